@@ -1,0 +1,3 @@
+"""paretofleet agent."""
+
+__version__ = "0.1.0"

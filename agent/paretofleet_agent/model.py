@@ -1,0 +1,156 @@
+"""What the agent talks about, free of the wire: leases, limits, chunks, outcomes.
+
+Times are int64 nanoseconds of CLOCK_MONOTONIC (`time.perf_counter_ns`) unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+#: Phases of a run in their order; a mark stores the index. Both guards print as "guard".
+PHASES = ("idle_before", "load", "warm_up", "guard_before", "measure", "guard_after", "idle_after", "end")
+
+#: Columns of each chunk schema, all int64 little-endian, one column after the other.
+#: `state` is followed by the JSON texts themselves, as long as `n_bytes` says, in order.
+SCHEMAS: Mapping[str, Tuple[str, ...]] = {
+    "iterations/1": ("start_ns", "duration_ns"),
+    "power/1": ("t_ns", "value_uw"),
+    "energy/1": ("t_ns", "counter_uj"),
+    "marks/1": ("t_ns", "phase"),
+    "state/1": ("t_ns", "n_bytes"),
+}
+
+
+@dataclass(frozen=True)
+class AttemptKey:
+    """One try at a run: the pair that every chunk and every lease carries."""
+
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one run warms up and measures; see `Limits` in fleet.proto."""
+
+    warm_up_min_s: float
+    warm_up_min_iterations: int
+    warm_up_max_s: float
+    warm_up_max_iterations: int
+    iterations_min: int
+    iterations_max: int
+    window_min_s: float
+    block_s: float
+    idle_s: float
+    timeout_s: float
+    is_short: bool
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model file, known by its SHA-256."""
+
+    sha256: str
+    size_bytes: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A run granted to this agent. `configuration` is the parsed canonical JSON."""
+
+    key: AttemptKey
+    sweep_name: str
+    configuration_id: str
+    configuration: Mapping[str, Any]
+    block: int
+    limits: Limits
+    artifact: Artifact
+    seed: int
+    lease_s: float
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`n` samples of one stream; `seq` counts from 0 within (attempt, stream)."""
+
+    key: AttemptKey
+    stream: str
+    seq: int
+    schema: str
+    n: int
+    columns: bytes
+    crc32: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended. `facts` is JSON-ready; its keys are listed in ARCHITECTURE.md."""
+
+    ok: bool
+    reason: str = ""
+    message: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """The last thing an agent says of an attempt: how it ended and how many chunks each stream has."""
+
+    key: AttemptKey
+    chunks: Mapping[str, int]
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Target:
+    """A compute unit: `target_id` is "cpu" or a UUID or PCI address, `alias` what people write."""
+
+    target_id: str
+    alias: str
+    description: str
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """A runtime that was found, with the targets it can use."""
+
+    name: str
+    version: str
+    target_ids: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SensorInfo:
+    """A power source: scope (`package`, `module`, ...) and kind (`counter`, `instant`, ...)."""
+
+    source: str
+    rail: str
+    scope: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a device has, as its hello says."""
+
+    targets: Tuple[Target, ...]
+    runtimes: Tuple[RuntimeInfo, ...]
+    sensors: Tuple[SensorInfo, ...]
+    memory_bytes: int
+    cpus: Tuple[int, ...]
+    architecture: str
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Something that was looked for and not found: why, and what would mend it."""
+
+    what: str
+    why: str
+    fix: Optional[str] = None
+
+
+Facts = Dict[str, Any]

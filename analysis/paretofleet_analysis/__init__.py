@@ -1,0 +1,3 @@
+"""paretofleet analysis."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,3 @@
+"""paretofleet collector."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,360 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ListDevicesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DeviceSensor(_message.Message):
+    __slots__ = ("source", "rail", "scope", "kind")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    RAIL_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    rail: str
+    scope: str
+    kind: str
+    def __init__(self, source: _Optional[str] = ..., rail: _Optional[str] = ..., scope: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class Device(_message.Message):
+    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    RUNTIMES_FIELD_NUMBER: _ClassVar[int]
+    SENSORS_FIELD_NUMBER: _ClassVar[int]
+    SIMULATED_FIELD_NUMBER: _ClassVar[int]
+    AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    device_id: str
+    name: str
+    device_class: str
+    state: str
+    labels: _containers.ScalarMap[str, str]
+    targets: _containers.RepeatedScalarFieldContainer[str]
+    runtimes: _containers.RepeatedScalarFieldContainer[str]
+    sensors: _containers.RepeatedCompositeFieldContainer[DeviceSensor]
+    simulated: bool
+    agent_version: str
+    last_seen_unix_s: float
+    running: str
+    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ...) -> None: ...
+
+class ListDevicesReply(_message.Message):
+    __slots__ = ("devices",)
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ...) -> None: ...
+
+class ChangeDeviceRequest(_message.Message):
+    __slots__ = ("device", "action", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    action: str
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, device: _Optional[str] = ..., action: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Variant(_message.Message):
+    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_PRECISION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    MACS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOP1_FIELD_NUMBER: _ClassVar[int]
+    TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    TOP1_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_GROUP_FIELD_NUMBER: _ClassVar[int]
+    FIXED_BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    variant: str
+    sha256: str
+    recipe: str
+    weights_precision: str
+    parameters: int
+    macs: int
+    size_bytes: int
+    top1: float
+    top1_n: int
+    top1_source: str
+    accuracy_group: str
+    fixed_batch_size: int
+    stored: bool
+    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ...) -> None: ...
+
+class ListModelsReply(_message.Message):
+    __slots__ = ("variants",)
+    VARIANTS_FIELD_NUMBER: _ClassVar[int]
+    variants: _containers.RepeatedCompositeFieldContainer[Variant]
+    def __init__(self, variants: _Optional[_Iterable[_Union[Variant, _Mapping]]] = ...) -> None: ...
+
+class AddModelHeader(_message.Message):
+    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_OF_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    TOP1_FIELD_NUMBER: _ClassVar[int]
+    TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    variant_of: str
+    precision: str
+    size_bytes: int
+    sha256: str
+    top1: float
+    top1_n: int
+    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ...) -> None: ...
+
+class AddModelRequest(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: AddModelHeader
+    data: bytes
+    def __init__(self, header: _Optional[_Union[AddModelHeader, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class AddZooModelRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class PlanSweepRequest(_message.Message):
+    __slots__ = ("spec_json",)
+    SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    spec_json: str
+    def __init__(self, spec_json: _Optional[str] = ...) -> None: ...
+
+class PlannedConfiguration(_message.Message):
+    __slots__ = ("configuration_id", "device", "model", "variant", "target", "runtime", "precision", "batch_size", "threads")
+    CONFIGURATION_ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    configuration_id: str
+    device: str
+    model: str
+    variant: str
+    target: str
+    runtime: str
+    precision: str
+    batch_size: int
+    threads: int
+    def __init__(self, configuration_id: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., target: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., batch_size: _Optional[int] = ..., threads: _Optional[int] = ...) -> None: ...
+
+class DevicePlan(_message.Message):
+    __slots__ = ("device", "configurations", "runs_min", "runs_max", "seconds_min", "seconds_max")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_MIN_FIELD_NUMBER: _ClassVar[int]
+    RUNS_MAX_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_MIN_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    configurations: int
+    runs_min: int
+    runs_max: int
+    seconds_min: float
+    seconds_max: float
+    def __init__(self, device: _Optional[str] = ..., configurations: _Optional[int] = ..., runs_min: _Optional[int] = ..., runs_max: _Optional[int] = ..., seconds_min: _Optional[float] = ..., seconds_max: _Optional[float] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("what", "why")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    why: str
+    def __init__(self, what: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
+class PlanSweepReply(_message.Message):
+    __slots__ = ("configurations", "devices", "refusals")
+    CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    configurations: _containers.RepeatedCompositeFieldContainer[PlannedConfiguration]
+    devices: _containers.RepeatedCompositeFieldContainer[DevicePlan]
+    refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
+    def __init__(self, configurations: _Optional[_Iterable[_Union[PlannedConfiguration, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[DevicePlan, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+
+class SubmitSweepRequest(_message.Message):
+    __slots__ = ("request_id", "spec_json")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    spec_json: str
+    def __init__(self, request_id: _Optional[str] = ..., spec_json: _Optional[str] = ...) -> None: ...
+
+class SubmitSweepReply(_message.Message):
+    __slots__ = ("sweep", "refusals")
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    sweep: Sweep
+    refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
+    def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+
+class Sweep(_message.Message):
+    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices")
+    class RunsByStateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SWEEP_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_BY_STATE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    ENDED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    sweep_id: str
+    name: str
+    state: str
+    configurations: int
+    runs: int
+    runs_by_state: _containers.ScalarMap[str, int]
+    created_unix_s: float
+    ended_unix_s: float
+    devices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListSweepsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSweepsReply(_message.Message):
+    __slots__ = ("sweeps",)
+    SWEEPS_FIELD_NUMBER: _ClassVar[int]
+    sweeps: _containers.RepeatedCompositeFieldContainer[Sweep]
+    def __init__(self, sweeps: _Optional[_Iterable[_Union[Sweep, _Mapping]]] = ...) -> None: ...
+
+class SweepRequest(_message.Message):
+    __slots__ = ("sweep",)
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    sweep: str
+    def __init__(self, sweep: _Optional[str] = ...) -> None: ...
+
+class ConfigurationState(_message.Message):
+    __slots__ = ("configuration", "runs_by_state", "reason", "message")
+    class RunsByStateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    CONFIGURATION_FIELD_NUMBER: _ClassVar[int]
+    RUNS_BY_STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    configuration: PlannedConfiguration
+    runs_by_state: _containers.ScalarMap[str, int]
+    reason: str
+    message: str
+    def __init__(self, configuration: _Optional[_Union[PlannedConfiguration, _Mapping]] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class ShowSweepReply(_message.Message):
+    __slots__ = ("sweep", "configurations", "spec_json")
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
+    SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    sweep: Sweep
+    configurations: _containers.RepeatedCompositeFieldContainer[ConfigurationState]
+    spec_json: str
+    def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., configurations: _Optional[_Iterable[_Union[ConfigurationState, _Mapping]]] = ..., spec_json: _Optional[str] = ...) -> None: ...
+
+class RunningNow(_message.Message):
+    __slots__ = ("device", "what", "phase", "iterations")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    what: str
+    phase: str
+    iterations: int
+    def __init__(self, device: _Optional[str] = ..., what: _Optional[str] = ..., phase: _Optional[str] = ..., iterations: _Optional[int] = ...) -> None: ...
+
+class SweepProgress(_message.Message):
+    __slots__ = ("sweep", "running", "seconds_left", "event")
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    sweep: Sweep
+    running: _containers.RepeatedCompositeFieldContainer[RunningNow]
+    seconds_left: float
+    event: str
+    def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., running: _Optional[_Iterable[_Union[RunningNow, _Mapping]]] = ..., seconds_left: _Optional[float] = ..., event: _Optional[str] = ...) -> None: ...
+
+class DeleteSweepReply(_message.Message):
+    __slots__ = ("runs", "files")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    runs: int
+    files: int
+    def __init__(self, runs: _Optional[int] = ..., files: _Optional[int] = ...) -> None: ...
+
+class FilePart(_message.Message):
+    __slots__ = ("path", "data", "is_last", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    IS_LAST_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    data: bytes
+    is_last: bool
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., data: _Optional[bytes] = ..., is_last: bool = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class RebuildReportReply(_message.Message):
+    __slots__ = ("runs", "changed", "rule_version")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    RULE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    runs: int
+    changed: int
+    rule_version: str
+    def __init__(self, runs: _Optional[int] = ..., changed: _Optional[int] = ..., rule_version: _Optional[str] = ...) -> None: ...
