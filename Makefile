@@ -1,0 +1,43 @@
+# Four verbs for everyday: install, demo, test, check. The others are for releases and boards.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PY38 ?= $(shell sh scripts/find_python.sh 3.8)
+
+.PHONY: install demo test check format proto bench bundle clean
+
+install: $(VENV)/.installed
+
+# Reinstalled when a dependency list or the native kernel changes; the packages themselves are editable.
+$(VENV)/.installed: requirements-dev.txt $(wildcard */pyproject.toml) $(wildcard analysis/*.py analysis/paretofleet_analysis/stochastic/*.c)
+	@sh scripts/install.sh $(PYTHON) $(VENV)
+	@touch $@
+
+demo:
+	@bash scripts/demo.sh
+
+test: install
+	$(BIN)/python -m pytest
+	@bash scripts/test_agent_py38.sh "$(PY38)"
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@sh scripts/proto.sh --check
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+proto:
+	@sh scripts/proto.sh
+
+bench: install
+	@$(BIN)/python bench/all.py
+
+bundle: install
+	@bash deploy/bundle.sh
+
+clean:
+	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes the development environment: install.sh PYTHON VENV.
+set -eu
+python=$1 venv=$2
+if ! command -v "$python" >/dev/null 2>&1 || ! "$python" -c '' 2>/dev/null; then
+    python=python3
+fi
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "install: $python is older than 3.11; name a newer one with make install PYTHON=/path/to/python3.11" >&2
+    exit 1
+}
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || {
+    echo "install: $python cannot make a virtual environment (Debian: apt-get install python3-venv)" >&2
+    exit 1
+}
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
