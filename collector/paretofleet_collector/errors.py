@@ -1,0 +1,60 @@
+"""The errors of the collector and its command.
+
+    CollectorError
+    ├── Refused             what the user asked for cannot be done; the message is one sentence
+    │   ├── ModelRefused    a model file that is not accepted
+    │   ├── NotFound        no such sweep, device, model, run or file
+    │   └── Taken           a name or identity that belongs to something else
+    ├── SessionRefused      an agent that may not speak: replaced, copied or too old
+    ├── StorageFull         the disk under the collector has no room
+    └── Unreachable         the command cannot reach the collector
+
+Every message is one sentence that names the thing and says what to do; it is shown as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class CollectorError(Exception):
+    """Base of the package's errors."""
+
+
+class Refused(CollectorError):
+    """What the user asked for cannot be done."""
+
+
+class ModelRefused(Refused):
+    """A model file is unreadable, hostile or of a kind that is not supported."""
+
+
+class NotFound(Refused):
+    """A sweep, device, model, run or file that does not exist."""
+
+
+class Taken(Refused):
+    """A name or identity that belongs to something else."""
+
+
+class SessionRefused(CollectorError):
+    """An agent may not speak, or no longer.
+
+    `why`: "unknown" (never joined), "replaced" (a newer session speaks for the device), "copied"
+    (two agents with one identity), "removed" (an operator removed the device) or "outdated" (the agent
+    speaks an old protocol).
+    """
+
+    def __init__(
+        self, message: str, why: Literal["unknown", "replaced", "copied", "removed", "outdated"]
+    ) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class StorageFull(CollectorError):
+    """The disk under the collector's home has no room; nothing was stored."""
+
+
+class Unreachable(CollectorError):
+    """No collector answers at the address."""

@@ -1,0 +1,310 @@
+"""What the collector talks about, free of the wire and of the store.
+
+Wall times are seconds since 1970 on the collector's clock. `None` means absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+#: States of a run; the last four are final.
+RUN_STATES = ("pending", "leased", "running", "uploaded", "sealed", "failed", "skipped", "cancelled")
+RUN_FINAL = ("sealed", "failed", "skipped", "cancelled")
+SWEEP_STATES = ("planned", "running", "finished", "finished_with_failures", "cancelled")
+SWEEP_FINAL = ("finished", "finished_with_failures", "cancelled")
+#: Why a run failed or was skipped.
+REASONS = (
+    "oom",
+    "unsupported",
+    "unsupported_isa",
+    "runtime_missing",
+    "model_unavailable",
+    "wrong_output",
+    "crashed",
+    "timeout",
+    "lost",
+    "cancelled",
+)
+#: The reasons after which a run is tried again, up to ATTEMPTS_MAX attempts in all.
+RETRIED = ("lost", "crashed", "timeout")
+ATTEMPTS_MAX = 3
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """The one text of a JSON object: sorted keys, no spaces, no escapes beyond JSON's own."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def short_id(value: Mapping[str, Any]) -> str:
+    """The first 16 hex digits of the SHA-256 of the canonical JSON in UTF-8."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A compute unit: `target_id` is "cpu" or a UUID or PCI address, `alias` what people write."""
+
+    target_id: str
+    alias: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """A runtime on a device, with the targets it can use."""
+
+    name: str
+    version: str
+    target_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SensorInfo:
+    """A power source of a device: its scope (`package`, ...) and kind (`counter`, ...)."""
+
+    source: str
+    rail: str
+    scope: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a device said it has."""
+
+    targets: tuple[Target, ...] = ()
+    runtimes: tuple[RuntimeInfo, ...] = ()
+    sensors: tuple[SensorInfo, ...] = ()
+    memory_bytes: int | None = None
+    cpus: tuple[int, ...] = ()
+    architecture: str = ""
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Device:
+    """A machine that runs an agent. `state`: online, offline, paused or removed."""
+
+    device_id: str
+    name: str
+    device_class: str
+    state: str = "offline"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    inventory: Inventory = field(default_factory=Inventory)
+    agent_version: str = ""
+    last_seen_unix_s: float | None = None
+    running: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """True for an agent that was started with --simulate."""
+        return self.inventory.simulated
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model file, known by its SHA-256, under a model's name.
+
+    `stored` is False for a network of the zoo that was not built yet; `sha256` is then the expected one.
+    `top1` is in percent, measured over `top1_n` items as `top1_source` says. `parent` is the SHA-256 of the
+    variant from which this one was made. `fixed_batch_size` None: any batch size.
+    """
+
+    model: str
+    variant: str
+    sha256: str
+    size_bytes: int
+    recipe: str = "file"
+    weights_precision: str = "fp32"
+    parent: str | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    top1: float | None = None
+    top1_n: int | None = None
+    top1_source: str | None = None
+    accuracy_group: str | None = None
+    fixed_batch_size: int | None = None
+    stored: bool = True
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is run, as requested; the same id in every sweep. `threads` None: the device's default."""
+
+    batch_size: int
+    device_id: str
+    mode: str
+    options: Mapping[str, Any]
+    precision: str
+    protocol: str
+    runtime: str
+    target_id: str
+    threads: int | None
+    timing_scope: str
+    variant_sha256: str
+
+    @cached_property
+    def canonical_json(self) -> str:
+        """The text whose SHA-256 is the identity."""
+        return canonical_json(asdict(self))
+
+    @cached_property
+    def configuration_id(self) -> str:
+        """16 hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_json(cls, text: str) -> Configuration:
+        """The configuration that a canonical JSON describes; raises TypeError on other keys."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class PlannedConfiguration:
+    """A configuration with the names that people know it by."""
+
+    configuration: Configuration
+    device: str
+    model: str
+    variant: str
+    target: str
+
+    @property
+    def configuration_id(self) -> str:
+        """The identity of the configuration."""
+        return self.configuration.configuration_id
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A combination left out of a sweep: what was asked for, and why it is not run."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """How much work a sweep is for one device (its name), in seconds that follow from the protocol."""
+
+    device: str
+    configurations: int
+    runs_min: int
+    runs_max: int
+    seconds_min: float
+    seconds_max: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one run warms up and measures; see `Limits` in fleet.proto."""
+
+    warm_up_min_s: float
+    warm_up_min_iterations: int
+    warm_up_max_s: float
+    warm_up_max_iterations: int
+    iterations_min: int
+    iterations_max: int
+    window_min_s: float
+    block_s: float
+    idle_s: float
+    timeout_s: float
+    is_short: bool
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often a sweep repeats a configuration: at least `runs_min`, until converged or `runs_max`."""
+
+    runs_min: int
+    runs_max: int
+    relative_half_width: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A plan under way. `ended_unix_s` is None while it runs."""
+
+    sweep_id: str
+    name: str
+    state: str
+    spec_json: str
+    repeats: Repeats
+    created_unix_s: float
+    ended_unix_s: float | None = None
+    configurations: int = 0
+    runs: int = 0
+    runs_by_state: Mapping[str, int] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One repeat of a configuration in one block; `attempt` is the highest number granted, 0 before."""
+
+    run_id: str
+    sweep_id: str
+    configuration_id: str
+    device_id: str
+    block: int
+    state: str
+    attempt: int = 0
+    reason: str | None = None
+    message: str = ""
+    lease_until_unix_s: float | None = None
+    started_unix_s: float | None = None
+    ended_unix_s: float | None = None
+
+
+@dataclass(frozen=True)
+class AttemptKey:
+    """One try at a run: the pair that every chunk and every lease carries."""
+
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`n` samples of one stream of an attempt; `seq` counts from 0 in the stream."""
+
+    key: AttemptKey
+    stream: str
+    seq: int
+    schema: str
+    n: int
+    columns: bytes
+    crc32: int
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """How an attempt ended, and how many chunks each of its streams has."""
+
+    key: AttemptKey
+    chunks: Mapping[str, int]
+    ok: bool
+    reason: str
+    message: str
+    facts_json: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A run given to a device for `lease_s` seconds."""
+
+    key: AttemptKey
+    sweep_id: str
+    sweep_name: str
+    planned: PlannedConfiguration
+    block: int
+    limits: Limits
+    artifact: Variant
+    seed: int
+    lease_s: float
