@@ -1,0 +1,25 @@
+"""What can go wrong in the analysis, one sentence each.
+
+AnalysisError(ValueError)
++-- ReportError    a report that cannot be read, built or written
++-- SampleError    the samples of a run contradict themselves
++-- RankError      a ranking that would compare what cannot be compared
+"""
+
+from __future__ import annotations
+
+
+class AnalysisError(ValueError):
+    """Base of this package's errors. The message is one sentence for a person: what, which, what to do."""
+
+
+class ReportError(AnalysisError):
+    """A report that cannot be read, built or written."""
+
+
+class SampleError(AnalysisError):
+    """The samples of one run contradict themselves or their facts."""
+
+
+class RankError(AnalysisError):
+    """A ranking that would compare what cannot be compared, or that names something unknown."""

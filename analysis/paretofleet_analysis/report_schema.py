@@ -1,0 +1,199 @@
+"""The report's schema, written down once: names, types, units, directions, what each column means.
+
+One row per (configuration_id, environment_id). `null` is absent, never 0 or -1. All lists that end in `_runs`
+and all lists that begin with `run_` have one length and one order in a row: by block, by start, by run id.
+Runs that were set aside stay in the lists; `run_counted` tells them apart, and no mean or interval uses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+#: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
+VERSION = 1
+VERSION_KEY = b"paretofleet.report.version"
+
+TEXT = pa.string()
+INT = pa.int64()
+REAL = pa.float64()
+YES_NO = pa.bool_()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the report. `unit` "" means none or text; `direction` is "", "minimize" or "maximize"."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str = ""
+    direction: str = ""
+    since: int = 1
+
+    def field(self) -> pa.Field:
+        """The Arrow field, with unit, direction and description as its metadata."""
+        metadata = {"description": self.description, "unit": self.unit, "direction": self.direction}
+        return pa.field(self.name, self.type, metadata=metadata)
+
+
+_IDENTITY = (
+    Column("sweep", TEXT, "name of the sweep"),
+    Column("configuration_id", TEXT, "16 hex digits: SHA-256 of the canonical configuration"),
+    Column("environment_id", TEXT, "16 hex digits: what the device was; null when no attempt got that far"),
+    Column("model", TEXT, "model name"),
+    Column("variant", TEXT, "variant name within the model"),
+    Column("variant_sha256", TEXT, "SHA-256 of the artifact"),
+    Column("weights_precision", TEXT, "precision of the weights in the file"),
+    Column("device", TEXT, "device name"),
+    Column("device_class", TEXT, "device class; simulated ones begin with sim:"),
+    Column("target", TEXT, "alias of the compute unit: cpu, cuda:0"),
+    Column("runtime", TEXT, "what executed"),
+    Column("runtime_version", TEXT, "version of the runtime that executed"),
+    Column("options", TEXT, "runtime options asked for, canonical JSON"),
+    Column("precision", TEXT, "execution precision asked for"),
+    Column("batch_size", INT, "items in one inference call, as asked for", unit="items"),
+    Column("threads", INT, "threads asked for; null is the device's default"),
+    Column("mode", TEXT, "latency or throughput"),
+    Column("timing_scope", TEXT, "what an iteration includes: copy+compute, compute, end_to_end"),
+    Column("protocol", TEXT, "named set of limits: quick, standard, sustained"),
+    Column("effective_precision", TEXT, "precision that executed"),
+    Column("effective_provider", TEXT, "execution provider that executed"),
+    Column("effective_threads", INT, "threads that executed"),
+    Column("effective_batch_size", INT, "items in one call that executed", unit="items"),
+    Column("effective_options", TEXT, "runtime options that were in force, canonical JSON"),
+    Column("effective_cpus", pa.list_(INT), "CPUs that the runner was allowed to use"),
+)
+
+_MODEL = (
+    Column("parameters", INT, "parameters of the network", direction="minimize"),
+    Column("macs", INT, "multiply-accumulate operations for one item", direction="minimize"),
+    Column("size_bytes", INT, "size of the artifact", unit="bytes", direction="minimize"),
+    Column("top1", REAL, "top-1 accuracy in percent, 0 to 100", unit="percent", direction="maximize"),
+    Column("top1_n", INT, "images behind top1"),
+    Column("top1_source", TEXT, "measured, published-same-weights, published-same-architecture or user"),
+    Column("accuracy_group", TEXT, "rows of one group share one accuracy"),
+)
+
+_OUTCOME = (
+    Column("status", TEXT, "ok, partial, failed, skipped, cancelled or pending"),
+    Column("reason", TEXT, "why the row is not ok; null when it is"),
+    Column("flags", pa.list_(TEXT), "what qualifies the row, sorted"),
+    Column("runs", INT, "counted runs behind every mean"),
+    Column("iterations", INT, "measured iterations in all counted runs"),
+    Column("simulated", YES_NO, "whether runtime and sensors were simulated"),
+    Column("largest_batch_that_fits", INT, "largest batch that ran where a larger one ran out of memory"),
+    Column("rule_version", TEXT, "version of the rule that computed the runs' values"),
+)
+
+_RUNS = (
+    Column("run_ids", pa.list_(TEXT), "sealed runs"),
+    Column("run_blocks", pa.list_(INT), "block of each run"),
+    Column("run_boots", pa.list_(TEXT), "boot id of each run"),
+    Column("run_started_s", pa.list_(REAL), "start of each run, Unix time by the device's clock", unit="s"),
+    Column("run_flags", pa.list_(pa.list_(TEXT)), "flags of each run"),
+    Column("run_counted", pa.list_(YES_NO), "whether each run is used in means and intervals"),
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measured quantity: mean over counted runs of the run's own value, interval, and the values."""
+
+    name: str
+    unit: str
+    direction: str
+    description: str
+
+
+#: Every measure of a run, in report order; the keys of a run summary.
+MEASURES = (
+    Measure("batch_latency_mean_s", "s", "minimize", "mean time of one inference call"),
+    Measure("batch_latency_p50_s", "s", "minimize", "median time of one call; null below 6 iterations a run"),
+    Measure(
+        "batch_latency_p90_s", "s", "minimize", "90th percentile of a call; null below 29 iterations a run"
+    ),
+    Measure(
+        "batch_latency_p99_s", "s", "minimize", "99th percentile of a call; null below 299 iterations a run"
+    ),
+    Measure("time_per_item_s", "s", "minimize", "mean batch time divided by the batch size"),
+    Measure("throughput_items_s", "1/s", "maximize", "items over wall time, first start to last end"),
+    Measure("power_w", "W", "minimize", "mean power in the window, of the primary scope"),
+    Measure(
+        "energy_j_per_item", "J", "minimize", "energy of the window over its items, of the primary scope"
+    ),
+    Measure("idle_power_w", "W", "minimize", "mean power in the idle phases, of the primary scope"),
+    Measure("memory_peak_bytes", "bytes", "minimize", "peak resident memory of the runner"),
+    Measure("load_s", "s", "minimize", "time to load the model"),
+    Measure("first_inference_s", "s", "minimize", "time of the first call"),
+)
+
+ENERGY_TYPE = pa.list_(
+    pa.struct(
+        [
+            pa.field("scope", TEXT),
+            pa.field("source", TEXT),
+            pa.field("rail", TEXT),
+            pa.field("kind", TEXT),
+            pa.field("primary", YES_NO),
+            pa.field("power_w", REAL),
+            pa.field("energy_j_per_item", REAL),
+            pa.field("idle_power_w", REAL),
+            pa.field("relative_uncertainty", REAL),
+            pa.field("gain_uncertainty", REAL),
+            pa.field("power_w_runs", pa.list_(REAL)),
+            pa.field("energy_j_per_item_runs", pa.list_(REAL)),
+        ]
+    )
+)
+
+_POWER = (
+    Column("power_scope", TEXT, "primary scope: gpu-board, package, module, ..."),
+    Column("power_source", TEXT, "source of the primary reading: rapl, nvml, ina3221, ..."),
+    Column(
+        "energy_relative_uncertainty",
+        REAL,
+        "95 %, statistical: the largest of the counted runs' own; null where a term is unknown",
+        unit="fraction",
+    ),
+    Column(
+        "energy_gain_uncertainty",
+        REAL,
+        "the sensor's unknown common factor; it cancels within one device and source",
+        unit="fraction",
+    ),
+    Column("energy", ENERGY_TYPE, "every scope that was measured, with its values per run"),
+)
+
+
+def _measure_columns(measure: Measure) -> tuple[Column, ...]:
+    name, unit, text = measure.name, measure.unit, measure.description
+    return (
+        Column(name, REAL, text, unit=unit, direction=measure.direction),
+        Column(f"{name}_lo", REAL, f"{name}: lower end of the 95 % interval; null below 3 runs", unit=unit),
+        Column(f"{name}_hi", REAL, f"{name}: upper end of the 95 % interval; null below 3 runs", unit=unit),
+        Column(f"{name}_runs", pa.list_(REAL), f"{name} of each run", unit=unit),
+    )
+
+
+#: Every column, in file order.
+COLUMNS: tuple[Column, ...] = (
+    *_IDENTITY,
+    *_MODEL,
+    *_OUTCOME,
+    *(column for measure in MEASURES for column in _measure_columns(measure)),
+    *_POWER,
+    *_RUNS,
+)
+
+
+def schema() -> pa.Schema:
+    """The Arrow schema of the current version, its version in the metadata.
+
+    >>> schema().metadata[VERSION_KEY]
+    b'1'
+    >>> schema().field("top1").metadata[b"direction"]
+    b'maximize'
+    """
+    return pa.schema([column.field() for column in COLUMNS], metadata={VERSION_KEY: str(VERSION).encode()})
