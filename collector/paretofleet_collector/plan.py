@@ -1,0 +1,274 @@
+"""From a specification to the configurations that it means, or the reasons why not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.model import (
+    Configuration,
+    Device,
+    DevicePlan,
+    PlannedConfiguration,
+    Refusal,
+    RuntimeInfo,
+    Target,
+    Variant,
+)
+from paretofleet_collector.near import hint
+from paretofleet_collector.protocols import PROTOCOLS
+from paretofleet_collector.spec import Spec, is_local
+
+CONFIGURATIONS_MAX = 100_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep would run, per device, and what of the request it leaves out and why."""
+
+    configurations: tuple[PlannedConfiguration, ...]
+    refusals: tuple[Refusal, ...]
+    devices: tuple[DevicePlan, ...]
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    """A variant to be executed at a precision."""
+
+    variant: Variant
+    precision: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A device, one of its targets and a runtime that can use it."""
+
+    device: Device
+    target: Target
+    runtime: RuntimeInfo
+
+
+def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> Plan:
+    """Expands models x precisions x devices x targets x runtimes x batch sizes x threads.
+
+    Combinations that cannot run are refused one by one. Raises NotFound for a model or a device that does
+    not exist and for a selector that matches nothing, Refused when nothing is left to run.
+    """
+    refusals: dict[Refusal, None] = {}
+    chosen = select_devices(spec, devices)
+    resolved = _resolve_models(spec, variants, refusals)
+    places = [place for device in chosen for place in _places(spec, device, refusals)]
+    size = len(resolved) * len(places) * len(spec.batch_sizes) * len(spec.threads)
+    if size > CONFIGURATIONS_MAX:
+        raise Refused(f"The sweep has {size} configurations, more than {CONFIGURATIONS_MAX}; split it.")
+    planned: dict[str, PlannedConfiguration] = {}
+    for place in places:
+        for one in resolved:
+            for item in _configurations(spec, place, one, refusals):
+                planned.setdefault(item.configuration_id, item)
+    if not planned:
+        raise Refused(_nothing(list(refusals)))
+    configurations = tuple(planned.values())
+    return Plan(configurations, tuple(refusals), tuple(_device_plans(spec, chosen, configurations)))
+
+
+def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
+    """The devices that the selector names: every key must match, by any of its values.
+
+    `class` and `name` (or the id) are the device's own, every other key is a label. Raises NotFound.
+    """
+    present = [device for device in devices if device.state != "removed"]
+    if not present:
+        raise NotFound("No device has joined; start one with `paretofleet up` or `paretofleet-agent run`.")
+    for name in spec.devices.get("name", ()):
+        if not any(name in (device.name, device.device_id) for device in present):
+            raise NotFound(f"Unknown device '{name}': {hint(name, (device.name for device in present))}")
+    chosen = tuple(
+        device
+        for device in present
+        if all(_matches(device, key, wanted) for key, wanted in spec.devices.items())
+    )
+    if not chosen:
+        asked = ", ".join(f"{key}={'|'.join(wanted)}" for key, wanted in spec.devices.items())
+        there = ", ".join(f"{device.name} (class {device.device_class})" for device in present[:5])
+        more = f" and {len(present) - 5} more" if len(present) > 5 else ""
+        raise NotFound(f"No device matches {asked}; there are {there}{more}.")
+    return chosen
+
+
+def _matches(device: Device, key: str, wanted: tuple[str, ...]) -> bool:
+    if key == "name":
+        return device.name in wanted or device.device_id in wanted
+    if key == "class":
+        return device.device_class in wanted
+    return device.labels.get(key) in wanted
+
+
+def _resolve_models(
+    spec: Spec, variants: Sequence[Variant], refusals: dict[Refusal, None]
+) -> list[_Resolved]:
+    result: dict[_Resolved, None] = {}
+    for reference in spec.models:
+        found = find_variants(reference, variants)
+        for precision in spec.precisions:
+            answer = _resolve(found, precision)
+            if isinstance(answer, Refusal):
+                refusals[answer] = None
+            else:
+                result[answer] = None
+    return list(result)
+
+
+def find_variants(reference: str, variants: Sequence[Variant]) -> list[Variant]:
+    """The variants that `NAME`, `zoo:NAME` or `NAME@VARIANT` may mean, at least one; raises NotFound."""
+    if is_local(reference):
+        raise NotFound(
+            f"'{reference}' is a file, not a model of the collector; "
+            f"add it with `paretofleet models add {reference}`."
+        )
+    name, _, variant = reference.removeprefix("zoo:").partition("@")
+    found = [one for one in variants if one.model == name]
+    if not found:
+        near = hint(name, (one.model for one in variants))
+        raise NotFound(f"Unknown model '{reference}': {near or 'add it with `paretofleet models add FILE`.'}")
+    if not variant:
+        return found
+    exact = [one for one in found if variant == one.variant or _is_prefix(variant, one.sha256)]
+    if not exact:
+        raise NotFound(f"{name} has no variant '{variant}': {hint(variant, (one.variant for one in found))}")
+    return exact[:1]
+
+
+def _is_prefix(text: str, sha256: str) -> bool:
+    return len(text) >= 8 and sha256.startswith(text)
+
+
+def _resolve(found: list[Variant], precision: str) -> _Resolved | Refusal:
+    """The variant to run for a precision. Weights are never converted behind the user's back."""
+    name = found[0].model
+    if precision == "native":
+        fitting = [one for one in found if one.parent is None] or found
+    else:
+        weights = "fp32" if precision == "tf32" else precision
+        fitting = [one for one in found if one.weights_precision == weights]
+    if not fitting:
+        return Refusal(
+            f"{name} at {precision}",
+            f"{name} has no {precision} variant: add one with "
+            f"`paretofleet models add FILE --variant-of {name} --precision {precision}`.",
+        )
+    if len(fitting) > 1:
+        names = ", ".join(one.variant for one in fitting)
+        return Refusal(
+            f"{name} at {precision}",
+            f"{name} has {len(fitting)} such variants ({names}): "
+            f"name one, as in `{name}@{fitting[0].variant}`.",
+        )
+    return _Resolved(fitting[0], precision)
+
+
+def _places(spec: Spec, device: Device, refusals: dict[Refusal, None]) -> Iterator[_Place]:
+    inventory = device.inventory
+    for wanted in spec.targets:
+        targets = [target for target in inventory.targets if _is_target(target, wanted)]
+        if not targets:
+            there = ", ".join(target.alias for target in inventory.targets) or "none"
+            refusals[
+                Refusal(f"{device.name} {wanted}", f"{device.name} has no target {wanted}; it has {there}.")
+            ] = None
+        for target in targets:
+            for name in spec.runtimes:
+                runtime = next((one for one in inventory.runtimes if one.name == name), None)
+                if runtime is not None and target.target_id in runtime.target_ids:
+                    yield _Place(device, target, runtime)
+                else:
+                    refusals[_no_runtime(device, target, name, runtime)] = None
+
+
+def _is_target(target: Target, wanted: str) -> bool:
+    """True for the id, the alias, or the alias without its number (`cuda` is every `cuda:N`)."""
+    return wanted in (target.target_id, target.alias, target.alias.partition(":")[0])
+
+
+def _no_runtime(device: Device, target: Target, name: str, runtime: RuntimeInfo | None) -> Refusal:
+    what = f"{device.name} {target.alias} {name}"
+    if runtime is not None:
+        return Refusal(what, f"{name} {runtime.version} on {device.name} cannot use {target.alias}.")
+    there = ", ".join(sorted({one.name for one in device.inventory.runtimes})) or "none"
+    return Refusal(
+        what,
+        f"{device.name} has no runtime {name} (it has {there}); install it there, "
+        "check with `paretofleet-agent probe` and start the agent again.",
+    )
+
+
+def _configurations(
+    spec: Spec, place: _Place, one: _Resolved, refusals: dict[Refusal, None]
+) -> Iterator[PlannedConfiguration]:
+    variant, device = one.variant, place.device
+    if one.precision == "tf32" and not place.target.alias.startswith("cuda"):
+        what = f"{variant.model} at tf32 on {device.name} {place.target.alias}"
+        refusals[Refusal(what, "tf32 is a mode of CUDA targets only.")] = None
+        return
+    fixed = variant.fixed_batch_size
+    sizes = [size for size in spec.batch_sizes if fixed in (None, size)]
+    if len(sizes) < len(spec.batch_sizes):
+        others = ", ".join(str(size) for size in spec.batch_sizes if size != fixed)
+        why = (
+            f"The file of {variant.model} fixes its batch axis at {fixed}; export it with a free batch axis."
+        )
+        refusals[Refusal(f"{variant.model} at batch size {others}", why)] = None
+    for threads in spec.threads:
+        cpus = len(device.inventory.cpus)
+        if threads is not None and cpus and threads > cpus:
+            what = f"{threads} threads on {device.name}"
+            refusals[Refusal(what, f"{device.name} has {cpus} CPUs; ask for at most that many threads.")] = (
+                None
+            )
+            continue
+        for size in sizes:
+            yield PlannedConfiguration(
+                Configuration(
+                    batch_size=size,
+                    device_id=device.device_id,
+                    mode=spec.mode,
+                    options=spec.options.get(place.runtime.name, {}),
+                    precision=one.precision,
+                    protocol=spec.protocol,
+                    runtime=place.runtime.name,
+                    target_id=place.target.target_id,
+                    threads=threads,
+                    timing_scope=spec.timing_scope,
+                    variant_sha256=variant.sha256,
+                ),
+                device=device.name,
+                model=variant.model,
+                variant=variant.variant,
+                target=place.target.alias,
+            )
+
+
+def _nothing(refusals: list[Refusal]) -> str:
+    more = f" ({len(refusals) - 1} more such reasons)" if len(refusals) > 1 else ""
+    return f"Nothing is left to run: {refusals[0].why}{more}"
+
+
+def _device_plans(
+    spec: Spec, devices: Sequence[Device], configurations: Sequence[PlannedConfiguration]
+) -> Iterator[DevicePlan]:
+    """One line per device that has work; seconds as `Protocol.run_seconds` and the time limit give them."""
+    protocol, repeats = PROTOCOLS[spec.protocol], spec.repeats
+    for device in devices:
+        count = sum(item.configuration.device_id == device.device_id for item in configurations)
+        if not count:
+            continue
+        shortest = protocol.run_seconds(idles=bool(device.inventory.sensors))
+        yield DevicePlan(
+            device=device.name,
+            configurations=count,
+            runs_min=count * repeats.runs_min,
+            runs_max=count * repeats.runs_max,
+            seconds_min=count * repeats.runs_min * shortest,
+            seconds_max=count * repeats.runs_max * protocol.limits.timeout_s,
+        )

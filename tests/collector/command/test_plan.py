@@ -1,0 +1,190 @@
+"""From a specification to configurations: what runs, what is refused and with which words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.model import Device, Inventory, RuntimeInfo, SensorInfo, Target, Variant
+from paretofleet_collector.plan import Plan, plan
+from paretofleet_collector.spec import Spec, from_mapping
+
+CPU = Target("cpu", "cpu")
+CUDA = Target("GPU-7", "cuda:0")
+
+
+def device(
+    name: str, *, device_class: str = "cpu", targets=(CPU,), runtime: str = "onnxruntime", **more
+) -> Device:
+    return Device(
+        device_id=f"id-{name}",
+        name=name,
+        device_class=device_class,
+        state=more.pop("state", "online"),
+        labels=more.pop("labels", {}),
+        inventory=Inventory(
+            targets=tuple(targets),
+            runtimes=(RuntimeInfo(runtime, "1.19.2", tuple(target.target_id for target in targets)),),
+            sensors=more.pop("sensors", ()),
+            cpus=more.pop("cpus", (0, 1, 2, 3)),
+        ),
+    )
+
+
+def variant(model: str, name: str = "fp32", **more) -> Variant:
+    sha256 = more.pop("sha256", (model + name).encode().hex().ljust(64, "0")[:64])
+    return Variant(model=model, variant=name, sha256=sha256, size_bytes=10, weights_precision=name, **more)
+
+
+FLEET = (device("pc"), device("tx2", device_class="jetson-tx2", labels={"rack": "a"}))
+MODELS = (variant("resnet50"), variant("mobilenet_v2"), variant("mobilenet_v2", "int8", parent="x"))
+
+
+def planned(fleet=FLEET, variants=MODELS, **spec: object) -> Plan:
+    return plan(from_mapping(spec), fleet, variants)
+
+
+def reasons(result: Plan) -> str:
+    return "\n".join(refusal.why for refusal in result.refusals)
+
+
+def test_a_sweep_is_the_product_of_its_lists():
+    result = planned(models=["zoo:resnet50", "mobilenet_v2"], batch_sizes=[1, 2, 4], threads=[1, 2])
+    assert len(result.configurations) == 2 * 3 * 2 * 2
+    assert result.refusals == ()
+    assert [one.device for one in result.devices] == ["pc", "tx2"]
+    assert {one.configurations for one in result.devices} == {12}
+
+
+def test_a_configuration_has_the_same_identity_in_every_sweep():
+    one = planned(models=["resnet50"], name="first", seed=1, devices=["pc"])
+    other = planned(models=["mobilenet_v2", "resnet50"], name="other", seed=7, batch_sizes=[2, 1])
+    ids = {item.configuration_id for item in other.configurations}
+    assert one.configurations[0].configuration_id in ids
+    assert one.configurations[0].configuration.threads is None
+
+
+def test_a_model_written_twice_is_run_once():
+    assert len(planned(models=["resnet50", "zoo:resnet50"], devices=["pc"]).configurations) == 1
+
+
+def test_devices_are_chosen_by_name_class_and_label():
+    assert [one.device for one in planned(models=["resnet50"], devices=["tx2"]).devices] == ["tx2"]
+    assert [one.device for one in planned(models=["resnet50"], devices={"class": "cpu"}).devices] == ["pc"]
+    assert [one.device for one in planned(models=["resnet50"], devices={"rack": ["a", "b"]}).devices] == [
+        "tx2"
+    ]
+    with pytest.raises(
+        NotFound, match=r"No device matches class=cpu, rack=a; there are pc \(class cpu\), tx2"
+    ):
+        planned(models=["resnet50"], devices={"class": "cpu", "rack": "a"})
+
+
+def test_an_unknown_device_or_model_refuses_the_whole_sweep_and_names_the_nearest():
+    with pytest.raises(NotFound, match="Unknown device 'tx3': did you mean tx2"):
+        planned(models=["resnet50"], devices=["pc", "tx3"])
+    with pytest.raises(NotFound, match="Unknown model 'resnet5': did you mean resnet50"):
+        planned(models=["mobilenet_v2", "resnet5"])
+    with pytest.raises(NotFound, match="is a file, not a model"):
+        planned(models=["./mine.onnx"])
+    with pytest.raises(NotFound, match="No device has joined"):
+        plan(Spec(models=("resnet50",)), (), MODELS)
+
+
+def test_a_removed_device_is_no_device_and_a_paused_one_is():
+    fleet = (device("gone", state="removed"), device("later", state="paused"))
+    assert [one.device for one in planned(fleet, models=["resnet50"]).devices] == ["later"]
+
+
+def test_a_missing_variant_is_refused_with_the_command_that_adds_it():
+    result = planned(models=["resnet50", "mobilenet_v2"], precisions=["fp32", "int8"], devices=["pc"])
+    assert [(one.model, one.variant) for one in result.configurations] == [
+        ("resnet50", "fp32"),
+        ("mobilenet_v2", "fp32"),
+        ("mobilenet_v2", "int8"),
+    ]
+    assert "`paretofleet models add FILE --variant-of resnet50 --precision int8`" in reasons(result)
+    with pytest.raises(Refused, match="Nothing is left to run: resnet50 has no int8 variant"):
+        planned(models=["resnet50"], precisions=["int8"])
+
+
+def test_native_is_the_file_as_it_was_added_and_a_variant_can_be_named():
+    assert planned(models=["mobilenet_v2"]).configurations[0].variant == "fp32"
+    assert planned(models=["mobilenet_v2@int8"]).configurations[0].variant == "int8"
+    with pytest.raises(NotFound, match="has no variant 'int4': did you mean int8"):
+        planned(models=["mobilenet_v2@int4"])
+
+
+def test_two_variants_of_one_precision_must_be_told_apart():
+    two = (variant("net", "int8"), variant("net", "other", parent="x", sha256="b" * 64))
+    two = (two[0], Variant(**{**two[1].__dict__, "weights_precision": "int8"}))
+    with pytest.raises(Refused, match=r"net has 2 such variants \(int8, other\): name one, as in `net@int8`"):
+        planned(variants=two, models=["net"], precisions=["int8"])
+
+
+def test_a_fixed_batch_axis_refuses_the_other_sizes_only():
+    fixed = (variant("tiny", fixed_batch_size=1),)
+    result = planned(variants=fixed, models=["tiny"], batch_sizes=[1, 2, 4], devices=["pc"])
+    assert [one.configuration.batch_size for one in result.configurations] == [1]
+    assert [one.what for one in result.refusals] == ["tiny at batch size 2, 4"]
+    assert "fixes its batch axis at 1" in reasons(result)
+
+
+def test_a_device_without_the_target_or_the_runtime_is_refused_and_the_others_run():
+    fleet = (*FLEET, device("torch-only", runtime="torch"), device("gpu", targets=(CPU, CUDA)))
+    result = planned(fleet, models=["resnet50"], targets=["cpu", "cuda"])
+    assert [(one.device, one.target) for one in result.configurations] == [
+        ("pc", "cpu"),
+        ("tx2", "cpu"),
+        ("gpu", "cpu"),
+        ("gpu", "cuda:0"),
+    ]
+    assert "torch-only has no runtime onnxruntime (it has torch)" in reasons(result)
+    assert "pc has no target cuda; it has cpu." in reasons(result)
+
+
+def test_more_threads_than_cpus_and_tf32_off_cuda_are_refused():
+    result = planned(models=["resnet50"], threads=[4, 5], precisions=["fp32", "tf32"], devices=["pc"])
+    assert len(result.configurations) == 1
+    assert "pc has 4 CPUs" in reasons(result)
+    assert "tf32 is a mode of CUDA targets only." in reasons(result)
+
+
+def test_the_time_follows_from_the_protocol_alone():
+    metered = device("metered", sensors=(SensorInfo("rapl", "package-0", "package", "counter"),))
+    (bare, idle) = planned((FLEET[0], metered), models=["resnet50"], protocol="standard").devices
+    assert (bare.runs_min, bare.runs_max) == (5, 20)
+    assert bare.seconds_min == pytest.approx(5 * (1 + 5))
+    assert idle.seconds_min == pytest.approx(5 * (1 + 5 + 2 * 2))
+    assert bare.seconds_max == pytest.approx(20 * 900)
+
+
+def test_a_sweep_that_explodes_is_refused():
+    with pytest.raises(Refused, match="split it"):
+        planned(models=["resnet50"], batch_sizes=list(range(1, 60_000)))
+
+
+@given(
+    st.lists(st.integers(1, 64), min_size=1, max_size=5),
+    st.lists(st.none() | st.integers(1, 8), min_size=1, max_size=3),
+    st.lists(st.sampled_from(["native", "fp32", "int8"]), min_size=1, max_size=3),
+)
+def test_identities_are_unique_and_everything_asked_runs_or_is_refused(sizes, threads, precisions):
+    spec = from_mapping(
+        {
+            "models": ["resnet50", "mobilenet_v2"],
+            "batch_sizes": sizes,
+            "threads": threads,
+            "precisions": precisions,
+        }
+    )
+    try:
+        result = plan(spec, FLEET, MODELS)
+    except Refused:
+        return
+    ids = [one.configuration_id for one in result.configurations]
+    assert len(ids) == len(set(ids))
+    assert sum(one.configurations for one in result.devices) == len(ids)
+    asked = len(FLEET) * 2 * len(spec.batch_sizes) * len(spec.threads) * len(spec.precisions)
+    assert (len(ids) == asked) == (not result.refusals)
