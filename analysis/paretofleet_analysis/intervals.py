@@ -1,0 +1,110 @@
+"""Intervals for a handful of runs and for quantiles of iterations; nothing where nothing can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import bdtr, stdtrit
+
+CONFIDENCE = 0.95
+#: Fewer runs give no interval: two runs leave a t quantile of 12.7, which helps nobody.
+RUNS_MIN = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over runs with the ends of its 95 % interval; the ends are None where none can be given."""
+
+    mean: float | None
+    lo: float | None
+    hi: float | None
+    runs: int
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval's length, in the unit of the mean."""
+        return None if self.lo is None or self.hi is None else (self.hi - self.lo) / 2
+
+
+def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of the runs' own values with its t interval on the log scale.
+
+    `exp(log(mean) -+ t(n - 1) s / sqrt(n))` with `s` the standard deviation of the logarithms: Student's
+    interval (Georges, Buytaert, Eeckhout, OOPSLA 2007, 3.2) where noise is multiplicative, so the ends stay
+    positive. None among the values are runs without one. Below three runs, or with a value that is not
+    positive, there is a mean and no interval. Runs that were stopped when the interval became narrow make
+    it cover a little less than it says (92 to 95 % for lognormal noise at a stop of 2 % between 5 and 20
+    runs); that is not corrected.
+
+    >>> estimate = mean_interval([0.9, 1.0, 1.1, 1.0, 1.0])
+    >>> round(estimate.mean, 3), round(estimate.lo, 3), round(estimate.hi, 3), estimate.runs
+    (1.0, 0.916, 1.092, 5)
+    >>> mean_interval([2.0, None])
+    Estimate(mean=2.0, lo=None, hi=None, runs=1)
+    """
+    present = np.array([value for value in values if value is not None], dtype=float)
+    if present.size == 0:
+        return Estimate(None, None, None, 0)
+    mean = float(present.mean())
+    if present.size < RUNS_MIN or present.min() <= 0:
+        return Estimate(mean, None, None, int(present.size))
+    if present.min() == present.max():
+        return Estimate(mean, mean, mean, int(present.size))
+    spread = float(np.log(present).std(ddof=1)) / np.sqrt(present.size)
+    reach = float(np.exp(stdtrit(present.size - 1, (1 + confidence) / 2) * spread))
+    return Estimate(mean, mean / reach, mean * reach, int(present.size))
+
+
+def quantile_is_supported(n: int, q: float, *, confidence: float = CONFIDENCE) -> bool:
+    """Whether `n` independent values support an interval for the quantile `q` without a distribution.
+
+    The widest such interval, smallest to largest value, covers with `1 - q**n - (1 - q)**n`. At 95 % that
+    needs 6 values for the median, 29 for the 90th percentile and 299 for the 99th.
+
+    >>> [next(n for n in range(1, 400) if quantile_is_supported(n, q)) for q in (0.5, 0.9, 0.99)]
+    [6, 29, 299]
+    """
+    return bool(n > 0 and 1 - q**n - (1 - q) ** n >= confidence)
+
+
+def quantile(values: np.ndarray, q: float) -> float | None:
+    """The quantile, median-unbiased (Hyndman and Fan 1996, definition 8), or None where it is not supported.
+
+    >>> quantile(np.arange(1.0, 8.0), 0.5)
+    4.0
+    >>> quantile(np.arange(1.0, 8.0), 0.99) is None
+    True
+    """
+    if not quantile_is_supported(values.size, q):
+        return None
+    return float(np.quantile(values, q, method="median_unbiased"))
+
+
+def quantile_interval(
+    values: np.ndarray, q: float, *, confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """The shortest pair of order statistics that covers the quantile `q`; None where the values are too few.
+
+    The pair (l, u) covers with `P(l <= K < u)`, K binomial(n, q) (David and Nagaraja, Order Statistics, 7.1).
+    It needs no distribution, but it needs independence, which consecutive iterations do not quite have.
+
+    >>> quantile_interval(np.arange(1.0, 7.0), 0.5)
+    (1.0, 6.0)
+    >>> quantile_interval(np.arange(1.0, 6.0), 0.5) is None
+    True
+    """
+    n = values.size
+    if not quantile_is_supported(n, q, confidence=confidence):
+        return None
+    below = np.concatenate([[0.0], bdtr(np.arange(n), n, q)])  # below[k] = P(K < k), k = 0..n
+    lows = np.arange(1, n + 1)
+    highs = np.searchsorted(below, below[lows] + confidence - 1e-12)
+    possible = highs <= n
+    lows, highs = lows[possible], highs[possible]
+    lengths = highs - lows
+    shortest = np.flatnonzero(lengths == lengths.min())
+    centre = shortest[np.argmin(np.abs((lows[shortest] + highs[shortest]) / 2 - n * q))]
+    ordered = np.sort(values)
+    return float(ordered[lows[centre] - 1]), float(ordered[highs[centre] - 1])
