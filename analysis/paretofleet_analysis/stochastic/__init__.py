@@ -1,0 +1,27 @@
+"""The exact stochastic Pareto ranking: probabilities computed from the measured runs, not drawn."""
+
+from __future__ import annotations
+
+from .attainment import Estimate, attainment, expected_hypervolume
+from .dominators import dominator_distribution, rank_interval
+from .efficiency import EfficiencySummary, efficiency_summary, efficiency_survival
+from .front import front_probability
+from .pairwise import dominance_probability
+from .replicates import replicates
+from .samples import Absolute, Shared
+
+__all__ = [
+    "Absolute",
+    "EfficiencySummary",
+    "Estimate",
+    "Shared",
+    "attainment",
+    "dominance_probability",
+    "dominator_distribution",
+    "efficiency_summary",
+    "efficiency_survival",
+    "expected_hypervolume",
+    "front_probability",
+    "rank_interval",
+    "replicates",
+]

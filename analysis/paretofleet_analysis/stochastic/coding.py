@@ -1,0 +1,61 @@
+"""Pooled rank codes: each objective's distinct values are numbered, so that comparing codes is comparing
+values.
+
+Ties stay ties exactly, and every comparison afterwards is of 32-bit integers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .samples import Flags, Floats
+
+Codes = npt.NDArray[np.int32]
+
+#: No point reaches this code, so that padding never dominates.
+PADDING = np.int32(np.iinfo(np.int32).max)
+
+
+class Ranks:
+    """The pooled codes of (d, n) costs: `codes` (n, d) and, per objective, the sorted values that they
+    number.
+    """
+
+    def __init__(self, costs: Floats) -> None:
+        self.codes: Codes = np.empty((costs.shape[1], costs.shape[0]), dtype=np.int32)
+        self.values: list[Floats] = []
+        for k, row in enumerate(costs):
+            order = np.argsort(row)
+            ordered = row[order]
+            new = np.empty(len(row), dtype=np.bool_)
+            new[:1] = False
+            np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+            self.codes[order, k] = np.cumsum(new, dtype=np.int32)
+            new[:1] = True
+            self.values.append(ordered[new])
+
+    def below(self, points: Floats) -> Codes:
+        """(n, d) for points (d, n): the largest code whose value is strictly less, -1 if there is none."""
+        return self._locate(points, "left")
+
+    def at_most(self, points: Floats) -> Codes:
+        """(n, d) for points (d, n): the largest code whose value is not more, -1 if there is none."""
+        return self._locate(points, "right")
+
+    def _locate(self, points: Floats, side: str) -> Codes:
+        found = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points, strict=True)]  # type: ignore[call-overload]
+        return np.ascontiguousarray(np.stack(found, axis=1), dtype=np.int32)
+
+
+def float_keys(values: Floats, *, up: bool) -> Codes:
+    """32-bit integers in the order of the values, rounded to float32 upwards or downwards.
+
+    key_up(a) <= key_down(b) proves a <= b, and key_up(a) < key_down(b) proves a < b.
+    """
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    wrong: Flags = rounded < values if up else rounded > values
+    rounded[wrong] = np.nextafter(rounded[wrong], np.float32(np.inf if up else -np.inf))
+    bits = (rounded + np.float32(0.0)).view(np.int32)
+    return np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int32)

@@ -1,0 +1,48 @@
+"""How many configurations dominate one: its rank, as a distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import kernel
+from .coding import Ranks
+from .index import build
+from .query import Points, Rule
+from .samples import Floats, Ints, Samples, pack
+
+
+def dominator_distribution(
+    samples: Samples, *, maximize: Sequence[bool], up_to: int, threads: int = 1
+) -> Floats:
+    """(N, up_to + 1): the probability that exactly k = 0 ... up_to configurations dominate i.
+
+    Column 0 is `front_probability`. What a row lacks to 1 is the probability of more than `up_to`
+    dominators. Exact as `front_probability` is, except that a point with less than 1e-9 on all of its
+    columns counts as 0 there.
+    """
+    if up_to < 0:
+        raise ValueError(f"up_to is {up_to}; give the largest number of dominators to tell apart, 0 or more")
+    fleet = pack(samples, maximize)
+    ranks = Ranks(fleet.costs)
+    index = build(ranks.codes, fleet.owner, fleet.runs)
+    own = index.positions(fleet.size)[fleet.owner]
+    laws = kernel.engine().products(index, Points(ranks.codes, own, Rule.DOMINATES), up_to + 1, threads)
+    return fleet.mean_by_configuration(laws)
+
+
+def rank_interval(distribution: Floats, *, level: float = 0.95) -> Ints:
+    """(N, 2): the smallest and largest rank (1 + dominators) of the central interval of a
+    `dominator_distribution`.
+
+    A bound beyond the last column is given as up_to + 2, which reads "more than up_to + 1".
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level}; give a probability between 0 and 1")
+    below = np.cumsum(distribution, axis=1)
+    tail = (1.0 - level) / 2.0
+    tiny = 1e-9 * below.shape[1]
+    low = (below <= tail + tiny).sum(axis=1) + 1
+    high = (below < 1.0 - tail - tiny).sum(axis=1) + 1
+    return np.stack([low, np.maximum(low, high)], axis=1).astype(np.int64)

@@ -1,0 +1,203 @@
+"""What enters the exact ranking: samples of configurations, shared vectors, margins; checked and brought to
+one form.
+
+Inside this package every objective is a cost (less is better): columns to be maximised are negated here,
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Samples = Sequence[npt.ArrayLike]
+
+
+class Absolute(float):
+    """A margin in the units of its objective. A plain number is a share of the value: 0.02 is 2 %."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the configurations of a group have in common, such as the accuracy of one model.
+
+    `groups`: (N,) the group of each configuration, 0 to G-1. `values`: one array per group, (v_g,) or (v_g,
+    s): the equally probable values of the shared scalar or vector. `maximize`: one direction, or s of them.
+    `margin`: as for the samples, one tolerance per shared component; None is 0.
+    """
+
+    groups: npt.ArrayLike
+    values: Sequence[npt.ArrayLike]
+    maximize: bool | Sequence[bool]
+    margin: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Checked samples of N configurations as costs: `costs` (d, n), configuration i owns columns
+    starts[i]:starts[i+1].
+    """
+
+    costs: Floats
+    starts: Ints
+
+    @property
+    def size(self) -> int:
+        """The number of configurations."""
+        return len(self.starts) - 1
+
+    @property
+    def runs(self) -> Ints:
+        """(N,) the number of samples of each configuration."""
+        return np.diff(self.starts)
+
+    @property
+    def owner(self) -> Ints:
+        """(n,) the configuration of each sample."""
+        return np.repeat(np.arange(self.size), self.runs)
+
+    def best(self) -> Floats:
+        """(d, N) the best value of each configuration in each objective."""
+        return np.minimum.reduceat(self.costs, self.starts[:-1], axis=1)
+
+    def worst(self) -> Floats:
+        """(d, N) the worst value of each configuration in each objective."""
+        return np.maximum.reduceat(self.costs, self.starts[:-1], axis=1)
+
+    def mean_by_configuration(self, values: Floats) -> Floats:
+        """Mean over the samples of each configuration of values (n,) or (n, k), always in the same order."""
+        return _columns_first(np.add.reduceat(values, self.starts[:-1], axis=0), self.runs)
+
+
+def _columns_first(sums: Floats, runs: Ints) -> Floats:
+    return sums / (runs if sums.ndim == 1 else runs[:, None])
+
+
+def check_directions(
+    maximize: Sequence[bool] | npt.ArrayLike, dimensions: int, what: str = "objectives"
+) -> Flags:
+    """The directions as d booleans; ValueError when they are not d or are not booleans."""
+    flags = np.atleast_1d(np.asarray(maximize))
+    if flags.dtype != np.bool_:
+        raise ValueError(
+            f"maximize must hold one boolean for each of the {dimensions} {what}, not {maximize!r}"
+        )
+    if len(flags) != dimensions or flags.ndim != 1:
+        raise ValueError(f"maximize has {flags.size} directions for {dimensions} {what}; give one for each")
+    return np.asarray(flags, dtype=np.bool_)
+
+
+def check_finite(costs: Floats, starts: Ints) -> None:
+    """ValueError naming the configuration, the run and the objective of the first NaN or infinity."""
+    if np.isfinite(costs).all():
+        return
+    column = int(np.flatnonzero(~np.isfinite(costs).all(axis=0))[0])
+    objective = int(np.flatnonzero(~np.isfinite(costs[:, column]))[0])
+    configuration = int(np.searchsorted(starts, column, side="right")) - 1
+    raise ValueError(
+        f"configuration {configuration}, run {column - int(starts[configuration])}, objective {objective} is "
+        f"{costs[objective, column]}, not a finite number; leave such a run out or fill the objective first"
+    )
+
+
+def pack(samples: Samples, maximize: Sequence[bool] | npt.ArrayLike) -> Fleet:
+    """Check `samples` (N arrays (m_i, d), a row a run) and turn them into costs.
+
+    Raises ValueError naming the configuration and the objective for empty, ragged, NaN or infinite input.
+    """
+    if len(samples) == 0:
+        raise ValueError("there are no configurations to rank; samples is empty")
+    arrays = [a if type(a) is np.ndarray else np.asarray(a, dtype=np.float64) for a in samples]
+    shapes = [a.shape for a in arrays]
+    first = shapes[0]
+    for i, shape in enumerate(shapes):
+        if len(shape) != 2:
+            raise ValueError(f"configuration {i} has an array of shape {shape}; give (runs, objectives)")
+        if shape[0] == 0:
+            raise ValueError(f"configuration {i} has no runs; leave it out")
+        if shape[1] != first[1] or shape[1] == 0:
+            raise ValueError(f"configuration {i} has {shape[1]} objectives, configuration 0 has {first[1]}")
+    stacked = np.concatenate(arrays)
+    if stacked.dtype.kind not in "fiub":
+        raise ValueError(f"samples must be numbers, not {stacked.dtype}")
+    directions = check_directions(maximize, first[1])
+    costs = np.ascontiguousarray(stacked.T, dtype=np.float64)
+    if costs.base is not None or np.shares_memory(costs, arrays[0]):
+        costs = costs.copy()
+    starts = np.zeros(len(arrays) + 1, dtype=np.int64)
+    np.cumsum([shape[0] for shape in shapes], out=starts[1:])
+    check_finite(costs, starts)
+    costs[directions] *= -1.0
+    costs += 0.0  # -0.0 and 0.0 are one value
+    return Fleet(costs, starts)
+
+
+def check_margin(margin: Sequence[float], dimensions: int, what: str = "objectives") -> list[float]:
+    """The margins, one per objective; ValueError unless each is a finite number of at least 0 (relative:
+    below 1).
+    """
+    if isinstance(margin, str) or len(margin) != dimensions:
+        raise ValueError(f"margin has {len(margin)} values for {dimensions} {what}; give one for each")
+    for k, value in enumerate(margin):
+        limit = np.inf if isinstance(value, Absolute) else 1.0
+        if not 0.0 <= value < limit:
+            raise ValueError(f"the margin of objective {k} is {value}; give a share below 1 or Absolute()")
+    return list(margin)
+
+
+def better_than(costs: Floats, margin: Sequence[float]) -> Floats:
+    """For costs (d, n) the values below which another is better by more than the margin, (d, n)."""
+    widths = [
+        np.full(row.shape, m) if isinstance(m, Absolute) else m * np.abs(row)
+        for m, row in zip(margin, costs, strict=True)
+    ]
+    return np.stack([row - width for row, width in zip(costs, widths, strict=True)])
+
+
+@dataclass(frozen=True)
+class SharedCosts:
+    """A checked `Shared` as costs: `costs` (s, V), group g owns columns starts[g]:starts[g+1]; `groups`
+    (N,).
+    """
+
+    groups: Ints
+    costs: Floats
+    starts: Ints
+    margin: list[float] | None
+
+
+def pack_shared(shared: Shared, size: int) -> SharedCosts:
+    """Check `shared` against `size` configurations; ValueError names the group or the configuration."""
+    groups = np.asarray(shared.groups)
+    if groups.shape != (size,) or groups.dtype.kind not in "iu":
+        raise ValueError(f"shared.groups must hold one whole number for each of the {size} configurations")
+    values = [np.asarray(v, dtype=np.float64) for v in shared.values]
+    wrong = np.flatnonzero((groups < 0) | (groups >= len(values)))
+    if len(wrong):
+        i = int(wrong[0])
+        raise ValueError(
+            f"configuration {i} is in group {groups[i]}, but shared.values has {len(values)} groups"
+        )
+    columns = [v[:, None] if v.ndim == 1 else v for v in values]
+    for g, v in enumerate(columns):
+        if v.ndim != 2 or v.shape[0] == 0 or v.shape[1] != columns[0].shape[1] or v.shape[1] == 0:
+            raise ValueError(
+                f"the shared values of group {g} have shape {values[g].shape}; give (v,) or (v, s)"
+            )
+        if not np.isfinite(v).all():
+            raise ValueError(
+                f"the shared values of group {g} hold {v[~np.isfinite(v)][0]}, not a finite number"
+            )
+    costs = np.concatenate(columns).T.copy()
+    directions = check_directions(shared.maximize, len(costs), "shared components")
+    costs[directions] *= -1.0
+    costs += 0.0
+    starts = np.concatenate([[0], np.cumsum([len(v) for v in columns])]).astype(np.int64)
+    margin = None if shared.margin is None else check_margin(shared.margin, len(costs), "shared components")
+    return SharedCosts(groups.astype(np.int64), costs, starts, margin)
