@@ -1,0 +1,170 @@
+"""The agent's settings: a flag over an environment variable over agent.ini over a default.
+
+Every key of agent.ini is also PARETOFLEET_<SECTION>_<KEY>; the home is PARETOFLEET_AGENT_HOME.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping
+
+from paretofleet_agent.errors import ConfigError
+
+DEFAULT_COLLECTOR = "127.0.0.1:7411"
+#: Fixed keys of each section; [labels] and [runtimes] take any key.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "agent": ("collector", "name", "class", "simulate", "seed", "sysroot"),
+    "host": ("lock_dir",),
+}
+OPEN_SECTIONS = ("labels", "runtimes")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+SIMULATED = "sim:"
+
+
+@dataclass(frozen=True)
+class Config:
+    """How this agent runs. `interpreters`: the Python of each runtime that needs its own, by name."""
+
+    home: Path
+    collector: str
+    name: str
+    device_class: str
+    labels: Mapping[str, str]
+    interpreters: Mapping[str, str]
+    simulate: str | None
+    seed: int
+    sysroot: Path
+    lock_dir: Path | None
+
+
+def default_home(env: Mapping[str, str]) -> Path:
+    """PARETOFLEET_AGENT_HOME, or paretofleet/agent under the user's state folder."""
+    if env.get("PARETOFLEET_AGENT_HOME"):
+        return Path(env["PARETOFLEET_AGENT_HOME"])
+    state = env.get("XDG_STATE_HOME") or str(Path(env.get("HOME") or "/root") / ".local" / "state")
+    return Path(state) / "paretofleet" / "agent"
+
+
+def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Config:
+    """The settings in force. `flags` holds what the command line said, None where it said nothing.
+
+    Raises ConfigError naming the setting and what it may be.
+    """
+    env = os.environ if env is None else env
+    home = Path(flags.get("home") or default_home(env))
+    values = _read(home / "agent.ini")
+    _overlay(values, env)
+    agent, host = values["agent"], values["host"]
+    agent.update(
+        {key: str(value) for key, value in flags.items() if key in KEYS["agent"] and value is not None}
+    )
+    labels = {**values["labels"], **_pairs(flags.get("label") or ())}
+    simulate = agent.get("simulate") or None
+    return Config(
+        home=home.absolute(),
+        collector=_address(agent.get("collector") or DEFAULT_COLLECTOR),
+        name=_name("name", agent.get("name") or _host_name()),
+        device_class=_device_class(agent.get("class"), simulate),
+        labels={_name("label", key): value for key, value in labels.items()},
+        interpreters=dict(values["runtimes"]),
+        simulate=simulate,
+        seed=_integer("seed", agent.get("seed") or "1"),
+        sysroot=_folder("sysroot", agent.get("sysroot") or "/"),
+        lock_dir=_folder("lock_dir", host["lock_dir"]) if host.get("lock_dir") else None,
+    )
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    values: dict[str, dict[str, str]] = {section: {} for section in (*KEYS, *OPEN_SECTIONS)}
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with open(path, encoding="utf-8") as file:
+            parser.read_file(file)
+    except FileNotFoundError:
+        return values
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    for section in parser.sections():
+        if section not in values:
+            raise ConfigError(f"{path} has a section [{section}]; the sections are {', '.join(values)}.")
+        for key, value in parser[section].items():
+            if section in KEYS and key not in KEYS[section]:
+                raise ConfigError(
+                    f"{path} sets {key} in [{section}]; its keys are {', '.join(KEYS[section])}."
+                )
+            values[section][key] = value
+    return values
+
+
+def _overlay(values: dict[str, dict[str, str]], env: Mapping[str, str]) -> None:
+    for section, keys in KEYS.items():
+        for key in keys:
+            value = env.get(f"PARETOFLEET_{section}_{key}".upper())
+            if value is not None:
+                values[section][key] = value
+    for section in OPEN_SECTIONS:
+        prefix = f"PARETOFLEET_{section}_".upper()
+        for variable, value in env.items():
+            if variable.startswith(prefix):
+                values[section][variable[len(prefix) :].lower()] = value
+
+
+def _pairs(labels: Any) -> dict[str, str]:
+    pairs = {}
+    for label in labels:
+        key, equals, value = str(label).partition("=")
+        if not equals:
+            raise ConfigError(f"--label {label!r} has no value: write it as --label key=value.")
+        pairs[key] = value
+    return pairs
+
+
+def _host_name() -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).strip("-._") or "device"
+
+
+def _name(what: str, value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ConfigError(
+            f"The {what} {value!r} is not usable: begin with a letter or digit, "
+            "go on with letters, digits, dots, dashes and underscores, 63 at most."
+        )
+    return value
+
+
+def _device_class(value: str | None, simulate: str | None) -> str:
+    """A simulated device says so in its class, whatever it is called."""
+    if simulate:
+        value = value or simulate
+        return value if value.startswith(SIMULATED) else SIMULATED + value
+    if value and value.startswith(SIMULATED):
+        raise ConfigError(
+            f"The class {value!r} is kept for simulated devices: choose another or give --simulate."
+        )
+    return _name("class", value or "cpu")
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigError(f"The collector's address {value!r} is not HOST:PORT, such as {DEFAULT_COLLECTOR}.")
+    return value
+
+
+def _integer(what: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise ConfigError(f"The {what} {value!r} is not a whole number.") from error
+
+
+def _folder(what: str, value: str) -> Path:
+    path = Path(value)
+    if not path.is_dir():
+        raise ConfigError(f"The {what} {value!r} is not a folder: make it or name another.")
+    return path

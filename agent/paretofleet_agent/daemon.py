@@ -1,0 +1,260 @@
+"""`paretofleet-agent run`: hello, empty the spool, ask for a run, measure it, spool it, and again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+from paretofleet_agent import backoff, identity, probe, upload
+from paretofleet_agent.attempt import measure
+from paretofleet_agent.chunking import Gatherer
+from paretofleet_agent.config import Config
+from paretofleet_agent.device import DeviceUnderTest
+from paretofleet_agent.download import Models
+from paretofleet_agent.errors import AttemptFailed, Refused, Stopped, Unreachable
+from paretofleet_agent.files import free_bytes, write_atomically
+from paretofleet_agent.heart import Heart, Running
+from paretofleet_agent.hostlock import host_lock
+from paretofleet_agent.link import Link
+from paretofleet_agent.model import Lease, Outcome
+from paretofleet_agent.spool import Spool
+
+log = logging.getLogger(__name__)
+
+#: Below this nothing is measured: its samples might not fit.
+ROOM_BYTES = 32 << 20
+ROOM_WAIT_S = 10.0
+SLICE_S = 0.1
+#: Told to end, the agent tries for so long to pass on what it has; the rest goes at the next start.
+LAST_WORDS_S = 3.0
+
+
+def run(config: Config, *, once: bool = False) -> int:
+    """Serves the collector until SIGTERM or SIGINT, or, with `once`, until it has nothing to do.
+
+    Raises Refused when the collector will not have this agent, HomeError when the home cannot be used.
+    """
+    with identity.home_lock(config.home):
+        # Before anything starts a thread: the CPUs that this process may use are the device's.
+        device = probe.look(
+            config.sysroot,
+            config.simulate,
+            config.seed,
+            config.interpreters,
+            truth_path=config.home / "truth.jsonl" if config.simulate else None,
+        )
+        _keep_to_housekeeping(device)
+        who = identity.start(config.home)
+        write_atomically(config.home / "daemon.json", _card(config))
+        with contextlib.closing(Spool.open(config.home)) as spool:
+            link = Link(config, who, device.inventory)
+            daemon = Daemon(config, device, spool, link)
+            try:
+                with _told_to_end(daemon):
+                    return daemon.serve(once=once)
+            finally:
+                daemon.heart.stop()
+                link.close()
+
+
+class Daemon:
+    """The one thread that works; `heart` is the other one."""
+
+    def __init__(self, config: Config, device: DeviceUnderTest, spool: Spool, link: Link) -> None:
+        self._config = config
+        self._device = device
+        self._spool = spool
+        self._link = link
+        self._models = Models(config.home, link.fetch_model)
+        self._window = 1
+        self._greeted = False
+        self._stopping = False
+        self.heart = Heart(link, heartbeat_s=5.0)
+
+    def stop(self) -> None:
+        """Ends the work soon: the attempt that runs is abandoned. Safe in a signal handler."""
+        self._stopping = True
+
+    def stopping(self) -> bool:
+        """Whether the agent was told to end."""
+        return self._stopping
+
+    def serve(self, *, once: bool) -> int:
+        """Works until told to end; 0 is the exit code."""
+        for key in self._spool.recover():
+            log.warning("run %s attempt %d was cut off; it will be tried again", key.run_id, key.attempt)
+        self.heart.start()
+        retry = backoff.Retry(random.Random())
+        while not self._stopping:
+            if self._session(retry, once=once):
+                return 0
+        self._last_words()
+        return 0
+
+    def _session(self, retry: backoff.Retry, *, once: bool) -> bool:
+        """Works until the collector is lost; True when `once` has nothing more to do."""
+        try:
+            self._greet()
+            while not self._stopping:
+                if not self._work(once=once):
+                    return True
+                if retry.succeeded():
+                    log.info("the collector answers again")
+        except Unreachable as error:
+            if retry.worth_a_line(time.monotonic()):
+                log.warning("%s Trying again; what was measured is kept in %s.", error, self._config.home)
+            self._sleep(retry.wait_s())
+        return False
+
+    def _greet(self) -> None:
+        """Says hello with all that is held, and brings the spool up to date with the answer."""
+        welcome = self._link.hello(self._spool.held())
+        for key, word in welcome.held.items():
+            upload.apply_word(self._spool, key, word)
+        self._window = welcome.window_chunks
+        self.heart.heartbeat_s = welcome.heartbeat_s
+        self.heart.held = self._spool.held()
+        if not self._greeted:
+            log.info("serving the collector at %s as %s", self._config.collector, self._config.name)
+        self._greeted = True
+
+    def _work(self, *, once: bool) -> bool:
+        """Empties the spool, then measures one run if there is one; False when `once` has nothing to do."""
+        if self.heart.refusal is not None:
+            raise self.heart.refusal
+        upload.drain(self._spool, self._link.upload, self._window, self.stopping)
+        self.heart.held = self._spool.held()
+        if not self._has_room():
+            self._sleep(ROOM_WAIT_S)
+            return True
+        with self._host() as mine:
+            lease, ask_again_s = self._link.lease() if mine else (None, 0.0)
+            if lease is not None:
+                self._attempt(lease)
+                return True
+        if once:
+            return False
+        self._sleep(ask_again_s)
+        return True
+
+    def _attempt(self, lease: Lease) -> None:
+        key, began = lease.key, time.monotonic()
+        self._spool.begin(key)
+        running = Running(key, self.stopping)
+        self.heart.running = running
+        sink = Gatherer()
+        try:
+            outcome = self._outcome(lease, sink, running)
+        finally:
+            self.heart.running = None
+        self._spool.end(key, () if running.stopped() and not outcome.ok else sink.chunks(key), outcome)
+        self.heart.held = self._spool.held()
+        took = f"{time.monotonic() - began:.1f} s"
+        what = f"{lease.artifact.name} batch {lease.configuration.get('batch_size')}"
+        if outcome.ok:
+            log.info("%s, block %d: measured in %s", what, lease.block, took)
+        else:
+            log.warning(
+                "%s, block %d: %s after %s: %s", what, lease.block, outcome.reason, took, outcome.message
+            )
+
+    def _outcome(self, lease: Lease, sink: Gatherer, running: Running) -> Outcome:
+        try:
+            path = None if self._device.simulate else self._fetch(lease, running)
+            return measure(lease, path, sink, running, self._device)
+        except Stopped:
+            if running.given_up:
+                return Outcome(ok=False, reason="cancelled", message=running.given_up)
+            return Outcome(ok=False, reason="lost", message="The agent was told to end during this attempt.")
+        except AttemptFailed as error:
+            return Outcome(ok=False, reason=error.reason, message=str(error))
+        except Refused:
+            raise
+        except Exception as error:  # one broken attempt must not end the agent
+            log.debug("the attempt broke", exc_info=True)
+            return Outcome(ok=False, reason="crashed", message=f"{type(error).__name__}: {error}")
+
+    def _fetch(self, lease: Lease, running: Running) -> Path:
+        """The model file; waits for the collector as long as the attempt is wanted."""
+        waits = backoff.waits(random.Random())
+        while True:
+            try:
+                return self._models.get(lease.artifact, running.stopped)
+            except Unreachable as error:
+                log.debug("%s is not here yet: %s", lease.artifact.name, error)
+            self._sleep(next(waits))
+            if running.stopped():
+                raise Stopped("The attempt was told to end before its model came.")
+
+    @contextlib.contextmanager
+    def _host(self) -> Iterator[bool]:
+        """The host to itself while it measures; simulated devices disturb nobody."""
+        if self._device.simulate:
+            yield True
+            return
+        with host_lock(self._config.lock_dir, self.stopping) as mine:
+            yield mine
+
+    def _has_room(self) -> bool:
+        free = free_bytes(self._config.home)
+        if free is None or free >= ROOM_BYTES:
+            return True
+        log.error(
+            "The disk of %s has %d bytes left, a run may need %d: free some space; nothing is measured.",
+            self._config.home,
+            free,
+            ROOM_BYTES,
+        )
+        return False
+
+    def _last_words(self) -> None:
+        until = time.monotonic() + LAST_WORDS_S
+        with contextlib.suppress(Unreachable, Refused):
+            upload.drain(
+                self._spool,
+                lambda: self._link.upload(ack_s=LAST_WORDS_S),
+                self._window,
+                lambda: time.monotonic() > until,
+            )
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping and self.heart.refusal is None and time.monotonic() < until:
+            time.sleep(min(SLICE_S, seconds))
+
+
+@contextlib.contextmanager
+def _told_to_end(daemon: Daemon) -> Iterator[None]:
+    """SIGTERM and SIGINT end the work in good order while this lasts."""
+
+    def handle(number: int, _frame: Any) -> None:
+        log.info("told to end by %s", signal.Signals(number).name)
+        daemon.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _keep_to_housekeeping(device: DeviceUnderTest) -> None:
+    if device.simulate or len(device.inventory.cpus) < 2:
+        return
+    try:
+        os.sched_setaffinity(0, {device.housekeeping_cpu})
+    except OSError as error:
+        log.warning("the agent cannot keep to CPU %d (%s)", device.housekeeping_cpu, error.strerror)
+
+
+def _card(config: Config) -> str:
+    card = {"collector": config.collector, "name": config.name, "device_class": config.device_class}
+    return json.dumps({**card, "simulate": config.simulate}) + "\n"

@@ -1,0 +1,126 @@
+"""Model files, fetched once and kept by their SHA-256 under the agent's home."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import BinaryIO, Callable, Iterator
+
+from paretofleet_agent.errors import AttemptFailed, Stopped
+from paretofleet_agent.files import free_bytes, sync_folder
+from paretofleet_agent.model import Artifact
+
+log = logging.getLogger(__name__)
+
+#: Left free on the disk for the spool.
+MARGIN_BYTES = 64 << 20
+PIECE_BYTES = 1 << 20
+HEX = frozenset("0123456789abcdef")
+
+
+class Models:
+    """The folder of model files. `fetch(sha256, offset)` is the link's; it may raise Unreachable."""
+
+    def __init__(self, home: Path, fetch: Callable[[str, int], Iterator[bytes]]) -> None:
+        self._folder = home / "models"
+        self._fetch = fetch
+        # What was read whole and found right, as (size, mtime_ns, inode): it is not read again at each run.
+        self._checked: dict[str, tuple[int, int, int]] = {}
+
+    def get(self, artifact: Artifact, stopped: Callable[[], bool]) -> Path:
+        """The model file, from the folder or from the collector.
+
+        Raises AttemptFailed (`model_unavailable`) when it cannot be had, Unreachable with what came so far
+        kept for the next try, Stopped when `stopped()`.
+        """
+        if len(artifact.sha256) != 64 or not HEX.issuperset(artifact.sha256):
+            raise AttemptFailed(
+                "model_unavailable", f"{artifact.sha256!r} is not the SHA-256 of a model file."
+            )
+        path = self._folder / artifact.sha256
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if self._is_right(path, artifact):
+                return path
+            for _ in range(2):
+                self._make_room(artifact)
+                self._download(path, artifact, stopped)
+                if self._is_right(path, artifact):
+                    return path
+                log.warning("%s came damaged; it is thrown away", artifact.name)
+                path.unlink()
+        except OSError as error:
+            raise AttemptFailed(
+                "model_unavailable", f"{artifact.name} cannot be stored in {self._folder} ({error.strerror})."
+            ) from error
+        raise AttemptFailed(
+            "model_unavailable", f"{artifact.name} came twice with a content that is not {artifact.sha256}."
+        )
+
+    def _is_right(self, path: Path, artifact: Artifact) -> bool:
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            return False
+        mark = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        if self._checked.get(artifact.sha256) == mark:
+            return True
+        if _sha256(path) != artifact.sha256:
+            return False
+        self._checked[artifact.sha256] = mark
+        return True
+
+    def _download(self, path: Path, artifact: Artifact, stopped: Callable[[], bool]) -> None:
+        part = path.with_name(path.name + ".part")
+        with open(part, "ab") as file:
+            if file.tell() > artifact.size_bytes:
+                file.truncate(0)
+            self._append(file, artifact, stopped)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        sync_folder(self._folder)
+
+    def _append(self, file: BinaryIO, artifact: Artifact, stopped: Callable[[], bool]) -> None:
+        size = file.seek(0, os.SEEK_END)
+        if size == artifact.size_bytes:
+            return
+        for data in self._fetch(artifact.sha256, size):
+            if stopped():
+                raise Stopped("The attempt was told to end while its model was on the way.")
+            size += len(data)
+            if size > artifact.size_bytes:
+                break
+            file.write(data)
+
+    def _make_room(self, artifact: Artifact) -> None:
+        """Throws away the models unused for longest until this one fits."""
+        others = [path for path in self._folder.iterdir() if not path.name.startswith(artifact.sha256)]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime):
+            if self._fits(artifact):
+                return
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        if not self._fits(artifact):
+            raise AttemptFailed(
+                "model_unavailable",
+                f"{artifact.name} has {artifact.size_bytes} bytes and the disk of {self._folder} has "
+                f"{free_bytes(self._folder)} free, {MARGIN_BYTES} of them kept for samples: free some space.",
+            )
+
+    def _fits(self, artifact: Artifact) -> bool:
+        part = self._folder / f"{artifact.sha256}.part"
+        there = part.stat().st_size if part.exists() else 0
+        free = free_bytes(self._folder)
+        return free is None or free >= artifact.size_bytes - there + MARGIN_BYTES
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(PIECE_BYTES), b""):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""Who this agent is: a random id made once, a number that grows at every start, a lock on the home."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+from paretofleet_agent.errors import HomeError
+from paretofleet_agent.files import try_lock, write_atomically
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`device_id` lasts with the home, `instance` grows at every start, `session_id` is of this start."""
+
+    device_id: str
+    instance: int
+    session_id: str
+    boot_id: str
+
+
+def start(home: Path) -> Identity:
+    """Counts one more start of the agent in `home`, durably, and says who it is.
+
+    Raises HomeError when identity.json is damaged or cannot be written.
+    """
+    path = home / "identity.json"
+    known = read(home) or {"device_id": uuid.uuid4().hex, "instance": 0}
+    device_id, instance = str(known["device_id"]), int(known["instance"]) + 1
+    try:
+        write_atomically(path, json.dumps({"device_id": device_id, "instance": instance}) + "\n")
+    except OSError as error:
+        raise HomeError(
+            f"{path} cannot be written ({error.strerror}): free some space or mend its rights."
+        ) from error
+    return Identity(device_id, instance, uuid.uuid4().hex, boot_id())
+
+
+def read(home: Path) -> dict[str, Any] | None:
+    """What identity.json says; None before the first start. Raises HomeError when it is damaged."""
+    path = home / "identity.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if not (
+            isinstance(known["device_id"], str) and known["device_id"] and isinstance(known["instance"], int)
+        ):
+            raise ValueError
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise HomeError(f"{path} cannot be read ({error.strerror}): mend its rights.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise HomeError(
+            f"{path} is damaged: put its copy back, or remove it to let this device join again as a new one."
+        ) from error
+    return {"device_id": known["device_id"], "instance": known["instance"]}
+
+
+def boot_id() -> str:
+    """The id of this boot of the kernel: times of two boots do not compare."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+@contextlib.contextmanager
+def home_lock(home: Path) -> Iterator[None]:
+    """Holds `home`, made if need be, for one agent. Raises HomeError when another has it."""
+    path = home / "lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise HomeError(
+            f"The agent's home {home} cannot be used ({error.strerror}): choose another with --home DIR."
+        ) from error
+    try:
+        if not try_lock(descriptor):
+            raise HomeError(
+                f"The agent with process id {holder(home) or 'unknown'} uses {home} already: "
+                "stop it, or give this one a folder of its own with --home DIR."
+            )
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder(home: Path) -> int | None:
+    """The process id of the agent that holds `home`; None when none does."""
+    try:
+        descriptor = os.open(str(home / "lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if try_lock(descriptor):
+            return None
+        text = os.read(descriptor, 32).decode("ascii", "replace")
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)

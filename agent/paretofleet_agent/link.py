@@ -1,0 +1,193 @@
+"""The agent's side of the wire: one channel, its calls, and what their failures mean."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from typing import Any, Callable, Iterable, Iterator, TypeVar
+
+import grpc
+from paretofleet_proto.v1 import fleet_pb2 as pb
+from paretofleet_proto.v1 import fleet_pb2_grpc
+
+from paretofleet_agent import wire
+from paretofleet_agent.config import Config
+from paretofleet_agent.errors import AttemptFailed, Refused, Unreachable
+from paretofleet_agent.identity import Identity
+from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Inventory, Lease
+
+log = logging.getLogger(__name__)
+
+CALL_S = 10.0
+FETCH_S = 120.0
+#: Without an acknowledgement for so long, with something sent, the stream is given up.
+ACK_S = 15.0
+OPTIONS = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # The answer to a keepalive ping is awaited for this long, 60 s if unset, whatever keepalive_timeout says.
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Between tries to connect; the daemon waits with jitter of its own.
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # A proxy named in the environment is never meant for the collector of this network.
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_send_message_length", 8 << 20),
+    ("grpc.max_receive_message_length", 8 << 20),
+)
+#: Answers that another try, later or after a new hello, may change. All others are for good.
+PASSING = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+Result = TypeVar("Result")
+
+
+def as_refusal(error: grpc.RpcError, address: str) -> Refused | Unreachable:
+    """What a failed hello means: refused for good, in the collector's words, or not reached for now."""
+    code, details = error.code(), (error.details() or "").strip()
+    if code in PASSING:
+        return as_unreachable(error, address)
+    if code == grpc.StatusCode.UNIMPLEMENTED:
+        return Refused(f"What answers at {address} is no paretofleet collector, or too old a one.")
+    return Refused(details or f"The collector at {address} refused with {code.name.lower()} and no reason.")
+
+
+def as_unreachable(error: grpc.RpcError, address: str) -> Unreachable:
+    """What a failed call after the hello means: say hello again, which tells whether it is for good."""
+    code, details = error.code(), (error.details() or "").strip()
+    return Unreachable(f"The collector at {address} does not answer ({code.name.lower()}: {details}).")
+
+
+class Link:
+    """A channel to one collector, for several threads. Calls raise Unreachable, `hello` also Refused."""
+
+    def __init__(self, config: Config, identity: Identity, inventory: Inventory) -> None:
+        self._config = config
+        self._identity = identity
+        self._inventory = inventory
+        self._channel = grpc.insecure_channel(config.collector, options=list(OPTIONS))
+        self._stub = fleet_pb2_grpc.FleetStub(self._channel)  # type: ignore[no-untyped-call]
+        self._session = wire.session(identity)
+
+    def close(self) -> None:
+        """Ends every call and the connection."""
+        self._channel.close()
+
+    def hello(self, held: Iterable[AttemptKey]) -> wire.Welcome:
+        """Joins (which changes nothing when done before) and opens the session again, naming what is held."""
+        join = wire.join_request(self._identity, self._config)
+        hello = wire.hello_request(self._identity, self._config, self._inventory, held)
+        try:
+            self._stub.Join(join, timeout=CALL_S)
+            return wire.welcome(self._stub.Hello(hello, timeout=CALL_S))
+        except grpc.RpcError as error:
+            raise as_refusal(error, self._config.collector) from error
+
+    def lease(self) -> tuple[Lease | None, float]:
+        """The next run, or None, and the seconds to wait before asking again."""
+        reply: pb.LeaseReply = self._call(self._stub.Lease, pb.LeaseRequest(session=self._session))
+        if reply.HasField("grant"):
+            return wire.lease_of(reply.grant), 0.0
+        return None, min(max(reply.ask_again_s, 0.05), 60.0)
+
+    def progress(
+        self, held: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
+    ) -> dict[AttemptKey, wire.Held]:
+        """Renews leases; says how far the running attempt is; learns what to give up."""
+        request = pb.ProgressRequest(
+            session=self._session,
+            held=[wire.ref(key) for key in held],
+            running=wire.ref(running) if running else None,
+            phase=phase,
+            iterations=iterations,
+        )
+        return wire.held_of(self._call(self._stub.Progress, request).held)
+
+    def fetch_model(self, sha256: str, offset: int) -> Iterator[bytes]:
+        """The bytes of a model file from `offset`. Raises AttemptFailed when the collector has it not."""
+        request = pb.FetchModelRequest(session=self._session, sha256=sha256, offset=offset)
+        try:
+            for part in self._stub.FetchModel(request, timeout=FETCH_S):
+                yield part.data
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE):
+                raise AttemptFailed("model_unavailable", error.details() or "no such model") from error
+            raise as_unreachable(error, self._config.collector) from error
+
+    def upload(self, ack_s: float = ACK_S) -> UploadStream:
+        """Opens the stream of chunks and ends; without an answer for `ack_s` it is given up."""
+        return UploadStream(self._stub.Upload, self._session, self._config.collector, ack_s)
+
+    def _call(self, method: Callable[..., Result], request: Any) -> Result:
+        try:
+            return method(request, timeout=CALL_S)
+        except grpc.RpcError as error:
+            raise as_unreachable(error, self._config.collector) from error
+
+
+class UploadStream:
+    """One bidirectional upload: `send` never waits, `receive` waits for the next answer at most ACK_S."""
+
+    def __init__(self, method: Callable[..., Any], session: pb.Session, address: str, ack_s: float) -> None:
+        self._address = address
+        self._ack_s = ack_s
+        self._session: pb.Session | None = session
+        self._outgoing: queue.Queue[pb.UploadRequest | None] = queue.Queue()
+        self._incoming: queue.Queue[pb.UploadReply | grpc.RpcError | None] = queue.Queue()
+        self._call = method(iter(self._outgoing.get, None))
+        threading.Thread(target=self._read, name="upload-replies", daemon=True).start()
+
+    def send_chunk(self, chunk: Chunk) -> None:
+        """Hands a chunk to the stream."""
+        self._send(wire.upload_of_chunk(chunk))
+
+    def send_end(self, end: AttemptEnd) -> None:
+        """Hands an attempt's end to the stream."""
+        self._send(wire.upload_of_end(end))
+
+    def receive(self) -> wire.Reply:
+        """The next answer. Raises Unreachable, also when none comes in time."""
+        try:
+            reply = self._incoming.get(timeout=self._ack_s)
+        except queue.Empty:
+            self.close()
+            raise Unreachable(
+                f"The collector at {self._address} acknowledged nothing for {self._ack_s:g} s."
+            ) from None
+        if reply is None:
+            raise Unreachable(f"The collector at {self._address} ended the upload.")
+        if isinstance(reply, grpc.RpcError):
+            raise as_unreachable(reply, self._address) from reply
+        return wire.reply_of(reply)
+
+    def close(self) -> None:
+        """Ends the stream at once; what was not answered counts as not sent."""
+        self._outgoing.put(None)
+        self._call.cancel()
+
+    def _send(self, request: pb.UploadRequest) -> None:
+        if self._session is not None:
+            request.session.CopyFrom(self._session)
+            self._session = None
+        self._outgoing.put(request)
+
+    def _read(self) -> None:
+        try:
+            for reply in self._call:
+                self._incoming.put(reply)
+        except grpc.RpcError as error:
+            self._incoming.put(error)
+        else:
+            self._incoming.put(None)

@@ -1,0 +1,282 @@
+"""What the collector has not yet, kept in one SQLite file until it says that it has.
+
+An attempt is written twice: a line when it begins, and all its chunks with its end in one transaction when
+it is over. So a chunk never stands in the spool without the end that counts it, and an attempt that has a
+beginning only was cut off by a crash. A chunk leaves after the collector's commit, not before.
+"""
+
+# ruff: noqa: S608  the queries are put together from the constants below, never from values
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Mapping
+
+from paretofleet_agent.errors import HomeError
+from paretofleet_agent.files import sync_folder
+from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Outcome
+
+log = logging.getLogger(__name__)
+
+FILE = "spool.db"
+VERSION = 1
+TABLES = """
+CREATE TABLE attempts (
+  position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+  ended INTEGER NOT NULL DEFAULT 0, chunks_json TEXT, ok INTEGER, reason TEXT, message TEXT, facts_json TEXT,
+  UNIQUE (run_id, attempt)
+);
+CREATE TABLE chunks (
+  run_id TEXT NOT NULL, attempt INTEGER NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
+  schema TEXT NOT NULL, n INTEGER NOT NULL, columns BLOB NOT NULL, crc32 INTEGER NOT NULL,
+  PRIMARY KEY (run_id, attempt, stream, seq)
+);
+CREATE TABLE aside (
+  run_id TEXT, attempt INTEGER, stream TEXT, seq INTEGER,
+  schema TEXT, n INTEGER, columns BLOB, crc32 INTEGER, why TEXT NOT NULL
+);
+"""
+CUT_OFF = Outcome(ok=False, reason="lost", message="The agent was stopped in the middle of this attempt.")
+OF_ATTEMPT = "run_id = ? AND attempt = ?"
+OF_CHUNK = f"{OF_ATTEMPT} AND stream = ? AND seq = ?"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """How much waits in the spool, and how many chunks the collector would not take."""
+
+    attempts: int
+    chunks: int
+    bytes: int
+    set_aside: int
+
+
+class Spool:
+    """The open spool of one agent. Used by one thread."""
+
+    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
+        self._database = database
+        self._path = path
+
+    @classmethod
+    def open(cls, home: Path) -> Spool:
+        """Opens or makes the spool of `home`; a damaged one is renamed and reported, and a new one begun.
+
+        Raises HomeError when the file cannot be used at all.
+        """
+        path = home / FILE
+        try:
+            return cls(_open(path), path)
+        except sqlite3.OperationalError as error:
+            raise _sentence(path, error) from error
+        except sqlite3.DatabaseError as error:
+            _quarantine(path, error)
+        try:
+            return cls(_open(path), path)
+        except sqlite3.Error as error:
+            raise _sentence(path, error) from error
+
+    def close(self) -> None:
+        """Closes the file; what is in it stays."""
+        self._database.close()
+
+    def begin(self, key: AttemptKey) -> None:
+        """Notes durably that the attempt runs, before it does."""
+        with self._transaction():
+            self._database.execute("INSERT INTO attempts (run_id, attempt) VALUES (?, ?)", _of(key))
+
+    def end(self, key: AttemptKey, chunks: Iterable[Chunk], outcome: Outcome) -> None:
+        """Stores an attempt's chunks and its end, all or nothing."""
+        counts: dict[str, int] = {}
+        with self._transaction():
+            for chunk in chunks:
+                self._database.execute("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(chunk))
+                counts[chunk.stream] = counts.get(chunk.stream, 0) + 1
+            self._write_end(key, counts, outcome)
+
+    def recover(self) -> tuple[AttemptKey, ...]:
+        """Ends as lost, so that they are soon tried again, the attempts that a crash cut off."""
+        rows = self._read("SELECT run_id, attempt FROM attempts WHERE ended = 0")
+        keys = tuple(AttemptKey(*row) for row in rows)
+        for key in keys:
+            self.end(key, (), CUT_OFF)
+        return keys
+
+    def held(self) -> tuple[AttemptKey, ...]:
+        """The attempts that the collector has not wholly, oldest first."""
+        return tuple(
+            AttemptKey(*row) for row in self._read("SELECT run_id, attempt FROM attempts ORDER BY position")
+        )
+
+    def waiting(self, key: AttemptKey) -> tuple[tuple[str, int], ...]:
+        """(stream, seq) of the attempt's chunks, each stream in its order."""
+        query = f"SELECT stream, seq FROM chunks WHERE {OF_ATTEMPT} ORDER BY stream, seq"
+        return tuple((stream, seq) for stream, seq in self._read(query, *_of(key)))
+
+    def chunk(self, key: AttemptKey, stream: str, seq: int) -> Chunk:
+        """One chunk as it was stored."""
+        query = f"SELECT schema, n, columns, crc32 FROM chunks WHERE {OF_CHUNK}"
+        (schema, n, columns, crc32) = self._read(query, *_of(key), stream, seq)[0]
+        return Chunk(key, stream, seq, schema, n, columns, crc32)
+
+    def end_of(self, key: AttemptKey) -> AttemptEnd | None:
+        """How the attempt ended; None while it runs."""
+        query = (
+            "SELECT chunks_json, ok, reason, message, facts_json FROM attempts "
+            f"WHERE {OF_ATTEMPT} AND ended = 1"
+        )
+        rows = self._read(query, *_of(key))
+        return _ending(key, *rows[0]) if rows else None
+
+    def forget_chunks(self, key: AttemptKey, chunks: Iterable[tuple[str, int]]) -> None:
+        """Lets go of chunks that the collector has committed."""
+        with self._transaction():
+            for stream, seq in chunks:
+                self._database.execute(f"DELETE FROM chunks WHERE {OF_CHUNK}", (*_of(key), stream, seq))
+
+    def forget_below(self, key: AttemptKey, marks: Mapping[str, int]) -> None:
+        """Lets go of the chunks below `marks` (stream: next seq that the collector expects)."""
+        with self._transaction():
+            for stream, next_seq in marks.items():
+                query = f"DELETE FROM chunks WHERE {OF_ATTEMPT} AND stream = ? AND seq < ?"
+                self._database.execute(query, (*_of(key), stream, next_seq))
+
+    def drop(self, key: AttemptKey) -> None:
+        """Lets go of an attempt: the collector has its end, or does not know its run."""
+        with self._transaction():
+            self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
+            self._database.execute(f"DELETE FROM attempts WHERE {OF_ATTEMPT}", _of(key))
+
+    def set_aside(self, key: AttemptKey, why: str) -> None:
+        """Keeps what is left of an attempt out of the way and ends it as lost: it cannot be trusted."""
+        log.error("attempt %s/%d is set aside: %s", key.run_id, key.attempt, why)
+        with self._transaction():
+            query = f"INSERT INTO aside SELECT *, ? FROM chunks WHERE {OF_ATTEMPT}"
+            self._database.execute(query, (why, *_of(key)))
+            self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
+            self._write_end(key, {}, Outcome(ok=False, reason="lost", message=why))
+
+    def contents(self) -> Contents:
+        """How much waits."""
+        (attempts,) = self._read("SELECT count(*) FROM attempts")[0]
+        (chunks, size) = self._read("SELECT count(*), coalesce(sum(length(columns)), 0) FROM chunks")[0]
+        (aside,) = self._read("SELECT count(*) FROM aside")[0]
+        return Contents(attempts, chunks, size, aside)
+
+    def shrink(self) -> None:
+        """Gives the room of what has left back to the disk."""
+        with self._guard():
+            # As a script: the module steps a statement without columns only once, which frees one page.
+            self._database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def _write_end(self, key: AttemptKey, counts: Mapping[str, int], outcome: Outcome) -> None:
+        self._database.execute("INSERT OR IGNORE INTO attempts (run_id, attempt) VALUES (?, ?)", _of(key))
+        query = (
+            "UPDATE attempts SET ended = 1, chunks_json = ?, ok = ?, reason = ?, message = ?, facts_json = ? "
+            f"WHERE {OF_ATTEMPT}"
+        )
+        ending = (json.dumps(counts), outcome.ok, outcome.reason, outcome.message, json.dumps(outcome.facts))
+        self._database.execute(query, (*ending, *_of(key)))
+
+    def _read(self, query: str, *values: Any) -> list[Any]:
+        with self._guard():
+            return self._database.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._guard():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _sentence(self._path, error) from error
+
+
+def peek(home: Path) -> Contents | None:
+    """What the spool of `home` holds, without changing it, daemon or not; None where there is none."""
+    path = home / FILE
+    if not path.exists():
+        return None
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    with contextlib.closing(database):
+        return Spool(database, path).contents()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(str(path), isolation_level=None, timeout=10)
+    try:
+        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(str(verdict))
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        elif version != VERSION:
+            raise HomeError(
+                f"{path} was written by a newer agent: upgrade this one, or choose another --home DIR."
+            )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _quarantine(path: Path, error: sqlite3.Error) -> None:
+    number = 1
+    while path.with_name(f"{FILE}.damaged-{number}").exists():
+        number += 1
+    kept = path.with_name(f"{FILE}.damaged-{number}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{kept}{suffix}")
+    sync_folder(path.parent)
+    log.error("the spool was damaged (%s) and is kept as %s; its attempts will be run again", error, kept)
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> HomeError:
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return HomeError(
+            f"The disk of {path} is full or failing ({text}): free some space and start the agent again."
+        )
+    if "readonly" in text or "unable to open" in text:
+        return HomeError(f"{path} cannot be written ({text}): mend its rights or choose another --home DIR.")
+    return HomeError(
+        f"{path} cannot be used ({text}): start the agent again, it keeps a damaged spool aside."
+    )
+
+
+def _ending(key: AttemptKey, chunks: str, ok: int, reason: str, message: str, facts: str) -> AttemptEnd:
+    try:
+        return AttemptEnd(key, json.loads(chunks), Outcome(bool(ok), reason, message, json.loads(facts)))
+    except (ValueError, TypeError):
+        return AttemptEnd(
+            key, {}, Outcome(ok=False, reason="lost", message="Its end was damaged in the spool.")
+        )
+
+
+def _of(key: AttemptKey) -> tuple[str, int]:
+    return key.run_id, key.attempt
+
+
+def _row(chunk: Chunk) -> tuple[Any, ...]:
+    c = chunk
+    return c.key.run_id, c.key.attempt, c.stream, c.seq, c.schema, c.n, c.columns, c.crc32
