@@ -113,7 +113,7 @@ def pack(samples: Samples, maximize: Sequence[bool] | npt.ArrayLike) -> Fleet:
     """
     if len(samples) == 0:
         raise ValueError("there are no configurations to rank; samples is empty")
-    arrays = [a if type(a) is np.ndarray else np.asarray(a, dtype=np.float64) for a in samples]
+    arrays = [a if type(a) is np.ndarray else _as_array(i, a) for i, a in enumerate(samples)]
     shapes = [a.shape for a in arrays]
     first = shapes[0]
     for i, shape in enumerate(shapes):
@@ -136,6 +136,13 @@ def pack(samples: Samples, maximize: Sequence[bool] | npt.ArrayLike) -> Fleet:
     costs[directions] *= -1.0
     costs += 0.0  # -0.0 and 0.0 are one value
     return Fleet(costs, starts)
+
+
+def _as_array(configuration: int, sample: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    try:
+        return np.asarray(sample, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"configuration {configuration} is no table of numbers: {error}") from error
 
 
 def check_margin(margin: Sequence[float], dimensions: int, what: str = "objectives") -> list[float]:

@@ -132,7 +132,8 @@ def test_splitting_runs_or_adding_the_hopeless_changes_nothing(fleet):
     direct = front_probability(fleet, maximize=MAXIMIZE)
     doubled = front_probability([np.repeat(x, 2, axis=0) for x in fleet], maximize=MAXIMIZE)
     np.testing.assert_allclose(doubled, direct, rtol=0, atol=1e-9)
-    hopeless = [*np.max([x.max(axis=0) for x in fleet], axis=0), [1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
+    worst = np.max([x.max(axis=0) for x in fleet], axis=0)
+    hopeless = np.stack([worst + 1.0, worst + 2.0])
     more = front_probability([*fleet, hopeless], maximize=MAXIMIZE)
     np.testing.assert_allclose(more, [*direct, 0.0], rtol=0, atol=1e-9)
 
