@@ -1,0 +1,49 @@
+"""The zoo computes like trained networks do: nothing vanishes, overflows or is the same for every image."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from paretofleet_collector import zoo
+
+SMALLEST_NORMAL = np.finfo(np.float32).tiny
+
+
+def images(count: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, 3, 224, 224)).astype(np.float32)
+
+
+def session(model: str | bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("name", zoo.NAMES)
+def test_every_network_runs_at_any_batch_size(name, built):
+    net = session(str(built(name).path))
+    four = images(4)
+    together = net.run(None, {"input": four})[0]
+    alone = net.run(None, {"input": four[:1]})[0]
+    assert together.shape == (4, 1000)
+    assert np.isfinite(together).all()
+    assert 0.01 < together.std() < 100
+    assert np.allclose(together[:1], alone, rtol=1e-3, atol=1e-3)
+    assert len({row.tobytes() for row in together}) == 4, "another image gives another answer"
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2", "resnet18"])
+def test_activations_stay_sane(name, built):
+    model = onnx.load(built(name).path)
+    operators = {node.output[0]: node.op_type for node in model.graph.node if node.op_type != "Constant"}
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(o) for o in operators)
+    values = session(model.SerializeToString()).run(None, {"input": images(2)})
+    for (output, operator), value in zip(operators.items(), values, strict=True):
+        assert np.isfinite(value).all(), output
+        assert 0.01 < value.std() < 100, output
+        size = np.abs(value)
+        assert size.max() < 1000, f"{output} would overflow in half precision with little room"
+        assert not ((size > 0) & (size < SMALLEST_NORMAL)).any(), f"{output} holds denormals"
+        if operator in {"Relu", "Clip"}:
+            assert 0.05 < (value == 0).mean() < 0.95, f"{output} is all on or all off"
