@@ -215,9 +215,7 @@ def _configurations(
     sizes = [size for size in spec.batch_sizes if fixed in (None, size)]
     if len(sizes) < len(spec.batch_sizes):
         others = ", ".join(str(size) for size in spec.batch_sizes if size != fixed)
-        why = (
-            f"The file of {variant.model} fixes its batch axis at {fixed}; export it with a free batch axis."
-        )
+        why = f"{variant.model} has a batch axis fixed at {fixed}; export it with a free one."
         refusals[Refusal(f"{variant.model} at batch size {others}", why)] = None
     for threads in spec.threads:
         cpus = len(device.inventory.cpus)

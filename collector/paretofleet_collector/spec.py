@@ -109,6 +109,10 @@ class Spec:
         """The same with each model that is a key of `names` replaced by its value."""
         return replace(self, models=_unique(names.get(model, model) for model in self.models))
 
+    def resolved(self, base: Path) -> Spec:
+        """The same with the paths of local models made absolute, read from the folder `base`."""
+        return self.with_models({model: str((base / model).resolve()) for model in self.local_models()})
+
 
 def is_local(model: str) -> bool:
     """True for a model written as a path (`./mine.onnx`) instead of a name."""
@@ -136,16 +140,19 @@ def parse_yaml(text: str, base: Path) -> Spec:
 
     Raises Refused with one sentence that names the key and the fix.
     """
+    return from_mapping(mapping_of(text)).resolved(base)
+
+
+def mapping_of(text: str) -> Any:
+    """What a YAML text says, unchecked; raises Refused where it is not YAML."""
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}" if mark else ""
-        raise Refused(f"The specification is not YAML{where}: {error.problem}") from None
+        raise Refused(f"The specification is not YAML{where}: {error.problem}.") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Refused(f"The specification is not YAML: {' '.join(str(error).split())}") from None
-    spec = from_mapping(value)
-    return spec.with_models({model: str((base / model).resolve()) for model in spec.local_models()})
+        raise Refused(f"The specification is not YAML: {' '.join(str(error).split())}.") from None
 
 
 def from_mapping(value: object) -> Spec:

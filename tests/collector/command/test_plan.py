@@ -128,7 +128,7 @@ def test_a_fixed_batch_axis_refuses_the_other_sizes_only():
     result = planned(variants=fixed, models=["tiny"], batch_sizes=[1, 2, 4], devices=["pc"])
     assert [one.configuration.batch_size for one in result.configurations] == [1]
     assert [one.what for one in result.refusals] == ["tiny at batch size 2, 4"]
-    assert "fixes its batch axis at 1" in reasons(result)
+    assert "has a batch axis fixed at 1" in reasons(result)
 
 
 def test_a_device_without_the_target_or_the_runtime_is_refused_and_the_others_run():

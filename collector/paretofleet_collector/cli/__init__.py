@@ -1,0 +1,116 @@
+"""The command `paretofleet`: one file per noun, and the one place where errors become sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from paretofleet_collector import __version__
+from paretofleet_collector.cli import collector, devices, models, rank, report, sweep, up
+from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
+from paretofleet_collector.config import DEFAULT_ADDRESS
+from paretofleet_collector.errors import CollectorError
+
+FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+#: Typer's own or, in older releases, Click's: the class above that of a bad parameter.
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="paretofleet",
+    help="Which network, at which precision, in which runtime, on which device? Answers from measurements.",
+    epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up", epilog=up.EXAMPLE)(up.up)
+app.add_typer(collector.app, name="collector")
+app.add_typer(devices.app, name="devices")
+app.add_typer(models.app, name="models")
+app.add_typer(sweep.app, name="sweep")
+app.add_typer(report.app, name="report")
+app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paretofleet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--collector", metavar="HOST:PORT", envvar=COLLECTOR_VARIABLE, help="The collector to talk to."
+        ),
+    ] = DEFAULT_ADDRESS,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Which network, at which precision, in which runtime, on which device? Answers from measurements."""
+    context.obj = Settings(address)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command and exits: 0 all well, 1 error, 2 usage, 3 finished with failed configurations."""
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _pipe_closed()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit code; every error has become one line on standard error."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(list(arguments), prog_name="paretofleet", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _pipe_closed()
+    except typer.Exit as end:
+        return end.exit_code
+    except _USAGE_ERROR as error:
+        return _usage(error)
+    except Exception as error:
+        if os.environ.get("PARETOFLEET_DEBUG"):
+            raise
+        sys.stderr.write(f"paretofleet: {' '.join(_sentence(error).split())}\n")
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: Exception) -> int:
+    """The complaint with the command that it is about; a bare noun has shown its help instead."""
+    context = getattr(error, "ctx", None)
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    where = context.command_path if context else "paretofleet"
+    if message:
+        sys.stderr.write(f"{where}: {' '.join(message.split()).rstrip('.')}; see `{where} --help`\n")
+    return USAGE
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says to the user. The analysis' errors are told by name: no command has to load it."""
+    if isinstance(error, CollectorError) or any(k.__name__ == "AnalysisError" for k in type(error).__mro__):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    what = f"{type(error).__name__}: {error}"
+    return f"internal error ({what}); set PARETOFLEET_DEBUG=1 to see where, and please report it"
+
+
+def _pipe_closed() -> int:
+    """The reader went away: nothing more can be said, and the interpreter must not try at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED

@@ -1,0 +1,66 @@
+"""`paretofleet collector`: the service itself."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paretofleet_collector import config
+from paretofleet_collector.cli.session import tell
+from paretofleet_collector.errors import Refused
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The collector: it schedules sweeps, stores samples and builds reports.",
+    epilog="Example: paretofleet collector serve",
+)
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of everything the collector keeps.", show_default="~/.local/state/paretofleet/collector"
+    ),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Address; port 0 picks one.", show_default=config.DEFAULT_ADDRESS),
+]
+
+
+@app.command(epilog="Example: paretofleet collector init --home /var/lib/paretofleet/collector")
+def init(home: Home = None, listen: Listen = None) -> None:
+    """Make the collector's folder with a collector.toml in which every key stands."""
+    settings = config.load(home, listen=listen)
+    path = settings.home / config.FILE_NAME
+    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(config.render(settings))
+    except FileExistsError:
+        raise Refused(f"{path} exists already; edit it, or name another folder with --home.") from None
+    tell(f"wrote {path}; start the collector with `paretofleet collector serve --home {settings.home}`")
+
+
+@app.command(epilog="Example: paretofleet collector serve --listen 127.0.0.1:7411")
+def serve(
+    home: Home = None,
+    listen: Listen = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what happens, not only what is wrong.")
+    ] = False,
+) -> None:
+    """Run the collector until it is interrupted."""
+    if not sys.platform.startswith("linux"):
+        raise Refused(f"The collector runs on Linux, this is {sys.platform}; `paretofleet rank` works here.")
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    from paretofleet_collector import server
+
+    raise typer.Exit(server.serve(config.load(home, listen=listen)))

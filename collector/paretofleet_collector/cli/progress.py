@@ -1,0 +1,144 @@
+"""Progress on standard error: live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from paretofleet_collector.cli.output import clean
+from paretofleet_collector.cli.session import tell
+from paretofleet_collector.cli.units import duration, left, size
+from paretofleet_collector.model import RUN_FINAL
+from paretofleet_collector.views import Progress, SweepView
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+#: In a pipe a line is written for every event, and at least this often while nothing happens.
+_QUIET_S = 60.0
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Shows on a terminal that something of unknown length goes on; silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(clean(what))):
+        yield
+
+
+class Transfer:
+    """The upload of one file; `at` is told how much is done. Silent where there is no terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bar: object = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._bar = Console(stderr=True).status(clean(self._what))
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()  # type: ignore[attr-defined]
+
+    def at(self, done: int, whole: int) -> None:
+        """`done` of `whole` bytes are on their way."""
+        if self._bar is not None:
+            self._bar.update(f"{clean(self._what)} {size(done)} of {size(whole)}")  # type: ignore[attr-defined]
+
+
+def follow(messages: Iterable[Progress]) -> SweepView | None:
+    """Shows a watched sweep until it has ended; returns its last state, None when nothing came."""
+    return _follow_live(messages) if sys.stderr.isatty() else _follow_plain(messages)
+
+
+def ended(sweep: SweepView) -> int:
+    """The number of its runs that have ended, in whatever way."""
+    return sum(sweep.runs_by_state.get(state, 0) for state in RUN_FINAL)
+
+
+def tally(sweep: SweepView) -> str:
+    """The runs that did not go well, as in "2 failed, 1 skipped"; empty when all did."""
+    bad = ((state, sweep.runs_by_state.get(state, 0)) for state in ("failed", "skipped", "cancelled"))
+    return ", ".join(f"{number} {state}" for state, number in bad if number)
+
+
+def _follow_plain(messages: Iterable[Progress]) -> SweepView | None:
+    last: SweepView | None = None
+    told = 0.0
+    for message in messages:
+        now = time.monotonic()
+        if message.event or last is None or now - told > _QUIET_S or message.sweep.ended_unix_s:
+            tell(_line(message))
+            told = now
+        last = message.sweep
+    return last
+
+
+def _line(message: Progress) -> str:
+    sweep = message.sweep
+    parts = [
+        f"{sweep.name}: {ended(sweep)}/{sweep.runs} runs",
+        tally(sweep),
+        message.event,
+        left(message.seconds_left),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _follow_live(messages: Iterable[Progress]) -> SweepView | None:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    last: SweepView | None = None
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        for message in messages:
+            live.update(_picture(message))
+            last = message.sweep
+    return last
+
+
+def _picture(message: Progress) -> RenderableType:
+    """The bar of the sweep, a line for each device at work, and what ended last."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    sweep = message.sweep
+    head = Table.grid(padding=(0, 1))
+    bad = tally(sweep)
+    head.add_row(
+        Text(clean(sweep.name), style="bold"),
+        ProgressBar(total=max(1, sweep.runs), completed=ended(sweep), width=32),
+        Text(f"{ended(sweep)}/{sweep.runs} runs"),
+        Text(bad, style="red")
+        if bad
+        else Text(sweep.state if sweep.ended_unix_s else left(message.seconds_left)),
+    )
+    lines: list[RenderableType] = [head]
+    for one in message.running:
+        at = f"{one.phase}, {one.iterations} iterations" if one.iterations else one.phase
+        lines.append(Text(clean(f"  {one.device}: {one.what}  {at}"), style="cyan"))
+    if message.event and not sweep.ended_unix_s:
+        lines.append(Text(clean(f"  {message.event}"), style="dim"))
+    if sweep.ended_unix_s:
+        took = duration(sweep.ended_unix_s - sweep.created_unix_s)
+        lines.append(Text(f"  ended after {took}", style="dim"))
+    return Group(*lines)

@@ -1,0 +1,67 @@
+"""`paretofleet report`: the results, aggregated or sample by sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paretofleet_collector.cli.output import Format, Output, row_of, write_json
+from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.session import connected, tell
+from paretofleet_collector.cli.units import size
+from paretofleet_collector.errors import Refused
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Reports: one row per configuration and environment.",
+    epilog="Example: paretofleet report pull edge-classifiers -o report.parquet",
+)
+
+Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.")]
+
+
+@app.command(epilog="Example: paretofleet report pull edge-classifiers -o report.parquet")
+def pull(
+    context: typer.Context,
+    sweep: Sweep,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE.parquet", help="Where to write it.")
+    ],
+) -> None:
+    """Write the aggregated report as Parquet, whole or not at all; the sweep may still run."""
+    if output.is_dir():
+        raise Refused(f"{output} is a folder; name a file, as in -o {output / 'report.parquet'}.")
+    if not output.absolute().parent.is_dir():
+        raise Refused(f"{output.absolute().parent} does not exist; make the folder first.")
+    with connected(context) as client, working(f"pulling the report of {sweep}"):
+        path = client.pull_report(sweep, output)
+    tell(f"wrote {path} ({size(path.stat().st_size)})")
+
+
+@app.command(epilog="Example: paretofleet report samples edge-classifiers -o samples")
+def samples(
+    context: typer.Context,
+    sweep: Sweep,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the Parquet files.")
+    ],
+) -> None:
+    """Write the sealed samples, every iteration and power reading."""
+    if output.exists() and not output.is_dir():
+        raise Refused(f"{output} is a file; name a folder.")
+    with connected(context) as client, working(f"pulling the samples of {sweep}"):
+        written = client.pull_samples(sweep, output)
+    tell(f"wrote {len(written)} files ({size(sum(path.stat().st_size for path in written))}) to {output}")
+
+
+@app.command(epilog="Example: paretofleet report rebuild edge-classifiers")
+def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table) -> None:
+    """Compute every number again from the stored samples."""
+    with connected(context) as client, working(f"rebuilding the report of {sweep}"):
+        result = client.rebuild_report(sweep)
+    if output is Format.json:
+        write_json(row_of(result))
+        return
+    typer.echo(f"{result.runs} runs computed again by rule {result.rule_version}; {result.changed} changed")

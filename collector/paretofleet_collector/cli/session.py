@@ -1,0 +1,47 @@
+"""What the commands share: the collector they talk to and how they speak to the user."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from paretofleet_collector.cli.output import clean
+from paretofleet_collector.model import Refusal
+
+if TYPE_CHECKING:
+    from paretofleet_collector.client import Client
+
+COLLECTOR_VARIABLE = "PARETOFLEET_COLLECTOR_ADDRESS"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options that stand before the noun."""
+
+    address: str
+
+
+@contextmanager
+def connected(context: typer.Context) -> Iterator[Client]:
+    """A client of the collector that the user named."""
+    from paretofleet_collector.client import Client  # gRPC takes a while to load, and help needs none
+
+    with Client(context.obj.address) as client:
+        yield client
+
+
+def tell(message: str) -> None:
+    """One line to the user, beside the data: on standard error."""
+    sys.stderr.write(f"{clean(message)}\n")
+    sys.stderr.flush()
+
+
+def tell_refusals(refusals: Sequence[Refusal]) -> None:
+    """What is left out of a sweep, one line each."""
+    for refusal in refusals:
+        tell(f"left out: {refusal.what}: {refusal.why}")

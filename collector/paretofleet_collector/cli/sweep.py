@@ -1,0 +1,326 @@
+"""`paretofleet sweep`: plan, submit and follow."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
+from paretofleet_collector.cli.progress import ended, follow, tally
+from paretofleet_collector.cli.session import connected, tell, tell_refusals
+from paretofleet_collector.cli.specification import (
+    BatchSizes,
+    Devices,
+    Models,
+    Name,
+    Precisions,
+    Protocol,
+    Repeats,
+    Runtimes,
+    Seed,
+    SpecFile,
+    Targets,
+    Threads,
+    add_files,
+    build,
+    build_zoo,
+    named,
+)
+from paretofleet_collector.cli.units import clock, duration
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.model import short_id
+from paretofleet_collector.views import PlannedView, PlanView, SweepView
+
+if TYPE_CHECKING:
+    from paretofleet_collector.client import Client
+
+FINISHED_WITH_FAILURES, CANCELLED = 3, 1
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Sweeps: configurations, repeated in randomised blocks.",
+    epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
+)
+
+Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.")]
+_SWEEP_COLUMNS = (
+    column("name"),
+    column("state"),
+    column("configurations", right=True),
+    Column("runs", lambda row: f"{row['ended']}/{row['runs']}", right=True),
+    Column("not well", lambda row: row["not_well"] or "-"),
+    column("devices"),
+    Column("created", lambda row: clock(row["created_unix_s"])),
+    column("sweep_id", "id"),
+)
+_GROUP_COLUMNS = (
+    column("device"),
+    column("target"),
+    column("model"),
+    column("variant"),
+    column("precision"),
+    column("runtime"),
+    column("threads"),
+    column("batch_sizes", "batch sizes"),
+)
+
+
+@app.command("plan", epilog="Example: paretofleet sweep plan SPEC.yaml -o json")
+def plan_(
+    context: typer.Context,
+    *,
+    file: SpecFile = None,
+    models: Models = None,
+    devices: Devices = None,
+    targets: Targets = None,
+    runtimes: Runtimes = None,
+    precisions: Precisions = None,
+    batch_sizes: BatchSizes = None,
+    threads: Threads = None,
+    protocol: Protocol = None,
+    repeats: Repeats = None,
+    seed: Seed = None,
+    name: Name = None,
+    output: Output = Format.table,
+) -> None:
+    """Show what a sweep would run, where, and hours per device; runs nothing. Local model files are added."""
+    spec = build(
+        file,
+        models=models,
+        devices=devices,
+        targets=targets,
+        runtimes=runtimes,
+        precisions=precisions,
+        batch_sizes=batch_sizes,
+        threads=threads,
+        protocol=protocol,
+        repeats=repeats,
+        seed=seed,
+        name=name,
+    )
+    with connected(context) as client:
+        planned = client.plan_sweep(add_files(client, spec).to_json())
+    _show_plan(planned, spec.protocol, output)
+
+
+@app.command(epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch")
+def submit(
+    context: typer.Context,
+    *,
+    file: SpecFile = None,
+    models: Models = None,
+    devices: Devices = None,
+    targets: Targets = None,
+    runtimes: Runtimes = None,
+    precisions: Precisions = None,
+    batch_sizes: BatchSizes = None,
+    threads: Threads = None,
+    protocol: Protocol = None,
+    repeats: Repeats = None,
+    seed: Seed = None,
+    name: Name = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Follow the sweep until it has ended.")
+    ] = False,
+    request_id: Annotated[
+        str | None, typer.Option(help="The same id again makes no second sweep.", show_default="random")
+    ] = None,
+    output: Output = Format.table,
+) -> None:
+    """Submit a sweep; its name goes to standard output."""
+    spec = build(
+        file,
+        models=models,
+        devices=devices,
+        targets=targets,
+        runtimes=runtimes,
+        precisions=precisions,
+        batch_sizes=batch_sizes,
+        threads=threads,
+        protocol=protocol,
+        repeats=repeats,
+        seed=seed,
+        name=name,
+    )
+    request_id = request_id or secrets.token_hex(16)
+    with connected(context) as client:
+        spec = named(add_files(client, spec), short_id({"request": request_id})[:6], file)
+        client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
+        build_zoo(client, spec.models)
+        sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
+        tell_refusals(refusals)
+        tell(
+            f"submitted {sweep.name}: {sweep.configurations} configurations, {sweep.runs} runs "
+            f"on {', '.join(sweep.devices)}; follow it with `paretofleet sweep watch {sweep.name}`"
+        )
+        if output is Format.table:
+            typer.echo(sweep.name)
+        else:
+            show([_row(sweep)], _SWEEP_COLUMNS, output)
+        if watch:
+            raise typer.Exit(_watch(client, sweep.sweep_id))
+
+
+@app.command("list", epilog="Example: paretofleet sweep list -o json")
+def list_(context: typer.Context, output: Output = Format.table) -> None:
+    """List the sweeps."""
+    with connected(context) as client:
+        sweeps = client.list_sweeps()
+    show([_row(one) for one in sweeps], _SWEEP_COLUMNS, output, nothing="no sweep was submitted")
+
+
+@app.command("show", epilog="Example: paretofleet sweep show edge-classifiers")
+def show_(context: typer.Context, sweep: Sweep, output: Output = Format.table) -> None:
+    """Show a sweep's configurations and what became of their runs."""
+    with connected(context) as client:
+        detail = client.show_sweep(sweep)
+    rows = [
+        {
+            **row_of(one.configuration),
+            "runs_by_state": dict(one.runs_by_state),
+            "reason": one.reason,
+            "message": one.message,
+        }
+        for one in detail.configurations
+    ]
+    if output is Format.json:
+        write_json(
+            {"sweep": _row(detail.sweep), "spec": json.loads(detail.spec_json), "configurations": rows}
+        )
+        return
+    if output is Format.table:
+        show([_row(detail.sweep)], _SWEEP_COLUMNS, output)
+        typer.echo()
+    columns = [
+        column("device"),
+        column("target"),
+        column("model"),
+        column("variant"),
+        column("precision"),
+        column("batch_size", "batch", right=True),
+        Column("threads", lambda row: str(row["threads"] or "default"), right=True),
+        Column(
+            "runs", lambda row: ", ".join(f"{count} {state}" for state, count in row["runs_by_state"].items())
+        ),
+        Column("why", lambda row: ": ".join(text for text in (row["reason"], row["message"]) if text)),
+    ]
+    show(rows, columns, output)
+
+
+@app.command(epilog="Example: paretofleet sweep watch edge-classifiers")
+def watch(context: typer.Context, sweep: Sweep) -> None:
+    """Follow a sweep until it has ended; Ctrl-C stops watching, the sweep goes on."""
+    with connected(context) as client:
+        raise typer.Exit(_watch(client, sweep))
+
+
+@app.command(epilog="Example: paretofleet sweep cancel edge-classifiers")
+def cancel(context: typer.Context, sweep: Sweep) -> None:
+    """Cancel what has not ended; sealed runs stay in the report."""
+    with connected(context) as client:
+        changed = client.cancel_sweep(sweep)
+    tell(
+        f"{changed.name} is {changed.state}: {ended(changed)}/{changed.runs} runs ended"
+        + (f"; {tally(changed)}" if tally(changed) else "")
+    )
+
+
+@app.command(epilog="Example: paretofleet sweep retry edge-classifiers")
+def retry(context: typer.Context, sweep: Sweep) -> None:
+    """Run again what failed or was cancelled."""
+    with connected(context) as client:
+        changed = client.retry_sweep(sweep)
+    tell(f"{changed.name} is {changed.state}: {changed.runs - ended(changed)} runs to go")
+
+
+@app.command(epilog="Example: paretofleet sweep delete edge-classifiers --yes")
+def delete(
+    context: typer.Context,
+    sweep: Sweep,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; nothing asks where there is no terminal.")
+    ] = False,
+) -> None:
+    """Delete a sweep with its runs and samples; pull what you need first."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete {sweep} with all its samples?", abort=True, err=True)
+    with connected(context) as client:
+        deleted = client.delete_sweep(sweep)
+    tell(f"deleted {sweep}: {deleted.runs} runs, {deleted.files} files")
+
+
+def _watch(client: Client, sweep: str) -> int:
+    """Follows the sweep; returns the exit code that its end stands for."""
+    try:
+        last = follow(client.watch_sweep(sweep, away=_away))
+    except KeyboardInterrupt:
+        tell(f"no longer watching; the sweep goes on, watch it with `paretofleet sweep watch {sweep}`")
+        raise
+    if last is None:
+        raise CollectorError(
+            f"The collector said nothing about {sweep}; look with `paretofleet sweep show {sweep}`."
+        )
+    tell(
+        f"{last.name} {last.state.replace('_', ' ')}: {ended(last)}/{last.runs} runs"
+        + (f"; {tally(last)}" if tally(last) else "")
+    )
+    if last.state == "cancelled":
+        return CANCELLED
+    return FINISHED_WITH_FAILURES if last.state == "finished_with_failures" else 0
+
+
+def _away(address: str) -> None:
+    tell(f"the collector at {address} is away; waiting for it")
+
+
+def _row(sweep: SweepView) -> dict[str, Any]:
+    return {**row_of(sweep), "ended": ended(sweep), "not_well": tally(sweep)}
+
+
+def _show_plan(planned: PlanView, protocol: str, output: Format) -> None:
+    if output is Format.json:
+        write_json(row_of(planned))
+        return
+    if output is Format.csv:
+        show([row_of(one) for one in planned.configurations], (), output)
+        return
+    show(_groups(planned.configurations), _GROUP_COLUMNS, output)
+    typer.echo()
+    columns = (
+        column("device"),
+        column("configurations", right=True),
+        Column("runs", lambda row: _range(row["runs_min"], row["runs_max"]), right=True),
+        Column("at its shortest", lambda row: duration(row["seconds_min"]), right=True),
+        Column("at every time limit", lambda row: duration(row["seconds_max"]), right=True),
+    )
+    show([row_of(one) for one in planned.devices], columns, output)
+    tell_refusals(planned.refusals)
+    tell(
+        f"time by protocol {protocol}: shortest warm-up, window and idle of the fewest runs; process start, "
+        "model load and slow iterations come on top, and a run with its most iterations ends sooner"
+    )
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _groups(configurations: Sequence[PlannedView]) -> list[dict[str, Any]]:
+    """One row for all batch sizes and threads of what is otherwise the same."""
+    groups: dict[tuple[str, ...], list[PlannedView]] = {}
+    for one in configurations:
+        key = (one.device, one.target, one.model, one.variant, one.precision, one.runtime)
+        groups.setdefault(key, []).append(one)
+    return [
+        {
+            **row_of(members[0]),
+            "threads": ", ".join(dict.fromkeys(str(one.threads or "default") for one in members)),
+            "batch_sizes": ", ".join(dict.fromkeys(str(one.batch_size) for one in members)),
+        }
+        for members in groups.values()
+    ]

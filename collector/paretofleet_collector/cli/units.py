@@ -1,0 +1,56 @@
+"""Numbers as people read them; data keeps its plain units."""
+
+from __future__ import annotations
+
+import time
+
+
+def count(value: int | None) -> str:
+    """25557032 -> "25.6 M"."""
+    if value is None:
+        return "-"
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}" if value < 999.5 * size else f"{value / size:.0f} {unit}"
+    return str(value)
+
+
+def size(value: int | None) -> str:
+    """102530376 -> "103 MB"."""
+    return "-" if value is None else f"{count(value)}B" if value >= 1000 else f"{value} B"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as "8 s", "4 min 10 s", "2 h 5 min" or "3 d 4 h"."""
+    if seconds is None:
+        return "-"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def left(seconds: float | None) -> str:
+    """A rough time left: nothing below ten seconds is told apart."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return "a few seconds left"
+    step = 10 if seconds < 120 else 60
+    return f"about {duration(round(seconds / step) * step)} left"
+
+
+def ago(unix_s: float | None) -> str:
+    """How long since a wall time."""
+    if unix_s is None:
+        return "never"
+    return f"{duration(max(0.0, time.time() - unix_s))} ago"
+
+
+def clock(unix_s: float | None) -> str:
+    """A wall time in this machine's zone."""
+    return "-" if unix_s is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
