@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,10 @@ class Probabilities:
     dominators: np.ndarray
     standard_error: float
     draws: int
+
+    def replaced(self, *, front: np.ndarray) -> Probabilities:
+        """The same with other values of `front`."""
+        return replace(self, front=front)
 
 
 def draw_means(runs: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
@@ -90,7 +94,8 @@ def probabilities(
     """
     draw = {"mean": draw_means, "run": draw_runs}[question]
     signs = np.where(np.asarray(maximize), -1.0, 1.0)
-    costs = np.stack([draw(_in_order(runs), draws=draws, seed=seed) * signs for runs in samples])
+    drawn = [draw(_in_order(runs), draws=draws, seed=seed) * signs for runs in samples]
+    costs = np.array(drawn).reshape(len(drawn), draws, len(signs))
     bars = _bars(costs, margins)
     front, near = np.ones(len(costs)), np.ones(len(costs))
     dominators = np.zeros(len(costs))
