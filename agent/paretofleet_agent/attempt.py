@@ -1,0 +1,317 @@
+"""One try at a run: a runner, a sampler, blocks of work, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol, Sequence
+
+from paretofleet_agent import __version__, decide, environment, simulate
+from paretofleet_agent.child import Child, Frame
+from paretofleet_agent.clock import Clock, RealClock, VirtualClock
+from paretofleet_agent.device import DeviceUnderTest
+from paretofleet_agent.errors import AttemptFailed, Stopped
+from paretofleet_agent.foreign import ForeignLoad
+from paretofleet_agent.model import PHASES, Facts, Lease, Outcome
+from paretofleet_agent.runner import frames
+
+RUNNER = Path(__file__).parent / "runner" / "__main__.py"
+#: How often the sampler reads on a CPU of its own, and where it shares one with the runner.
+SAMPLE_S, SLOW_SAMPLE_S = 0.05, 0.2
+#: A sampler answers at once; a minute of silence is a hang.
+SAMPLER_TIMEOUT_S = 60.0
+#: A longer sleep than this inside a run voids it.
+SUSPENDED_S_MAX = 0.05
+SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
+SAMPLER_LOST, CONTAMINATED = "sampler_lost", "contaminated"
+
+
+class Sink(Protocol):
+    """Takes samples. It is called between blocks only and may buffer: durable after the window."""
+
+    def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:
+        """Takes `n` samples of a stream: int64 little-endian, one column after the other."""
+
+
+class Watch(Protocol):
+    """What the daemon tells an attempt and hears from it."""
+
+    def stopped(self) -> bool:
+        """Whether the attempt shall end soon: cancelled, superseded or shutting down."""
+
+    def phase(self, phase: str, iterations: int) -> None:
+        """Takes note of the phase and of the iterations so far, for heartbeats."""
+
+
+def measure(
+    lease: Lease, artifact_path: Path | None, sink: Sink, watch: Watch, device: DeviceUnderTest
+) -> Outcome:
+    """Measures one run. Raises `errors.Stopped` when `watch.stopped()`; every other end is an Outcome.
+
+    `artifact_path` is the model file; None for a simulated device, which needs none. Call it from a thread
+    that outlives the run: the kernel ends runner and sampler when the thread that started them ends.
+    """
+    attempt = _Attempt(lease, artifact_path, sink, watch, device)
+    try:
+        attempt.run()
+    except AttemptFailed as error:
+        return Outcome(ok=False, reason=error.reason, message=str(error), facts=attempt.facts)
+    finally:
+        attempt.close()
+    return Outcome(ok=True, facts=attempt.facts)
+
+
+class _Attempt:
+    """The state of one attempt; `run` goes through the phases in order."""
+
+    def __init__(
+        self, lease: Lease, artifact_path: Path | None, sink: Sink, watch: Watch, device: DeviceUnderTest
+    ) -> None:
+        self._lease, self._limits, self._device = lease, lease.limits, device
+        self._artifact_path, self._sink, self._watch = artifact_path, sink, watch
+        self._runner: Child | None = None
+        self._sampler: Child | None = None
+        self._marks: list[tuple[int, int]] = []
+        self._iterations = 0
+        self._flags: list[str] = [SHORT] if lease.limits.is_short else []
+        configuration = lease.configuration
+        self.facts: Facts = {
+            "agent_version": __version__,
+            "simulated": device.simulate is not None,
+            "requested": {
+                key: configuration[key] for key in ("precision", "threads", "batch_size", "options")
+            },
+            "flags": self._flags,
+            "counted": True,
+            "not_counted_why": None,
+        }
+
+    def run(self) -> None:
+        """Idle, load, warm-up, guard, window, guard, idle, result. Raises AttemptFailed and Stopped."""
+        device, limits = self._device, self._limits
+        self._deadline_s = time.monotonic() + limits.timeout_s
+        self._cpus, self._threads = self._share_cpus()
+        self._begin()
+        self._start_sampler()
+        idles = self._sampler is not None and limits.idle_s > 0
+        if idles:
+            self._idle("idle_before")
+        self._load()
+        self._warm_up()
+        if self._sampler is not None:
+            self._guard("guard_before")
+        asleep_s = environment.suspended_s()
+        foreign = ForeignLoad(device.sysroot, self._cpus, self._pids()) if device.simulate is None else None
+        self._window()
+        if foreign is not None and foreign.contaminates():
+            self._flags.append(CONTAMINATED)
+        self._note_suspend(environment.suspended_s() - asleep_s)
+        if self._sampler is not None:
+            self._guard("guard_after")
+        if idles:
+            self._idle("idle_after")
+        self._mark("end")
+        self._finish()
+
+    def close(self) -> None:
+        """Ends the children and hands over the marks, also of an attempt that failed."""
+        for child in (self._runner, self._sampler):
+            if child is not None:
+                child.close()
+        if self._marks:
+            columns = frames.pack_columns(zip(*self._marks))
+            self._sink.put("marks", "marks/1", len(self._marks), columns)
+
+    # Preparing
+
+    def _share_cpus(self) -> tuple[tuple[int, ...], int]:
+        device, asked = self._device, self._lease.configuration["threads"]
+        if asked is not None and not 1 <= asked <= len(device.inventory.cpus):
+            most = len(device.inventory.cpus)
+            raise AttemptFailed(
+                "unsupported", f"{asked} threads were asked for; this device allows 1 to {most}"
+            )
+        cpus = device.cpus_for(asked)
+        if device.housekeeping_cpu in cpus:
+            self._flags.append(SHARES)
+        return cpus, len(cpus) if asked is None else asked
+
+    def _begin(self) -> None:
+        device = self._device
+        self._clock: Clock = RealClock()
+        self._simulated: simulate.SimulatedRun | None = None
+        self._environment: dict[str, Any]
+        if device.simulate is not None:
+            self._simulated = simulate.simulate(device.simulate, device.seed, self._lease, self._threads)
+            self._clock = VirtualClock(self._simulated.start_ns)
+            self._environment = simulate.environment(device.simulate)
+            started_unix_s = simulate.EPOCH_UNIX_S + self._simulated.start_ns / 1e9
+            boot_id = simulate.boot_id(device.simulate, device.seed)
+        else:
+            self._environment = environment.environment(device.sysroot, device.inventory.cpus)
+            started_unix_s = time.time()
+            boot_id = environment.boot_id(device.sysroot)
+        self.facts.update(boot_id=boot_id, started_unix_s=started_unix_s, readings_before=self._readings())
+
+    def _readings(self) -> dict[str, Any]:
+        return {} if self._simulated is not None else environment.readings(self._device.sysroot)
+
+    def _start_sampler(self) -> None:
+        device = self._device
+        if not device.has_power:
+            self.facts["sensors"] = []
+            return
+        self._sampler = self._start("sampler", [sys.executable, "-m", "paretofleet_agent.sampler"])
+        simulated = None
+        if self._simulated is not None:
+            simulated = dict(self._simulated.sampler, start_ns=self._simulated.start_ns)
+        request = {
+            "kind": "prepare",
+            "sysroot": str(device.sysroot),
+            "cpu": device.housekeeping_cpu,
+            "period_s": SLOW_SAMPLE_S if SHARES in self._flags else SAMPLE_S,
+            "simulate": simulated,
+        }
+        header, _ = self._sampler.ask(request, "ready", time.monotonic() + SAMPLER_TIMEOUT_S)
+        self.facts["sensors"] = header["rails"]
+
+    def _load(self) -> None:
+        configuration, simulated = self._lease.configuration, self._simulated
+        self._mark("load")
+        runtime = "simulated" if simulated is not None else configuration["runtime"]
+        interpreter = self._device.interpreters.get(runtime, sys.executable)
+        self._runner = self._start("runner", [interpreter, str(RUNNER)])
+        request = dict(
+            {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
+            kind="prepare",
+            runtime=runtime,
+            timing_scope=configuration["timing_scope"],
+            artifact=None if self._artifact_path is None else str(self._artifact_path.resolve()),
+            threads=self._threads,
+            seed=self._lease.seed,
+            cpus=list(self._cpus),
+            simulate=None,
+        )
+        if simulated is not None:
+            request.update(cpus=[], simulate=dict(simulated.runner, start_ns=self._clock.now_ns()))
+        ready, _ = self._ask(request, "ready")
+        self._clock.reached(ready.get("now_ns", 0))
+        self.facts["effective"] = dict(ready["effective"], cpus=list(self._cpus))
+        for key in ("load_ns", "first_inference_ns", "second_inference_ns"):
+            self.facts[key] = ready[key]
+        effective = self.facts["effective"]
+        runtime_version = f"{configuration['runtime']} {effective['runtime_version']}"
+        stable = dict(self._environment, runtime=runtime_version)
+        if "python" in effective:
+            stable["python"] = effective["python"]
+        self.facts["environment"] = stable
+        self._collect("load")
+
+    def _start(self, name: str, argv: Sequence[str]) -> Child:
+        sysroot = self._device.sysroot
+        variables = environment.child_environment(sysroot)
+        return Child(name, argv, variables=variables, sysroot=sysroot, stopped=self._watch.stopped)
+
+    # Working
+
+    def _warm_up(self) -> None:
+        self._mark("warm_up")
+        series, state = decide.Series(), decide.MORE
+        while state == decide.MORE:
+            series = self._block(series, decide.next_warm_up_block(series, self._limits), "warm_up")
+            state = decide.warm_up(series, self._limits)
+        if state == decide.CAPPED:
+            self._flags.append(UNSTEADY)
+
+    def _guard(self, phase: str) -> None:
+        rails = self.facts["sensors"]
+        seconds = decide.guard_s(
+            [rail["period_s"] for rail in rails if rail["period_s"]],
+            [rail["lag_s"] for rail in rails if rail["lag_s"]],
+        )
+        self._mark(phase)
+        series = decide.Series()
+        while series.elapsed_s < seconds:
+            left = decide.Block(
+                seconds=seconds - series.elapsed_s, max_iterations=self._limits.iterations_max
+            )
+            series = self._block(series, left, phase)
+
+    def _window(self) -> None:
+        self._mark("measure")
+        series = decide.Series()
+        while not decide.enough(series, self._limits):
+            series = self._block(series, decide.next_block(series, self._limits), "measure")
+
+    def _block(self, series: decide.Series, block: decide.Block, phase: str) -> decide.Series:
+        """One block in the runner; its samples and the sensors' go to the sink before the next."""
+        request = {"kind": "block", "seconds": block.seconds, "max_iterations": block.max_iterations}
+        header, columns = self._ask(request, "block")
+        starts, durations = frames.unpack_columns(columns, header["n"])
+        self._clock.reached(starts[-1] + durations[-1])
+        self._iterations += header["n"]
+        self._sink.put("iterations", "iterations/1", header["n"], columns)
+        self._collect("busy")
+        self._watch.phase(phase, self._iterations)
+        return series.extended(starts, durations)
+
+    def _idle(self, phase: str) -> None:
+        self._mark(phase)
+        self._clock.sleep(self._limits.idle_s, self._watch.stopped)
+        if self._watch.stopped():
+            raise Stopped("the attempt was told to end")
+        self._collect("idle")
+
+    def _ask(self, request: dict[str, Any], expect: str) -> Frame:
+        if self._runner is None:
+            raise AttemptFailed("crashed", "there is no runner")
+        try:
+            return self._runner.ask(request, expect, self._deadline_s)
+        except (AttemptFailed, Stopped):
+            self._runner.kill()
+            raise
+
+    def _collect(self, activity: str) -> None:
+        """Takes what the sampler has; a run whose sampler is lost goes on and says so."""
+        if self._sampler is None or SAMPLER_LOST in self._flags:
+            return
+        request = {"kind": "collect", "until_ns": self._clock.now_ns(), "activity": activity}
+        try:
+            header, columns = self._sampler.ask(request, "samples", time.monotonic() + SAMPLER_TIMEOUT_S)
+        except AttemptFailed:
+            self._sampler.kill()
+            self._flags.append(SAMPLER_LOST)
+            return
+        at = 0
+        for stream in header["streams"]:
+            size = 2 * frames.ITEM_BYTES * stream["n"]
+            if stream["n"]:
+                self._sink.put(stream["stream"], stream["schema"], stream["n"], columns[at : at + size])
+            at += size
+
+    def _mark(self, phase: str) -> None:
+        self._marks.append((self._clock.now_ns(), PHASES.index(phase)))
+        self._watch.phase(phase, self._iterations)
+
+    # Ending
+
+    def _finish(self) -> None:
+        result, _ = self._ask({"kind": "finish"}, "result")
+        self.facts["memory_peak_bytes"] = result["memory_peak_bytes"]
+        self.facts["readings_after"] = self._readings()
+        if self._simulated is not None and self._device.truth_path is not None:
+            with self._device.truth_path.open("a", encoding="utf-8") as truth:
+                truth.write(json.dumps(self._simulated.truth, sort_keys=True) + "\n")
+
+    def _note_suspend(self, slept_s: float) -> None:
+        if slept_s > SUSPENDED_S_MAX:
+            self.facts.update(counted=False, not_counted_why=f"the device was suspended for {slept_s:.3g} s")
+
+    def _pids(self) -> list[int]:
+        """Our own processes on the runner's CPUs."""
+        ours = [self._runner] + ([self._sampler] if SHARES in self._flags else [])
+        pids = [child.pid for child in ours if child is not None]
+        return pids + ([os.getpid()] if SHARES in self._flags else [])

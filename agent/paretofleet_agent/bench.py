@@ -1,0 +1,222 @@
+"""`paretofleet-agent bench MODEL.onnx`: one configuration here, without a collector.
+
+It goes the way of any run (`attempt.measure`) and prints what that measured; nothing is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from paretofleet_agent import bench_statistics as statistics
+from paretofleet_agent.attempt import measure
+from paretofleet_agent.device import DeviceUnderTest
+from paretofleet_agent.errors import AttemptFailed, PfError
+from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
+from paretofleet_agent.runner import frames
+
+TIMEOUT_S = 3600.0
+HASH_STEP_BYTES = 1 << 20
+
+
+class _Samples:
+    """A sink that keeps the iterations and the marks of one run."""
+
+    def __init__(self) -> None:
+        self.starts_ns: list[int] = []
+        self.durations_ns: list[int] = []
+        self.marks: list[tuple[int, int]] = []
+
+    def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:
+        """Keeps what a bench prints."""
+        del schema
+        if stream == "iterations":
+            starts, durations = frames.unpack_columns(columns, n)
+            self.starts_ns += starts
+            self.durations_ns += durations
+        elif stream == "marks":
+            self.marks = list(zip(*frames.unpack_columns(columns, n)))
+
+    def window_s(self) -> list[float]:
+        """Durations of the iterations within the measured window, in seconds."""
+        bounds = {PHASES[phase]: t_ns for t_ns, phase in reversed(self.marks)}
+        after = next(name for name in ("guard_after", "idle_after", "end") if name in bounds)
+        pairs = zip(self.starts_ns, self.durations_ns)
+        return [d / 1e9 for start, d in pairs if bounds["measure"] <= start < bounds[after]]
+
+
+class _Progress:
+    """Says on standard error where a run is: a moving line on a terminal, nothing elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._moves = sys.stderr.isatty()
+
+    def stopped(self) -> bool:
+        """Only Ctrl-C stops a bench."""
+        return False
+
+    def phase(self, phase: str, iterations: int) -> None:
+        """Shows the phase."""
+        if self._moves:
+            sys.stderr.write(f"\r\033[K{self._label}: {phase}, {iterations} iterations")
+            sys.stderr.flush()
+
+    def done(self, what: str) -> None:
+        """Ends the line."""
+        sys.stderr.write(("\r\033[K" if self._moves else "") + f"{self._label}: {what}\n")
+
+
+def run(
+    model: Path,
+    device: DeviceUnderTest,
+    *,
+    batch_size: int = 1,
+    threads: int | None = None,
+    iterations: int = 30,
+    warm_up_s: float = 0.3,
+    runs: int = 1,
+    output: str = "table",
+) -> int:
+    """Measures `runs` runs of `iterations` iterations each, every run in a fresh process.
+
+    The result goes to standard output (`output`: table or json), progress to standard error. Returns the exit
+    code. Raises PfError, one sentence, when the model cannot be read or run.
+    """
+    if min(batch_size, iterations, runs) < 1 or warm_up_s < 0:
+        raise PfError("batch size, iterations and runs are at least 1, and the warm-up is not negative")
+    artifact = _artifact(model)
+    found: list[dict[str, Any]] = []
+    for number in range(1, runs + 1):
+        lease = _lease(
+            artifact,
+            number,
+            batch_size=batch_size,
+            threads=threads,
+            iterations=iterations,
+            warm_up_s=warm_up_s,
+        )
+        samples, progress = _Samples(), _Progress(f"run {number} of {runs}")
+        begin_s = time.monotonic()
+        outcome = measure(lease, model, samples, progress, device)
+        if not outcome.ok:
+            progress.done(f"failed ({outcome.reason})")
+            raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")
+        progress.done(f"{iterations} iterations after {time.monotonic() - begin_s:.1f} s")
+        found.append(_result(number, samples.window_s(), outcome.facts, batch_size))
+    report = {
+        "model": str(model),
+        "sha256": artifact.sha256,
+        "requested": {"batch_size": batch_size, "threads": threads, "iterations": iterations},
+        "environment": found[0]["facts"]["environment"],
+        "effective": found[0]["facts"]["effective"],
+        "runs": [
+            {key: value for key, value in one.items() if key not in ("samples_s", "facts")} for one in found
+        ],
+        "total": statistics.total([one["samples_s"] for one in found], batch_size),
+    }
+    sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
+    return 0
+
+
+def _artifact(model: Path) -> Artifact:
+    digest = hashlib.sha256()
+    try:
+        with model.open("rb") as handle:
+            for part in iter(lambda: handle.read(HASH_STEP_BYTES), b""):
+                digest.update(part)
+        size = model.stat().st_size
+    except OSError as error:
+        raise PfError(f"cannot read the model {model}: {error.strerror}") from error
+    return Artifact(sha256=digest.hexdigest(), size_bytes=size, name=model.name)
+
+
+def _lease(
+    artifact: Artifact,
+    number: int,
+    *,
+    batch_size: int,
+    threads: int | None,
+    iterations: int,
+    warm_up_s: float,
+) -> Lease:
+    limits = Limits(
+        warm_up_min_s=warm_up_s,
+        warm_up_min_iterations=1,
+        warm_up_max_s=max(60.0, 2 * warm_up_s),
+        warm_up_max_iterations=10**9,
+        iterations_min=iterations,
+        iterations_max=iterations,
+        window_min_s=0.0,
+        block_s=1.0,
+        idle_s=0.0,
+        timeout_s=TIMEOUT_S,
+        is_short=True,
+    )
+    configuration = {
+        "batch_size": batch_size,
+        "device_id": "here",
+        "mode": "latency",
+        "options": {},
+        "precision": "native",
+        "protocol": "bench",
+        "runtime": "onnxruntime",
+        "target_id": "cpu",
+        "threads": threads,
+        "timing_scope": "copy+compute",
+        "variant_sha256": artifact.sha256,
+    }
+    key = AttemptKey(run_id=f"bench-{number}", attempt=1)
+    return Lease(key, "bench", "bench", configuration, number, limits, artifact, seed=number, lease_s=0.0)
+
+
+def _result(number: int, samples_s: list[float], facts: Any, batch_size: int) -> dict[str, Any]:
+    return {
+        "run": number,
+        **statistics.of_run(samples_s, batch_size),
+        "load_s": facts["load_ns"] / 1e9,
+        "first_inference_s": facts["first_inference_ns"] / 1e9,
+        "memory_peak_bytes": facts["memory_peak_bytes"],
+        "flags": facts["flags"],
+        "facts": facts,
+        "samples_s": samples_s,
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    effective, total = report["effective"], report["total"]
+    how = (
+        f"batch size {effective['batch_size']}, {effective['threads']} thread(s), {effective['precision']}, "
+        f"{effective['provider']}, runtime {effective['runtime_version']}"
+    )
+    head = (
+        f"{'run':>5} {'iterations':>10} {'median ms':>10} {'mean ms':>10} {'p90 ms':>10} {'p99 ms':>10} "
+        f"{'load ms':>9} {'first ms':>9} {'peak MB':>8}"
+    )
+    lines = [f"{report['model']}  {how}", "", head]
+    for one in report["runs"]:
+        times = [one[f"batch_latency_{name}_s"] for name in ("p50", "mean", "p90", "p99")]
+        cold = f"{one['load_s'] * 1e3:>9.1f} {one['first_inference_s'] * 1e3:>9.2f}"
+        peak = one["memory_peak_bytes"]
+        lines.append(
+            f"{one['run']:>5} {one['iterations']:>10} {' '.join(map(_ms, times))} {cold} "
+            f"{'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
+        )
+    lines.append("")
+    for name, label in (("p50", "median"), ("mean", "mean"), ("p90", "p90"), ("p99", "p99")):
+        interval = total[f"batch_latency_{name}_interval_s"]
+        told = (
+            "no interval: too few" if interval is None else f"95 %: {_ms(interval[0])} to {_ms(interval[1])}"
+        )
+        lines.append(f"{label:>7} {_ms(total[f'batch_latency_{name}_s'])} ms   {' '.join(told.split())}")
+    lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}")
+    flags = sorted({flag for one in report["runs"] for flag in one["flags"]})
+    return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
+
+
+def _ms(seconds: float | None) -> str:
+    return f"{'-':>10}" if seconds is None else f"{seconds * 1e3:>10.3f}"

@@ -1,0 +1,142 @@
+"""When a run is warm, when it is enough, how long the next block is: pure functions, time as data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Sequence
+
+from paretofleet_agent.model import Limits
+
+#: Two consecutive windows agree when their medians and quartiles are this close (relative).
+MEDIAN_TOLERANCE = 0.02
+QUARTILE_TOLERANCE = 0.05
+WINDOW_ITERATIONS_MIN = 10
+WINDOW_S = 0.5
+#: Two pairs of windows; before that the most iterations of a very fast model say nothing.
+TRIED_S = 4 * WINDOW_S
+#: Bounds the memory of a block of warm-up.
+WARM_UP_BLOCK_ITERATIONS = 200_000
+#: The least that a block lasts: below it the frames would cost more than the work.
+BLOCK_S_MIN = 0.05
+
+MORE, STEADY, CAPPED = "more", "steady", "capped"
+
+
+@dataclass(frozen=True)
+class Series:
+    """Iterations so far: durations in ns, and the time in ns from the first start to the last end."""
+
+    durations_ns: tuple[int, ...] = ()
+    first_ns: int = 0
+    last_ns: int = 0
+
+    def extended(self, starts_ns: Sequence[int], durations_ns: Sequence[int]) -> Series:
+        """The series with one more block."""
+        if not starts_ns:
+            return self
+        first_ns = self.first_ns if self.durations_ns else starts_ns[0]
+        return replace(
+            self,
+            durations_ns=self.durations_ns + tuple(durations_ns),
+            first_ns=first_ns,
+            last_ns=starts_ns[-1] + durations_ns[-1],
+        )
+
+    @property
+    def n(self) -> int:
+        """How many iterations."""
+        return len(self.durations_ns)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds from the start of the first to the end of the last iteration."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+
+@dataclass(frozen=True)
+class Block:
+    """What to ask of the runner next."""
+
+    seconds: float
+    max_iterations: int
+
+
+def warm_up(series: Series, limits: Limits) -> str:
+    """MORE, STEADY, or CAPPED (go on with the flag `warmup_not_steady`).
+
+    A short protocol asks for the least time and iterations only; any other also for two consecutive windows
+    that agree. The most time ends it either way; the most iterations do once there was time for the windows.
+    """
+    minima = series.elapsed_s >= limits.warm_up_min_s and series.n >= limits.warm_up_min_iterations
+    if minima and (limits.is_short or windows_agree(series.durations_ns)):
+        return STEADY
+    tried = series.elapsed_s >= max(limits.warm_up_min_s, TRIED_S)
+    if series.elapsed_s >= limits.warm_up_max_s or (tried and series.n >= limits.warm_up_max_iterations):
+        return CAPPED
+    return MORE
+
+
+def windows_agree(durations_ns: Sequence[int]) -> bool:
+    """Whether the last two windows of w = max(10, half a second's) iterations look the same.
+
+    Their medians are within 2 % and their quartiles within 5 %, and the first value of the earlier one is no
+    outlier of it (a tail of cold iterations).
+    """
+    if len(durations_ns) < 2 * WINDOW_ITERATIONS_MIN:
+        return False
+    typical_s = quantile(sorted(durations_ns[-WINDOW_ITERATIONS_MIN:]), 0.5) / 1e9
+    w = max(WINDOW_ITERATIONS_MIN, math.ceil(WINDOW_S / max(typical_s, 1e-9)))
+    if len(durations_ns) < 2 * w:
+        return False
+    earlier, later = sorted(durations_ns[-2 * w : -w]), sorted(durations_ns[-w:])
+    q1, q2, q3 = (quantile(earlier, p) for p in (0.25, 0.5, 0.75))
+    return (
+        _close(q2, quantile(later, 0.5), MEDIAN_TOLERANCE)
+        and _close(q1, quantile(later, 0.25), QUARTILE_TOLERANCE)
+        and _close(q3, quantile(later, 0.75), QUARTILE_TOLERANCE)
+        and durations_ns[-2 * w] <= q3 + 1.5 * (q3 - q1)
+    )
+
+
+def enough(series: Series, limits: Limits) -> bool:
+    """Whether the window holds enough: the most iterations, or the least with the least time."""
+    if series.n >= limits.iterations_max:
+        return True
+    return series.n >= limits.iterations_min and series.elapsed_s >= limits.window_min_s
+
+
+def next_warm_up_block(series: Series, limits: Limits) -> Block:
+    """The next block of warm-up: not far past the least time and, where these end it, iterations."""
+    left_s = limits.warm_up_min_s - series.elapsed_s
+    if left_s > 0:
+        return Block(max(min(limits.block_s, left_s), BLOCK_S_MIN), WARM_UP_BLOCK_ITERATIONS)
+    missing = limits.warm_up_min_iterations - series.n
+    return Block(limits.block_s, missing if limits.is_short and missing > 0 else WARM_UP_BLOCK_ITERATIONS)
+
+
+def next_block(series: Series, limits: Limits) -> Block:
+    """The next block of the window: never past the most iterations, not far past its least time."""
+    most = max(1, limits.iterations_max - series.n)
+    left_s = limits.window_min_s - series.elapsed_s
+    if left_s > 0:
+        return Block(seconds=max(min(limits.block_s, left_s), BLOCK_S_MIN), max_iterations=most)
+    missing = max(1, limits.iterations_min - series.n)
+    return Block(seconds=limits.block_s, max_iterations=min(most, missing))
+
+
+def guard_s(periods_s: Sequence[float], lags_s: Sequence[float]) -> float:
+    """How long the load runs before and after the window, so that a slow sensor sees only load inside it."""
+    return max([0.5] + [2.0 * period for period in periods_s] + list(lags_s))
+
+
+def quantile(ordered: Sequence[float], p: float) -> float:
+    """The p-quantile of an ordered, non-empty sequence, interpolated linearly (type 7)."""
+    position = p * (len(ordered) - 1)
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])
+
+
+def _close(a: float, b: float, tolerance: float) -> bool:
+    return abs(a - b) <= tolerance * max(abs(a), abs(b))

@@ -1,0 +1,52 @@
+"""The device under test: what was found on it and how its CPUs are shared out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping
+
+from paretofleet_agent.model import Absent, Inventory
+
+
+@dataclass(frozen=True)
+class DeviceUnderTest:
+    """Everything that `measure` must know about the device it runs on.
+
+    `sysroot` is where /sys, /proc and /etc are read from. `simulate` names a simulated class or is None.
+    `interpreters` maps a runtime to the Python that has it. The daemon and the sampler keep to
+    `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
+    `truth_path` takes the truth of simulated runs as JSON lines; it is for tests and never uploaded.
+    """
+
+    inventory: Inventory
+    sysroot: Path
+    seed: int
+    housekeeping_cpu: int
+    runner_cpus: tuple[int, ...]
+    absent: tuple[Absent, ...] = ()
+    simulate: str | None = None
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+    truth_path: Path | None = None
+
+    @property
+    def has_power(self) -> bool:
+        """Whether there is a power source, for which guards and idle are spent."""
+        return bool(self.inventory.sensors)
+
+    def cpus_for(self, threads: int | None) -> tuple[int, ...]:
+        """The CPUs of a runner with so many threads: all of them only where the rest do not suffice."""
+        if threads is None or threads <= len(self.runner_cpus):
+            return self.runner_cpus
+        return self.inventory.cpus
+
+
+def allowed_cpus() -> tuple[int, ...]:
+    """The CPUs that this process may use, in ascending order."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def split_cpus(cpus: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The housekeeping CPU (the highest-numbered one) and the CPUs of the runner (the rest, or the same)."""
+    return cpus[-1], cpus[:-1] or cpus

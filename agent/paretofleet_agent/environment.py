@@ -1,0 +1,203 @@
+"""What the device is during a run: what stays (the environment) and what moves (readings).
+
+Everything is read from files below a system root; what a device does not have is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+CPUS = "sys/devices/system/cpu"
+#: Where the limits of this process's group stand, version 2 before version 1.
+MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+#: cgroup v1 writes "no limit" as the largest multiple of a page.
+NO_LIMIT_BYTES = 2**62
+#: One zone of Jetson boards is a constant placeholder.
+PLACEHOLDER_ZONES = ("PMIC-Die",)
+_MADE_UP_BOOT_ID = str(uuid.uuid4())
+
+
+def boot_id(sysroot: Path) -> str:
+    """The kernel's id of this boot; where it has none, one that lasts as long as this process."""
+    return text(sysroot / "proc/sys/kernel/random/boot_id") or _MADE_UP_BOOT_ID
+
+
+def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
+    """What must be the same for two runs to be repeats of one another. `cpus`: those that are visible."""
+    found: dict[str, Any] = {
+        "architecture": platform.machine(),
+        "kernel": text(sysroot / "proc/sys/kernel/osrelease"),
+        "cpu_model": cpu_model(sysroot),
+        "cpus": list(cpus),
+        "governor": _policies(sysroot, "scaling_governor"),
+        "cpu_driver": _policies(sysroot, "scaling_driver"),
+        "cpu_max_khz": _policies(sysroot, "scaling_max_freq"),
+        "cpu_min_khz": _policies(sysroot, "scaling_min_freq"),
+        "boost": text(sysroot / CPUS / "cpufreq/boost"),
+        "no_turbo": text(sysroot / CPUS / "intel_pstate/no_turbo"),
+        "smt": text(sysroot / CPUS / "smt/active"),
+        "cpu_quota": cpu_quota(sysroot),
+        "memory_limit_bytes": memory_limit_bytes(sysroot),
+        "huge_pages": _chosen(text(sysroot / "sys/kernel/mm/transparent_hugepage/enabled")),
+        "board": _board(sysroot),
+        "l4t": text(sysroot / "etc/nv_tegra_release"),
+    }
+    return {key: value for key, value in found.items() if value not in (None, "", [])}
+
+
+def readings(sysroot: Path) -> dict[str, Any]:
+    """What moves by itself: load, temperatures (degrees Celsius), frequencies, memory, pressure."""
+    found: dict[str, Any] = {
+        "load_average": _load_average(sysroot),
+        "temperatures_c": temperatures_c(sysroot),
+        "frequencies_khz": _policies(sysroot, "scaling_cur_freq", unique=False),
+        "memory_available_bytes": _meminfo(sysroot, "MemAvailable"),
+        "swap_free_bytes": _meminfo(sysroot, "SwapFree"),
+        "cpu_pressure": text(sysroot / "proc/pressure/cpu").partition("\n")[0],
+        "throttled_periods": _throttled(sysroot),
+        "power_supply": _power_supply(sysroot),
+    }
+    return {key: value for key, value in found.items() if value not in (None, "", [], {})}
+
+
+def cpu_model(sysroot: Path) -> str:
+    """The name of the CPU: its model name on x86, implementer and part on Arm."""
+    cpuinfo = text(sysroot / "proc/cpuinfo")
+    for key in ("model name", "Hardware", "Model"):
+        match = re.search(rf"^{key}\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+        if match:
+            return match.group(1).strip()
+    parts = re.findall(r"^CPU (?:implementer|part)\s*:\s*(\S+)$", cpuinfo, re.MULTILINE)
+    return " ".join(sorted(set(parts)))
+
+
+def lacks_atomics(sysroot: Path) -> bool:
+    """Whether this is an ARMv8.0 core (A57, Denver), for which some libraries must be told their kernel."""
+    features = re.search(r"^Features\s*:\s*(.+)$", text(sysroot / "proc/cpuinfo"), re.MULTILINE)
+    return (
+        platform.machine() == "aarch64"
+        and features is not None
+        and "atomics" not in features.group(1).split()
+    )
+
+
+def memory_bytes(sysroot: Path) -> int:
+    """The memory of the device, or the limit of its container where that is less; 0 where unknown."""
+    total = _meminfo(sysroot, "MemTotal") or 0
+    limit = memory_limit_bytes(sysroot)
+    return min(total, limit) if limit is not None and total else total
+
+
+def memory_limit_bytes(sysroot: Path) -> int | None:
+    """The container's limit, None without one."""
+    for name in MEMORY_LIMITS:
+        value = text(sysroot / name)
+        if value.isdigit() and int(value) < NO_LIMIT_BYTES:
+            return int(value)
+    return None
+
+
+def cpu_quota(sysroot: Path) -> float | None:
+    """The CPUs' worth of time that the container may use, None without a limit."""
+    both = text(sysroot / "sys/fs/cgroup/cpu.max").split()
+    if not both:
+        both = [text(sysroot / "sys/fs/cgroup/cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+    if len(both) == 2 and all(value.isdigit() for value in both) and int(both[1]):
+        return int(both[0]) / int(both[1])
+    return None
+
+
+def temperatures_c(sysroot: Path) -> Mapping[str, float]:
+    """Degrees Celsius by thermal zone, without placeholders and sensors that are off."""
+    found: dict[str, float] = {}
+    for zone in sorted((sysroot / "sys/class/thermal").glob("thermal_zone*")):
+        name, value = text(zone / "type"), text(zone / "temp")
+        if name not in PLACEHOLDER_ZONES and value.isdigit():
+            found[f"{zone.name}:{name}"] = int(value) / 1000.0
+    return found
+
+
+def oom_kills(sysroot: Path) -> int | None:
+    """How many processes the kernel has killed for memory; None where it does not count them."""
+    match = re.search(r"^oom_kill (\d+)$", text(sysroot / "proc/vmstat"), re.MULTILINE)
+    return int(match.group(1)) if match else None
+
+
+def busy_ticks(sysroot: Path, cpus: Sequence[int]) -> int | None:
+    """Clock ticks that `cpus` were busy for anyone, hypervisor's steal included; None where unknown."""
+    lines = re.findall(r"^cpu(\d+) (.+)$", text(sysroot / "proc/stat"), re.MULTILINE)
+    found = {int(number): [int(field) for field in fields.split()] for number, fields in lines}
+    if any(cpu not in found for cpu in cpus):
+        return None
+    # user nice system idle iowait irq softirq steal; guest time is in user already
+    return sum(sum(found[cpu][:3]) + sum(found[cpu][5:8]) for cpu in cpus)
+
+
+def process_ticks(pid: int) -> int:
+    """Clock ticks that a process of ours has used; 0 when it is gone."""
+    fields = text(Path("/proc") / str(pid) / "stat").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
+
+
+def suspended_s() -> float:
+    """Seconds that the device has slept since boot (CLOCK_BOOTTIME runs on, CLOCK_MONOTONIC does not)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def text(path: Path) -> str:
+    """A file's text without the white space around it; empty where it cannot be read."""
+    try:
+        return path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _policies(sysroot: Path, key: str, *, unique: bool = True) -> Any:
+    values = [text(path / key) for path in sorted((sysroot / CPUS / "cpufreq").glob("policy*"))]
+    return sorted(set(values) - {""}) if unique else [int(value) for value in values if value.isdigit()]
+
+
+def _chosen(choices: str) -> str | None:
+    match = re.search(r"\[(\w+)\]", choices)
+    return match.group(1) if match else None
+
+
+def _board(sysroot: Path) -> str | None:
+    return text(sysroot / "proc/device-tree/model") or text(sysroot / "sys/class/dmi/id/product_name") or None
+
+
+def _load_average(sysroot: Path) -> Sequence[float]:
+    return [float(value) for value in text(sysroot / "proc/loadavg").split()[:3]]
+
+
+def _meminfo(sysroot: Path, key: str) -> int | None:
+    match = re.search(rf"^{key}:\s+(\d+) kB$", text(sysroot / "proc/meminfo"), re.MULTILINE)
+    return int(match.group(1)) * 1024 if match else None
+
+
+def _throttled(sysroot: Path) -> int | None:
+    for name in ("cpu.stat", "cpu/cpu.stat"):
+        match = re.search(r"^nr_throttled (\d+)$", text(sysroot / "sys/fs/cgroup" / name), re.MULTILINE)
+        if match:
+            return int(match.group(1))
+    return None
+
+
+def _power_supply(sysroot: Path) -> Mapping[str, str]:
+    supplies: tuple[Path, ...] = tuple(sorted((sysroot / "sys/class/power_supply").glob("*")))
+    states = {path.name: text(path / "status") or text(path / "online") for path in supplies}
+    return {name: state for name, state in states.items() if state}
+
+
+def child_environment(sysroot: Path) -> dict[str, str]:
+    """The variables of a runner: numpy's own threads off, and its kernel named on ARMv8.0."""
+    variables = dict(os.environ, OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    if lacks_atomics(sysroot):
+        variables["OPENBLAS_CORETYPE"] = "ARMV8"
+    return variables

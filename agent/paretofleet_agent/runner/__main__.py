@@ -1,0 +1,48 @@
+"""One run: prepare, blocks of work, result. Started by path: its interpreter needs no package of ours.
+
+Daemon to runner: `prepare`, `block` {seconds, max_iterations}, `finish`. Runner to daemon: `ready`,
+`block` (columns start_ns, duration_ns), `failed` {reason, message}, `result`. Nothing is read or written
+inside a block. End of file on the input ends the process.
+"""
+
+import contextlib
+import importlib.util
+import os
+import sys
+from typing import Any
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+#: The name under which this folder is imported here, whatever else is installed.
+PACKAGE = "paretofleet_runner"
+
+
+def main() -> None:
+    """Serves one run."""
+    # This folder's short names must not stand before those of a runtime's packages.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
+    source, sink = load("frame_pipes").take_pipes()  # before anything is imported that might print
+    process, frames, serve = load("process"), load("frames"), load("serve")
+    process.die_with_parent()
+    process.offer_to_oom_killer()
+    with contextlib.suppress(BrokenPipeError, EOFError):  # the daemon is gone
+        serve.serve(frames.Reader(source), lambda header, columns: frames.write(sink, header, columns))
+
+
+def load(name: str) -> Any:
+    """A module of this folder, found by path."""
+    if PACKAGE not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, os.path.join(HERE, "__init__.py"), submodule_search_locations=[HERE]
+        )
+        if spec is None or spec.loader is None:
+            raise ImportError(HERE)
+        sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[PACKAGE])
+    return importlib.import_module(PACKAGE + "." + name)
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # no runtime's teardown may turn a finished run into a crash

@@ -1,0 +1,34 @@
+"""Why a run cannot be: one of the reasons of a failed run and a sentence."""
+
+from typing import Tuple
+
+OUT_OF_MEMORY = ("bad_alloc", "failed to allocate memory", "cannot allocate memory", "out of memory")
+
+
+class RunFailed(Exception):
+    """Ends a run with `reason` (`unsupported`, `wrong_output`, ...) and a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super(RunFailed, self).__init__(message)
+        self.reason = reason
+
+
+def explain(error: BaseException) -> Tuple[str, str]:
+    """(reason, message) of anything raised in a runner."""
+    message = one_line(error)
+    if isinstance(error, RunFailed):
+        return error.reason, message
+    if isinstance(error, MemoryError) or says_out_of_memory(message):
+        return "oom", "memory ran out: " + (message or "MemoryError")
+    return "crashed", "%s: %s" % (type(error).__name__, message)
+
+
+def says_out_of_memory(text: str) -> bool:
+    """Whether a library's message means that memory ran out."""
+    return any(mark in text.lower() for mark in OUT_OF_MEMORY)
+
+
+def one_line(error: object, most: int = 400) -> str:
+    """The text of an error in one line of at most `most` characters."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= most else text[: most - 3] + "..."

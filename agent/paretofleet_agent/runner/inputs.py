@@ -1,0 +1,103 @@
+"""Inputs of a run: seeded, realistic, several; and the check of what comes out."""
+
+from typing import Any, Dict, List, Sequence, Tuple
+
+from .failure import RunFailed
+
+BUFFERS = 8
+#: All buffers together; a model with larger inputs gets fewer of them.
+BUFFERS_BYTES_MAX = 256 * 1024 * 1024
+TYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int8)": "int8",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
+    "tensor(bool)": "bool",
+}
+
+
+def shapes(items: Sequence[Any], batch_size: int) -> Dict[str, Tuple[int, ...]]:
+    """{name: shape} of a model's inputs with the batch axis (the free first one) filled.
+
+    Raises RunFailed for a fixed batch that differs and for any other free axis.
+    """
+    filled = {}
+    free_batch = False
+    for item in items:
+        shape = list(item.shape)
+        for axis, size in enumerate(shape):
+            if isinstance(size, int) and size > 0:
+                continue
+            if axis:
+                raise RunFailed(
+                    "unsupported",
+                    "input %s has a free axis %d (%s) besides the batch; give it a fixed size"
+                    % (item.name, axis, size),
+                )
+            shape[0] = batch_size
+            free_batch = True
+        filled[item.name] = tuple(shape)
+    if not free_batch and items and filled[items[0].name]:
+        fixed = filled[items[0].name][0]
+        if fixed != batch_size:
+            raise RunFailed(
+                "unsupported", "the file has the fixed batch size %d; %d was asked for" % (fixed, batch_size)
+            )
+    return filled
+
+
+def buffers(items: Sequence[Any], batch_size: int, seed: int) -> List[Dict[str, Any]]:
+    """Feeds to rotate over: as many as fit, at most BUFFERS. Needs np.
+
+    Real numbers are standard normal as normalised images are, bytes are uniform, other integers are 0 or 1
+    (valid as an index into any table), truth values are coin flips.
+    """
+    import numpy as np
+
+    for item in items:
+        if item.type not in TYPES:
+            raise RunFailed(
+                "unsupported", "input %s has the type %s, which is not supported" % (item.name, item.type)
+            )
+    sizes = shapes(items, batch_size)
+    types = {item.name: np.dtype(TYPES[item.type]) for item in items}
+    total = sum(_count(sizes[name]) * types[name].itemsize for name in sizes)
+    count = max(1, min(BUFFERS, BUFFERS_BYTES_MAX // max(1, total)))
+    random = np.random.RandomState(seed % 2**32)
+    return [{name: _fill(np, random, sizes[name], types[name]) for name in sizes} for _ in range(count)]
+
+
+def check_outputs(names: Sequence[str], outputs: Sequence[Any]) -> None:
+    """Raises RunFailed with `wrong_output` when an output holds a value that is not finite."""
+    import numpy as np
+
+    for name, output in zip(names, outputs):
+        if isinstance(output, np.ndarray) and output.dtype.kind == "f" and not np.isfinite(output).all():
+            wrong = int(output.size - np.isfinite(output).sum())
+            raise RunFailed(
+                "wrong_output",
+                "output %s has %d of %d values that are not finite" % (name, wrong, output.size),
+            )
+
+
+def _count(shape: Tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _fill(np: Any, random: Any, shape: Tuple[int, ...], dtype: Any) -> Any:
+    if dtype.kind == "f":
+        values = random.standard_normal(_count(shape)).astype(dtype)
+        return values.reshape(shape)
+    if dtype == np.uint8:
+        return random.randint(0, 256, size=shape).astype(dtype)
+    return random.randint(0, 2, size=shape).astype(dtype)

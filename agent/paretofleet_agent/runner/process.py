@@ -1,0 +1,74 @@
+"""What a child of the daemon is: its end with its parent, its CPUs, its clock, its memory."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import sys
+import time
+from typing import Callable, List, Optional, Sequence
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Asks the kernel (Linux) for SIGKILL when the thread that started this process ends."""
+    # Elsewhere the end of the file on the input still ends this process, between blocks.
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def offer_to_oom_killer() -> None:
+    """Lets the kernel choose this process before the daemon when memory runs out."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as handle:
+            handle.write("1000")
+    except OSError:
+        pass  # not Linux, or not allowed: the daemon still tells the reason from the exit
+
+
+def still_gc() -> None:
+    """Collects once and then never again: no pause falls into a block. `gc.freeze` is 3.7 and later."""
+    gc.collect()
+    freeze = getattr(gc, "freeze", None)
+    if freeze is not None:
+        freeze()
+    gc.disable()
+
+
+def keep_to_cpus(cpus: Sequence[int]) -> List[int]:
+    """Pins this process, and every thread it starts later, to `cpus`. Returns those it may use."""
+    if cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(cpus)
+
+
+def clock() -> Callable[[], int]:
+    """A function that returns CLOCK_MONOTONIC in integer nanoseconds."""
+    exact: Optional[Callable[[], int]] = getattr(time, "perf_counter_ns", None)  # 3.7 and later
+    if exact is not None:
+        return exact
+
+    def from_float() -> int:
+        return int(read() * 1e9)
+
+    read = time.perf_counter
+    return from_float
+
+
+def memory_peak_bytes() -> Optional[int]:
+    """The largest resident set so far, or None where the system does not say."""
+    try:
+        with open("/proc/self/status") as handle:
+            for line in handle:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,53 @@
+"""The runner's side of the protocol: one run, from `prepare` to `result`."""
+
+from typing import Any, Callable, Mapping
+
+from . import frames, onnxruntime_runtime, process, simulated
+from .failure import RunFailed, explain
+
+Write = Callable[[Mapping[str, Any], bytes], None]
+
+#: What a runner can drive. Each is made from the prepare header and has `ready`, `block` and `finish`.
+RUNTIMES: Mapping[str, Callable[..., Any]] = {
+    "onnxruntime": onnxruntime_runtime.OnnxRuntime,
+    "simulated": simulated.Simulated,
+}
+
+
+def serve(reader: frames.Reader, write: Write) -> None:
+    """Serves one run; returns at its end, at the end of the file, or after `failed` was sent."""
+    try:
+        _serve(reader, write)
+    except (BrokenPipeError, EOFError):
+        raise
+    except Exception as error:  # noqa: BLE001  whatever a runtime raises becomes a reason and a sentence
+        reason, message = explain(error)
+        write({"kind": "failed", "reason": reason, "message": message}, b"")
+
+
+def _serve(reader: frames.Reader, write: Write) -> None:
+    frame = reader.read()
+    if frame is None:
+        return
+    request = frame[0]
+    if request["runtime"] not in RUNTIMES:
+        raise RunFailed("unsupported", "runtime %r is not one that this agent drives" % request["runtime"])
+    cpus = process.keep_to_cpus(request["cpus"])  # before the runtime starts its threads
+    run = RUNTIMES[request["runtime"]](request, process.clock())
+    ready = run.ready()
+    ready["effective"]["cpus"] = request["cpus"] if request["runtime"] == "simulated" else cpus
+    process.still_gc()
+    write(dict(ready, kind="ready"), b"")
+    while True:
+        frame = reader.read()
+        if frame is None:
+            return
+        header = frame[0]
+        if header["kind"] == "block":
+            columns = run.block(header["seconds"], header["max_iterations"])
+            write({"kind": "block", "n": len(columns[0])}, frames.pack_columns(columns))
+        elif header["kind"] == "finish":
+            write(dict(run.finish(), kind="result"), b"")
+            return
+        else:
+            raise RunFailed("crashed", "the daemon sent %r" % header["kind"])

@@ -1,0 +1,127 @@
+"""The sampler: a process that reads the power sensors at a steady rate and keeps the samples until asked.
+
+Daemon to sampler: `prepare` {sysroot, cpu, period_s, simulate}, `collect` {until_ns, activity}. Sampler to
+daemon: `ready` {rails}, `samples` {streams, columns}. Nothing is sent unasked: no window is disturbed.
+End of file on the input ends the process. Started as `python -m paretofleet_agent.sampler`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from paretofleet_agent.runner import frame_pipes
+
+if __name__ == "__main__":
+    _PIPES = frame_pipes.take_pipes()  # before anything else is imported that might print
+
+import time
+from array import array
+from pathlib import Path
+from typing import Any, List, Mapping, Protocol, Sequence, Tuple
+
+from paretofleet_agent.runner import frames, process
+from paretofleet_agent.sensors import Rail, Sensor, find_all
+from paretofleet_agent.simulate.power import SimulatedPower
+
+#: Times and values of each rail since the last collection.
+Columns = List[Tuple["array[int]", "array[int]"]]
+
+
+class Recorder(Protocol):
+    """Where the samples come from: real sensors in real time, or a model on a virtual clock."""
+
+    def rails(self) -> Sequence[Rail]:
+        """The rails, in the order of `take`."""
+
+    def wait_s(self) -> float | None:
+        """Seconds until `tick` is due; None when nothing happens without a frame."""
+
+    def tick(self) -> None:
+        """Reads every sensor once."""
+
+    def take(self, request: Mapping[str, Any]) -> Columns:
+        """The samples since the last call."""
+
+
+class SensorRecorder:
+    """Reads real sensors every `period_s` seconds, on a fixed grid, and counts what failed."""
+
+    def __init__(self, sensors: Sequence[Sensor], period_s: float) -> None:
+        self._sensors = sensors
+        self._rails = [rail for sensor in sensors for rail in sensor.rails()]
+        self._period_ns = int(period_s * 1e9)
+        self._due_ns = time.perf_counter_ns()
+        self._columns = self._empty()
+
+    def rails(self) -> Sequence[Rail]:
+        """The rails of all sensors."""
+        return self._rails
+
+    def wait_s(self) -> float | None:
+        """Seconds until the next point of the grid."""
+        return max(0.0, (self._due_ns - time.perf_counter_ns()) / 1e9)
+
+    def tick(self) -> None:
+        """Reads every sensor once; a missed point of the grid is left out, never made up for."""
+        readings = [reading for sensor in self._sensors for reading in sensor.read()]
+        for (times, values), reading in zip(self._columns, readings):
+            if reading is not None:
+                times.append(reading[0])
+                values.append(reading[1])
+        behind = max(0, time.perf_counter_ns() - self._due_ns) // self._period_ns
+        self._due_ns += (behind + 1) * self._period_ns
+
+    def take(self, request: Mapping[str, Any]) -> Columns:
+        """The samples since the last call, with a fresh one at the end: it closes the phase."""
+        del request
+        self.tick()
+        taken, self._columns = self._columns, self._empty()
+        return taken
+
+    def _empty(self) -> Columns:
+        return [(array("q"), array("q")) for _ in self._rails]
+
+
+def serve(reader: frames.Reader, sink: int) -> None:
+    """Serves one attempt until the end of the file."""
+    frame = reader.read()
+    if frame is None:
+        return
+    request: dict[str, Any] = frame[0]
+    recorder: Recorder
+    if request["simulate"] is not None:
+        recorder = SimulatedPower(request["simulate"])
+    else:
+        process.keep_to_cpus([request["cpu"]])
+        recorder = SensorRecorder(find_all(Path(request["sysroot"]))[0], request["period_s"])
+    rails = recorder.rails()
+    process.still_gc()
+    frames.write(sink, {"kind": "ready", "rails": [rail.facts() for rail in rails]})
+    while True:
+        try:
+            frame = reader.read(recorder.wait_s())
+        except TimeoutError:
+            recorder.tick()
+            continue
+        if frame is None:
+            return
+        taken = recorder.take(frame[0])
+        streams = [
+            {"stream": rail.stream, "schema": rail.schema, "n": len(times)}
+            for rail, (times, _) in zip(rails, taken)
+        ]
+        columns = b"".join(frames.pack_columns(pair) for pair in taken)
+        frames.write(sink, {"kind": "samples", "streams": streams}, columns)
+
+
+def main(pipes: tuple[int, int]) -> int:
+    """Serves one attempt over the frame pipes and returns the exit code."""
+    process.die_with_parent()
+    with contextlib.suppress(BrokenPipeError, EOFError):  # the daemon is gone
+        serve(frames.Reader(pipes[0]), pipes[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(_PIPES))

@@ -1,0 +1,64 @@
+"""What a power sensor is: its rails and three methods."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, Sequence
+
+from paretofleet_agent.model import SensorInfo
+
+COUNTER, INSTANT, BOXCAR, FILTERED = "counter", "instant", "boxcar", "filtered"
+ENERGY_SCHEMA, POWER_SCHEMA = "energy/1", "power/1"
+
+
+@dataclass(frozen=True)
+class Rail:
+    """One power reading of a source and what is known of it; None is unknown.
+
+    A counter gives microjoules that wrap at `max_range_uj`, every other kind microwatts. Primary rails are
+    what a run's energy is taken from: those of one scope add up, no other rails ever do.
+    """
+
+    source: str
+    rail: str
+    scope: str
+    kind: str
+    primary: bool = False
+    max_range_uj: int | None = None
+    period_s: float | None = None
+    lag_s: float | None = None
+    quantum_w: float | None = None
+    quantum_j: float | None = None
+    gain_relative_uncertainty: float | None = None
+
+    @property
+    def stream(self) -> str:
+        """The name of its stream of samples."""
+        return f"power:{self.source}/{self.rail}"
+
+    @property
+    def schema(self) -> str:
+        """The schema of its samples: energy for counters, power for all else."""
+        return ENERGY_SCHEMA if self.kind == COUNTER else POWER_SCHEMA
+
+    @property
+    def info(self) -> SensorInfo:
+        """What the inventory says of it."""
+        return SensorInfo(source=self.source, rail=self.rail, scope=self.scope, kind=self.kind)
+
+    def facts(self) -> dict[str, Any]:
+        """What the facts of an attempt say of it."""
+        return dict(asdict(self), stream=self.stream, schema=self.schema)
+
+
+class Sensor(Protocol):
+    """A power source that was found, open for reading."""
+
+    def rails(self) -> Sequence[Rail]:
+        """Its rails, in the order of `read`."""
+
+    def read(self) -> Sequence[tuple[int, int] | None]:
+        """(CLOCK_MONOTONIC ns, microjoules or microwatts) of each rail; None where reading failed."""
+
+    def close(self) -> None:
+        """Gives back its descriptors."""

@@ -1,0 +1,211 @@
+"""Simulated devices: a documented model of time, power and memory, deterministic from a seed.
+
+Only the runtime and the sensor are simulated. Runner, sampler, pipes, spool and upload are the real
+ones, on a virtual clock that runs as fast as the numbers can be drawn. No number here was measured on
+the board whose name the class carries: the shapes are plausible, the values are no facts. The truth is
+known and goes to a file.
+
+With S the artifact's size in MB, B the batch size, n the threads, and u1, u2, u3 in [0, 1) drawn from
+the class and the artifact's SHA-256 (so that models differ in an order of their own):
+
+    time of a batch     T = (a (0.5 + u1) + B b S^0.7 (0.6 + 0.8 u2) p) / n^0.85
+    busy power          P = P_idle + P_span (0.5 + 0.4 u3) sqrt(B / (B + 1)) sqrt(n / cores)
+    energy of an item   E = P T / B
+    memory              M = M_base + 3 S + B (8 MB + S / 2);   M > M_limit ends the run with `oom`
+
+a, b, P_idle, P_span, M_base, M_limit and cores belong to the class, p to the precision (1, fp16 0.6,
+int8 0.45). A run of block k has a mean and a power of its own, with e ~ N(0, 1) independent and m(s, e)
+= exp(s e - s^2 / 2), whose mean is 1:
+
+    T_run = T m(0.006, e[device, k]) m(0.010, e[configuration, k])   drift of the block, noise between runs
+    P_run = P m(0.008, e'[configuration, k])
+    iteration i lasts T_run m(0.02, z_i) (1 + 0.5 exp(-i / 5)),   z an AR(1) series, rho 0.3, variance 1
+
+The sensor is the rail VDD_IN: module scope, instantaneous, every 50 ms, with a gain that is one unknown
+factor of the device m(0.02, e[device]), noise of 3 % and steps of 152 mW. Loading draws the mean of idle
+and busy power.
+
+Everything follows from (seed, class, configuration without its device_id, block): the same four give the
+same samples, attempt after attempt. Block k is day k of the virtual clock, and a configuration starts at
+its own time of day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from paretofleet_agent.errors import ConfigError
+from paretofleet_agent.model import Lease
+
+PREFIX = "sim:"
+VERSION = PREFIX + "1"
+DAY_NS = 86_400 * 10**9
+#: Wall time of the virtual clock's zero: 2020-01-01. A label, like every wall time.
+EPOCH_UNIX_S = 1_577_836_800.0
+SIGMA_BLOCK, SIGMA_RUN, SIGMA_POWER, SIGMA_ITERATION, RHO = 0.006, 0.010, 0.008, 0.02, 0.3
+SIGMA_GAIN = 0.02
+PRECISION_FACTORS: Mapping[str, float] = {"native": 1.0, "fp32": 1.0, "fp16": 0.6, "int8": 0.45}
+MB = 10**6
+
+
+@dataclass(frozen=True)
+class DeviceClass:
+    """The constants of a simulated class; see the equations above."""
+
+    name: str
+    description: str
+    cores: int
+    memory_bytes: int
+    overhead_s: float
+    item_s: float
+    idle_w: float
+    span_w: float
+    memory_base_bytes: int
+    memory_limit_bytes: int
+
+
+CLASSES: Mapping[str, DeviceClass] = {
+    device.name: device
+    for device in (
+        DeviceClass(
+            name="jetson-tx2",
+            description="simulated module with 6 cores and 8 GB",
+            cores=6,
+            memory_bytes=8_000 * MB,
+            overhead_s=0.004,
+            item_s=0.012,
+            idle_w=2.6,
+            span_w=9.0,
+            memory_base_bytes=900 * MB,
+            memory_limit_bytes=6_800 * MB,
+        ),
+        DeviceClass(
+            name="jetson-tx1",
+            description="simulated module with 4 cores and 4 GB",
+            cores=4,
+            memory_bytes=4_000 * MB,
+            overhead_s=0.006,
+            item_s=0.020,
+            idle_w=2.1,
+            span_w=7.5,
+            memory_base_bytes=900 * MB,
+            memory_limit_bytes=3_300 * MB,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class SimulatedRun:
+    """One run: what runner and sampler are given, and the truth that only tests see."""
+
+    runner: Mapping[str, Any]
+    sampler: Mapping[str, Any]
+    start_ns: int
+    truth: Mapping[str, Any]
+
+
+def device_class(name: str) -> DeviceClass:
+    """The class of that name. Raises ConfigError with the known names."""
+    if name not in CLASSES:
+        raise ConfigError(f"no simulated class {name!r}; the known ones are {', '.join(CLASSES)}")
+    return CLASSES[name]
+
+
+def environment(name: str) -> dict[str, Any]:
+    """The stable environment of a simulated device: nothing of the machine that simulates it."""
+    device = device_class(name)
+    return {"device": PREFIX + name, "cores": device.cores, "memory_bytes": device.memory_bytes, "model": 1}
+
+
+def boot_id(name: str, seed: int) -> str:
+    """One boot for ever: the virtual clock never restarts."""
+    digest = hashlib.sha256(f"{name}/{seed}".encode()).hexdigest()
+    return PREFIX + digest[:32]
+
+
+def simulate(name: str, seed: int, lease: Lease, threads: int) -> SimulatedRun:
+    """The run of `lease` on a simulated device, with the threads it got."""
+    device, configuration = device_class(name), lease.configuration
+    identity = json.dumps({k: v for k, v in configuration.items() if k != "device_id"}, sort_keys=True)
+    batch_size, block = int(configuration["batch_size"]), lease.block
+    mean_s, busy_w = expected(device, configuration, lease.artifact.size_bytes, threads)
+    drift = _factor(SIGMA_BLOCK, seed, name, "block", block)
+    run_s = mean_s * drift * _factor(SIGMA_RUN, seed, name, "run", identity, block)
+    run_w = busy_w * _factor(SIGMA_POWER, seed, name, "power", identity, block)
+    size = lease.artifact.size_bytes
+    peak = int(device.memory_base_bytes + 3 * size + batch_size * (8 * MB + size / 2))
+    start_ns = block * DAY_NS + _number("time of day", identity) % DAY_NS
+    runner = {
+        "seed": _number(seed, name, "iterations", identity, block),
+        "start_ns": start_ns,
+        "load_ns": int(1e9 * (0.2 + 0.004 * size / MB)),
+        "mean_ns": run_s * 1e9,
+        "sigma": SIGMA_ITERATION,
+        "rho": RHO,
+        "cold": 0.5,
+        "cold_iterations": 5.0,
+        "memory_peak_bytes": peak,
+        "memory_limit_bytes": device.memory_limit_bytes,
+        "effective": {
+            "precision": "fp32" if configuration["precision"] == "native" else configuration["precision"],
+            "provider": PREFIX + name,
+            "threads": threads,
+            "batch_size": batch_size,
+            "runtime_version": VERSION,
+        },
+    }
+    sampler = {
+        "seed": _number(seed, name, "sensor", identity, block),
+        "idle_w": device.idle_w,
+        "busy_w": run_w,
+        "gain": _factor(SIGMA_GAIN, seed, name, "gain"),
+    }
+    truth = {
+        "run_id": lease.key.run_id,
+        "attempt": lease.key.attempt,
+        "configuration_id": lease.configuration_id,
+        "block": block,
+        "batch_latency_mean_s": mean_s,
+        "power_w": busy_w,
+        "energy_j_per_item": mean_s * busy_w / batch_size,
+        "idle_power_w": device.idle_w,
+        "run_batch_latency_mean_s": run_s,
+        "run_power_w": run_w,
+        "run_energy_j_per_item": run_s * run_w / batch_size,
+        "block_factor": drift,
+        "sensor_gain": sampler["gain"],
+    }
+    return SimulatedRun(runner=runner, sampler=sampler, start_ns=start_ns, truth=truth)
+
+
+def expected(
+    device: DeviceClass, configuration: Mapping[str, Any], size_bytes: int, threads: int
+) -> tuple[float, float]:
+    """(seconds of a batch, watts while busy) of a configuration, before drift and noise."""
+    u1, u2, u3 = (
+        _number(device.name, configuration["variant_sha256"], part) / 2**60
+        for part in ("time", "item", "power")
+    )
+    batch_size = configuration["batch_size"]
+    precision = PRECISION_FACTORS.get(configuration["precision"], 1.0)
+    item_s = device.item_s * (size_bytes / MB) ** 0.7 * (0.6 + 0.8 * u2) * precision
+    seconds = (device.overhead_s * (0.5 + u1) + batch_size * item_s) / threads**0.85
+    share = math.sqrt(batch_size / (batch_size + 1)) * math.sqrt(threads / device.cores)
+    return seconds, device.idle_w + device.span_w * (0.5 + 0.4 * u3) * share
+
+
+def _number(*parts: object) -> int:
+    """60 bits that follow from `parts` on every machine."""
+    text = json.dumps([str(part) for part in parts])
+    return int(hashlib.sha256(text.encode()).hexdigest()[:15], 16)
+
+
+def _factor(sigma: float, *parts: object) -> float:
+    e = random.Random(_number(*parts)).gauss(0.0, 1.0)
+    return math.exp(sigma * e - sigma * sigma / 2.0)
