@@ -7,6 +7,7 @@ memory and time, because the parser and the checker are C++ and the file is a st
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any
 from paretofleet_collector.errors import ModelRefused
 
 __all__ = ["OnnxFacts", "OnnxInput", "inspect"]
+
+logger = logging.getLogger(__name__)
 
 _WALL_SECONDS = 120  # the reader limits its processor time to less; this is for a stuck disk
 
@@ -69,6 +72,7 @@ def inspect(path: Path, called: str | None = None) -> OnnxFacts:
     try:
         answer = json.loads(done.stdout)
     except ValueError as error:
+        logger.debug("the reader of %s said: %s", name, done.stderr[-2000:].decode(errors="replace"))
         raise ModelRefused(
             f"{name}: the ONNX checker broke down on it (code {done.returncode}): "
             "the file is damaged or too complex; export the model again"

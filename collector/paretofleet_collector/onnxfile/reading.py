@@ -34,6 +34,12 @@ def read(path: Path, name: str) -> OnnxFacts:
     """The facts of the file at `path`, called `name` in messages. ModelRefused with one sentence."""
     model = _parsed(path, name)
     _refuse_tensors(model, name)
+    opset = max((o.version for o in model.opset_import if o.domain in counting.STANDARD_DOMAINS), default=0)
+    if opset > onnx.defs.onnx_opset_version():
+        raise ModelRefused(
+            f"{name} uses opset {opset}, newer than {onnx.defs.onnx_opset_version()}, the newest known here: "
+            "export it at a lower opset or upgrade the package onnx"
+        )
     inputs = _inputs(model.graph, name)
     weights = counting.weights(model.graph)
     _refuse_sizes(weights, inputs, name)
@@ -54,9 +60,7 @@ def read(path: Path, name: str) -> OnnxFacts:
         weights_precision=counting.precision(weights, inputs[0].element_type),
         fixed_batch_size=fixed,
         inputs=inputs,
-        opset=max(
-            (o.version for o in model.opset_import if o.domain in counting.STANDARD_DOMAINS), default=0
-        ),
+        opset=opset,
         ir_version=model.ir_version,
     )
 
@@ -165,7 +169,12 @@ def _inputs(graph: onnx.GraphProto, name: str) -> tuple[OnnxInput, ...]:
                 f"{name} has an axis without size at input {_shown(value.name)}: "
                 "export the model again with a named or a positive axis"
             )
-        element_type = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+        try:
+            element_type = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+        except ValueError:
+            raise ModelRefused(
+                f"{name} has an unknown element type at input {_shown(value.name)}: export the model again"
+            ) from None
         found.append(OnnxInput(value.name, element_type, shape))
     if not found:
         raise ModelRefused(f"{name} takes no input: there is nothing to measure")
@@ -173,9 +182,10 @@ def _inputs(graph: onnx.GraphProto, name: str) -> tuple[OnnxInput, ...]:
 
 
 def _batch(light: onnx.ModelProto, inputs: tuple[OnnxInput, ...], name: str) -> tuple[int | None, int | None]:
-    """The fixed batch size and the MACs of one item, each None where there is none. Axis 0 of inputs is the batch.
+    """The fixed batch size and the MACs of one item, each None where there is none.
 
-    An open axis is tried at sizes 1 and 2: a graph that breaks at 2, by a reshape to [1, ...], is fixed at 1.
+    The first axis of the inputs is the batch. An open one is tried at sizes 1 and 2: a graph that breaks at
+    2 or does not give 2 answers, by a reshape to [1, ...], is fixed at 1.
     """
     sizes = {i.shape[0] for i in inputs}
     if len(sizes) > 1:
@@ -185,20 +195,18 @@ def _batch(light: onnx.ModelProto, inputs: tuple[OnnxInput, ...], name: str) -> 
             f"{_shown(odd.name)} differ; export the model with inputs of shape [batch, ...]"
         )
     fixed = sizes.pop()
-    one = _inferred(light, inputs, fixed or 1)
-    if one is None:
-        raise ModelRefused(
-            f"{name} does not work at batch size {fixed or 1}, by its own shapes: export it again"
-        )
-    two = _inferred(light, inputs, 2) if fixed is None else None
-    if two is None:
-        fixed = fixed or 1
-    if not _follows(two or one, fixed or 2):
+    first = _inferred(light, inputs, fixed or 1)
+    if first is None:
+        raise ModelRefused(f"{name} breaks at batch size {fixed or 1} by its own shapes: export it again")
+    if not _follows(first, fixed or 1):
         raise ModelRefused(
             f"{name} has no batch axis: the first axis of its inputs is not that of an output; "
             "export the model with inputs and outputs of shape [batch, ...]"
         )
-    total = counting.macs(one)
+    if fixed is None:
+        second = _inferred(light, inputs, 2)
+        fixed = None if second is not None and _follows(second, 2) else 1
+    total = counting.macs(first)
     if total is None or total % (fixed or 1):
         return fixed, None
     return fixed, total // (fixed or 1)
