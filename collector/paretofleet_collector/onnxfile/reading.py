@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import math
 import stat
 from pathlib import Path
@@ -45,6 +46,7 @@ def read(path: Path, name: str) -> OnnxFacts:
     _refuse_sizes(weights, inputs, name)
     light = _lightened(model)
     try:
+        _sort(light.graph)
         onnx.checker.check_model(light, full_check=True)
         if light.functions:
             light = onnx.inliner.inline_local_functions(light)
@@ -148,6 +150,27 @@ def _lightened(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.input.extend(inputs)
     light.CopyFrom(model)
     return light
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Puts every node behind those whose results it takes, as ONNX Runtime does when it loads a file.
+
+    Some converters leave them in disorder, which the checker refuses. ValueError for a cycle.
+    """
+    maker = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    order: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
+    for i, node in enumerate(graph.node):
+        for inner in counting.messages(node):
+            taken = inner.input if isinstance(inner, onnx.NodeProto) else ()
+            own = inner is node
+            order.add(i, *(maker[n] for n in taken if n in maker and (own or maker[n] != i)))
+    nodes = list(graph.node)
+    try:
+        ordered = [nodes[i] for i in order.static_order()]
+    except graphlib.CycleError:
+        raise ValueError("its nodes form a cycle") from None
+    del graph.node[:]
+    graph.node.extend(ordered)
 
 
 def _inputs(graph: onnx.GraphProto, name: str) -> tuple[OnnxInput, ...]:

@@ -118,7 +118,7 @@ def test_weights_in_other_files_are_found_inside_branches(save):
 
 def test_a_cycle_is_refused(save):
     text = HEAD + "g (float[N,3] x) => (float[N,3] y) { a = Add(x, b)\nb = Relu(a)\ny = Relu(b) }"
-    assert "is not a valid ONNX model" in refusal(save(text))
+    assert "is not a valid ONNX model (its nodes form a cycle)" in refusal(save(text))
 
 
 def test_a_function_that_calls_itself_is_refused(save):

@@ -266,3 +266,10 @@ def test_local_functions_are_looked_into(save):
     c = MatMul(a, t) }"""
     facts = read(save(text))
     assert facts.macs == 4
+
+
+def test_nodes_in_disorder_are_read_as_onnx_runtime_reads_them(save):
+    text = HEAD + "g (float[N,4] x, float[N,4] z) => (float[N,N] y) { t = Transpose(z)\ny = MatMul(x, t) }"
+    net = onnx.parser.parse_model(text)
+    net.graph.node.reverse()
+    assert read(save(net)).macs == 4
