@@ -37,8 +37,7 @@ _COLUMNS = (
     Column("batch", lambda row: str(row["fixed_batch_size"] or "any"), right=True),
     Column("top-1 %", lambda row: "-" if row["top1"] is None else f"{row['top1']:.2f}", right=True),
     column("top1_source", "top-1 source"),
-    Column("stored", lambda row: "yes" if row["stored"] else "in the zoo"),
-    Column("sha256", lambda row: row["sha256"][:12]),
+    Column("stored", lambda row: "yes" if row["stored"] else "zoo"),
 )
 
 

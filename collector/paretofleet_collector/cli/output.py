@@ -109,7 +109,9 @@ def _write_rich(rows: Sequence[Row], columns: Sequence[Column]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for one in columns:
-        table.add_column(one.title, justify="right" if one.right else "left", overflow="fold")
+        table.add_column(
+            one.title, justify="right" if one.right else "left", no_wrap=one.right, overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(clean(one.cell(row))) for one in columns))
     Console(highlight=False).print(table)

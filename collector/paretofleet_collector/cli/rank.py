@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.output import Format, Output
+from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import connected
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import NotFound, Refused
+
+if TYPE_CHECKING:
+    from paretofleet_analysis.rank import RankedRow, Ranking
 
 EXAMPLE = "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10"
+_FACTS = (column("what"), column("value"))
 
 
 def rank(
@@ -59,27 +67,80 @@ def rank(
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
     from paretofleet_analysis import rank as ranking
-    from paretofleet_analysis import rank_text, report
-    from paretofleet_analysis.objectives import parse_margin, parse_use
+    from paretofleet_analysis import report
 
-    preset, deadline_s = parse_use(use)
     with _files(context, sources) as paths:
         table = report.concatenate([report.read(path) for path in paths])
+        checksums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     with working(f"ranking {table.num_rows} rows"):
         result = ranking.rank(
             table,
-            use=preset,
-            deadline_s=deadline_s,
+            use=use,
             objectives=objectives or None,
-            margins={key: parse_margin(value) for key, value in _pairs("--margin", margins, "2%")},
+            margins=dict(_pairs("--margin", margins, "2%")),
             maxima={key: _number(key, value) for key, value in _pairs("--max", maxima, "10")},
             power_scope=power_scope,
             allow_mixed_scopes=allow_mixed_scopes,
             allow_simulated_mix=with_simulated,
             question=question,
             seed=seed,
+            command=shlex.join(["paretofleet", *sys.argv[1:]]),
+            report_sha256=checksums,
         )
-    typer.echo(rank_text.render(result))
+    _write(result if why is None else _only(result, why), output, whole=why is None)
+
+
+def _write(result: Ranking, output: Format, *, whole: bool) -> None:
+    from paretofleet_analysis import rank_text
+
+    if output is Format.csv:
+        show([_flat(row) for row in result.rows], (), output)
+    elif output is Format.json:
+        typer.echo(rank_text.to_json(result))
+    elif whole:
+        sys.stdout.write(rank_text.render(result))
+    else:
+        for row in result.rows:
+            _explain(row)
+
+
+def _only(result: Ranking, wanted: str) -> Ranking:
+    """The ranking with the one row of that number or configuration id; raises NotFound."""
+    rows = [row for row in result.rows if _is_row(row, wanted)]
+    if rows:
+        return replace(result, rows=tuple(rows))
+    for excluded in result.exclusions:
+        if any(wanted in label for label in excluded.rows):
+            raise NotFound(f"'{wanted}' is not ranked: {excluded.reason}.")
+    raise NotFound(
+        f"There is no row '{wanted}': give a number from 1 to {len(result.rows)} or a configuration id."
+    )
+
+
+def _is_row(row: RankedRow, wanted: str) -> bool:
+    number, known = str(row.number), str(row.identity["configuration_id"])
+    return wanted == number or (len(wanted) >= 4 and known.startswith(wanted))
+
+
+def _explain(row: RankedRow) -> None:
+    facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
+    for name, one in row.estimates.items():
+        interval = "" if one.lo is None else f" (95 %: {one.lo:.6g} to {one.hi:.6g}, {row.runs} runs)"
+        facts[name] = None if one.mean is None else f"{one.mean:.6g}{interval}"
+    chances = ("p_near_front", "p_front", "p_front_next_run", "expected_dominators")
+    facts |= {name: f"{getattr(row, name):.3f}" for name in chances if getattr(row, name) is not None}
+    facts |= {"group": row.group, "flags": row.flags, **row.identity}
+    show([{"what": key, "value": value} for key, value in facts.items()], _FACTS, Format.table)
+
+
+def _flat(row: RankedRow) -> dict[str, Any]:
+    """A row for CSV: what it is, its estimates with their intervals, its probabilities."""
+    flat: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
+    for name, one in row.estimates.items():
+        flat |= {name: one.mean, f"{name}_lo": one.lo, f"{name}_hi": one.hi}
+    for name in ("p_near_front", "p_front", "p_front_next_run", "expected_dominators", "group", "verdict"):
+        flat[name] = getattr(row, name)
+    return {**flat, "sentence": row.sentence, "flags": row.flags}
 
 
 @contextmanager

@@ -1,0 +1,134 @@
+"""The ranking from files and from sweeps; what it means is tested with the analysis."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from command_harness import Command
+from paretofleet_analysis import report
+from paretofleet_analysis.report_rows import ReportInput, RunInput, build
+
+SUMMARY = {
+    "iterations": 30,
+    "power_scope": None,
+    "power_source": None,
+    "energy": [],
+    "memory_peak_bytes": 1000,
+    "flags": ["short_protocol"],
+    "counted": True,
+    "rule_version": "1",
+}
+
+
+def configuration(model: str, latency_s: float, top1: float) -> ReportInput:
+    runs = [
+        RunInput(
+            run_id=f"{model}-{block}",
+            block=block,
+            state="sealed",
+            environment_id="e" * 16,
+            boot_id="boot",
+            started_s=1.7e9 + block,
+            summary={**SUMMARY, "batch_latency_mean_s": value, "batch_latency_p90_s": value},
+            facts={"effective": {"precision": "fp32"}},
+        )
+        for block, value in enumerate((latency_s, latency_s * 1.001, latency_s * 0.999) * 2, start=1)
+    ]
+    return ReportInput(
+        sweep="first",
+        configuration_id=model.encode().hex().ljust(16, "0")[:16],
+        model=model,
+        variant="fp32",
+        variant_sha256="0" * 64,
+        weights_precision="fp32",
+        device="pc",
+        device_class="cpu",
+        target="cpu",
+        runtime="onnxruntime",
+        options={},
+        precision="native",
+        batch_size=1,
+        threads=None,
+        mode="latency",
+        timing_scope="copy+compute",
+        protocol="quick",
+        simulated=False,
+        runs=runs,
+        top1=top1,
+        top1_n=50_000,
+        top1_source="user",
+        accuracy_group=model,
+    )
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    rows = [
+        configuration("good", 0.02, 80.0),
+        configuration("fast", 0.01, 70.0),
+        configuration("bad", 0.03, 60.0),
+    ]
+    report.write(build(rows), tmp_path / "report.parquet")
+    return tmp_path / "report.parquet"
+
+
+def test_a_file_is_ranked_without_a_collector(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    down = Command("127.0.0.1:1", capsys)
+    said = down("rank", file).out
+    assert all(word in said for word in ("good", "fast", "bad", "p_near", "Evidence"))
+    rows = {row["identity"]["model"]: row for row in down("rank", file, "-o", "json").json["rows"]}
+    assert rows["bad"]["p_near_front"] < 0.01
+    assert rows["good"]["p_near_front"] > 0.99
+    table = list(csv.DictReader(io.StringIO(down("rank", file, "-o", "csv").out)))
+    assert [row["model"] for row in table][-1] == "bad"
+    assert float(table[-1]["batch_latency_p90_s"]) == pytest.approx(0.03)
+
+
+def test_the_evidence_names_file_and_command(file: Path, paretofleet: Command) -> None:
+    evidence = paretofleet("rank", file, "--seed", "7", "-o", "json").json["evidence"]
+    assert evidence["seed"] == 7
+    assert len(evidence["report_sha256"][0]) == 64
+    assert evidence["command"].startswith("paretofleet")
+
+
+def test_one_row_is_explained_by_number_or_id(file: Path, paretofleet: Command) -> None:
+    said = paretofleet("rank", file, "--why", "3").out
+    assert "dominated" in said
+    assert "bad" in said
+    assert "bad" in paretofleet("rank", file, "--why", b"bad".hex()).out
+    assert "There is no row '9'" in paretofleet("rank", file, "--why", "9", code=1).err
+
+
+def test_a_sweep_is_pulled_and_ranked(
+    file: Path, paretofleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paretofleet("sweep", "submit", "--model", "zoo:resnet50", "--name", "first")
+    monkeypatch.setattr("fake_control.REPORT", file.read_bytes())
+    assert "good" in paretofleet("rank", "first").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["none.parquet"], 1, "none.parquet does not exist"),
+        (["none"], 1, "Unknown sweep 'none'"),
+        (["{file}", "--for", "fun"], 1, "unknown use 'fun'"),
+        (["{file}", "--objective", "speed"], 1, "unknown objective 'speed'"),
+        (["{file}", "--margin", "top1=much"], 1, "'much' is not a number"),
+        (["{file}", "--margin", "top1"], 2, "write COLUMN=VALUE"),
+        (["{file}", "--max", "power_w=little"], 2, "'little' is not a number"),
+        (["{rubbish}"], 1, "is not a readable Parquet file"),
+    ],
+)
+def test_what_cannot_be_ranked_is_one_sentence(
+    file: Path, paretofleet: Command, words: list[str], code: int, sentence: str
+) -> None:
+    rubbish = file.with_name("rubbish.parquet")
+    rubbish.write_bytes(b"rubbish")
+    said = paretofleet("rank", *(word.format(file=file, rubbish=rubbish) for word in words), code=code)
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
