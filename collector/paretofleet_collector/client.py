@@ -137,7 +137,7 @@ class Client:
         request = pb.SubmitSweepRequest(request_id=request_id or uuid.uuid4().hex, spec_json=spec_json)
         for wait_s in (0.5, 2.0, None):
             try:
-                reply = self._call(lambda: self._stub.SubmitSweep(request, timeout=CALL_S))
+                reply = self._call(lambda: self._stub.SubmitSweep(request, timeout=WORK_S))
                 break
             except Unreachable:
                 if wait_s is None:

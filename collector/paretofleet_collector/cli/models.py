@@ -79,7 +79,10 @@ def add(
     models: Annotated[
         list[str], typer.Argument(metavar="FILE|zoo:NAME..", help="ONNX files or networks of the zoo.")
     ],
-    name: Annotated[str, typer.Option(help="The model's name; by default that of the file.")] = "",
+    name: Annotated[
+        str,
+        typer.Option(help="Name of the model (with --variant-of: of the variant); by default the file's."),
+    ] = "",
     variant_of: Annotated[
         str, typer.Option(metavar="MODEL", help="The model of which the file is a variant.")
     ] = "",

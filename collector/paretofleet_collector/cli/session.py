@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ class Settings:
 @contextmanager
 def connected(context: typer.Context) -> Iterator[Client]:
     """A client of the collector that the user named."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines would stand between ours
     from paretofleet_collector.client import Client  # gRPC takes a while to load, and help needs none
 
     with Client(context.obj.address) as client:

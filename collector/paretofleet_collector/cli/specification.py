@@ -98,12 +98,15 @@ def build_zoo(client: Client, models: Sequence[str]) -> None:
         add_one(client, model.partition("@")[0], f"[{at}/{len(wanted)}] ")
 
 
-def named(spec: Spec, suffix: str, file: Path | None = None) -> Spec:
-    """The specification with a name: its own, the file's, or that of its first model, then `suffix`."""
+def named(spec: Spec, file: Path | None = None) -> Spec:
+    """The specification with a name: its own, the file's, or its first model's.
+
+    The collector adds a number where the name is taken.
+    """
     if spec.name:
         return spec
     first = file.stem if file else spec.models[0].removeprefix("zoo:").partition("@")[0]
-    return replace(spec, name=f"{name_of(Path(first))[:50]}-{suffix}")
+    return replace(spec, name=name_of(Path(first))[:60])
 
 
 def _read(file: Path) -> Any:

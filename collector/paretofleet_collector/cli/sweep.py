@@ -33,7 +33,6 @@ from paretofleet_collector.cli.specification import (
 )
 from paretofleet_collector.cli.units import clock, duration
 from paretofleet_collector.errors import CollectorError
-from paretofleet_collector.model import short_id
 from paretofleet_collector.views import PlannedView, PlanView, SweepView
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def submit(
     )
     request_id = request_id or secrets.token_hex(16)
     with connected(context) as client:
-        spec = named(add_files(client, spec), short_id({"request": request_id})[:6], file)
+        spec = named(add_files(client, spec), file)
         client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
         build_zoo(client, spec.models)
         sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
