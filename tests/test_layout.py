@@ -55,7 +55,7 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def top(name: str) -> str:
-    return name.split(".")[0]
+    return name.split(".", maxsplit=1)[0]
 
 
 def test_folders_of_distributions_are_not_packages() -> None:
@@ -136,7 +136,9 @@ def test_files_and_functions_stay_small() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno
                 if length > 60:
-                    wrong.append(f"{relative(path)}:{node.lineno} {node.name} has {length} lines, 60 are allowed")
+                    wrong.append(
+                        f"{relative(path)}:{node.lineno} {node.name} has {length} lines, 60 are allowed"
+                    )
     assert wrong == []
 
 
@@ -161,7 +163,10 @@ def test_exception_classes_are_few(package: str) -> None:
         for path in product_files(package)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
-        and any(isinstance(base, ast.Name) and re.search(r"(Error|Exception|Refused)$", base.id) for base in node.bases)
+        and any(
+            isinstance(base, ast.Name) and re.search(r"(Error|Exception|Refused)$", base.id)
+            for base in node.bases
+        )
     ]
     assert len(classes) <= ERROR_CLASSES_MAX, classes
 

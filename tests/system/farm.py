@@ -1,0 +1,176 @@
+"""Real processes for the system tests: a collector, agents, the command, all on loopback and in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+BIN = Path(sys.executable).parent
+PATIENCE_S = 120.0
+
+
+def wait_until(happened: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Polls until `happened` returns something true, and returns it; fails naming `what`."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        result = happened()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen within {patience_s:.0f} s")
+
+
+@dataclass
+class Farm:
+    """One collector and its agents; everything it starts is ended by `close`."""
+
+    root: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    address: str = ""
+
+    @property
+    def collector_home(self) -> Path:
+        return self.root / "collector"
+
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PARETOFLEET_")}
+        return {**kept, "XDG_STATE_HOME": str(self.root / "state"), "COLUMNS": "160", "TERM": "dumb"}
+
+    def start(self, *command: str | Path, log: str) -> subprocess.Popen[bytes]:
+        with (self.root / log).open("ab") as sink:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=self.environment(),
+                cwd=self.root,
+            )
+        self.processes.append(process)
+        return process
+
+    def start_collector(self, *, listen: str = "127.0.0.1:0", **settings: float) -> subprocess.Popen[bytes]:
+        endpoint = self.collector_home / "endpoint"
+        endpoint.unlink(missing_ok=True)
+        process = self.start(
+            "env",
+            *(f"PARETOFLEET_COLLECTOR_{key.upper()}={value}" for key, value in settings.items()),
+            BIN / "paretofleet",
+            "collector",
+            "serve",
+            "--home",
+            self.collector_home,
+            "--listen",
+            listen,
+            log="collector.log",
+        )
+        wait_until(
+            lambda: (endpoint.exists() and endpoint.read_text().strip()) or process.poll() is not None,
+            "the collector's start",
+        )
+        assert process.poll() is None, (self.root / "collector.log").read_text()
+        self.address = endpoint.read_text().strip()
+        return process
+
+    def start_agent(self, name: str, *options: str, python: Path = BIN) -> subprocess.Popen[bytes]:
+        process = self.start_agent_raw(name, name, *options, python=python)
+        wait_until(lambda: self.is_online(name), f"agent {name} online")
+        return process
+
+    def start_agent_raw(
+        self, home: str, name: str, *options: str, python: Path = BIN
+    ) -> subprocess.Popen[bytes]:
+        """Starts an agent without waiting for the collector to see it."""
+        return self.start(
+            python / "paretofleet-agent",
+            "run",
+            "--collector",
+            self.address,
+            "--name",
+            name,
+            "--home",
+            self.root / home,
+            *options,
+            log=f"{home}.log",
+        )
+
+    def command(self, *words: str | Path, code: int | None = 0, input_text: str | None = None) -> str:
+        """Runs `paretofleet ...` and returns its standard output; `code=None` accepts any exit code."""
+        done = self.run(*words, input_text=input_text)
+        assert "Traceback" not in done.stderr, done.stderr
+        if code is not None:
+            assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def run(self, *words: str | Path, input_text: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(BIN / "paretofleet"), *(str(word) for word in words)],
+            capture_output=True,
+            text=True,
+            input=input_text or "",
+            env={**self.environment(), "PARETOFLEET_COLLECTOR_ADDRESS": self.address},
+            cwd=self.root,
+            timeout=PATIENCE_S * 2,
+            check=False,
+        )
+
+    def listing(self, *words: str) -> Any:
+        return json.loads(self.command(*words, "-o", "json"))
+
+    def is_online(self, name: str) -> bool:
+        return any(d["name"] == name and d["state"] == "online" for d in self.listing("devices", "list"))
+
+    def sweep(self, name: str) -> dict[str, Any]:
+        (found,) = [s for s in self.listing("sweep", "list") if s["name"] == name]
+        return dict(found)
+
+    def has_ended(self, name: str) -> bool:
+        return self.sweep(name)["state"] in {"finished", "finished_with_failures", "cancelled"}
+
+    def log(self, name: str) -> str:
+        return (self.root / f"{name}.log").read_text()
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_runner(process: psutil.Process) -> bool:
+    try:
+        return any("runner" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def alive(processes: list[psutil.Process]) -> Iterator[psutil.Process]:
+    for process in processes:
+        try:
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
+        except psutil.NoSuchProcess:
+            continue

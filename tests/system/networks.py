@@ -1,0 +1,37 @@
+"""Small real ONNX networks for the system tests, made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def convolution(
+    path: Path, *, channels: int = 8, side: int = 32, batch: int | str = "batch", seed: int = 0
+) -> Path:
+    """One convolution, pooling and a classifier of 10; `batch` is a name for a free axis or a number."""
+    random = np.random.default_rng(seed)
+    weights = {
+        "kernel": random.normal(0, 0.2, (channels, 3, 3, 3)).astype(np.float32),
+        "head": random.normal(0, 0.2, (channels, 10)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "head"], ["scores"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 3, side, side])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, 10])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path
