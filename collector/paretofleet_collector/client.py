@@ -251,7 +251,7 @@ class Client:
             return CollectorError(
                 f"what answers at {self.address} is not a collector of this version; upgrade the older side"
             )
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        if said and code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL):
             return CollectorError(said)
         return CollectorError(
             f"the collector at {self.address} failed ({said or code.name}); look at its log"

@@ -61,6 +61,6 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    from paretofleet_collector import server
+    from paretofleet_collector.server import serve as serve_until_told
 
-    raise typer.Exit(server.serve(config.load(home, listen=listen)))
+    raise typer.Exit(serve_until_told(config.load(home, listen=listen)))
