@@ -1,0 +1,183 @@
+"""What a device does next in a sweep. Pure: the history in, one step out.
+
+Blocks 1 to `runs_min` hold every configuration once, in an order that follows from the seed; a later block
+holds only what has not converged, until `runs_max`. A step that changes the history (skip, fail, append) is
+applied by the caller, who then asks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean, stdev
+
+from scipy.special import stdtrit
+
+from paretofleet_collector.model import ATTEMPTS_MAX, RETRIED, Repeats
+
+#: A configuration gets at most so many replacements for runs that were set aside, per run it should have.
+REPLACEMENTS_PER_RUN = 2
+_CONFIDENCE = 0.95
+_UNDER_WAY = ("leased", "running")
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What the schedule knows of a run of one device in one sweep.
+
+    `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
+    in a way that is tried again. `counted` and `value_s` (its mean batch latency) are None until sealed.
+    """
+
+    run_id: str
+    configuration_id: str
+    family: str
+    batch_size: int
+    block: int
+    state: str
+    tries: int = 0
+    attempt: int = 0
+    reason: str | None = None
+    lease_until_unix_s: float | None = None
+    counted: bool | None = None
+    value_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Runs that are not worth a try, and why: the reason of the run that showed it."""
+
+    run_ids: tuple[str, ...]
+    reason: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Fail:
+    """A run whose last attempt expired without an end."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Append:
+    """One more run for each of these configurations, in a new block."""
+
+    configuration_ids: tuple[str, ...]
+    block: int
+
+
+@dataclass(frozen=True)
+class Give:
+    """Grant this run."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A run is under way, or its samples are being sealed."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing is left for this device in this sweep."""
+
+
+Step = Skip | Fail | Append | Give | Wait | Done
+
+
+def next_run(history: Sequence[PastRun], repeats: Repeats, now: float) -> Step:
+    """The next step for one device in one sweep, given all its runs there."""
+    skip = _skip(history)
+    if skip is not None:
+        return skip
+    expired = [run for run in history if is_expired(run, now)]
+    for run in expired:
+        if run.tries + 1 >= ATTEMPTS_MAX:
+            return Fail(run.run_id)
+    if any(run.state in _UNDER_WAY and not is_expired(run, now) for run in history):
+        return Wait()
+    open_runs = [run for run in history if run.state == "pending"] + expired
+    if open_runs:
+        return Give(min(open_runs, key=lambda run: _order(run, repeats.seed)).run_id)
+    if any(run.state == "uploaded" for run in history):
+        return Wait()
+    wanting = _wanting(history, repeats)
+    return Append(wanting, max(run.block for run in history) + 1) if wanting else Done()
+
+
+def is_expired(run: PastRun, now: float) -> bool:
+    """True for a run whose lease has run out."""
+    return run.state in _UNDER_WAY and run.lease_until_unix_s is not None and run.lease_until_unix_s <= now
+
+
+def has_converged(values_s: Sequence[float], relative_half_width: float | None) -> bool:
+    """True when the 95 % t interval of the mean is narrow enough, relative to the mean."""
+    if relative_half_width is None:
+        return True
+    if len(values_s) < 2:
+        return False
+    quantile = float(stdtrit(len(values_s) - 1, (1 + _CONFIDENCE) / 2))
+    mean = fmean(values_s)
+    return mean > 0 and quantile * stdev(values_s) / sqrt(len(values_s)) <= relative_half_width * mean
+
+
+def _order(run: PastRun, seed: int) -> tuple[int, int, str]:
+    """Blocks stay whole; within one a run that is tried again comes last, the others as the seed says."""
+    text = f"{seed}/{run.block}/{run.configuration_id}"
+    return run.block, run.tries, hashlib.sha256(text.encode()).hexdigest()
+
+
+def _skip(history: Sequence[PastRun]) -> Skip | None:
+    """After a failure that would come again: the runs that would fail in the same way."""
+    pending = [run for run in history if run.state == "pending"]
+    if not pending:
+        return None
+    sealed = {run.configuration_id for run in history if run.state == "sealed"}
+    for failed in history:
+        if failed.state != "failed" or failed.reason is None or failed.reason == "lost":
+            continue
+        if failed.reason in RETRIED and failed.configuration_id in sealed:
+            continue
+        hopeless = tuple(run.run_id for run in pending if _would_fail_too(run, failed))
+        if hopeless:
+            return Skip(
+                hopeless, failed.reason, f"batch size {failed.batch_size} failed with {failed.reason}"
+            )
+    return None
+
+
+def _would_fail_too(run: PastRun, failed: PastRun) -> bool:
+    if run.configuration_id == failed.configuration_id:
+        return True
+    return failed.reason == "oom" and run.family == failed.family and run.batch_size > failed.batch_size
+
+
+def _wanting(history: Sequence[PastRun], repeats: Repeats) -> tuple[str, ...]:
+    """Configurations that need one more run: replacements first, then what has not converged."""
+    by_configuration: dict[str, list[PastRun]] = defaultdict(list)
+    for run in history:
+        by_configuration[run.configuration_id].append(run)
+    return tuple(
+        configuration_id
+        for configuration_id, past in by_configuration.items()
+        if _wants_one_more(past, repeats)
+    )
+
+
+def _wants_one_more(past: Iterable[PastRun], repeats: Repeats) -> bool:
+    runs = list(past)
+    if any(run.state in ("skipped", "cancelled", "failed") for run in runs):
+        return False
+    set_aside = sum(run.counted is False for run in runs)
+    if set_aside > REPLACEMENTS_PER_RUN * repeats.runs_min:
+        return False
+    counted = len(runs) - set_aside
+    if counted < repeats.runs_min:
+        return True
+    values = [run.value_s for run in runs if run.counted and run.value_s is not None]
+    return counted < repeats.runs_max and not has_converged(values, repeats.relative_half_width)

@@ -1,0 +1,115 @@
+"""Sealing, the part in the collector: which run is next, and the transaction that makes it sealed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector import steps
+from paretofleet_collector.context import Context
+from paretofleet_collector.errors import CollectorError, NotFound, Refused, StorageFull
+from paretofleet_collector.model import Run
+from paretofleet_collector.store import chunks, runs, sealed
+from paretofleet_collector.store.sealed import SealedFile
+from paretofleet_collector.worker import Worker
+
+#: A run whose sealing kills the worker so often is failed.
+DEATHS_MAX = 3
+FULL_WAIT_S = 5.0
+IDLE_S = 30.0
+_log = logging.getLogger(__name__)
+
+
+class Sealer:
+    """Seals uploaded runs, one at a time, the longest waiting first. The queue is the store's."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._worker = Worker()
+        self._loop = asyncio.get_running_loop()
+        self._wanted = asyncio.Event()
+        self._deaths: Counter[str] = Counter()
+
+    def poke(self) -> None:
+        """Says that a run was uploaded; may come from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wanted.set)
+
+    async def run(self) -> None:
+        """Seals until cancelled."""
+        try:
+            while True:
+                self._wanted.clear()
+                waiting = await self._context.store.read(
+                    lambda connection: runs.in_state(connection, "uploaded")
+                )
+                for run in waiting:
+                    await self._seal(run)
+                if not waiting:
+                    await _wait(self._wanted, IDLE_S)
+        finally:
+            await self._worker.close()
+
+    async def _seal(self, run: Run) -> None:
+        context = self._context
+        try:
+            result = await self._worker.run(
+                "seal",
+                database=str(context.store.path),
+                lake=str(context.lake.root),
+                run_id=run.run_id,
+                attempt=run.attempt,
+            )
+            await context.store.write(lambda connection: self._commit(connection, run, result))
+        except NotFound:
+            _log.info("run %s was deleted before it was sealed", run.run_id)
+        except StorageFull as error:
+            _log.warning("run %s is not sealed yet: %s", run.run_id, error)
+            await asyncio.sleep(FULL_WAIT_S)
+        except Refused as error:
+            await self._fail(run, str(error))
+        except CollectorError as error:
+            self._deaths[run.run_id] += 1
+            _log.warning("run %s is not sealed yet: %s", run.run_id, error)
+            if self._deaths[run.run_id] >= DEATHS_MAX:
+                await self._fail(run, f"Sealing failed {DEATHS_MAX} times: {error}")
+
+    def _commit(self, connection: sa.Connection, run: Run, result: dict[str, Any]) -> None:
+        """Lists the file, stores the summary, marks the run sealed and deletes its chunks, or nothing."""
+        now = self._context.now()
+        if not runs.move(connection, run.run_id, "sealed", come_from=("uploaded",), attempt=run.attempt):
+            return
+        file = SealedFile(
+            result["path"],
+            run.run_id,
+            run.attempt,
+            result["sha256"],
+            result["size_bytes"],
+            result["samples"],
+        )
+        sealed.insert(connection, file, result["summary"], result["environment_id"], now)
+        chunks.drop(connection, run.run_id)
+        steps.settle(connection, run.sweep_id, run.device_id, now)
+
+    async def _fail(self, run: Run, message: str) -> None:
+        _log.error("run %s failed: %s", run.run_id, message)
+
+        def work(connection: sa.Connection) -> None:
+            now = self._context.now()
+            values = {"reason": "crashed", "message": message, "ended_unix_s": now}
+            if runs.move(connection, run.run_id, "failed", come_from=("uploaded",), values=values):
+                chunks.drop(connection, run.run_id)
+                steps.settle(connection, run.sweep_id, run.device_id, now)
+
+        await self._context.store.write(work)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,141 @@
+"""Applies the schedule to the store. Everything here runs in the writer, inside one transaction."""
+
+from __future__ import annotations
+
+import logging
+
+import sqlalchemy as sa
+
+from paretofleet_collector import schedule
+from paretofleet_collector.messages import Session
+from paretofleet_collector.model import AttemptKey, Repeats, Run
+from paretofleet_collector.store import chunks, runs, sweeps
+from paretofleet_collector.store.runs import OPEN, RUNS, UNDER_WAY
+from paretofleet_collector.store.sealed import SUMMARIES
+from paretofleet_collector.store.sweeps import PLANNED
+
+_log = logging.getLogger(__name__)
+
+
+def submit_blocks(connection: sa.Connection, sweep_id: str, repeats: Repeats) -> None:
+    """Adds the first blocks of a new sweep: every configuration once in each."""
+    pairs = [
+        (item.configuration_id, item.configuration.device_id) for item in sweeps.planned(connection, sweep_id)
+    ]
+    for block in range(1, repeats.runs_min + 1):
+        runs.append(connection, sweep_id, block, pairs)
+
+
+def next_grant(
+    connection: sa.Connection, session: Session, now: float, lease_s: float
+) -> tuple[Run | None, bool]:
+    """Grants the device's next run; without one, whether there may be one soon.
+
+    Sweeps are served first come first served. A grant whose reply may have been lost is repeated as it was.
+    """
+    repeated = runs.granted_but_silent(connection, session)
+    if repeated is not None:
+        runs.renew(connection, AttemptKey(repeated.run_id, repeated.attempt), now + lease_s)
+        return repeated, False
+    if runs.under_way(connection, session.device_id, now):
+        return None, True
+    for sweep_id in sweeps.unfinished_of(connection, session.device_id):
+        step = settle(connection, sweep_id, session.device_id, now)
+        if isinstance(step, schedule.Wait):
+            return None, True
+        if isinstance(step, schedule.Give):
+            run = runs.get(connection, step.run_id)
+            if run is None or not runs.grant(connection, run, session, now, lease_s):
+                return None, True
+            sweeps.set_state(connection, sweep_id, "running", now)
+            return runs.get(connection, step.run_id), False
+    return None, False
+
+
+def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> schedule.Step:
+    """Applies what follows from the history of a device in a sweep; returns the step that is left.
+
+    Ends the sweep when that was the last of it.
+    """
+    repeats = sweeps.repeats(connection, sweep_id)
+    while True:
+        step = schedule.next_run(history(connection, sweep_id, device_id), repeats, now)
+        if isinstance(step, schedule.Skip):
+            for run_id in step.run_ids:
+                runs.move(
+                    connection,
+                    run_id,
+                    "skipped",
+                    come_from=("pending",),
+                    values={"reason": step.reason, "message": step.because, "ended_unix_s": now},
+                )
+                chunks.drop(connection, run_id)
+        elif isinstance(step, schedule.Fail):
+            fail_lost(connection, step.run_id, now)
+        elif isinstance(step, schedule.Append):
+            pairs = [(configuration_id, device_id) for configuration_id in step.configuration_ids]
+            runs.append(connection, sweep_id, step.block, pairs)
+        else:
+            if isinstance(step, schedule.Done):
+                finish(connection, sweep_id, now)
+            return step
+
+
+def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
+    """Fails a run whose attempts all ended in silence."""
+    message = "The agent fell silent in every attempt; look at its log and at the device's power."
+    values = {"reason": "lost", "message": message, "ended_unix_s": now, "lease_until_unix_s": None}
+    if runs.move(connection, run_id, "failed", come_from=UNDER_WAY, values=values):
+        runs.supersede(connection, run_id)
+        chunks.drop(connection, run_id)
+
+
+def finish(connection: sa.Connection, sweep_id: str, now: float) -> None:
+    """Ends a sweep that has no open run; it finished with failures if any run failed or was skipped."""
+    states = set(
+        connection.execute(sa.select(RUNS.c.state).where(RUNS.c.sweep_id == sweep_id).distinct()).scalars()
+    )
+    if states & set(OPEN):
+        return
+    state = "finished_with_failures" if states & {"failed", "skipped"} else "finished"
+    if sweeps.set_state(connection, sweep_id, state, now):
+        _log.info("sweep %s: %s", sweep_id, state)
+
+
+def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[schedule.PastRun]:
+    """All runs of a device in a sweep, as the schedule wants them."""
+    query = (
+        sa.select(
+            RUNS,
+            PLANNED.c.family,
+            PLANNED.c.batch_size,
+            SUMMARIES.c.counted,
+            SUMMARIES.c.batch_latency_mean_s,
+        )
+        .join(
+            PLANNED,
+            sa.and_(
+                PLANNED.c.sweep_id == RUNS.c.sweep_id, PLANNED.c.configuration_id == RUNS.c.configuration_id
+            ),
+        )
+        .outerjoin(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
+        .where(RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id)
+        .order_by(PLANNED.c.position, RUNS.c.block)
+    )
+    return [
+        schedule.PastRun(
+            run_id=row.run_id,
+            configuration_id=row.configuration_id,
+            family=row.family,
+            batch_size=row.batch_size,
+            block=row.block,
+            state=row.state,
+            tries=row.tries,
+            attempt=row.attempt,
+            reason=row.reason,
+            lease_until_unix_s=row.lease_until_unix_s,
+            counted=row.counted,
+            value_s=row.batch_latency_mean_s,
+        )
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,68 @@
+"""The store: control state and staged chunks in one database file.
+
+One thread writes, in groups (`writer.py`); everybody else reads. A noun has a module with its tables and the
+functions over them, which take a connection first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from paretofleet_collector.store import chunks, devices, models, runs, sealed, sweeps
+from paretofleet_collector.store.engine import FILE_NAME, migrate, open_engine
+from paretofleet_collector.store.writer import Writer
+
+__all__ = ["Store", "chunks", "devices", "models", "runs", "sealed", "sweeps"]
+READERS = 4
+T = TypeVar("T")
+
+
+class Store:
+    """An opened database file of this version's schema.
+
+    `write` and `read` take a function of a connection; `write` returns only after the commit.
+    """
+
+    def __init__(self, path: Path, after_commit: Callable[[], None] = lambda: None) -> None:
+        """Opens `path`, creating or migrating it; raises Refused or StorageFull."""
+        migrate(path)
+        self.path = path
+        self._writing = open_engine(path, writes=True)
+        self._reading = open_engine(path, writes=False)
+        self._writer = Writer(self._writing, after_commit)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    @classmethod
+    def at(cls, home: Path, after_commit: Callable[[], None] = lambda: None) -> Store:
+        """The store under a collector's home."""
+        return cls(home / FILE_NAME, after_commit)
+
+    def submit(self, work: Callable[[sa.Connection], T]) -> Future[T]:
+        """Queues a write and returns at once; the future is done after the commit."""
+        return self._writer.submit(work)
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs a write and returns its result after the commit."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs a read in a thread over one consistent state."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    def read_now(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs a read in this thread."""
+        with self._reading.begin() as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        """Writes what is queued and closes the file."""
+        self._writer.close()
+        self._readers.shutdown()
+        self._reading.dispose()
+        self._writing.dispose()

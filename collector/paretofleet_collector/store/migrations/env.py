@@ -1,0 +1,15 @@
+"""What Alembic runs: the migrations, over the connection that `engine.migrate` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from paretofleet_collector.store import chunks, devices, models, sealed, sweeps
+from paretofleet_collector.store.base import METADATA
+
+__all__ = ["chunks", "devices", "models", "sealed", "sweeps"]
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=METADATA, transactional_ddl=True
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,81 @@
+"""Variants: the model files of the lake, known by their SHA-256."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import NotFound, Taken
+from paretofleet_collector.model import Variant
+from paretofleet_collector.store.base import METADATA
+
+VARIANTS = sa.Table(
+    "variants",
+    METADATA,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(128), nullable=False),
+    sa.Column("variant", sa.String(128), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("recipe", sa.Text, nullable=False),
+    sa.Column("weights_precision", sa.String(16), nullable=False),
+    sa.Column("parent", sa.String(64)),
+    sa.Column("parameters", sa.BigInteger),
+    sa.Column("macs", sa.BigInteger),
+    sa.Column("top1", sa.Float),
+    sa.Column("top1_n", sa.BigInteger),
+    sa.Column("top1_source", sa.String(64)),
+    sa.Column("accuracy_group", sa.String(128)),
+    sa.Column("fixed_batch_size", sa.BigInteger),
+    sa.UniqueConstraint("model", "variant"),
+)
+
+
+def add(connection: sa.Connection, variant: Variant) -> Variant:
+    """Stores a variant and returns what is stored; the same file under the same model is no second one.
+
+    Raises Taken when the file belongs to another model, or the name to another file.
+    """
+    same_file = _one(connection, VARIANTS.c.sha256 == variant.sha256)
+    if same_file is not None:
+        if same_file.model != variant.model:
+            raise Taken(f"This file is stored already as model '{same_file.model}'; use that name.")
+        return same_file
+    same_name = _one(
+        connection, sa.and_(VARIANTS.c.model == variant.model, VARIANTS.c.variant == variant.variant)
+    )
+    if same_name is not None:
+        raise Taken(
+            f"Model '{variant.model}' has a variant '{variant.variant}' from another file "
+            f"({same_name.sha256[:12]}); choose another name."
+        )
+    values = asdict(variant)
+    del values["stored"]
+    connection.execute(VARIANTS.insert().values(**values))
+    return variant
+
+
+def listing(connection: sa.Connection) -> list[Variant]:
+    """Every stored variant, by model, the original file first."""
+    query = VARIANTS.select().order_by(VARIANTS.c.model, VARIANTS.c.parent.is_not(None), VARIANTS.c.variant)
+    return [_variant(row) for row in connection.execute(query)]
+
+
+def get(connection: sa.Connection, sha256: str) -> Variant:
+    """The stored variant with a SHA-256; raises NotFound."""
+    found = _one(connection, VARIANTS.c.sha256 == sha256)
+    if found is None:
+        raise NotFound(
+            f"The collector has no model file {sha256[:12]}; add it with `paretofleet models add`."
+        )
+    return found
+
+
+def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Variant | None:
+    row = connection.execute(VARIANTS.select().where(condition)).first()
+    return None if row is None else _variant(row)
+
+
+def _variant(row: sa.Row[Any]) -> Variant:
+    return Variant(**{column.name: getattr(row, column.name) for column in VARIANTS.columns})

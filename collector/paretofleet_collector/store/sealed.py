@@ -1,0 +1,99 @@
+"""What was sealed: the manifest, through which alone files are found, and the summary of each run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.store.base import METADATA, changed
+from paretofleet_collector.store.runs import RUNS
+
+MANIFEST = sa.Table(
+    "manifest",
+    METADATA,
+    sa.Column("path", sa.String(256), primary_key=True),
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("samples", sa.BigInteger, nullable=False),
+    sa.Column("sealed_unix_s", sa.Float, nullable=False),
+)
+SUMMARIES = sa.Table(
+    "summaries",
+    METADATA,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("environment_id", sa.String(16)),
+    sa.Column("rule_version", sa.String(16), nullable=False),
+    sa.Column("counted", sa.Boolean, nullable=False),
+    sa.Column("batch_latency_mean_s", sa.Float),
+    sa.Column("summary_json", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class SealedFile:
+    """A file of the lake with the run whose samples it holds."""
+
+    path: str
+    run_id: str
+    attempt: int
+    sha256: str
+    size_bytes: int
+    samples: int
+
+
+def insert(
+    connection: sa.Connection,
+    file: SealedFile,
+    summary: Mapping[str, Any],
+    environment_id: str | None,
+    now: float,
+) -> None:
+    """Lists a sealed file with its run's summary."""
+    connection.execute(MANIFEST.insert().values(**vars(file), sealed_unix_s=now))
+    connection.execute(
+        SUMMARIES.insert().values(
+            run_id=file.run_id, attempt=file.attempt, environment_id=environment_id, **_values(summary)
+        )
+    )
+
+
+def replace_summary(connection: sa.Connection, run_id: str, summary: Mapping[str, Any]) -> bool:
+    """Stores a run's new summary; returns whether it differs from the one before."""
+    old = connection.execute(
+        sa.select(SUMMARIES.c.summary_json).where(SUMMARIES.c.run_id == run_id)
+    ).scalar_one()
+    changed(connection, SUMMARIES.update().where(SUMMARIES.c.run_id == run_id).values(**_values(summary)))
+    return bool(json.loads(old) != json.loads(json.dumps(summary)))
+
+
+def files(connection: sa.Connection, sweep_id: str | None = None) -> list[SealedFile]:
+    """The listed files, all or those of a sweep, by path."""
+    query = sa.select(MANIFEST).order_by(MANIFEST.c.path)
+    if sweep_id is not None:
+        query = query.join(RUNS, RUNS.c.run_id == MANIFEST.c.run_id).where(RUNS.c.sweep_id == sweep_id)
+    return [_file(row) for row in connection.execute(query)]
+
+
+def files_of_run(connection: sa.Connection, run_id: str) -> list[SealedFile]:
+    """The listed files of a run."""
+    return [_file(row) for row in connection.execute(sa.select(MANIFEST).where(MANIFEST.c.run_id == run_id))]
+
+
+def _file(row: sa.Row[Any]) -> SealedFile:
+    return SealedFile(row.path, row.run_id, row.attempt, row.sha256, row.size_bytes, row.samples)
+
+
+def _values(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "rule_version": summary["rule_version"],
+        "counted": summary["counted"],
+        "batch_latency_mean_s": summary["batch_latency_mean_s"],
+        "summary_json": json.dumps(summary),
+    }

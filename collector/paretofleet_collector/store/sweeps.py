@@ -1,0 +1,242 @@
+"""Sweeps and the configurations that they plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import NotFound
+from paretofleet_collector.model import (
+    SWEEP_FINAL,
+    Configuration,
+    PlannedConfiguration,
+    Repeats,
+    Sweep,
+    short_id,
+)
+from paretofleet_collector.store.base import METADATA, changed, new_id
+from paretofleet_collector.store.runs import RUNS
+
+SWEEPS = sa.Table(
+    "sweeps",
+    METADATA,
+    sa.Column("sweep_id", sa.String(16), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("request_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(80), nullable=False, unique=True),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("spec_json", sa.Text, nullable=False),
+    sa.Column("runs_min", sa.Integer, nullable=False),
+    sa.Column("runs_max", sa.Integer, nullable=False),
+    sa.Column("relative_half_width", sa.Float),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("created_unix_s", sa.Float, nullable=False),
+    sa.Column("ended_unix_s", sa.Float),
+)
+PLANNED = sa.Table(
+    "planned_configurations",
+    METADATA,
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.sweep_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("configuration_id", sa.String(16), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("device_id", sa.String(64), nullable=False),
+    sa.Column("configuration_json", sa.Text, nullable=False),
+    #: The configuration without its batch size: what a larger batch has in common with a smaller one.
+    sa.Column("family", sa.String(16), nullable=False),
+    sa.Column("batch_size", sa.BigInteger, nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("model", sa.String(128), nullable=False),
+    sa.Column("variant", sa.String(128), nullable=False),
+    sa.Column("target", sa.String(64), nullable=False),
+    sa.Index("ix_planned_configurations_device_id", "device_id"),
+)
+
+
+def family_of(configuration: Configuration) -> str:
+    """What configurations have in common that differ in nothing but the batch size."""
+    values = {name: value for name, value in vars(configuration).items() if name in _FAMILY}
+    return short_id(values)
+
+
+_FAMILY = frozenset(Configuration.__dataclass_fields__) - {"batch_size"}
+
+
+def insert(
+    connection: sa.Connection,
+    *,
+    request_id: str,
+    name: str,
+    spec_json: str,
+    repeats: Repeats,
+    planned: Sequence[PlannedConfiguration],
+    now: float,
+) -> str:
+    """Stores a sweep with its configurations; returns its id. A name that is taken gets a number."""
+    sweep_id = new_id()
+    number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(SWEEPS.c.number), 0))).scalar_one() + 1
+    connection.execute(
+        SWEEPS.insert().values(
+            sweep_id=sweep_id,
+            number=number,
+            request_id=request_id,
+            name=_free_name(connection, name or f"sweep-{number}"),
+            state="planned",
+            spec_json=spec_json,
+            runs_min=repeats.runs_min,
+            runs_max=repeats.runs_max,
+            relative_half_width=repeats.relative_half_width,
+            seed=repeats.seed,
+            created_unix_s=now,
+            ended_unix_s=None,
+        )
+    )
+    connection.execute(
+        PLANNED.insert(),
+        [
+            {
+                "sweep_id": sweep_id,
+                "configuration_id": item.configuration_id,
+                "position": position,
+                "device_id": item.configuration.device_id,
+                "configuration_json": item.configuration.canonical_json,
+                "family": family_of(item.configuration),
+                "batch_size": item.configuration.batch_size,
+                "device": item.device,
+                "model": item.model,
+                "variant": item.variant,
+                "target": item.target,
+            }
+            for position, item in enumerate(planned)
+        ],
+    )
+    return sweep_id
+
+
+def _free_name(connection: sa.Connection, wanted: str) -> str:
+    names = set(connection.execute(sa.select(SWEEPS.c.name)).scalars())
+    number, name = 1, wanted
+    while name in names:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name
+
+
+def find(connection: sa.Connection, name: str) -> Sweep:
+    """The sweep with a name or an id, with its counts; raises NotFound."""
+    query = SWEEPS.select().where(sa.or_(SWEEPS.c.sweep_id == name, SWEEPS.c.name == name))
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(f"There is no sweep '{name}'; `paretofleet sweep list` shows those there are.")
+    return _sweep(connection, row)
+
+
+def by_request(connection: sa.Connection, request_id: str) -> Sweep | None:
+    """The sweep that a request id made, or None."""
+    row = connection.execute(SWEEPS.select().where(SWEEPS.c.request_id == request_id)).first()
+    return None if row is None else _sweep(connection, row)
+
+
+def listing(connection: sa.Connection) -> list[Sweep]:
+    """Every sweep with its counts, the oldest first."""
+    return [
+        _sweep(connection, row) for row in connection.execute(SWEEPS.select().order_by(SWEEPS.c.number)).all()
+    ]
+
+
+def unfinished_of(connection: sa.Connection, device_id: str) -> list[str]:
+    """Ids of the sweeps that are not over and plan something for a device, first come first."""
+    query = (
+        sa.select(SWEEPS.c.sweep_id)
+        .where(
+            SWEEPS.c.state.not_in(SWEEP_FINAL),
+            sa.exists().where(PLANNED.c.sweep_id == SWEEPS.c.sweep_id, PLANNED.c.device_id == device_id),
+        )
+        .order_by(SWEEPS.c.number)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def repeats(connection: sa.Connection, sweep_id: str) -> Repeats:
+    """How often a sweep repeats its configurations, and its seed."""
+    return _repeats(connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == sweep_id)).one())
+
+
+def planned(connection: sa.Connection, sweep_id: str) -> list[PlannedConfiguration]:
+    """The configurations of a sweep, in the order of the plan."""
+    query = PLANNED.select().where(PLANNED.c.sweep_id == sweep_id).order_by(PLANNED.c.position)
+    return [planned_of(row) for row in connection.execute(query)]
+
+
+def planned_one(connection: sa.Connection, sweep_id: str, configuration_id: str) -> PlannedConfiguration:
+    """One configuration of a sweep."""
+    query = PLANNED.select().where(
+        PLANNED.c.sweep_id == sweep_id, PLANNED.c.configuration_id == configuration_id
+    )
+    return planned_of(connection.execute(query).one())
+
+
+def planned_of(row: sa.Row[Any]) -> PlannedConfiguration:
+    """A row of PLANNED as what it describes."""
+    return PlannedConfiguration(
+        Configuration.from_json(row.configuration_json), row.device, row.model, row.variant, row.target
+    )
+
+
+def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) -> bool:
+    """Moves a sweep that is not over to a state; False when it was over or in that state already."""
+    ended = now if state in SWEEP_FINAL else None
+    return bool(
+        changed(
+            connection,
+            SWEEPS.update()
+            .where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state.not_in((*SWEEP_FINAL, state)))
+            .values(state=state, ended_unix_s=ended),
+        )
+    )
+
+
+def reopen(connection: sa.Connection, sweep_id: str) -> None:
+    """Makes a sweep that was over run again."""
+    connection.execute(
+        SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(state="running", ended_unix_s=None)
+    )
+
+
+def delete(connection: sa.Connection, sweep_id: str) -> None:
+    """Deletes a sweep, its configurations and everything that belongs to its runs."""
+    connection.execute(SWEEPS.delete().where(SWEEPS.c.sweep_id == sweep_id))
+
+
+def _repeats(row: sa.Row[Any]) -> Repeats:
+    return Repeats(row.runs_min, row.runs_max, row.relative_half_width, row.seed)
+
+
+def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
+    counts = connection.execute(
+        sa.select(RUNS.c.state, sa.func.count()).where(RUNS.c.sweep_id == row.sweep_id).group_by(RUNS.c.state)
+    )
+    by_state = {state: count for state, count in counts}  # noqa: C416 - rows are not pairs to a type checker
+    devices = connection.execute(
+        sa.select(PLANNED.c.device)
+        .where(PLANNED.c.sweep_id == row.sweep_id)
+        .distinct()
+        .order_by(PLANNED.c.device)
+    ).scalars()
+    configurations = connection.execute(
+        sa.select(sa.func.count()).select_from(PLANNED).where(PLANNED.c.sweep_id == row.sweep_id)
+    ).scalar_one()
+    return Sweep(
+        sweep_id=row.sweep_id,
+        name=row.name,
+        state=row.state,
+        spec_json=row.spec_json,
+        repeats=_repeats(row),
+        created_unix_s=row.created_unix_s,
+        ended_unix_s=row.ended_unix_s,
+        configurations=configurations,
+        runs=sum(by_state.values()),
+        runs_by_state=by_state,
+        devices=tuple(devices),
+    )
