@@ -1,0 +1,127 @@
+"""Warm-up, stopping and block lengths on made-up series."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paretofleet_agent import decide
+from paretofleet_agent.decide import CAPPED, MORE, STEADY, Series
+from paretofleet_agent.model import Limits
+
+STANDARD = Limits(
+    warm_up_min_s=1.0,
+    warm_up_min_iterations=20,
+    warm_up_max_s=60.0,
+    warm_up_max_iterations=2000,
+    iterations_min=30,
+    iterations_max=2000,
+    window_min_s=5.0,
+    block_s=1.0,
+    idle_s=2.0,
+    timeout_s=600.0,
+    is_short=False,
+)
+QUICK = dataclasses.replace(
+    STANDARD, warm_up_min_s=0.3, warm_up_min_iterations=5, iterations_min=10, iterations_max=30, is_short=True
+)
+
+
+def series(seconds):
+    starts, now = [], 10**12
+    durations = [int(s * 1e9) for s in seconds]
+    for duration in durations:
+        starts.append(now)
+        now += duration
+    return Series().extended(starts, durations)
+
+
+def noisy(mean_s, n, *, sigma=0.01, seed=1, trend=lambda _: 1.0):
+    draw = random.Random(seed)
+    return [mean_s * trend(i) * draw.lognormvariate(0, sigma) for i in range(n)]
+
+
+def test_a_flat_series_is_warm_once_the_least_time_and_two_windows_are_over():
+    assert decide.warm_up(series(noisy(0.02, 49)), STANDARD) == MORE
+    assert decide.warm_up(series(noisy(0.02, 60)), STANDARD) == STEADY
+
+
+def test_a_cooling_down_start_is_not_warm_before_it_has_settled():
+    settling = noisy(0.02, 400, trend=lambda i: 1 + 2 * 2.718 ** (-i / 60))
+    states = [decide.warm_up(series(settling[:n]), STANDARD) for n in range(10, 400, 10)]
+    warm_at = 10 + 10 * states.index(STEADY)
+    assert 1 + 2 * 2.718 ** (-(warm_at - 50) / 60) < 1.25
+    assert warm_at > 130
+
+
+def test_a_step_inside_the_two_windows_is_not_warm():
+    assert decide.warm_up(series(noisy(0.02, 60) + noisy(0.021, 25)), STANDARD) == MORE
+
+
+def test_a_series_that_never_settles_is_capped():
+    bimodal = [0.02 if (i // 20) % 2 else 0.03 for i in range(1999)]
+    assert decide.warm_up(series(bimodal), STANDARD) == MORE
+    assert decide.warm_up(series([*bimodal, 0.02]), STANDARD) == CAPPED
+
+
+def test_slow_iterations_are_capped_by_time():
+    assert decide.warm_up(series([7.0, 6.0] * 5), STANDARD) == CAPPED
+
+
+def test_a_very_fast_model_has_time_for_its_windows_before_the_most_iterations_count():
+    fast = noisy(0.0003, 6600)
+    assert decide.warm_up(series(fast[:3000]), STANDARD) == MORE
+    assert decide.warm_up(series(fast), STANDARD) == STEADY
+
+
+def test_a_short_protocol_asks_for_the_minima_only():
+    assert decide.warm_up(series([0.1] * 4), QUICK) == MORE
+    assert decide.warm_up(series([0.01] * 5), QUICK) == MORE
+    assert decide.warm_up(series([0.3, 0.1, 0.1, 0.1, 0.1]), QUICK) == STEADY
+
+
+def test_the_window_ends_at_the_most_iterations_or_at_both_minima():
+    assert decide.enough(series([0.001] * 30), QUICK)
+    assert not decide.enough(series([0.01] * 29), QUICK)
+    assert not decide.enough(series([1.0] * 9), QUICK)
+    assert decide.enough(series([1.0] * 10), QUICK)
+
+
+@given(st.lists(st.integers(min_value=1, max_value=3 * 10**9), max_size=60))
+def test_a_block_of_the_window_never_passes_the_most_iterations(durations):
+    so_far = series([d / 1e9 for d in durations[:29]])
+    block = decide.next_block(so_far, QUICK)
+    assert 1 <= block.max_iterations <= QUICK.iterations_max - so_far.n
+    assert decide.BLOCK_S_MIN <= block.seconds <= QUICK.block_s
+
+
+@pytest.mark.parametrize("t_s", [1e-5, 1e-3, 0.04, 0.7, 4.0])
+@pytest.mark.parametrize("limits", [QUICK, STANDARD], ids=["quick", "standard"])
+def test_following_the_decisions_ends_and_keeps_to_the_limits(t_s, limits):
+    def work(now, block):
+        n = max(1, min(block.max_iterations, int(block.seconds / t_s)))
+        starts = [now + i * int(t_s * 1e9) for i in range(n)]
+        return starts, [int(t_s * 1e9)] * n
+
+    warm, state = Series(), MORE
+    while state == MORE:
+        starts, durations = work(warm.last_ns, decide.next_warm_up_block(warm, limits))
+        warm = warm.extended(starts, durations)
+        state = decide.warm_up(warm, limits)
+    # 20 iterations of 4 s are beyond the most time of warm-up.
+    assert state == (CAPPED if t_s == 4.0 and not limits.is_short else STEADY)
+    assert warm.elapsed_s <= max(limits.warm_up_min_s, 22 * t_s) + limits.block_s + t_s
+    window = Series()
+    while not decide.enough(window, limits):
+        window = window.extended(*work(window.last_ns or warm.last_ns, decide.next_block(window, limits)))
+    assert limits.iterations_min <= window.n <= limits.iterations_max
+    assert window.elapsed_s <= max(limits.window_min_s, limits.iterations_min * t_s) + limits.block_s + t_s
+
+
+def test_a_guard_is_longer_than_what_the_slowest_sensor_averages():
+    assert decide.guard_s([0.001], [0.0]) == 0.5
+    assert decide.guard_s([0.42], [1.2]) == 1.2
+    assert decide.guard_s([0.42], []) == pytest.approx(0.84)

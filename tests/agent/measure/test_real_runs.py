@@ -1,0 +1,206 @@
+"""Real runs: real runner processes, ONNX Runtime on the CPU, small models."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import sys
+import time
+
+import pytest
+from paretofleet_agent.attempt import measure
+from paretofleet_agent.errors import Stopped
+from paretofleet_agent.model import PHASES
+
+pytest.importorskip("onnxruntime")
+np = pytest.importorskip("numpy")
+
+
+def run(kit, here, path, **wanted):
+    return measure(kit.lease_of(path, **wanted), path, kit.Samples(), kit.Watch(), here)
+
+
+def test_a_run_gives_every_iteration_in_ns_and_says_what_ran(kit, here, model, samples, watch):
+    before = time.perf_counter_ns()
+    outcome = measure(kit.lease_of(model), model, samples, watch, here)
+    after = time.perf_counter_ns()
+    assert outcome.ok, outcome.message
+    facts = outcome.facts
+    starts, durations = samples.columns("iterations")
+    assert starts == sorted(starts)
+    assert all(before < start < start + duration < after for start, duration in zip(starts, durations))
+    assert all(start + duration <= later for start, duration, later in zip(starts, durations, starts[1:]))
+    times, phases = samples.columns("marks")
+    assert [PHASES[phase] for phase in phases] == ["load", "warm_up", "measure", "end"] == watch.phases
+    marks = dict(zip(phases, times))
+    measured = [s for s in starts if marks[PHASES.index("measure")] <= s < marks[PHASES.index("end")]]
+    assert len(measured) == 30
+    assert facts["effective"]["provider"] == "CPUExecutionProvider"
+    assert facts["effective"]["threads"] == 1
+    assert facts["effective"]["batch_size"] == 2
+    assert facts["effective"]["precision"] == "fp32"
+    assert facts["effective"]["cpus"] == list(here.cpus_for(1))
+    assert facts["effective"]["options"]["allow_spinning"] is True
+    assert facts["effective"]["input_buffers"] == 8
+    assert facts["requested"] == {"precision": "native", "threads": 1, "batch_size": 2, "options": {}}
+    assert facts["environment"]["runtime"].startswith("onnxruntime 1.")
+    assert facts["boot_id"]
+    assert facts["memory_peak_bytes"] > 20e6
+    assert min(facts["load_ns"], facts["first_inference_ns"], facts["second_inference_ns"]) > 0
+    assert facts["sensors"] == []
+    assert "short_protocol" in facts["flags"]
+    assert facts["counted"] is True
+
+
+def test_medians_agree_with_a_loop_of_our_own(kit, here, tmp_path):
+    import onnxruntime
+
+    weight = np.random.RandomState(0).standard_normal((512, 512)).astype("float32") / 20
+    nodes = [("MatMul", ["x", "w"], ["a"])] + [
+        ("MatMul", ["a" * i, "w"], ["a" * (i + 1)]) for i in range(1, 8)
+    ]
+    nodes.append(("Relu", ["a" * 8], ["y"]))
+    path = kit.make_model(tmp_path / "m.onnx", nodes=nodes, shape=("N", 512), constants={"w": weight})
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feed = {"x": np.random.RandomState(1).standard_normal((32, 512)).astype("float32")}
+    ours = []
+    for _ in range(100):
+        begin = time.perf_counter_ns()
+        session.run(None, feed)
+        ours.append(time.perf_counter_ns() - begin)
+    samples = kit.Samples()
+    assert measure(kit.lease_of(path, batch_size=32), path, samples, kit.Watch(), here).ok
+    theirs = statistics.median(samples.columns("iterations")[1][-30:])
+    assert theirs == pytest.approx(statistics.median(ours[20:]), rel=0.5)
+
+
+@pytest.mark.parametrize("dtype", ["FLOAT16", "DOUBLE", "INT64", "INT32", "UINT8", "BOOL"])
+def test_inputs_of_every_common_type_are_made(kit, here, tmp_path, dtype):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Identity", ["x"], ["y"])], dtype=dtype)
+    assert run(kit, here, path).ok
+
+
+def test_a_batch_axis_among_several_inputs_is_filled_everywhere(kit, here, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    h = onnx.helper
+    info = h.make_tensor_value_info
+    graph = h.make_graph(
+        [h.make_node("Add", ["a", "b"], ["c"]), h.make_node("Add", ["c", "d"], ["y"])],
+        "g",
+        [info("a", 1, ["N", 4]), info("b", 1, ["N", 4]), info("d", 1, [4])],
+        [info("y", 1, ["N", 4])],
+    )
+    path = tmp_path / "m.onnx"
+    onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8), str(path))
+    assert run(kit, here, path, batch_size=3).ok
+
+
+REFUSED = {
+    "a fixed batch": ({"shape": (1, 16)}, {"batch_size": 4}, "fixed batch size 1"),
+    "another free axis": ({"shape": ("N", "length")}, {}, "free axis 1"),
+    "text as input": ({"dtype": "STRING", "nodes": [("Identity", ["x"], ["y"])]}, {}, "type tensor(string)"),
+    "an unknown operator": ({"nodes": [("NoSuchOperator", ["x"], ["y"])]}, {}, "NoSuchOperator"),
+    "an unknown option": ({}, {"options": {"fast": True}}, "'fast'"),
+    "an option's wrong value": ({}, {"options": {"allow_spinning": "yes"}}, "allow_spinning"),
+    "an unhashable option": ({}, {"options": {"allow_spinning": [1]}}, "allow_spinning"),
+    "another precision": ({}, {"precision": "int8"}, "int8 was asked for"),
+    "another target": ({}, {"target_id": "GPU-1"}, "GPU-1"),
+    "another mode": ({}, {"mode": "training"}, "training"),
+    "another timing scope": ({}, {"timing_scope": "compute"}, "copy+compute"),
+    "another runtime": ({}, {"runtime": "torch"}, "'torch'"),
+    "too many threads": ({}, {"threads": 4096}, "4096 threads"),
+    "a batch that the graph contradicts": (
+        {"nodes": [("Reshape", ["x", "s"], ["y"])], "constants": {"s": np.array([1, 16])}, "out": (1, 16)},
+        {"batch_size": 4},
+        "batch size 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(REFUSED))
+def test_what_cannot_be_run_as_asked_is_unsupported_with_a_sentence(kit, here, tmp_path, case):
+    how, wanted, says = REFUSED[case]
+    outcome = run(kit, here, kit.make_model(tmp_path / "m.onnx", **how), **wanted)
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert says in outcome.message
+    assert "\n" not in outcome.message
+    assert "environment" not in outcome.facts
+
+
+def test_a_file_that_is_no_model_is_unsupported(kit, here, tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"\x08\x07garbage" * 100)
+    assert run(kit, here, path).reason == "unsupported"
+
+
+def test_outputs_that_are_not_finite_are_wrong(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Log", ["x"], ["y"])])
+    outcome = run(kit, here, path)
+    assert outcome.reason == "wrong_output"
+    assert "output y has" in outcome.message
+
+
+def test_an_input_that_no_memory_holds_is_oom(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx", shape=("N", 2**30))
+    outcome = run(kit, here, path, batch_size=2**20)
+    assert outcome.reason == "oom", outcome.message
+
+
+def test_an_interpreter_without_the_runtime_is_runtime_missing(kit, here, model, tmp_path):
+    bare = tmp_path / "bare-python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -I "$@"\n')
+    bare.chmod(0o755)
+    outcome = run(kit, dataclasses.replace(here, interpreters={"onnxruntime": str(bare)}), model)
+    assert outcome.reason == "runtime_missing"
+    assert "cannot import onnxruntime" in outcome.message
+    missing = dataclasses.replace(here, interpreters={"onnxruntime": "/nowhere/python"})
+    outcome = run(kit, missing, model)
+    assert outcome.reason == "runtime_missing"
+    assert "/nowhere/python" in outcome.message
+
+
+def test_a_thread_count_that_needs_every_cpu_shares_them_and_says_so(kit, here, model):
+    everyone = len(here.inventory.cpus)
+    outcome = run(kit, here, model, threads=everyone)
+    assert outcome.ok
+    assert "shares_sampler_cpu" in outcome.facts["flags"]
+    assert outcome.facts["effective"]["cpus"] == list(here.inventory.cpus)
+    assert outcome.facts["effective"]["threads"] == everyone
+
+
+def test_no_thread_count_means_the_cpus_that_are_left(kit, here, model):
+    outcome = run(kit, here, model, threads=None)
+    assert outcome.facts["effective"]["threads"] == len(here.runner_cpus)
+
+
+def test_the_time_limit_of_a_run_ends_it(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx")
+    limits = dataclasses.replace(kit.QUICK, window_min_s=60.0, iterations_max=10**9, timeout_s=2.0)
+    begin = time.monotonic()
+    outcome = run(kit, here, path, limits=limits)
+    assert outcome.reason == "timeout"
+    assert time.monotonic() - begin < 10
+
+
+def test_a_run_that_shall_stop_raises_stopped_and_leaves_no_process(kit, here, model):
+    samples, watch = kit.Samples(), kit.Watch(stop_in="measure")
+    with pytest.raises(Stopped):
+        measure(kit.lease_of(model), model, samples, watch, here)
+    assert os.waitpid is not None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert samples.columns("marks")[1][-1] == PHASES.index("measure")
+
+
+@pytest.mark.parametrize("name", ["light_squeezenet", "light_resnet50", "light_shufflenet"])
+def test_models_that_the_onnx_package_ships_run_at_batch_size_1(kit, here, name):
+    onnx = pytest.importorskip("onnx")
+    from pathlib import Path
+
+    path = Path(onnx.__file__).parent / "backend/test/data/light" / f"{name}.onnx"
+    limits = dataclasses.replace(kit.QUICK, iterations_max=10)
+    outcome = run(kit, here, path, batch_size=1, limits=limits)
+    assert outcome.ok, outcome.message
