@@ -180,6 +180,8 @@ def _inputs(graph: onnx.GraphProto, name: str) -> tuple[OnnxInput, ...]:
     for value in graph.input:
         if value.name in weights:
             continue
+        if isinstance(value.name, bytes):
+            raise ModelRefused(f"{name} is damaged: the name of input {_shown(value.name)} is not UTF-8 text")
         kind = value.type.tensor_type
         if not kind.HasField("shape") or not kind.shape.dim:
             raise ModelRefused(
@@ -269,7 +271,9 @@ def _first_line(error: Exception) -> str:
     return _shown(str(error).strip().split("\n")[0].strip(" ."), 160)
 
 
-def _shown(text: str, length: int = 60) -> str:
-    """A stranger's text, fit for one line of a terminal."""
+def _shown(text: str | bytes, length: int = 60) -> str:
+    """A stranger's text, fit for one line of a terminal. Protobuf gives bytes for what is not UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
     plain = "".join(c if c.isprintable() else "?" for c in text)
     return plain if len(plain) <= length else plain[:length] + "..."

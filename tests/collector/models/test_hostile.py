@@ -234,6 +234,17 @@ def test_names_cannot_write_on_the_terminal(save):
     refusal(save(model))
 
 
+@pytest.mark.parametrize("name", [b"w", b"x"])
+def test_names_that_are_no_text_are_refused(name, save):
+    """The weight w and the input x, as bytes that are not UTF-8."""
+    model = small_model()
+    model.graph.node[0].input[:] = ["x_long_name", "w_long_name"]
+    model.graph.input[0].name = "x_long_name"
+    model.graph.initializer[0].name = "w_long_name"
+    model.graph.initializer[0].dims[0] = 2 if name == b"x" else 7
+    refusal(save(model.SerializeToString().replace(name + b"_long_name", name + b"\xff\xfe\xfd\xfcg_name")))
+
+
 def test_what_is_no_file_is_refused(tmp_path):
     assert "No such file" in refusal(tmp_path / "absent.onnx")
     assert "is not a file" in refusal(tmp_path)
