@@ -14,7 +14,7 @@ import scipy.stats.qmc
 from . import kernel
 from .coding import Ranks
 from .index import Index, build
-from .query import Points, Rule
+from .query import by_neighbourhood
 from .samples import Fleet, Floats, Samples, check_directions, pack
 
 
@@ -54,8 +54,8 @@ def expected_hypervolume(
     if points < 16:
         raise ValueError(f"points is {points}; give at least 16")
     fleet = pack(samples, maximize)
-    corner = _as_costs([reference], maximize, fleet, "reference")[:, 0]
-    best = fleet.costs.min(axis=1)
+    corner = _as_costs([reference], maximize, fleet, "reference")[0]
+    best = fleet.costs.min(axis=0)
     sides = corner - best
     if (sides <= 0).any():
         return Estimate(0.0, 0.0)
@@ -66,7 +66,7 @@ def expected_hypervolume(
     for child in np.random.SeedSequence(seed).spawn(scrambles):
         sobol = scipy.stats.qmc.Sobol(len(best), rng=np.random.default_rng(child))
         unit = sobol.random_base2(per_scramble)
-        means.append(attained.probability(best[:, None] + unit.T * sides[:, None]).mean())
+        means.append(attained.probability(best + unit * sides).mean())
     volume = float(np.prod(sides))
     return Estimate(volume * float(np.mean(means)), volume * float(np.std(means, ddof=1)) / scrambles**0.5)
 
@@ -78,20 +78,22 @@ class _Attained:
         self._threads = threads
 
     def probability(self, costs: Floats) -> Floats:
-        nobody = np.full(costs.shape[1], -1, dtype=np.int32)
-        points = Points(self._ranks.at_most(costs), nobody, Rule.AT_MOST)
-        return 1.0 - kernel.engine().products(self._index, points, 1, self._threads)[:, 0]
+        """(T,) for targets (T, d)."""
+        points, order = by_neighbourhood(self._ranks.at_most(costs))
+        out = np.empty(len(costs))
+        out[order] = 1.0 - kernel.engine().products(self._index, points, 1, self._threads)[:, 0]
+        return out
 
 
 def _as_costs(points: npt.ArrayLike, maximize: Sequence[bool], fleet: Fleet, what: str) -> Floats:
-    """(d, T) costs of points (T, d) given in the units of the samples."""
+    """(T, d) costs of points (T, d) given in the units of the samples."""
     rows = np.asarray(points, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != len(fleet.costs):
+    if rows.ndim != 2 or rows.shape[1] != fleet.dimensions:
         raise ValueError(
-            f"{what} has shape {rows.shape}; give one value for each of the {len(fleet.costs)} objectives"
+            f"{what} has shape {rows.shape}; give one value for each of the {fleet.dimensions} objectives"
         )
     if not np.isfinite(rows).all():
         raise ValueError(f"{what} holds {rows[~np.isfinite(rows)][0]}, not a finite number")
-    costs = rows.T.copy()
-    costs[check_directions(maximize, len(costs))] *= -1.0
+    costs = rows.copy()
+    costs[:, check_directions(maximize, fleet.dimensions)] *= -1.0
     return costs + 0.0

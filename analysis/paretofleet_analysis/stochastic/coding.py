@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .samples import Flags, Floats
+from .samples import Floats
 
 Codes = npt.NDArray[np.int32]
 
@@ -18,15 +18,13 @@ PADDING = np.int32(np.iinfo(np.int32).max)
 
 
 class Ranks:
-    """The pooled codes of (d, n) costs: `codes` (n, d) and, per objective, the sorted values that they
-    number.
-    """
+    """The pooled codes of costs (n, d): `codes` (n, d) and, per objective, the sorted values they number."""
 
     def __init__(self, costs: Floats) -> None:
-        self.codes: Codes = np.empty((costs.shape[1], costs.shape[0]), dtype=np.int32)
+        self.codes: Codes = np.empty(costs.shape, dtype=np.int32)
         self.values: list[Floats] = []
-        for k, row in enumerate(costs):
-            order = np.argsort(row)
+        for k, row in enumerate(costs.T):
+            order = np.argsort(np.ascontiguousarray(row))
             ordered = row[order]
             new = np.empty(len(row), dtype=np.bool_)
             new[:1] = False
@@ -36,15 +34,15 @@ class Ranks:
             self.values.append(ordered[new])
 
     def below(self, points: Floats) -> Codes:
-        """(n, d) for points (d, n): the largest code whose value is strictly less, -1 if there is none."""
+        """(n, d) for points (n, d): the largest code whose value is strictly less, -1 if there is none."""
         return self._locate(points, "left")
 
     def at_most(self, points: Floats) -> Codes:
-        """(n, d) for points (d, n): the largest code whose value is not more, -1 if there is none."""
+        """(n, d) for points (n, d): the largest code whose value is not more, -1 if there is none."""
         return self._locate(points, "right")
 
     def _locate(self, points: Floats, side: str) -> Codes:
-        found = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points, strict=True)]  # type: ignore[call-overload]
+        found = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points.T, strict=True)]  # type: ignore[call-overload]
         return np.ascontiguousarray(np.stack(found, axis=1), dtype=np.int32)
 
 
@@ -54,8 +52,7 @@ def float_keys(values: Floats, *, up: bool) -> Codes:
     key_up(a) <= key_down(b) proves a <= b, and key_up(a) < key_down(b) proves a < b.
     """
     with np.errstate(over="ignore"):
-        rounded = values.astype(np.float32)
-    wrong: Flags = rounded < values if up else rounded > values
-    rounded[wrong] = np.nextafter(rounded[wrong], np.float32(np.inf if up else -np.inf))
-    bits = (rounded + np.float32(0.0)).view(np.int32)
-    return np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int32)
+        rounded = values.astype(np.float32) + np.float32(0.0)
+    bits = rounded.view(np.int32)
+    keys = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int32)
+    return keys + (rounded < values) if up else keys - (rounded > values)

@@ -9,7 +9,7 @@ import numpy as np
 from . import kernel
 from .coding import Ranks
 from .index import build
-from .query import Points, Rule
+from .query import Rule, by_own
 from .samples import Floats, Ints, Samples, pack
 
 
@@ -28,7 +28,9 @@ def dominator_distribution(
     ranks = Ranks(fleet.costs)
     index = build(ranks.codes, fleet.owner, fleet.runs)
     own = index.positions(fleet.size)[fleet.owner]
-    laws = kernel.engine().products(index, Points(ranks.codes, own, Rule.DOMINATES), up_to + 1, threads)
+    points, order = by_own(ranks.codes, own, Rule.DOMINATES)
+    laws = np.empty((len(own), up_to + 1))
+    laws[order] = kernel.engine().products(index, points, up_to + 1, threads)
     return fleet.mean_by_configuration(laws)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import kernel
 from .coding import Ranks
 from .index import Index, build
-from .query import Points, Rule
+from .query import Rule, by_own
 from .samples import Flags, Fleet, Floats, Samples, pack
 
 
@@ -51,7 +51,7 @@ def efficiency_survival(
         raise ValueError("thresholds must be a list of finite numbers")
     law = _Law(samples, maximize, threads)
     out = np.zeros((law.fleet.size, len(levels)))
-    alive = np.ones(law.fleet.costs.shape[1], dtype=np.bool_)
+    alive = np.ones(len(law.fleet.costs), dtype=np.bool_)
     for t in np.argsort(levels, kind="stable"):
         if levels[t] < 1.0:
             products = law.products(levels[t], alive)
@@ -73,7 +73,7 @@ def efficiency_summary(
     law = _Law(samples, maximize, threads)
     grid = np.arange(points) / points
     survival = np.zeros((law.fleet.size, points + 1))
-    alive = np.ones(law.fleet.costs.shape[1], dtype=np.bool_)
+    alive = np.ones(len(law.fleet.costs), dtype=np.bool_)
     for t, level in enumerate(grid):
         products = law.products(level, alive)
         survival[:, t] = law.fleet.mean_by_configuration(products)
@@ -129,12 +129,11 @@ class _Law:
         everywhere.
         """
         chosen = np.flatnonzero(alive)
-        chosen = chosen[np.argsort(self._own[chosen], kind="stable")]
-        costs = self.fleet.costs[:, chosen]
+        costs = self.fleet.costs[chosen]
         codes = self._ranks.below(costs) if level == 1.0 else self._ranks.at_most(level * costs)
         out = np.zeros(len(alive))
-        points = Points(codes, self._own[chosen], Rule.AT_MOST)
-        out[chosen] = kernel.engine().products(self._index, points, 1, self._threads)[:, 0]
+        points, order = by_own(codes, self._own[chosen], Rule.AT_MOST)
+        out[chosen[order]] = kernel.engine().products(self._index, points, 1, self._threads)[:, 0]
         return out
 
 
@@ -142,13 +141,13 @@ def _positive(fleet: Fleet, maximize: Sequence[bool]) -> Fleet:
     """Costs as positive numbers: what is maximised (and was negated) becomes its reciprocal."""
     values = fleet.costs.copy()
     directions = np.asarray(maximize, dtype=np.bool_)
-    values[directions] *= -1.0
-    for k, row in enumerate(values):
+    values[:, directions] *= -1.0
+    for k, row in enumerate(values.T):
         if (row <= 0).any():
             sample = int(np.flatnonzero(row <= 0)[0])
             raise ValueError(
                 f"configuration {int(fleet.owner[sample])}, objective {k} is {row[sample]}; "
                 "an efficiency needs positive values on a ratio scale"
             )
-    values[directions] = 1.0 / values[directions]
+    values[:, directions] = 1.0 / values[:, directions]
     return Fleet(values, fleet.starts)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .build import LIBRARY
 from .coding import Codes
-from .index import Index
+from .index import LANES, Index
 from .query import FLOOR, Engine, Points, SharedCodes
 from .samples import Flags, Floats, Ints
 
@@ -48,6 +48,7 @@ class _Points(ctypes.Structure):
     _fields_ = (
         ("codes", _Pointer),
         ("cuts", _Pointer),
+        ("batches", _Pointer),
         ("own", _Pointer),
         ("rule", _Int),
         ("floor", ctypes.c_double),
@@ -58,10 +59,8 @@ class _Shared(ctypes.Structure):
     _fields_ = (
         ("values", _Pointer),
         ("cuts", _Pointer),
-        ("starts", _Pointer),
-        ("best", _Pointer),
         ("worst", _Pointer),
-        ("groups", _Pointer),
+        ("starts", _Pointer),
         ("components", _Int),
         ("group_count", _Int),
         ("most_values", _Int),
@@ -87,50 +86,48 @@ class NativeEngine(Engine):
         self.name = known[0] if level == "auto" else level
         self._level = LEVELS[self.name]
 
-    def dominated(self, levels: tuple[Codes, ...], points: Codes, threads: int) -> Flags:
+    def surviving(self, levels: tuple[Codes, ...], rows: Floats, starts: Ints, threads: int) -> Flags:
         """See `query.Engine`."""
-        index, codes = _levels(levels), np.ascontiguousarray(points, dtype=np.int32)
-        out = np.zeros(len(codes), dtype=np.uint8)
-        self._run("pf_dominated", (ctypes.byref(index), _Pointer(codes.ctypes.data)), len(out), out, threads)
-        return out.astype(np.bool_)
+        corners = _levels(levels)
+        corners.size = levels[0].shape[0] * LANES
+        arguments = (
+            ctypes.byref(corners),
+            _pointer(corners, rows, np.float64),
+            _pointer(corners, starts, np.int64),
+        )
+        out = np.zeros(len(rows), dtype=np.bool_)
+        self._run("pf_surviving", arguments, len(starts) - 1, out, threads)
+        return out
 
     def products(self, index: Index, points: Points, orders: int, threads: int) -> Floats:
         """See `query.Engine`."""
         c_index, c_points = _index(index), _points(points)
         out = np.zeros((len(points.codes), orders))
         arguments = (ctypes.byref(c_index), ctypes.byref(c_points), _Int(orders))
-        self._run("pf_products", arguments, len(out), out, threads)
+        self._run("pf_products", arguments, len(points.own), out, threads)
         return out
 
     def shared_products(
-        self, index: Index, points: Points, group: Codes, shared: SharedCodes, threads: int
+        self, index: Index, points: Points, groups: Codes, shared: SharedCodes, threads: int
     ) -> Floats:
         """See `query.Engine`."""
         c_index, c_points, c_shared = _index(index), _points(points), _shared(shared)
-        groups = np.ascontiguousarray(group, dtype=np.int32)
-        out = np.zeros(len(groups))
-        pointers = (ctypes.byref(c_index), ctypes.byref(c_points), _Pointer(groups.ctypes.data))
-        self._run("pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(out), out, threads)
+        out = np.zeros(len(points.codes))
+        pointers = (ctypes.byref(c_index), ctypes.byref(c_points), _pointer(c_shared, groups, np.int32))
+        self._run("pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(points.own), out, threads)
         return out
 
-    def pairs(self, index: Index, points: Points, starts: Ints, threads: int) -> Floats:
+    def pairs(self, index: Index, points: Points, threads: int) -> Floats:
         """See `query.Engine`."""
         c_index, c_points = _index(index), _points(points)
-        first = np.ascontiguousarray(starts, dtype=np.int64)
-        out = np.zeros((len(first) - 1, index.size))
-        arguments = (ctypes.byref(c_index), ctypes.byref(c_points), _Pointer(first.ctypes.data))
-        self._run("pf_pairs", arguments, len(out), out, threads)
+        out = np.zeros((len(points.own), index.size))
+        self._run("pf_pairs", (ctypes.byref(c_index), ctypes.byref(c_points)), len(out), out, threads)
         return out
 
     def _run(
-        self,
-        name: str,
-        arguments: tuple[Any, ...],
-        count: int,
-        out: Floats | np.ndarray[Any, Any],
-        threads: int,
+        self, name: str, arguments: tuple[Any, ...], batches: int, out: np.ndarray[Any, Any], threads: int
     ) -> None:
-        """Call a function of the library for all of 0:count, in parts if there are several threads."""
+        """Call a function of the library for all batches, in parts if there are several threads."""
         function = getattr(self._library, name)
 
         def part(bounds: tuple[int, int]) -> int:
@@ -140,52 +137,53 @@ class NativeEngine(Engine):
         if threads < 1:
             raise ValueError(f"threads is {threads}; give 1 or more")
         if threads == 1:
-            codes = [part((0, count))]
+            codes = [part((0, batches))]
         else:
-            cuts = np.linspace(0, count, threads * _PARTS_PER_THREAD + 1).astype(int).tolist()
+            cuts = np.linspace(0, batches, threads * _PARTS_PER_THREAD + 1).astype(int).tolist()
             with ThreadPoolExecutor(threads) as pool:
                 codes = list(pool.map(part, itertools.pairwise(cuts)))
         if -1 in codes:
-            raise MemoryError("the kernel found no memory for the products of the groups")
+            raise MemoryError("the kernel found no memory to work in")
 
 
-def _address(owner: ctypes.Structure, array: np.ndarray[Any, Any], dtype: Any) -> int:
-    """The address of `array` as contiguous `dtype`, kept alive by `owner`."""
+def _pointer(owner: ctypes.Structure, array: np.ndarray[Any, Any], dtype: Any) -> ctypes.c_void_p:
+    """A pointer to `array` as contiguous `dtype`, kept alive by `owner`."""
     whole = np.ascontiguousarray(array, dtype=dtype)
     owner.__dict__.setdefault("arrays", []).append(whole)
-    return int(whole.ctypes.data)
+    return _Pointer(whole.ctypes.data)
 
 
 def _levels(levels: tuple[Codes, ...]) -> _Index:
     out = _Index(corner_dimensions=levels[0].shape[1], level_count=len(levels))
     for number, level in enumerate(levels):
-        out.levels[number] = _address(out, level, np.int32)
+        out.levels[number] = _pointer(out, level, np.int32)
         out.blocks[number] = len(level)
     return out
 
 
 def _index(index: Index) -> _Index:
     out = _levels(index.levels)
-    out.codes = _address(out, index.codes, np.int32)
-    out.chunk_starts = _address(out, index.chunk_starts, np.int64)
-    out.runs = _address(out, index.runs, np.float64)
+    out.codes = _pointer(out, index.codes, np.int32)
+    out.chunk_starts = _pointer(out, index.chunk_starts, np.int64)
+    out.runs = _pointer(out, index.runs, np.float64)
     out.size, out.dimensions = index.size, index.dimensions
     return out
 
 
 def _points(points: Points) -> _Points:
     out = _Points(rule=int(points.rule), floor=FLOOR)
-    out.codes = _address(out, points.codes, np.int32)
-    out.own = _address(out, points.own, np.int32)
+    out.codes = _pointer(out, points.codes, np.int32)
+    out.batches = _pointer(out, points.batches, np.int64)
+    out.own = _pointer(out, points.own, np.int32)
     if points.cuts is not None:
-        out.cuts = _address(out, points.cuts, np.int32)
+        out.cuts = _pointer(out, points.cuts, np.int32)
     return out
 
 
 def _shared(shared: SharedCodes) -> _Shared:
     out = _Shared(components=shared.values.shape[1], group_count=len(shared.best))
     out.most_values = int(np.diff(shared.starts).max())
-    out.starts = _address(out, shared.starts, np.int64)
-    for name in ("values", "cuts", "best", "worst", "groups"):
-        setattr(out, name, _address(out, getattr(shared, name), np.int32))
+    out.starts = _pointer(out, shared.starts, np.int64)
+    for name in ("values", "cuts", "worst"):
+        setattr(out, name, _pointer(out, getattr(shared, name), np.int32))
     return out

@@ -27,15 +27,14 @@ def dominance_probability(
     fleet = pack(samples, maximize)
     ranks = Ranks(fleet.costs)
     index = build(ranks.codes, fleet.owner, fleet.runs)
-    own = index.positions(fleet.size)[fleet.owner]
-    points = Points(ranks.codes, own, Rule.DOMINATES)
+    own = index.positions(fleet.size)
+    points = Points(ranks.codes, fleet.starts, own, Rule.DOMINATES)
     block = max(1, _CELLS // fleet.size)
     engine = kernel.engine()
     parts = []
     for a in range(0, fleet.size, block):
         b = min(a + block, fleet.size)
-        first, last = int(fleet.starts[a]), int(fleet.starts[b])
-        counts = engine.pairs(index, points.part(first, last), fleet.starts[a : b + 1] - first, threads)
+        counts = engine.pairs(index, points.part(a, b), threads)
         columns, places = np.nonzero(counts)
         shares = counts[columns, places] / (index.runs[places] * fleet.runs[a + columns])
         parts.append((shares, index.configurations[places], columns + a))

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .coding import Codes
+from .coding import Codes, float_keys
 from .index import LANES, Index
-from .query import FLOOR, Points, Rule, SharedCodes
+from .query import FLOOR, STRONG, Points, Rule, SharedCodes
 from .samples import Flags, Floats, Ints
 
 _CELLS = 4_000_000
@@ -19,56 +19,64 @@ class PlainEngine:
 
     name = "numpy"
 
-    def dominated(self, levels: tuple[Codes, ...], points: Codes, threads: int) -> Flags:  # noqa: ARG002
-        """See `query.Engine`. The corners with the least sums are tried first, since they decide most
-        points.
-        """
-        corners = _rows(levels[0])
+    def surviving(
+        self,
+        levels: tuple[Codes, ...],
+        rows: Floats,
+        starts: Ints,  # noqa: ARG002
+        threads: int,  # noqa: ARG002
+    ) -> Flags:
+        """See `query.Engine`. The corners with the least sums are tried first: they decide most rows."""
+        keys, corners = float_keys(rows, up=False), _rows(levels[0])
         corners = corners[np.argsort(corners.sum(axis=1, dtype=np.int64), kind="stable")]
-        found = np.zeros(len(points), dtype=np.bool_)
+        alive = np.ones(len(keys), dtype=np.bool_)
         start, width = 0, 64
         while start < len(corners):
             part = corners[start : start + width]
-            left = np.flatnonzero(~found)
+            left = np.flatnonzero(alive)
             step = max(1, _CELLS // (len(part) * corners.shape[1]))
             for a in range(0, len(left), step):
                 some = left[a : a + step]
-                at_most, less = _compare(part[None], points[some][:, None])
-                found[some] = (at_most & less).any(axis=1)
+                at_most, less = _compare(part[None], keys[some][:, None])
+                alive[some] = ~(at_most & less).any(axis=1)
             start, width = start + width, width * 4
-        return found
+        return alive
 
     def products(self, index: Index, points: Points, orders: int, threads: int) -> Floats:  # noqa: ARG002
         """See `query.Engine`."""
-        shares = _Shares(index, points)
         out = np.zeros((len(points.codes), orders))
-        for q in range(len(out)):
-            _, weak, strict = shares.of(q)
-            out[q] = _chain(weak if points.rule is Rule.AT_MOST else strict, orders)
+        for b in range(len(points.own)):
+            near = _Near(index, points, b)
+            if near.strong_first(orders):
+                for q in range(points.batches[b], points.batches[b + 1]):
+                    _, weak, strict = near.shares(q)
+                    out[q] = _chain(weak if points.rule is Rule.AT_MOST else strict, orders)
         return out
 
     def shared_products(
         self,
         index: Index,
         points: Points,
-        group: Codes,
+        groups: Codes,
         shared: SharedCodes,
         threads: int,  # noqa: ARG002
     ) -> Floats:
         """See `query.Engine`."""
-        shares = _Shares(index, points, shared.worst[group])
-        return np.array(
-            [_shared_product(*shares.of(q), int(group[q]), shared) for q in range(len(points.codes))]
-        )
+        out = np.zeros(len(points.codes))
+        for b, group in enumerate(groups[points.own].tolist()):
+            near = _Near(index, points, b, shared.worst[group])
+            for q in range(points.batches[b], points.batches[b + 1]):
+                out[q] = _shared_product(near.shares(q), group, groups, shared)
+        return out
 
-    def pairs(self, index: Index, points: Points, starts: Ints, threads: int) -> Floats:  # noqa: ARG002
+    def pairs(self, index: Index, points: Points, threads: int) -> Floats:  # noqa: ARG002
         """See `query.Engine`."""
-        shares = _Shares(index, points)
-        out = np.zeros((len(starts) - 1, index.size))
-        for j in range(len(out)):
-            for q in range(starts[j], starts[j + 1]):
-                places, _, strict = shares.of(q)
-                out[j, places] += np.round(strict * index.runs[places])
+        out = np.zeros((len(points.own), index.size))
+        for b in range(len(out)):
+            near = _Near(index, points, b)
+            for q in range(points.batches[b], points.batches[b + 1]):
+                places, _, strict = near.shares(q)
+                out[b, places] += np.round(strict * index.runs[places])
         return out
 
 
@@ -86,44 +94,64 @@ def _compare(runs: Codes, points: Codes) -> tuple[Flags, Flags]:
     return at_most, less
 
 
-class _Shares:
-    """For one point after another, the share of runs that count, of each configuration that may have any."""
+class _Near:
+    """The places of the index that may count against the points of a batch, and their shares for each
+    point.
+    """
 
-    def __init__(self, index: Index, points: Points, corner_points: Codes | None = None) -> None:
+    def __init__(self, index: Index, points: Points, batch: int, extra_corner: Codes | None = None) -> None:
         self._index = index
         self._points = points
-        extra = [] if corner_points is None else [corner_points]
-        self._corner_points = np.concatenate([points.codes, *extra], axis=1)
-        self._corners = _rows(index.levels[0])[: index.size]
-        self._chunks = np.diff(index.chunk_starts)
-        self._runs = index.codes.transpose(0, 2, 1)
+        self._batch = slice(points.batches[batch], points.batches[batch + 1])
+        high = points.codes[self._batch].max(axis=0)
+        if extra_corner is not None:
+            high = np.concatenate([high, extra_corner])
+        places = np.flatnonzero((_rows(index.levels[0])[: index.size] <= high).all(axis=1))
+        self._set(places[places != points.own[batch]])
 
-    def of(self, q: int) -> tuple[Ints, Floats, Floats]:
-        """Places in the index, shares that count with `at most` alone, shares that count with one objective
+    def _set(self, places: Ints) -> None:
+        """Lay the runs of the places out, one row each, in their order."""
+        starts, index = self._index.chunk_starts, self._index
+        counts = starts[places + 1] - starts[places]
+        first = np.cumsum(counts) - counts
+        chunks = np.repeat(starts[places] - first, counts) + np.arange(counts.sum())
+        self._places = places
+        self._first = first * LANES
+        self._runs = index.codes[chunks].transpose(0, 2, 1).reshape(-1, index.dimensions)
+
+    def strong_first(self, orders: int) -> bool:
+        """Reorder as kernel.c does; False when every product of the batch is below the floor."""
+        count = self._batch.stop - self._batch.start
+        if count == 1 or len(self._places) == 0:
+            return True
+        margin = self._points.rule is Rule.MARGIN and self._points.cuts is not None
+        corners = self._points.cuts if margin and self._points.cuts is not None else self._points.codes
+        weak, less = _compare(self._runs, corners[self._batch].min(axis=0))
+        counted = weak & less if self._points.rule is Rule.DOMINATES else weak
+        shares = _sums(counted, self._first) / self._index.runs[self._places]
+        if not _chain(shares, orders).any():
+            return False
+        strong = shares >= STRONG
+        self._set(np.concatenate([self._places[strong], self._places[~strong]]))
+        return True
+
+    def shares(self, q: int) -> tuple[Ints, Floats, Floats]:
+        """The places, and their shares of runs that count against point q: without and with one objective
         less.
         """
-        near = (self._corners <= self._corner_points[q]).all(axis=1)
-        if self._points.own[q] >= 0:
-            near[self._points.own[q]] = False
-        places = np.flatnonzero(near)
-        counts = self._chunks[places]
-        first = np.cumsum(counts) - counts
-        chunks = np.repeat(self._index.chunk_starts[places] - first, counts) + np.arange(counts.sum())
-        runs, point = self._runs[chunks], self._points.codes[q]
+        point = self._points.codes[q]
+        weak, less = _compare(self._runs, point)
         if self._points.rule is Rule.MARGIN and self._points.cuts is not None:
-            within = runs <= self._points.cuts[q]
-            weak = (within | (runs == point)).all(axis=2)
-            strict = weak & within.any(axis=2)
-        else:
-            weak, less = _compare(runs, point)
-            strict = weak & less
-        divisor = self._index.runs[places]
-        return places, _sums(weak, first) / divisor, _sums(strict, first) / divisor
+            better = self._runs <= self._points.cuts[q]
+            weak = (better | (self._runs == point)).all(axis=1)
+            less = better.any(axis=1)
+        divisor = self._index.runs[self._places]
+        return self._places, _sums(weak, self._first) / divisor, _sums(weak & less, self._first) / divisor
 
 
 def _sums(flags: Flags, first: Ints) -> Ints:
-    per_chunk = flags.sum(axis=1, dtype=np.int64) if flags.shape[1] == LANES else flags
-    return np.add.reduceat(per_chunk, first) if len(first) else np.zeros(0, dtype=np.int64)
+    """The number of set flags of each place, whose rows begin at `first`."""
+    return np.add.reduceat(flags, first, dtype=np.int64) if len(first) else np.zeros(0, dtype=np.int64)
 
 
 def _chain(shares: Floats, orders: int) -> Floats:
@@ -140,20 +168,22 @@ def _chain(shares: Floats, orders: int) -> Floats:
     return law
 
 
-def _shared_product(places: Ints, weak: Floats, strict: Floats, own: int, shared: SharedCodes) -> float:
+def _shared_product(
+    shares: tuple[Ints, Floats, Floats], own: int, groups: Codes, shared: SharedCodes
+) -> float:
     """The formula of the shared vector for one point, averaged over the values of its own group."""
     mine = slice(shared.starts[own], shared.starts[own + 1])
     values, cuts = shared.values[mine], shared.cuts[mine]
     common = 1.0
     better: dict[int, float] = {}
     equal: dict[int, float] = {}
-    for place, w, s in zip(places, weak, strict, strict=True):
+    for place, w, s in zip(*shares, strict=True):
         if w == 0.0:
             continue
-        g = int(shared.groups[place])
+        g = int(groups[place])
         if g == own:
             common *= 1.0 - s
-        elif (shared.worst[g] <= cuts.min(axis=0)).all():
+        elif (shared.worst[g] <= cuts).all():
             common *= 1.0 - w
         else:
             better[g] = better.get(g, 1.0) * (1.0 - w)

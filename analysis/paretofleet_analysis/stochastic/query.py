@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+import numpy as np
+
 from .coding import Codes
-from .index import Index
+from .index import Index, morton
 from .samples import Flags, Floats, Ints
 
+#: Candidates that reach this share of their runs at the best corner of a batch are multiplied first.
+STRONG = 0.25
 #: A product below this is 0. It bounds the error of every probability, since each is a mean of such products.
 FLOOR = 1e-9
 
@@ -24,26 +28,32 @@ class Rule(IntEnum):
 
 @dataclass(frozen=True)
 class Points:
-    """Query points `codes` (q, d), their `cuts` (q, d) under Rule.MARGIN, and `own` (q,): the place in the
-    index that does not count against the point, or -1.
+    """Query points in batches that belong together, such as the runs of one configuration.
+
+    `codes` (q, d), with `cuts` (q, d) under Rule.MARGIN; batch b is points batches[b]:batches[b + 1]; `own`
+    (B,) is the place in the index that does not count against a batch, or -1.
     """
 
     codes: Codes
+    batches: Ints
     own: Codes
     rule: Rule
     cuts: Codes | None = None
 
     def part(self, start: int, stop: int) -> Points:
-        """The points start:stop."""
-        cuts = None if self.cuts is None else self.cuts[start:stop]
-        return Points(self.codes[start:stop], self.own[start:stop], self.rule, cuts)
+        """The batches start:stop."""
+        first, last = self.batches[start], self.batches[stop]
+        cuts = None if self.cuts is None else self.cuts[first:last]
+        batches = self.batches[start : stop + 1] - first
+        return Points(self.codes[first:last], batches, self.own[start:stop], self.rule, cuts)
 
 
 @dataclass(frozen=True)
 class SharedCodes:
-    """The shared vectors in codes: group g owns rows starts[g]:starts[g+1] of `values` (V, s), with `cuts`
-    (V, s) below which another is better by more than the margin; `best` and `worst` (G, s); `groups` (P,)
-    by place in the index.
+    """The shared vectors in codes: group g owns rows starts[g]:starts[g + 1] of `values` (V, s).
+
+    `cuts` (V, s): the codes at and below which another is better by more than the margin. `best`, `worst`
+    (G, s).
     """
 
     values: Codes
@@ -51,7 +61,6 @@ class SharedCodes:
     starts: Ints
     best: Codes
     worst: Codes
-    groups: Codes
 
 
 class Engine(Protocol):
@@ -59,8 +68,12 @@ class Engine(Protocol):
 
     name: str
 
-    def dominated(self, levels: tuple[Codes, ...], points: Codes, threads: int) -> Flags:
-        """(q,) whether some corner of the lowest level is at most the point everywhere and less somewhere."""
+    def surviving(self, levels: tuple[Codes, ...], rows: Floats, starts: Ints, threads: int) -> Flags:
+        """(n,) whether no corner of the lowest level is surely at most a row (n, d') everywhere and less
+        somewhere.
+
+        Rows starts[b]:starts[b + 1] are asked together. Surely: after rounding rows down to float32.
+        """
         ...
 
     def products(self, index: Index, points: Points, orders: int, threads: int) -> Floats:
@@ -68,13 +81,41 @@ class Engine(Protocol):
         ...
 
     def shared_products(
-        self, index: Index, points: Points, group: Codes, shared: SharedCodes, threads: int
+        self, index: Index, points: Points, groups: Codes, shared: SharedCodes, threads: int
     ) -> Floats:
-        """(q,): the probability that nobody counts, over the shared values of the points' own groups
-        `group` (q,).
+        """(q,): the probability that nobody counts, over shared values; `groups` (P,) is the group of each
+        place.
         """
         ...
 
-    def pairs(self, index: Index, points: Points, starts: Ints, threads: int) -> Floats:
-        """(len(starts) - 1, P): how many pairs (run of place p, point of starts[j]:starts[j+1]) count."""
+    def pairs(self, index: Index, points: Points, threads: int) -> Floats:
+        """(B, P): how many pairs (run of a place, point of a batch) count, under Rule.DOMINATES."""
         ...
+
+
+def by_own(
+    codes: Codes, own: Codes, rule: Rule, cuts: Codes | None = None, groups: Codes | None = None
+) -> tuple[Points, Ints]:
+    """Points batched by the place `own` (q,) they belong to, in index order, and the order (q,) that does it.
+
+    With `groups` (P,), the group of each place, batches of one group follow each other.
+    """
+    order = np.argsort(own, kind="stable") if groups is None else np.lexsort((own, groups[own]))
+    places = own[order]
+    first = np.flatnonzero(np.diff(places, prepend=-2))
+    points = Points(
+        codes[order],
+        np.append(first, len(own)),
+        places[first],
+        rule,
+        None if cuts is None else cuts[order],
+    )
+    return points, order
+
+
+def by_neighbourhood(codes: Codes, size: int = 16) -> tuple[Points, Ints]:
+    """Points of nobody in batches of near ones, asked with Rule.AT_MOST, and the order (q,) that does it."""
+    order = np.argsort(morton(codes), kind="stable")
+    batches = np.append(np.arange(0, len(codes), size), len(codes))
+    nobody = np.full(len(batches) - 1, -1, dtype=np.int32)
+    return Points(codes[order], batches, nobody, Rule.AT_MOST), order

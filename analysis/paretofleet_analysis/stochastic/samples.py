@@ -40,8 +40,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Checked samples of N configurations as costs: `costs` (d, n), configuration i owns columns
-    starts[i]:starts[i+1].
+    """Checked samples of N configurations as `costs` (n, d); configuration i owns rows starts[i]:starts[i +
+    1].
     """
 
     costs: Floats
@@ -53,6 +53,11 @@ class Fleet:
         return len(self.starts) - 1
 
     @property
+    def dimensions(self) -> int:
+        """The number of objectives."""
+        return int(self.costs.shape[1])
+
+    @property
     def runs(self) -> Ints:
         """(N,) the number of samples of each configuration."""
         return np.diff(self.starts)
@@ -62,21 +67,14 @@ class Fleet:
         """(n,) the configuration of each sample."""
         return np.repeat(np.arange(self.size), self.runs)
 
-    def best(self) -> Floats:
-        """(d, N) the best value of each configuration in each objective."""
-        return np.minimum.reduceat(self.costs, self.starts[:-1], axis=1)
-
     def worst(self) -> Floats:
-        """(d, N) the worst value of each configuration in each objective."""
-        return np.maximum.reduceat(self.costs, self.starts[:-1], axis=1)
+        """(N, d) the worst value of each configuration in each objective."""
+        return np.maximum.reduceat(self.costs, self.starts[:-1], axis=0)
 
     def mean_by_configuration(self, values: Floats) -> Floats:
         """Mean over the samples of each configuration of values (n,) or (n, k), always in the same order."""
-        return _columns_first(np.add.reduceat(values, self.starts[:-1], axis=0), self.runs)
-
-
-def _columns_first(sums: Floats, runs: Ints) -> Floats:
-    return sums / (runs if sums.ndim == 1 else runs[:, None])
+        sums = np.add.reduceat(values, self.starts[:-1], axis=0)
+        return sums / (self.runs if sums.ndim == 1 else self.runs[:, None])
 
 
 def check_directions(
@@ -97,12 +95,11 @@ def check_finite(costs: Floats, starts: Ints) -> None:
     """ValueError naming the configuration, the run and the objective of the first NaN or infinity."""
     if np.isfinite(costs).all():
         return
-    column = int(np.flatnonzero(~np.isfinite(costs).all(axis=0))[0])
-    objective = int(np.flatnonzero(~np.isfinite(costs[:, column]))[0])
-    configuration = int(np.searchsorted(starts, column, side="right")) - 1
+    row, objective = (int(at[0]) for at in np.nonzero(~np.isfinite(costs)))
+    configuration = int(np.searchsorted(starts, row, side="right")) - 1
     raise ValueError(
-        f"configuration {configuration}, run {column - int(starts[configuration])}, objective {objective} is "
-        f"{costs[objective, column]}, not a finite number; leave such a run out or fill the objective first"
+        f"configuration {configuration}, run {row - int(starts[configuration])}, objective {objective} is "
+        f"{costs[row, objective]}, not a finite number; leave such a run out or fill the objective first"
     )
 
 
@@ -115,27 +112,32 @@ def pack(samples: Samples, maximize: Sequence[bool] | npt.ArrayLike) -> Fleet:
         raise ValueError("there are no configurations to rank; samples is empty")
     arrays = [a if type(a) is np.ndarray else _as_array(i, a) for i, a in enumerate(samples)]
     shapes = [a.shape for a in arrays]
+    if len({shape[1:] for shape in shapes}) != 1 or len(shapes[0]) != 2 or not all(map(len, arrays)):
+        _refuse_shapes(shapes)
+    dimensions = shapes[0][1]
+    directions = check_directions(maximize, dimensions)
+    stacked = np.concatenate(arrays)
+    if stacked.dtype.kind not in "fiub":
+        raise ValueError(f"samples must be numbers, not {stacked.dtype}")
+    costs = stacked.astype(np.float64, order="C", copy=False)
+    starts = np.zeros(len(arrays) + 1, dtype=np.int64)
+    np.cumsum([len(a) for a in arrays], out=starts[1:])
+    check_finite(costs, starts)
+    if directions.any():
+        costs[:, directions] *= -1.0
+    costs += 0.0  # -0.0 and 0.0 are one value
+    return Fleet(costs, starts)
+
+
+def _refuse_shapes(shapes: list[tuple[int, ...]]) -> None:
     first = shapes[0]
     for i, shape in enumerate(shapes):
         if len(shape) != 2:
             raise ValueError(f"configuration {i} has an array of shape {shape}; give (runs, objectives)")
         if shape[0] == 0:
             raise ValueError(f"configuration {i} has no runs; leave it out")
-        if shape[1] != first[1] or shape[1] == 0:
+        if shape[1] != first[1]:
             raise ValueError(f"configuration {i} has {shape[1]} objectives, configuration 0 has {first[1]}")
-    stacked = np.concatenate(arrays)
-    if stacked.dtype.kind not in "fiub":
-        raise ValueError(f"samples must be numbers, not {stacked.dtype}")
-    directions = check_directions(maximize, first[1])
-    costs = np.ascontiguousarray(stacked.T, dtype=np.float64)
-    if costs.base is not None or np.shares_memory(costs, arrays[0]):
-        costs = costs.copy()
-    starts = np.zeros(len(arrays) + 1, dtype=np.int64)
-    np.cumsum([shape[0] for shape in shapes], out=starts[1:])
-    check_finite(costs, starts)
-    costs[directions] *= -1.0
-    costs += 0.0  # -0.0 and 0.0 are one value
-    return Fleet(costs, starts)
 
 
 def _as_array(configuration: int, sample: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -159,17 +161,15 @@ def check_margin(margin: Sequence[float], dimensions: int, what: str = "objectiv
 
 
 def better_than(costs: Floats, margin: Sequence[float]) -> Floats:
-    """For costs (d, n) the values below which another is better by more than the margin, (d, n)."""
-    widths = [
-        np.full(row.shape, m) if isinstance(m, Absolute) else m * np.abs(row)
-        for m, row in zip(margin, costs, strict=True)
-    ]
-    return np.stack([row - width for row, width in zip(costs, widths, strict=True)])
+    """For costs (n, d) the values below which another is better by more than the margin, (n, d)."""
+    absolute = np.array([isinstance(m, Absolute) for m in margin])
+    widths = np.array(margin, dtype=np.float64)
+    return costs - np.where(absolute, widths, widths * np.abs(costs))
 
 
 @dataclass(frozen=True)
 class SharedCosts:
-    """A checked `Shared` as costs: `costs` (s, V), group g owns columns starts[g]:starts[g+1]; `groups`
+    """A checked `Shared` as costs: `costs` (V, s), group g owns rows starts[g]:starts[g+1]; `groups`
     (N,).
     """
 
@@ -201,10 +201,11 @@ def pack_shared(shared: Shared, size: int) -> SharedCosts:
             raise ValueError(
                 f"the shared values of group {g} hold {v[~np.isfinite(v)][0]}, not a finite number"
             )
-    costs = np.concatenate(columns).T.copy()
-    directions = check_directions(shared.maximize, len(costs), "shared components")
-    costs[directions] *= -1.0
+    costs = np.concatenate(columns)
+    components = costs.shape[1]
+    directions = check_directions(shared.maximize, components, "shared components")
+    costs[:, directions] *= -1.0
     costs += 0.0
     starts = np.concatenate([[0], np.cumsum([len(v) for v in columns])]).astype(np.int64)
-    margin = None if shared.margin is None else check_margin(shared.margin, len(costs), "shared components")
+    margin = None if shared.margin is None else check_margin(shared.margin, components, "shared components")
     return SharedCosts(groups.astype(np.int64), costs, starts, margin)
