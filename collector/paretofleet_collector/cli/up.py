@@ -128,9 +128,9 @@ def _end_with_parent() -> None:
 
 def _pass_on(name: str, lines: IO[str], words: queue.SimpleQueue[str] | None) -> None:
     for line in lines:
+        tell(f"{name} | {line.rstrip()}")
         if words is not None:
             words.put(line)
-        tell(f"{name} | {line.rstrip()}")
 
 
 def _wait_until_ready(part: Part, words: queue.SimpleQueue[str], stop: threading.Event) -> str | None:

@@ -1,0 +1,115 @@
+"""`paretofleet up` with its real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.system
+BIN = Path(sys.executable).parent
+
+
+class Up:
+    """A `paretofleet up` on a free port; `text` is what it said so far."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = folder / "up.log"
+        with self.log.open("wb") as sink:
+            self.process = subprocess.Popen(
+                [str(BIN / "paretofleet"), "up", "--home", str(folder / "home"), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+            )
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if found := re.search(pattern, self.text):
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{pattern} in 60 s:\n{self.text}")
+
+    def pid_of(self, part: str) -> int:
+        return int(self.wait_for(rf"(?m)^{part}[^|\n]*, process (\d+)")[1])
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    made = Up(tmp_path, "--listen", "127.0.0.1:0", "--name", "here")
+    try:
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.terminate()
+        made.process.wait(60)
+
+
+def is_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_both_are_processes_and_both_end_with_it(up: Up, number: signal.Signals) -> None:
+    parts = [up.pid_of("collector"), up.pid_of("agent")]
+    address = up.wait_for(r"collector at (\S+),")[1]
+    deadline = time.monotonic() + 30
+    said = ""
+    while ",online," not in said and time.monotonic() < deadline:
+        command = [str(BIN / "paretofleet"), "--collector", address, "devices", "list", "-o", "csv"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert ",here,cpu,online," in said
+    up.process.send_signal(number)
+    assert up.process.wait(60) == 0
+    assert all(is_gone(pid) for pid in parts)
+    assert up.text.endswith("ended\n")
+    assert "Traceback" not in up.text
+
+
+@pytest.mark.parametrize("part", ["collector", "agent"])
+def test_when_one_dies_the_other_is_ended_and_it_says_so(up: Up, part: str) -> None:
+    parts = [up.pid_of("collector"), up.pid_of("agent")]
+    os.kill(up.pid_of(part), signal.SIGKILL)
+    assert up.process.wait(60) == 1
+    assert f"The {part} ended by signal SIGKILL, so everything is stopped" in up.text
+    assert all(is_gone(pid) for pid in parts)
+
+
+def test_when_it_is_killed_nothing_is_left(up: Up) -> None:
+    parts = [up.pid_of("collector"), up.pid_of("agent")]
+    up.process.kill()
+    assert all(is_gone(pid) for pid in parts)
+
+
+def test_a_busy_port_ends_it_with_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        up = Up(tmp_path, "--listen", f"127.0.0.1:{port}")
+        assert up.process.wait(60) == 1
+    assert str(port) in up.text
+    assert "The collector ended with exit code 1" in up.text
+    assert "Traceback" not in up.text
