@@ -18,6 +18,9 @@ from paretofleet_analysis.objectives import Margin
 
 DRAWS = 1000
 METHOD = "resampling"
+_RIVALS_AT_ONCE = 8
+_DRAWS_MIN = 50
+_COMPARISONS_MAX = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -98,20 +101,42 @@ def probabilities(
     costs = np.array(drawn).reshape(len(drawn), draws, len(signs))
     bars = _bars(costs, margins)
     front, near = np.ones(len(costs)), np.ones(len(costs))
-    dominators = np.zeros(len(costs))
-    low, high = costs.min(axis=1), costs.max(axis=1)
+    lowest, typical = costs.min(axis=1), costs.mean(axis=1)
+    scale = np.maximum(np.ptp(typical, axis=0), 1e-300) if len(costs) else np.ones(len(signs))
     for i in range(len(costs)):
-        possible = np.flatnonzero((low <= high[i]).all(axis=1))
-        others = costs[possible]
-        at_least = (others <= costs[i]).all(axis=2)
-        dominates = at_least & (others < costs[i]).any(axis=2)
-        clearly = (others < bars[i]) | (others == costs[i])
-        clearly = clearly.all(axis=2) & (others < bars[i]).any(axis=2)
-        front[i] = 1 - dominates.any(axis=0).mean()
-        near[i] = 1 - clearly.any(axis=0).mean()
-        dominators[i] = dominates.mean(axis=1).sum()
+        possible = np.flatnonzero((lowest <= costs[i].max(axis=0)).all(axis=1))
+        # The likeliest to dominate come first: a dominated row is then settled by a few of them.
+        lead = ((typical[i] - typical[possible]) / scale).min(axis=1)
+        rivals = possible[np.argsort(-lead, kind="stable")]
+        front[i] = 1 - _beaten(costs, rivals, costs[i], costs[i]).mean()
+        near[i] = 1 - _beaten(costs, rivals, bars[i], costs[i]).mean()
     errors = [np.sqrt(p * (1 - p) / draws).max(initial=0.0) for p in (front, near)]
-    return Probabilities(front, near, dominators, float(max(errors)), draws)
+    return Probabilities(front, near, _dominators(costs), float(max(errors)), draws)
+
+
+def _beaten(costs: np.ndarray, rivals: np.ndarray, bars: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(draws,) in which of them a rival is below the bar or equal in everything, and below in something."""
+    beaten = np.zeros(len(own), dtype=bool)
+    for start in range(0, len(rivals), _RIVALS_AT_ONCE):
+        live = np.flatnonzero(~beaten)
+        if not live.size:
+            break
+        others = costs[rivals[start : start + _RIVALS_AT_ONCE]][:, live]
+        below = others < bars[live]
+        beats = (below | (others == own[live])).all(axis=2) & below.any(axis=2)
+        beaten[live] = beats.any(axis=0)
+    return beaten
+
+
+def _dominators(costs: np.ndarray) -> np.ndarray:
+    """(N,) expected number of rows that dominate each; large fleets use the first draws only."""
+    few = max(_DRAWS_MIN, _COMPARISONS_MAX // max(len(costs) ** 2, 1))
+    used = costs[:, :few]
+    expected = np.zeros(len(costs))
+    for i in range(len(costs)):
+        at_least = (used <= used[i]).all(axis=2)
+        expected[i] = (at_least & (used < used[i]).any(axis=2)).mean(axis=1).sum()
+    return expected
 
 
 def _in_order(runs: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from paretofleet_analysis.selection import Exclusion, Selection, Wish, label, sa
 
 QUESTIONS = ("mean", "run")
 #: Rows up to which verdicts are computed again without flagged runs and without each block.
-SENSITIVITY_ROWS_MAX = 300
+SENSITIVITY_ROWS_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def _margins(names: Sequence[str], given: Mapping[str, str | float]) -> dict[str
 
 def _use_of(name: str, margin: Margin) -> ObjectiveUse:
     known = OBJECTIVES[name]
-    return ObjectiveUse(name, "maximize" if known.maximize else "minimize", known.unit, str(margin))
+    unit = "" if margin.relative else " points" if known.unit == "percent" else f" {known.unit}".rstrip()
+    return ObjectiveUse(name, "maximize" if known.maximize else "minimize", known.unit, f"{margin}{unit}")
 
 
 class _Field:
@@ -265,10 +266,8 @@ class _Field:
                 found.append(f"{name} is the same in every row and decides nothing.")
         few = len(self.selected) - len(self.places)
         if few:
-            found.append(
-                f"{few} rows have fewer than {RUNS_MIN} runs: they are undecided, and nothing is compared "
-                "with them."
-            )
+            rows = "1 row has" if few == 1 else f"{few} rows have"
+            found.append(f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them.")
         return found
 
     def changes(self) -> list[str] | None:

@@ -47,15 +47,17 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 def _question(ranking: Ranking) -> Iterator[str]:
     preset = PRESETS[ranking.use.split("=")[0]]
     asked = {
-        "mean": "the typical behaviour (true means)",
-        "run": "one more run (this does not settle as runs are added)",
+        "mean": "mean, the typical behaviour",
+        "run": "run, what one more run would show (this does not settle as runs are added)",
     }
     yield from _wrapped(f"For {ranking.use} ({preset.text}). Question: {asked[ranking.question]}.")
     objectives = [
         f"{used.name} ({'more' if used.direction == 'maximize' else 'less'} is better, margin {used.margin})"
         for used in ranking.objectives
     ]
-    yield from _wrapped(f"Objectives: {', '.join(objectives)}.")
+    yield f"Objectives: {objectives[0]}{',' if len(objectives) > 1 else '.'}"
+    for k, text in enumerate(objectives[1:], start=2):
+        yield f"  {text}{'.' if k == len(objectives) else ','}"
     common = [f"{_HEADS.get(name, name)} {_plain(ranking.rows[0], name)}" for name in _common(ranking.rows)]
     if common:
         yield from _wrapped(f"All rows: {', '.join(common)}.")

@@ -131,7 +131,7 @@ def _refuse_mixed_simulation(chosen: Selection, wish: Wish) -> None:
     if not wish.allow_simulated_mix:
         raise RankError(
             f"simulated ({', '.join(simulated)}) and real devices ({', '.join(real)}) are not ranked "
-            "together: rank them apart, or allow it with --allow-simulated-mix"
+            "together: rank them apart, or allow it with --with-simulated"
         )
     chosen.notes.append(f"Simulated ({', '.join(simulated)}) and real devices are ranked together, as told.")
 
@@ -232,9 +232,13 @@ def _add_energy(chosen: Selection, wish: Wish, rows: Sequence[Row]) -> None:
 
 def _value_reason(row: Row, names: Sequence[str]) -> str | None:
     for name in names:
-        if row[name] is None or (OBJECTIVES[name].is_measured and not any(_values(row, name))):
+        if row[name] is None:
             return f"{name} is absent"
-        if not np.isfinite(row[name]) or row[name] <= 0:
+    values = samples(row, names)
+    if not len(values):
+        return f"no run has all of {', '.join(names)}"
+    for k, name in enumerate(names):
+        if not (np.isfinite(values[:, k]) & (values[:, k] > 0)).all():
             return f"{name} is not a positive number"
     return None
 

@@ -1,0 +1,538 @@
+"""The ranking: what is compared with what, what is refused, and what the probabilities are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import moocore
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paretofleet_analysis import rank_text, report
+from paretofleet_analysis.errors import RankError, ReportError
+from paretofleet_analysis.frontier import nondominated
+from paretofleet_analysis.objectives import OBJECTIVES, Margin, parse_margin
+from paretofleet_analysis.probability import draw_means, draw_runs, probabilities
+from paretofleet_analysis.rank import rank
+from paretofleet_analysis.report_schema import schema
+
+MODELS = {
+    "resnet50": (76.1, 0.040),
+    "mobilenet_v2": (71.9, 0.010),
+    "resnet18": (69.8, 0.020),
+    "squeezenet1_1": (58.2, 0.009),
+    "alexnet": (56.5, 0.012),
+}
+NO_MARGIN = Margin(0.0)
+
+
+def verdicts(ranking):
+    return {row.identity["model"]: row.verdict for row in ranking.rows}
+
+
+def by_model(ranking):
+    return {row.identity["model"]: row for row in ranking.rows}
+
+
+def reasons(ranking):
+    return {found.reason: len(found.rows) for found in ranking.exclusions}
+
+
+# What comes out.
+
+
+def test_a_clear_fleet_has_clear_verdicts(fleet):
+    ranking = rank(fleet(MODELS))
+    assert verdicts(ranking) == {
+        "resnet50": "front",
+        "mobilenet_v2": "front",
+        "squeezenet1_1": "front",
+        "resnet18": "dominated",
+        "alexnet": "dominated",
+    }
+    dominated = by_model(ranking)["resnet18"]
+    assert dominated.p_front == dominated.p_near_front == 0.0
+    assert dominated.expected_dominators == pytest.approx(1.0)
+    assert dominated.sentence == "Row 2 is better: top1 2.1 points more, p90 50 % less."
+    assert ranking.rows[1].identity["model"] == "mobilenet_v2"
+    assert by_model(ranking)["alexnet"].expected_dominators == pytest.approx(2.0)
+
+
+def test_the_frontier_of_means_stands_beside(fleet):
+    ranking = rank(fleet(MODELS))
+    assert {r.identity["model"] for r in ranking.rows if r.is_on_frontier_of_means} == {
+        "resnet50",
+        "mobilenet_v2",
+        "squeezenet1_1",
+    }
+
+
+def test_a_row_slightly_behind_is_near_the_front(fleet):
+    ranking = rank(fleet({"one": (70.0, 0.0100), "two": (70.1, 0.00995)}, noise=0.0001))
+    row = by_model(ranking)["one"]
+    assert row.p_front == 0.0
+    assert row.p_near_front == 1.0
+    assert row.verdict == "near front"
+    assert ranking.groups == ((1, 2),)
+    assert {r.group for r in ranking.rows} == {1}
+
+
+def test_margins_can_be_chosen(fleet):
+    table = fleet({"one": (70.0, 0.0100), "two": (71.0, 0.0096)}, noise=0.0001)
+    assert verdicts(rank(table))["one"] == "dominated"
+    assert verdicts(rank(table, margins={"batch_latency_p90_s": "5%"}))["one"] == "near front"
+    assert verdicts(rank(table, margins={"batch_latency_p90_s": 0.05}))["one"] == "near front"
+    assert verdicts(rank(table, margins={"top1": "1.5"}))["one"] == "near front"
+    assert rank(table, margins={"top1": 1.5}).objectives[0].margin == "1.5 points"
+
+
+def test_configurations_of_one_model_are_told_apart_by_the_rest(configuration):
+    """What two rows have exactly in common cannot protect the slower one."""
+    fast = configuration("resnet18", [0.0100, 0.0101, 0.0100], runtime="onnxruntime")
+    slow = configuration("resnet18", [0.0200, 0.0201, 0.0200], runtime="openvino")
+    ranking = rank(report.build([fast, slow]))
+    assert [row.verdict for row in ranking.rows] == ["front", "dominated"]
+
+
+def test_fewer_than_three_runs_are_undecided_and_compared_with_nothing(configuration):
+    better = configuration("better", [0.001, 0.001], top1=90.0)
+    rows = [better, configuration("other", [0.010, 0.011, 0.010], top1=70.0)]
+    ranking = rank(report.build(rows))
+    few = by_model(ranking)["better"]
+    assert few.verdict == "undecided"
+    assert few.p_front is None
+    assert few.p_near_front is None
+    assert few.sentence == "It has 2 runs, too few to say: at least 3 are needed."
+    assert verdicts(ranking)["other"] == "front"
+    assert any("1 row has fewer than 3 runs" in note for note in ranking.notes)
+
+
+def test_all_rows_with_few_runs_still_rank(fleet):
+    ranking = rank(fleet(MODELS, runs=1))
+    assert set(verdicts(ranking).values()) == {"undecided"}
+    assert rank_text.render(ranking)
+
+
+def test_overlapping_rows_are_undecided(fleet):
+    close = {"one": (70.0, 0.0100), "two": (71.0, 0.00975)}
+    assert verdicts(rank(fleet(close, noise=0.03)))["one"] == "undecided"
+
+
+def test_one_more_run_is_another_question_and_never_certain(fleet):
+    ranking = rank(fleet(MODELS), question="run")
+    for row in ranking.rows:
+        assert row.p_front is None
+        assert row.p_near_front is None
+        assert 0.0 < row.p_front_next_run < 1.0
+    assert by_model(ranking)["alexnet"].p_front_next_run == pytest.approx(0.5 / 6)
+    assert "p_front_next_run" in rank_text.render(ranking)
+
+
+def test_accuracy_is_said_to_be_published_for_the_architecture(fleet):
+    text = rank_text.render(rank(fleet(MODELS)))
+    assert "5 x published-same-architecture (published for the architecture, not for these weights)" in (
+        " ".join(text.split())
+    )
+
+
+# What is compared with what.
+
+
+def test_realtime_is_batch_one_and_offline_any(configuration):
+    rows = [configuration("a", batch_size=1), configuration("a", batch_size=4), configuration("b", top1=71)]
+    table = report.build(rows)
+    assert reasons(rank(table)) == {"batch size is not 1": 1}
+    offline = rank(table, use="offline")
+    assert [used.name for used in offline.objectives] == ["top1", "throughput_items_s"]
+    assert len(offline.rows) == 3
+
+
+def test_a_deadline_is_a_limit_on_the_99th_percentile(configuration, summary):
+    def with_p99(name, p99):
+        rows = configuration(name)
+        return replace(
+            rows, runs=[replace(run, summary=summary(batch_latency_p99_s=p99)) for run in rows.runs]
+        )
+
+    table = report.build([with_p99("a", 0.020), with_p99("b", 0.040), with_p99("c", None)])
+    for ranking in (rank(table, use="deadline=30ms"), rank(table, use="deadline", deadline_s=0.030)):
+        assert ranking.use == "deadline=30ms"
+        assert list(verdicts(ranking)) == ["a"]
+        assert reasons(ranking) == {
+            "batch_latency_p99_s is above 0.03 s": 1,
+            "batch_latency_p99_s is absent: the limit of 0.03 s cannot be checked": 1,
+        }
+
+
+def test_maxima_exclude(configuration):
+    table = report.build([configuration("a", energies=[0.1] * 5), configuration("b", energies=[0.5] * 5)])
+    ranking = rank(table, maxima={"power_w": 20})
+    assert list(verdicts(ranking)) == ["a"]
+    assert reasons(ranking) == {"power_w is above 20 W": 1}
+
+
+def test_what_did_not_run_is_excluded_with_its_reason(configuration):
+    oom = configuration("b", runs=[report.RunInput(run_id="x", block=1, state="failed", reason="oom")])
+    ranking = rank(report.build([configuration("a"), oom]))
+    assert reasons(ranking) == {"status failed: oom": 1}
+    assert ranking.exclusions[0].rows == ("b fp32, onnxruntime on desk cpu, batch 1",)
+
+
+def test_a_row_without_accuracy_is_excluded(configuration):
+    ranking = rank(report.build([configuration("a"), configuration("b", top1=None)]))
+    assert reasons(ranking) == {"top1 is absent": 1}
+
+
+def test_other_timing_scopes_are_not_compared(configuration):
+    rows = [configuration("a"), configuration("b"), configuration("c", timing_scope="compute")]
+    assert reasons(rank(report.build(rows))) == {"timing scope is not copy+compute": 1}
+
+
+def test_a_short_protocol_ranks_by_the_mean_where_a_percentile_is_missing(configuration, summary):
+    short = configuration("b")
+    short = replace(short, runs=[replace(r, summary=summary(batch_latency_p90_s=None)) for r in short.runs])
+    ranking = rank(report.build([configuration("a"), short]))
+    assert [used.name for used in ranking.objectives] == ["top1", "batch_latency_mean_s"]
+    assert any("batch_latency_p90_s is absent in 1 of 2 rows" in note for note in ranking.notes)
+    named = rank(report.build([configuration("a"), short]), objectives=["top1", "batch_latency_p90_s"])
+    assert reasons(named) == {"batch_latency_p90_s is absent": 1}
+
+
+def test_the_same_runs_entered_twice_are_one_row(fleet):
+    table = fleet(MODELS)
+    once, twice = rank(table), rank(report.concatenate([table, table]))
+    assert twice.rows == once.rows
+    assert reasons(twice) == {"the same runs are in the report twice": 5}
+
+
+# Energy and its scopes.
+
+
+def module(rows):
+    """The same configuration with its energy measured at the module."""
+    change = {"power_scope": "module", "power_source": "ina3221"}
+    return replace(
+        rows,
+        runs=[
+            replace(
+                run,
+                summary={
+                    **run.summary,
+                    **change,
+                    "energy": [{**run.summary["energy"][0], "scope": "module", "source": "ina3221"}],
+                },
+            )
+            for run in rows.runs
+        ],
+    )
+
+
+def test_energy_joins_when_every_row_has_one_scope(configuration):
+    rows = [configuration(name, energies=[0.1] * 5) for name in "ab"]
+    assert [used.name for used in rank(report.build(rows)).objectives][-1] == "energy_j_per_item"
+
+
+def test_energy_is_left_out_with_a_sentence(configuration):
+    with_energy, without = configuration("a", energies=[0.1] * 5), configuration("b")
+    ranking = rank(report.build([with_energy, without]))
+    assert "energy_j_per_item is left out: 1 of 2 rows have no measured energy." in ranking.notes
+    mixed = rank(report.build([with_energy, module(configuration("b", energies=[0.1] * 5))]))
+    assert "energy_j_per_item" not in [used.name for used in mixed.objectives]
+    assert any("scopes module and package do not compare" in note for note in mixed.notes)
+
+
+def test_mixed_scopes_are_refused_when_named_and_ranked_when_told(configuration):
+    rows = [configuration("a", energies=[0.1] * 5), module(configuration("b", energies=[0.1] * 5))]
+    table = report.build(rows)
+    with pytest.raises(
+        RankError, match="has scopes module and package, which do not compare: choose one with"
+    ):
+        rank(table, objectives=["top1", "energy_j_per_item"])
+    told = rank(table, allow_mixed_scopes=True)
+    assert "energy_j_per_item" in [used.name for used in told.objectives]
+    assert any("ranked together, as told" in note for note in told.notes)
+
+
+def test_a_power_scope_can_be_chosen(configuration):
+    rows = [configuration("a", energies=[0.1] * 5), module(configuration("b", energies=[0.1] * 5))]
+    ranking = rank(report.build(rows), power_scope="module")
+    assert list(verdicts(ranking)) == ["b"]
+    assert reasons(ranking) == {"no energy of scope module": 1}
+    assert ranking.evidence["power_sources"] == ["module by ina3221"]
+
+
+# What is refused.
+
+
+def test_simulated_and_real_are_not_ranked_together_unless_told(configuration):
+    simulated = configuration("b", device="tx2", device_class="sim:jetson-tx2", simulated=True)
+    table = report.build([configuration("a"), simulated])
+    with pytest.raises(
+        RankError, match=r"simulated \(tx2\) and real devices \(desk\) are not ranked together"
+    ):
+        rank(table)
+    told = rank(table, allow_simulated_mix=True)
+    assert len(told.rows) == 2
+    assert told.evidence["devices_per_class"] == {"cpu": 1, "sim:jetson-tx2": 1}
+    assert any("ranked together, as told" in note for note in told.notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"use": "fast"}, "unknown use 'fast': choose realtime, offline or deadline=30ms"),
+        ({"use": "deadline"}, "the use deadline needs a limit: write deadline=30ms"),
+        ({"question": "median"}, "unknown question 'median': choose mean or run"),
+        ({"objectives": ["top1", "speed"]}, "unknown objective 'speed': choose from top1,"),
+        ({"objectives": []}, "no objectives are named"),
+        ({"objectives": ["top1", "top1"]}, "objective top1 is given twice"),
+        (
+            {"objectives": ["throughput_items_s", "time_per_item_s"]},
+            "throughput_items_s and time_per_item_s are functions of each other: leave one of them out",
+        ),
+        (
+            {"objectives": ["batch_latency_mean_s", "throughput_items_s"]},
+            "are functions of each other at one batch size",
+        ),
+        (
+            {"objectives": ["power_w", "energy_j_per_item", "throughput_items_s"]},
+            "power_w and energy_j_per_item and throughput_items_s are functions of each other",
+        ),
+        ({"margins": {"power_w": "2%"}}, "there is a margin for power_w, which is no objective here"),
+        ({"margins": {"top1": "two"}}, "margin 'two' is not a number"),
+        ({"margins": {"top1": "100%"}}, "margin '100%' is not below 100 %"),
+        ({"margins": {"top1": float("nan")}}, "margin 'nan.*' is not a number"),
+        ({"maxima": {"speed": 1}}, "unknown objective 'speed'"),
+        ({"use": "deadline=30ms"}, r"no row of the report can be ranked \(5 x batch_latency_p99_s is absent"),
+    ],
+)
+def test_one_sentence_names_what_is_wrong(configuration, arguments, sentence):
+    rows = [configuration(name, energies=[0.1] * 5, top1=70 + k) for k, name in enumerate("abcde")]
+    with pytest.raises(RankError, match=sentence) as caught:
+        rank(report.build(rows), **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_report_and_missing_columns_are_named(fleet):
+    with pytest.raises(RankError, match="the report has no rows"):
+        rank(report.build([]))
+    with pytest.raises(ReportError, match="lacks the column top1"):
+        rank(fleet(MODELS).drop_columns(["top1"]))
+
+
+def test_a_value_that_is_not_positive_excludes_its_row(configuration, summary):
+    zero = configuration("b")
+    zero = replace(zero, runs=[replace(r, summary=summary(batch_latency_p90_s=0.0)) for r in zero.runs])
+    ranking = rank(report.build([configuration("a"), zero]))
+    assert reasons(ranking) == {"batch_latency_p90_s is not a positive number": 1}
+
+
+# What it rests on.
+
+
+def test_evidence_says_what_the_ranking_rests_on(fleet):
+    ranking = rank(fleet(MODELS), command="paretofleet rank demo", report_sha256=["ab" * 32], seed=7)
+    known = ranking.evidence
+    assert (known["report_rows"], known["ranked_rows"], known["runs"], known["boots"]) == (5, 5, 25, 1)
+    assert known["days"] == ["2023-11-14"]
+    assert known["seed"] == 7
+    assert known["draws"] == 1000
+    assert known["standard_error"] <= 0.0159
+    assert known["flags"] == {"short_protocol": 5}
+    assert known["verdicts_that_change"] == []
+    assert known["command"] == "paretofleet rank demo"
+    text = rank_text.render(ranking)
+    for part in (
+        "ab" * 32,
+        "paretofleet rank demo",
+        "seed 7",
+        "moocore",
+        "margin 2 %",
+        "margin 0.2 points",
+        "cpu",
+    ):
+        assert part in text
+
+
+def test_verdicts_that_hang_on_one_block_or_on_flagged_runs_are_named(configuration):
+    slow = configuration("a", [0.0100, 0.0101, 0.0102, 0.0100, 0.0300], top1=70.0)
+    flagged = replace(slow.runs[4], flags=("contaminated",))
+    slow = replace(slow, runs=(*slow.runs[:4], flagged))
+    fast = configuration("b", [0.0090, 0.0091, 0.0090, 0.0092, 0.0091], top1=71.0)
+    ranking = rank(report.build([slow, fast]))
+    assert by_model(ranking)["a"].verdict == "undecided"
+    changes = ranking.evidence["verdicts_that_change"]
+    assert any(c.startswith("without flagged runs, a ") and c.endswith("to dominated") for c in changes)
+    assert any(c.startswith("without block 5, a ") for c in changes)
+
+
+def test_objectives_that_order_alike_are_named(configuration):
+    rows = [configuration(f"m{k}", [0.01 * k] * 5, top1=50 + k, energies=[0.1 * k] * 5) for k in range(1, 8)]
+    notes = rank(report.build(rows)).notes
+    assert any("batch_latency_p90_s and energy_j_per_item order the rows almost alike" in n for n in notes)
+
+
+def test_a_constant_objective_is_named(fleet):
+    notes = rank(fleet({"a": (70.0, 0.01), "b": (70.0, 0.02)})).notes
+    assert "top1 is the same in every row and decides nothing." in notes
+
+
+# How it looks.
+
+
+def test_text_fits_a_terminal_of_100_columns(configuration):
+    rows = [
+        configuration(
+            f"a_network_with_a_rather_long_name_{k}",
+            [0.010 + k / 1000] * 5,
+            energies=[0.1] * 5,
+            device=f"a-device-with-a-long-name-{k % 3}",
+            runtime=f"onnxruntime-{k % 2}",
+            top1=60 + k,
+        )
+        for k in range(40)
+    ]
+    text = rank_text.render(rank(report.build(rows)))
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.endswith("\n")
+
+
+def test_json_holds_everything(fleet):
+    found = json.loads(rank_text.to_json(rank(fleet(MODELS))))
+    assert found["rows"][0]["p_front"] == 1.0
+    assert found["rows"][0]["estimates"]["batch_latency_p90_s"]["lo"] > 0
+    assert found["evidence"]["versions"]["moocore"]
+    assert found["objectives"][1]["margin"] == "2 %"
+
+
+def test_a_ranking_looks_like_this(fleet):
+    text = rank_text.render(
+        rank(fleet({"resnet50": (76.13, 0.040), "resnet18": (69.76, 0.045)}, noise=0.001))
+    )
+    assert text.splitlines()[:10] == [
+        "For realtime (one item at a time, as soon as possible). Question: mean, the typical behaviour.",
+        "Objectives: top1 (more is better, margin 0.2 points),",
+        "  batch_latency_p90_s (less is better, margin 2 %).",
+        "All rows: runtime onnxruntime, precision fp32, device desk, target cpu, batch 1, threads 1.",
+        "",
+        "   model     top1 %         p90 ms  p_near_front  p_front  verdict",
+        "1  resnet50   76.13  44.002 ±0.023         1.000    1.000  front",
+        "2  resnet18   69.76  49.506 ±0.067         0.000    0.000  dominated",
+        "",
+        "1. resnet50: front. No other is as good in everything and better in something (100 % sure).",
+    ]
+
+
+# Properties of the probabilities.
+
+samples = st.lists(
+    st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=3, max_size=6),
+    min_size=1,
+    max_size=6,
+).map(lambda rows: [np.array(runs, dtype=float) for runs in rows])
+
+
+MARGINS = (Margin(0.02), Margin(0.02))
+
+
+def ask(arrays, question="mean", margins=MARGINS):
+    """The probabilities of a cost and a gain, from 200 draws."""
+    return probabilities(
+        arrays, maximize=(False, True), margins=margins, question=question, seed=1, draws=200
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples, st.randoms(use_true_random=False), st.sampled_from(["mean", "run"]))
+def test_the_order_of_rows_and_of_runs_changes_nothing(arrays, random, question):
+    order = list(range(len(arrays)))
+    random.shuffle(order)
+    one = ask(arrays, question)
+    two = ask([arrays[i][::-1] for i in order], question)
+    assert two.front.tolist() == one.front[order].tolist()
+    assert two.near_front.tolist() == one.near_front[order].tolist()
+    assert two.dominators == pytest.approx(one.dominators[order])
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples, st.integers(1, 4))
+def test_a_twin_changes_no_probability_and_shares_its_own(arrays, copies):
+    one = ask(arrays)
+    two = ask(arrays + [arrays[0]] * copies)
+    assert two.front[: len(arrays)].tolist() == one.front.tolist()
+    assert two.near_front[: len(arrays)].tolist() == one.near_front.tolist()
+    assert set(two.front[len(arrays) :]) == {one.front[0]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples)
+def test_a_margin_never_lowers_a_probability(arrays):
+    found, none = ask(arrays), ask(arrays, margins=(NO_MARGIN, NO_MARGIN))
+    assert (found.near_front >= found.front).all()
+    assert none.near_front.tolist() == none.front.tolist()
+    assert ((found.front >= 0) & (found.front <= 1)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(samples, st.sampled_from(["mean", "run"]))
+def test_it_is_the_share_of_draws_in_which_moocore_finds_the_row(arrays, question):
+    """The obvious twin: draw every fleet, ask moocore each time, count."""
+    draw = {"mean": draw_means, "run": draw_runs}[question]
+    drawn = [draw(a[np.lexsort(a.T)], draws=200, seed=1) for a in arrays]
+    kept = [
+        moocore.is_nondominated(np.array(points), maximise=[False, True], keep_weakly=True)
+        for points in zip(*drawn, strict=True)
+    ]
+    assert ask(arrays, question).front == pytest.approx(np.mean(kept, axis=0))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=8))
+def test_certain_runs_give_the_deterministic_frontier(points):
+    arrays = [np.array([point] * 3, dtype=float) for point in points]
+    expected = nondominated(np.array(points), maximize=[False, True]).astype(float)
+    for question in ("mean", "run"):
+        assert ask(arrays, question).front.tolist() == expected.tolist()
+
+
+def test_replicates_of_the_mean_are_as_wide_as_student_says():
+    runs = np.exp(0.05 * np.random.default_rng(0).standard_normal((5, 1)))
+    drawn = np.log(draw_means(runs, draws=40_000, seed=1)[:, 0])
+    half = (np.quantile(drawn, 0.975) - np.quantile(drawn, 0.025)) / 2
+    assert half == pytest.approx(2.776 * np.log(runs).std(ddof=1) / np.sqrt(5), rel=0.03)
+
+
+def test_replicates_keep_the_objectives_of_a_run_together():
+    runs = np.random.default_rng(0).uniform(1, 2, (5, 1)) * np.array([[1.0, 3.0]])
+    drawn = draw_means(runs, draws=500, seed=1)
+    assert drawn[:, 1] == pytest.approx(3 * drawn[:, 0])
+
+
+def test_a_known_pair_has_its_known_probability():
+    """P(the first is faster) by a long simulation of both t posteriors."""
+    rng = np.random.default_rng(5)
+    first = np.exp(0.02 * rng.standard_normal((6, 1)))
+    second = 1.01 * np.exp(0.02 * rng.standard_normal((6, 1)))
+    found = probabilities(
+        [first, second], maximize=[False], margins=[NO_MARGIN], question="mean", seed=1, draws=1000
+    )
+    t = rng.standard_t(5, size=(2, 400_000)) / np.sqrt(6)
+    spread = [np.log(x).std(ddof=1) for x in (first, second)]
+    truth = np.mean(np.log(first.mean()) + spread[0] * t[0] < np.log(second.mean()) + spread[1] * t[1])
+    assert found.front[0] == pytest.approx(truth, abs=4 * found.standard_error)
+    assert found.front.sum() == pytest.approx(1.0)
+
+
+def test_every_objective_is_a_column_with_that_direction_and_unit():
+    for name, known in OBJECTIVES.items():
+        metadata = schema().field(name).metadata
+        assert metadata[b"direction"].decode() == ("maximize" if known.maximize else "minimize"), name
+        assert metadata[b"unit"].decode() == known.unit, name
+        assert (f"{name}_runs" in schema().names) == known.is_measured
+
+
+@given(st.floats(0, 99, allow_nan=False))
+def test_a_margin_reads_back(value):
+    assert parse_margin(f"{value:.6f}%").value == pytest.approx(value / 100, abs=1e-8)
