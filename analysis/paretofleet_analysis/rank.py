@@ -216,7 +216,14 @@ class _Field:
             else (float(self.found.near_front[place]), float(self.found.front[place]))
         )
         costs = np.where(self.maximize, -1.0, 1.0) * self.means[i]
-        return (verdicts.ORDER.index(self.verdicts[i]), -front, -near, *costs, label(self.selected[i]))
+        return (
+            verdicts.ORDER.index(self.verdicts[i]),
+            -front,
+            -near,
+            *costs,
+            label(self.selected[i]),
+            str(self.selected[i]["sweep"]),
+        )
 
     def _row(self, i: int, numbers: Mapping[int, int], group: int | None, on_frontier: bool) -> RankedRow:
         row, place = self.selected[i], self.places.get(i)

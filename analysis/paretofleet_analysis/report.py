@@ -114,4 +114,6 @@ def _version(table: pa.Table, name: str) -> int:
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     """Several reports as one, to be ranked together."""
-    return pa.concat_tables([conform(table, name="the report") for table in tables])
+    return pa.concat_tables(
+        [schema().empty_table(), *(conform(table, name="the report") for table in tables)]
+    )

@@ -88,13 +88,13 @@ def select(rows: Sequence[Row], wish: Wish) -> Selection:
         chosen.keep([_batch_reason(row, preset.batch_size) for row in chosen.rows])
     for name in ("timing_scope", "mode"):
         chosen.keep(_other_kind_reasons(chosen.rows, name))
+    if wish.power_scope is not None:
+        chosen.keep([_take_scope(row, wish.power_scope) for row in chosen.rows])
     limits = dict(wish.maxima)
     if wish.use == "deadline" and wish.deadline_s is not None:
         limits["batch_latency_p99_s"] = min(wish.deadline_s, limits.get("batch_latency_p99_s", np.inf))
     for name, limit in limits.items():
         chosen.keep([_limit_reason(row, name, limit) for row in chosen.rows])
-    if wish.power_scope is not None:
-        chosen.keep([_take_scope(row, wish.power_scope) for row in chosen.rows])
     _choose_objectives(chosen, wish)
     chosen.keep([_value_reason(row, chosen.objectives) for row in chosen.rows])
     _refuse_nothing_left(chosen)
@@ -162,11 +162,12 @@ def _limit_reason(row: Row, name: str, limit: float) -> str | None:
 def _take_scope(row: Row, scope: str) -> str | None:
     """Put the energy of that scope in place of the primary one; the reason where the row has none."""
     found = [entry for entry in row["energy"] or () if entry["scope"] == scope]
-    found = [entry for entry in found if entry["primary"]] or found
-    if not found or found[0]["energy_j_per_item"] is None:
+    primary = [entry for entry in found if entry["primary"]]
+    found = primary or found
+    if not found or any(entry["energy_j_per_item"] is None for entry in found):
         return f"no energy of scope {scope}"
-    if len(found) > 1 and scope != "package":
-        return f"several sensors of scope {scope}"
+    if len(found) > 1 and not primary:
+        return f"several sensors of scope {scope}, of which none is the total"
     row["power_scope"], row["power_source"] = scope, found[0]["source"]
     for name in OF_POWER:
         columns = zip(*(entry[f"{name}_runs"] for entry in found), strict=True)

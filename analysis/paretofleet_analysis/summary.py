@@ -253,7 +253,7 @@ def _idle_power(curve: energy.Readings, spans: Sequence[Span], flags: set[str]) 
 def _primary(
     entries: list[dict[str, Any]], sensors: Sequence[Mapping[str, Any]], target_kind: str, flags: set[str]
 ) -> dict[str, Any]:
-    """The target's own energy: the sensors of its primary scope and of one source, packages summed."""
+    """The target's own energy: the primary rails of its scope, which add up; boards never do."""
     result: dict[str, Any] = dict.fromkeys(
         ("power_w", "energy_j_per_item", "power_scope", "power_source", "idle_power_w")
     )
@@ -261,7 +261,9 @@ def _primary(
     chosen = _choose(entries, sensors, target_kind)
     if not chosen:
         return result
-    if len(chosen) > 1 and chosen[0]["scope"] != "package":
+    named = {sensor.get("stream") for sensor in sensors if sensor.get("primary")}
+    adds_up = chosen[0]["scope"] != "gpu-board" and all(entry["stream"] in named for entry in chosen)
+    if len(chosen) > 1 and not adds_up:
         flags.add("power_ambiguous")
         return result
     for entry in chosen:
@@ -295,6 +297,5 @@ def _choose(
             ]
             source = (preferred or there)[0]["source"]
             of_source = [entry for entry in there if entry["source"] == source]
-            chosen = [entry for entry in of_source if entry["stream"] in named]
-            return of_source if scope == "package" else chosen or of_source
+            return [entry for entry in of_source if entry["stream"] in named] or of_source
     return []

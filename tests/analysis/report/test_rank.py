@@ -207,6 +207,24 @@ def test_the_same_runs_entered_twice_are_one_row(fleet):
     assert reasons(twice) == {"the same runs are in the report twice": 5}
 
 
+def test_the_order_of_the_rows_changes_nothing(fleet):
+    table = fleet(MODELS, noise=0.05)
+    assert rank(table.take([3, 1, 4, 0, 2])).rows == rank(table).rows
+
+
+def test_a_configuration_entered_again_under_another_name_changes_no_other_row(configuration):
+    latencies = [[0.0100, 0.0104, 0.0099], [0.0101, 0.0103, 0.0102], [0.0110, 0.0100, 0.0105]]
+    rows = [configuration(f"m{k}", values, top1=70 + k / 4) for k, values in enumerate(latencies)]
+    once = by_model(rank(report.build(rows)))
+    for copies in (2, 5, 10):
+        twins = [replace(rows[0], model=f"twin{k}", configuration_id=f"twin{k}") for k in range(copies - 1)]
+        more = by_model(rank(report.build([*rows, *twins])))
+        for name, row in once.items():
+            assert (more[name].p_near_front, more[name].p_front) == (row.p_near_front, row.p_front)
+            assert more[name].verdict == row.verdict
+        assert more["twin0"].p_near_front == once["m0"].p_near_front
+
+
 # Energy and its scopes.
 
 

@@ -290,6 +290,7 @@ def test_a_write_that_fails_leaves_nothing(configuration, tmp_path):
 def test_reports_join(configuration):
     tables = [report.build([configuration()]), report.build([configuration("alexnet")])]
     assert report.concatenate(tables)["model"].to_pylist() == ["resnet18", "alexnet"]
+    assert report.concatenate([]).num_rows == 0
 
 
 @given(st.lists(st.floats(1e-6, 10), min_size=3, max_size=8))

@@ -318,9 +318,10 @@ def test_two_packages_are_one_target():
     assert summarize(lost, {"sensors": [COUNTER, second]})["power_w"] is None
 
 
-def test_two_boards_are_ambiguous():
+@pytest.mark.parametrize("primary", [True, False])
+def test_two_boards_are_ambiguous(primary):
     boards = [
-        SAMPLED | {"stream": f"power:nvml/{k}", "rail": str(k), "scope": "gpu-board", "primary": False}
+        SAMPLED | {"stream": f"power:nvml/{k}", "rail": str(k), "scope": "gpu-board", "primary": primary}
         for k in range(2)
     ]
     streams = {
