@@ -90,7 +90,6 @@ class Daemon:
         """Works until told to end; 0 is the exit code."""
         for key in self._spool.recover():
             log.warning("run %s attempt %d was cut off; it will be tried again", key.run_id, key.attempt)
-        self.heart.start()
         retry = backoff.Retry(random.Random())
         while not self._stopping:
             if self._session(retry, once=once):
@@ -122,8 +121,9 @@ class Daemon:
         self.heart.heartbeat_s = welcome.heartbeat_s
         self.heart.held = self._spool.held()
         if not self._greeted:
+            self._greeted = True
+            self.heart.start()
             log.info("serving the collector at %s as %s", self._config.collector, self._config.name)
-        self._greeted = True
 
     def _work(self, *, once: bool) -> bool:
         """Empties the spool, then measures one run if there is one; False when `once` has nothing to do."""

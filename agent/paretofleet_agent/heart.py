@@ -45,7 +45,7 @@ class Running:
 
 
 class Heart:
-    """Beats every `heartbeat_s`; the first beat, and one after a failure, is a hello."""
+    """Beats every `heartbeat_s`; a beat that fails is followed by a hello."""
 
     def __init__(self, line: Line, heartbeat_s: float) -> None:
         self._line = line
@@ -53,7 +53,7 @@ class Heart:
         self.running: Running | None = None
         self.held: tuple[AttemptKey, ...] = ()
         self.refusal: Refused | None = None
-        self._greet = True
+        self._greet = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 

@@ -6,14 +6,14 @@ Times are int64 nanoseconds of CLOCK_MONOTONIC (`time.perf_counter_ns`) unless t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping
 
 #: Phases of a run in their order; a mark stores the index. Both guards print as "guard".
 PHASES = ("idle_before", "load", "warm_up", "guard_before", "measure", "guard_after", "idle_after", "end")
 
 #: Columns of each chunk schema, all int64 little-endian, one column after the other.
 #: `state` is followed by the JSON texts themselves, as long as `n_bytes` says, in order.
-SCHEMAS: Mapping[str, Tuple[str, ...]] = {
+SCHEMAS: Mapping[str, tuple[str, ...]] = {
     "iterations/1": ("start_ns", "duration_ns"),
     "power/1": ("t_ns", "value_uw"),
     "energy/1": ("t_ns", "counter_uj"),
@@ -118,7 +118,7 @@ class RuntimeInfo:
 
     name: str
     version: str
-    target_ids: Tuple[str, ...]
+    target_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,11 @@ class SensorInfo:
 class Inventory:
     """What a device has, as its hello says."""
 
-    targets: Tuple[Target, ...]
-    runtimes: Tuple[RuntimeInfo, ...]
-    sensors: Tuple[SensorInfo, ...]
+    targets: tuple[Target, ...]
+    runtimes: tuple[RuntimeInfo, ...]
+    sensors: tuple[SensorInfo, ...]
     memory_bytes: int
-    cpus: Tuple[int, ...]
+    cpus: tuple[int, ...]
     architecture: str
     simulated: bool
 
@@ -150,7 +150,7 @@ class Absent:
 
     what: str
     why: str
-    fix: Optional[str] = None
+    fix: str | None = None
 
 
 Facts = Dict[str, Any]

@@ -42,6 +42,7 @@ CREATE TABLE aside (
 );
 """
 CUT_OFF = Outcome(ok=False, reason="lost", message="The agent was stopped in the middle of this attempt.")
+DAMAGED = Outcome(ok=False, reason="lost", message="The end of the attempt was damaged in the spool.")
 OF_ATTEMPT = "run_id = ? AND attempt = ?"
 OF_CHUNK = f"{OF_ATTEMPT} AND stream = ? AND seq = ?"
 
@@ -131,7 +132,7 @@ class Spool:
             f"WHERE {OF_ATTEMPT} AND ended = 1"
         )
         rows = self._read(query, *_of(key))
-        return _ending(key, *rows[0]) if rows else None
+        return _ending(key, rows[0]) if rows else None
 
     def forget_chunks(self, key: AttemptKey, chunks: Iterable[tuple[str, int]]) -> None:
         """Lets go of chunks that the collector has committed."""
@@ -264,13 +265,12 @@ def _sentence(path: Path, error: sqlite3.Error) -> HomeError:
     )
 
 
-def _ending(key: AttemptKey, chunks: str, ok: int, reason: str, message: str, facts: str) -> AttemptEnd:
+def _ending(key: AttemptKey, row: tuple[str, int, str, str, str]) -> AttemptEnd:
+    chunks, ok, reason, message, facts = row
     try:
         return AttemptEnd(key, json.loads(chunks), Outcome(bool(ok), reason, message, json.loads(facts)))
     except (ValueError, TypeError):
-        return AttemptEnd(
-            key, {}, Outcome(ok=False, reason="lost", message="Its end was damaged in the spool.")
-        )
+        return AttemptEnd(key, {}, DAMAGED)
 
 
 def _of(key: AttemptKey) -> tuple[str, int]:

@@ -127,7 +127,9 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
                 return pb.LeaseReply(grant=self.grants.pop(0))
         return pb.LeaseReply(ask_again_s=0.1)
 
-    def Progress(self, request, context):  # noqa: N802, ARG002
+    def Progress(self, request, context):  # noqa: N802
+        if self.refuse:
+            context.abort(grpc.StatusCode.ABORTED, "The session was replaced.")
         self.beats.append(request)
         refs = list(request.held) + ([request.running] if request.HasField("running") else [])
         return pb.ProgressReply(held=[self._held(ref) for ref in refs])

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from paretofleet_agent import config
+from paretofleet_agent.errors import ConfigError
+
+
+def load(home, flags=None, env=None):
+    return config.load({"home": home, **(flags or {})}, env or {})
+
+
+def test_without_settings_the_defaults_hold(tmp_path):
+    settings = load(tmp_path)
+    assert settings.collector == "127.0.0.1:7411"
+    assert (settings.device_class, settings.seed, settings.sysroot) == ("cpu", 1, Path("/"))
+    assert (settings.simulate, settings.lock_dir, dict(settings.labels)) == (None, None, {})
+    assert config.NAME.fullmatch(settings.name)
+
+
+def test_a_flag_goes_over_the_environment_over_the_file(tmp_path):
+    (tmp_path / "agent.ini").write_text("[agent]\nname = of-file\nclass = file\nseed = 3\n")
+    env = {"PARETOFLEET_AGENT_NAME": "of-env", "PARETOFLEET_AGENT_CLASS": "env"}
+    settings = load(tmp_path, {"name": "of-flag", "class": None}, env)
+    assert (settings.name, settings.device_class, settings.seed) == ("of-flag", "env", 3)
+
+
+def test_labels_and_interpreters_come_from_everywhere(tmp_path):
+    (tmp_path / "agent.ini").write_text(
+        "[labels]\nroom = a1\nrack = 3\n[runtimes]\nonnxruntime = /usr/bin/python3.6\n"
+    )
+    env = {"PARETOFLEET_LABELS_RACK": "4", "PARETOFLEET_RUNTIMES_TORCH": "/opt/py/bin/python"}
+    settings = load(tmp_path, {"label": ["room=b12"]}, env)
+    assert dict(settings.labels) == {"room": "b12", "rack": "4"}
+    assert dict(settings.interpreters) == {"onnxruntime": "/usr/bin/python3.6", "torch": "/opt/py/bin/python"}
+
+
+def test_the_home_follows_the_usual_places():
+    assert config.default_home({"XDG_STATE_HOME": "/s"}) == Path("/s/paretofleet/agent")
+    assert config.default_home({"HOME": "/home/u"}) == Path("/home/u/.local/state/paretofleet/agent")
+    assert config.default_home({"PARETOFLEET_AGENT_HOME": "/h", "HOME": "/home/u"}) == Path("/h")
+
+
+def test_a_simulated_device_says_so_in_its_class(tmp_path):
+    assert load(tmp_path, {"simulate": "jetson-tx2"}).device_class == "sim:jetson-tx2"
+    assert load(tmp_path, {"simulate": "jetson-tx2", "class": "mine"}).device_class == "sim:mine"
+    with pytest.raises(ConfigError, match="kept for simulated devices"):
+        load(tmp_path, {"class": "sim:jetson-tx2"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"collector": "nowhere"}, "HOST:PORT"),
+        ({"collector": "host:99999"}, "HOST:PORT"),
+        ({"name": "-x"}, "name '-x'"),
+        ({"name": "a" * 64}, "63 at most"),
+        ({"label": ["plain"]}, "--label key=value"),
+        ({"label": ["a b=c"]}, "label 'a b'"),
+        ({"sysroot": "/no/such/tree"}, "sysroot '/no/such/tree'"),
+    ],
+)
+def test_a_wrong_flag_is_named(tmp_path, flags, says):
+    with pytest.raises(ConfigError, match=says):
+        load(tmp_path, flags)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[agent]\ncolour = red\n", r"sets colour in \[agent\]; its keys are collector"),
+        ("[agnet]\n", r"section \[agnet\]"),
+        ("no section\n", r"agent\.ini cannot be read"),
+        ("[agent]\nseed = many\n", "seed 'many' is not a whole number"),
+        ("[host]\nlock_dir = /no/such/dir\n", "lock_dir '/no/such/dir'"),
+    ],
+)
+def test_a_wrong_line_of_the_file_is_named(tmp_path, text, says):
+    (tmp_path / "agent.ini").write_text(text)
+    with pytest.raises(ConfigError, match=says) as raised:
+        load(tmp_path)
+    assert "\n" not in str(raised.value)
