@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -16,7 +17,8 @@ from paretofleet_collector.views import Part
 def receive_files(parts: Iterable[Part], place: Callable[[str], Path]) -> list[Path]:
     """Writes every file of the stream to where `place` puts its path; returns the paths written.
 
-    Raises CollectorError when the stream breaks off or a file arrives damaged; the broken one is removed.
+    Raises CollectorError when the stream breaks off, a file arrives damaged or cannot be written; the
+    broken one is removed.
     """
     written: list[Path] = []
     incoming: _Incoming | None = None
@@ -31,6 +33,9 @@ def receive_files(parts: Iterable[Part], place: Callable[[str], Path]) -> list[P
                 incoming = None
         if incoming is not None:
             raise CollectorError(f"{incoming.target.name} broke off on the way; ask for it again.")
+    except OSError as error:
+        where = incoming.target if incoming is not None else error.filename
+        raise CollectorError(f"{where} cannot be written: {error.strerror}; nothing of it is left.") from None
     finally:
         if incoming is not None:
             incoming.discard()
@@ -78,5 +83,7 @@ class _Incoming:
         self._temporary.replace(self.target)
 
     def discard(self) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from paretofleet_collector.config import DEFAULT_ADDRESS
 from paretofleet_collector.errors import CollectorError
 
 FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+_UNWRITTEN = "standard output cannot be written: {}"
 #: Typer's own or, in older releases, Click's: the class above that of a bad parameter.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -61,12 +63,28 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and exits: 0 all well, 1 error, 2 usage, 3 finished with failed configurations."""
+    _open_streams()
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _pipe_closed()
+    except OSError as error:
+        if code == 0:
+            sys.stderr.write(f"paretofleet: {_UNWRITTEN.format(error.strerror)}\n")
+        _pipe_closed()
+        code = code or FAILED
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Makes both outputs usable where they are closed or cannot hold every letter."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the exit
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -76,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         result = command.main(list(arguments), prog_name="paretofleet", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # rich and Typer leave by SystemExit when the pipe is closed
         return _pipe_closed()
     except typer.Exit as end:
         return end.exit_code
@@ -105,7 +123,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, CollectorError) or any(k.__name__ == "AnalysisError" for k in type(error).__mro__):
         return str(error)
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return f"{error.filename}: {error.strerror}" if error.filename else _UNWRITTEN.format(error.strerror)
     what = f"{type(error).__name__}: {error}"
     return f"internal error ({what}); set PARETOFLEET_DEBUG=1 to see where, and please report it"
 

@@ -104,6 +104,7 @@ def plan_(
     )
     with connected(context) as client:
         planned = client.plan_sweep(add_files(client, spec).to_json())
+        _tell_absent(client, [one.device for one in planned.devices])
     _show_plan(planned, spec.protocol, output)
 
 
@@ -153,6 +154,7 @@ def submit(
         build_zoo(client, spec.models)
         sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
         tell_refusals(refusals)
+        _tell_absent(client, sweep.devices)
         tell(
             f"submitted {sweep.name}: {sweep.configurations} configurations, {sweep.runs} runs "
             f"on {', '.join(sweep.devices)}; follow it with `paretofleet sweep watch {sweep.name}`"
@@ -160,7 +162,8 @@ def submit(
         if output is Format.table:
             typer.echo(sweep.name)
         else:
-            show([_row(sweep)], _SWEEP_COLUMNS, output)
+            row = {**_row(sweep), "refusals": [row_of(one) for one in refusals]}
+            show([row], _SWEEP_COLUMNS, output)
         if watch:
             raise typer.Exit(_watch(client, sweep.sweep_id))
 
@@ -271,6 +274,13 @@ def _watch(client: Client, sweep: str) -> int:
     if last.state == "cancelled":
         return CANCELLED
     return FINISHED_WITH_FAILURES if last.state == "finished_with_failures" else 0
+
+
+def _tell_absent(client: Client, devices: Sequence[str]) -> None:
+    """Says which devices of a sweep cannot start now."""
+    for one in client.list_devices():
+        if one.name in devices and one.state != "online":
+            tell(f"{one.name} is {one.state}; its runs wait until it is back")
 
 
 def _away(address: str) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import csv
+import errno
+import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from command_harness import Command
 from fake_control import REPORT, FakeControl
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.receive import receive_files
+from paretofleet_collector.views import Part
 
 SUBMIT = ("sweep", "submit", "--model", "zoo:resnet50", "--batch-size", "1,2", "--protocol", "quick")
 
@@ -275,3 +285,56 @@ def test_a_defect_is_told_without_its_traceback(
     said = paretofleet("devices", "list", "-o", "json", code=1)
     assert said.err.startswith("paretofleet: internal error (ZeroDivisionError")
     assert said.err.count("\n") == 1
+
+
+def test_a_device_that_is_away_is_named_when_a_sweep_needs_it(
+    paretofleet: Command, control: FakeControl
+) -> None:
+    control.devices[1] = replace(control.devices[1], state="offline")
+    assert "tx2 is offline; its runs wait until it is back" in paretofleet(*SUBMIT).err
+    assert "tx2" not in paretofleet(*SUBMIT, "--device", "pc").err
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "said"),
+    [
+        (
+            "{command} models list >/dev/full",
+            1,
+            "paretofleet: standard output cannot be written: No space left on device\n",
+        ),
+        ("{command} models list >&-", 0, ""),
+        ("{command} models list | head -c 1 >/dev/null", 141, ""),
+        ("PYTHONIOENCODING=ascii {command} models list >/dev/null", 0, ""),
+        (
+            "{command} report pull none -o /dev/full/x",
+            1,
+            "paretofleet: /dev/full does not exist; make the folder first.\n",
+        ),
+    ],
+)
+def test_broken_outputs_leave_no_traceback(
+    paretofleet: Command, control: FakeControl, shell: str, code: int, said: str
+) -> None:
+    control.variants *= 2000
+    command = f"{sys.executable} -m paretofleet_collector --collector {paretofleet.address}"
+    script = f"set -o pipefail; {shell.format(command=command)}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    parts = [Part("r.parquet", b"x", is_last=True, sha256=hashlib.sha256(b"x").hexdigest())]
+    with pytest.raises(CollectorError, match=r"r.parquet cannot be written: No space left on device"):
+        receive_files(parts, lambda path: tmp_path / path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CollectorError, match="broke off"):
+        receive_files([Part("r.parquet", b"x", is_last=False, sha256="")], lambda path: tmp_path / path)
+    assert list(tmp_path.iterdir()) == []
