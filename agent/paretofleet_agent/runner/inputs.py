@@ -6,7 +6,9 @@ from .failure import RunFailed
 
 BUFFERS = 8
 #: All buffers together; a model with larger inputs gets fewer of them.
-BUFFERS_BYTES_MAX = 256 * 1024 * 1024
+BUFFERS_BYTES_MAX = 128 * 1024 * 1024
+#: Values drawn per input; a larger input repeats them, and each buffer starts at another one of them.
+DRAWN = 1 << 20
 TYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -71,7 +73,8 @@ def buffers(items: Sequence[Any], batch_size: int, seed: int) -> List[Dict[str, 
     total = sum(_count(sizes[name]) * types[name].itemsize for name in sizes)
     count = max(1, min(BUFFERS, BUFFERS_BYTES_MAX // max(1, total)))
     random = np.random.RandomState(seed % 2**32)
-    return [{name: _fill(np, random, sizes[name], types[name]) for name in sizes} for _ in range(count)]
+    drawn = {name: _draw(np, random, _count(sizes[name]), types[name]) for name in sizes}
+    return [{name: _fill(np, random, drawn[name], sizes[name]) for name in sizes} for _ in range(count)]
 
 
 def check_outputs(names: Sequence[str], outputs: Sequence[Any]) -> None:
@@ -94,10 +97,17 @@ def _count(shape: Tuple[int, ...]) -> int:
     return count
 
 
-def _fill(np: Any, random: Any, shape: Tuple[int, ...], dtype: Any) -> Any:
+def _draw(np: Any, random: Any, count: int, dtype: Any) -> Any:
+    count = max(1, min(count, DRAWN))
     if dtype.kind == "f":
-        values = random.standard_normal(_count(shape)).astype(dtype)
-        return values.reshape(shape)
-    if dtype == np.uint8:
-        return random.randint(0, 256, size=shape).astype(dtype)
-    return random.randint(0, 2, size=shape).astype(dtype)
+        return random.standard_normal(count).astype(dtype)
+    return random.randint(0, 256 if dtype == np.uint8 else 2, size=count).astype(dtype)
+
+
+def _fill(np: Any, random: Any, drawn: Any, shape: Tuple[int, ...]) -> Any:
+    """The drawn values over and over, beginning at one of them by chance."""
+    filled = np.empty(_count(shape), dtype=drawn.dtype)
+    values = np.roll(drawn, random.randint(drawn.size))
+    for at in range(0, filled.size, values.size):
+        filled[at : at + values.size] = values[: filled.size - at]
+    return filled.reshape(shape)

@@ -24,12 +24,8 @@ OPTIONS: Mapping[str, Tuple[Any, Tuple[Any, ...]]] = {
     "denormal_as_zero": (False, (True, False)),
 }
 QUANTISED_OPERATORS = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger", b"DynamicQuantize")
-PRECISION_OF_TYPE = {
-    "tensor(float)": "fp32",
-    "tensor(float16)": "fp16",
-    "tensor(bfloat16)": "bf16",
-    "tensor(double)": "fp64",
-}
+#: The CPU provider casts half precision to float and back around its operators.
+PRECISION_OF_TYPE = {"tensor(float)": "fp32", "tensor(float16)": "fp32", "tensor(double)": "fp64"}
 
 
 class OnnxRuntime:
