@@ -16,7 +16,7 @@ stop() {
         kill -TERM "$up" 2>/dev/null || true
         wait "$up" 2>/dev/null || true
     fi
-    if [ "$code" -ne 0 ] && [ -n "${home:-}" ] && [ -s "$home/up.log" ]; then
+    if [ "$code" -ne 0 ] && [ "$code" -lt 128 ] && [ -n "${home:-}" ] && [ -s "$home/up.log" ]; then
         echo "demo: stopped with exit code $code; the last lines of $home/up.log:" >&2
         tail -n 5 "$home/up.log" >&2
     fi
