@@ -22,7 +22,7 @@ from paretofleet_analysis.intervals import RUNS_MIN, Estimate, mean_interval
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective, parse_margin, parse_use
 from paretofleet_analysis.probability import Probabilities, next_run_probability, probabilities
 from paretofleet_analysis.report import conform
-from paretofleet_analysis.selection import Exclusion, Selection, Wish, label, samples, select
+from paretofleet_analysis.selection import OF_POWER, Exclusion, Selection, Wish, label, samples, select
 
 QUESTIONS = ("mean", "run")
 #: Rows up to which verdicts are computed again without flagged runs and without each block.
@@ -271,11 +271,22 @@ class _Field:
         for k, name in enumerate(self.names):
             if len(self.means) > 1 and np.ptp(self.means[:, k]) == 0:
                 found.append(f"{name} is the same in every row and decides nothing.")
+        found += self._gain_note()
         few = len(self.selected) - len(self.places)
         if few:
             rows = "1 row has" if few == 1 else f"{few} rows have"
             found.append(f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them.")
         return found
+
+    def _gain_note(self) -> list[str]:
+        """A sensor's gain is one unknown factor per device; across devices it is not in the probabilities."""
+        sensors = {(row["device"], row["power_source"]) for row in self.selected}
+        if not set(self.names) & set(OF_POWER) or len(sensors) < 2:
+            return []
+        gains = [row["energy_gain_uncertainty"] for row in self.selected]
+        known = [gain for gain in gains if gain is not None]
+        size = f"up to {100 * max(known):.2g} %" if len(known) == len(gains) else "partly unknown"
+        return [f"Energy comes from {len(sensors)} sensors; their gain ({size}) is not in the probabilities."]
 
     def changes(self) -> list[str] | None:
         """Verdicts that change without flagged runs or without one block; None where not computed."""

@@ -73,7 +73,7 @@ def sentence(
     """The verdict of row i in plain words; where it is dominated, by whom and by how much."""
     if p is None:
         return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
-    sure = f"{100 * p:.0f} %"
+    sure = _percent(p)
     if word == FRONT:
         return f"No other is as good in everything and better in something ({sure} sure)."
     if word == NEAR_FRONT:
@@ -85,6 +85,17 @@ def sentence(
         return f"Together the others leave it behind ({sure} that it is near the front)."
     gains = [_gain(means[best, k], means[i, k], name) for k, name in enumerate(names)]
     return f"Row {numbers[best]} is better: {', '.join(gain for gain in gains if gain)}."
+
+
+def _percent(p: float) -> str:
+    """A probability in words that never claims certainty.
+
+    >>> _percent(0.9999), _percent(0.984), _percent(0.0)
+    ('more than 99 %', '98 %', 'less than 1 %')
+    """
+    if p > 0.99:
+        return "more than 99 %"
+    return "less than 1 %" if p < 0.01 else f"{100 * p:.0f} %"
 
 
 def _best_dominator(i: int, means: np.ndarray, names: Sequence[str]) -> int | None:

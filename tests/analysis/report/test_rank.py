@@ -252,6 +252,12 @@ def test_energy_joins_when_every_row_has_one_scope(configuration):
     assert [used.name for used in rank(report.build(rows)).objectives][-1] == "energy_j_per_item"
 
 
+def test_the_gain_of_several_sensors_is_named(configuration):
+    rows = [configuration(name, energies=[0.1] * 5, device=name) for name in "ab"]
+    notes = rank(report.build(rows)).notes
+    assert "Energy comes from 2 sensors; their gain (up to 3 %) is not in the probabilities." in notes
+
+
 def test_energy_is_left_out_with_a_sentence(configuration):
     with_energy, without = configuration("a", energies=[0.1] * 5), configuration("b")
     ranking = rank(report.build([with_energy, without]))
@@ -439,7 +445,8 @@ def test_a_ranking_looks_like_this(fleet):
         "1  resnet50   76.13  44.002 ±0.023         1.000    1.000  front",
         "2  resnet18   69.76  49.506 ±0.067         0.000    0.000  dominated",
         "",
-        "1. resnet50: front. No other is as good in everything and better in something (100 % sure).",
+        "1. resnet50: front. No other is as good in everything and better in something (more than 99 "
+        "% sure).",
     ]
 
 
