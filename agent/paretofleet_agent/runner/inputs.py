@@ -46,8 +46,10 @@ def shapes(items: Sequence[Any], batch_size: int) -> Dict[str, Tuple[int, ...]]:
             shape[0] = batch_size
             free_batch = True
         filled[item.name] = tuple(shape)
-    if not free_batch and items and filled[items[0].name]:
-        fixed = filled[items[0].name][0]
+    if not free_batch:
+        fixed = next((shape[0] for shape in filled.values() if shape), None)
+        if fixed is None:
+            raise RunFailed("unsupported", "the model has no input with a batch axis")
         if fixed != batch_size:
             raise RunFailed(
                 "unsupported", "the file has the fixed batch size %d; %d was asked for" % (fixed, batch_size)

@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU: host array in, host array out."""
 
 import itertools
+import os
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
@@ -40,6 +41,8 @@ class OnnxRuntime:
 
     def _load(self) -> None:
         request, clock = self._request, self._clock
+        if not os.path.isfile(request["artifact"] or ""):
+            raise RunFailed("model_unavailable", "there is no model file %s" % request["artifact"])
         ort = import_runtime()
         begin = clock()
         try:

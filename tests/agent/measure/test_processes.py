@@ -61,11 +61,13 @@ def fake_runtime(tmp_path):
                 class _Any:
                     def __getattr__(self, name): return 0
                 ExecutionMode = GraphOptimizationLevel = _Any()
+                class Input:
+                    name, type, shape = "x", "tensor(float)", ["N", 4]
                 class InferenceSession:
                     calls = 0
                     def __init__(self, *a, **k): pass
                     def get_providers(self): return ["CPUExecutionProvider"]
-                    def get_inputs(self): return []
+                    def get_inputs(self): return [Input]
                     def get_outputs(self): return []
                     def run(self, names, feed):
                         InferenceSession.calls += 1

@@ -100,6 +100,7 @@ def test_a_batch_axis_among_several_inputs_is_filled_everywhere(kit, here, tmp_p
 
 REFUSED = {
     "a fixed batch": ({"shape": (1, 16)}, {"batch_size": 4}, "fixed batch size 1"),
+    "no batch axis at all": ({"shape": (), "out": ()}, {"batch_size": 1}, "no input with a batch axis"),
     "another free axis": ({"shape": ("N", "length")}, {}, "free axis 1"),
     "text as input": ({"dtype": "STRING", "nodes": [("Identity", ["x"], ["y"])]}, {}, "type tensor(string)"),
     "an unknown operator": ({"nodes": [("NoSuchOperator", ["x"], ["y"])]}, {}, "NoSuchOperator"),
@@ -134,6 +135,14 @@ def test_a_file_that_is_no_model_is_unsupported(kit, here, tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(b"\x08\x07garbage" * 100)
     assert run(kit, here, path).reason == "unsupported"
+
+
+def test_a_model_file_that_is_gone_is_model_unavailable(kit, here, model):
+    lease = kit.lease_of(model)
+    model.unlink()
+    outcome = measure(lease, model, kit.Samples(), kit.Watch(), here)
+    assert outcome.reason == "model_unavailable"
+    assert str(model) in outcome.message
 
 
 def test_outputs_that_are_not_finite_are_wrong(kit, here, tmp_path):
@@ -189,7 +198,6 @@ def test_a_run_that_shall_stop_raises_stopped_and_leaves_no_process(kit, here, m
     samples, watch = kit.Samples(), kit.Watch(stop_in="measure")
     with pytest.raises(Stopped):
         measure(kit.lease_of(model), model, samples, watch, here)
-    assert os.waitpid is not None
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     assert samples.columns("marks")[1][-1] == PHASES.index("measure")
