@@ -294,9 +294,13 @@ class _Field:
             return None
         found = []
         for what, without in evidence.left_out(self.selected):
-            runs = [
+            fewer = [
                 samples(row, self.names, without=gone)
                 for row, gone in zip(self.selected, without, strict=True)
+            ]
+            # A row that would become undecided for want of runs says nothing about the runs that went.
+            runs = [
+                few if len(few) >= RUNS_MIN else whole for few, whole in zip(fewer, self.runs, strict=True)
             ]
             again = self._verdicts(*self._probabilities(runs))
             changed = [

@@ -147,8 +147,11 @@ def _share(p: float | None) -> str:
 
 def _sentences(ranking: Ranking) -> Iterator[str]:
     told = [row for row in ranking.rows if row.verdict != DOMINATED or row.number <= _SENTENCES_MAX]
+    alike: dict[str, list[int]] = {}
     for row in told:
-        yield from _wrapped(f"{row.number}. {row.identity['model']}: {row.verdict}. {row.sentence}")
+        alike.setdefault(f"{row.verdict}. {row.sentence}", []).append(row.number)
+    for text, numbers in alike.items():
+        yield from _wrapped(f"{', '.join(map(str, numbers))}: {text}")
     if len(told) < len(ranking.rows):
         yield f"{len(ranking.rows) - len(told)} more rows are dominated (each with its sentence in the JSON)."
 
@@ -173,7 +176,9 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
     classes = ", ".join(f"{count} {name}" for name, count in known["devices_per_class"].items())
     days = known["days"]
     span = f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(days) or "unknown day"
-    flags = ", ".join(f"{name} ({count} rows)" for name, count in known["flags"].items())
+    flags = ", ".join(
+        f"{name} ({count} {'row' if count == 1 else 'rows'})" for name, count in known["flags"].items()
+    )
     runs = f"{known['runs']} counted, {known['runs_set_aside']} set aside; boots: {known['boots']}; {span}"
     drawn = f"{known['method']}, {known['draws']} draws, seed {known['seed']}"
     yield "Evidence"
@@ -199,6 +204,6 @@ def _changes_line(changes: Sequence[str] | None) -> str:
     if changes is None:
         return "stability: not computed for so many rows"
     if not changes:
-        return "stability: no verdict changes without flagged runs or without any one block"
+        return "stability: no verdict changes when flagged runs or any one block are left out"
     more = f"; and {len(changes) - 4} more" if len(changes) > 4 else ""
     return f"stability: verdicts that change: {'; '.join(changes[:4])}{more}"

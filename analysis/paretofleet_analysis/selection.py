@@ -14,6 +14,12 @@ from paretofleet_analysis.objectives import OBJECTIVES, PRESETS, objective, refu
 
 Row = dict[str, Any]
 
+#: Why a value may be absent, where the reason is one.
+_HINTS = {
+    "top1": ": give the model's accuracy, or rank by other objectives",
+    "batch_latency_p90_s": ": fewer than 29 iterations a run",
+    "batch_latency_p99_s": ": fewer than 299 iterations a run",
+}
 #: Objectives that are readings of a power sensor: they compare only within one scope.
 OF_POWER = ("energy_j_per_item", "power_w")
 
@@ -155,7 +161,8 @@ def _limit_reason(row: Row, name: str, limit: float) -> str | None:
     known = objective(name)
     value = row[name]
     if value is None:
-        return f"{name} is absent: the limit of {limit:g} {known.unit} cannot be checked"
+        hint = _HINTS.get(name, "")
+        return f"{name} is absent, so the limit of {limit:g} {known.unit} cannot be checked{hint}"
     return None if value <= limit else f"{name} is above {limit:g} {known.unit}"
 
 
@@ -234,7 +241,7 @@ def _add_energy(chosen: Selection, wish: Wish, rows: Sequence[Row]) -> None:
 def _value_reason(row: Row, names: Sequence[str]) -> str | None:
     for name in names:
         if row[name] is None:
-            return f"{name} is absent"
+            return f"{name} is absent" + _HINTS.get(name, "")
     values = samples(row, names)
     if not len(values):
         return f"no run has all of {', '.join(names)}"

@@ -162,7 +162,8 @@ def test_a_deadline_is_a_limit_on_the_99th_percentile(configuration, summary):
         assert list(verdicts(ranking)) == ["a"]
         assert reasons(ranking) == {
             "batch_latency_p99_s is above 0.03 s": 1,
-            "batch_latency_p99_s is absent: the limit of 0.03 s cannot be checked": 1,
+            "batch_latency_p99_s is absent, so the limit of 0.03 s cannot be checked: "
+            "fewer than 299 iterations a run": 1,
         }
 
 
@@ -182,7 +183,7 @@ def test_what_did_not_run_is_excluded_with_its_reason(configuration):
 
 def test_a_row_without_accuracy_is_excluded(configuration):
     ranking = rank(report.build([configuration("a"), configuration("b", top1=None)]))
-    assert reasons(ranking) == {"top1 is absent": 1}
+    assert reasons(ranking) == {"top1 is absent: give the model's accuracy, or rank by other objectives": 1}
 
 
 def test_other_timing_scopes_are_not_compared(configuration):
@@ -197,7 +198,7 @@ def test_a_short_protocol_ranks_by_the_mean_where_a_percentile_is_missing(config
     assert [used.name for used in ranking.objectives] == ["top1", "batch_latency_mean_s"]
     assert any("batch_latency_p90_s is absent in 1 of 2 rows" in note for note in ranking.notes)
     named = rank(report.build([configuration("a"), short]), objectives=["top1", "batch_latency_p90_s"])
-    assert reasons(named) == {"batch_latency_p90_s is absent": 1}
+    assert reasons(named) == {"batch_latency_p90_s is absent: fewer than 29 iterations a run": 1}
 
 
 def test_the_same_runs_entered_twice_are_one_row(fleet):
@@ -445,8 +446,7 @@ def test_a_ranking_looks_like_this(fleet):
         "1  resnet50   76.13  44.002 ±0.023         1.000    1.000  front",
         "2  resnet18   69.76  49.506 ±0.067         0.000    0.000  dominated",
         "",
-        "1. resnet50: front. No other is as good in everything and better in something (more than 99 "
-        "% sure).",
+        "1: front. No other is as good in everything and better in something (more than 99 % sure).",
     ]
 
 
