@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector import modelfiles, zoo
 from paretofleet_collector.context import Context
-from paretofleet_collector.errors import ModelRefused, NotFound, Refused
+from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused
 from paretofleet_collector.model import Device, Variant
 from paretofleet_collector.spec import PRECISIONS
 from paretofleet_collector.store import devices, models, sealed, sweeps
@@ -119,10 +119,21 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             accuracy_group=f"user {new.sha256[:16]}" if new.top1 is not None else None,
             **facts,
         )
-        context.lake.place(path, f"models/{new.sha256}.onnx")
-        return await context.store.write(lambda connection: models.add(connection, variant))
+        return await _keep(context, variant, path)
     finally:
         path.unlink(missing_ok=True)
+
+
+async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
+    """Puts an inspected file in its place, then stores its row; without the row the file goes again."""
+    placed = f"models/{variant.sha256}.onnx"
+    context.lake.place(path, placed)
+    try:
+        return await context.store.write(lambda connection: models.add(connection, variant))
+    except CollectorError:
+        if all(one.sha256 != variant.sha256 for one in await context.store.read(models.listing)):
+            context.lake.remove(placed)
+        raise
 
 
 async def _check_new(context: Context, new: NewModel) -> Variant | None:

@@ -126,9 +126,9 @@ def _answer(chunk: Chunk, verdict: Verdict, next_seq: int = 0, message: str = ""
 
 
 def store_end(connection: sa.Connection, session: Session, end: AttemptEnd, now: float) -> Answer:
-    """Ends an attempt of which every chunk is there and moves its run on.
+    """Ends an attempt and moves its run on.
 
-    A good end of the newest attempt makes the run uploaded; a failed one pending again or failed.
+    A good end, of which every chunk must be there, makes the run uploaded; a failed one pending or failed.
     """
     devices.check_session(connection, session)
     row = runs.attempt_row(connection, end.key)
@@ -139,7 +139,7 @@ def store_end(connection: sa.Connection, session: Session, end: AttemptEnd, now:
     fault = _end_fault(end)
     if fault:
         return Answer(end.key, "", 0, Verdict.MALFORMED, message=fault)
-    if row.state == "open":
+    if row.state == "open" and end.ok:
         wrong = _incomplete(connection, end)
         if wrong is not None:
             return wrong
@@ -177,7 +177,8 @@ def _move_run(connection: sa.Connection, end: AttemptEnd, now: float) -> None:
             _move(connection, end.key, "pending", {**why, "tries": tries + 1, "lease_until_unix_s": None})
         elif _move(connection, end.key, "failed", {**why, **over, "tries": tries + 1}):
             chunks.drop(connection, run.run_id)
-    steps.settle(connection, run.sweep_id, run.device_id, now)
+    if not end.ok:
+        steps.settle(connection, run.sweep_id, run.device_id, now)
 
 
 def _move(connection: sa.Connection, key: AttemptKey, to: str, values: Mapping[str, object]) -> bool:

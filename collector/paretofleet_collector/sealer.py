@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 class Sealer:
     """Seals uploaded runs, one at a time, the longest waiting first. The queue is the store's."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, worker: Worker) -> None:
         self._context = context
-        self._worker = Worker()
+        self._worker = worker
         self._loop = asyncio.get_running_loop()
         self._wanted = asyncio.Event()
         self._deaths: Counter[str] = Counter()
@@ -41,18 +41,13 @@ class Sealer:
 
     async def run(self) -> None:
         """Seals until cancelled."""
-        try:
-            while True:
-                self._wanted.clear()
-                waiting = await self._context.store.read(
-                    lambda connection: runs.in_state(connection, "uploaded")
-                )
-                for run in waiting:
-                    await self._seal(run)
-                if not waiting:
-                    await _wait(self._wanted, IDLE_S)
-        finally:
-            await self._worker.close()
+        while True:
+            self._wanted.clear()
+            waiting = await self._context.store.read(lambda connection: runs.in_state(connection, "uploaded"))
+            for run in waiting:
+                await self._seal(run)
+            if not waiting:
+                await _wait(self._wanted, IDLE_S)
 
     async def _seal(self, run: Run) -> None:
         context = self._context
@@ -64,7 +59,8 @@ class Sealer:
                 run_id=run.run_id,
                 attempt=run.attempt,
             )
-            await context.store.write(lambda connection: self._commit(connection, run, result))
+            if not await context.store.write(lambda connection: self._commit(connection, run, result)):
+                context.lake.remove(result["path"])
         except NotFound:
             _log.info("run %s was deleted before it was sealed", run.run_id)
         except StorageFull as error:
@@ -78,11 +74,14 @@ class Sealer:
             if self._deaths[run.run_id] >= DEATHS_MAX:
                 await self._fail(run, f"Sealing failed {DEATHS_MAX} times: {error}")
 
-    def _commit(self, connection: sa.Connection, run: Run, result: dict[str, Any]) -> None:
-        """Lists the file, stores the summary, marks the run sealed and deletes its chunks, or nothing."""
+    def _commit(self, connection: sa.Connection, run: Run, result: dict[str, Any]) -> bool:
+        """Lists the file, stores the summary, marks the run sealed and deletes its chunks.
+
+        False, and nothing done, when the run is not uploaded any more.
+        """
         now = self._context.now()
         if not runs.move(connection, run.run_id, "sealed", come_from=("uploaded",), attempt=run.attempt):
-            return
+            return False
         file = SealedFile(
             result["path"],
             run.run_id,
@@ -93,7 +92,9 @@ class Sealer:
         )
         sealed.insert(connection, file, result["summary"], result["environment_id"], now)
         chunks.drop(connection, run.run_id)
-        steps.settle(connection, run.sweep_id, run.device_id, now)
+        if not runs.has_open(connection, run.sweep_id, run.device_id):
+            steps.settle(connection, run.sweep_id, run.device_id, now)
+        return True
 
     async def _fail(self, run: Run, message: str) -> None:
         _log.error("run %s failed: %s", run.run_id, message)

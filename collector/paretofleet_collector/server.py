@@ -154,7 +154,7 @@ class FleetServicer:
         self, requests: AsyncIterator[Any], answers: asyncio.Queue[Future[Answer] | Exception | None]
     ) -> None:
         try:
-            first = await anext(requests, None)
+            first = await asyncio.wait_for(anext(requests, None), STREAM_IDLE_S)
             if first is None:
                 await answers.put(None)
                 return
@@ -300,7 +300,11 @@ def serve(config: Config) -> int:
     host, port = home.checked_address(config.listen)
     with home.occupied(config.home):
         home.check_free(host, port)
-        asyncio.run(_serve(config, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+        try:
+            asyncio.run(_serve(config, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+        except OSError as error:
+            reason = error.strerror or error
+            raise Refused(f"The collector cannot work in {config.home}: {reason}.") from error
     return 0
 
 
@@ -313,7 +317,8 @@ async def _serve(config: Config, address: str) -> None:
     lake = Lake(config.home / FOLDER)
     store = Store.at(config.home, changes.bump)
     context = Context(config, store, lake, Worker(), changes, home.collector_id(config.home))
-    sealer = Sealer(context)
+    sealing = Worker()
+    sealer = Sealer(context, sealing)
     context.poke_sealer = sealer.poke
     server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
     checks = health.HealthServicer()
@@ -325,7 +330,7 @@ async def _serve(config: Config, address: str) -> None:
         fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(context), server)  # type: ignore[no-untyped-call]
         control_pb2_grpc.add_ControlServicer_to_server(ControlServicer(context), server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-        port = server.add_insecure_port(address)
+        port = _listen(server, address)
         await server.start()
         bound = f"{address.rpartition(':')[0]}:{port}"
         home.write_whole(config.home / home.ENDPOINT, bound + "\n")
@@ -339,8 +344,16 @@ async def _serve(config: Config, address: str) -> None:
         await server.stop(STOP_S)
     finally:
         (config.home / home.ENDPOINT).unlink(missing_ok=True)
-        await context.heavy.close()
+        await asyncio.gather(context.heavy.close(), sealing.close())
         store.close()
+
+
+def _listen(server: Any, address: str) -> int:
+    """Binds the address and returns its port; raises Refused."""
+    try:
+        return int(server.add_insecure_port(address))
+    except RuntimeError:
+        raise Refused(f"The collector cannot listen on {address}; choose another with --listen.") from None
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

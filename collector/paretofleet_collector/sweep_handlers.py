@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from paretofleet_collector.sweep_views import ConfigurationState, RunningNow
 #: A watched sweep is looked at no more often than this, and at least so often.
 WATCH_MIN_S = 0.2
 WATCH_MAX_S = 2.0
+#: Of a large sweep, where looking takes time, no more than one part in so many goes into looking.
+WATCH_SHARE = 5.0
 #: More lines than this in one look are summed up.
 EVENTS_MAX = 100
 
@@ -102,6 +105,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
     try:
         while True:
             changed.clear()
+            started = time.monotonic()
             now, lines = await context.store.read(look)
             sweep_id = now.sweep.sweep_id
             for line in [] if first else _shortened(lines):
@@ -111,7 +115,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
             if now.sweep.state in SWEEP_FINAL:
                 return
             first, before = False, now
-            await asyncio.sleep(WATCH_MIN_S)
+            await asyncio.sleep(max(WATCH_MIN_S, WATCH_SHARE * (time.monotonic() - started)))
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), WATCH_MAX_S)
     finally:

@@ -109,12 +109,17 @@ def _back_up(path: Path, revision: str) -> None:
 
 def is_full(error: BaseException) -> bool:
     """True for an error that means that the disk has no room."""
-    text = str(getattr(error, "orig", error)).lower()
-    return "disk is full" in text or "disk i/o error" in text
+    return "disk is full" in str(getattr(error, "orig", error)).lower()
 
 
-def reclaim(connection: sa.Connection) -> None:
-    """Gives some of the pages of deleted chunks back to the file system; call outside a transaction."""
+def reclaim(connection: sa.Connection) -> bool:
+    """Gives some of the pages of deleted chunks back to the file system; call outside a transaction.
+
+    Returns whether there are more.
+    """
     raw = connection.connection.driver_connection
-    if raw is not None:
-        raw.execute(f"PRAGMA incremental_vacuum({_RECLAIM_PAGES})").fetchall()
+    if raw is None:
+        return False
+    # `execute` would step the statement once and so free a single page.
+    raw.executescript(f"PRAGMA incremental_vacuum({_RECLAIM_PAGES})")
+    return bool(raw.execute("PRAGMA freelist_count").fetchone()[0])

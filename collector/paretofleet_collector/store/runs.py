@@ -269,6 +269,14 @@ def run_of(row: sa.Row[Any]) -> Run:
     )
 
 
+def has_open(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
+    """True while a device has a run in a sweep that did not end."""
+    query = sa.select(RUNS.c.run_id).where(
+        RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id, RUNS.c.state.in_(OPEN)
+    )
+    return connection.execute(query).first() is not None
+
+
 def ids(connection: sa.Connection, sweep_id: str, states: Iterable[str]) -> list[str]:
     """Ids of the runs of a sweep in some states."""
     query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(tuple(states)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,7 +17,7 @@ from paretofleet_collector.store.engine import is_full, reclaim
 
 GROUP_MAX = 256
 #: After this long without work the freed pages are given back.
-IDLE_S = 2.0
+IDLE_S = 1.0
 T = TypeVar("T")
 Work = Callable[[sa.Connection], Any]
 _log = logging.getLogger(__name__)
@@ -59,8 +60,7 @@ class Writer:
             try:
                 first = self._queue.get(timeout=IDLE_S if dirty else None)
             except queue.Empty:
-                self._reclaim()
-                dirty = False
+                dirty = self._reclaim()
                 continue
             group, last = self._group(first)
             if group:
@@ -108,12 +108,14 @@ class Writer:
             else:
                 future.set_exception(problem)
 
-    def _reclaim(self) -> None:
+    def _reclaim(self) -> bool:
+        """Gives freed pages back; returns whether there are more."""
         try:
             with self._engine.connect() as connection:
-                reclaim(connection)
-        except sa.exc.DatabaseError as error:
+                return reclaim(connection)
+        except (sa.exc.DatabaseError, sqlite3.Error) as error:
             _log.warning("freed pages could not be given back: %s", error)
+            return False
 
 
 def _failure(error: Exception) -> Exception:

@@ -1,0 +1,188 @@
+"""The schedule, as properties of a pure function."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paretofleet_collector.model import Repeats
+from paretofleet_collector.schedule import (
+    Append,
+    Done,
+    Fail,
+    Give,
+    PastRun,
+    Skip,
+    Step,
+    Wait,
+    has_converged,
+    next_run,
+)
+
+NOW = 100.0
+
+
+def fresh(configurations: int, blocks: int) -> list[PastRun]:
+    return [
+        PastRun(f"r{block}-{number}", f"c{number}", "family", 2**number, block, "pending")
+        for block in range(1, blocks + 1)
+        for number in range(configurations)
+    ]
+
+
+def play(history: list[PastRun], repeats: Repeats, outcome) -> tuple[list[PastRun], list[str]]:
+    """Runs everything to the end; `outcome(run)` says how a run ends. Returns the history and the order."""
+    order: list[str] = []
+    for _ in range(10_000):
+        step: Step = next_run(history, repeats, NOW)
+        if isinstance(step, Done):
+            return history, order
+        assert not isinstance(step, Wait | Fail)
+        if isinstance(step, Skip):
+            history = [
+                replace(r, state="skipped", reason=step.reason) if r.run_id in step.run_ids else r
+                for r in history
+            ]
+        elif isinstance(step, Append):
+            first = {run.configuration_id: run for run in history}
+            history = history + [
+                replace(
+                    first[one],
+                    run_id=f"r{step.block}-{one}",
+                    block=step.block,
+                    state="pending",
+                    counted=None,
+                    value_s=None,
+                )
+                for one in step.configuration_ids
+            ]
+        elif isinstance(step, Give):
+            order.append(step.run_id)
+            history = [outcome(run) if run.run_id == step.run_id else run for run in history]
+    raise AssertionError("the schedule does not end")
+
+
+def sealed(run: PastRun, value_s: float = 1.0, counted: bool = True) -> PastRun:
+    return replace(run, state="sealed", counted=counted, value_s=value_s)
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_the_first_blocks_hold_every_configuration_once_and_in_seeded_order(configurations, blocks, seed):
+    repeats = Repeats(blocks, blocks, None, seed)
+    _, order = play(fresh(configurations, blocks), repeats, sealed)
+    assert len(order) == configurations * blocks
+    for block in range(blocks):
+        some = order[block * configurations : (block + 1) * configurations]
+        assert Counter(some) == Counter(f"r{block + 1}-{number}" for number in range(configurations))
+    assert order == play(fresh(configurations, blocks), repeats, sealed)[1]
+
+
+def test_blocks_and_seeds_have_orders_of_their_own():
+    def order_of(seed: int) -> list[list[str]]:
+        order = play(fresh(8, 2), Repeats(2, 2, None, seed), sealed)[1]
+        numbers = [name.partition("-")[2] for name in order]
+        return [numbers[:8], numbers[8:]]
+
+    assert order_of(1)[0] != order_of(1)[1]
+    assert order_of(1) != order_of(2)
+
+
+def test_later_blocks_hold_only_what_has_not_converged_until_the_maximum():
+    noise = iter([1.0, 2.0] * 100)
+
+    def outcome(run: PastRun) -> PastRun:
+        return sealed(run, next(noise) if run.configuration_id == "c0" else 1.0)
+
+    history, _ = play(fresh(3, 3), Repeats(3, 7, 0.02, 1), outcome)
+    counts = Counter(run.configuration_id for run in history)
+    assert counts == {"c0": 7, "c1": 3, "c2": 3}
+    assert [run.block for run in history if run.configuration_id == "c0"] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_nothing_is_appended_while_a_run_is_being_sealed():
+    history = [sealed(run) for run in fresh(1, 2)]
+    history[1] = replace(history[1], state="uploaded", counted=None, value_s=None)
+    assert next_run(history, Repeats(2, 5, 0.0001, 1), NOW) == Wait()
+
+
+def test_a_set_aside_run_is_replaced_at_most_twice_per_run():
+    history, _ = play(fresh(1, 3), Repeats(3, 3, None, 1), lambda run: sealed(run, counted=run.block > 2))
+    assert Counter(run.counted for run in history) == {False: 2, True: 3}
+    history, _ = play(fresh(1, 3), Repeats(3, 3, None, 1), lambda run: sealed(run, counted=False))
+    assert len(history) <= 3 + 2 * 3 + 1
+
+
+def test_after_oom_larger_batches_of_the_same_family_are_skipped():
+    other = [PastRun("x", "cx", "other family", 64, 1, "pending")]
+    history, order = play(
+        fresh(4, 2) + other,
+        Repeats(2, 2, None, 3),
+        lambda run: (
+            replace(run, state="failed", reason="oom")
+            if run.batch_size >= 4 and run.family == "family"
+            else sealed(run)
+        ),
+    )
+    by_size = defaultdict(Counter)
+    for run in history:
+        by_size[run.batch_size][run.state, run.reason] += 1
+    assert by_size[1] == by_size[2] == {("sealed", None): 2}
+    assert by_size[64] == {("sealed", None): 2}
+    tried = [name for name in order if name.endswith(("-2", "-3"))]
+    assert 1 <= len(tried) <= 2
+    assert all(reason == "oom" for size in (4, 8) for _, reason in by_size[size])
+
+
+def test_a_failure_that_would_come_again_is_not_repeated_in_later_blocks():
+    history, order = play(
+        fresh(2, 5),
+        Repeats(5, 5, None, 1),
+        lambda run: (
+            replace(run, state="failed", reason="unsupported")
+            if run.configuration_id == "c0"
+            else sealed(run)
+        ),
+    )
+    assert len(order) == 6
+    assert Counter(run.state for run in history if run.configuration_id == "c0") == {
+        "failed": 1,
+        "skipped": 4,
+    }
+
+
+def test_lost_says_nothing_about_the_configuration():
+    history, _ = play(
+        fresh(1, 3),
+        Repeats(3, 3, None, 1),
+        lambda run: replace(run, state="failed", reason="lost") if run.block == 1 else sealed(run),
+    )
+    assert Counter(run.state for run in history) == {"failed": 1, "sealed": 2}
+
+
+def test_one_run_at_a_time_and_an_expired_lease_is_given_again_up_to_three_attempts():
+    run = replace(fresh(1, 1)[0], state="running", attempt=1, lease_until_unix_s=NOW + 1)
+    repeats = Repeats(1, 1, None, 1)
+    assert next_run([run], repeats, NOW) == Wait()
+    assert next_run([run], repeats, NOW + 1) == Give(run.run_id)
+    assert next_run([replace(run, tries=2)], repeats, NOW + 1) == Fail(run.run_id)
+
+
+def test_what_is_tried_again_comes_last_in_its_block():
+    history = fresh(3, 1)
+    repeats = Repeats(1, 1, None, 1)
+    first = next_run(history, repeats, NOW)
+    again = [replace(run, tries=1) if Give(run.run_id) == first else run for run in history]
+    assert play(again, repeats, sealed)[1][-1] == first.run_id
+
+
+def test_convergence_is_a_t_interval_relative_to_the_mean():
+    assert not has_converged([1.0], 0.5)
+    assert has_converged([1.0, 1.0], 0.001)
+    values = [1.00, 1.01, 0.99, 1.00, 1.02]
+    half = 2.7764451 * 0.0114018 / 5**0.5
+    assert has_converged(values, half / 1.004 * 1.001)
+    assert not has_converged(values, half / 1.004 * 0.999)
+    assert has_converged([1.0], None)

@@ -1,0 +1,122 @@
+"""Sweeps as the command sees them: submitted once, watched, cancelled, tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from paretofleet_collector import control_handlers, sweep_handlers
+from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.messages import HeldState, Progress, Verdict
+
+from .conftest import Rig, chunk
+
+SPEC = json.dumps({"models": ["tiny"], "protocol": "quick", "name": "edge"})
+
+
+def test_the_same_request_makes_one_sweep(rig):
+    rig.joined()
+    first, _ = rig.do(sweep_handlers.submit(rig.context, "request-1", SPEC))
+    again, _ = rig.do(sweep_handlers.submit(rig.context, "request-1", SPEC))
+    other, _ = rig.do(sweep_handlers.submit(rig.context, "request-2", SPEC))
+    assert first.sweep_id == again.sweep_id
+    assert [sweep.name for sweep in rig.do(sweep_handlers.list_sweeps(rig.context))] == ["edge", "edge-2"]
+    assert other.name == "edge-2"
+    assert (first.configurations, first.runs, first.devices) == (1, 5, ("box",))
+
+
+def test_what_cannot_be_planned_is_not_stored(rig):
+    for spec in ("{", "{}", '{"models": ["nothing"]}'):
+        with pytest.raises(Refused):
+            rig.do(sweep_handlers.submit(rig.context, "request", spec))
+    rig.joined()
+    with pytest.raises(NotFound, match="Unknown model 'nothing'"):
+        rig.do(sweep_handlers.submit(rig.context, "request", '{"models": ["nothing"]}'))
+    assert rig.do(sweep_handlers.list_sweeps(rig.context)) == []
+
+
+def test_cancelling_tells_the_agent_and_keeps_what_was_sealed(rig):
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2, 4))
+    rig.upload(session, rig.lease(session))
+    rig.seal()
+    grant = rig.lease(session)
+    cancelled = rig.do(sweep_handlers.cancel(rig.context, sweep.name))
+    assert cancelled.state == "cancelled"
+    assert dict(cancelled.runs_by_state) == {"sealed": 1, "cancelled": 2}
+    from paretofleet_collector import fleet_handlers
+
+    said = Progress(session, (grant.key,), grant.key, "measure", 1)
+    (held,) = rig.do(fleet_handlers.progress(rig.context, said))
+    assert held.state is HeldState.SUPERSEDED
+    assert rig.send(session, chunk(grant.key, "iterations", 0, [1], [1])).verdict is Verdict.UNKNOWN_ATTEMPT
+    assert rig.fail(session, grant, "cancelled").verdict is Verdict.COMMITTED
+    assert rig.lease(session) is None
+    assert rig.do(sweep_handlers.cancel(rig.context, sweep.name)).state == "cancelled"
+
+
+def test_retry_runs_again_what_failed_and_nothing_else(rig):
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2))
+    for _ in range(2):
+        grant = rig.lease(session)
+        if grant.planned.configuration.batch_size == 1:
+            rig.fail(session, grant, "wrong_output")
+        else:
+            rig.upload(session, grant)
+    rig.seal()
+    assert rig.sweep(sweep.name).state == "finished_with_failures"
+    assert rig.do(sweep_handlers.retry(rig.context, sweep.name)).state == "running"
+    grant = rig.lease(session)
+    assert (grant.planned.configuration.batch_size, grant.key.attempt) == (1, 2)
+    rig.upload(session, grant)
+    rig.seal()
+    assert rig.sweep(sweep.name).state == "finished"
+    with pytest.raises(Refused, match="no failed"):
+        rig.do(sweep_handlers.retry(rig.context, sweep.name))
+
+
+def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2))
+    seen = []
+
+    async def watch() -> None:
+        async for message in sweep_handlers.watch(rig.context, sweep.name):
+            seen.append(message)  # noqa: PERF401 - looked at while it grows
+
+    watching = rig.loop.create_task(watch())
+    rig.do(asyncio.sleep(0.3))
+    assert [message.seconds_left for message in seen] == [None]
+    for _ in range(2):
+        grant = rig.lease(session)
+        rig.clock[0] += 10
+        rig.upload(session, grant)
+        rig.seal()
+        rig.do(asyncio.sleep(0.5))
+    rig.do(asyncio.wait_for(watching, 5))
+    assert [message.event for message in seen if "sealed" in message.event].__len__() == 2
+    assert seen[-1].sweep.state == "finished"
+    assert any(message.seconds_left == pytest.approx(10, rel=0.2) for message in seen)
+    assert any(message.running for message in seen)
+
+
+def test_an_unknown_sweep_or_device_is_named(rig):
+    for call in (sweep_handlers.show, sweep_handlers.cancel, sweep_handlers.retry, sweep_handlers.delete):
+        with pytest.raises(NotFound, match="'nope'"):
+            rig.do(call(rig.context, "nope"))
+    with pytest.raises(NotFound, match="'nope'"):
+        rig.do(control_handlers.change_device(rig.context, "nope", "pause", {}))
+
+
+def test_labels_are_set_and_removed_on_top_of_the_agent_s(rig: Rig):
+    rig.joined()
+    labels = rig.do(
+        control_handlers.change_device(rig.context, "box", "label", {"rack": "3", "room": ""})
+    ).labels
+    assert labels == {"rack": "3"}
+    (device,) = rig.do(control_handlers.list_devices(rig.context))
+    assert (device.name, device.state, device.labels) == ("box", "online", {"rack": "3"})
+    rig.clock[0] += 100
+    assert rig.do(control_handlers.list_devices(rig.context))[0].state == "offline"
