@@ -56,8 +56,8 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     not exist and for a selector that matches nothing, Refused when nothing is left to run.
     """
     refusals: dict[Refusal, None] = {}
-    chosen = select_devices(spec, devices)
     resolved = _resolve_models(spec, variants, refusals)
+    chosen = select_devices(spec, devices)
     places = [place for device in chosen for place in _places(spec, device, refusals)]
     size = len(resolved) * len(places) * len(spec.batch_sizes) * len(spec.threads)
     if size > CONFIGURATIONS_MAX:
@@ -79,11 +79,12 @@ def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
     `class` and `name` (or the id) are the device's own, every other key is a label. Raises NotFound.
     """
     present = [device for device in devices if device.state != "removed"]
-    if not present:
-        raise NotFound("No device has joined; start one with `paretofleet up` or `paretofleet-agent run`.")
     for name in spec.devices.get("name", ()):
         if not any(name in (device.name, device.device_id) for device in present):
-            raise NotFound(f"Unknown device '{name}': {hint(name, (device.name for device in present))}")
+            near = hint(name, (device.name for device in present))
+            raise NotFound(f"Unknown device '{name}': {near or 'no device has joined.'}")
+    if not present:
+        raise NotFound("No device has joined; start one with `paretofleet up` or `paretofleet-agent run`.")
     chosen = tuple(
         device
         for device in present

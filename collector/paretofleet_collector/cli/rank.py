@@ -25,28 +25,33 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10"
 _FACTS = (column("what"), column("value"))
 
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SWEEP|REPORT..", help="Sweeps, or pulled report files.")
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option("--objective", metavar="COLUMN", help="Rank by these instead. Repeatable."),
+]
+Margins = Annotated[
+    list[str] | None,
+    typer.Option("--margin", metavar="COLUMN=2%", help="How much better counts. Repeatable."),
+]
+Maxima = Annotated[
+    list[str] | None,
+    typer.Option("--max", metavar="COLUMN=VALUE", help="Leave out what is above. Repeatable."),
+]
+
 
 def rank(
     context: typer.Context,
     *,
-    sources: Annotated[
-        list[str], typer.Argument(metavar="SWEEP|REPORT..", help="Sweeps, or pulled report files.")
-    ],
+    sources: Sources,
     use: Annotated[
         str, typer.Option("--for", metavar="USE", help="realtime, offline or deadline=30ms.")
     ] = "realtime",
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option("--objective", metavar="COLUMN", help="Rank by these instead. Repeatable."),
-    ] = None,
-    margins: Annotated[
-        list[str] | None,
-        typer.Option("--margin", metavar="COLUMN=2%", help="How much better counts. Repeatable."),
-    ] = None,
-    maxima: Annotated[
-        list[str] | None,
-        typer.Option("--max", metavar="COLUMN=VALUE", help="Leave out what is above. Repeatable."),
-    ] = None,
+    objectives: Objectives = None,
+    margins: Margins = None,
+    maxima: Maxima = None,
     power_scope: Annotated[
         str | None, typer.Option(help="The scope whose energy counts, such as module.")
     ] = None,
@@ -72,7 +77,7 @@ def rank(
     with _files(context, sources) as paths:
         table = report.concatenate([report.read(path) for path in paths])
         checksums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-    with working(f"ranking {table.num_rows} rows"):
+    with working("ranking"):
         result = ranking.rank(
             table,
             use=use,

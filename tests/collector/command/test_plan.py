@@ -86,6 +86,8 @@ def test_an_unknown_device_or_model_refuses_the_whole_sweep_and_names_the_neares
         planned(models=["resnet50"], devices=["pc", "tx3"])
     with pytest.raises(NotFound, match="Unknown model 'resnet5': did you mean resnet50"):
         planned(models=["mobilenet_v2", "resnet5"])
+    with pytest.raises(NotFound, match="Unknown device 'tx2': no device has joined"):
+        planned((), models=["resnet50"], devices=["tx2"])
     with pytest.raises(NotFound, match="is a file, not a model"):
         planned(models=["./mine.onnx"])
     with pytest.raises(NotFound, match="No device has joined"):
