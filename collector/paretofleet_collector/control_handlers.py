@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from paretofleet_collector import modelfiles, zoo
+from paretofleet_collector import modelfiles, steps, zoo
 from paretofleet_collector.context import Context
 from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused
 from paretofleet_collector.model import Device, Variant
@@ -59,7 +59,10 @@ async def list_devices(context: Context) -> list[Device]:
 
 
 async def change_device(context: Context, name: str, action: str, labels: Mapping[str, str]) -> Device:
-    """Pauses, resumes, removes or labels a device; returns it as it is then."""
+    """Pauses, resumes, removes or labels a device; returns it as it is then.
+
+    Removing one cancels its open runs, so that sweeps with other devices can end.
+    """
     if action not in ACTIONS:
         raise Refused(f"'{action}' cannot be done to a device; choose one of {', '.join(ACTIONS)}.")
     for key, value in labels.items():
@@ -71,6 +74,9 @@ async def change_device(context: Context, name: str, action: str, labels: Mappin
     def work(connection: sa.Connection) -> Device:
         device = devices.find(connection, name, context.now(), context.offline_after_s)
         devices.change(connection, device, action, labels)
+        if action == "remove":
+            message = f"The device {device.name} was removed."
+            steps.give_up(connection, device.device_id, message, context.now())
         return devices.find(connection, device.device_id, context.now(), context.offline_after_s)
 
     return await context.store.write(work)

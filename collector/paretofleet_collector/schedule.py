@@ -11,16 +11,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import fmean, stdev
 
-from scipy.special import stdtrit
+from paretofleet_analysis.intervals import mean_interval
 
 from paretofleet_collector.model import ATTEMPTS_MAX, RETRIED, Repeats
 
 #: A configuration gets at most so many replacements for runs that were set aside, per run it should have.
 REPLACEMENTS_PER_RUN = 2
-_CONFIDENCE = 0.95
 _UNDER_WAY = ("leased", "running")
 
 
@@ -116,14 +113,13 @@ def is_expired(run: PastRun, now: float) -> bool:
 
 
 def has_converged(values_s: Sequence[float], relative_half_width: float | None) -> bool:
-    """True when the 95 % t interval of the mean is narrow enough, relative to the mean."""
+    """True when the report's 95 % interval of the mean is narrow enough, relative to the mean."""
     if relative_half_width is None:
         return True
-    if len(values_s) < 2:
+    estimate = mean_interval(values_s)
+    if estimate.mean is None or estimate.half_width is None:
         return False
-    quantile = float(stdtrit(len(values_s) - 1, (1 + _CONFIDENCE) / 2))
-    mean = fmean(values_s)
-    return mean > 0 and quantile * stdev(values_s) / sqrt(len(values_s)) <= relative_half_width * mean
+    return estimate.half_width <= relative_half_width * estimate.mean
 
 
 def _order(run: PastRun, seed: int) -> tuple[int, int, str]:

@@ -90,6 +90,18 @@ def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
         chunks.drop(connection, run_id)
 
 
+def give_up(connection: sa.Connection, device_id: str, message: str, now: float) -> None:
+    """Cancels every run of a device that was not uploaded yet, so that its sweeps can end without it."""
+    come_from = ("pending", *UNDER_WAY)
+    values = {"reason": "cancelled", "message": message, "ended_unix_s": now, "lease_until_unix_s": None}
+    for sweep_id in sweeps.unfinished_of(connection, device_id):
+        for run_id in runs.ids(connection, sweep_id, come_from, device_id):
+            runs.move(connection, run_id, "cancelled", come_from=come_from, values=values)
+            runs.supersede(connection, run_id)
+            chunks.drop(connection, run_id)
+        settle(connection, sweep_id, device_id, now)
+
+
 def finish(connection: sa.Connection, sweep_id: str, now: float) -> None:
     """Ends a sweep that has no open run; it finished with failures if any run failed or was skipped."""
     states = set(
@@ -97,7 +109,7 @@ def finish(connection: sa.Connection, sweep_id: str, now: float) -> None:
     )
     if states & set(OPEN):
         return
-    state = "finished_with_failures" if states & {"failed", "skipped"} else "finished"
+    state = "finished_with_failures" if states & {"failed", "skipped", "cancelled"} else "finished"
     if sweeps.set_state(connection, sweep_id, state, now):
         _log.info("sweep %s: %s", sweep_id, state)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from paretofleet_collector import control_handlers, modelfiles, steps, sweep_views
+from paretofleet_collector import control_handlers, modelfiles, steps, sweep_views, zoo
 from paretofleet_collector.context import Context
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model import SWEEP_FINAL, Refusal, Sweep
@@ -203,7 +203,7 @@ async def _build_missing(context: Context, planned: Plan) -> None:
     stored = {variant.sha256 for variant in await context.store.read(models.listing)}
     wanted = {item.model: item.configuration.variant_sha256 for item in planned.configurations}
     for model, sha256 in wanted.items():
-        if sha256 not in stored:
+        if sha256 not in stored or (model in zoo.NAMES and not context.lake.model_path(sha256).exists()):
             await control_handlers.add_zoo_model(context, model)
 
 

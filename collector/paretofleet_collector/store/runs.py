@@ -277,9 +277,13 @@ def has_open(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def ids(connection: sa.Connection, sweep_id: str, states: Iterable[str]) -> list[str]:
-    """Ids of the runs of a sweep in some states."""
+def ids(
+    connection: sa.Connection, sweep_id: str, states: Iterable[str], device_id: str | None = None
+) -> list[str]:
+    """Ids of the runs of a sweep in some states, of all devices or of one."""
     query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(tuple(states)))
+    if device_id is not None:
+        query = query.where(RUNS.c.device_id == device_id)
     return list(connection.execute(query).scalars())
 
 

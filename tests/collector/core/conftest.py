@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import tempfile
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,10 +171,12 @@ def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **con
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def rig() -> Iterator[Rig]:
+    memory = Path("/dev/shm")  # noqa: S108 - thousands of syncs; what they are for is tested elsewhere
     loop = asyncio.new_event_loop()
-    made = build(tmp_path, loop, [1000.0])
-    yield made
-    loop.run_until_complete(made.context.heavy.close())
-    made.context.store.close()
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
+        made = build(Path(home), loop, [1000.0])
+        yield made
+        loop.run_until_complete(made.context.heavy.close())
+        made.context.store.close()
     loop.close()

@@ -178,11 +178,11 @@ def test_what_is_tried_again_comes_last_in_its_block():
     assert play(again, repeats, sealed)[1][-1] == first.run_id
 
 
-def test_convergence_is_a_t_interval_relative_to_the_mean():
-    assert not has_converged([1.0], 0.5)
-    assert has_converged([1.0, 1.0], 0.001)
+def test_convergence_is_the_report_s_interval_relative_to_the_mean():
+    assert not has_converged([1.0, 1.0], 0.5)
+    assert has_converged([1.0, 1.0, 1.0], 0.001)
     values = [1.00, 1.01, 0.99, 1.00, 1.02]
-    half = 2.7764451 * 0.0114018 / 5**0.5
-    assert has_converged(values, half / 1.004 * 1.001)
-    assert not has_converged(values, half / 1.004 * 0.999)
+    student = 2.7764451 * 0.0114018 / 5**0.5 / 1.004
+    assert has_converged(values, student * 1.01)
+    assert not has_converged(values, student * 0.99)
     assert has_converged([1.0], None)

@@ -102,6 +102,18 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
     assert any(message.running for message in seen)
 
 
+def test_removing_a_device_lets_its_sweep_end_without_it(rig):
+    here, gone = rig.joined("here"), rig.joined("gone")
+    sweep = rig.submit()
+    assert rig.lease(gone) is not None
+    rig.do(control_handlers.change_device(rig.context, "gone", "remove", {}))
+    rig.upload(here, rig.lease(here))
+    rig.seal()
+    ended = rig.sweep(sweep.name)
+    assert ended.state == "finished_with_failures"
+    assert dict(ended.runs_by_state) == {"sealed": 1, "cancelled": 1}
+
+
 def test_an_unknown_sweep_or_device_is_named(rig):
     for call in (sweep_handlers.show, sweep_handlers.cancel, sweep_handlers.retry, sweep_handlers.delete):
         with pytest.raises(NotFound, match="'nope'"):
