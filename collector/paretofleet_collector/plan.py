@@ -94,7 +94,10 @@ def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
         asked = ", ".join(f"{key}={'|'.join(wanted)}" for key, wanted in spec.devices.items())
         there = ", ".join(f"{device.name} (class {device.device_class})" for device in present[:5])
         more = f" and {len(present) - 5} more" if len(present) > 5 else ""
-        raise NotFound(f"No device matches {asked}; there are {there}{more}.")
+        keys = {"class", "name"}.union(*(device.labels for device in present))
+        odd = next((key for key in spec.devices if key not in keys), None)
+        why = f"; no device has a label '{odd}', {hint(odd, keys)}" if odd else ""
+        raise NotFound(f"No device matches {asked}; there are {there}{more}{why}")
     return chosen
 
 

@@ -113,6 +113,8 @@ def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     where = context.command_path if context else "paretofleet"
+    if "option: --collector" in message:
+        message = "--collector stands before the noun, as in `paretofleet --collector HOST:PORT devices list`"
     if message:
         sys.stderr.write(f"{where}: {' '.join(message.split()).rstrip('.')}; see `{where} --help`\n")
     return USAGE

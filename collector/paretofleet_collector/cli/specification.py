@@ -93,9 +93,10 @@ def add_files(client: Client, spec: Spec) -> Spec:
 def build_zoo(client: Client, models: Sequence[str]) -> None:
     """Builds what of the zoo is asked for and not stored yet; the plan has refused unknown names."""
     missing = {one.model for one in client.list_models() if not one.stored}
-    wanted = [model for model in models if model.removeprefix("zoo:").partition("@")[0] in missing]
-    for at, model in enumerate(wanted, start=1):
-        add_one(client, model.partition("@")[0], f"[{at}/{len(wanted)}] ")
+    names = dict.fromkeys(model.removeprefix("zoo:").partition("@")[0] for model in models)
+    wanted = [name for name in names if name in missing]
+    for at, name in enumerate(wanted, start=1):
+        add_one(client, f"zoo:{name}", f"[{at}/{len(wanted)}] ")
 
 
 def named(spec: Spec, file: Path | None = None) -> Spec:
@@ -114,8 +115,10 @@ def _read(file: Path) -> Any:
         return mapping_of(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refused(f"{file} does not exist; write a specification there, or use --model.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} cannot be read: {error}.") from None
+    except OSError as error:
+        raise Refused(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{file} is not a text in UTF-8; a specification is YAML.") from None
     except Refused as error:
         raise Refused(f"{file}: {error}") from None
 

@@ -43,6 +43,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
     ends_as: str = "finished"
     sample_paths: tuple[str, ...] = ("date=1/run-a.parquet", "run-b.parquet")
     damaged: bool = False
+    goes_away: int = 0
 
     def ListDevices(self, _: Any, __: grpc.ServicerContext) -> pb.ListDevicesReply:
         return pb.ListDevicesReply(devices=[_device(one) for one in self.devices])
@@ -124,6 +125,9 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         sweep = self._find(request.sweep, context)
         running = pb.RunningNow(device="pc", what="resnet50 batch 1", phase="measure", iterations=12)
         yield pb.SweepProgress(sweep=sweep, running=[running])
+        if self.goes_away:
+            self.goes_away -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         half = pb.Sweep()
         half.CopyFrom(sweep)
         half.state = "running"

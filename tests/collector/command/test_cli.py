@@ -99,6 +99,10 @@ def test_submit_names_the_sweep_on_standard_output_and_the_rest_beside_it(pareto
     assert "4 configurations, 20 runs on pc, tx2" in said.err
 
 
+def test_a_network_of_the_zoo_needs_no_prefix(paretofleet: Command) -> None:
+    assert "resnet50@fp32" in paretofleet("sweep", "submit", "--model", "resnet50").err
+
+
 def test_a_request_sent_twice_is_one_sweep(paretofleet: Command) -> None:
     words = (*SUBMIT, "--request-id", "r1", "-o", "json")
     assert paretofleet(*words).json == paretofleet(*words).json
@@ -121,6 +125,13 @@ def test_the_exit_code_of_a_watched_sweep_is_its_end(
     assert "first: 3/20 runs; resnet50 batch 1 on pc sealed; about 3 min left" in said.err
     assert f"first {ends_as.replace('_', ' ')}: 20/20 runs" in said.err
     assert paretofleet("sweep", "watch", "first", code=code).out == ""
+
+
+def test_a_watch_outlives_a_restart_of_the_collector(swept: Command, control: FakeControl) -> None:
+    control.goes_away = 2
+    said = swept("sweep", "watch", "first").err
+    assert said.count("is away; waiting for it") == 2
+    assert "first finished: 20/20 runs" in said
 
 
 def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: Command) -> None:

@@ -81,6 +81,11 @@ def test_devices_are_chosen_by_name_class_and_label():
         planned(models=["resnet50"], devices={"class": "cpu", "rack": "a"})
 
 
+def test_a_label_that_no_device_has_is_named():
+    with pytest.raises(NotFound, match="no device has a label 'clas', did you mean class"):
+        planned(models=["resnet50"], devices={"clas": "cpu"})
+
+
 def test_an_unknown_device_or_model_refuses_the_whole_sweep_and_names_the_nearest():
     with pytest.raises(NotFound, match="Unknown device 'tx3': did you mean tx2"):
         planned(models=["resnet50"], devices=["pc", "tx3"])
