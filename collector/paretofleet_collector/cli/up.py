@@ -112,7 +112,8 @@ def _start(name: str, command: Sequence[str], words: queue.SimpleQueue[str] | No
         text=True,
         errors="replace",
         start_new_session=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, before any thread of ours matters
+        # a few system calls, before any thread of ours matters
+        preexec_fn=_collector_first if name == "collector" else _end_with_parent,  # noqa: PLW1509
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     if process.stdout is None:
@@ -120,6 +121,14 @@ def _start(name: str, command: Sequence[str], words: queue.SimpleQueue[str] | No
     reader = threading.Thread(target=_pass_on, args=(name, process.stdout, words), daemon=True)
     reader.start()
     return Part(name, process, reader)
+
+
+def _collector_first() -> None:
+    """Keeps the collector and its workers on the agent's housekeeping CPU, so that no runner feels them."""
+    _end_with_parent()
+    cpus = os.sched_getaffinity(0)
+    if len(cpus) > 1:
+        os.sched_setaffinity(0, {max(cpus)})
 
 
 def _end_with_parent() -> None:
