@@ -64,11 +64,11 @@ class SensorRecorder:
 
     def tick(self) -> None:
         """Reads every sensor once; a missed point of the grid is left out, never made up for."""
-        readings = [reading for sensor in self._sensors for reading in sensor.read()]
-        for (times, values), reading in zip(self._columns, readings):
-            if reading is not None:
-                times.append(reading[0])
-                values.append(reading[1])
+        new = [readings for sensor in self._sensors for readings in sensor.read()]
+        for (times, values), readings in zip(self._columns, new):
+            for t_ns, value in readings or ():
+                times.append(t_ns)
+                values.append(value)
         behind = max(0, time.perf_counter_ns() - self._due_ns) // self._period_ns
         self._due_ns += (behind + 1) * self._period_ns
 
@@ -94,7 +94,9 @@ def serve(reader: frames.Reader, sink: int) -> None:
         recorder = SimulatedPower(request["simulate"])
     else:
         process.keep_to_cpus([request["cpu"]])
-        recorder = SensorRecorder(find_all(Path(request["sysroot"]))[0], request["period_s"])
+        recorder = SensorRecorder(
+            find_all(Path(request["sysroot"]), request.get("sensors") or {})[0], request["period_s"]
+        )
     rails = recorder.rails()
     process.still_gc()
     frames.write(sink, {"kind": "ready", "rails": [rail.facts() for rail in rails]})

@@ -1,32 +1,128 @@
 """Power sensors: one small protocol, one file each, named here.
 
 To add one: a file beside this one with a function like `rapl.find`, a line in `BUILT_IN`, a fixture
-`tests/fixtures/<name>*` of the files it reads, and a row in CONTRIBUTING.md.
+`tests/fixtures/<name>*` of the files it reads, and a row in CONTRIBUTING.md. A sensor in a distribution of
+its own names such a function under the entry point group `paretofleet.sensors`.
 """
 
 from __future__ import annotations
 
+import logging
+import sys
+from importlib import metadata
 from pathlib import Path
-from typing import Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Mapping
 
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors import rapl
-from paretofleet_agent.sensors._protocol import Rail, Sensor
+from paretofleet_agent.sensors import (
+    _nvml_state,
+    amdgpu,
+    battery,
+    ina3221,
+    intel_gpu,
+    meter,
+    nvml,
+    rapl,
+    raspberry,
+)
+from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
 
-__all__ = ["BUILT_IN", "Found", "Rail", "Sensor", "find_all"]
+__all__ = ["BUILT_IN", "Found", "Rail", "Readings", "Sensor", "Settings", "find_all", "flags", "states"]
 
-Found = Tuple[Sequence[Sensor], Sequence[Absent]]
+log = logging.getLogger(__name__)
 
-#: Every sensor that is looked for.
-BUILT_IN: Mapping[str, Callable[[Path], Found]] = {"rapl": rapl.find}
+GROUP = "paretofleet.sensors"
+
+#: Every sensor that is looked for: `find(sysroot, settings)` opens what it finds, or says why not.
+BUILT_IN: Mapping[str, Callable[[Path, Settings], Found]] = {
+    "nvml": nvml.find,
+    "ina3221": ina3221.find,
+    "rapl": rapl.find,
+    "amdgpu": amdgpu.find,
+    "intel_gpu": intel_gpu.find,
+    "battery": battery.find,
+    "raspberry": raspberry.find,
+    "meter": meter.find,
+}
+State = Dict[str, Any]
+#: What sensors know beside power, JSON-ready: throttling, clocks, voltage. Empty where there is nothing.
+STATES: Mapping[str, Callable[[Path], State]] = {
+    "nvml": _nvml_state.state,
+    "ina3221": ina3221.state,
+    "raspberry": raspberry.state,
+}
+#: What two such states around a window say of the run between them.
+FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
+    "nvml": _nvml_state.flags,
+    "raspberry": raspberry.flags,
+}
 
 
-def find_all(sysroot: Path) -> tuple[list[Sensor], list[Absent]]:
-    """Every built-in sensor under `sysroot`, opened; and what was not found, why, and the fix."""
+def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sensor], list[Absent]]:
+    """Every sensor of the device under `sysroot`, opened; and what was not found, why, and the fix.
+
+    `settings` is the section [sensors] of agent.ini. Two sensors that claim the same power are both left out.
+    """
     found: list[Sensor] = []
     absent: list[Absent] = []
     for find in BUILT_IN.values():
-        sensors, missing = find(sysroot)
+        sensors, missing = find(sysroot, settings)
         found += sensors
         absent += missing
-    return found, absent
+    for entry in entry_points():
+        sensors, missing = _find_of(entry, sysroot, settings)
+        found += sensors
+        absent += missing
+    return _without_disputes(found, absent)
+
+
+def entry_points() -> list[metadata.EntryPoint]:
+    """The sensors of other distributions, by name."""
+    if sys.version_info >= (3, 10):
+        return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    return sorted(metadata.entry_points().get(GROUP, ()), key=lambda entry: entry.name)
+
+
+def _find_of(entry: metadata.EntryPoint, sysroot: Path, settings: Settings) -> Found:
+    try:
+        found: Found = entry.load()(sysroot, settings)
+    except Exception as error:  # a stranger's code may raise anything
+        log.debug("the sensor %s failed", entry.name, exc_info=True)
+        why = f"{type(error).__name__}: {error} (from the entry point {entry.value})"
+        return [], [Absent(entry.name, why, "ask whoever made it, or uninstall it")]
+    return found
+
+
+def states(sysroot: Path) -> State:
+    """What the sensors know beside power, by sensor; ask only outside a measured window."""
+    found = {name: state(sysroot) for name, state in STATES.items()}
+    return {name: state for name, state in found.items() if state}
+
+
+def flags(before: State, after: State) -> list[str]:
+    """The flags of a run between two answers of `states`."""
+    found = {
+        flag
+        for name, judge in FLAGS.items()
+        if name in before and name in after
+        for flag in judge(before[name], after[name])
+    }
+    return sorted(found)
+
+
+def _without_disputes(found: list[Sensor], absent: list[Absent]) -> tuple[list[Sensor], list[Absent]]:
+    """Closes sensors that claim the same scope: no energy rather than a wrong one."""
+    claims: dict[tuple[str, str | None], list[Sensor]] = {}
+    for sensor in found:
+        for claim in {(rail.scope, rail.target_id) for rail in sensor.rails() if rail.primary}:
+            claims.setdefault(claim, []).append(sensor)
+    disputed: list[Sensor] = []
+    for (scope, _), claimants in claims.items():
+        if len(claimants) > 1:
+            names = [rail.stream for one in claimants for rail in one.rails() if rail.scope == scope]
+            disputed += [one for one in claimants if one not in disputed]
+            why = f"{' and '.join(names)} all claim the scope {scope}: which one is right cannot be known"
+            absent.append(Absent(f"power of scope {scope}", why, "disconnect or uninstall all but one"))
+    for sensor in disputed:
+        sensor.close()
+    return [sensor for sensor in found if sensor not in disputed], absent

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, Sequence
+from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple
 
-from paretofleet_agent.model import SensorInfo
+from paretofleet_agent.model import Absent, SensorInfo
 
 COUNTER, INSTANT, BOXCAR, FILTERED = "counter", "instant", "boxcar", "filtered"
 ENERGY_SCHEMA, POWER_SCHEMA = "energy/1", "power/1"
+#: The scope of a rail that is part of another one, so that it never stands for the whole.
+PART = "part"
+
+#: The section [sensors] of agent.ini.
+Settings = Mapping[str, str]
+NO_SETTINGS: Settings = {}
+#: (CLOCK_MONOTONIC ns, microjoules or microwatts).
+Reading = Tuple[int, int]
+#: What is new of a rail since the last read, mostly one reading; None where reading failed.
+Readings = Optional[Sequence[Reading]]
+Found = Tuple[List["Sensor"], List[Absent]]
 
 
 @dataclass(frozen=True)
@@ -17,6 +28,9 @@ class Rail:
 
     A counter gives microjoules that wrap at `max_range_uj`, every other kind microwatts. Primary rails are
     what a run's energy is taken from: those of one scope add up, no other rails ever do.
+    `period_s` is the time between refreshes, `window_s` what a refresh averages over (less than the period:
+    a part-time sensor), `lag_s` how late a step shows. `target_id` is the one target whose power this is,
+    None for more than one.
     """
 
     source: str
@@ -30,6 +44,8 @@ class Rail:
     quantum_w: float | None = None
     quantum_j: float | None = None
     gain_relative_uncertainty: float | None = None
+    window_s: float | None = None
+    target_id: str | None = None
 
     @property
     def stream(self) -> str:
@@ -57,8 +73,8 @@ class Sensor(Protocol):
     def rails(self) -> Sequence[Rail]:
         """Its rails, in the order of `read`."""
 
-    def read(self) -> Sequence[tuple[int, int] | None]:
-        """(CLOCK_MONOTONIC ns, microjoules or microwatts) of each rail; None where reading failed."""
+    def read(self) -> Sequence[Readings]:
+        """What is new of each rail: (CLOCK_MONOTONIC ns, microjoules or microwatts); None where it failed."""
 
     def close(self) -> None:
         """Gives back its descriptors."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
-from typing import Sequence
 
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._protocol import COUNTER, Rail
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, text
+from paretofleet_agent.sensors._protocol import COUNTER, NO_SETTINGS, Found, Rail, Settings
 
 ZONES = "sys/class/powercap"
 CONTROL_TYPES = ("intel-rapl", "intel-rapl-mmio")
@@ -22,31 +21,13 @@ PERMISSION_FIX = (
 )
 #: The nominal rhythm of the counters.
 PERIOD_S = 0.001
+#: A model or a measurement of the package, good to a few percent.
+GAIN_UNCERTAINTY = 0.03
 #: The hardware counter has 32 bits, so the range tells its unit.
 COUNTER_STEPS = 2**32 - 1
 
 
-class RaplSensor:
-    """All readable zones, each an open descriptor of its energy_uj."""
-
-    def __init__(self, opened: Sequence[tuple[Rail, int]]) -> None:
-        self._opened = list(opened)
-
-    def rails(self) -> Sequence[Rail]:
-        """Its rails, in the order of `read`."""
-        return [rail for rail, _ in self._opened]
-
-    def read(self) -> Sequence[tuple[int, int] | None]:
-        """(ns at the middle of the read, microjoules) of each zone; None where reading failed."""
-        return [_read_counter(fd) for _, fd in self._opened]
-
-    def close(self) -> None:
-        """Gives back its descriptors."""
-        while self._opened:
-            os.close(self._opened.pop()[1])
-
-
-def find(sysroot: Path) -> tuple[list[RaplSensor], list[Absent]]:
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     """The RAPL zones under `sysroot`, opened, or why there are none."""
     zones = read_zones(sysroot / ZONES)
     if not zones:
@@ -57,19 +38,10 @@ def find(sysroot: Path) -> tuple[list[RaplSensor], list[Absent]]:
                 fix="on bare x86: modprobe intel_rapl_msr; a container needs the host's /sys",
             )
         ]
-    opened: list[tuple[Rail, int]] = []
-    absent: list[Absent] = []
-    for zone, rail in rails(zones):
-        path = sysroot / ZONES / zone / "energy_uj"
-        try:
-            fd = os.open(path, os.O_RDONLY)
-        except PermissionError:
-            absent.append(Absent(f"rapl/{rail.rail}", f"permission denied: {path}", PERMISSION_FIX))
-        except OSError as error:
-            absent.append(Absent(f"rapl/{rail.rail}", f"{path}: {error.strerror}"))
-        else:
-            opened.append((rail, fd))
-    return ([RaplSensor(opened)] if opened else []), absent
+    planned = [
+        FileRail(rail, (sysroot / ZONES / zone / "energy_uj",), one_integer) for zone, rail in rails(zones)
+    ]
+    return open_rails(planned, fix=PERMISSION_FIX)
 
 
 def read_zones(folder: Path) -> dict[str, dict[str, str]]:
@@ -82,7 +54,7 @@ def read_zones(folder: Path) -> dict[str, dict[str, str]]:
             return {}
         if names:
             return {
-                name: {key: _text(folder / name / key) for key in ("name", "max_energy_range_uj")}
+                name: {key: text(folder / name / key) for key in ("name", "max_energy_range_uj")}
                 for name in names
             }
     return {}
@@ -109,25 +81,9 @@ def rails(zones: dict[str, dict[str, str]]) -> list[tuple[str, Rail]]:
                     max_range_uj=max_range_uj,
                     period_s=PERIOD_S,
                     lag_s=0.0,
+                    gain_relative_uncertainty=GAIN_UNCERTAINTY,
                     quantum_j=max_range_uj / COUNTER_STEPS / 1e6 if max_range_uj else None,
                 ),
             )
         )
     return found
-
-
-def _read_counter(fd: int) -> tuple[int, int] | None:
-    before = time.perf_counter_ns()
-    try:
-        text = os.pread(fd, 32, 0)
-        after = time.perf_counter_ns()
-        return (before + after) // 2, int(text)
-    except (OSError, ValueError):
-        return None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""

@@ -19,7 +19,7 @@ def test_probe_names_what_is_there_and_why_the_rest_is_not(tmp_path):
     assert "fix: " in text
     assert device.inventory.runtimes == ()
     told = probe.as_json(device)
-    assert {absent["what"] for absent in told["absent"]} == {"rapl", "onnxruntime"}
+    assert {absent["what"] for absent in told["absent"]} >= {"rapl", "onnxruntime", "nvml", "ina3221"}
     assert json.loads(json.dumps(told))["inventory"]["targets"][0]["alias"] == "cpu"
 
 

@@ -1,0 +1,133 @@
+"""Sensors whose rails are small files: opened once, read at offset 0, each read timed at its middle."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Mapping, Sequence
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._protocol import Found, Rail, Readings
+
+#: Some drivers answer "try again" while a conversion is under way.
+TRIES = 3
+READ_BYTES = 64
+
+
+@dataclass(frozen=True)
+class FileRail:
+    """A rail, the files it is read from, and what makes microjoules or microwatts of their texts.
+
+    `convert` raises ValueError where the texts are no reading.
+    """
+
+    rail: Rail
+    paths: tuple[Path, ...]
+    convert: Callable[[Sequence[str]], int]
+
+
+class FilesSensor:
+    """Rails that share open files: a file is read once, whichever rails need it."""
+
+    def __init__(self, rails: Sequence[FileRail], descriptors: Mapping[Path, int]) -> None:
+        self._rails, self._descriptors = list(rails), dict(descriptors)
+
+    def rails(self) -> Sequence[Rail]:
+        """Its rails, in the order of `read`."""
+        return [each.rail for each in self._rails]
+
+    def read(self) -> Sequence[Readings]:
+        """One reading of each rail, timed at the middle of the reads it needs; None where one failed."""
+        texts = {path: _read(descriptor) for path, descriptor in self._descriptors.items()}
+        return [_reading(each, texts) for each in self._rails]
+
+    def close(self) -> None:
+        """Gives back its descriptors."""
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
+
+
+def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
+    """A sensor of those `rails` that can be read, if any, and why the others cannot.
+
+    `fix` is what to do where permission is denied.
+    """
+    descriptors: dict[Path, int] = {}
+    readable: list[FileRail] = []
+    absent: list[Absent] = []
+    for each in rails:
+        name = f"{each.rail.source}/{each.rail.rail}"
+        try:
+            for path in each.paths:
+                if path not in descriptors:
+                    descriptors[path] = os.open(path, os.O_RDONLY)
+        except PermissionError as error:
+            absent.append(Absent(name, f"permission denied: {error.filename}", fix))
+        except OSError as error:
+            absent.append(Absent(name, f"{error.filename}: {error.strerror}"))
+        else:
+            readable.append(each)
+    needed = {path for each in readable for path in each.paths}
+    for path in set(descriptors) - needed:
+        os.close(descriptors.pop(path))
+    return ([FilesSensor(readable, descriptors)] if readable else []), absent
+
+
+def text(path: Path) -> str:
+    """A file's text without the white space around it; empty where it cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def number(path: Path) -> int | None:
+    """The integer in a file, None where there is none."""
+    try:
+        return int(text(path))
+    except ValueError:
+        return None
+
+
+def one_integer(texts: Sequence[str]) -> int:
+    """The reading of a file that already holds microjoules or microwatts."""
+    return int(texts[0])
+
+
+def _reading(each: FileRail, texts: Mapping[Path, tuple[int, str] | None]) -> Readings:
+    times, parts = [], []
+    for path in each.paths:
+        found = texts[path]
+        if found is None:
+            return None
+        times.append(found[0])
+        parts.append(found[1])
+    try:
+        return [((min(times) + max(times)) // 2, each.convert(parts))]
+    except (ValueError, IndexError):
+        return None
+
+
+def _read(descriptor: int) -> tuple[int, str] | None:
+    for _ in range(TRIES):
+        before = time.perf_counter_ns()
+        try:
+            content = os.pread(descriptor, READ_BYTES, 0)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                continue
+            return None
+        return (before + time.perf_counter_ns()) // 2, content.decode("ascii", "replace")
+    return None
+
+
+def pci_address(device: Path) -> str:
+    """The PCI address of a device folder, its name where it does not tell one."""
+    for line in text(device / "uevent").splitlines():
+        key, _, value = line.partition("=")
+        if key == "PCI_SLOT_NAME":
+            return value
+    return device.parent.name

@@ -1,0 +1,67 @@
+"""What a meter says: its greeting and its readings; the protocol stands in meter.py."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Mapping
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._protocol import BOXCAR, COUNTER, Rail
+
+VERSION = "paretofleet-meter/1"
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+#: A value above this, in watts or joules, is rubbish.
+VALUE_MAX = 1e9
+FIX = "see the setting meter in CONTRIBUTING.md; `SCOPE@tcp://HOST:PORT` or `SCOPE@serial:///dev/NAME`"
+
+
+def rail_of(said: Mapping[str, str], scope: str, url: str, board: str) -> Rail | Absent:
+    """The rail of a meter that greeted us so, or why it is refused."""
+    if "busy" in said:
+        why = f"the meter at {url} already gives its figures to {said['busy']}"
+        return Absent("meter", why, "one meter measures one board")
+    if said.get("unit") not in ("W", "J") or not NAME.fullmatch(said.get("id", "")):
+        return Absent("meter", f"{url} did not greet us as {VERSION} with id= and unit=W or J", FIX)
+    theirs = said.get("board", "")
+    if theirs != board:
+        why = f"the meter {said['id']} at {url} measures '{theirs}' and not '{board}'"
+        return Absent("meter", why, f"write {scope}@{url}#{theirs} only if that is this device")
+    is_counter = said["unit"] == "J"
+    quantum = _positive(said.get("quantum"))
+    return Rail(
+        source="meter",
+        rail=said["id"],
+        scope=scope,
+        kind=COUNTER if is_counter else BOXCAR,
+        primary=True,
+        period_s=_positive(said.get("period")),
+        window_s=None if is_counter else _positive(said.get("window")) or _positive(said.get("period")),
+        quantum_w=None if is_counter else quantum,
+        quantum_j=quantum if is_counter else None,
+        gain_relative_uncertainty=_positive(said.get("gain")),
+    )
+
+
+def parse_greeting(line: str) -> dict[str, str]:
+    """The words KEY=VALUE of a greeting; none where there was no greeting."""
+    return {key: value for key, sign, value in (word.partition("=") for word in line.split()) if sign}
+
+
+def parse_reading(line: str) -> tuple[int, int] | None:
+    """(nanoseconds of the meter's clock, microwatts or microjoules) of a line; None where it is none."""
+    try:
+        seconds, value = (float(word) for word in line.split(" "))
+    except ValueError:
+        return None
+    if not (math.isfinite(seconds) and math.isfinite(value)) or seconds < 0 or value < 0:
+        return None
+    return (int(seconds * 1e9), round(value * 1e6)) if value < VALUE_MAX else None
+
+
+def _positive(word: str | None) -> float | None:
+    try:
+        value = float(word or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value > 0 else None

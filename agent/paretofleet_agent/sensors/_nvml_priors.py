@@ -1,0 +1,39 @@
+"""What is known of NVML's power sensors by architecture; a device measures its own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Sequence, Tuple
+
+from paretofleet_agent.sensors._protocol import BOXCAR, FILTERED, INSTANT
+
+Capability = Tuple[int, int]
+GA100 = (8, 0)
+
+
+class Prior(NamedTuple):
+    """What is known of the power sensor of an architecture before it is measured, in seconds."""
+
+    kind: str
+    period_s: float | None
+    window_s: float | None
+    lag_s: float | None
+
+
+#: By the lowest compute capability, newest first, from measurements of 70 cards. The lag is the rise time.
+PRIORS: Sequence[tuple[Capability, Prior]] = (
+    ((9, 1), Prior(INSTANT, None, None, None)),
+    ((9, 0), Prior(BOXCAR, 0.1, 0.025, 0.1)),
+    ((8, 1), Prior(BOXCAR, 0.1, 0.1, 0.3)),
+    (GA100, Prior(BOXCAR, 0.1, 0.025, 0.1)),
+    ((7, 5), Prior(BOXCAR, 0.1, 0.1, 0.3)),
+    ((6, 0), Prior(BOXCAR, 0.02, 0.01, 0.1)),
+    ((0, 0), Prior(FILTERED, 0.1, None, None)),
+)
+UNKNOWN = Prior(INSTANT, None, None, None)
+
+
+def prior_of(capability: Capability | None) -> Prior:
+    """What is known of the sensor of a GPU of that compute capability."""
+    if capability is None:
+        return UNKNOWN
+    return next(prior for lowest, prior in PRIORS if capability >= lowest)

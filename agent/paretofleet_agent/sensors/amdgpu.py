@@ -1,0 +1,53 @@
+"""AMD GPUs through hwmon: power1_average and power1_input in microwatts, of the chip and not of the board.
+
+On an APU the reading includes the CPU. The chip's own energy counter needs AMD's library and was seen wrong
+or frozen in the field, so it is not read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, pci_address, text
+from paretofleet_agent.sensors._protocol import BOXCAR, INSTANT, NO_SETTINGS, Found, Rail, Settings
+
+CARDS = "sys/class/drm"
+#: The voltage that only an APU has.
+APU_VOLTAGE = "vddnb"
+FILES = {"average": ("power1_average", BOXCAR), "input": ("power1_input", INSTANT)}
+#: Type B; no published calibration.
+GAIN_UNCERTAINTY = 0.05
+
+
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
+    """The power of every AMD GPU under `sysroot`, or why there is none."""
+    planned = []
+    for hwmon in sorted((sysroot / CARDS).glob("card*/device/hwmon/hwmon*")):
+        if text(hwmon / "name") == "amdgpu":
+            planned += rails(hwmon, pci_address(hwmon.parent.parent))
+    if not planned:
+        return [], [Absent("amdgpu", "no AMD GPU with a power sensor under /sys/class/drm")]
+    return open_rails(planned)
+
+
+def rails(hwmon: Path, address: str) -> list[FileRail]:
+    """The rails of one GPU; the instantaneous one is primary where both are there."""
+    present = {name: file for name, file in FILES.items() if (hwmon / file[0]).exists()}
+    is_apu = text(hwmon / "in1_label") == APU_VOLTAGE
+    return [
+        FileRail(
+            Rail(
+                source="amdgpu",
+                rail=f"{address}-{name}",
+                scope="apu" if is_apu else "gpu-chip",
+                kind=kind,
+                primary=name == ("input" if "input" in present else "average"),
+                gain_relative_uncertainty=GAIN_UNCERTAINTY,
+                target_id=None if is_apu else address,
+            ),
+            (hwmon / file,),
+            one_integer,
+        )
+        for name, (file, kind) in present.items()
+    ]

@@ -1,0 +1,100 @@
+"""INA3221: the power monitors of NVIDIA Jetson boards, in both layouts of the kernel.
+
+JetPack 3 and 4 (L4T 28 and 32): NVIDIA's driver ina3221x, folders `iio_device` or `iio:deviceN`, channels
+0 to 2 with `rail_name_i` and `in_power{i}_input` in mW. JetPack 5 and 6: hwmon, channels 1 to 3 with
+`in{i}_label`, `in{i}_input` in mV and `curr{i}_input` in mA; in4 to in7 are shunt voltages and no rails.
+A chip that runs triggered converts at each read; one that runs continuously averages over its period.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Sequence
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._boards import Board, board_of, is_jetson
+from paretofleet_agent.sensors._files import FileRail, number, open_rails
+from paretofleet_agent.sensors._ina3221_channels import Channel, chips, read_channels
+from paretofleet_agent.sensors._protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, Found, Rail, Settings
+
+SNAPSHOT_FIX = "paretofleet-agent snapshot -o board.tar.gz, and send it to us"
+#: Type B: shunt and chip, without a calibration of ours.
+GAIN_UNCERTAINTY = 0.03
+
+
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
+    """The rails of a Jetson board under `sysroot`, and its totals; or why there are none."""
+    if not is_jetson(sysroot):
+        return [], [Absent("ina3221", "this is not a Jetson board")]
+    board = board_of(sysroot)
+    channels = [channel for chip in chips(sysroot) for channel in read_channels(chip)]
+    if board and not board.monitored:
+        return [], [Absent("ina3221", board.note, "an external meter at its supply")]
+    if not channels:
+        why = "no channel of a power monitor under /sys/bus/i2c/drivers/ina3221x or ina3221"
+        return [], [Absent("ina3221", why, "a container needs the host's /sys")]
+    rails, absent = plan(channels, board)
+    sensors, unreadable = open_rails(rails, fix="as root: chmod a+r the file")
+    return sensors, absent + unreadable
+
+
+def state(sysroot: Path) -> dict[str, Any]:
+    """Whether each chip runs continuously, by its address: it decides what a reading means."""
+    modes = {chip.parent.name: number(chip / "running_mode") for chip in chips(sysroot)}
+    return {address: {"continuous": mode == 1} for address, mode in modes.items() if mode is not None}
+
+
+def plan(channels: Sequence[Channel], board: Board | None) -> tuple[list[FileRail], list[Absent]]:
+    """Every channel as a rail, the board's totals, and what is missing for them."""
+    by_label = {channel.label: channel for channel in channels}
+    found = {
+        scope: labels
+        for scope, labels in (board.totals() if board else {}).items()
+        if all(label in by_label for label in labels)
+    }
+    whole = {labels[0]: scope for scope, labels in found.items() if len(labels) == 1}
+    rails = [_rail([channel], label, whole.get(label, PART)) for label, channel in by_label.items()]
+    for scope, labels in found.items():
+        if len(labels) > 1:
+            rails.append(_rail([by_label[label] for label in labels], "+".join(labels), scope))
+    absent = []
+    if board is None:
+        why = "this board is not in our list, so none of its rails is called the total"
+        absent.append(Absent("ina3221 total", why, SNAPSHOT_FIX))
+    elif board.module and "module" not in found:
+        why = f"a {board.name} should have {', '.join(board.module)}, and has {', '.join(by_label)}"
+        absent.append(Absent("ina3221 total", why, SNAPSHOT_FIX))
+    elif board.note:
+        absent.append(Absent("power of the whole board", board.note, "an external meter at its supply"))
+    return rails, absent
+
+
+def _rail(channels: Sequence[Channel], name: str, scope: str) -> FileRail:
+    """The sum of some channels as a rail."""
+    periods = [channel.period_s for channel in channels]
+    quanta = [channel.quantum_w for channel in channels]
+    is_averaged = any(channel.is_averaged for channel in channels)
+    period_s = None if None in periods else max(period for period in periods if period is not None)
+    rail = Rail(
+        source="ina3221",
+        rail=name,
+        scope=scope,
+        kind=BOXCAR if is_averaged else INSTANT,
+        primary=scope != PART,
+        period_s=period_s,
+        window_s=period_s,
+        quantum_w=None if None in quanta else sum(quantum for quantum in quanta if quantum is not None),
+        gain_relative_uncertainty=GAIN_UNCERTAINTY,
+    )
+    paths = tuple(path for channel in channels for path in channel.paths)
+    return FileRail(rail, paths, milliwatts_summed if len(paths) == len(channels) else products_summed)
+
+
+def milliwatts_summed(texts: Sequence[str]) -> int:
+    """Microwatts of channels that give mW."""
+    return sum(int(each) for each in texts) * 1000
+
+
+def products_summed(texts: Sequence[str]) -> int:
+    """Microwatts of channels that give mV and mA, in turn: a product of the two is microwatts."""
+    return sum(int(volts) * int(amperes) for volts, amperes in zip(texts[::2], texts[1::2]))

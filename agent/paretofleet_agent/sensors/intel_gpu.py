@@ -1,0 +1,49 @@
+"""Intel discrete GPUs through the hwmon of i915 and xe: energy counters in microjoules.
+
+The hardware register has 32 bits; the driver adds up its wraps, one at most between two reads, so a counter
+must be read at least every few minutes. A card has `energy1_input`; xe also gives the chip alone as
+`energy2_input`, labelled pkg. i915 repeats a card's tiles as devices called i915_gt0 and so on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, pci_address, text
+from paretofleet_agent.sensors._protocol import COUNTER, NO_SETTINGS, PART, Found, Rail, Settings
+
+CARDS = "sys/class/drm"
+DRIVERS = ("i915", "xe")
+SCOPES = {"card": "gpu-board", "pkg": PART}
+#: Type B; no published calibration.
+GAIN_UNCERTAINTY = 0.05
+
+
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
+    """The energy counters of every Intel GPU under `sysroot`, or why there are none."""
+    planned = []
+    for hwmon in sorted((sysroot / CARDS).glob("card*/device/hwmon/hwmon*")):
+        if text(hwmon / "name") in DRIVERS:
+            planned += rails(hwmon, pci_address(hwmon.parent.parent))
+    if not planned:
+        return [], [Absent("intel_gpu", "no Intel GPU with an energy counter under /sys/class/drm")]
+    return open_rails(planned, fix="as root: chmod a+r the file")
+
+
+def rails(hwmon: Path, address: str) -> list[FileRail]:
+    """The rails of one card: itself, which is primary, and its chip."""
+    found = []
+    for path in sorted(hwmon.glob("energy*_input")):
+        label = text(path.with_name(path.name.replace("_input", "_label"))) or "card"
+        rail = Rail(
+            source="intel_gpu",
+            rail=f"{address}-{label}",
+            scope=SCOPES.get(label, PART),
+            kind=COUNTER,
+            primary=label == "card",
+            gain_relative_uncertainty=GAIN_UNCERTAINTY,
+            target_id=address,
+        )
+        found.append(FileRail(rail, (path,), one_integer))
+    return found

@@ -1,0 +1,101 @@
+"""An external meter, such as a wall meter or a lab supply, over TCP or a serial port.
+
+Setting, in [sensors] of agent.ini: `meter = SCOPE@URL#BOARD`, several with commas. SCOPE is what the meter
+sees (wall, usb-input, module+carrier, module), URL `tcp://HOST:PORT` or `serial:///dev/ttyUSB0?baud=115200`,
+BOARD the name that the meter has for this device, where it has one.
+
+Line protocol, ASCII, a line ends in LF or CR LF. We say `hello paretofleet-meter/1`. The meter answers
+`paretofleet-meter/1 id=NAME unit=W period=1.0` (unit J: energy since some start; optional board=NAME, gain=
+relative standard uncertainty, quantum= in its unit, window= seconds that a value averages over), or
+`paretofleet-meter/1 busy=NAME` when another board is reading it. Then a line for every refresh: seconds on
+the meter's own clock, a space, the value. Lines that begin with # say nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Sequence
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._meter_lines import FIX, VERSION, parse_greeting, parse_reading, rail_of
+from paretofleet_agent.sensors._meter_link import Link, greeting, open_link
+from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Settings
+
+SCOPES = ("wall", "usb-input", "module+carrier", "module")
+GREETING_S = 3.0
+#: No refresh for so many periods, and for so long, is a meter that stopped.
+SILENT_PERIODS, SILENT_S = 3.0, 2.0
+
+
+class MeterSensor:
+    """A meter that greeted us. Its clock spaces the readings, ours says when they came."""
+
+    def __init__(self, rail: Rail, link: Link) -> None:
+        self._rail, self._link = rail, link
+        self._last_ns = time.perf_counter_ns()
+        self._silent_ns = int(max(SILENT_S, SILENT_PERIODS * (rail.period_s or 1.0)) * 1e9)
+        self._meter_ns: int | None = None
+        self._offset_ns: int | None = None
+
+    def rails(self) -> Sequence[Rail]:
+        """Its one rail."""
+        return [self._rail]
+
+    def read(self) -> Sequence[Readings]:
+        """The refreshes that arrived since the last read; None where rubbish came or nothing for long."""
+        now_ns = time.perf_counter_ns()
+        lines = self._link.lines()
+        new = []
+        for line in lines:
+            reading = parse_reading(line)
+            if reading is not None and (self._meter_ns is None or reading[0] > self._meter_ns):
+                self._meter_ns = reading[0]
+                new.append(reading)
+        if new:
+            self._last_ns = now_ns
+            offset_ns = now_ns - new[-1][0]
+            self._offset_ns = offset_ns if self._offset_ns is None else min(self._offset_ns, offset_ns)
+            return [[(meter_ns + self._offset_ns, value) for meter_ns, value in new]]
+        rubbish = any(not line.startswith("#") for line in lines)
+        silent = not self._link.is_open or now_ns - self._last_ns > self._silent_ns
+        return [None if rubbish or silent else ()]
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._link.close()
+
+
+def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> Found:
+    """The meters that the setting names, each greeted; or why not."""
+    wanted = [one.strip() for one in settings.get("meter", "").split(",") if one.strip()]
+    if not wanted:
+        return [], [Absent("meter", "no external meter is configured", FIX)]
+    found: Found = ([], [])
+    for one in wanted:
+        answer = connect(one)
+        if isinstance(answer, Absent):
+            found[1].append(answer)
+        else:
+            found[0].append(answer)
+    return found
+
+
+def connect(setting: str) -> MeterSensor | Absent:
+    """Opens one meter, SCOPE@URL#BOARD."""
+    scope, _, url = setting.partition("@")
+    url, _, board = url.partition("#")
+    if scope not in SCOPES:
+        return Absent("meter", f"'{scope}' in {setting} is no scope; scopes are {', '.join(SCOPES)}", FIX)
+    try:
+        link = open_link(url)
+    except BlockingIOError:
+        return Absent("meter", f"{url} is being read by another process", "one agent reads a meter")
+    except (OSError, ValueError) as error:
+        return Absent("meter", f"{url}: {error}", FIX)
+    said = parse_greeting(greeting(link, f"hello {VERSION}", VERSION, GREETING_S))
+    answer = rail_of(said, scope, url, board)
+    if isinstance(answer, Absent):
+        link.close()
+        return answer
+    return MeterSensor(answer, link)

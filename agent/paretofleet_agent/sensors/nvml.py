@@ -1,0 +1,145 @@
+"""NVIDIA GPUs through NVML: the board's energy counter, instant and average power, buffered samples.
+
+Only the library knows these figures, so they are read for the running machine and never from a copied tree.
+On a Jetson NVML answers but has no power: the board decides before the library is asked. GPUs are known by
+their UUID. GetPowerUsage has two meanings: a 1 s average from Ampere on (but not on GA100), instant before;
+it is read where a driver does not know the fields that say which.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import Any, Callable, Sequence, Tuple
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._nvml_gpu import Gpu, gpus, load
+from paretofleet_agent.sensors._nvml_priors import GA100, Prior, prior_of
+from paretofleet_agent.sensors._protocol import (
+    BOXCAR,
+    COUNTER,
+    NO_SETTINGS,
+    Found,
+    Rail,
+    Readings,
+    Settings,
+)
+
+Channel = Tuple[Rail, Callable[[], Readings]]
+#: The counter by its function, or by its field where a driver lacks the function; then two fields.
+ENERGY = ("nvmlDeviceGetTotalEnergyConsumption", 83)
+AVERAGE_FIELD, INSTANT_FIELD = 185, 186
+FALL_BACK = {
+    "energy": "the power readings are integrated instead",
+    "instant": "a driver from R530 on; GetPowerUsage is read instead",
+    "usage": None,
+    "average": None,
+    "samples": None,
+}
+AVERAGE_S = 1.0
+#: Both units are thousandths; how often a value really changes is measured.
+QUANTUM = 1e-3
+#: Cards were seen 5 to 10 % off against meters, each by its own factor.
+GAIN_UNCERTAINTY = 0.05
+MIG_FIX = "disable MIG to measure energy"
+
+
+class NvmlSensor:
+    """One GPU."""
+
+    def __init__(self, channels: Sequence[Channel], close: Callable[[], None]) -> None:
+        self._channels, self._close = list(channels), close
+
+    def rails(self) -> Sequence[Rail]:
+        """Its rails, in the order of `read`."""
+        return [rail for rail, _ in self._channels]
+
+    def read(self) -> Sequence[Readings]:
+        """What is new of each rail, in microjoules or microwatts; None where the library refuses."""
+        return [read() for _, read in self._channels]
+
+    def close(self) -> None:
+        """Lets the library go."""
+        self._close()
+
+
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS, library: Any = None) -> Found:
+    """The GPUs of this machine, or why there are none. `library` stands in for the module pynvml."""
+    library = load(sysroot, library)
+    if isinstance(library, Absent):
+        return [], [library]
+    found: Found = ([], [])
+    for gpu in gpus(library):
+        channels, missing = channels_of(gpu)
+        found[1].extend(missing)
+        if channels:
+            library.nvmlInit()  # one for each sensor: the last one to close lets the library go
+            found[0].append(NvmlSensor(channels, library.nvmlShutdown))
+    library.nvmlShutdown()
+    if not found[0] and not found[1]:
+        found[1].append(Absent("nvml", "there is an NVIDIA driver, and it shows no GPU"))
+    return found
+
+
+def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Absent]]:
+    """The rails that a GPU gives, the best one primary, and what its driver refuses."""
+    capability = gpu.ask("nvmlDeviceGetCudaComputeCapability")
+    prior = prior_of(capability)
+    average = prior._replace(kind=BOXCAR, window_s=AVERAGE_S, lag_s=AVERAGE_S)
+    averages = capability is not None and capability > GA100
+    offers: list[tuple[str, Prior, Sequence[str | int]]] = [
+        ("energy", prior._replace(kind=COUNTER, window_s=None), ENERGY),
+        ("instant", prior, (INSTANT_FIELD,)),
+        ("usage", average if averages else prior, ("nvmlDeviceGetPowerUsage",)),
+        ("average", average, (AVERAGE_FIELD,)),
+    ]
+    channels: list[Channel] = []
+    absent: list[Absent] = []
+    for name, facts, questions in offers:
+        if name == "usage" and any(rail.rail.endswith("-instant") for rail, _ in channels):
+            continue  # the same figure under a name that says less
+        read = next((read for read in map(gpu.reader, questions) if read), None)
+        if read is None:
+            absent.append(_refused(gpu, name, questions[0]))
+        else:
+            channels.append((_rail(gpu, name, facts, primary=not channels), functools.partial(_timed, read)))
+    if gpu.has_samples():
+        channels.append((_rail(gpu, "samples", prior, primary=not channels), gpu.new_samples))
+    else:
+        absent.append(_refused(gpu, "samples", "nvmlDeviceGetSamples"))
+    if (gpu.ask("nvmlDeviceGetMigMode") or [0])[0]:
+        why = "MIG is on: the power of the board is not that of one of its slices"
+        return [], [Absent(f"nvml/{gpu.uuid}", why, MIG_FIX)]
+    return channels, absent
+
+
+def _rail(gpu: Gpu, name: str, facts: Prior, *, primary: bool) -> Rail:
+    is_counter = facts.kind == COUNTER
+    return Rail(
+        source="nvml",
+        rail=f"{gpu.uuid}-{name}",
+        scope="gpu-board",
+        kind=facts.kind,
+        primary=primary,
+        period_s=facts.period_s,
+        lag_s=facts.lag_s,
+        window_s=facts.window_s,
+        quantum_w=None if is_counter else QUANTUM,
+        quantum_j=QUANTUM if is_counter else None,
+        gain_relative_uncertainty=GAIN_UNCERTAINTY,
+        target_id=gpu.uuid,
+    )
+
+
+def _timed(read: Callable[[], int | None]) -> Readings:
+    """A reading in thousandths, timed at the middle of the call."""
+    before = time.perf_counter_ns()
+    value = read()
+    return None if value is None else [((before + time.perf_counter_ns()) // 2, value * 1000)]
+
+
+def _refused(gpu: Gpu, name: str, question: str | int) -> Absent:
+    asked = f"field {question}" if isinstance(question, int) else question
+    reason = gpu.refusals.get(str(question), "it is always 0")
+    return Absent(f"nvml/{gpu.uuid}-{name}", f"{gpu.name} does not give {asked}: {reason}", FALL_BACK[name])

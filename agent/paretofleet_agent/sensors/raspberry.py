@@ -1,0 +1,65 @@
+"""Raspberry Pi: no current sensor, but the firmware tells of under-voltage and of capped frequencies.
+
+`get_throttled` holds hexadecimal bits: 0 to 3 what is true now, 16 to 19 what was true since boot.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterable
+
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._boards import DEVICE_TREE
+from paretofleet_agent.sensors._files import text
+from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Settings
+
+MODEL = "Raspberry Pi"
+FIRMWARE = "sys/devices/platform"
+BITS = ("under_voltage", "frequency_capped", "throttled", "soft_temperature_limit")
+SINCE_BOOT_SHIFT = 16
+#: Flags of a run, by bit; each of the last three slows the processor because of heat or supply.
+RUN_FLAGS = {
+    "under_voltage": "under_voltage",
+    "frequency_capped": "frequency_capped",
+    "throttled": "frequency_capped",
+    "soft_temperature_limit": "thermally_limited",
+}
+
+
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
+    """Never a sensor; on a Raspberry Pi it says so."""
+    if MODEL not in text(sysroot / DEVICE_TREE / "model"):
+        return [], []
+    why = "a Raspberry Pi has no current sensor at its supply, so its power cannot be read"
+    return [], [
+        Absent("raspberry", why, "an external meter at its USB supply: the setting meter in [sensors]")
+    ]
+
+
+def state(sysroot: Path) -> dict[str, Any]:
+    """The bits of get_throttled by name, now and since boot; empty where there are none."""
+    folder = sysroot / FIRMWARE
+    paths = sorted([*folder.glob("*firmware*/get_throttled"), *folder.glob("*/*firmware*/get_throttled")])
+    return parse(text(paths[0])) if paths else {}
+
+
+def parse(content: str) -> dict[str, Any]:
+    """The named bits of a hexadecimal number; nothing where it is none.
+
+    >>> parse("50005")["now"]
+    ['under_voltage', 'throttled']
+    """
+    try:
+        bits = int(content, 16)
+    except ValueError:
+        return {}
+    return {
+        "now": [name for i, name in enumerate(BITS) if bits >> i & 1],
+        "since_boot": [name for i, name in enumerate(BITS) if bits >> i + SINCE_BOOT_SHIFT & 1],
+    }
+
+
+def flags(before: dict[str, Any], after: dict[str, Any]) -> Iterable[str]:
+    """What was true at either end of a run, or became true for the first time in between."""
+    new = set(after["since_boot"]) - set(before["since_boot"])
+    return {RUN_FLAGS[name] for name in {*before["now"], *after["now"], *new}}

@@ -1,0 +1,129 @@
+"""All sensors together: one protocol, sensors of other distributions, two that claim the same power."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+
+import pytest
+import trees
+from paretofleet_agent import sensors
+from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors import Rail
+
+TREES = sorted(
+    path.parent.name
+    for path in trees.FIXTURES.glob("*/tree.txt")
+    if path.parent.name.startswith(tuple(sensors.BUILT_IN))
+)
+WITHOUT_POWER = ("ina3221_nano_2gb", "raspberry_pi4")
+
+PLUGIN = """
+from paretofleet_agent.sensors import Rail
+class Sensor:
+    def rails(self): return [Rail("probe9000", "x", "wall", "instant", primary=True)]
+    def read(self): return [[(1, 2)]]
+    def close(self): pass
+def find(sysroot, settings): return [Sensor()], []
+def broken(sysroot, settings): raise RuntimeError("no licence")
+"""
+
+
+class Claims:
+    def __init__(self, source, scope, target_id=None):
+        self.rail = Rail(source, "x", scope, "instant", primary=True, target_id=target_id)
+        self.closed = False
+
+    def rails(self):
+        return [self.rail]
+
+    def read(self):
+        return [[(1, 2)]]
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_tree_keeps_to_the_protocol(tree, name):
+    found, absent = sensors.find_all(tree(name))
+    assert bool(found) == (name not in WITHOUT_POWER)
+    rails = [rail for sensor in found for rail in sensor.rails()]
+    readings = [new for sensor in found for new in sensor.read()]
+    for sensor in found:
+        sensor.close()
+    assert len(rails) == len(readings)
+    assert len({rail.stream for rail in rails}) == len(rails)
+    for rail, new in zip(rails, readings):
+        ((t_ns, value),) = new
+        assert isinstance(t_ns, int)
+        assert isinstance(value, int)
+        assert rail.schema == ("energy/1" if rail.kind == "counter" else "power/1")
+        assert rail.kind in {"counter", "instant", "boxcar", "filtered"}
+        assert rail.facts()["stream"] == rail.stream
+    assert all(each.why for each in absent)
+
+
+def test_a_machine_without_any_sensor_hears_why_of_each(tmp_path):
+    found, absent = sensors.find_all(tmp_path)
+    assert found == []
+    assert {each.what for each in absent} == set(sensors.BUILT_IN) - {"raspberry"}
+
+
+def test_no_descriptor_stays_open(tree):
+    before = len(os.listdir("/proc/self/fd"))
+    for sensor in sensors.find_all(tree("ina3221_tx2_l4t32"))[0]:
+        sensor.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A distribution with one good sensor and one that breaks."""
+    (tmp_path / "probe9000.py").write_text(PLUGIN)
+    folder = tmp_path / "probe9000-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: probe9000\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(
+        "[paretofleet.sensors]\nprobe9000 = probe9000:find\nworse = probe9000:broken\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("probe9000", None)
+
+
+@pytest.mark.usefixtures("installed")
+def test_another_distribution_adds_a_sensor_by_an_entry_point(tree):
+    found, absent = sensors.find_all(tree("rapl_amd"))
+    streams = [rail.stream for sensor in found for rail in sensor.rails()]
+    for sensor in found:
+        sensor.close()
+    assert "power:probe9000/x" in streams
+    assert "power:rapl/package-0" in streams
+    (broken,) = [each for each in absent if each.what == "worse"]
+    assert broken.why == "RuntimeError: no licence (from the entry point probe9000:broken)"
+
+
+def test_two_sensors_that_claim_one_scope_are_both_left_out(monkeypatch, tmp_path):
+    one, two, three = Claims("a", "wall"), Claims("b", "wall"), Claims("c", "package")
+    monkeypatch.setattr(
+        sensors, "BUILT_IN", {"x": lambda _root, _settings: ([one, two, three], [Absent("y", "z")])}
+    )
+    found, absent = sensors.find_all(tmp_path)
+    assert found == [three]
+    assert (one.closed, two.closed, three.closed) == (True, True, False)
+    assert "power:a/x and power:b/x all claim the scope wall" in absent[-1].why
+
+
+def test_two_gpus_claim_their_own_boards(monkeypatch, tmp_path):
+    one, two = Claims("nvml", "gpu-board", "GPU-1"), Claims("nvml", "gpu-board", "GPU-2")
+    monkeypatch.setattr(sensors, "BUILT_IN", {"nvml": lambda _root, _settings: ([one, two], [])})
+    assert sensors.find_all(tmp_path)[0] == [one, two]
+
+
+def test_a_rail_is_a_value():
+    rail = Rail("a", "b", "wall", "instant")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        rail.scope = "module"
+    assert rail.facts()["window_s"] is None

@@ -1,0 +1,271 @@
+"""An external meter over TCP and over a serial port: its protocol, rubbish, silence, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import trees
+from paretofleet_agent import sensors
+from paretofleet_agent.sensors import meter
+from paretofleet_agent.sensors._meter_lines import parse_greeting, parse_reading, rail_of
+
+GREETING = "paretofleet-meter/1 id=m1 unit=W period=0.05"
+TRANSCRIPT = (trees.FIXTURES / "meter_wall" / "transcript.txt").read_text()
+
+
+class Server:
+    """A meter on loopback: greets, then sends what it is told."""
+
+    def __init__(self, greeting=GREETING + "\n"):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.heard = b""
+        self._greeting = greeting
+        self._connection = None
+        self._greeted = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            connection, _ = self._listener.accept()
+            self.heard = connection.recv(100)
+            connection.sendall(self._greeting.encode())
+            self._connection = connection
+            self._greeted.set()
+
+    def send(self, text):
+        assert self._greeted.wait(5)
+        self._connection.sendall(text.encode("latin-1"))
+
+    def hang_up(self):
+        assert self._greeted.wait(5)
+        self._connection.close()
+
+    def close(self):
+        self._listener.close()
+        if self._connection is not None:
+            self._connection.close()
+
+
+@pytest.fixture
+def server():
+    servers = []
+
+    def start(*arguments):
+        servers.append(Server(*arguments))
+        return servers[-1]
+
+    yield start
+    for each in servers:
+        each.close()
+
+
+def open_meter(setting):
+    found, absent = meter.find(Path("/"), {"meter": setting})
+    assert absent == []
+    return found[0]
+
+
+def read_until(sensor, wanted, seconds=5.0):
+    """Values in watts, or failures as None, until there are enough."""
+    values, end = [], time.monotonic() + seconds
+    while len(values) < wanted and time.monotonic() < end:
+        (new,) = sensor.read()
+        values += [None] if new is None else [value / 1e6 for _, value in new]
+        time.sleep(0.005)
+    return values
+
+
+def test_a_meter_over_tcp_gives_its_scope_and_microwatts(server):
+    wall = server("paretofleet-meter/1 id=m1 unit=W period=0.05 gain=0.01 quantum=0.1\n")
+    sensor = open_meter(f"wall@{wall.url}")
+    wall.send("1.00 41.5\n1.05 42.5\r\n")
+    assert read_until(sensor, 2) == [41.5, 42.5]
+    (rail,) = sensor.rails()
+    sensor.close()
+    assert wall.heard == b"hello paretofleet-meter/1\n"
+    assert (rail.stream, rail.scope, rail.kind, rail.primary) == ("power:meter/m1", "wall", "boxcar", True)
+    assert (rail.period_s, rail.window_s) == (0.05, 0.05)
+    assert (rail.quantum_w, rail.gain_relative_uncertainty) == (0.1, 0.01)
+
+
+def test_its_own_clock_spaces_the_readings_whenever_they_arrive(server):
+    wall = server()
+    sensor = open_meter(f"wall@{wall.url}")
+    before = time.perf_counter_ns()
+    wall.send("100.0 1\n100.5 2\n101.0 3\n")
+    time.sleep(0.05)
+    (new,) = sensor.read()
+    sensor.close()
+    times = [t_ns for t_ns, _ in new]
+    assert [b - a for a, b in zip(times, times[1:])] == [500_000_000, 500_000_000]
+    assert times[-1] <= time.perf_counter_ns()
+    assert times[-1] >= before
+
+
+def test_a_meter_that_counts_energy(server):
+    wall = server("paretofleet-meter/1 id=m2 unit=J period=1 quantum=0.36\n")
+    sensor = open_meter(f"usb-input@{wall.url}")
+    wall.send("1 1000.5\n")
+    assert read_until(sensor, 1) == [1000.5]
+    (rail,) = sensor.rails()
+    sensor.close()
+    assert (rail.kind, rail.schema, rail.quantum_j, rail.window_s) == ("counter", "energy/1", 0.36, None)
+
+
+def test_a_transcript_with_rubbish_gives_its_good_lines(server):
+    wall = server(TRANSCRIPT)
+    sensor = open_meter(f"wall@{wall.url}")
+    assert read_until(sensor, 4) == [41.5, 41.7, 41.9, 41.6]
+    sensor.close()
+
+
+def test_nothing_but_rubbish_is_a_failure_and_floods_do_no_harm(server):
+    wall = server()
+    sensor = open_meter(f"wall@{wall.url}")
+    wall.send("\x00\xff garbage\n")
+    assert read_until(sensor, 1) == [None]
+    wall.send("x" * 20_000)
+    assert read_until(sensor, 1) == [None]
+    wall.send("\n2.0 7\n")
+    assert [value for value in read_until(sensor, 2) if value is not None] == [7.0]
+    sensor.close()
+
+
+def test_silence_is_a_failure_only_after_three_periods(server, monkeypatch):
+    monkeypatch.setattr(meter, "SILENT_S", 0.2)
+    wall = server()
+    sensor = open_meter(f"wall@{wall.url}")
+    wall.send("1 5\n")
+    assert read_until(sensor, 1) == [5.0]
+    assert sensor.read() == [()]
+    time.sleep(0.25)
+    assert sensor.read() == [None]
+    wall.send("2 6\n")
+    assert 6.0 in read_until(sensor, 50, seconds=0.2), "it may come back"
+    sensor.close()
+
+
+def test_a_meter_that_hangs_up_fails_from_then_on(server):
+    wall = server()
+    sensor = open_meter(f"wall@{wall.url}")
+    wall.hang_up()
+    assert read_until(sensor, 2) == [None, None]
+    sensor.close()
+
+
+@pytest.fixture
+def serial_port():
+    """(end of the meter, path of our end)."""
+    theirs, ours = pty.openpty()
+    yield theirs, os.ttyname(ours)
+    for descriptor in (theirs, ours):
+        os.close(descriptor)
+
+
+def talk(descriptor, text):
+    """Answers hello as a meter on a serial line does."""
+
+    def run():
+        heard = b""
+        while b"\n" not in heard:
+            heard += os.read(descriptor, 100)
+        os.write(descriptor, text.encode())
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def test_a_meter_on_a_serial_port(serial_port):
+    theirs, path = serial_port
+    talk(theirs, f"{GREETING}\n0.05 9.25\n")
+    sensor = open_meter(f"wall@serial://{path}?baud=9600")
+    assert read_until(sensor, 1) == [9.25]
+    sensor.close()
+
+
+def test_a_serial_port_that_another_process_reads_is_refused(serial_port):
+    theirs, path = serial_port
+    talk(theirs, f"{GREETING}\n")
+    sensor = open_meter(f"wall@serial://{path}")
+    found, (absent,) = meter.find(Path("/"), {"meter": f"wall@serial://{path}"})
+    sensor.close()
+    assert found == []
+    assert "being read by another process" in absent.why
+
+
+def test_a_meter_that_feeds_another_board_is_refused(server):
+    wall = server("paretofleet-meter/1 busy=tx1-3\n")
+    found, (absent,) = meter.find(Path("/"), {"meter": f"wall@{wall.url}"})
+    assert found == []
+    assert "already gives its figures to tx1-3" in absent.why
+
+
+@pytest.mark.parametrize("ours", ["", "#tx1-1"])
+def test_a_meter_that_names_another_board_is_refused(server, ours):
+    wall = server(GREETING + " board=tx2-1\n")
+    found, (absent,) = meter.find(Path("/"), {"meter": f"wall@{wall.url}{ours}"})
+    assert found == []
+    assert "measures 'tx2-1' and not" in absent.why
+    assert f"#{'tx2-1'}" in absent.fix
+
+
+def test_a_meter_that_names_this_board_is_taken(server):
+    wall = server(GREETING + " board=tx2-1\n")
+    open_meter(f"wall@{wall.url}#tx2-1").close()
+
+
+def test_two_meters_that_claim_one_scope_are_both_refused(server, tmp_path):
+    one, two = server(), server("paretofleet-meter/1 id=m2 unit=W period=1\n")
+    found, absent = sensors.find_all(tmp_path, {"meter": f"wall@{one.url}, wall@{two.url}"})
+    assert found == []
+    assert "all claim the scope wall" in absent[-1].why
+
+
+def test_what_does_not_greet_is_no_meter(server, monkeypatch):
+    monkeypatch.setattr(meter, "GREETING_S", 0.2)
+    for text in ("220 mail.example ESMTP\n", "paretofleet-meter/1 id=a unit=VA\n", ""):
+        found, (absent,) = meter.find(Path("/"), {"meter": f"wall@{server(text).url}"})
+        assert found == []
+        assert "did not greet us" in absent.why
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("roof@tcp://127.0.0.1:1", "is no scope"),
+        ("wall@udp://127.0.0.1:1", "neither tcp"),
+        ("wall@tcp://nowhere", "not tcp://HOST:PORT"),
+        ("wall@tcp://127.0.0.1:1", "refused"),
+        ("wall@serial:///dev/null", "not a serial port"),
+        ("wall@serial:///dev/absent", "No such file"),
+        ("wall@serial:///dev/null?baud=123", "not a speed"),
+        ("wall", "neither tcp"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_a_sentence(setting, why):
+    found, (absent,) = meter.find(Path("/"), {"meter": setting})
+    assert found == []
+    assert why in absent.why
+    assert absent.fix
+
+
+def test_no_setting_is_no_meter():
+    assert "no external meter" in meter.find(Path("/"))[1][0].why
+
+
+def test_a_line_is_seconds_and_a_value():
+    assert parse_reading("1.5 2.25") == (1_500_000_000, 2_250_000)
+    for rubbish in ("", "1", "1 2 3", "-1 2", "1 -2", "1 inf", "nan 1", "1 1e12", "1  2", "eins 2"):
+        assert parse_reading(rubbish) is None
+
+
+def test_numbers_of_a_greeting_that_are_none_are_unknown():
+    rail = rail_of(parse_greeting(f"{GREETING} gain=x quantum=-1"), "wall", "tcp://a:1", "")
+    assert (rail.gain_relative_uncertainty, rail.quantum_w) == (None, None)
