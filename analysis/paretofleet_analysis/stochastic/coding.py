@@ -33,6 +33,11 @@ class Ranks:
             new[:1] = True
             self.values.append(ordered[new])
 
+    @property
+    def has_ties(self) -> bool:
+        """Whether two samples may be equal in every objective."""
+        return all(len(values) < len(self.codes) for values in self.values)
+
     def below(self, points: Floats) -> Codes:
         """(n, d) for points (n, d): the largest code whose value is strictly less, -1 if there is none."""
         return self._locate(points, "left")

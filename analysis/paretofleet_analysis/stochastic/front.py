@@ -87,7 +87,7 @@ def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None
     costs, owner = fleet.costs[alive], fleet.owner[alive]
     ranks = Ranks(costs)
     cuts = None if margins is None else ranks.below(better_than(costs, margins))
-    rule = Rule.DOMINATES if margins is None else Rule.MARGIN
+    rule = Rule.MARGIN if margins is not None else Rule.DOMINATES if ranks.has_ties else Rule.AT_MOST
     products = np.zeros(len(fleet.costs))
     engine = kernel.engine()
     if common is None:

@@ -20,17 +20,18 @@ _TOP_BLOCKS = 16
 
 @dataclass(frozen=True)
 class Index:
-    """Samples in index order, in blocks of sixteen lanes with one row of lanes per objective.
+    """Samples in index order.
 
-    `codes` (chunks, d, 16): the samples of configuration p are chunks chunk_starts[p]:chunk_starts[p + 1],
-    padded. `runs` (P,): the divisor of its shares, which counts its dropped samples too. `levels`: best
-    corners (blocks, d', 16) of configurations, of blocks, ...; d' > d when the corners have coordinates of
-    their own. `configurations` (P,): the number of each in the fleet.
+    `complements` (n, d): ~code of each run; place p owns rows starts[p]:starts[p + 1]. `runs` (P,): the
+    divisor of its shares, which counts its dropped samples too. `centres` (blocks, d, 16): typical codes of
+    each place. `levels`: best corners (blocks, d', 16) of places, of blocks, ...; d' > d when the corners
+    have coordinates of their own. `configurations` (P,): the number of each place in the fleet.
     """
 
-    codes: Codes
-    chunk_starts: Ints
+    complements: Codes
+    starts: Ints
     runs: Floats
+    centres: Codes
     levels: tuple[Codes, ...]
     configurations: Ints
 
@@ -42,7 +43,7 @@ class Index:
     @property
     def dimensions(self) -> int:
         """The number of objectives of the samples."""
-        return int(self.codes.shape[1])
+        return int(self.complements.shape[1])
 
     def positions(self, count: int) -> Codes:
         """(count,) the place in the index of each of the fleet's `count` configurations, -1 if it is not in
@@ -58,23 +59,25 @@ def build(codes: Codes, owner: Ints, runs: Ints, extra_corner: Codes | None = No
 
     `extra_corner` (N, s) are further coordinates of each configuration's best corner.
     """
-    present, first = np.unique(owner, return_index=True)
-    counts = np.diff(np.append(first, len(owner)))
+    counts = np.bincount(owner, minlength=len(runs))
+    present = np.flatnonzero(counts)
+    counts = counts[present]
+    first = np.cumsum(counts) - counts
     corners = np.minimum.reduceat(codes, first, axis=0) if len(first) else codes[:0]
+    centres = (corners + np.maximum.reduceat(codes, first, axis=0)) // 2 if len(first) else corners
     if extra_corner is not None:
         corners = np.concatenate([corners, extra_corner[present]], axis=1)
     order = np.argsort(morton(corners), kind="stable")
-    chunks = np.zeros(len(order) + 1, dtype=np.int64)
-    np.cumsum(-(-counts[order] // LANES), out=chunks[1:])
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    within = np.arange(len(owner)) - np.repeat(first, counts)
-    chunk = np.repeat(chunks[place], counts) + within // LANES
-    packed = np.full((chunks[-1], codes.shape[1], LANES), PADDING, dtype=np.int32)
-    for k in range(codes.shape[1]):
-        packed[chunk, k, within % LANES] = codes[:, k]
+    starts = np.zeros(len(order) + 1, dtype=np.int64)
+    np.cumsum(counts[order], out=starts[1:])
+    rows = np.repeat(first[order] - starts[:-1], counts[order]) + np.arange(len(owner))
     return Index(
-        packed, chunks, runs[present[order]].astype(np.float64), pyramid(corners[order]), present[order]
+        ~codes[rows],
+        starts,
+        runs[present[order]].astype(np.float64),
+        in_blocks(centres[order]),
+        pyramid(corners[order]),
+        present[order],
     )
 
 

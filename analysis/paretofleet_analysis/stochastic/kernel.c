@@ -25,25 +25,29 @@
 
 #define LANES 16
 #define LEVELS_MAX 8
-/* Candidates that reach this share of their runs at the best corner of a batch are multiplied first. */
-#define STRONG 0.25
+/* Blocks come in classes of how many of their configurations are typically at most the middle of a batch, the most
+ * first, so that hopeless products end early. */
+#define CLASSES 4
+static const int CLASS_COUNTS[CLASSES] = {4, 2, 1, 0};
 
-/* See index.py. Level 0 holds the best corners of configurations, the last level is scanned whole. */
+/* See index.py. The runs of place p are rows starts[p] to starts[p + 1] of `complements`. Level 0 holds the best
+ * corners of configurations, the last level is scanned whole. */
 typedef struct {
-    const int32_t *codes;
-    const int64_t *chunk_starts;
+    const int32_t *complements;
+    const int64_t *starts;
     const double *runs;
     int64_t size;
     int64_t dimensions;        /* of the samples */
     int64_t corner_dimensions; /* of the corners, at least as many */
     int64_t level_count;
+    const int32_t *centres;
     const int32_t *levels[LEVELS_MAX];
     int64_t blocks[LEVELS_MAX];
 } index_t;
 
 enum { AT_MOST = 0, DOMINATES = 1, MARGIN = 2 };
 
-/* See query.py. Batch b is points batches[b] to batches[b + 1] and belongs to place own[b]. */
+/* See query.py. Batch b is points batches[b] to batches[b + 1], at most 16, and belongs to place own[b]. */
 typedef struct {
     const int32_t *codes;
     const int32_t *cuts; /* under the margin rule */
@@ -60,46 +64,44 @@ typedef struct {
     int64_t components, group_count, most_values;
 } shared_t;
 
-/* The runs of a configuration that count against a point: without and with the demand for one objective less. */
+/* What a thread works in: the level-0 blocks that may hold who counts against a batch; the points of the batch and
+ * their cuts in lanes, complemented, so that "at least" is "at most"; the batch's corners. */
 typedef struct {
-    uint32_t weak, strict;
-} count_t;
-
-/* What a thread works in: the places that may count against a batch, and their best corners in blocks. */
-typedef struct {
-    int32_t *places, *spare, *corners, *low, *high, *low_cut;
-    double *shares;
-    int64_t count;
-    int32_t *memory;
+    int32_t *blocks, *spare, *order, *points, *cuts, *low, *high, *middle, *memory;
+    int64_t block_count;
 } space_t;
 
-/* What a thread keeps of groups: their products in this point, and their relation to the values of `related`. */
+/* Where a walk over those blocks stands, and what it found last: for each lane of the batch the number of runs of
+ * one place that count, without and with the demand for one objective less. */
 typedef struct {
-    double *better, *equal, *p_better, *p_equal;
+    int64_t at;
+    int32_t first;
+    uint32_t places, active;
+    int32_t weak[LANES], strict[LANES];
+} walk_t;
+
+/* What a thread keeps of groups: their products in each lane, and their relation to the values of `related`. */
+typedef struct {
+    double *better, *equal;     /* (G, 16) */
+    double *p_better, *p_equal; /* (G, most_values) */
     int32_t *related, *touched;
     uint8_t *met;
     int64_t touched_count;
 } groups_t;
 
-static void free_space(space_t *space) {
-    free(space->memory), free(space->shares);
-}
-
 static int make_space(space_t *space, const index_t *index) {
-    const size_t wide = (size_t)(index->size + 2 * LANES), d = (size_t)index->corner_dimensions;
-    space->memory = malloc((wide * (2 + d) + 3 * d) * sizeof(int32_t));
-    space->shares = malloc(wide * sizeof(double));
-    space->count = 0;
-    if (space->memory == NULL || space->shares == NULL) {
-        free_space(space);
+    const size_t d = (size_t)index->corner_dimensions, blocks = (size_t)index->blocks[0] + 2 * LANES;
+    space->memory = malloc((3 * blocks + (2 * LANES + 3) * d) * sizeof(int32_t));
+    if (space->memory == NULL)
         return 0;
-    }
-    space->places = space->memory;
-    space->spare = space->places + wide;
-    space->corners = space->spare + wide;
-    space->low = space->corners + wide * d;
+    space->blocks = space->memory;
+    space->spare = space->blocks + blocks;
+    space->order = space->spare + blocks;
+    space->points = space->order + blocks;
+    space->cuts = space->points + LANES * d;
+    space->low = space->cuts + LANES * d;
     space->high = space->low + d;
-    space->low_cut = space->high + d;
+    space->middle = space->high + d;
     return 1;
 }
 
@@ -111,16 +113,29 @@ static inline int32_t key_down(double x) {
     return (bits < 0 ? bits ^ 0x7FFFFFFF : bits) - ((double)rounded > x);
 }
 
-/* The componentwise smallest and largest of rows (count, d). */
-static void corners_of(const int32_t *rows, int64_t count, int64_t d, int32_t *low, int32_t *high) {
-    memcpy(low, rows, (size_t)d * sizeof(int32_t));
-    memcpy(high, rows, (size_t)d * sizeof(int32_t));
-    for (int64_t r = 1; r < count; r++)
-        for (int64_t k = 0; k < d; k++) {
+/* Rows (count, d) complemented, in lanes; a lane without a row is at least nothing. */
+static void set_lanes(int32_t *lanes, const int32_t *rows, int64_t count, int64_t d) {
+    for (int64_t k = 0; k < d; k++)
+        for (int64_t r = 0; r < LANES; r++)
+            lanes[k * LANES + r] = r < count ? ~rows[r * d + k] : INT32_MAX;
+}
+
+/* Take a batch of rows (count, d), with cuts or without. */
+static void set_batch(space_t *space, const int32_t *rows, const int32_t *cuts, int64_t count, int64_t d) {
+    set_lanes(space->points, rows, count, d);
+    if (cuts != NULL)
+        set_lanes(space->cuts, cuts, count, d);
+    for (int64_t k = 0; k < d; k++) {
+        int32_t low = rows[k], high = rows[k];
+        for (int64_t r = 1; r < count; r++) {
             const int32_t x = rows[r * d + k];
-            low[k] = x < low[k] ? x : low[k];
-            high[k] = x > high[k] ? x : high[k];
+            low = x < low ? x : low;
+            high = x > high ? x : high;
         }
+        space->low[k] = low;
+        space->high[k] = high;
+        space->middle[k] = low + (high - low) / 2;
+    }
 }
 
 /* How many values of group g are better than, and equal to, each value of group own. */
@@ -158,19 +173,19 @@ static int surely_better(const shared_t *shared, int32_t own, int32_t g) {
 }
 
 /* `common` times the factors of the groups met, averaged over the values of the own group. */
-static double average(groups_t *state, const shared_t *shared, int32_t own, double common) {
+static double average(const groups_t *state, const shared_t *shared, int32_t own, double common, int64_t lane) {
     const int64_t mine = shared->starts[own + 1] - shared->starts[own];
     double total = 0.0;
-    for (int64_t t = 0; t < state->touched_count; t++)
-        relate(state, shared, own, state->touched[t]);
     for (int64_t v = 0; v < mine; v++) {
         double product = common;
         for (int64_t t = 0; t < state->touched_count; t++) {
             const int32_t g = state->touched[t];
             const double all = (double)(shared->starts[g + 1] - shared->starts[g]);
-            const double better = state->p_better[g * shared->most_values + v];
-            const double equal = state->p_equal[g * shared->most_values + v];
-            product *= ((all - better - equal) + better * state->better[g] + equal * state->equal[g]) / all;
+            const double p_better = state->p_better[g * shared->most_values + v];
+            const double p_equal = state->p_equal[g * shared->most_values + v];
+            const double better = p_better * state->better[g * LANES + lane];
+            const double equal = p_equal * state->equal[g * LANES + lane];
+            product *= ((all - p_better - p_equal) + better + equal) / all;
         }
         total += product;
     }
@@ -183,7 +198,7 @@ static void free_groups(groups_t *state) {
 
 static int make_groups(groups_t *state, const shared_t *shared) {
     const size_t groups = (size_t)shared->group_count, table = groups * (size_t)shared->most_values;
-    state->better = malloc((2 * groups + 2 * table) * sizeof(double));
+    state->better = malloc((2 * groups * LANES + 2 * table) * sizeof(double));
     state->related = malloc(2 * groups * sizeof(int32_t));
     state->met = calloc(groups, 1);
     state->touched_count = 0;
@@ -191,31 +206,23 @@ static int make_groups(groups_t *state, const shared_t *shared) {
         free_groups(state);
         return 0;
     }
-    state->equal = state->better + groups;
-    state->p_better = state->equal + groups;
+    state->equal = state->better + groups * LANES;
+    state->p_better = state->equal + groups * LANES;
     state->p_equal = state->p_better + table;
     state->touched = state->related + groups;
     memset(state->related, -1, groups * sizeof(int32_t));
     return 1;
 }
 
-/* One more configuration that counts with probability `share`; 0 once the law holds less than `floor`. */
-static inline int extend(double *law, int64_t orders, double share, double floor) {
-    const double kept = 1.0 - share;
-    for (int64_t k = orders - 1; k > 0; k--)
-        law[k] = law[k] * kept + law[k - 1] * share;
-    law[0] *= kept;
-    if (law[0] >= floor)
-        return 1;
-    double sum = 0.0;
-    for (int64_t k = 0; k < orders; k++)
-        sum += law[k];
-    return sum >= floor;
-}
-
-static inline void reset(double *law, int64_t orders, double first) {
-    memset(law, 0, (size_t)orders * sizeof(double));
-    law[0] = first;
+/* Begin with a group's products where it is met for the first time. */
+static inline void meet(groups_t *state, const shared_t *shared, int32_t own, int32_t g) {
+    if (state->met[g])
+        return;
+    state->met[g] = 1;
+    state->touched[state->touched_count++] = g;
+    for (int l = 0; l < LANES; l++)
+        state->better[g * LANES + l] = state->equal[g * LANES + l] = 1.0;
+    relate(state, shared, own, g);
 }
 
 #define JOIN_(a, b) a##_##b
@@ -282,7 +289,7 @@ EXPORT int pf_supports(int level) {
 #define DISPATCH(name, ...) name##_scalar(__VA_ARGS__)
 #endif
 
-/* Each answers batches begin to end and returns 0, or -1 without memory. */
+/* Each answers batches (or columns of them) begin to end and returns 0, or -1 without memory. */
 
 /* out (rows): 0 where a corner of the index is surely at most the row everywhere and less somewhere, else 1. */
 EXPORT int pf_surviving(int level, const index_t *corners, const double *rows, const int64_t *starts, int64_t begin,
@@ -302,10 +309,10 @@ EXPORT int pf_shared_products(int level, const index_t *index, const points_t *p
     return DISPATCH(shared_products, index, points, groups, shared, begin, end, out);
 }
 
-/* out (batches, P): how many pairs (run of a place, point of a batch) count. */
-EXPORT int pf_pairs(int level, const index_t *index, const points_t *points, int64_t begin, int64_t end,
-                    double *out) {
-    return DISPATCH(pairs, index, points, begin, end, out);
+/* out (columns, P): how many pairs (run of a place, point of batches columns[j] to columns[j + 1]) count. */
+EXPORT int pf_pairs(int level, const index_t *index, const points_t *points, const int64_t *columns, int64_t begin,
+                    int64_t end, double *out) {
+    return DISPATCH(pairs, index, points, columns, begin, end, out);
 }
 
 #else /* one instruction set */
@@ -372,6 +379,35 @@ static inline TARGET uint32_t F(at_most)(const int32_t *block, const int32_t *po
 #endif
 }
 
+/* Sixteen counters. */
+#if defined(USE_AVX512)
+typedef __m512i F(counter_t);
+static inline TARGET __m512i F(zero)(void) {
+    return _mm512_setzero_si512();
+}
+static inline TARGET __m512i F(add)(__m512i counter, uint32_t mask) {
+    return _mm512_mask_add_epi32(counter, (__mmask16)mask, counter, _mm512_set1_epi32(1));
+}
+static inline TARGET void F(store)(int32_t *out, __m512i counter) {
+    _mm512_storeu_si512(out, counter);
+}
+#else
+typedef struct {
+    int32_t lanes[LANES];
+} F(counter_t);
+static inline TARGET F(counter_t) F(zero)(void) {
+    return (F(counter_t)){{0}};
+}
+static inline TARGET F(counter_t) F(add)(F(counter_t) counter, uint32_t mask) {
+    for (int l = 0; l < LANES; l++)
+        counter.lanes[l] += mask >> l & 1;
+    return counter;
+}
+static inline TARGET void F(store)(int32_t *out, F(counter_t) counter) {
+    memcpy(out, counter.lanes, sizeof counter.lanes);
+}
+#endif
+
 /* Of the lanes in `mask`, which differ from the point in some row. */
 static inline TARGET uint32_t F(unequal)(const int32_t *block, const int32_t *point, int64_t d, uint32_t mask) {
     uint32_t equal = mask;
@@ -394,14 +430,14 @@ static inline TARGET int64_t F(append)(int32_t *list, int64_t count, int32_t fir
 #endif
 }
 
-/* The places whose best corner is at most space->high, in order, `own` left out: into space->places. */
-static inline TARGET void F(gather)(space_t *space, const index_t *index, int32_t own) {
+/* The level-0 blocks that may hold a best corner at most space->high, in order. */
+static inline TARGET void F(gather)(space_t *space, const index_t *index) {
     const int64_t d = index->corner_dimensions, top = index->level_count - 1;
-    int32_t *found = space->places, *next = space->spare;
+    int32_t *found = space->blocks, *next = space->spare;
     int64_t count = index->blocks[top];
     for (int64_t b = 0; b < count; b++)
         found[b] = (int32_t)b;
-    for (int64_t level = top; level >= 0; level--) {
+    for (int64_t level = top; level > 0; level--) {
         int64_t kept = 0;
         for (int64_t b = 0; b < count; b++) {
             const int32_t *block = index->levels[level] + found[b] * d * LANES;
@@ -410,46 +446,96 @@ static inline TARGET void F(gather)(space_t *space, const index_t *index, int32_
         int32_t *swap = found;
         found = next, next = swap, count = kept;
     }
-    space->count = 0;
-    space->places = found, space->spare = next;
-    for (int64_t i = 0; i < count; i++)
-        if (found[i] != own)
-            found[space->count++] = found[i];
+    space->blocks = found, space->spare = next;
+    space->block_count = count;
 }
 
-/* Copy the best corners of the places gathered into blocks, without coordinates beyond d. */
-static inline TARGET void F(pack)(space_t *space, const index_t *index, int64_t d) {
-    const int64_t wide = index->corner_dimensions;
-    for (int64_t i = 0; i < (space->count + LANES - 1) / LANES * LANES; i++) {
-        int32_t *lane = space->corners + i / LANES * d * LANES + i % LANES;
-        const int32_t place = i < space->count ? space->places[i] : 0;
-        const int32_t *corner = index->levels[0] + place / LANES * wide * LANES + place % LANES;
-        for (int64_t k = 0; k < d; k++)
-            lane[k * LANES] = i < space->count ? corner[k * LANES] : INT32_MAX;
-    }
-}
-
-/* How many runs of a place count against a point. */
-static inline TARGET count_t F(count)(const index_t *index, int64_t place, const int32_t *point, const int32_t *cut) {
+/* Put the blocks with the most configurations whose centre is at most the middle of the batch first. */
+static TARGET void F(strong_first)(space_t *space, const index_t *index) {
     const int64_t d = index->dimensions;
-    count_t total = {0, 0};
-    for (int64_t c = index->chunk_starts[place]; c < index->chunk_starts[place + 1]; c++) {
-        const int32_t *chunk = index->codes + c * d * LANES;
-        uint32_t weak = F(at_most)(chunk, point, d), strict = 0;
-        if (cut == NULL) {
-            strict = F(unequal)(chunk, point, d, weak);
-        } else {
-            for (int64_t k = 0; k < d && weak; k++) {
-                const uint32_t better = F(lanes_at_most)(chunk + k * LANES, cut[k]);
-                weak &= better | F(lanes_equal)(chunk + k * LANES, point[k]);
-                strict |= better;
-            }
-            strict &= weak;
-        }
-        total.weak += (uint32_t)__builtin_popcount(weak);
-        total.strict += (uint32_t)__builtin_popcount(strict);
+    int64_t starts[CLASSES + 1] = {0};
+    for (int64_t b = 0; b < space->block_count; b++) {
+        const int32_t *centres = index->centres + space->blocks[b] * d * LANES;
+        const int strong = __builtin_popcount(F(at_most)(centres, space->middle, d));
+        int class = 0;
+        while (strong < CLASS_COUNTS[class])
+            class++;
+        starts[class + 1]++;
+        space->spare[b] = class;
     }
-    return total;
+    for (int class = 1; class < CLASSES; class++)
+        starts[class] += starts[class - 1];
+    for (int64_t b = 0; b < space->block_count; b++)
+        space->order[starts[space->spare[b]]++] = space->blocks[b];
+    memcpy(space->blocks, space->order, (size_t)space->block_count * sizeof(int32_t));
+}
+
+/* Count, for all lanes, the runs of a place that count; inlined for each usual d. */
+static inline __attribute__((always_inline)) TARGET void F(count)(walk_t *walk, const space_t *space,
+                                                                  const int32_t *runs, const int32_t *end,
+                                                                  int64_t rule, int64_t d) {
+    F(counter_t) weak = F(zero)(), strict = weak;
+    for (; runs < end; runs += d) {
+        uint32_t at_most = F(at_most)(space->points, runs, d), less = at_most;
+        if (rule == DOMINATES && at_most) {
+            less = F(unequal)(space->points, runs, d, at_most);
+        } else if (rule == MARGIN && at_most) {
+            less = 0;
+            for (int64_t k = 0; k < d; k++) {
+                const uint32_t better = F(lanes_at_most)(space->cuts + k * LANES, runs[k]);
+                at_most &= better | F(lanes_equal)(space->points + k * LANES, runs[k]);
+                less |= better;
+            }
+            less &= at_most;
+        }
+        weak = F(add)(weak, at_most);
+        if (rule != AT_MOST)
+            strict = F(add)(strict, less);
+    }
+    F(store)(walk->weak, weak);
+    F(store)(walk->strict, rule == AT_MOST ? weak : strict);
+}
+
+static inline walk_t F(start)(int64_t count) {
+    walk_t walk;
+    walk.at = -1;
+    walk.places = 0;
+    walk.active = (1u << count) - 1;
+    return walk;
+}
+
+/* The next place with runs that may count against an active lane, counted; -1 after the last. */
+static inline TARGET int64_t F(next)(walk_t *walk, const space_t *space, const index_t *index, int64_t rule,
+                                     int32_t own) {
+    const int64_t d = index->dimensions, wide = index->corner_dimensions;
+    for (;;) {
+        while (walk->places == 0) {
+            if (++walk->at >= space->block_count)
+                return -1;
+            walk->first = space->blocks[walk->at] * LANES;
+            walk->places = F(at_most)(index->levels[0] + walk->first * wide, space->high, wide);
+        }
+        const int lane = __builtin_ctz(walk->places);
+        const int64_t place = walk->first + lane;
+        walk->places &= walk->places - 1;
+        const int32_t *corner = index->levels[0] + walk->first * wide + lane;
+        uint32_t lanes = place == own ? 0 : walk->active;
+        for (int64_t k = 0; k < d; k++)
+            lanes &= F(lanes_at_most)(space->points + k * LANES, ~corner[k * LANES]);
+        if (lanes == 0)
+            continue;
+        const int32_t *runs = index->complements + index->starts[place] * d;
+        const int32_t *end = index->complements + index->starts[place + 1] * d;
+        switch (rule == AT_MOST ? d : 0) {
+        case 2: F(count)(walk, space, runs, end, AT_MOST, 2); break;
+        case 3: F(count)(walk, space, runs, end, AT_MOST, 3); break;
+        case 4: F(count)(walk, space, runs, end, AT_MOST, 4); break;
+        case 5: F(count)(walk, space, runs, end, AT_MOST, 5); break;
+        case 6: F(count)(walk, space, runs, end, AT_MOST, 6); break;
+        default: F(count)(walk, space, runs, end, rule, d);
+        }
+        return place;
+    }
 }
 
 /* Whether a corner below this block is at most the point everywhere and less somewhere. */
@@ -465,144 +551,140 @@ static TARGET int F(dominated)(const index_t *index, int64_t level, int64_t bloc
     return 0;
 }
 
+/* The points of the batch, of those in `lanes`, that a corner in the gathered blocks dominates. */
+static TARGET uint32_t F(dominated_lanes)(const space_t *space, const index_t *index, uint32_t lanes) {
+    const int64_t d = index->corner_dimensions;
+    uint32_t dead = 0;
+    for (int64_t b = 0; b < space->block_count && dead != lanes; b++) {
+        const int32_t *block = index->levels[0] + space->blocks[b] * d * LANES;
+        uint32_t near = F(at_most)(block, space->high, d);
+        for (; near && dead != lanes; near &= near - 1) {
+            const int32_t *corner = block + __builtin_ctz(near);
+            uint32_t hit = lanes & ~dead;
+            for (int64_t k = 0; k < d && hit; k++)
+                hit &= F(lanes_at_most)(space->points + k * LANES, ~corner[k * LANES]);
+            uint32_t equal = hit;
+            for (int64_t k = 0; k < d && equal; k++)
+                equal &= F(lanes_equal)(space->points + k * LANES, ~corner[k * LANES]);
+            dead |= hit & ~equal;
+        }
+    }
+    return dead;
+}
+
 static TARGET int F(surviving)(const index_t *index, const double *rows, const int64_t *starts, int64_t begin,
                                int64_t end, uint8_t *out) {
     const int64_t d = index->corner_dimensions, top = index->level_count - 1;
-    int64_t most = 1;
-    for (int64_t b = begin; b < end; b++)
-        most = starts[b + 1] - starts[b] > most ? starts[b + 1] - starts[b] : most;
-    int32_t *keys = malloc((size_t)(most * d) * sizeof(int32_t));
+    int32_t *keys = malloc((size_t)(LANES * d) * sizeof(int32_t));
     space_t space;
     if (keys == NULL || !make_space(&space, index)) {
         free(keys);
         return -1;
     }
-    for (int64_t b = begin; b < end; b++) {
-        const int64_t count = starts[b + 1] - starts[b];
-        for (int64_t i = 0; i < count * d; i++)
-            keys[i] = key_down(rows[starts[b] * d + i]);
-        corners_of(keys, count, d, space.low, space.high);
-        int hopeless = 0;
-        for (int64_t block = 0; block < index->blocks[top] && !hopeless; block++)
-            hopeless = F(dominated)(index, top, block, space.low);
-        memset(out + starts[b], !hopeless, (size_t)count);
-        if (hopeless)
-            continue;
-        F(gather)(&space, index, -1);
-        F(pack)(&space, index, d);
-        for (int64_t r = 0; r < count; r++)
-            for (int64_t i = 0; i < space.count && out[starts[b] + r]; i += LANES) {
-                const int32_t *block = space.corners + i * d;
-                const uint32_t mask = F(at_most)(block, keys + r * d, d);
-                out[starts[b] + r] = F(unequal)(block, keys + r * d, d, mask) == 0;
-            }
-    }
+    for (int64_t b = begin; b < end; b++)
+        for (int64_t first = starts[b]; first < starts[b + 1]; first += LANES) {
+            const int64_t count = starts[b + 1] - first < LANES ? starts[b + 1] - first : LANES;
+            for (int64_t i = 0; i < count * d; i++)
+                keys[i] = key_down(rows[first * d + i]);
+            set_batch(&space, keys, NULL, count, d);
+            int hopeless = 0;
+            for (int64_t block = 0; block < index->blocks[top] && !hopeless; block++)
+                hopeless = F(dominated)(index, top, block, space.low);
+            memset(out + first, !hopeless, (size_t)count);
+            if (hopeless)
+                continue;
+            F(gather)(&space, index);
+            const uint32_t dead = F(dominated_lanes)(&space, index, (1u << count) - 1);
+            for (int64_t r = 0; r < count; r++)
+                out[first + r] = !(dead >> r & 1);
+        }
     free(keys);
-    free_space(&space);
+    free(space.memory);
     return 0;
 }
 
-/* Put the places that count strongly against the best corner of the batch first. Returns 0 if against that corner,
- * and so against every point of the batch, enough count to leave less than the floor. */
-static TARGET int F(strong_first)(space_t *space, const index_t *index, const points_t *points, double *law,
-                                  int64_t orders) {
-    const int64_t d = index->dimensions;
-    const int32_t *corner = points->rule == MARGIN ? space->low_cut : space->low;
-    int64_t strong = 0, rest = 0;
-    int enough = 1;
-    reset(law, orders, 1.0);
-    for (int64_t i = 0; i < space->count && enough; i += LANES) {
-        uint32_t mask = F(at_most)(space->corners + i * d, corner, d);
-        for (int64_t j = i; j < i + LANES && j < space->count && enough; j++) {
-            const int32_t place = space->places[j];
-            double share = 0.0;
-            if (mask >> (j - i) & 1) {
-                const count_t n = F(count)(index, place, corner, NULL);
-                share = (points->rule == DOMINATES ? n.strict : n.weak) / index->runs[place];
-                enough = extend(law, orders, share, points->floor);
-            }
-            if (share >= STRONG)
-                space->places[strong++] = place;
-            else
-                space->spare[rest++] = place;
-        }
-    }
-    if (!enough)
-        return 0;
-    memcpy(space->places + strong, space->spare, (size_t)rest * sizeof(int32_t));
-    F(pack)(space, index, d);
-    return 1;
+/* One more configuration that counts against each lane with its share of runs. */
+static inline TARGET void F(extend)(double *law, int64_t orders, const int32_t *counts, double runs) {
+    double share[LANES];
+    for (int l = 0; l < LANES; l++)
+        share[l] = counts[l] / runs;
+    for (int64_t k = orders - 1; k > 0; k--)
+        for (int l = 0; l < LANES; l++)
+            law[k * LANES + l] = law[k * LANES + l] * (1.0 - share[l]) + law[(k - 1) * LANES + l] * share[l];
+    for (int l = 0; l < LANES; l++)
+        law[l] *= 1.0 - share[l];
+}
+
+/* The lanes whose law still holds the floor. */
+static inline TARGET uint32_t F(holding)(const double *law, int64_t orders, double floor) {
+    double sum[LANES] = {0};
+    uint32_t mask = 0;
+    for (int64_t k = 0; k < orders; k++)
+        for (int l = 0; l < LANES; l++)
+            sum[l] += law[k * LANES + l];
+    for (int l = 0; l < LANES; l++)
+        mask |= (uint32_t)(sum[l] >= floor) << l;
+    return mask;
 }
 
 static TARGET int F(products)(const index_t *index, const points_t *points, int64_t orders, int64_t begin,
                               int64_t end, double *out) {
     const int64_t d = index->dimensions;
+    double *law = malloc((size_t)(orders * LANES) * sizeof(double));
     space_t space;
-    if (!make_space(&space, index))
+    if (law == NULL || !make_space(&space, index)) {
+        free(law);
         return -1;
+    }
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
-        if (points->rule == MARGIN)
-            corners_of(points->cuts + first * d, count, d, space.low_cut, space.high);
-        corners_of(points->codes + first * d, count, d, space.low, space.high);
-        F(gather)(&space, index, points->own[b]);
-        F(pack)(&space, index, d);
-        const int some = count == 1 || F(strong_first)(&space, index, points, out + first * orders, orders);
-        for (int64_t q = first; q < first + count; q++) {
-            const int32_t *point = points->codes + q * d;
-            const int32_t *cut = points->rule == MARGIN ? points->cuts + q * d : NULL;
-            int left = some;
-            double *law = out + q * orders;
-            reset(law, orders, left);
-            for (int64_t i = 0; i < space.count && left; i += LANES) {
-                uint32_t mask = F(at_most)(space.corners + i * d, point, d);
-                for (; mask && left; mask &= mask - 1) {
-                    const int32_t place = space.places[i + __builtin_ctz(mask)];
-                    const count_t n = F(count)(index, place, point, cut);
-                    const uint32_t counted = points->rule == AT_MOST ? n.weak : n.strict;
-                    if (counted && !extend(law, orders, counted / index->runs[place], points->floor)) {
-                        reset(law, orders, 0.0);
-                        left = 0;
-                    }
-                }
-            }
+        const int32_t *cuts = points->rule == MARGIN ? points->cuts + first * d : NULL;
+        set_batch(&space, points->codes + first * d, cuts, count, d);
+        F(gather)(&space, index);
+        F(strong_first)(&space, index);
+        for (int64_t i = 0; i < orders * LANES; i++)
+            law[i] = i < LANES;
+        walk_t walk = F(start)(count);
+        int64_t place, block = 0;
+        while (walk.active && (place = F(next)(&walk, &space, index, points->rule, points->own[b])) >= 0) {
+            F(extend)(law, orders, walk.strict, index->runs[place]);
+            if (walk.at != block)
+                walk.active &= F(holding)(law, orders, points->floor);
+            block = walk.at;
         }
+        walk.active &= F(holding)(law, orders, points->floor);
+        for (int64_t l = 0; l < count; l++)
+            for (int64_t k = 0; k < orders; k++)
+                out[(first + l) * orders + k] = walk.active >> l & 1 ? law[k * LANES + l] : 0.0;
     }
-    free_space(&space);
+    free(law);
+    free(space.memory);
     return 0;
 }
 
-/* The product over everybody else of "does not count" for one point, averaged over the shared values. */
-static TARGET double F(shared_product)(groups_t *state, const space_t *space, const index_t *index,
-                                       const shared_t *shared, const int32_t *groups, const int32_t *point,
-                                       const int32_t *cut, int32_t own, double floor) {
-    const int64_t d = index->dimensions;
-    double common = 1.0;
-    for (int64_t i = 0; i < space->count; i += LANES) {
-        uint32_t mask = F(at_most)(space->corners + i * d, point, d);
-        for (; mask; mask &= mask - 1) {
-            const int64_t at = i + __builtin_ctz(mask);
-            const int32_t place = space->places[at], g = groups[place];
-            const count_t n = F(count)(index, place, point, cut);
-            if (n.weak == 0)
-                continue;
-            const double weak = 1.0 - n.weak / index->runs[place], strict = 1.0 - n.strict / index->runs[place];
-            if (g == own || space->shares[at] > 0.0) {
-                common *= g == own ? strict : weak;
-                if (common < floor)
-                    return 0.0;
-                continue;
-            }
-            if (!state->met[g]) {
-                state->met[g] = 1;
-                state->touched[state->touched_count++] = g;
-                state->better[g] = state->equal[g] = 1.0;
-            }
-            state->better[g] *= weak;
-            state->equal[g] *= strict;
+/* The products of one batch: `common` of what needs no shared value, the groups' own in `state`. */
+static TARGET uint32_t F(shared_batch)(groups_t *state, const space_t *space, const index_t *index,
+                                       const points_t *points, const shared_t *shared, const int32_t *groups,
+                                       int64_t b, double *common) {
+    const int32_t own = groups[points->own[b]];
+    walk_t walk = F(start)(points->batches[b + 1] - points->batches[b]);
+    int64_t place, block = 0;
+    for (int l = 0; l < LANES; l++)
+        common[l] = 1.0;
+    while (walk.active && (place = F(next)(&walk, space, index, points->rule, points->own[b])) >= 0) {
+        const int32_t g = groups[place];
+        if (g == own || surely_better(shared, own, g)) {
+            F(extend)(common, 1, g == own ? walk.strict : walk.weak, index->runs[place]);
+        } else {
+            meet(state, shared, own, g);
+            F(extend)(state->better + g * LANES, 1, walk.weak, index->runs[place]);
+            F(extend)(state->equal + g * LANES, 1, walk.strict, index->runs[place]);
         }
+        if (walk.at != block)
+            walk.active &= F(holding)(common, 1, points->floor);
+        block = walk.at;
     }
-    return average(state, shared, own, common);
+    return walk.active & F(holding)(common, 1, points->floor);
 }
 
 static TARGET int F(shared_products)(const index_t *index, const points_t *points, const int32_t *groups,
@@ -610,56 +692,50 @@ static TARGET int F(shared_products)(const index_t *index, const points_t *point
     const int64_t d = index->dimensions, s = shared->components;
     space_t space;
     groups_t state;
+    double common[LANES];
     if (!make_space(&space, index))
         return -1;
     if (!make_groups(&state, shared)) {
-        free_space(&space);
+        free(space.memory);
         return -1;
     }
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
         const int32_t own = groups[points->own[b]];
-        corners_of(points->codes + first * d, count, d, space.low, space.high);
+        const int32_t *cuts = points->rule == MARGIN ? points->cuts + first * d : NULL;
+        set_batch(&space, points->codes + first * d, cuts, count, d);
         memcpy(space.high + d, shared->worst + own * s, (size_t)s * sizeof(int32_t));
-        F(gather)(&space, index, points->own[b]);
-        F(pack)(&space, index, d);
-        for (int64_t i = 0; i < space.count; i++)
-            space.shares[i] = surely_better(shared, own, groups[space.places[i]]);
-        for (int64_t q = first; q < first + count; q++) {
-            const int32_t *cut = points->rule == MARGIN ? points->cuts + q * d : NULL;
-            out[q] = F(shared_product)(&state, &space, index, shared, groups, points->codes + q * d, cut, own,
-                                       points->floor);
-            while (state.touched_count > 0)
-                state.met[state.touched[--state.touched_count]] = 0;
-        }
+        F(gather)(&space, index);
+        F(strong_first)(&space, index);
+        const uint32_t left = F(shared_batch)(&state, &space, index, points, shared, groups, b, common);
+        for (int64_t l = 0; l < count; l++)
+            out[first + l] = left >> l & 1 ? average(&state, shared, own, common[l], l) : 0.0;
+        while (state.touched_count > 0)
+            state.met[state.touched[--state.touched_count]] = 0;
     }
     free_groups(&state);
-    free_space(&space);
+    free(space.memory);
     return 0;
 }
 
-static TARGET int F(pairs)(const index_t *index, const points_t *points, int64_t begin, int64_t end, double *out) {
+static TARGET int F(pairs)(const index_t *index, const points_t *points, const int64_t *columns, int64_t begin,
+                           int64_t end, double *out) {
     const int64_t d = index->dimensions;
     space_t space;
     if (!make_space(&space, index))
         return -1;
-    for (int64_t b = begin; b < end; b++) {
-        const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
-        const int32_t *rows = points->codes + first * d;
-        corners_of(rows, count, d, space.low, space.high);
-        F(gather)(&space, index, points->own[b]);
-        for (int64_t i = 0; i < space.count; i++) {
-            const int32_t place = space.places[i];
-            double *pairs = out + b * index->size + place;
-            const double certain = index->runs[place] * (double)count;
-            if (F(count)(index, place, space.low, NULL).strict == index->runs[place])
-                *pairs = certain;
-            else
-                for (int64_t r = 0; r < count; r++)
-                    *pairs += F(count)(index, place, rows + r * d, NULL).strict;
+    for (int64_t j = begin; j < end; j++)
+        for (int64_t b = columns[j]; b < columns[j + 1]; b++) {
+            const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
+            set_batch(&space, points->codes + first * d, NULL, count, d);
+            F(gather)(&space, index);
+            walk_t walk = F(start)(count);
+            int64_t place;
+            while ((place = F(next)(&walk, &space, index, DOMINATES, points->own[b])) >= 0)
+                for (int l = 0; l < LANES; l++)
+                    out[j * index->size + place] += walk.strict[l];
         }
-    }
-    free_space(&space);
+    free(space.memory);
     return 0;
 }
 

@@ -32,13 +32,14 @@ class NativeUnavailable(Exception):
 
 class _Index(ctypes.Structure):
     _fields_ = (
-        ("codes", _Pointer),
-        ("chunk_starts", _Pointer),
+        ("complements", _Pointer),
+        ("starts", _Pointer),
         ("runs", _Pointer),
         ("size", _Int),
         ("dimensions", _Int),
         ("corner_dimensions", _Int),
         ("level_count", _Int),
+        ("centres", _Pointer),
         ("levels", _Pointer * _LEVELS_MAX),
         ("blocks", _Int * _LEVELS_MAX),
     )
@@ -117,11 +118,12 @@ class NativeEngine(Engine):
         self._run("pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(points.own), out, threads)
         return out
 
-    def pairs(self, index: Index, points: Points, threads: int) -> Floats:
+    def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:
         """See `query.Engine`."""
         c_index, c_points = _index(index), _points(points)
-        out = np.zeros((len(points.own), index.size))
-        self._run("pf_pairs", (ctypes.byref(c_index), ctypes.byref(c_points)), len(out), out, threads)
+        out = np.zeros((len(columns) - 1, index.size))
+        arguments = (ctypes.byref(c_index), ctypes.byref(c_points), _pointer(c_points, columns, np.int64))
+        self._run("pf_pairs", arguments, len(out), out, threads)
         return out
 
     def _run(
@@ -163,8 +165,9 @@ def _levels(levels: tuple[Codes, ...]) -> _Index:
 
 def _index(index: Index) -> _Index:
     out = _levels(index.levels)
-    out.codes = _pointer(out, index.codes, np.int32)
-    out.chunk_starts = _pointer(out, index.chunk_starts, np.int64)
+    out.complements = _pointer(out, index.complements, np.int32)
+    out.starts = _pointer(out, index.starts, np.int64)
+    out.centres = _pointer(out, index.centres, np.int32)
     out.runs = _pointer(out, index.runs, np.float64)
     out.size, out.dimensions = index.size, index.dimensions
     return out

@@ -10,7 +10,7 @@ import scipy.sparse
 from . import kernel
 from .coding import Ranks
 from .index import build
-from .query import Points, Rule
+from .query import Rule, by_own
 from .samples import Samples, pack
 
 _CELLS = 8_000_000
@@ -27,16 +27,16 @@ def dominance_probability(
     fleet = pack(samples, maximize)
     ranks = Ranks(fleet.costs)
     index = build(ranks.codes, fleet.owner, fleet.runs)
-    own = index.positions(fleet.size)
-    points = Points(ranks.codes, fleet.starts, own, Rule.DOMINATES)
+    points, _ = by_own(ranks.codes, index.positions(fleet.size)[fleet.owner], Rule.DOMINATES)
+    columns = np.searchsorted(points.own, np.arange(fleet.size + 1))
     block = max(1, _CELLS // fleet.size)
     engine = kernel.engine()
     parts = []
     for a in range(0, fleet.size, block):
-        b = min(a + block, fleet.size)
-        counts = engine.pairs(index, points.part(a, b), threads)
-        columns, places = np.nonzero(counts)
-        shares = counts[columns, places] / (index.runs[places] * fleet.runs[a + columns])
-        parts.append((shares, index.configurations[places], columns + a))
+        counts = engine.pairs(index, points, columns[a : a + block + 1], threads)
+        dominated, dominating = np.nonzero(counts)
+        pairs = index.runs[dominating] * index.runs[a + dominated]
+        shares = counts[dominated, dominating] / pairs
+        parts.append((shares, index.configurations[dominating], index.configurations[a + dominated]))
     values, rows, columns = (np.concatenate(p) for p in zip(*parts, strict=True))
     return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(fleet.size, fleet.size))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .coding import Codes, float_keys
 from .index import LANES, Index
-from .query import FLOOR, STRONG, Points, Rule, SharedCodes
+from .query import CLASS_COUNTS, FLOOR, Points, Rule, SharedCodes
 from .samples import Flags, Floats, Ints
 
 _CELLS = 4_000_000
@@ -47,10 +47,9 @@ class PlainEngine:
         out = np.zeros((len(points.codes), orders))
         for b in range(len(points.own)):
             near = _Near(index, points, b)
-            if near.strong_first(orders):
-                for q in range(points.batches[b], points.batches[b + 1]):
-                    _, weak, strict = near.shares(q)
-                    out[q] = _chain(weak if points.rule is Rule.AT_MOST else strict, orders)
+            for q in range(points.batches[b], points.batches[b + 1]):
+                _, weak, strict = near.shares(q)
+                out[q] = _chain(weak if points.rule is Rule.AT_MOST else strict, orders)
         return out
 
     def shared_products(
@@ -69,14 +68,15 @@ class PlainEngine:
                 out[q] = _shared_product(near.shares(q), group, groups, shared)
         return out
 
-    def pairs(self, index: Index, points: Points, threads: int) -> Floats:  # noqa: ARG002
+    def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:  # noqa: ARG002
         """See `query.Engine`."""
-        out = np.zeros((len(points.own), index.size))
-        for b in range(len(out)):
-            near = _Near(index, points, b)
-            for q in range(points.batches[b], points.batches[b + 1]):
-                places, _, strict = near.shares(q)
-                out[b, places] += np.round(strict * index.runs[places])
+        out = np.zeros((len(columns) - 1, index.size))
+        for j in range(len(out)):
+            for b in range(columns[j], columns[j + 1]):
+                near = _Near(index, points, b)
+                for q in range(points.batches[b], points.batches[b + 1]):
+                    places, _, strict = near.shares(q)
+                    out[j, places] += np.round(strict * index.runs[places])
         return out
 
 
@@ -102,38 +102,21 @@ class _Near:
     def __init__(self, index: Index, points: Points, batch: int, extra_corner: Codes | None = None) -> None:
         self._index = index
         self._points = points
-        self._batch = slice(points.batches[batch], points.batches[batch + 1])
-        high = points.codes[self._batch].max(axis=0)
-        if extra_corner is not None:
-            high = np.concatenate([high, extra_corner])
-        places = np.flatnonzero((_rows(index.levels[0])[: index.size] <= high).all(axis=1))
-        self._set(places[places != points.own[batch]])
-
-    def _set(self, places: Ints) -> None:
-        """Lay the runs of the places out, one row each, in their order."""
-        starts, index = self._index.chunk_starts, self._index
-        counts = starts[places + 1] - starts[places]
-        first = np.cumsum(counts) - counts
-        chunks = np.repeat(starts[places] - first, counts) + np.arange(counts.sum())
-        self._places = places
-        self._first = first * LANES
-        self._runs = index.codes[chunks].transpose(0, 2, 1).reshape(-1, index.dimensions)
-
-    def strong_first(self, orders: int) -> bool:
-        """Reorder as kernel.c does; False when every product of the batch is below the floor."""
-        count = self._batch.stop - self._batch.start
-        if count == 1 or len(self._places) == 0:
-            return True
-        margin = self._points.rule is Rule.MARGIN and self._points.cuts is not None
-        corners = self._points.cuts if margin and self._points.cuts is not None else self._points.codes
-        weak, less = _compare(self._runs, corners[self._batch].min(axis=0))
-        counted = weak & less if self._points.rule is Rule.DOMINATES else weak
-        shares = _sums(counted, self._first) / self._index.runs[self._places]
-        if not _chain(shares, orders).any():
-            return False
-        strong = shares >= STRONG
-        self._set(np.concatenate([self._places[strong], self._places[~strong]]))
-        return True
+        codes = points.codes[points.batches[batch] : points.batches[batch + 1]]
+        low, high = codes.min(axis=0), codes.max(axis=0)
+        corner = high if extra_corner is None else np.concatenate([high, extra_corner])
+        near = np.all(_rows(index.levels[0])[: index.size] <= corner, axis=1)
+        typical = np.all(_rows(index.centres) <= low + (high - low) // 2, axis=1)
+        strength = typical.reshape(-1, LANES).sum(axis=1)
+        classes = len(CLASS_COUNTS) - np.searchsorted(CLASS_COUNTS[::-1], strength, side="right")
+        if points.own[batch] >= 0:
+            near[points.own[batch]] = False
+        places = np.flatnonzero(near)
+        self._places = places[np.lexsort((places, classes[places // LANES]))]
+        first, counts = index.starts[self._places], np.diff(index.starts)[self._places]
+        self._first = np.cumsum(counts) - counts
+        rows = np.repeat(first - self._first, counts) + np.arange(counts.sum())
+        self._runs = ~index.complements[rows]
 
     def shares(self, q: int) -> tuple[Ints, Floats, Floats]:
         """The places, and their shares of runs that count against point q: without and with one objective
@@ -162,10 +145,7 @@ def _chain(shares: Floats, orders: int) -> Floats:
         kept = 1.0 - share
         law[1:] = law[1:] * kept + law[:-1] * share
         law[0] *= kept
-        if law[0] < FLOOR and (orders == 1 or law.sum() < FLOOR):
-            law[:] = 0.0
-            break
-    return law
+    return law if sum(law.tolist()) >= FLOOR else np.zeros(orders)
 
 
 def _shared_product(
@@ -188,8 +168,8 @@ def _shared_product(
         else:
             better[g] = better.get(g, 1.0) * (1.0 - w)
             equal[g] = equal.get(g, 1.0) * (1.0 - s)
-        if common < FLOOR:
-            return 0.0
+    if common < FLOOR:
+        return 0.0
     total = 0.0
     for value, cut in zip(values, cuts, strict=True):
         product = common

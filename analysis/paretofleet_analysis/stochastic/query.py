@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from .coding import Codes
-from .index import Index, morton
+from .index import LANES, Index, morton
 from .samples import Flags, Floats, Ints
 
-#: Candidates that reach this share of their runs at the best corner of a batch are multiplied first.
-STRONG = 0.25
+#: Blocks of the index are multiplied in classes of how many centres are at most the middle of a batch.
+CLASS_COUNTS = (4, 2, 1, 0)
 #: A product below this is 0. It bounds the error of every probability, since each is a mean of such products.
 FLOOR = 1e-9
 
@@ -28,7 +28,7 @@ class Rule(IntEnum):
 
 @dataclass(frozen=True)
 class Points:
-    """Query points in batches that belong together, such as the runs of one configuration.
+    """Query points in batches of at most sixteen, such as the runs of one configuration.
 
     `codes` (q, d), with `cuts` (q, d) under Rule.MARGIN; batch b is points batches[b]:batches[b + 1]; `own`
     (B,) is the place in the index that does not count against a batch, or -1.
@@ -39,13 +39,6 @@ class Points:
     own: Codes
     rule: Rule
     cuts: Codes | None = None
-
-    def part(self, start: int, stop: int) -> Points:
-        """The batches start:stop."""
-        first, last = self.batches[start], self.batches[stop]
-        cuts = None if self.cuts is None else self.cuts[first:last]
-        batches = self.batches[start : stop + 1] - first
-        return Points(self.codes[first:last], batches, self.own[start:stop], self.rule, cuts)
 
 
 @dataclass(frozen=True)
@@ -88,8 +81,12 @@ class Engine(Protocol):
         """
         ...
 
-    def pairs(self, index: Index, points: Points, threads: int) -> Floats:
-        """(B, P): how many pairs (run of a place, point of a batch) count, under Rule.DOMINATES."""
+    def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:
+        """(len(columns) - 1, P): how many pairs (run of a place, point of batches columns[j]:columns[j +
+        1]) count.
+
+        Under Rule.DOMINATES.
+        """
         ...
 
 
@@ -100,22 +97,29 @@ def by_own(
 
     With `groups` (P,), the group of each place, batches of one group follow each other.
     """
-    order = np.argsort(own, kind="stable") if groups is None else np.lexsort((own, groups[own]))
+    keys = own.astype(np.int64) << 31
+    if len(own) and np.bincount(own).max() > LANES:  # then let like points share a batch
+        keys += codes.sum(axis=1, dtype=np.int64) // codes.shape[1]
+    order = np.argsort(keys) if groups is None else np.lexsort((keys, groups[own]))
     places = own[order]
     first = np.flatnonzero(np.diff(places, prepend=-2))
+    counts = np.diff(np.append(first, len(own)))
+    batches = -(-counts // LANES)
+    within = np.arange(batches.sum()) - np.repeat(np.cumsum(batches) - batches, batches)
+    starts = np.repeat(first, batches) + LANES * within
     points = Points(
         codes[order],
-        np.append(first, len(own)),
-        places[first],
+        np.append(starts, len(own)),
+        places[starts],
         rule,
         None if cuts is None else cuts[order],
     )
     return points, order
 
 
-def by_neighbourhood(codes: Codes, size: int = 16) -> tuple[Points, Ints]:
+def by_neighbourhood(codes: Codes) -> tuple[Points, Ints]:
     """Points of nobody in batches of near ones, asked with Rule.AT_MOST, and the order (q,) that does it."""
     order = np.argsort(morton(codes), kind="stable")
-    batches = np.append(np.arange(0, len(codes), size), len(codes))
+    batches = np.append(np.arange(0, len(codes), LANES), len(codes))
     nobody = np.full(len(batches) - 1, -1, dtype=np.int32)
     return Points(codes[order], batches, nobody, Rule.AT_MOST), order
