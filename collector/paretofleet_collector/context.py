@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from paretofleet_collector.config import Config
@@ -34,7 +35,8 @@ class Changes:
             if self._scheduled or self._loop.is_closed():
                 return
             self._scheduled = True
-        self._loop.call_soon_threadsafe(self._wake)
+        with suppress(RuntimeError):  # the loop closed in between: nobody watches any more
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,31 +37,24 @@ class Sealer:
 
     def poke(self) -> None:
         """Says that a run was uploaded; may come from any thread."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: the next start looks for itself
             self._loop.call_soon_threadsafe(self._wanted.set)
 
     async def run(self) -> None:
         """Seals until cancelled."""
         while True:
             self._wanted.clear()
-            waiting = await self._context.store.read(lambda connection: runs.in_state(connection, "uploaded"))
+            waiting = await self._context.store.read(_uploaded)
             for run in waiting:
-                await self._seal(run)
+                with suppress(CollectorError):  # not even the failure could be stored: it stays uploaded
+                    await self._seal_or_wait(run)
             if not waiting:
                 await _wait(self._wanted, IDLE_S)
 
-    async def _seal(self, run: Run) -> None:
-        context = self._context
+    async def _seal_or_wait(self, run: Run) -> None:
+        """Seals a run; what goes wrong fails the run, or leaves it for another try, and never ends the loop."""
         try:
-            result = await self._worker.run(
-                "seal",
-                database=str(context.store.path),
-                lake=str(context.lake.root),
-                run_id=run.run_id,
-                attempt=run.attempt,
-            )
-            if not await context.store.write(lambda connection: self._commit(connection, run, result)):
-                context.lake.remove(result["path"])
+            await self._seal(run)
         except NotFound:
             _log.info("run %s was deleted before it was sealed", run.run_id)
         except StorageFull as error:
@@ -68,11 +62,23 @@ class Sealer:
             await asyncio.sleep(FULL_WAIT_S)
         except Refused as error:
             await self._fail(run, str(error))
-        except CollectorError as error:
+        except Exception as error:  # noqa: BLE001 - one run must not end the sealing of all
             self._deaths[run.run_id] += 1
-            _log.warning("run %s is not sealed yet: %s", run.run_id, error)
+            _log.warning("run %s is not sealed yet: %s", run.run_id, error, exc_info=not _is_known(error))
             if self._deaths[run.run_id] >= DEATHS_MAX:
                 await self._fail(run, f"Sealing failed {DEATHS_MAX} times: {error}")
+
+    async def _seal(self, run: Run) -> None:
+        context = self._context
+        result = await self._worker.run(
+            "seal",
+            database=str(context.store.path),
+            lake=str(context.lake.root),
+            run_id=run.run_id,
+            attempt=run.attempt,
+        )
+        if not await context.store.write(lambda connection: self._commit(connection, run, result)):
+            context.lake.remove(result["path"])
 
     def _commit(self, connection: sa.Connection, run: Run, result: dict[str, Any]) -> bool:
         """Lists the file, stores the summary, marks the run sealed and deletes its chunks.
@@ -107,6 +113,14 @@ class Sealer:
                 steps.settle(connection, run.sweep_id, run.device_id, now)
 
         await self._context.store.write(work)
+
+
+def _uploaded(connection: sa.Connection) -> list[Run]:
+    return runs.in_state(connection, "uploaded")
+
+
+def _is_known(error: Exception) -> bool:
+    return isinstance(error, CollectorError)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

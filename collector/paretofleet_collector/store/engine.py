@@ -23,6 +23,8 @@ FILE_NAME = "collector.sqlite3"
 BACKUPS_KEPT = 3
 _BUSY_S = 30
 _RECLAIM_PAGES = 2048
+#: The write-ahead log is cut back to this after a burst.
+_LOG_KEPT_BYTES = 16 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -44,6 +46,7 @@ def open_engine(path: Path, *, writes: bool) -> sa.Engine:
             "auto_vacuum=INCREMENTAL",
             "journal_mode=WAL",
             "synchronous=FULL",
+            f"journal_size_limit={_LOG_KEPT_BYTES}",
             "foreign_keys=ON",
             f"query_only={'OFF' if writes else 'ON'}",
         ):

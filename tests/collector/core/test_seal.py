@@ -202,3 +202,15 @@ def test_a_run_deleted_while_it_is_sealed_leaves_no_file(rig):
     rig.do(sweep_handlers.delete(rig.context, name))
     rig.seal()
     assert files_of(rig) == []
+
+
+def test_a_run_whose_sealing_always_kills_the_worker_fails_in_the_end(rig, monkeypatch):
+    name, key, _ = measured(rig)
+
+    async def dying(*_: object, **__: object) -> None:
+        raise CollectorError("The collector's worker process died; try again.")
+
+    monkeypatch.setattr(rig.context.heavy, "run", dying)
+    rig.seal()
+    assert rig.state(key) == "failed"
+    assert rig.sweep(name).state == "finished_with_failures"
