@@ -52,7 +52,7 @@ class Sealer:
                 await _wait(self._wanted, IDLE_S)
 
     async def _seal_or_wait(self, run: Run) -> None:
-        """Seals a run; what goes wrong fails the run, or leaves it for another try, and never ends the loop."""
+        """Seals a run; what goes wrong fails the run or leaves it for another try."""
         try:
             await self._seal(run)
         except NotFound:
