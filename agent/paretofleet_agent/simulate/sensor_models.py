@@ -8,10 +8,11 @@ A refresh at time r shows, of the power P that was drawn,
     boxcar      the mean of P over [r - lag - window, r - lag]; window < period is a part-time sensor
     filtered    a first-order low-pass of P with time constant tau, at r - lag
 
-times the gain, plus normal noise (power only), in whole quanta: down for a counter, to the nearest for power. A counter starts at `start_j`, wraps at
-`max_range_uj` and restarts at `reset_s`. A read shows the last refresh. With probability `stale` a refresh
-does not come and the old value stays; with probability `failing` a read gives nothing (EAGAIN); after
-`lost_s` no read gives anything. Everything follows from the seed.
+times the gain, plus normal noise (power only), in whole quanta: down for a counter, to the nearest for
+power. A counter starts at `start_j`, wraps at `max_range_uj` and restarts at `reset_s`. A read shows the
+last refresh. With probability `stale` a refresh does not come and the old value stays; with probability
+`failing` a read gives nothing (EAGAIN); after `lost_s` no read gives anything. Everything follows from the
+seed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,228 @@
+"""What a power source is really like: pure functions over its readings, (ns, microjoules or microwatts).
+
+Refresh period, noise, quantum, correlation, lag, and whether a counter agrees with the power beside it.
+Nothing is assumed that can be measured; what the readings do not tell is None.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict, dataclass, field
+from typing import Any, Mapping, Sequence
+
+from paretofleet_agent.sensors._protocol import COUNTER, Rail, Reading
+
+#: Fewer changes than this tell no period.
+CHANGES_MIN = 5
+#: Gaps between refreshes that differ by more than this are flagged.
+IRREGULAR_MAX = 3.0
+#: A read may cost this share of the time between two reads at most.
+COST_SHARE_MAX = 1 / 20
+POLLING_S_MIN, POLLING_S_MAX = 0.01, 0.2
+#: A counter that differs by more from the power beside it is flagged.
+MISMATCH_MAX = 0.03
+CONSTANT, FEW_CHANGES, IRREGULAR = "constant", "few_changes", "irregular_refresh"
+MISMATCH = "counter_integral_mismatch"
+RHO_MAX = 0.95
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Seconds between changes of the value: the median is the period, the deciles say how regular it is."""
+
+    period_s: float | None
+    p10_s: float | None
+    p90_s: float | None
+    flags: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Steady:
+    """A source under a steady load: mean and standard deviation of its power, lag-1 correlation, quantum.
+
+    `quantum_u` is the smallest change, in microjoules or microwatts.
+    """
+
+    mean_w: float | None
+    sd_w: float | None
+    rho: float | None
+    quantum_u: int | None
+
+
+@dataclass(frozen=True)
+class Character:
+    """What was measured of one rail; None is not known."""
+
+    period_s: float | None = None
+    period_p10_s: float | None = None
+    period_p90_s: float | None = None
+    lag_s: float | None = None
+    rise_s: float | None = None
+    noise_w: float | None = None
+    rho: float | None = None
+    quantum_u: int | None = None
+    read_cost_s: float | None = None
+    read_cost_p99_s: float | None = None
+    polling_s: float | None = None
+    flags: Sequence[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return dict(asdict(self), flags=list(self.flags))
+
+
+def distinct(readings: Sequence[Reading]) -> list[Reading]:
+    """The first reading of every new value.
+
+    >>> distinct([(0, 5), (1, 5), (2, 7)])
+    [(0, 5), (2, 7)]
+    """
+    return [
+        reading
+        for before, reading in zip([None, *readings], readings)
+        if before is None or before[1] != reading[1]
+    ]
+
+
+def refresh(readings: Sequence[Reading]) -> Refresh:
+    """The refresh period from reads in quick succession under a load that varies."""
+    changes = distinct(readings)[1:]  # the first value was there before we came
+    if not changes:
+        return Refresh(None, None, None, [CONSTANT] if readings else [])
+    if len(changes) <= CHANGES_MIN:
+        return Refresh(None, None, None, [FEW_CHANGES])
+    gaps = sorted((after[0] - before[0]) / 1e9 for before, after in zip(changes, changes[1:]))
+    low, high = quantile(gaps, 0.1), quantile(gaps, 0.9)
+    return Refresh(statistics.median(gaps), low, high, [IRREGULAR] if high > IRREGULAR_MAX * low else [])
+
+
+def steady(readings: Sequence[Reading], kind: str) -> Steady:
+    """Noise and quantum from readings under a steady load."""
+    changes = distinct(readings)
+    steps = [abs(after[1] - before[1]) for before, after in zip(changes, changes[1:])]
+    powers = watts(changes, kind)
+    if len(powers) < CHANGES_MIN:
+        return Steady(statistics.mean(powers) if powers else None, None, None, min(steps, default=None))
+    return Steady(
+        mean_w=statistics.mean(powers),
+        sd_w=statistics.stdev(powers),
+        rho=correlation(powers),
+        quantum_u=min(steps, default=None),
+    )
+
+
+def watts(changes: Sequence[Reading], kind: str) -> list[float]:
+    """The power of every refresh; of a counter, the mean between two."""
+    if kind != COUNTER:
+        return [value / 1e6 for _, value in changes]
+    return [
+        (after[1] - before[1]) / 1e6 / ((after[0] - before[0]) / 1e9)
+        for before, after in zip(changes, changes[1:])
+        if after[1] > before[1] and after[0] > before[0]
+    ]
+
+
+def correlation(values: Sequence[float]) -> float:
+    """The correlation of neighbours, between 0 and 0.95."""
+    mean = statistics.mean(values)
+    variance = sum((value - mean) ** 2 for value in values)
+    if variance == 0:
+        return 0.0
+    pairs = sum((before - mean) * (after - mean) for before, after in zip(values, values[1:]))
+    return min(max(pairs / variance, 0.0), RHO_MAX)
+
+
+def step_response(
+    readings: Sequence[Reading], kind: str, steps_ns: Sequence[int], every_s: float
+) -> tuple[float | None, float | None]:
+    """(lag, rise) in seconds: half of a commanded step, and from a tenth to nine tenths; medians over steps.
+
+    `steps_ns` are the times at which the load changed, each held for `every_s` seconds at least.
+    """
+    shown = readings if kind != COUNTER else _power_of_counter(distinct(readings))
+    lags, rises = [], []
+    for step_ns in steps_ns:
+        end_ns = step_ns + int(every_s * 1e9)
+        before = [value for t_ns, value in shown if step_ns - int(every_s * 5e8) <= t_ns < step_ns]
+        after = [(t_ns, value) for t_ns, value in shown if step_ns <= t_ns < end_ns]
+        late = [value for t_ns, value in after if t_ns >= step_ns + int(every_s * 5e8)]
+        if not before or not late:
+            continue
+        low, high = statistics.median(before), statistics.median(late)
+        if abs(high - low) <= 3 * (statistics.pstdev(before) + statistics.pstdev(late)):
+            continue  # too small a step to be seen
+        crossed = [_crossing(after, low + part * (high - low), rising=high > low) for part in (0.1, 0.5, 0.9)]
+        if None not in crossed:
+            tenth, half, ninth = (t_ns for t_ns in crossed if t_ns is not None)
+            lags.append((half - step_ns) / 1e9)
+            rises.append((ninth - tenth) / 1e9)
+    return (statistics.median(lags), statistics.median(rises)) if lags else (None, None)
+
+
+def integral_disagreement(counter: Sequence[Reading], power: Sequence[Reading]) -> float | None:
+    """How far a counter's energy is from the integral of the power beside it, relative to the integral.
+
+    Both over the span that both cover; None where that holds too few refreshes or the counter fell.
+    """
+    counts, powers = distinct(counter), distinct(power)
+    if len(counts) < CHANGES_MIN or len(powers) < CHANGES_MIN:
+        return None
+    begin, end = max(counts[0][0], powers[0][0]), min(counts[-1][0], powers[-1][0])
+    inside = [reading for reading in counts if begin <= reading[0] <= end]
+    if len(inside) < CHANGES_MIN or any(b[1] < a[1] for a, b in zip(inside, inside[1:])):
+        return None
+    counted_j = (inside[-1][1] - inside[0][1]) / 1e6
+    integral_j = integral(powers, inside[0][0], inside[-1][0])
+    return abs(counted_j - integral_j) / integral_j if integral_j > 0 else None
+
+
+def integral(powers: Sequence[Reading], from_ns: int, to_ns: int) -> float:
+    """Joules under power readings by trapezoids, clipped at both ends."""
+    total = 0.0
+    for (t0, p0), (t1, p1) in zip(powers, powers[1:]):
+        a, b = max(t0, from_ns), min(t1, to_ns)
+        if a < b:
+            at_a, at_b = (p0 + (p1 - p0) * (t - t0) / (t1 - t0) for t in (a, b))
+            total += (at_a + at_b) / 2 / 1e6 * (b - a) / 1e9
+    return total
+
+
+def polling_s(period_s: float | None, read_cost_s: float) -> float:
+    """Seconds between two reads: half the refresh period within limits, and never so often that it costs."""
+    wanted = POLLING_S_MAX / 4 if period_s is None else period_s / 2
+    return max(min(max(wanted, POLLING_S_MIN), POLLING_S_MAX), read_cost_s / COST_SHARE_MAX)
+
+
+def improve(rail: Rail, character: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a rail with what was measured in the place of what was assumed, and all of it beside."""
+    facts = rail.facts()
+    for key in ("period_s", "lag_s"):
+        if character.get(key) is not None:
+            facts[key] = character[key]
+    quantum_u = character.get("quantum_u")
+    key = "quantum_j" if rail.kind == COUNTER else "quantum_w"
+    if quantum_u and facts[key] is None:
+        facts[key] = quantum_u / 1e6
+    return dict(facts, measured=dict(character))
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value at a share of ordered values, the nearest one.
+
+    >>> quantile([1.0, 2.0, 3.0, 4.0, 5.0], 0.9)
+    5.0
+    """
+    return ordered[round(share * (len(ordered) - 1))]
+
+
+def _power_of_counter(changes: Sequence[Reading]) -> list[Reading]:
+    """Microwatts at the middle between two changes of a counter."""
+    return [
+        ((before[0] + after[0]) // 2, (after[1] - before[1]) * 10**9 // (after[0] - before[0]))
+        for before, after in zip(changes, changes[1:])
+        if after[1] > before[1] and after[0] > before[0]
+    ]
+
+
+def _crossing(shown: Sequence[Reading], level: float, *, rising: bool) -> int | None:
+    return next((t_ns for t_ns, value in shown if (value >= level) == rising), None)
