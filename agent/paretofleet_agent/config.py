@@ -9,26 +9,29 @@ import configparser
 import os
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
 from paretofleet_agent.errors import ConfigError
 
 DEFAULT_COLLECTOR = "127.0.0.1:7411"
-#: Fixed keys of each section; [labels] and [runtimes] take any key.
+#: Fixed keys of each section; [labels], [runtimes] and [sensors] take any key.
 KEYS: Mapping[str, tuple[str, ...]] = {
     "agent": ("collector", "name", "class", "simulate", "seed", "sysroot"),
     "host": ("lock_dir",),
 }
-OPEN_SECTIONS = ("labels", "runtimes")
+OPEN_SECTIONS = ("labels", "runtimes", "sensors")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SIMULATED = "sim:"
 
 
 @dataclass(frozen=True)
 class Config:
-    """How this agent runs. `interpreters`: the Python of each runtime that needs its own, by name."""
+    """How this agent runs.
+
+    `interpreters`: the Python of each runtime that needs its own, by name. `sensors`: settings of sensors.
+    """
 
     home: Path
     collector: str
@@ -40,6 +43,7 @@ class Config:
     seed: int
     sysroot: Path
     lock_dir: Path | None
+    sensors: Mapping[str, str] = field(default_factory=dict)
 
 
 def default_home(env: Mapping[str, str]) -> Path:
@@ -76,6 +80,7 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
         seed=_integer("seed", agent.get("seed") or "1"),
         sysroot=_folder("sysroot", agent.get("sysroot") or "/"),
         lock_dir=_folder("lock_dir", host["lock_dir"]) if host.get("lock_dir") else None,
+        sensors=dict(values["sensors"]),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import queue
 import threading
-from typing import Any, Callable, Iterable, Iterator, TypeVar
+from typing import Any, Callable, Iterable, Iterator
 
 import grpc
 from paretofleet_proto.v1 import fleet_pb2 as pb
@@ -13,7 +15,7 @@ from paretofleet_proto.v1 import fleet_pb2_grpc
 
 from paretofleet_agent import wire
 from paretofleet_agent.config import Config
-from paretofleet_agent.errors import AttemptFailed, Refused, Unreachable
+from paretofleet_agent.errors import AttemptFailed, PfError, Refused, Unreachable
 from paretofleet_agent.identity import Identity
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Inventory, Lease
 
@@ -32,6 +34,8 @@ OPTIONS = (
     # Between tries to connect; the daemon waits with jitter of its own.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Two agents of one process, or a channel and the one after it, share no connection.
+    ("grpc.use_local_subchannel_pool", 1),
     # A proxy named in the environment is never meant for the collector of this network.
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_send_message_length", 8 << 20),
@@ -50,7 +54,6 @@ PASSING = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-Result = TypeVar("Result")
 
 
 def as_refusal(error: grpc.RpcError, address: str) -> Refused | Unreachable:
@@ -69,6 +72,13 @@ def as_unreachable(error: grpc.RpcError, address: str) -> Unreachable:
     return Unreachable(f"The collector at {address} does not answer ({code.name.lower()}: {details}).")
 
 
+def as_missing(error: grpc.RpcError, address: str) -> AttemptFailed | Unreachable:
+    """What a failed download means: there is no such model, or the collector was not reached."""
+    if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE):
+        return AttemptFailed("model_unavailable", error.details() or "The collector has no such model.")
+    return as_unreachable(error, address)
+
+
 class Link:
     """A channel to one collector, for several threads. Calls raise Unreachable, `hello` also Refused."""
 
@@ -76,9 +86,10 @@ class Link:
         self._config = config
         self._identity = identity
         self._inventory = inventory
-        self._channel = grpc.insecure_channel(config.collector, options=list(OPTIONS))
-        self._stub = fleet_pb2_grpc.FleetStub(self._channel)  # type: ignore[no-untyped-call]
         self._session = wire.session(identity)
+        self._lock = threading.Lock()
+        self._lost = False
+        self._channel, self._stub = self._open()
 
     def close(self) -> None:
         """Ends every call and the connection."""
@@ -86,17 +97,17 @@ class Link:
 
     def hello(self, held: Iterable[AttemptKey]) -> wire.Welcome:
         """Joins (which changes nothing when done before) and opens the session again, naming what is held."""
+        self._renew()
         join = wire.join_request(self._identity, self._config)
         hello = wire.hello_request(self._identity, self._config, self._inventory, held)
-        try:
-            self._stub.Join(join, timeout=CALL_S)
-            return wire.welcome(self._stub.Hello(hello, timeout=CALL_S))
-        except grpc.RpcError as error:
-            raise as_refusal(error, self._config.collector) from error
+        with self._calling(as_refusal) as stub:
+            stub.Join(join, timeout=CALL_S)
+            return wire.welcome(stub.Hello(hello, timeout=CALL_S))
 
     def lease(self) -> tuple[Lease | None, float]:
         """The next run, or None, and the seconds to wait before asking again."""
-        reply: pb.LeaseReply = self._call(self._stub.Lease, pb.LeaseRequest(session=self._session))
+        with self._calling() as stub:
+            reply = stub.Lease(pb.LeaseRequest(session=self._session), timeout=CALL_S)
         if reply.HasField("grant"):
             return wire.lease_of(reply.grant), 0.0
         return None, min(max(reply.ask_again_s, 0.05), 60.0)
@@ -112,28 +123,60 @@ class Link:
             phase=phase,
             iterations=iterations,
         )
-        return wire.held_of(self._call(self._stub.Progress, request).held)
+        with self._calling() as stub:
+            return wire.held_of(stub.Progress(request, timeout=CALL_S).held)
 
     def fetch_model(self, sha256: str, offset: int) -> Iterator[bytes]:
         """The bytes of a model file from `offset`. Raises AttemptFailed when the collector has it not."""
         request = pb.FetchModelRequest(session=self._session, sha256=sha256, offset=offset)
-        try:
-            for part in self._stub.FetchModel(request, timeout=FETCH_S):
+        with self._calling(as_missing) as stub:
+            for part in stub.FetchModel(request, timeout=FETCH_S):
                 yield part.data
-        except grpc.RpcError as error:
-            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE):
-                raise AttemptFailed("model_unavailable", error.details() or "no such model") from error
-            raise as_unreachable(error, self._config.collector) from error
 
     def upload(self, ack_s: float = ACK_S) -> UploadStream:
         """Opens the stream of chunks and ends; without an answer for `ack_s` it is given up."""
-        return UploadStream(self._stub.Upload, self._session, self._config.collector, ack_s)
+        with self._calling() as stub:
+            lost = functools.partial(self._note_loss, stub)
+            return UploadStream(stub.Upload, self._session, self._config.collector, ack_s=ack_s, lost=lost)
 
-    def _call(self, method: Callable[..., Result], request: Any) -> Result:
+    def _open(self) -> tuple[grpc.Channel, fleet_pb2_grpc.FleetStub]:
+        channel = grpc.insecure_channel(self._config.collector, options=list(OPTIONS))
+        return channel, fleet_pb2_grpc.FleetStub(channel)  # type: ignore[no-untyped-call]
+
+    def _renew(self) -> None:
+        """Takes a new channel when the connection was lost.
+
+        The channel of grpcio 1.68 to 1.70, the last for Python 3.8, may never connect again after a refused
+        connection; a new one does.
+        """
+        with self._lock:
+            if self._lost:
+                old = self._channel
+                self._channel, self._stub = self._open()
+                self._lost = False
+                old.close()
+
+    def _note_loss(self, stub: fleet_pb2_grpc.FleetStub) -> None:
+        with self._lock:
+            # An old stub's call may have failed just because a new channel was taken.
+            if stub is self._stub:
+                self._lost = True
+
+    @contextlib.contextmanager
+    def _calling(
+        self, meaning: Callable[[grpc.RpcError, str], PfError] = as_unreachable
+    ) -> Iterator[fleet_pb2_grpc.FleetStub]:
+        """Lends the stub for one call and turns its failure into what it means."""
+        stub = self._stub
         try:
-            return method(request, timeout=CALL_S)
+            yield stub
         except grpc.RpcError as error:
-            raise as_unreachable(error, self._config.collector) from error
+            if error.code() == grpc.StatusCode.UNAVAILABLE or meaning is as_refusal:
+                self._note_loss(stub)
+            raise meaning(error, self._config.collector) from error
+        except ValueError as error:
+            # What grpc raises for a call on a channel that was closed meanwhile.
+            raise Unreachable(f"The connection to {self._config.collector} was given up.") from error
 
 
 class UploadStream:
@@ -142,6 +185,7 @@ class UploadStream:
     def __init__(self, method: Callable[..., Any], session: pb.Session, address: str, ack_s: float) -> None:
         self._address = address
         self._ack_s = ack_s
+        self._lost = lost
         self._session: pb.Session | None = session
         self._outgoing: queue.Queue[pb.UploadRequest | None] = queue.Queue()
         self._incoming: queue.Queue[pb.UploadReply | grpc.RpcError | None] = queue.Queue()
@@ -161,6 +205,7 @@ class UploadStream:
         try:
             reply = self._incoming.get(timeout=self._ack_s)
         except queue.Empty:
+            self._lost()
             self.close()
             raise Unreachable(
                 f"The collector at {self._address} acknowledged nothing for {self._ack_s:g} s."
@@ -168,6 +213,7 @@ class UploadStream:
         if reply is None:
             raise Unreachable(f"The collector at {self._address} ended the upload.")
         if isinstance(reply, grpc.RpcError):
+            self._lost()
             raise as_unreachable(reply, self._address) from reply
         return wire.reply_of(reply)
 

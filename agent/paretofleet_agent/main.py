@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -52,14 +53,17 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from paretofleet_agent import bench, config, probe
+    from paretofleet_agent import bench, config, hostlock, probe
 
     settings = config.load(vars(arguments))
     if not arguments.model.is_file():
         raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
     device = probe.look(settings.sysroot, settings.simulate, settings.seed, settings.interpreters)
     keys = ("batch_size", "threads", "iterations", "warm_up_s", "runs", "output")
-    return bench.run(arguments.model, device, **{key: getattr(arguments, key) for key in keys})
+    with contextlib.ExitStack() as stack:
+        if not settings.simulate:
+            stack.enter_context(hostlock.host_lock(settings.lock_dir))
+        return bench.run(arguments.model, device, **{key: getattr(arguments, key) for key in keys})
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -67,6 +71,42 @@ def test_nobody_there_is_one_sentence(tmp_path):
             link.hello([])
         link.close()
     assert "\n" not in str(raised.value)
+
+
+def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from fake_collector import FakeCollector\n"
+        "c = FakeCollector(); c.port = int(sys.argv[2]); c.start()\n"
+        "print(c.port, flush=True); sys.stdin.read()"
+    )
+
+    def start(port):
+        command = [sys.executable, "-c", code, str(Path(__file__).parent), str(port)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return process, int(process.stdout.readline())
+
+    def greets():
+        try:
+            link.hello([])
+        except Unreachable:
+            return False
+        return True
+
+    process, port = start(0)
+    link = Link(config(tmp_path, f"127.0.0.1:{port}"), WHO, INVENTORY)
+    assert greets()
+    for _ in range(2):
+        process.kill()
+        process.communicate()
+        assert not any(greets() for _ in range(3))
+        process, _ = start(port)
+        until = time.monotonic() + 5
+        while not greets():
+            assert time.monotonic() < until, "the channel never connected again"
+            time.sleep(0.1)
+    link.close()
+    process.kill()
+    process.communicate()
 
 
 def test_a_grant_comes_whole(tmp_path):
