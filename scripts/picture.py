@@ -1,6 +1,7 @@
 """Draws what a command prints as docs/NAME.svg: picture.py NAME COMMAND...
 
-The picture in the README: .venv/bin/python scripts/picture.py ranking .venv/bin/paretofleet rank report.parquet
+The picture in the README: `.venv/bin/python scripts/picture.py ranking .venv/bin/paretofleet rank
+report.parquet` after `make demo`.
 """
 
 from __future__ import annotations

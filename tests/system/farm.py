@@ -1,4 +1,4 @@
-"""Real processes for the system tests: a collector, agents, the command, all on loopback and in a temporary folder."""
+"""Real processes for the system tests: collector, agents, command; on loopback, in a temporary folder."""
 
 from __future__ import annotations
 

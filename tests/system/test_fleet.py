@@ -23,7 +23,7 @@ def test_simulated_and_real_devices_sweep_together_but_are_not_ranked_together(f
         "models", "add", convolution(farm.root / "a.onnx"), convolution(farm.root / "b.onnx", channels=16)
     )
     farm.command(
-        "sweep", "submit", "--name", "mixed", "--model", "a", "--model", "b", "--batch-size", "1", "--watch"
+        "sweep", "submit", "--name", "mixed", "--model", "a", "--model", "b", "--protocol", "quick", "--watch"
     )
     farm.command("report", "pull", "mixed", "-o", farm.root / "report.parquet")
     frame = pd.read_parquet(farm.root / "report.parquet").set_index("device")
@@ -39,7 +39,8 @@ def test_simulated_and_real_devices_sweep_together_but_are_not_ranked_together(f
     assert "simulated" in refused.stderr
     assert "Traceback" not in refused.stderr
     allowed = farm.command("rank", "mixed", "--with-simulated", *objective)
-    assert "tx2" in allowed and "here" in allowed
+    assert "tx2" in allowed
+    assert "here" in allowed
 
 
 def test_the_same_seed_simulates_the_same_numbers(tmp_path: Path) -> None:
@@ -51,7 +52,19 @@ def test_the_same_seed_simulates_the_same_numbers(tmp_path: Path) -> None:
         try:
             farm.start_agent("tx2", "--simulate", "jetson-tx2", "--seed", "11")
             farm.command("models", "add", convolution(farm.root / "a.onnx"))
-            farm.command("sweep", "submit", "--name", "s", "--model", "a", "--batch-size", "1,4", "--watch")
+            farm.command(
+                "sweep",
+                "submit",
+                "--name",
+                "s",
+                "--model",
+                "a",
+                "--batch-size",
+                "1,4",
+                "--protocol",
+                "quick",
+                "--watch",
+            )
             farm.command("report", "pull", "s", "-o", farm.root / "r.parquet")
             reports.append(pd.read_parquet(farm.root / "r.parquet").set_index("batch_size").sort_index())
         finally:
@@ -73,7 +86,7 @@ def test_an_agent_on_python_3_8_streams_to_the_collector(farm: Farm) -> None:
         )
     farm.start_agent("old", python=venv / "bin")
     farm.command("models", "add", convolution(farm.root / "net.onnx"))
-    farm.command("sweep", "submit", "--name", "s", "--model", "net", "--batch-size", "1,2", "--watch")
+    farm.command("sweep", "submit", "--name", "s", "--model", "net", "--protocol", "quick", "--watch")
     assert farm.sweep("s")["state"] == "finished"
 
 
@@ -92,7 +105,7 @@ def test_a_copied_identity_is_refused(farm: Farm) -> None:
     before = (farm.root / "clone").glob("*")
     assert list(before)
     first = farm.start_agent_raw("clone", "sim", "--simulate", "jetson-tx2")
-    # The copy starts with a higher instance than the original had at the copy, so one of the two must give way.
+    # The copy starts with the instance that the original has now, so one of the two must give way.
     original = farm.processes[1]
     wait_until(
         lambda: first.poll() is not None or original.poll() is not None, "one of the two giving way", 40
@@ -117,7 +130,8 @@ def test_a_busy_port_is_named(farm: Farm) -> None:
 def test_an_address_beyond_this_machine_is_refused_and_the_tunnel_named(farm: Farm) -> None:
     refused = farm.run("collector", "serve", "--home", farm.root / "second", "--listen", "0.0.0.0:0")
     assert refused.returncode == 1
-    assert "SSH" in refused.stderr and "README" in refused.stderr
+    assert "SSH" in refused.stderr
+    assert "README" in refused.stderr
 
 
 @pytest.mark.parametrize(
