@@ -182,7 +182,15 @@ class Link:
 class UploadStream:
     """One bidirectional upload: `send` never waits, `receive` waits for the next answer at most ACK_S."""
 
-    def __init__(self, method: Callable[..., Any], session: pb.Session, address: str, ack_s: float) -> None:
+    def __init__(
+        self,
+        method: Callable[..., Any],
+        session: pb.Session,
+        address: str,
+        *,
+        ack_s: float,
+        lost: Callable[[], None],
+    ) -> None:
         self._address = address
         self._ack_s = ack_s
         self._lost = lost
