@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol, Sequence
 
-from paretofleet_agent import __version__, decide, environment, simulate
+from paretofleet_agent import __version__, decide, environment, sensors, simulate
+from paretofleet_agent.characterise import improve
 from paretofleet_agent.child import Child, Frame
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
 from paretofleet_agent.device import DeviceUnderTest
@@ -157,7 +158,10 @@ class _Attempt:
         self.facts.update(boot_id=boot_id, started_unix_s=started_unix_s, readings_before=self._readings())
 
     def _readings(self) -> dict[str, Any]:
-        return {} if self._simulated is not None else environment.readings(self._device.sysroot)
+        if self._simulated is not None:
+            return {}
+        sysroot = self._device.sysroot
+        return dict(environment.readings(sysroot), sensors=sensors.states(sysroot))
 
     def _start_sampler(self) -> None:
         device = self._device
@@ -174,9 +178,11 @@ class _Attempt:
             "cpu": device.housekeeping_cpu,
             "period_s": SLOW_SAMPLE_S if SHARES in self._flags else SAMPLE_S,
             "simulate": simulated,
+            "sensors": dict(device.sensor_settings),
         }
         header, _ = self._sampler.ask(request, "ready", time.monotonic() + SAMPLER_TIMEOUT_S)
-        self.facts["sensors"] = header["rails"]
+        measured = device.sensor_facts
+        self.facts["sensors"] = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
 
     def _load(self) -> None:
         configuration, simulated = self._lease.configuration, self._simulated
@@ -301,7 +307,9 @@ class _Attempt:
     def _finish(self) -> None:
         result, _ = self._ask({"kind": "finish"}, "result")
         self.facts["memory_peak_bytes"] = result["memory_peak_bytes"]
-        self.facts["readings_after"] = self._readings()
+        before, after = self.facts["readings_before"], self._readings()
+        self.facts["readings_after"] = after
+        self._flags += sensors.flags(before.get("sensors", {}), after.get("sensors", {}))
         if self._simulated is not None and self._device.truth_path is not None:
             with self._device.truth_path.open("a", encoding="utf-8") as truth:
                 truth.write(json.dumps(self._simulated.truth, sort_keys=True) + "\n")

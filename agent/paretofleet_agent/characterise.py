@@ -10,7 +10,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence
 
-from paretofleet_agent.sensors._protocol import COUNTER, Rail, Reading
+from paretofleet_agent.sensors._protocol import COUNTER, Reading
 
 #: Fewer changes than this tell no period.
 CHANGES_MIN = 5
@@ -193,17 +193,19 @@ def polling_s(period_s: float | None, read_cost_s: float) -> float:
     return max(min(max(wanted, POLLING_S_MIN), POLLING_S_MAX), read_cost_s / COST_SHARE_MAX)
 
 
-def improve(rail: Rail, character: Mapping[str, Any]) -> dict[str, Any]:
+def improve(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> dict[str, Any]:
     """The facts of a rail with what was measured in the place of what was assumed, and all of it beside."""
-    facts = rail.facts()
+    if character is None:
+        return dict(facts)
+    better = dict(facts, measured=dict(character))
     for key in ("period_s", "lag_s"):
         if character.get(key) is not None:
-            facts[key] = character[key]
+            better[key] = character[key]
     quantum_u = character.get("quantum_u")
-    key = "quantum_j" if rail.kind == COUNTER else "quantum_w"
+    key = "quantum_j" if facts["kind"] == COUNTER else "quantum_w"
     if quantum_u and facts[key] is None:
-        facts[key] = quantum_u / 1e6
-    return dict(facts, measured=dict(character))
+        better[key] = quantum_u / 1e6
+    return better
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

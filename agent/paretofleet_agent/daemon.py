@@ -49,6 +49,8 @@ def run(config: Config, *, once: bool = False) -> int:
             config.seed,
             config.interpreters,
             truth_path=config.home / "truth.jsonl" if config.simulate else None,
+            sensor_settings=config.sensors,
+            home=config.home,
         )
         _keep_to_housekeeping(device)
         who = identity.start(config.home)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping
+from typing import Any, Mapping
 
 from paretofleet_agent.model import Absent, Inventory
 
@@ -17,6 +17,7 @@ class DeviceUnderTest:
     `sysroot` is where /sys, /proc and /etc are read from. `simulate` names a simulated class or is None.
     `interpreters` maps a runtime to the Python that has it. The daemon and the sampler keep to
     `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
+    `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here.
     `truth_path` takes the truth of simulated runs as JSON lines; it is for tests and never uploaded.
     """
 
@@ -29,6 +30,8 @@ class DeviceUnderTest:
     simulate: str | None = None
     interpreters: Mapping[str, str] = field(default_factory=dict)
     truth_path: Path | None = None
+    sensor_settings: Mapping[str, str] = field(default_factory=dict)
+    sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def has_power(self) -> bool:

@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Mapping
 
-from paretofleet_agent import environment
+from paretofleet_agent import environment, sensor_facts
 from paretofleet_agent import simulate as simulation
 from paretofleet_agent.device import DeviceUnderTest, allowed_cpus, split_cpus
-from paretofleet_agent.model import Absent, Inventory, RuntimeInfo, Target
+from paretofleet_agent.model import Absent, Inventory, RuntimeInfo, SensorInfo, Target
 from paretofleet_agent.runner.failure import one_line
-from paretofleet_agent.sensors import find_all
+from paretofleet_agent.sensors import NO_SETTINGS, find_all
 from paretofleet_agent.simulate.power import RAIL
 
 RUNTIMES = ("onnxruntime",)
@@ -36,10 +36,14 @@ def look(
     runtimes: Mapping[str, str],
     *,
     truth_path: Path | None = None,
+    sensor_settings: Mapping[str, str] = NO_SETTINGS,
+    home: Path | None = None,
 ) -> DeviceUnderTest:
     """Looks at the device. `runtimes` maps a runtime to its interpreter; the others use this interpreter.
 
-    `truth_path` takes the truth of simulated runs. Raises `errors.ConfigError` for an unknown class.
+    `truth_path` takes the truth of simulated runs. `sensor_settings` is [sensors] of agent.ini. With a `home`
+    the sensors of this machine are measured, about 20 s each once after a boot, and remembered there.
+    Raises `errors.ConfigError` for an unknown class.
     """
     if simulate is not None:
         return _simulated(sysroot, simulate, seed, runtimes, truth_path)
@@ -53,10 +57,14 @@ def look(
             absent.append(answer)
         else:
             found.append(answer)
-    sensors, missing = find_all(sysroot)
+    sensors, missing = find_all(sysroot, sensor_settings)
     rails = [rail.info for sensor in sensors for rail in sensor.rails()]
-    for sensor in sensors:
-        sensor.close()
+    is_here = sysroot.resolve() == Path("/")
+    try:
+        measured = sensor_facts.of_device(home, sysroot, sensors, len(cpus)) if home and is_here else {}
+    finally:
+        for sensor in sensors:
+            sensor.close()
     inventory = Inventory(
         targets=(Target(target_id=CPU, alias=CPU, description=environment.cpu_model(sysroot)),),
         runtimes=tuple(found),
@@ -74,6 +82,8 @@ def look(
         interpreters=dict(runtimes),
         housekeeping_cpu=housekeeping,
         runner_cpus=runner_cpus,
+        sensor_settings=dict(sensor_settings),
+        sensor_facts=measured,
     )
 
 
@@ -116,6 +126,7 @@ def as_json(device: DeviceUnderTest) -> dict[str, Any]:
         "housekeeping_cpu": device.housekeeping_cpu,
         "runner_cpus": list(device.runner_cpus),
         "simulate": device.simulate,
+        "sensor_facts": {name: dict(facts) for name, facts in device.sensor_facts.items()},
         "environment": _environment(device),
     }
 
@@ -129,9 +140,11 @@ def describe(device: DeviceUnderTest) -> str:
         for runtime in inventory.runtimes
     ]
     lines += [
-        ("sensor", f"{sensor.source}/{sensor.rail}  {sensor.scope}, {sensor.kind}")
+        ("sensor", f"{sensor.source}/{sensor.rail}  {sensor.scope}, {sensor.kind}{_measured(device, sensor)}")
         for sensor in inventory.sensors
     ]
+    if not inventory.sensors:
+        lines.append(("sensor", "none: this device has no power sensor, so no energy is measured"))
     for absent in device.absent:
         lines.append(("absent", f"{absent.what}: {absent.why}"))
         if absent.fix:
@@ -142,6 +155,16 @@ def describe(device: DeviceUnderTest) -> str:
     lines += [(key, str(value)) for key, value in _environment(device).items()]
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+
+
+def _measured(device: DeviceUnderTest, sensor: SensorInfo) -> str:
+    """What was measured of a sensor's refreshes, in words."""
+    facts = device.sensor_facts.get(f"power:{sensor.source}/{sensor.rail}")
+    if facts is None:
+        return ""
+    period_s, flags = facts["period_s"], list(facts["flags"])
+    refresh = "refresh unknown" if period_s is None else f"refreshed every {period_s * 1e3:.3g} ms"
+    return ", ".join(["", refresh, *flags])
 
 
 def _environment(device: DeviceUnderTest) -> dict[str, Any]:

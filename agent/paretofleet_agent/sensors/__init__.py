@@ -27,7 +27,18 @@ from paretofleet_agent.sensors import (
 )
 from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
 
-__all__ = ["BUILT_IN", "Found", "Rail", "Readings", "Sensor", "Settings", "find_all", "flags", "states"]
+__all__ = [
+    "BUILT_IN",
+    "NO_SETTINGS",
+    "Found",
+    "Rail",
+    "Readings",
+    "Sensor",
+    "Settings",
+    "find_all",
+    "flags",
+    "states",
+]
 
 log = logging.getLogger(__name__)
 
