@@ -8,15 +8,15 @@ applied by the caller, who then asks again.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from paretofleet_analysis.intervals import mean_interval
+from paretofleet_analysis.stopping import is_precise
 
 from paretofleet_collector.model import ATTEMPTS_MAX, RETRIED, Repeats
 
-#: A configuration gets at most so many replacements for runs that were set aside, per run it should have.
+#: A run that was set aside is replaced, and so is its replacement, but not the replacement's.
 REPLACEMENTS_PER_RUN = 2
 _UNDER_WAY = ("leased", "running")
 
@@ -114,12 +114,7 @@ def is_expired(run: PastRun, now: float) -> bool:
 
 def has_converged(values_s: Sequence[float], relative_half_width: float | None) -> bool:
     """True when the report's 95 % interval of the mean is narrow enough, relative to the mean."""
-    if relative_half_width is None:
-        return True
-    estimate = mean_interval(values_s)
-    if estimate.mean is None or estimate.half_width is None:
-        return False
-    return estimate.half_width <= relative_half_width * estimate.mean
+    return relative_half_width is None or is_precise(values_s, relative_half_width)
 
 
 def _order(run: PastRun, seed: int) -> tuple[int, int, str]:
@@ -166,14 +161,29 @@ def _wanting(history: Sequence[PastRun], repeats: Repeats) -> tuple[str, ...]:
 
 
 def _wants_one_more(past: Iterable[PastRun], repeats: Repeats) -> bool:
-    runs = list(past)
+    runs = sorted(past, key=lambda run: run.block)
     if any(run.state in ("skipped", "cancelled", "failed") for run in runs):
         return False
-    set_aside = sum(run.counted is False for run in runs)
-    if set_aside > REPLACEMENTS_PER_RUN * repeats.runs_min:
-        return False
-    counted = len(runs) - set_aside
-    if counted < repeats.runs_min:
+    places, to_replace = _places(runs, repeats.runs_min)
+    if to_replace or places < repeats.runs_min:
         return True
     values = [run.value_s for run in runs if run.counted and run.value_s is not None]
-    return counted < repeats.runs_max and not has_converged(values, repeats.relative_half_width)
+    has_enough = sum(run.counted is not False for run in runs) >= repeats.runs_min
+    return has_enough and places < repeats.runs_max and not has_converged(values, repeats.relative_half_width)
+
+
+def _places(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
+    """How many runs a configuration's runs stand for, and how many of these still want a replacement.
+
+    The first `runs_min` runs stand for themselves; a later one replaces the run that was set aside first
+    and is not replaced yet, or else is one more.
+    """
+    places, tries = 0, deque[int]()
+    for number, run in enumerate(runs):
+        if number >= runs_min and tries:
+            used = tries.popleft() + 1
+        else:
+            places, used = places + 1, 0
+        if run.counted is False and used < REPLACEMENTS_PER_RUN:
+            tries.append(used)
+    return places, len(tries)

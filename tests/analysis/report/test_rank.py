@@ -443,8 +443,8 @@ def test_a_ranking_looks_like_this(fleet):
         "All rows: runtime onnxruntime, precision fp32, device desk, target cpu, batch 1, threads 1.",
         "",
         "   model     top1 %         p90 ms  p_near_front  p_front  verdict",
-        "1  resnet50   76.13  44.002 ±0.023         1.000    1.000  front",
-        "2  resnet18   69.76  49.506 ±0.067         0.000    0.000  dominated",
+        "1  resnet50   76.13  44.002 ±0.028         1.000    1.000  front",
+        "2  resnet18   69.76  49.506 ±0.079         0.000    0.000  dominated",
         "",
         "1: front. No other is as good in everything and better in something (more than 99 % sure).",
     ]

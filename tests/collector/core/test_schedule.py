@@ -108,11 +108,37 @@ def test_nothing_is_appended_while_a_run_is_being_sealed():
     assert next_run(history, Repeats(2, 5, 0.0001, 1), NOW) == Wait()
 
 
-def test_a_set_aside_run_is_replaced_at_most_twice_per_run():
+def test_a_set_aside_run_is_replaced_in_a_new_block():
     history, _ = play(fresh(1, 3), Repeats(3, 3, None, 1), lambda run: sealed(run, counted=run.block > 2))
-    assert Counter(run.counted for run in history) == {False: 2, True: 3}
+    assert [(run.block, run.counted) for run in history] == [
+        *((1, False), (2, False), (3, True)),
+        *((4, True), (5, True)),
+    ]
+
+
+def test_a_run_has_two_replacements_and_no_third():
     history, _ = play(fresh(1, 3), Repeats(3, 3, None, 1), lambda run: sealed(run, counted=False))
-    assert len(history) <= 3 + 2 * 3 + 1
+    assert len(history) == 3 + 2 * 3
+    spoiled = {1, 4, 5}
+    history, _ = play(
+        fresh(1, 3), Repeats(3, 3, None, 1), lambda run: sealed(run, counted=run.block not in spoiled)
+    )
+    assert Counter(run.counted for run in history) == {False: 3, True: 2}
+
+
+def test_replacements_do_not_use_up_the_most_runs():
+    noise = iter([1.0, 2.0] * 100)
+    history, _ = play(
+        fresh(1, 3),
+        Repeats(3, 6, 0.02, 1),
+        lambda run: sealed(run, next(noise), counted=run.block not in {2, 6}),
+    )
+    assert Counter(run.counted for run in history) == {True: 6, False: 2}
+
+
+def test_the_value_of_a_run_never_decides_whether_it_counts():
+    history, _ = play(fresh(1, 3), Repeats(3, 3, None, 1), lambda run: sealed(run, 100.0**run.block))
+    assert len(history) == 3
 
 
 def test_after_oom_larger_batches_of_the_same_family_are_skipped():
@@ -182,7 +208,7 @@ def test_convergence_is_the_report_s_interval_relative_to_the_mean():
     assert not has_converged([1.0, 1.0], 0.5)
     assert has_converged([1.0, 1.0, 1.0], 0.001)
     values = [1.00, 1.01, 0.99, 1.00, 1.02]
-    student = 2.7764451 * 0.0114018 / 5**0.5 / 1.004
-    assert has_converged(values, student * 1.01)
-    assert not has_converged(values, student * 0.99)
+    inflated = 1.18 * 2.7764451 * 0.0114018 / 5**0.5 / 1.004
+    assert has_converged(values, inflated * 1.01)
+    assert not has_converged(values, inflated * 0.99)
     assert has_converged([1.0], None)
