@@ -13,6 +13,13 @@ MEDIAN_TOLERANCE = 0.02
 QUARTILE_TOLERANCE = 0.05
 WINDOW_ITERATIONS_MIN = 10
 WINDOW_S = 0.5
+#: Both windows together have a trend when Mann and Kendall's test gives less than 5 %. It looks at medians of
+#: so many groups: neighbours resemble one another, and in thousands of values the least drift is a trend.
+TREND_GROUPS = 20
+TREND_Z = 1.959963984540054
+#: A clock that moves by more than this between two blocks (relative) is not steady: above one step of any
+#: governor near its upper end (100 MHz of 2 GHz), below the step from base to boost.
+CLOCK_TOLERANCE = 0.06
 #: Two pairs of windows; before that the most iterations of a very fast model say nothing.
 TRIED_S = 4 * WINDOW_S
 #: Bounds the memory of a block of warm-up.
@@ -62,14 +69,15 @@ class Block:
     max_iterations: int
 
 
-def warm_up(series: Series, limits: Limits) -> str:
+def warm_up(series: Series, limits: Limits, clocks_khz: Sequence[Sequence[int]] = ()) -> str:
     """MORE, STEADY, or CAPPED (go on with the flag `warmup_not_steady`).
 
     A short protocol asks for the least time and iterations only; any other also for two consecutive windows
-    that agree. The most time ends it either way; the most iterations do once there was time for the windows.
+    that agree and for clocks that stand. The most time ends it either way; the most iterations do once there
+    was time for the windows. `clocks_khz`: readings after each block so far, one value per clock.
     """
     minima = series.elapsed_s >= limits.warm_up_min_s and series.n >= limits.warm_up_min_iterations
-    if minima and (limits.is_short or windows_agree(series.durations_ns)):
+    if minima and (limits.is_short or (windows_agree(series.durations_ns) and clocks_stand(clocks_khz))):
         return STEADY
     tried = series.elapsed_s >= max(limits.warm_up_min_s, TRIED_S)
     if series.elapsed_s >= limits.warm_up_max_s or (tried and series.n >= limits.warm_up_max_iterations):
@@ -80,8 +88,8 @@ def warm_up(series: Series, limits: Limits) -> str:
 def windows_agree(durations_ns: Sequence[int]) -> bool:
     """Whether the last two windows of w = max(10, half a second's) iterations look the same.
 
-    Their medians are within 2 % and their quartiles within 5 %, and the first value of the earlier one is no
-    outlier of it (a tail of cold iterations).
+    Their medians are within 2 % and their quartiles within 5 %, the first value of the earlier one is no
+    outlier of it (a tail of cold iterations), and there is no trend over both.
     """
     if len(durations_ns) < 2 * WINDOW_ITERATIONS_MIN:
         return False
@@ -96,7 +104,31 @@ def windows_agree(durations_ns: Sequence[int]) -> bool:
         and _close(q1, quantile(later, 0.25), QUARTILE_TOLERANCE)
         and _close(q3, quantile(later, 0.75), QUARTILE_TOLERANCE)
         and durations_ns[-2 * w] <= q3 + 1.5 * (q3 - q1)
+        and not has_trend(_group_medians(durations_ns[-2 * w :]))
     )
+
+
+def has_trend(values: Sequence[float]) -> bool:
+    """Mann and Kendall's test at 5 %, ties allowed for (Kendall, Rank Correlation Methods, 1975)."""
+    n = len(values)
+    pairs = [(a, b) for at, a in enumerate(values) for b in values[at + 1 :]]
+    s = sum((b > a) - (b < a) for a, b in pairs)
+    ties = [values.count(value) for value in set(values)]
+    variance = (n * (n - 1) * (2 * n + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)) / 18
+    return variance > 0 and abs(s) - 1 > TREND_Z * math.sqrt(variance)
+
+
+def clocks_stand(clocks_khz: Sequence[Sequence[int]]) -> bool:
+    """Whether no clock moved by more than a step between the last two readings; true without readings."""
+    if len(clocks_khz) < 2:
+        return True
+    return all(_close(before, now, CLOCK_TOLERANCE) for before, now in zip(*clocks_khz[-2:]))
+
+
+def _group_medians(values: Sequence[int]) -> list[float]:
+    """Medians of at most TREND_GROUPS consecutive groups of nearly one size."""
+    edges = [len(values) * i // TREND_GROUPS for i in range(TREND_GROUPS + 1)]
+    return [quantile(sorted(values[a:b]), 0.5) for a, b in zip(edges, edges[1:]) if a < b]
 
 
 def enough(series: Series, limits: Limits) -> bool:

@@ -61,6 +61,59 @@ def test_a_step_inside_the_two_windows_is_not_warm():
     assert decide.warm_up(series(noisy(0.02, 60) + noisy(0.021, 25)), STANDARD) == MORE
 
 
+def test_a_slow_drift_is_not_warm_though_its_windows_agree_within_two_percent():
+    drifting = noisy(0.02, 200, sigma=0.001, trend=lambda i: 1 + 0.0003 * i)
+    assert {decide.warm_up(series(drifting[:n]), STANDARD) for n in range(60, 200, 5)} == {MORE}
+
+
+def test_a_flat_series_is_seldom_taken_for_a_drift():
+    flat = [decide.warm_up(series(noisy(0.02, 60, sigma=0.004, seed=seed)), STANDARD) for seed in range(200)]
+    assert flat.count(MORE) < 24
+
+
+def test_values_that_switch_between_two_modes_at_random_are_warm():
+    draw = random.Random(4)
+    modes = [draw.choice([0.0200, 0.0206]) for _ in range(200)]
+    warm = [decide.warm_up(series(modes[:n]), STANDARD) for n in range(60, 200, 10)]
+    assert warm.count(STEADY) > len(warm) / 2
+
+
+def test_two_modes_that_take_turns_for_seconds_are_not_warm_at_the_change():
+    modes = [0.02] * 60 + [0.026] * 25
+    assert decide.warm_up(series(modes), STANDARD) == MORE
+    assert decide.warm_up(series(modes + [0.026] * 25), STANDARD) == STEADY
+
+
+@pytest.mark.parametrize(
+    ("values", "trend"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], True),
+        ([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], True),
+        ([1, 3, 2, 4, 1, 3, 2, 4, 1, 3], False),
+        ([5] * 10, False),
+        # 5 of 28 pairs fall: S = 18, variance 8 * 7 * 21 / 18 = 65.3, z = 17 / 8.08 = 2.10; with 6, 1.86.
+        ([1, 2, 5, 3, 8, 4, 6, 7], True),
+        ([1, 2, 5, 3, 8, 6, 4, 7], False),
+        ([], False),
+    ],
+)
+def test_mann_and_kendall_s_trend(values, trend):
+    assert decide.has_trend(values) is trend
+
+
+def test_a_trend_is_looked_for_in_groups_so_that_thousands_of_values_cost_little():
+    fast = [int(1e5 * (1 + 0.00001 * i)) for i in range(10_000)]
+    assert not decide.windows_agree(fast)
+
+
+def test_clocks_that_still_move_are_not_warm():
+    flat = series(noisy(0.02, 60))
+    assert decide.warm_up(flat, STANDARD, [[1_200_000], [2_000_000]]) == MORE
+    assert decide.warm_up(flat, STANDARD, [[1_200_000], [2_000_000], [1_900_000]]) == STEADY
+    assert decide.warm_up(flat, STANDARD, [[2_000_000]]) == STEADY
+    assert decide.warm_up(series([7.0, 6.0] * 5), STANDARD, [[1], [2]]) == CAPPED
+
+
 def test_a_series_that_never_settles_is_capped():
     bimodal = [0.02 if (i // 20) % 2 else 0.03 for i in range(1999)]
     assert decide.warm_up(series(bimodal), STANDARD) == MORE
