@@ -47,7 +47,14 @@ def _probe(arguments: argparse.Namespace) -> int:
     from paretofleet_agent import config, probe
 
     settings = config.load(vars(arguments))
-    device = probe.look(settings.sysroot, settings.simulate, settings.seed, settings.interpreters)
+    device = probe.look(
+        settings.sysroot,
+        settings.simulate,
+        settings.seed,
+        settings.interpreters,
+        sensor_settings=settings.sensors,
+        home=settings.home,
+    )
     print(_json(probe.as_json(device)) if arguments.output == "json" else probe.describe(device))  # noqa: T201
     return 0
 
@@ -58,7 +65,14 @@ def _bench(arguments: argparse.Namespace) -> int:
     settings = config.load(vars(arguments))
     if not arguments.model.is_file():
         raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
-    device = probe.look(settings.sysroot, settings.simulate, settings.seed, settings.interpreters)
+    device = probe.look(
+        settings.sysroot,
+        settings.simulate,
+        settings.seed,
+        settings.interpreters,
+        sensor_settings=settings.sensors,
+        home=settings.home,
+    )
     keys = ("batch_size", "threads", "iterations", "warm_up_s", "runs", "output")
     with contextlib.ExitStack() as stack:
         if not settings.simulate:
@@ -80,6 +94,14 @@ def _status(arguments: argparse.Namespace) -> int:
 
     facts = status.look(Path(arguments.home or config.default_home(os.environ)))
     print(_json(facts) if arguments.output == "json" else status.describe(facts))  # noqa: T201
+    return 0
+
+
+def _snapshot(arguments: argparse.Namespace) -> int:
+    from paretofleet_agent import config, snapshot
+
+    parts = snapshot.pack(config.load(vars(arguments)).sysroot, arguments.output)
+    sys.stderr.write(snapshot.describe(parts, arguments.output) + "\n")
     return 0
 
 
@@ -120,6 +142,11 @@ def _parser() -> argparse.ArgumentParser:
         commands, "status", _status, "what this agent holds", "paretofleet-agent status -o json"
     )
     _output_flag(status)
+
+    what, example = "pack what describes this board, to send us", "paretofleet-agent snapshot -o board.tar.gz"
+    snapshot = _command(commands, "snapshot", _snapshot, what, example)
+    snapshot.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.tar.gz")
+    snapshot.add_argument("--sysroot", metavar="DIR", help="pack a copied tree instead (default: /)")
     return parser
 
 
