@@ -110,7 +110,7 @@ class Daemon:
                     log.info("the collector answers again")
         except Unreachable as error:
             if retry.worth_a_line(time.monotonic()):
-                log.warning("%s Trying again; what was measured is kept in %s.", error, self._config.home)
+                log.warning("%s Trying again; samples are kept in %s.", error, self._config.home)
             self._sleep(retry.wait_s())
         return False
 

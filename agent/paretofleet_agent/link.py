@@ -68,8 +68,14 @@ def as_refusal(error: grpc.RpcError, address: str) -> Refused | Unreachable:
 
 def as_unreachable(error: grpc.RpcError, address: str) -> Unreachable:
     """What a failed call after the hello means: say hello again, which tells whether it is for good."""
-    code, details = error.code(), (error.details() or "").strip()
-    return Unreachable(f"The collector at {address} does not answer ({code.name.lower()}: {details}).")
+    details = (error.details() or "").strip()
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        # The last part of a chain such as "failed to connect to all addresses; ...: Connection refused".
+        why = details.rsplit(": ", 1)[-1]
+        return Unreachable(
+            f"The collector at {address} cannot be reached ({why}): does it run, and is the tunnel open?"
+        )
+    return Unreachable(f"The collector at {address} cannot serve this agent now: {details}")
 
 
 def as_missing(error: grpc.RpcError, address: str) -> AttemptFailed | Unreachable:
