@@ -17,7 +17,7 @@ from paretofleet_agent.device import DeviceUnderTest, allowed_cpus, split_cpus
 from paretofleet_agent.model import Absent, Inventory, RuntimeInfo, SensorInfo, Target
 from paretofleet_agent.runner.failure import one_line
 from paretofleet_agent.sensors import NO_SETTINGS, find_all
-from paretofleet_agent.simulate.power import RAIL
+from paretofleet_agent.simulate.power import rail_of
 
 RUNTIMES = ("onnxruntime",)
 CPU = "cpu"
@@ -182,7 +182,7 @@ def _simulated(
     inventory = Inventory(
         targets=(Target(target_id=CPU, alias=CPU, description=kind.description),),
         runtimes=(RuntimeInfo(name="onnxruntime", version=simulation.VERSION, target_ids=(CPU,)),),
-        sensors=(RAIL.info,),
+        sensors=(rail_of(kind.sensor).info,),
         memory_bytes=kind.memory_bytes,
         cpus=cpus,
         architecture="simulated",

@@ -22,7 +22,7 @@ from typing import Any, List, Mapping, Protocol, Sequence, Tuple
 
 from paretofleet_agent.runner import frames, process
 from paretofleet_agent.sensors import Rail, Sensor, find_all
-from paretofleet_agent.simulate.power import SimulatedPower
+from paretofleet_agent.simulate.power import recorder_of
 
 #: Times and values of each rail since the last collection.
 Columns = List[Tuple["array[int]", "array[int]"]]
@@ -91,7 +91,7 @@ def serve(reader: frames.Reader, sink: int) -> None:
     request: dict[str, Any] = frame[0]
     recorder: Recorder
     if request["simulate"] is not None:
-        recorder = SimulatedPower(request["simulate"])
+        recorder = recorder_of(request["simulate"])
     else:
         process.keep_to_cpus([request["cpu"]])
         recorder = SensorRecorder(

@@ -21,9 +21,11 @@ int8 0.45). A run of block k has a mean and a power of its own, with e ~ N(0, 1)
     P_run = P m(0.008, e'[configuration, k])
     iteration i lasts T_run m(0.02, z_i) (1 + 0.5 exp(-i / 5)),   z an AR(1) series, rho 0.3, variance 1
 
-The sensor is the rail VDD_IN: module scope, instantaneous, every 50 ms, with a gain that is one unknown
-factor of the device m(0.02, e[device]), noise of 3 % and steps of 152 mW. Loading draws the mean of idle
-and busy power.
+The sensor of a Jetson TX2 or TX1 is the rail VDD_IN: module scope, instantaneous, every 50 ms, with a gain
+that is one unknown factor of the device m(0.02, e[device]), noise of 3 % and steps of 152 mW. A Nano's rail
+POM_5V_IN averages over its refresh of 0.42 s, and cpu-server counts the energy of package-0 every
+millisecond, near its wrap at the start (see sensor_models), both with the same gain. Loading draws the mean
+of idle and busy power.
 
 Everything follows from (seed, class, configuration without its device_id, block): the same four give the
 same samples, attempt after attempt. Block k is day k of the virtual clock, and a configuration starts at
@@ -67,6 +69,7 @@ class DeviceClass:
     span_w: float
     memory_base_bytes: int
     memory_limit_bytes: int
+    sensor: str = "vdd-in"
 
 
 CLASSES: Mapping[str, DeviceClass] = {
@@ -95,6 +98,32 @@ CLASSES: Mapping[str, DeviceClass] = {
             span_w=7.5,
             memory_base_bytes=900 * MB,
             memory_limit_bytes=3_300 * MB,
+        ),
+        DeviceClass(
+            name="jetson-nano",
+            description="simulated module with 4 cores and 4 GB, whose power monitor averages",
+            cores=4,
+            memory_bytes=4_000 * MB,
+            overhead_s=0.006,
+            item_s=0.018,
+            idle_w=1.3,
+            span_w=6.0,
+            memory_base_bytes=900 * MB,
+            memory_limit_bytes=3_300 * MB,
+            sensor="ina3221-continuous",
+        ),
+        DeviceClass(
+            name="cpu-server",
+            description="simulated processor with 16 cores and 64 GB, whose package counts energy",
+            cores=16,
+            memory_bytes=64_000 * MB,
+            overhead_s=0.0006,
+            item_s=0.003,
+            idle_w=45.0,
+            span_w=140.0,
+            memory_base_bytes=1_500 * MB,
+            memory_limit_bytes=60_000 * MB,
+            sensor="rapl",
         ),
     )
 }
@@ -165,6 +194,7 @@ def simulate(name: str, seed: int, lease: Lease, threads: int) -> SimulatedRun:
         "idle_w": device.idle_w,
         "busy_w": run_w,
         "gain": _factor(SIGMA_GAIN, seed, name, "gain"),
+        "sensor": device.sensor,
     }
     truth = {
         "run_id": lease.key.run_id,

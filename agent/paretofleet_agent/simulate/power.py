@@ -1,12 +1,14 @@
-"""The sensor of a simulated device, read on the virtual clock; its model is in the package's docstring."""
+"""The sensors of simulated devices, read on the virtual clock; which device has which is in the package."""
 
 from __future__ import annotations
 
 import random
 from array import array
-from typing import Any, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, List, Mapping, Protocol, Sequence, Tuple
 
 from paretofleet_agent.sensors._protocol import INSTANT, Rail
+from paretofleet_agent.simulate.sensor_models import MODELS, Curve
 
 PERIOD_S = 0.05
 NOISE = 0.03
@@ -24,15 +26,90 @@ RAIL = Rail(
 )
 
 
+#: Sensors by the model that they follow: name and scope of their rail.
+MODELLED = {"ina3221-continuous": ("POM_5V_IN", "module"), "rapl": ("package-0", "package")}
+MODELLED_NOISE = 0.01
+Columns = List[Tuple["array[int]", "array[int]"]]
+
+
+class Simulated(Protocol):
+    """A sensor on the virtual clock, as the sampler's recorder."""
+
+    def rails(self) -> Sequence[Rail]:
+        """Its rails."""
+
+    def wait_s(self) -> float | None:
+        """None: nothing happens without a frame."""
+
+    def tick(self) -> None:
+        """Never due."""
+
+    def take(self, request: Mapping[str, Any]) -> Columns:
+        """The samples up to `until_ns` under the named activity: idle, load or busy."""
+
+
+def rail_of(sensor: str) -> Rail:
+    """The rail of the sensor of a device class."""
+    if sensor not in MODELLED:
+        return RAIL
+    rail = MODELS[sensor].rail("sim", *MODELLED[sensor])
+    return replace(rail, gain_relative_uncertainty=RAIL.gain_relative_uncertainty)
+
+
+def recorder_of(parameters: Mapping[str, Any]) -> Simulated:
+    """The sensor of a simulated run."""
+    modelled = parameters.get("sensor") in MODELLED
+    return SimulatedModel(parameters) if modelled else SimulatedPower(parameters)
+
+
+class SimulatedModel:
+    """A sensor that follows a model, read every 50 ms."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._watts = activities(parameters)
+        noise_w = 0.0 if parameters["sensor"] == "rapl" else MODELLED_NOISE * parameters["busy_w"]
+        model = MODELS[parameters["sensor"]]
+        self._model = replace(model, gain=parameters["gain"], noise_w=noise_w, seed=parameters["seed"])
+        self._rail = rail_of(parameters["sensor"])
+        self._curve = Curve([(-1e6, parameters["idle_w"]), (0.0, parameters["idle_w"])])
+        self._zero_ns = self._until_ns = self._due_ns = parameters["start_ns"]
+
+    def rails(self) -> Sequence[Rail]:
+        """The one rail."""
+        return [self._rail]
+
+    def wait_s(self) -> float | None:
+        """Nothing happens without a frame."""
+        return None
+
+    def tick(self) -> None:
+        """Never due."""
+
+    def take(self, request: Mapping[str, Any]) -> Columns:
+        """The samples up to `until_ns` under the named activity: idle, load or busy."""
+        times, values = array("q"), array("q")
+        self._curve.add((self._until_ns - self._zero_ns) / 1e9, self._watts[request["activity"]])
+        self._until_ns = max(self._until_ns, request["until_ns"])
+        while self._due_ns <= self._until_ns:
+            value = self._model.read(self._curve, (self._due_ns - self._zero_ns) / 1e9)
+            if value is not None:
+                times.append(self._due_ns)
+                values.append(value)
+            self._due_ns += int(PERIOD_S * 1e9)
+        return [(times, values)]
+
+
+def activities(parameters: Mapping[str, Any]) -> dict[str, float]:
+    """The true power of each activity of a simulated run, in watts."""
+    idle_w, busy_w = parameters["idle_w"], parameters["busy_w"]
+    return {"idle": idle_w, "load": (idle_w + busy_w) / 2.0, "busy": busy_w}
+
+
 class SimulatedPower:
     """Draws the samples up to the virtual time that each `collect` names."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._watts = {
-            "idle": parameters["idle_w"],
-            "load": (parameters["idle_w"] + parameters["busy_w"]) / 2.0,
-            "busy": parameters["busy_w"],
-        }
+        self._watts = activities(parameters)
         self._gain = parameters["gain"]
         self._random = random.Random(parameters["seed"])
         self._due_ns = parameters["start_ns"]
