@@ -44,7 +44,7 @@ class Board:
 
 #: The first whose part number stands in the device tree; narrower numbers stand before wider ones.
 BOARDS: tuple[Board, ...] = (
-    Board("Jetson TX1", ("p2180", "p2371-2180"), ("VDD_IN",), ("VDD_MUX",)),
+    Board("Jetson TX1", ("p2180", "p2371-2180", "p2597-2180"), ("VDD_IN",), ("VDD_MUX",)),
     Board("Jetson Nano 2GB", ("p3448-0003",), (), note="the Nano 2GB has no power monitor"),
     Board("Jetson Nano", ("p3448",), ("POM_5V_IN",)),
     Board("Jetson TX2 NX", ("p3636",), ("VDD_IN",)),

@@ -15,6 +15,8 @@ from paretofleet_agent.sensors._protocol import Found, Rail, Readings
 #: Some drivers answer "try again" while a conversion is under way.
 TRIES = 3
 READ_BYTES = 64
+#: At the start there is time.
+FIRST_TRIES, FIRST_WAIT_S = 5, 0.01
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class FilesSensor:
 
 
 def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
-    """A sensor of those `rails` that can be read, if any, and why the others cannot.
+    """A sensor of those `rails` that give a reading now, if any, and why the others do not.
 
     `fix` is what to do where permission is denied.
     """
@@ -70,6 +72,9 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
             absent.append(Absent(name, f"{error.filename}: {error.strerror}"))
         else:
             readable.append(each)
+    first = _first_readings(FilesSensor(readable, descriptors))
+    absent += [_silent(each) for each, reading in zip(readable, first) if reading is None]
+    readable = [each for each, reading in zip(readable, first) if reading is not None]
     needed = {path for each in readable for path in each.paths}
     for path in set(descriptors) - needed:
         os.close(descriptors.pop(path))
@@ -95,6 +100,21 @@ def number(path: Path) -> int | None:
 def one_integer(texts: Sequence[str]) -> int:
     """The reading of a file that already holds microjoules or microwatts."""
     return int(texts[0])
+
+
+def _first_readings(sensor: FilesSensor) -> Sequence[Readings]:
+    """A reading of each rail, asked for with patience: a busy chip is not a missing one."""
+    for _ in range(FIRST_TRIES - 1):
+        readings = sensor.read()
+        if None not in readings:
+            return readings
+        time.sleep(FIRST_WAIT_S)
+    return sensor.read()
+
+
+def _silent(each: FileRail) -> Absent:
+    said = ", ".join(f"{path} says '{text(path)}'" for path in each.paths)
+    return Absent(f"{each.rail.source}/{each.rail.rail}", f"no reading: {said}")
 
 
 def _reading(each: FileRail, texts: Mapping[Path, tuple[int, str] | None]) -> Readings:

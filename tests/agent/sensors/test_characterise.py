@@ -190,6 +190,21 @@ def test_it_is_measured_once_for_a_boot_and_its_drivers(tree, tmp_path, monkeypa
     assert len(asked) == 3
 
 
+def test_sensors_of_one_source_are_measured_together():
+    model = MODELS["nvml-full"]
+    sensors = [
+        ModelledSensor(model.rail(*name, "wall"), model, VARYING, lambda: 10**9)
+        for name in (("a", "x"), ("b", "y"), ("a", "z"))
+    ]
+    groups = sensor_facts.by_source(sensors)
+    assert [[rail.stream for rail in group.rails()] for group in groups] == [
+        ["power:a/x", "power:a/z"],
+        ["power:b/y"],
+    ]
+    assert [len(group.read()) for group in groups] == [2, 1]
+    groups[0].close()
+
+
 def test_the_load_is_made_by_processes_that_end():
     load = sensor_facts.Load(1)
     before = time.process_time()

@@ -181,6 +181,17 @@ def test_a_rail_that_disappears_in_a_run_gives_no_reading(tree):
     assert values["VDD_IN"][0][1] == 4984 * 1160
 
 
+def test_a_rail_that_gives_no_reading_at_the_start_is_named_and_its_total_is_missing(tree):
+    root = tree("ina3221_agx_orin")
+    for path in root.rglob("curr2_input"):
+        path.write_text("unavailable\n")
+    (sensor,), absent = ina3221.find(root)
+    assert [rail.rail for rail in sensor.rails()] == ["VDD_GPU_SOC", "VIN_SYS_5V0"]
+    sensor.close()
+    assert {each.what for each in absent} >= {f"ina3221/{SUM_OF_ORIN}", "ina3221/VDD_CPU_CV"}
+    assert "says 'unavailable'" in absent[-1].why
+
+
 def test_a_rail_that_cannot_be_opened_is_named(tree):
     root = tree("ina3221_orin_nx")
     for path in root.rglob("curr1_input"):
