@@ -29,12 +29,14 @@ TABLES = """
 CREATE TABLE attempts (
   position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
   ended INTEGER NOT NULL DEFAULT 0, chunks_json TEXT, ok INTEGER, reason TEXT, message TEXT, facts_json TEXT,
-  UNIQUE (run_id, attempt)
+  UNIQUE (run_id, attempt), CHECK (typeof(run_id) = 'text' AND typeof(attempt) = 'integer')
 );
 CREATE TABLE chunks (
   run_id TEXT NOT NULL, attempt INTEGER NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
   schema TEXT NOT NULL, n INTEGER NOT NULL, columns BLOB NOT NULL, crc32 INTEGER NOT NULL,
-  PRIMARY KEY (run_id, attempt, stream, seq)
+  PRIMARY KEY (run_id, attempt, stream, seq),
+  CHECK (typeof(run_id) || typeof(stream) || typeof(schema) || typeof(columns) = 'texttexttextblob'),
+  CHECK (typeof(attempt) || typeof(seq) || typeof(n) || typeof(crc32) = 'integerintegerintegerinteger')
 );
 CREATE TABLE aside (
   run_id TEXT, attempt INTEGER, stream TEXT, seq INTEGER,
@@ -43,6 +45,10 @@ CREATE TABLE aside (
 """
 CUT_OFF = Outcome(ok=False, reason="lost", message="The agent was stopped in the middle of this attempt.")
 DAMAGED = Outcome(ok=False, reason="lost", message="The end of the attempt was damaged in the spool.")
+TEXTS = (
+    "SELECT run_id, chunks_json, reason, message, facts_json FROM attempts",
+    "SELECT run_id, stream, schema FROM chunks",
+)
 OF_ATTEMPT = "run_id = ? AND attempt = ?"
 OF_CHUNK = f"{OF_ATTEMPT} AND stream = ? AND seq = ?"
 
@@ -75,7 +81,7 @@ class Spool:
             return cls(_open(path), path)
         except sqlite3.OperationalError as error:
             raise _sentence(path, error) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             _quarantine(path, error)
         try:
             return cls(_open(path), path)
@@ -224,23 +230,38 @@ def _open(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(str(verdict))
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
             database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            raise HomeError(
-                f"{path} was written by a newer agent: upgrade this one, or choose another --home DIR."
-            )
+        elif version == VERSION:
+            _verify(database)
+        else:
+            raise HomeError(f"{path} is of a newer agent: upgrade this one, or choose another --home DIR.")
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _quarantine(path: Path, error: sqlite3.Error) -> None:
+def _verify(database: sqlite3.Connection) -> None:
+    """Raises DatabaseError or UnicodeDecodeError when what is stored cannot all be read again."""
+    (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(str(verdict))
+    # It does not look into texts; they are read as bytes, since sqlite3's own complaint is no DatabaseError.
+    database.text_factory = bytes
+    try:
+        for query in TEXTS:
+            for row in database.execute(query):
+                b"".join(text or b"" for text in row).decode()
+    except sqlite3.OperationalError as error:
+        if "no such" in str(error):
+            raise sqlite3.DatabaseError(str(error)) from error
+        raise
+    database.text_factory = str
+
+
+def _quarantine(path: Path, error: Exception) -> None:
     number = 1
     while path.with_name(f"{FILE}.damaged-{number}").exists():
         number += 1

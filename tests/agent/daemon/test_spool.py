@@ -132,6 +132,25 @@ def test_a_damaged_file_is_kept_aside_and_never_ends_in_a_crash_loop(tmp_path, s
         assert spool.held() == (key("new"),)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE attempts SET run_id = CAST(X'ff' AS TEXT)",
+        "UPDATE chunks SET stream = CAST(X'80' AS TEXT) WHERE stream = 'stream-1'",
+        "ALTER TABLE attempts RENAME TO others",
+        "DROP TABLE chunks",
+    ],
+)
+def test_damage_that_sqlite_does_not_see_is_found_at_the_start(tmp_path, damage):
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    spool._database.execute(damage)
+    spool.close()
+    spool = Spool.open(tmp_path)
+    assert (tmp_path / "spool.db.damaged-1").exists()
+    assert spool.held() == ()
+
+
 def test_a_full_disk_is_one_sentence(tmp_path):
     spool = Spool.open(tmp_path)
     spool._database.execute("PRAGMA max_page_count = 20")
