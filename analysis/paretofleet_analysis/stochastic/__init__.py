@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .attainment import Estimate, attainment, expected_hypervolume
+from .blocks import BlockCorrection, remove_block_effects
+from .calibration import MeanFront, mean_front_probability
 from .dominators import dominator_distribution, rank_interval
 from .efficiency import EfficiencySummary, efficiency_summary, efficiency_survival
 from .front import front_probability
@@ -12,8 +14,10 @@ from .samples import Absolute, Shared
 
 __all__ = [
     "Absolute",
+    "BlockCorrection",
     "EfficiencySummary",
     "Estimate",
+    "MeanFront",
     "Shared",
     "attainment",
     "dominance_probability",
@@ -22,6 +26,8 @@ __all__ = [
     "efficiency_survival",
     "expected_hypervolume",
     "front_probability",
+    "mean_front_probability",
     "rank_interval",
+    "remove_block_effects",
     "replicates",
 ]

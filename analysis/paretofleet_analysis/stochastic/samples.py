@@ -103,8 +103,9 @@ def check_finite(costs: Floats, starts: Ints) -> None:
     )
 
 
-def pack(samples: Samples, maximize: Sequence[bool] | npt.ArrayLike) -> Fleet:
-    """Check `samples` (N arrays (m_i, d), a row a run) and turn them into costs.
+def pack(samples: Samples, maximize: Sequence[bool] | None) -> Fleet:
+    """Check `samples` (N arrays (m_i, d), a row a run) and turn them into costs; None leaves them as they
+    are.
 
     Raises ValueError naming the configuration and the objective for empty, ragged, NaN or infinite input.
     """
@@ -115,7 +116,7 @@ def pack(samples: Samples, maximize: Sequence[bool] | npt.ArrayLike) -> Fleet:
     if len({shape[1:] for shape in shapes}) != 1 or len(shapes[0]) != 2 or not all(map(len, arrays)):
         _refuse_shapes(shapes)
     dimensions = shapes[0][1]
-    directions = check_directions(maximize, dimensions)
+    directions = check_directions([False] * dimensions if maximize is None else maximize, dimensions)
     stacked = np.concatenate(arrays)
     if stacked.dtype.kind not in "fiub":
         raise ValueError(f"samples must be numbers, not {stacked.dtype}")
