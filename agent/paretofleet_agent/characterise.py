@@ -84,9 +84,13 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
     ]
 
 
-def refresh(readings: Sequence[Reading]) -> Refresh:
-    """The refresh period from reads in quick succession under a load that varies."""
-    changes = distinct(readings)[1:]  # the first value was there before we came
+def refresh(readings: Sequence[Reading], *, self_timed: bool = False) -> Refresh:
+    """The refresh period from reads in quick succession under a load that varies.
+
+    A `self_timed` source, such as a meter, gives each refresh once with its own time, whatever its value.
+    """
+    changes = list(readings) if self_timed else distinct(readings)
+    changes = changes[1:]  # the first value was there before we came
     if not changes:
         return Refresh(None, None, None, [CONSTANT] if readings else [])
     if len(changes) <= CHANGES_MIN:

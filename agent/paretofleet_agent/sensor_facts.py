@@ -166,7 +166,8 @@ def _character(
     step_s: float,
 ) -> characterise.Character:
     quick, held, slow = series
-    refresh, steady = characterise.refresh(quick), characterise.steady(held, kind)
+    self_timed = len(quick) < len(costs) / 2  # fewer readings than reads, so each comes once
+    refresh, steady = characterise.refresh(quick, self_timed=self_timed), characterise.steady(held, kind)
     lag_s, rise_s = characterise.step_response(slow, kind, steps_ns, step_s)
     cost_s = statistics.median(costs)
     return characterise.Character(

@@ -142,12 +142,3 @@ def _read(descriptor: int) -> tuple[int, str] | None:
             return None
         return (before + time.perf_counter_ns()) // 2, content.decode("ascii", "replace")
     return None
-
-
-def pci_address(device: Path) -> str:
-    """The PCI address of a device folder, its name where it does not tell one."""
-    for line in text(device / "uevent").splitlines():
-        key, _, value = line.partition("=")
-        if key == "PCI_SLOT_NAME":
-            return value
-    return device.parent.name

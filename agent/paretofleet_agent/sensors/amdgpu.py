@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, pci_address, text
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, text
+from paretofleet_agent.sensors._hwmon import of_gpus
 from paretofleet_agent.sensors._protocol import BOXCAR, INSTANT, NO_SETTINGS, Found, Rail, Settings
 
-CARDS = "sys/class/drm"
 #: The voltage that only an APU has.
 APU_VOLTAGE = "vddnb"
 FILES = {"average": ("power1_average", BOXCAR), "input": ("power1_input", INSTANT)}
@@ -22,10 +22,7 @@ GAIN_UNCERTAINTY = 0.05
 
 def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     """The power of every AMD GPU under `sysroot`, or why there is none."""
-    planned = []
-    for hwmon in sorted((sysroot / CARDS).glob("card*/device/hwmon/hwmon*")):
-        if text(hwmon / "name") == "amdgpu":
-            planned += rails(hwmon, pci_address(hwmon.parent.parent))
+    planned = [rail for found in of_gpus(sysroot, ("amdgpu",)) for rail in rails(*found)]
     if not planned:
         return [], [Absent("amdgpu", "no AMD GPU with a power sensor under /sys/class/drm")]
     return open_rails(planned)

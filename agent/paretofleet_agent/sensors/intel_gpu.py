@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, pci_address, text
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, text
+from paretofleet_agent.sensors._hwmon import of_gpus
 from paretofleet_agent.sensors._protocol import COUNTER, NO_SETTINGS, PART, Found, Rail, Settings
 
-CARDS = "sys/class/drm"
 DRIVERS = ("i915", "xe")
 SCOPES = {"card": "gpu-board", "pkg": PART}
 #: Type B; no published calibration.
@@ -22,10 +22,7 @@ GAIN_UNCERTAINTY = 0.05
 
 def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     """The energy counters of every Intel GPU under `sysroot`, or why there are none."""
-    planned = []
-    for hwmon in sorted((sysroot / CARDS).glob("card*/device/hwmon/hwmon*")):
-        if text(hwmon / "name") in DRIVERS:
-            planned += rails(hwmon, pci_address(hwmon.parent.parent))
+    planned = [rail for found in of_gpus(sysroot, DRIVERS) for rail in rails(*found)]
     if not planned:
         return [], [Absent("intel_gpu", "no Intel GPU with an energy counter under /sys/class/drm")]
     return open_rails(planned, fix="as root: chmod a+r the file")

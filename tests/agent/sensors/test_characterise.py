@@ -55,6 +55,11 @@ def test_a_source_that_never_changes_is_called_constant():
     assert characterise.refresh([]).period_s is None
 
 
+def test_a_source_with_times_of_its_own_needs_no_change_of_value():
+    series = [(number * 10**8, 42) for number in range(20)]
+    assert characterise.refresh(series, self_timed=True).period_s == pytest.approx(0.1)
+
+
 def test_noise_correlation_and_quantum_under_steady_load():
     model = SensorModel("instant", 0.02, noise_w=4.0, quantum=0.152, seed=7)
     found = characterise.steady(
