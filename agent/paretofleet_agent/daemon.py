@@ -170,7 +170,10 @@ class Daemon:
     def _outcome(self, lease: Lease, sink: Gatherer, running: Running) -> Outcome:
         try:
             path = None if self._device.simulate else self._fetch(lease, running)
-            return measure(lease, path, sink, running, self._device)
+            outcome = measure(lease, path, sink, running, self._device)
+            # Here a fact that is no JSON costs this attempt; in the spool it would cost the agent.
+            json.dumps(outcome.facts, allow_nan=False)
+            return outcome  # noqa: TRY300  the check above belongs inside
         except Stopped:
             if running.given_up:
                 return Outcome(ok=False, reason="cancelled", message=running.given_up)

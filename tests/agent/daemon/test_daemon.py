@@ -128,6 +128,7 @@ def test_nothing_is_uploaded_while_a_run_measures(collector, tmp_path, monkeypat
         (AttemptFailed("oom", "no room for batch 64"), "oom"),
         (RuntimeError("broken"), "crashed"),
         (Outcome(ok=False, reason="unsupported", message="no int8"), "unsupported"),
+        (Outcome(ok=True, facts={"load_ns": float("nan")}), "crashed"),
     ],
 )
 def test_a_failed_attempt_is_reported_and_the_next_is_measured(
