@@ -44,7 +44,8 @@ class Farm:
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PARETOFLEET_")}
-        return {**kept, "XDG_STATE_HOME": str(self.root / "state"), "COLUMNS": "160", "TERM": "dumb"}
+        own = {"XDG_STATE_HOME": str(self.root / "state"), "PARETOFLEET_HOST_LOCK_DIR": str(self.root)}
+        return {**kept, **own, "COLUMNS": "160", "TERM": "dumb"}
 
     def start(self, *command: str | Path, log: str) -> subprocess.Popen[bytes]:
         with (self.root / log).open("ab") as sink:
