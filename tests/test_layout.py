@@ -27,7 +27,7 @@ ARROWS = {
 }
 #: What the daemon may import beside the standard library; everything else belongs in a runner.
 AGENT_LIBRARIES = {"grpc", "google", "psutil", "pynvml"}
-RUNTIME_LIBRARIES = {"numpy", "onnxruntime"}
+RUNTIME_LIBRARIES = {"numpy", "onnxruntime", "openvino", "torch", "torchvision"}
 ERROR_CLASSES_MAX = 8
 
 

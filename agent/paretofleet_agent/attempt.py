@@ -77,6 +77,7 @@ class _Attempt:
         self._sampler: Child | None = None
         self._marks: list[tuple[int, int]] = []
         self._iterations = 0
+        self._block_is_a_process = False
         self._flags: list[str] = [SHORT] if lease.limits.is_short else []
         configuration = lease.configuration
         self.facts: Facts = {
@@ -188,8 +189,7 @@ class _Attempt:
         configuration, simulated = self._lease.configuration, self._simulated
         self._mark("load")
         runtime = "simulated" if simulated is not None else configuration["runtime"]
-        interpreter = self._device.interpreters.get(runtime, sys.executable)
-        self._runner = self._start("runner", [interpreter, str(RUNNER)])
+        self._runner = self._start("runner", [self._device.interpreter_of(runtime), str(RUNNER)])
         request = dict(
             {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
             kind="prepare",
@@ -199,6 +199,9 @@ class _Attempt:
             threads=self._threads,
             seed=self._lease.seed,
             cpus=list(self._cpus),
+            program=self._device.interpreters.get(runtime),
+            # Once per configuration is enough, and every process costs its time.
+            reference_python=self._device.interpreter_of("onnxruntime") if self._lease.block == 1 else None,
             simulate=None,
         )
         if simulated is not None:
@@ -208,6 +211,7 @@ class _Attempt:
         self.facts["effective"] = dict(ready["effective"], cpus=list(self._cpus))
         for key in ("load_ns", "first_inference_ns", "second_inference_ns"):
             self.facts[key] = ready[key]
+        self._block_is_a_process = bool(ready.get("block_is_a_process"))
         effective = self.facts["effective"]
         runtime_version = f"{configuration['runtime']} {effective['runtime_version']}"
         stable = dict(self._environment, runtime=runtime_version)
@@ -250,11 +254,16 @@ class _Attempt:
         self._mark("measure")
         series = decide.Series()
         while not decide.enough(series, self._limits):
-            series = self._block(series, decide.next_block(series, self._limits), "measure")
+            block = decide.next_block(series, self._limits)
+            if self._block_is_a_process:
+                block = decide.whole_window(self._limits)
+            series = self._block(series, block, "measure")
 
     def _block(self, series: decide.Series, block: decide.Block, phase: str) -> decide.Series:
         """One block in the runner; its samples and the sensors' go to the sink before the next."""
         request = {"kind": "block", "seconds": block.seconds, "max_iterations": block.max_iterations}
+        if self._block_is_a_process:
+            request["min_iterations"] = block.min_iterations
         header, columns = self._ask(request, "block")
         starts, durations = frames.unpack_columns(columns, header["n"])
         self._clock.reached(starts[-1] + durations[-1])
@@ -306,7 +315,9 @@ class _Attempt:
 
     def _finish(self) -> None:
         result, _ = self._ask({"kind": "finish"}, "result")
-        self.facts["memory_peak_bytes"] = result["memory_peak_bytes"]
+        for key in ("memory_peak_bytes", "device_memory_peak_bytes"):
+            if key in result:
+                self.facts[key] = result[key]
         before, after = self.facts["readings_before"], self._readings()
         self.facts["readings_after"] = after
         self._flags += sensors.flags(before.get("sensors", {}), after.get("sensors", {}))

@@ -67,6 +67,7 @@ class Block:
 
     seconds: float
     max_iterations: int
+    min_iterations: int = 1
 
 
 def warm_up(series: Series, limits: Limits, clocks_khz: Sequence[Sequence[int]] = ()) -> str:
@@ -155,6 +156,11 @@ def next_block(series: Series, limits: Limits) -> Block:
         return Block(seconds=max(min(limits.block_s, left_s), BLOCK_S_MIN), max_iterations=most)
     missing = max(1, limits.iterations_min - series.n)
     return Block(seconds=limits.block_s, max_iterations=min(most, missing))
+
+
+def whole_window(limits: Limits) -> Block:
+    """The window as one block, for a runtime that starts anew with every block."""
+    return Block(limits.window_min_s, limits.iterations_max, limits.iterations_min)
 
 
 def guard_s(periods_s: Sequence[float], lags_s: Sequence[float]) -> float:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
 from paretofleet_agent.model import Absent, Inventory
+
+TRTEXEC = "trtexec"
 
 
 @dataclass(frozen=True)
@@ -15,8 +18,8 @@ class DeviceUnderTest:
     """Everything that `measure` must know about the device it runs on.
 
     `sysroot` is where /sys, /proc and /etc are read from. `simulate` names a simulated class or is None.
-    `interpreters` maps a runtime to the Python that has it. The daemon and the sampler keep to
-    `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
+    `interpreters` maps a runtime to the Python that has it, and `trtexec` to the program. The daemon and the
+    sampler keep to `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
     `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here.
     `truth_path` takes the truth of simulated runs as JSON lines; it is for tests and never uploaded.
     """
@@ -37,6 +40,10 @@ class DeviceUnderTest:
     def has_power(self) -> bool:
         """Whether there is a power source, for which guards and idle are spent."""
         return bool(self.inventory.sensors)
+
+    def interpreter_of(self, runtime: str) -> str:
+        """The Python that drives a runtime: its own, or this one, which also drives `trtexec`."""
+        return sys.executable if runtime == TRTEXEC else self.interpreters.get(runtime, sys.executable)
 
     def cpus_for(self, threads: int | None) -> tuple[int, ...]:
         """The CPUs of a runner with so many threads: all of them only where the rest do not suffice."""

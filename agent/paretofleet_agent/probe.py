@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import signal
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Mapping
@@ -14,19 +10,10 @@ from typing import Any, Mapping
 from paretofleet_agent import environment, sensor_facts
 from paretofleet_agent import simulate as simulation
 from paretofleet_agent.device import DeviceUnderTest, allowed_cpus, split_cpus
-from paretofleet_agent.model import Absent, Inventory, RuntimeInfo, SensorInfo, Target
-from paretofleet_agent.runner.failure import one_line
+from paretofleet_agent.model import Inventory, RuntimeInfo, SensorInfo, Target
+from paretofleet_agent.runtimes import CPU, gpus, look_for_runtimes
 from paretofleet_agent.sensors import NO_SETTINGS, find_all
 from paretofleet_agent.simulate.power import rail_of
-
-RUNTIMES = ("onnxruntime",)
-CPU = "cpu"
-#: Importing a runtime from a slow card takes its time; a minute is a hang.
-IMPORT_TIMEOUT_S = 120
-ASK_ONNXRUNTIME = (
-    "import json, onnxruntime, numpy; "
-    "print(json.dumps([onnxruntime.__version__, onnxruntime.get_available_providers()]))"
-)
 
 
 def look(
@@ -49,14 +36,8 @@ def look(
         return _simulated(sysroot, simulate, seed, runtimes, truth_path)
     cpus = allowed_cpus()
     housekeeping, runner_cpus = split_cpus(cpus)
-    absent: list[Absent] = []
-    found: list[RuntimeInfo] = []
-    for name in RUNTIMES:
-        answer = look_for_runtime(name, runtimes.get(name, sys.executable))
-        if isinstance(answer, Absent):
-            absent.append(answer)
-        else:
-            found.append(answer)
+    targets = (Target(target_id=CPU, alias=CPU, description=environment.cpu_model(sysroot)), *gpus(sysroot))
+    found, absent = look_for_runtimes(runtimes, targets)
     sensors, missing = find_all(sysroot, sensor_settings)
     rails = [rail.info for sensor in sensors for rail in sensor.rails()]
     is_here = sysroot.resolve() == Path("/")
@@ -66,8 +47,8 @@ def look(
         for sensor in sensors:
             sensor.close()
     inventory = Inventory(
-        targets=(Target(target_id=CPU, alias=CPU, description=environment.cpu_model(sysroot)),),
-        runtimes=tuple(found),
+        targets=targets,
+        runtimes=found,
         sensors=tuple(rails),
         memory_bytes=environment.memory_bytes(sysroot),
         cpus=cpus,
@@ -85,37 +66,6 @@ def look(
         sensor_settings=dict(sensor_settings),
         sensor_facts=measured,
     )
-
-
-def look_for_runtime(name: str, interpreter: str) -> RuntimeInfo | Absent:
-    """Imports a runtime in its interpreter, in a process of its own: the version, or why it is absent."""
-    fix = f"{interpreter} -m pip install {name} numpy; or name another interpreter in the settings"
-    try:
-        done = subprocess.run(
-            [interpreter, "-c", ASK_ONNXRUNTIME],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=IMPORT_TIMEOUT_S,
-            cwd="/",
-            env=environment.child_environment(Path("/")),
-            check=False,
-        )
-    except OSError as error:
-        return Absent(name, f"the interpreter {interpreter} does not start: {error.strerror}", fix)
-    except subprocess.TimeoutExpired:
-        return Absent(name, f"importing it in {interpreter} took more than {IMPORT_TIMEOUT_S} s", fix)
-    if done.returncode == -signal.SIGILL:
-        why = "its wheel uses an instruction that this CPU does not have (SIGILL)"
-        return Absent(name, why, f"an older {name} that was built for this CPU")
-    lines = (done.stderr if done.returncode else done.stdout).decode("utf-8", "replace").strip().splitlines()
-    last = one_line(lines[-1]) if lines else f"exit code {done.returncode}"
-    try:
-        version, providers = json.loads(last)
-    except ValueError:
-        return Absent(name, f"{interpreter} cannot import it: {last}", fix)
-    if "CPUExecutionProvider" not in providers:
-        return Absent(name, f"it offers no CPUExecutionProvider but {', '.join(providers)}", fix)
-    return RuntimeInfo(name=name, version=version, target_ids=(CPU,))
 
 
 def as_json(device: DeviceUnderTest) -> dict[str, Any]:

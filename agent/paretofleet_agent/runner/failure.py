@@ -2,7 +2,16 @@
 
 from typing import Tuple
 
-OUT_OF_MEMORY = ("bad_alloc", "failed to allocate memory", "cannot allocate memory", "out of memory")
+OUT_OF_MEMORY = (
+    "bad_alloc",
+    "failed to allocate memory",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "out of memory",
+    "outofmemory",  # cudaErrorOutOfMemory, and TensorRT's OutOfMemory
+    "cudaerrormemoryallocation",
+    "_status_alloc_failed",  # cuBLAS and cuDNN
+)
 
 
 class RunFailed(Exception):
@@ -21,6 +30,16 @@ def explain(error: BaseException) -> Tuple[str, str]:
     if isinstance(error, MemoryError) or says_out_of_memory(message):
         return "oom", "memory ran out: " + (message or "MemoryError")
     return "crashed", "%s: %s" % (type(error).__name__, message)
+
+
+def refusal(what: str, error: BaseException) -> RunFailed:
+    """`oom` or `unsupported` for what a library refused to do, said with its own words."""
+    message = one_line(error)
+    if isinstance(error, RunFailed):
+        return error
+    if isinstance(error, MemoryError) or says_out_of_memory(message):
+        return RunFailed("oom", "%s: %s" % (what, message or "MemoryError"))
+    return RunFailed("unsupported", "%s: %s" % (what, message))
 
 
 def says_out_of_memory(text: str) -> bool:

@@ -1,151 +1,104 @@
-"""ONNX Runtime on the CPU: host array in, host array out."""
+"""ONNX Runtime on one of its execution providers: host array in, host array out."""
 
-import itertools
-import os
-import sys
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+import functools
+from typing import Any, Dict, List, Mapping, Optional
 
-from . import process
-from .failure import RunFailed, one_line, says_out_of_memory
-from .inputs import buffers, check_outputs
+from . import onnxruntime_placement as placement
+from .failure import RunFailed, refusal
+from .inputs import buffers
+from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options
+from .run import Run, missing, show_gpu
 
-PROVIDER = "CPUExecutionProvider"
-LEVELS = {
-    "disable": "ORT_DISABLE_ALL",
-    "basic": "ORT_ENABLE_BASIC",
-    "extended": "ORT_ENABLE_EXTENDED",
-    "all": "ORT_ENABLE_ALL",
-}
-#: Option -> (default, allowed values).
-OPTIONS: Mapping[str, Tuple[Any, Tuple[Any, ...]]] = {
-    "graph_optimization_level": ("all", tuple(LEVELS)),
-    "allow_spinning": (True, (True, False)),
-    "cpu_memory_arena": (True, (True, False)),
-    "memory_pattern": (True, (True, False)),
-    "denormal_as_zero": (False, (True, False)),
-}
 QUANTISED_OPERATORS = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger", b"DynamicQuantize")
 #: The CPU provider casts half precision to float and back around its operators.
 PRECISION_OF_TYPE = {"tensor(float)": "fp32", "tensor(float16)": "fp32", "tensor(double)": "fp64"}
 
 
-class OnnxRuntime:
-    """One session; every iteration is one synchronous `session.run` on one of the rotated inputs."""
+class OnnxRuntime(Run):
+    """One session; every iteration is one `session.run`, which waits, on one of the rotated inputs."""
 
-    def __init__(self, request: Mapping[str, Any], clock: Callable[[], int]) -> None:
-        self._request = request
-        self._clock = clock
-        self._options = resolve_options(request["options"])
-        refuse_unknown(request)
-        self._load()
+    def __init__(self, request: Mapping[str, Any], clock: Any) -> None:
+        super(OnnxRuntime, self).__init__(request, clock, OPTIONS)
 
-    def _load(self) -> None:
-        request, clock = self._request, self._clock
-        if not os.path.isfile(request["artifact"] or ""):
-            raise RunFailed("model_unavailable", "there is no model file %s" % request["artifact"])
-        ort = import_runtime()
-        begin = clock()
-        try:
-            self._session = ort.InferenceSession(
-                request["artifact"],
-                session_options(ort, request["threads"], self._options),
-                providers=[PROVIDER],
+    def load(self) -> None:
+        """Opens the session; one with another provider than the CPU only after its placement was checked."""
+        request, options = self.request, self.options
+        kind = "cpu" if request["target_id"] == "cpu" else "cuda"
+        options["provider"] = options["provider"] or kind
+        name, wanted_kind, _ = PROVIDERS[options["provider"]]
+        if wanted_kind != kind:
+            raise RunFailed(
+                "unsupported",
+                "provider %s is not for target %s" % (options["provider"], request["target_id"]),
             )
-        except Exception as error:
-            raise _refusal("ONNX Runtime %s cannot load the model" % ort.__version__, error) from error
-        self._load_ns = clock() - begin
-        self._version = ort.__version__
-        if self._session.get_providers() != [PROVIDER]:
-            raise RunFailed("unsupported", "ONNX Runtime chose %s" % self._session.get_providers())
-        self._feeds = buffers(self._session.get_inputs(), request["batch_size"], request["seed"])
-        self._rotation = itertools.cycle(self._feeds)
-        self._names = [output.name for output in self._session.get_outputs()]
-        self._precision = self._effective_precision()
-
-    def ready(self) -> Dict[str, Any]:
-        """Runs twice, checks the outputs and returns the effective settings and the cold times."""
-        first = self._checked_inference()
-        second = self._checked_inference()
-        return {
-            "effective": {
-                "precision": self._precision,
-                "provider": PROVIDER,
-                "threads": self._request["threads"],
-                "batch_size": self._request["batch_size"],
-                "runtime_version": self._version,
-                "options": self._options,
-                "input_buffers": len(self._feeds),
-                "python": "%d.%d.%d" % sys.version_info[:3],
-            },
-            "load_ns": self._load_ns,
-            "first_inference_ns": first,
-            "second_inference_ns": second,
+        if kind == "cuda":
+            show_gpu(request["target_id"])
+        ort = import_runtime()
+        if name not in ort.get_available_providers():
+            raise RunFailed(
+                "unsupported",
+                "this onnxruntime %s has no %s for the target %s, only %s"
+                % (ort.__version__, name, request["target_id"], ort.get_available_providers()),
+            )
+        providers = [(name, provider_options(options, request))]
+        nodes = None
+        if name != CPU:
+            providers.append((CPU, {}))
+            nodes = self._check_placement(ort, name, providers)
+        begin = self.clock()
+        session = self._open(ort, name, providers, None)
+        self.load_ns = self.clock() - begin
+        self.feeds = buffers(session.get_inputs(), request["batch_size"], request["seed"])
+        self.names = [output.name for output in session.get_outputs()]
+        self.step = functools.partial(session.run, None)
+        self.effective = {
+            "precision": self._effective_precision(session),
+            "provider": name,
+            "runtime_version": ort.__version__,
         }
+        if nodes is not None:
+            self.effective["nodes"] = nodes
 
-    def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:
-        """At least one iteration, at most `max_iterations`, until `seconds` are over: (starts, durations)."""
-        run, clock, rotation = self._session.run, self._clock, self._rotation
-        starts, durations = [], []
-        end = clock() + int(seconds * 1e9)
-        for _ in range(max(1, max_iterations)):
-            feed = next(rotation)
-            begin = clock()
-            run(None, feed)
-            done = clock()
-            starts.append(begin)
-            durations.append(done - begin)
-            if done >= end:
-                break
-        return starts, durations
-
-    def finish(self) -> Dict[str, Any]:
-        """Checks the outputs once more and returns the peak memory of this process."""
-        self._checked_inference()
-        return {"memory_peak_bytes": process.memory_peak_bytes()}
-
-    def _checked_inference(self) -> int:
-        feed = next(self._rotation)
-        begin = self._clock()
+    def _open(self, ort: Any, name: str, providers: List[Any], profile: Optional[str]) -> Any:
+        settings = session_options(ort, self.request["threads"], self.options)
+        if profile is not None:
+            settings.enable_profiling, settings.profile_file_prefix = True, profile
         try:
-            outputs = self._session.run(None, feed)
+            session = ort.InferenceSession(self.request["artifact"], settings, providers=providers)
         except Exception as error:
-            raise _refusal("the model fails at batch size %d" % self._request["batch_size"], error) from error
-        duration = self._clock() - begin
-        check_outputs(self._names, outputs)
-        return duration
+            raise refusal("ONNX Runtime %s cannot load the model" % ort.__version__, error) from error
+        if session.get_providers()[:1] != [name]:
+            raise RunFailed("unsupported", "ONNX Runtime chose %s" % session.get_providers())
+        return session
 
-    def _effective_precision(self) -> str:
-        """What the file computes in; refuses a precision that would be another one in silence."""
-        types = [PRECISION_OF_TYPE.get(item.type) for item in self._session.get_inputs()]
-        found = "int8" if is_quantised(self._request["artifact"]) else next(filter(None, types), "fp32")
-        asked = self._request["precision"]
+    def _check_placement(self, ort: Any, name: str, providers: List[Any]) -> Dict[str, int]:
+        """How many nodes each provider executed, from the profile of one inference."""
+
+        def profiled(prefix: str) -> str:
+            session = self._open(ort, name, providers, prefix)
+            feed = buffers(session.get_inputs(), self.request["batch_size"], self.request["seed"])[0]
+            try:
+                session.run(None, feed)
+            except Exception as error:
+                raise refusal("the model fails with %s" % name, error) from error
+            return str(session.end_profiling())
+
+        return placement.check(name, profiled)
+
+    def _effective_precision(self, session: Any) -> str:
+        """What the file is computed in; refuses a precision that would be another one in silence."""
+        asked, options = self.request["precision"], self.options
+        types = [PRECISION_OF_TYPE.get(item.type) for item in session.get_inputs()]
+        found = "int8" if is_quantised(self.request["artifact"]) else next(filter(None, types), "fp32")
+        if found == "fp32" and asked in PROVIDERS[options["provider"]][2]:
+            return str(asked)
         if asked not in ("native", found):
             raise RunFailed(
-                "unsupported", "%s was asked for, but this file computes in %s on the CPU" % (asked, found)
+                "unsupported",
+                "%s was asked for, but this file computes in %s with the provider %s"
+                % (asked, found, options["provider"]),
             )
         return found
-
-
-def refuse_unknown(request: Mapping[str, Any]) -> None:
-    """Raises RunFailed for a target, a mode or a timing scope that this runtime does not have."""
-    if request["target_id"] != "cpu":
-        raise RunFailed(
-            "unsupported", "ONNX Runtime drives only the target cpu, not %r" % request["target_id"]
-        )
-    if request["mode"] not in ("latency", "throughput"):
-        raise RunFailed("unsupported", "mode %r is neither latency nor throughput" % request["mode"])
-    if request["timing_scope"] != "copy+compute":
-        raise RunFailed("unsupported", "timing scope %r is not copy+compute" % request["timing_scope"])
-
-
-def resolve_options(asked: Mapping[str, Any]) -> Dict[str, Any]:
-    """Every option with its value. Raises RunFailed for an unknown option or value."""
-    for name, value in asked.items():
-        if name not in OPTIONS:
-            raise RunFailed("unsupported", "option %r is none of %s" % (name, ", ".join(sorted(OPTIONS))))
-        if value not in OPTIONS[name][1]:
-            raise RunFailed("unsupported", "option %s takes %s, not %r" % (name, OPTIONS[name][1], value))
-    return {name: asked.get(name, default) for name, (default, _) in OPTIONS.items()}
 
 
 def import_runtime() -> Any:
@@ -153,29 +106,8 @@ def import_runtime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise RunFailed(
-            "runtime_missing",
-            "%s cannot import onnxruntime (%s); install it there with pip"
-            % (sys.executable, one_line(error)),
-        ) from error
+        raise missing("onnxruntime", error) from error
     return onnxruntime
-
-
-def session_options(ort: Any, threads: int, options: Mapping[str, Any]) -> Any:
-    """The session's settings: threads and spinning explicit, nothing left to a default."""
-    settings = ort.SessionOptions()
-    settings.intra_op_num_threads = threads
-    settings.inter_op_num_threads = 1
-    settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    settings.graph_optimization_level = getattr(
-        ort.GraphOptimizationLevel, LEVELS[options["graph_optimization_level"]]
-    )
-    settings.enable_cpu_mem_arena = options["cpu_memory_arena"]
-    settings.enable_mem_pattern = options["memory_pattern"]
-    settings.log_severity_level = 3
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "%d" % options["allow_spinning"])
-    settings.add_session_config_entry("session.set_denormal_as_zero", "%d" % options["denormal_as_zero"])
-    return settings
 
 
 def is_quantised(path: str, step: int = 1 << 22) -> bool:
@@ -189,10 +121,3 @@ def is_quantised(path: str, step: int = 1 << 22) -> bool:
             if any(name in tail + part for name in QUANTISED_OPERATORS):
                 return True
             tail = part[-32:]
-
-
-def _refusal(what: str, error: Exception) -> RunFailed:
-    message = one_line(error)
-    if isinstance(error, MemoryError) or says_out_of_memory(message):
-        return RunFailed("oom", "%s: %s" % (what, message))
-    return RunFailed("unsupported", "%s: %s" % (what, message))

@@ -66,9 +66,18 @@ def memory_peak_bytes() -> Optional[int]:
                     return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass
+    return _resident_bytes("RUSAGE_SELF")
+
+
+def children_memory_peak_bytes() -> Optional[int]:
+    """The largest resident set of any one child that has ended, or None where the system does not say."""
+    return _resident_bytes("RUSAGE_CHILDREN")
+
+
+def _resident_bytes(whose: str) -> Optional[int]:
     try:
         import resource
     except ImportError:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(getattr(resource, whose)).ru_maxrss * unit

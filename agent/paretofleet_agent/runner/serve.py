@@ -1,16 +1,20 @@
 """The runner's side of the protocol: one run, from `prepare` to `result`."""
 
-from typing import Any, Callable, Mapping
+import importlib
+from typing import Any, Callable, Mapping, Tuple
 
-from . import frames, onnxruntime_runtime, process, simulated
+from . import frames, process
 from .failure import RunFailed, explain
 
 Write = Callable[[Mapping[str, Any], bytes], None]
 
-#: What a runner can drive. Each is made from the prepare header and has `ready`, `block` and `finish`.
-RUNTIMES: Mapping[str, Callable[..., Any]] = {
-    "onnxruntime": onnxruntime_runtime.OnnxRuntime,
-    "simulated": simulated.Simulated,
+#: What a runner can drive: module and class. Made from the prepare header; has `ready`, `block`, `finish`.
+RUNTIMES: Mapping[str, Tuple[str, str]] = {
+    "onnxruntime": ("onnxruntime_runtime", "OnnxRuntime"),
+    "torch": ("torch_runtime", "Torch"),
+    "openvino": ("openvino_runtime", "OpenVino"),
+    "trtexec": ("trtexec_runtime", "TrtExec"),
+    "simulated": ("simulated", "Simulated"),
 }
 
 
@@ -33,7 +37,8 @@ def _serve(reader: frames.Reader, write: Write) -> None:
     if request["runtime"] not in RUNTIMES:
         raise RunFailed("unsupported", "runtime %r is not one that this agent drives" % request["runtime"])
     cpus = process.keep_to_cpus(request["cpus"])  # before the runtime starts its threads
-    run = RUNTIMES[request["runtime"]](request, process.clock())
+    module, name = RUNTIMES[request["runtime"]]
+    run = getattr(importlib.import_module("." + module, __package__), name)(request, process.clock())
     ready = run.ready()
     ready["effective"]["cpus"] = request["cpus"] if request["runtime"] == "simulated" else cpus
     process.still_gc()
@@ -44,7 +49,8 @@ def _serve(reader: frames.Reader, write: Write) -> None:
             return
         header = frame[0]
         if header["kind"] == "block":
-            columns = run.block(header["seconds"], header["max_iterations"])
+            limits = {key: value for key, value in header.items() if key != "kind"}
+            columns = run.block(**limits)
             write({"kind": "block", "n": len(columns[0])}, frames.pack_columns(columns))
         elif header["kind"] == "finish":
             write(dict(run.finish(), kind="result"), b"")

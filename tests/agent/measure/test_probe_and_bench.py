@@ -6,8 +6,11 @@ import json
 import sys
 
 import pytest
-from paretofleet_agent import bench, bench_statistics, environment, probe
+from paretofleet_agent import bench, bench_statistics, environment, probe, runtimes
 from paretofleet_agent.errors import PfError
+from paretofleet_agent.model import Target
+
+CPU = Target(target_id="cpu", alias="cpu", description="")
 
 
 def test_probe_names_what_is_there_and_why_the_rest_is_not(tmp_path):
@@ -24,8 +27,7 @@ def test_probe_names_what_is_there_and_why_the_rest_is_not(tmp_path):
 
 
 def test_probe_finds_the_runtime_of_this_interpreter(here):
-    (runtime,) = here.inventory.runtimes
-    assert runtime.name == "onnxruntime"
+    (runtime,) = [one for one in here.inventory.runtimes if one.name == "onnxruntime"]
     assert runtime.version[0] == "1"
     assert runtime.target_ids == ("cpu",)
 
@@ -34,7 +36,7 @@ def test_an_interpreter_that_cannot_import_the_runtime_is_told_apart(tmp_path):
     bare = tmp_path / "bare-python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -I "$@"\n')
     bare.chmod(0o755)
-    absent = probe.look_for_runtime("onnxruntime", str(bare))
+    absent = runtimes.look_for_runtime("onnxruntime", str(bare), (CPU,))
     assert "No module named" in absent.why
     assert "pip install onnxruntime" in absent.fix
 
@@ -43,7 +45,7 @@ def test_a_runtime_with_foreign_instructions_is_told_apart(tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nkill -ILL $$\n")
     python.chmod(0o755)
-    assert "SIGILL" in probe.look_for_runtime("onnxruntime", str(python)).why
+    assert "SIGILL" in runtimes.look_for_runtime("onnxruntime", str(python), (CPU,)).why
 
 
 def test_the_environment_holds_what_stays_and_the_readings_what_moves(tmp_path):

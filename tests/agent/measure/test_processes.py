@@ -56,6 +56,7 @@ def fake_runtime(tmp_path):
                 """
                 import os, signal, sys, time
                 __version__ = "0"
+                def get_available_providers(): return ["CPUExecutionProvider"]
                 class SessionOptions:
                     def add_session_config_entry(self, name, value): pass
                 class _Any:

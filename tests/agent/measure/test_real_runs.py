@@ -111,7 +111,7 @@ REFUSED = {
     "another target": ({}, {"target_id": "GPU-1"}, "GPU-1"),
     "another mode": ({}, {"mode": "training"}, "training"),
     "another timing scope": ({}, {"timing_scope": "compute"}, "copy+compute"),
-    "another runtime": ({}, {"runtime": "torch"}, "'torch'"),
+    "another runtime": ({}, {"runtime": "tvm"}, "'tvm'"),
     "too many threads": ({}, {"threads": 4096}, "4096 threads"),
     "a batch that the graph contradicts": (
         {"nodes": [("Reshape", ["x", "s"], ["y"])], "constants": {"s": np.array([1, 16])}, "out": (1, 16)},

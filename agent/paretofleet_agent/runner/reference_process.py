@@ -1,0 +1,60 @@
+"""Computes a reference with ONNX Runtime and compares. A program of its own: JSON in, a line of JSON out."""
+
+import json
+import sys
+from typing import Any, Dict
+
+#: Items of the batch that are compared; a batch axis that is fixed is computed whole.
+ITEMS_MAX = 2
+
+
+def main() -> None:
+    """Reads {artifact, inputs, outputs} and writes {by, items, relative_errors}."""
+    import numpy as np
+    import onnxruntime
+
+    header = json.load(sys.stdin)
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.log_severity_level = 4
+    session = onnxruntime.InferenceSession(header["artifact"], settings, providers=["CPUExecutionProvider"])
+    items = None
+    feed = {}
+    given = {one["name"]: _read(np, one) for one in header["inputs"]}
+    for wanted in session.get_inputs():
+        value = given[wanted.name] if wanted.name in given else given[header["inputs"][0]["name"]]
+        if wanted.shape and not isinstance(wanted.shape[0], int):
+            items = min(ITEMS_MAX, len(value))
+            value = value[:items]
+        feed[wanted.name] = value
+    reference = dict(zip((one.name for one in session.get_outputs()), session.run(None, feed)))
+    errors: Dict[str, float] = {}
+    for at, one in enumerate(header["outputs"]):
+        expected = reference[one["name"]] if one["name"] in reference else list(reference.values())[at]
+        error = relative_error(np, _read(np, one), expected)
+        if error is not None:
+            errors[one["name"]] = error
+    by = "onnxruntime %s, unoptimised" % onnxruntime.__version__
+    sys.stdout.write("\n%s\n" % json.dumps({"by": by, "items": items, "relative_errors": errors}))
+
+
+def relative_error(np: Any, actual: Any, expected: Any) -> Any:
+    """|actual - expected| / |expected|, Euclidean; None for what is no real number or of another shape."""
+    if not isinstance(expected, np.ndarray) or expected.dtype.kind != "f" or not expected.shape:
+        return None
+    if actual.shape[1:] != expected.shape[1:] or len(actual) < len(expected):
+        return None
+    wide = expected.astype(np.float64)
+    size = float(np.linalg.norm(wide))
+    if not np.isfinite(size) or size == 0:
+        return None
+    return float(np.linalg.norm(actual[: len(expected)].astype(np.float64) - wide)) / size
+
+
+def _read(np: Any, one: Dict[str, Any]) -> Any:
+    return np.fromfile(one["file"], dtype=np.dtype(one["type"])).reshape(one["shape"])
+
+
+if __name__ == "__main__":
+    main()

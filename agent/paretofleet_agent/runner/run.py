@@ -1,0 +1,146 @@
+"""What the runs of every runtime share: settings, cold inferences, checks, blocks."""
+
+import itertools
+import os
+import sys
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from . import loop, process, reference
+from .failure import RunFailed, one_line, refusal
+from .inputs import check_outputs
+
+TIMING_SCOPE = "copy+compute"
+#: Option -> (default, allowed values).
+Options = Mapping[str, Tuple[Any, Tuple[Any, ...]]]
+#: Options that every runtime has. Outputs are held against ONNX Runtime's before anything is timed.
+COMMON: Options = {"check_reference": (True, (True, False))}
+
+
+class Run:
+    """One run. A runtime loads in `load`, which sets `step`, `feeds`, `names` and `effective`.
+
+    `step(feed)` is what is timed: host arrays in, host arrays out. `synchronise` is None where `step` waits.
+    """
+
+    step: Callable[[Any], Any]
+    feeds: Sequence[Dict[str, Any]]
+    names: Sequence[str]
+    effective: Dict[str, Any]
+    synchronise: loop.Synchronise = None
+    load_ns = 0
+
+    def __init__(self, request: Mapping[str, Any], clock: Callable[[], int], options: Options) -> None:
+        self.request = request
+        self.clock = clock
+        self.options = resolve_options(request["options"], options)
+        refuse_unknown(request)
+        self.load()
+        self.rotation: Iterator[Any] = itertools.cycle(self.feeds)
+
+    def load(self) -> None:
+        """Loads the model and makes the inputs."""
+        raise NotImplementedError
+
+    def infer(self, feed: Dict[str, Any]) -> List[Any]:
+        """One inference whose outputs, as numpy arrays, are looked at."""
+        outputs: List[Any] = self.step(feed)
+        return outputs
+
+    def arrays(self, feed: Dict[str, Any]) -> Dict[str, Any]:
+        """A feed as numpy arrays by name."""
+        return feed
+
+    def ready(self) -> Dict[str, Any]:
+        """Runs twice, checks the outputs and returns the effective settings and the cold times."""
+        first, outputs = self._checked_inference(self.feeds[0])
+        second, _ = self._checked_inference(next(self.rotation))
+        effective = {
+            "threads": self.request["threads"],
+            "batch_size": self.request["batch_size"],
+            "mode": self.request["mode"],
+            "options": self.options,
+            "input_buffers": len(self.feeds),
+            "python": "%d.%d.%d" % sys.version_info[:3],
+        }
+        effective.update(self.effective)
+        effective["reference"] = self._reference(effective["precision"], outputs)
+        return {
+            "effective": effective,
+            "load_ns": self.load_ns,
+            "first_inference_ns": first,
+            "second_inference_ns": second,
+        }
+
+    def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:
+        """At least one iteration, at most `max_iterations`, until `seconds` are over: (starts, durations)."""
+        timed = loop.latency if self.request["mode"] == "latency" else loop.throughput
+        return timed(
+            self.step,
+            self.rotation,
+            self.clock,
+            self.synchronise,
+            seconds=seconds,
+            max_iterations=max_iterations,
+        )
+
+    def finish(self) -> Dict[str, Any]:
+        """Checks the outputs once more and returns the peak memory of this process."""
+        self._checked_inference(next(self.rotation))
+        return {"memory_peak_bytes": process.memory_peak_bytes()}
+
+    def _checked_inference(self, feed: Dict[str, Any]) -> Tuple[int, List[Any]]:
+        begin = self.clock()
+        try:
+            outputs = self.infer(feed)
+        except Exception as error:
+            raise refusal("the model fails at batch size %d" % self.request["batch_size"], error) from error
+        duration = self.clock() - begin
+        check_outputs(self.names, outputs)
+        return duration, outputs
+
+    def _reference(self, precision: str, outputs: Sequence[Any]) -> Optional[Dict[str, Any]]:
+        if not self.options["check_reference"] or not self.request.get("reference_python"):
+            return None
+        return reference.check(
+            self.request["reference_python"],
+            self.request["artifact"],
+            self.arrays(self.feeds[0]),
+            dict(zip(self.names, outputs)),
+            precision,
+        )
+
+
+def refuse_unknown(request: Mapping[str, Any]) -> None:
+    """Raises RunFailed for a mode or a timing scope that no runtime has, and for a missing file."""
+    if request["mode"] not in loop.MODES:
+        raise RunFailed("unsupported", "mode %r is neither latency nor throughput" % request["mode"])
+    if request["timing_scope"] != TIMING_SCOPE:
+        raise RunFailed("unsupported", "timing scope %r is not %s" % (request["timing_scope"], TIMING_SCOPE))
+    if not os.path.isfile(request["artifact"] or ""):
+        raise RunFailed("model_unavailable", "there is no model file %s" % request["artifact"])
+
+
+def resolve_options(asked: Mapping[str, Any], known: Options) -> Dict[str, Any]:
+    """Every option with its value. Raises RunFailed for an unknown option or value."""
+    known = dict(COMMON, **known)
+    for name, value in asked.items():
+        if name not in known:
+            raise RunFailed("unsupported", "option %r is none of %s" % (name, ", ".join(sorted(known))))
+        if not any(value == allowed and type(value) is type(allowed) for allowed in known[name][1]):
+            raise RunFailed("unsupported", "option %s takes %s, not %r" % (name, known[name][1], value))
+    return {name: asked.get(name, default) for name, (default, _) in known.items()}
+
+
+def missing(package: str, error: Exception) -> RunFailed:
+    """That this interpreter has no such package, and what to do."""
+    return RunFailed(
+        "runtime_missing",
+        "%s cannot import %s (%s); install it there with pip" % (sys.executable, package, one_line(error)),
+    )
+
+
+def show_gpu(target_id: str) -> None:
+    """Lets this process see the one GPU that is the target. Call it before a CUDA library is imported."""
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    if target_id.startswith(("GPU-", "MIG-")):
+        os.environ["CUDA_VISIBLE_DEVICES"] = target_id
