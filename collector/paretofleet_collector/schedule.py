@@ -1,15 +1,16 @@
 """What a device does next in a sweep. Pure: the history in, one step out.
 
-Blocks 1 to `runs_min` hold every configuration once, in an order that follows from the seed; a later block
-holds only what has not converged, until `runs_max`. A step that changes the history (skip, fail, append) is
-applied by the caller, who then asks again.
+Blocks 1 to `runs_min` hold every configuration once, in an order that follows from the seed. A later block
+holds what has not converged, until `runs_max`, and the canary: the first configuration, which by staying
+shows how the device drifts. A step that changes the history (skip, fail, append) is applied by the caller,
+who then asks again.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paretofleet_analysis.stopping import is_precise
@@ -149,19 +150,29 @@ def _would_fail_too(run: PastRun, failed: PastRun) -> bool:
 
 
 def _wanting(history: Sequence[PastRun], repeats: Repeats) -> tuple[str, ...]:
-    """Configurations that need one more run: replacements first, then what has not converged."""
+    """Configurations that need one more run, and the canary where some go on for precision."""
     by_configuration: dict[str, list[PastRun]] = defaultdict(list)
     for run in history:
         by_configuration[run.configuration_id].append(run)
-    return tuple(
-        configuration_id
-        for configuration_id, past in by_configuration.items()
-        if _wants_one_more(past, repeats)
-    )
+    wanting = [one for one, past in by_configuration.items() if _wants_one_more(past, repeats)]
+    canary = _canary(by_configuration, repeats)
+    goes_on = any(_places(by_configuration[one], repeats.runs_min)[1] == 0 for one in wanting)
+    if canary is not None and canary not in wanting and goes_on:
+        return (canary, *wanting)
+    return tuple(wanting)
+
+
+def _canary(by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats) -> str | None:
+    """The first configuration that runs: it stays in every block, so that drift shows to the end."""
+    for configuration_id, past in by_configuration.items():
+        if all(run.state == "sealed" for run in past):
+            is_open = _places(past, repeats.runs_min)[0] < repeats.runs_max
+            return configuration_id if is_open else None
+    return None
 
 
 def _wants_one_more(past: Iterable[PastRun], repeats: Repeats) -> bool:
-    runs = sorted(past, key=lambda run: run.block)
+    runs = list(past)
     if any(run.state in ("skipped", "cancelled", "failed") for run in runs):
         return False
     places, to_replace = _places(runs, repeats.runs_min)
@@ -179,7 +190,7 @@ def _places(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
     and is not replaced yet, or else is one more.
     """
     places, tries = 0, deque[int]()
-    for number, run in enumerate(runs):
+    for number, run in enumerate(sorted(runs, key=lambda run: run.block)):
         if number >= runs_min and tries:
             used = tries.popleft() + 1
         else:

@@ -102,6 +102,39 @@ def test_later_blocks_hold_only_what_has_not_converged_until_the_maximum():
     assert [run.block for run in history if run.configuration_id == "c0"] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_the_first_configuration_stays_in_every_block_to_show_the_drift():
+    noise = iter([1.0, 2.0] * 100)
+
+    def outcome(run: PastRun) -> PastRun:
+        return sealed(run, next(noise) if run.configuration_id == "c2" else 1.0)
+
+    history, _ = play(fresh(4, 3), Repeats(3, 7, 0.02, 1), outcome)
+    counts = Counter(run.configuration_id for run in history)
+    assert counts == {"c0": 7, "c1": 3, "c2": 7, "c3": 3}
+
+
+def test_the_canary_runs_for_no_replacement_and_not_past_the_most_runs():
+    history, _ = play(
+        fresh(2, 3),
+        Repeats(3, 3, None, 1),
+        lambda run: sealed(run, counted=(run.configuration_id, run.block) != ("c1", 2)),
+    )
+    assert Counter(run.configuration_id for run in history) == {"c0": 3, "c1": 4}
+
+
+def test_where_the_first_configuration_fails_the_next_is_the_canary():
+    noise = iter([1.0, 2.0] * 100)
+
+    def outcome(run: PastRun) -> PastRun:
+        if run.configuration_id == "c0":
+            return replace(run, state="failed", reason="unsupported")
+        return sealed(run, next(noise) if run.configuration_id == "c3" else 1.0)
+
+    history, _ = play(fresh(4, 3), Repeats(3, 5, 0.02, 1), outcome)
+    tried = Counter(run.configuration_id for run in history if run.state == "sealed")
+    assert tried == {"c1": 5, "c2": 3, "c3": 5}
+
+
 def test_nothing_is_appended_while_a_run_is_being_sealed():
     history = [sealed(run) for run in fresh(1, 2)]
     history[1] = replace(history[1], state="uploaded", counted=None, value_s=None)
