@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from paretofleet_collector.errors import NotFound, Refused
@@ -21,6 +21,16 @@ from paretofleet_collector.protocols import PROTOCOLS
 from paretofleet_collector.spec import Spec, is_local
 
 CONFIGURATIONS_MAX = 100_000
+#: (runtime, kind of target) -> the precisions in which it executes weights that the file keeps in fp32.
+EXECUTED_FROM_FP32: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("torch", "cpu"): ("bf16", "fp16"),
+    ("openvino", "cpu"): ("bf16", "fp16"),
+    ("onnxruntime", "cuda"): ("tf32", "fp16"),
+    ("torch", "cuda"): ("tf32", "bf16", "fp16"),
+    ("trtexec", "cuda"): ("tf32", "bf16", "fp16"),
+}
+#: Runtimes that take nothing but a file's fp32 weights.
+FP32_FILES_ONLY = ("torch",)
 
 
 @dataclass(frozen=True)
@@ -56,15 +66,15 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     not exist and for a selector that matches nothing, Refused when nothing is left to run.
     """
     refusals: dict[Refusal, None] = {}
-    resolved = _resolve_models(spec, variants, refusals)
+    found = [find_variants(reference, variants) for reference in spec.models]
     chosen = select_devices(spec, devices)
     places = [place for device in chosen for place in _places(spec, device, refusals)]
-    size = len(resolved) * len(places) * len(spec.batch_sizes) * len(spec.threads)
+    size = len(found) * len(spec.precisions) * len(places) * len(spec.batch_sizes) * len(spec.threads)
     if size > CONFIGURATIONS_MAX:
         raise Refused(f"The sweep has {size} configurations, more than {CONFIGURATIONS_MAX}; split it.")
     planned: dict[str, PlannedConfiguration] = {}
     for place in places:
-        for one in resolved:
+        for one in _resolve_models(spec, found, place, refusals):
             for item in _configurations(spec, place, one, refusals):
                 planned.setdefault(item.configuration_id, item)
     if not planned:
@@ -110,13 +120,12 @@ def _matches(device: Device, key: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _resolve_models(
-    spec: Spec, variants: Sequence[Variant], refusals: dict[Refusal, None]
+    spec: Spec, found: Sequence[list[Variant]], place: _Place, refusals: dict[Refusal, None]
 ) -> list[_Resolved]:
     result: dict[_Resolved, None] = {}
-    for reference in spec.models:
-        found = find_variants(reference, variants)
+    for variants in found:
         for precision in spec.precisions:
-            answer = _resolve(found, precision)
+            answer = _resolve(variants, precision, place)
             if isinstance(answer, Refusal):
                 refusals[answer] = None
             else:
@@ -148,19 +157,39 @@ def _is_prefix(text: str, sha256: str) -> bool:
     return len(text) >= 8 and sha256.startswith(text)
 
 
-def _resolve(found: list[Variant], precision: str) -> _Resolved | Refusal:
-    """The variant to run for a precision. Weights are never converted behind the user's back."""
-    name = found[0].model
+def _resolve(found: list[Variant], precision: str, place: _Place) -> _Resolved | Refusal:
+    """The variant to run for a precision. Weights are never converted behind the user's back.
+
+    A file of that precision where there is one; else the fp32 file where the runtime executes it so.
+    """
+    name, runtime, target = found[0].model, place.runtime.name, place.target.alias.partition(":")[0]
+    executed = EXECUTED_FROM_FP32.get((runtime, target), ())
+    if precision == "tf32" and target != "cuda":
+        what = f"{name} at tf32 on {place.device.name} {place.target.alias}"
+        return Refusal(what, "tf32 is a mode of CUDA targets only.")
     if precision == "native":
         fitting = [one for one in found if one.parent is None] or found
     else:
-        weights = "fp32" if precision == "tf32" else precision
-        fitting = [one for one in found if one.weights_precision == weights]
+        fitting = [one for one in found if one.weights_precision == precision]
+        if runtime in FP32_FILES_ONLY or (precision in executed and not fitting):
+            fitting = [one for one in found if one.weights_precision == "fp32"]
+            if precision not in ("fp32", *executed):
+                kinds = ", ".join(("fp32", *executed))
+                return Refusal(
+                    f"{name} at {precision} with {runtime}",
+                    f"{runtime} on {place.target.alias} takes fp32 files only and executes them in {kinds}.",
+                )
     if not fitting:
+        able = [
+            other
+            for (other, kind), kinds in EXECUTED_FROM_FP32.items()
+            if precision in kinds and kind == target
+        ]
+        other = f"; {', '.join(able)} can execute the fp32 one so" if able and runtime not in able else ""
         return Refusal(
             f"{name} at {precision}",
             f"{name} has no {precision} variant: add one with "
-            f"`paretofleet models add FILE --variant-of {name} --precision {precision}`.",
+            f"`paretofleet models add FILE --variant-of {name} --precision {precision}`{other}.",
         )
     if len(fitting) > 1:
         names = ", ".join(one.variant for one in fitting)
@@ -211,10 +240,6 @@ def _configurations(
     spec: Spec, place: _Place, one: _Resolved, refusals: dict[Refusal, None]
 ) -> Iterator[PlannedConfiguration]:
     variant, device = one.variant, place.device
-    if one.precision == "tf32" and not place.target.alias.startswith("cuda"):
-        what = f"{variant.model} at tf32 on {device.name} {place.target.alias}"
-        refusals[Refusal(what, "tf32 is a mode of CUDA targets only.")] = None
-        return
     fixed = variant.fixed_batch_size
     sizes = [size for size in spec.batch_sizes if fixed in (None, size)]
     if len(sizes) < len(spec.batch_sizes):

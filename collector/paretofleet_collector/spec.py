@@ -18,7 +18,7 @@ from paretofleet_collector.protocols import PROTOCOLS
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 #: What agents can do today; the other modes and scopes of the design are refused by name.
-MODES = ("latency",)
+MODES = ("latency", "throughput")
 TIMING_SCOPES = ("copy+compute",)
 BATCH_SIZE_MAX = 65_536
 THREADS_MAX = 4_096

@@ -195,3 +195,41 @@ def test_identities_are_unique_and_everything_asked_runs_or_is_refused(sizes, th
     assert sum(one.configurations for one in result.devices) == len(ids)
     asked = len(FLEET) * 2 * len(spec.batch_sizes) * len(spec.threads) * len(spec.precisions)
     assert (len(ids) == asked) == (not result.refusals)
+
+
+def on(runtime: str, target=CPU, **spec: object) -> Plan:
+    return planned((device("pc", targets=(target,), runtime=runtime),), runtimes=[runtime], **spec)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_a_runtime_that_computes_fp32_weights_in_bf16_needs_no_other_file(runtime):
+    (one,) = on(runtime, models=["mobilenet_v2"], precisions=["bf16"]).configurations
+    assert (one.variant, one.configuration.precision) == ("fp32", "bf16")
+
+
+def test_onnxruntime_on_the_cpu_needs_a_file_and_the_refusal_names_who_does_not():
+    with pytest.raises(Refused, match="has no bf16 variant: add one with .*; torch, openvino can execute"):
+        planned(models=["mobilenet_v2"], precisions=["bf16"])
+
+
+def test_a_file_of_the_precision_comes_before_the_fp32_one_but_torch_takes_fp32_files_only():
+    files = (*MODELS, variant("mobilenet_v2", "bf16", parent="x"))
+    for runtime, expected in (("openvino", "bf16"), ("torch", "fp32")):
+        (one,) = on(runtime, variants=files, models=["mobilenet_v2"], precisions=["bf16"]).configurations
+        assert one.variant == expected
+    with pytest.raises(
+        Refused, match="torch on cpu takes fp32 files only and executes them in fp32, bf16, fp16"
+    ):
+        on("torch", models=["mobilenet_v2"], precisions=["int8"])
+
+
+def test_tf32_is_the_fp32_file_on_a_gpu():
+    (one,) = on("torch", CUDA, targets=["cuda"], models=["resnet50"], precisions=["tf32"]).configurations
+    assert (one.variant, one.configuration.precision) == ("fp32", "tf32")
+
+
+def test_throughput_mode_is_part_of_what_a_configuration_is():
+    (one,) = planned(models=["resnet50"], devices=["pc"], mode="throughput").configurations
+    (other,) = planned(models=["resnet50"], devices=["pc"]).configurations
+    assert one.configuration.mode == "throughput"
+    assert one.configuration_id != other.configuration_id
