@@ -9,27 +9,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
-#: A gap of more than this many refresh periods inside a window voids a sampled energy.
+#: A gap of more than this many refresh periods inside a window voids its energy.
 GAP_PERIODS_MAX = 3.0
-#: With fewer effective refreshes than this the t quantile is taken as if there were so many.
-FREEDOM_MIN = 4.0
+#: The share of a window that refreshes in their rhythm must cover.
+COVERAGE_MIN = 0.9
+#: Between one read and two, so that their jitter decides nothing.
+MISSED_READS = 1.5
 
 
 @dataclass(frozen=True)
 class Readings:
-    """A sensor's refreshes as a curve: seconds since `origin_ns`, and joules (counter) or watts."""
+    """A sensor's refreshes as a curve: seconds since `origin_ns`, and joules (counter) or watts.
+
+    `spacing_s` is the time between refreshes as we see them: the sensor's own or that of our reads,
+    whichever is longer. `read_s` is the time between our reads, `late_s` how late each refresh may have been
+    seen.
+    """
 
     t_s: np.ndarray
     value: np.ndarray
     is_counter: bool
     origin_ns: int
     spacing_s: float
+    read_s: float
+    late_s: np.ndarray
 
     def seconds(self, t_ns: int) -> float:
         """A time of the clock on the curve's axis."""
         return (t_ns - self.origin_ns) / 1e9
+
+    def inside(self, start_s: float, end_s: float) -> np.ndarray:
+        """Which refreshes lie between two times, both included."""
+        return np.asarray((self.t_s >= start_s) & (self.t_s <= end_s))
 
 
 def readings(
@@ -39,13 +51,16 @@ def readings(
     is_counter: bool,
     period_s: float | None = None,
     lag_s: float | None = None,
+    window_s: float | None = None,
     max_range_u: int | None = None,
 ) -> Readings | None:
     """The curve behind raw readings; None when there are fewer than two, or a counter was reset.
 
-    Repeated reads of one refresh are one reading: it counts again when its value changed or a period passed.
-    `lag_s` shifts the times back. A counter that falls has wrapped if `max_range_u` is known and the step is
-    less than half of it, and was reset otherwise.
+    Repeated reads of one refresh are one reading: a counter's counts again when it moved, a power also when
+    a period passed. `lag_s` shifts the times back, and so does half of the `window_s` that a power averages
+    over; a counter's are shifted to the middle of the time in which its refresh must have come. A counter
+    that falls has wrapped if `max_range_u` is known and the step is less than half of it, and was reset
+    otherwise.
 
     >>> curve = readings(np.array([0, 10**9]), np.array([900, 100]), is_counter=True, max_range_u=1000)
     >>> curve.value
@@ -56,37 +71,47 @@ def readings(
     if t_ns.size < 2:
         return None
     origin = int(t_ns[0])
-    t_s = (t_ns - origin) / 1e9 - (lag_s or 0.0)
-    spacing = float(np.median(np.diff(t_s)))
+    t_s = (t_ns - origin) / 1e9
+    gaps = np.diff(t_s)
+    read_s = float(np.quantile(gaps, 0.25))  # failed reads do not pass for a slower rhythm
+    # What the first read shows may be as old as a period; what came later came since the read before.
+    late_s = np.minimum(np.append(period_s or read_s, gaps), np.inf if period_s is None else period_s)
     if is_counter:
-        steps = np.diff(value_u)
-        if max_range_u is not None:
-            steps = np.where(steps < 0, steps + max_range_u, steps)
-            if (steps > max_range_u / 2).any():
-                return None
-        if (steps < 0).any():
+        value = _joules_counted(value_u, max_range_u)
+        if value is None:
             return None
-        value = np.concatenate([[0], np.cumsum(steps)]) / 1e6
-        # A counter that stands still for longer than its period stood still; a shorter pause is a stale read.
-        kept = _refreshes(t_s, value, None if period_s is None else 1.5 * period_s, changes_only=True)
-        kept[-1] = True
+        kept = np.diff(value, prepend=-1.0) != 0
+        if kept.sum() < 2:
+            return None
+        t_s = t_s - late_s / 2
     else:
         value = value_u / 1e6
-        kept = _refreshes(t_s, value, period_s, changes_only=False)
-    return Readings(t_s[kept], value[kept], is_counter, origin, max(spacing, period_s or 0.0))
+        kept = _refreshes(t_s, value, period_s)
+        t_s = t_s - (window_s or 0.0) / 2
+    t_s = t_s - (lag_s or 0.0)
+    spacing = max(read_s, period_s or 0.0)
+    return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, late_s[kept])
 
 
-def _refreshes(
-    t_s: np.ndarray, value: np.ndarray, period_s: float | None, *, changes_only: bool
-) -> np.ndarray:
+def _joules_counted(value_u: np.ndarray, max_range_u: int | None) -> np.ndarray | None:
+    """Joules since the first reading, wraps undone; None after a reset."""
+    steps = np.diff(value_u)
+    if max_range_u is not None:
+        steps = np.where(steps < 0, steps + max_range_u, steps)
+        if (steps > max_range_u / 2).any():
+            return None
+    if (steps < 0).any():
+        return None
+    return np.concatenate([[0], np.cumsum(steps)]) / 1e6
+
+
+def _refreshes(t_s: np.ndarray, value: np.ndarray, period_s: float | None) -> np.ndarray:
     """Readings whose value changed, or that are at least a period after the last one kept.
 
-    Without a known period: the changes (`changes_only`), or everything.
+    Without a known period: everything.
     """
     kept = np.ones(t_s.size, dtype=bool)
     if period_s is None:
-        if changes_only:
-            kept[1:] = np.diff(value) != 0
         return kept
     last = 0
     for k in range(1, t_s.size):
@@ -99,8 +124,7 @@ def _refreshes(
 def joules(curve: Readings, start_s: float, end_s: float) -> float | None:
     """Energy between two times on the curve's axis, interpolated at both ends; None where not covered.
 
-    Counters: the difference of the interpolated counter. Samples: the trapezoid rule, and None also where two
-    refreshes inside the window are more than three periods apart.
+    Counters: the difference of the interpolated counter. Samples: the trapezoid rule.
 
     >>> curve = readings(np.arange(11) * 10**8, np.full(11, 70_000_000), is_counter=False)
     >>> round(joules(curve, 0.25, 0.75), 9)
@@ -108,17 +132,38 @@ def joules(curve: Readings, start_s: float, end_s: float) -> float | None:
     >>> joules(curve, 0.5, 1.5) is None
     True
     """
-    t_s, value = curve.t_s, curve.value
-    if not (start_s < end_s and t_s[0] <= start_s and end_s <= t_s[-1]):
+    if not is_covered(curve, start_s, end_s):
         return None
+    t_s, value = curve.t_s, curve.value
     if curve.is_counter:
         return float(np.interp(end_s, t_s, value) - np.interp(start_s, t_s, value))
     inside = (t_s > start_s) & (t_s < end_s)
     times = np.concatenate([[start_s], t_s[inside], [end_s]])
-    first, last = np.searchsorted(t_s, start_s, side="right") - 1, np.searchsorted(t_s, end_s)
-    if np.diff(t_s[first : last + 1]).max() > GAP_PERIODS_MAX * curve.spacing_s * (1 + 1e-9):
-        return None
     return float(np.trapezoid(np.interp(times, t_s, value), times))
+
+
+def is_covered(curve: Readings, start_s: float, end_s: float) -> bool:
+    """Whether the refreshes reach both ends, without a long gap, and in their rhythm for 90 % of the time.
+
+    What a counter misses in between it counts nevertheless, so only its gaps at the ends matter.
+    """
+    t_s = curve.t_s
+    if not (start_s < end_s and t_s[0] <= start_s and end_s <= t_s[-1]):
+        return False
+    first = int(np.searchsorted(t_s, start_s, side="right")) - 1
+    last = max(int(np.searchsorted(t_s, end_s)), first + 1)
+    times = t_s[first : last + 1]
+    gaps = np.diff(times)
+    longest = GAP_PERIODS_MAX * curve.spacing_s * (1 + 1e-9)
+    if curve.is_counter:
+        return bool(gaps[0] <= longest and gaps[-1] <= longest)
+    if gaps.max() > longest:
+        return False
+    lengths = np.diff(np.clip(times, start_s, end_s))
+    # A refresh shows in the next read; one that takes a read longer than that was missed.
+    own_s = curve.spacing_s if curve.spacing_s > curve.read_s * (1 + 1e-9) else 0.0
+    in_rhythm = gaps <= own_s + MISSED_READS * curve.read_s
+    return bool(lengths[in_rhythm].sum() >= COVERAGE_MIN * (end_s - start_s))
 
 
 def watts(curve: Readings, start_s: float, end_s: float) -> float | None:
@@ -128,39 +173,3 @@ def watts(curve: Readings, start_s: float, end_s: float) -> float | None:
         return None
     energy = joules(curve, low, high)
     return None if energy is None else energy / (high - low)
-
-
-def relative_uncertainty(
-    curve: Readings, start_s: float, end_s: float, *, quantum: float | None, edge_w: float | None
-) -> float | None:
-    """95 % relative uncertainty of a window's energy: edges, sampling, quantum; the gain is apart.
-
-    `U = t(N_eff - 1) sqrt(u_edge^2 + u_samp^2 + u_q^2)`. `quantum` in joules (counter) or watts; unknown:
-    None. `edge_w`: mean power of the guard bands; None means unknown, and then the worst case, nothing, is
-    assumed.
-    """
-    energy = joules(curve, start_s, end_s)
-    if quantum is None or energy is None or energy <= 0:
-        return None
-    length = end_s - start_s
-    power = energy / length
-    seen = curve.value[(curve.t_s >= start_s) & (curve.t_s <= end_s)]
-    rho = 0.0 if curve.is_counter else _first_autocorrelation(seen)
-    n_eff = max(seen.size * (1 - rho) / (1 + rho), 1.0)
-    u_edge = curve.spacing_s / length * abs(1 - (edge_w or 0.0) / power) / np.sqrt(12)
-    if curve.is_counter:
-        u_sampling, u_quantum = 0.0, 2 * quantum / (energy * np.sqrt(12))
-    else:
-        spread = float(seen.std(ddof=1)) if seen.size > 1 else power
-        u_sampling, u_quantum = spread / (power * np.sqrt(n_eff)), quantum / (power * np.sqrt(12 * n_eff))
-    reach = stdtrit(max(n_eff - 1, FREEDOM_MIN), 0.975)
-    return float(reach * np.sqrt(u_edge**2 + u_sampling**2 + u_quantum**2))
-
-
-def _first_autocorrelation(values: np.ndarray) -> float:
-    """Lag-one autocorrelation, clipped to [0, 0.95]; 0 where it is not defined."""
-    if values.size < 3:
-        return 0.0
-    centred = values - values.mean()
-    total = float(centred @ centred)
-    return float(np.clip(centred[1:] @ centred[:-1] / total, 0, 0.95)) if total > 0 else 0.0

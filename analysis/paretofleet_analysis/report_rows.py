@@ -94,6 +94,16 @@ _COPIED = (
     *("protocol", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group"),
 )
 
+#: Of a rail: what is averaged over the counted runs, and what is the largest of them.
+_RAIL_MEANS = (
+    *("power_w", "energy_j_per_item", "idle_power_w", "dynamic_j_per_item", "cold_idle_power_w"),
+    "armed_idle_power_w",
+)
+_RAIL_LARGEST = (
+    *("relative_uncertainty", "gain_uncertainty", "edge_uncertainty", "sampling_uncertainty"),
+    *("quantum_uncertainty", "time_uncertainty", "error_bound", "dynamic_relative_uncertainty"),
+)
+
 
 def build(rows: Iterable[ReportInput]) -> pa.Table:
     """The report: one row per (configuration_id, environment_id), in the given order.
@@ -250,12 +260,15 @@ def _rail_struct(
     used = [entry for entry, is_used in zip(per_run, counted, strict=True) if is_used]
     struct: dict[str, Any] = dict(zip(("scope", "source", "rail", "kind"), key, strict=True))
     struct["primary"] = any(entry.get("primary") for entry in used)
-    for name in ("power_w", "energy_j_per_item", "idle_power_w"):
+    for name in _RAIL_MEANS:
         struct[name] = mean_interval([entry.get(name) for entry in used]).mean
-    for name in ("relative_uncertainty", "gain_uncertainty"):
+    for name in _RAIL_LARGEST:
         struct[name] = max((e[name] for e in used if e.get(name) is not None), default=None)
     for name in ("power_w", "energy_j_per_item"):
         struct[f"{name}_runs"] = [entry.get(name) for entry in per_run]
+    kinds = {entry["idle_kind"] for entry in used if entry.get("idle_kind")}
+    struct["idle_kind"] = kinds.pop() if len(kinds) == 1 else None
+    struct["flags"] = sorted({flag for entry in used for flag in entry.get("flags") or ()})
     return struct
 
 

@@ -144,6 +144,21 @@ ENERGY_TYPE = pa.list_(
             pa.field("gain_uncertainty", REAL),
             pa.field("power_w_runs", pa.list_(REAL)),
             pa.field("energy_j_per_item_runs", pa.list_(REAL)),
+            # Above idle; null where idle is more than 80 % of it, and then not told apart.
+            pa.field("dynamic_j_per_item", REAL),
+            # cold_idle: nothing loaded, armed_idle: the model loaded. idle_power_w is armed where measured.
+            pa.field("idle_kind", TEXT),
+            pa.field("cold_idle_power_w", REAL),
+            pa.field("armed_idle_power_w", REAL),
+            # The error budget, relative: standard uncertainties, the largest of the counted runs' own.
+            pa.field("edge_uncertainty", REAL),
+            pa.field("sampling_uncertainty", REAL),
+            pa.field("quantum_uncertainty", REAL),
+            pa.field("time_uncertainty", REAL),
+            # What edges, quantum and time can add up to at worst, relative.
+            pa.field("error_bound", REAL),
+            pa.field("dynamic_relative_uncertainty", REAL),
+            pa.field("flags", pa.list_(TEXT)),
         ]
     )
 )

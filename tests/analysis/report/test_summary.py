@@ -16,6 +16,7 @@ from paretofleet_analysis.summary import summarize_run
 
 MS = 10**6
 S = 10**9
+ITERATIONS = 47
 COUNTER = {
     "stream": "power:rapl/package-0",
     "source": "rapl",
@@ -76,10 +77,10 @@ def summarize(streams, facts=None, batch_size=1, mode="latency", target_kind="cp
 
 
 def run_of(sensor, power, window_s=0.5, batch_size=1, **more):
-    """A run of 50 iterations in [1 s, 1 s + window], with a sensor over everything."""
+    """A run in [1 s, 1 s + window], a sensor over everything; its iterations do not keep step with it."""
     streams = {
         "marks": marks(warm_up=0.0, measure=1.0, guard_after=1.0 + window_s, end=2.0 + window_s),
-        "iterations": iterations(1.0, 50, window_s / 50),
+        "iterations": iterations(1.0, ITERATIONS, window_s / ITERATIONS),
         sensor["stream"]: power,
     }
     return summarize(streams, {"sensors": [sensor]}, batch_size=batch_size, **more)
@@ -162,7 +163,7 @@ def test_facts_pass_through():
     assert (run["load_s"], run["first_inference_s"], run["memory_peak_bytes"]) == (0.25, 0.09, 123)
     assert run["flags"] == ["short_protocol"]
     assert run["counted"] is False
-    assert run["rule_version"] == "1"
+    assert run["rule_version"] == "2"
 
 
 def test_the_summary_is_json():
@@ -192,13 +193,15 @@ def test_seventy_watts_over_half_a_second_are_35_joules():
     ):
         (entry,) = run["energy"]
         assert entry["energy_j"] == pytest.approx(35.0, rel=1e-6)
-        assert run["energy_j_per_item"] == pytest.approx(35.0 / 50, rel=1e-6)
+        assert run["energy_j_per_item"] == pytest.approx(35.0 / ITERATIONS, rel=1e-6)
         assert run["power_w"] == pytest.approx(70.0, rel=1e-6)
         assert entry["primary"] is True
 
 
 def test_energy_is_per_item_not_per_batch():
-    assert run_of(COUNTER, counter(70.0, 3.0), batch_size=7)["energy_j_per_item"] == pytest.approx(0.1)
+    assert run_of(COUNTER, counter(70.0, 3.0), batch_size=7)["energy_j_per_item"] == pytest.approx(
+        35.0 / 7 / ITERATIONS
+    )
 
 
 def test_edges_are_interpolated():
@@ -275,14 +278,17 @@ def test_a_lagging_sensor_is_shifted_back():
     assert run["power_w"] == pytest.approx(70.0, rel=0.01)
 
 
-def test_idle_power_is_the_mean_of_before_and_after():
+def test_idle_power_is_that_with_the_model_loaded_and_the_other_one_stands_beside_it():
     streams = {
         "marks": marks(idle_before=0.0, load=2.0, measure=3.0, guard_after=4.0, idle_after=5.0, end=7.0),
         "iterations": iterations(3.0, 10, 0.1),
         SAMPLED["stream"]: sampled(lambda t: 3.0 if t <= 2 else 10.0 if t < 4.9 else 3.1, 7.0),
     }
     run = summarize(streams, {"sensors": [SAMPLED]})
-    assert run["idle_power_w"] == pytest.approx(3.05, rel=0.01)
+    assert run["idle_power_w"] == pytest.approx(3.1, rel=0.001)
+    (entry,) = run["energy"]
+    assert entry["idle_kind"] == "armed_idle"
+    assert entry["cold_idle_power_w"] == pytest.approx(3.0, rel=0.001)
     assert "idle_power_drift" not in run["flags"]
 
 
@@ -343,7 +349,7 @@ def test_uncertainty_is_absent_where_a_term_is_unknown():
     for unknown in ("period_s", "quantum_j"):
         run = run_of(COUNTER | {unknown: None}, power)
         assert run["energy_relative_uncertainty"] is None
-        assert run["energy_j_per_item"] == pytest.approx(0.7)
+        assert run["energy_j_per_item"] == pytest.approx(35.0 / ITERATIONS)
 
 
 def test_gain_stays_apart():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from paretofleet_analysis.summary import RULE_VERSION
 from paretofleet_collector import control_handlers, samples, seal, sweep_handlers
 from paretofleet_collector.errors import CollectorError, NotFound, Refused
 from paretofleet_collector.model import AttemptKey
@@ -147,7 +148,7 @@ def test_a_summary_is_computed_again_from_the_file(rig):
 
     rig.do(rig.context.store.write(spoil))
     rebuilt = rig.do(control_handlers.rebuild(rig.context, name))
-    assert (rebuilt.runs, rebuilt.changed, rebuilt.rule_version) == (1, 1, "1")
+    assert (rebuilt.runs, rebuilt.changed, rebuilt.rule_version) == (1, 1, RULE_VERSION)
     assert rig.do(control_handlers.rebuild(rig.context, name)).changed == 0
 
 

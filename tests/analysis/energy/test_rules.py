@@ -1,0 +1,197 @@
+"""What an energy is made of: idle and its kind, dynamic energy, two sensors of one source, rates."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paretofleet_agent.simulate.sensor_models import MODELS, with_faults
+from paretofleet_analysis import energy, report
+from paretofleet_analysis.energy_rate import column, energy_j_per_item_at_rate
+from paretofleet_analysis.errors import ReportError
+from paretofleet_analysis.summary import summarize_run
+from windows import Load, run_of
+
+COUNTER, FULL = MODELS["nvml-counter"], MODELS["nvml-full"]
+
+
+def run(model=COUNTER, *, power_w=100.0, idle_w=40.0, window_s=6.0, seed=1, **more):
+    load = Load(power_w, power_w, iteration_s=0.0313, pause_s=more.pop("pause_s", 0.0))
+    faulty = with_faults(model, seed, stale=model.stale, failing=model.failing)
+    return run_of(faulty, load, window_s=window_s, seed=seed, idle_w=idle_w, **more)
+
+
+def test_idle_has_its_kind_and_dynamic_energy_is_what_is_above_it():
+    made = run()
+    entry = made.entry()
+    assert (entry["idle_kind"], entry["idle_power_w"]) == ("armed_idle", pytest.approx(40.0, rel=0.02))
+    assert entry["cold_idle_power_w"] == pytest.approx(40.0, rel=0.03)
+    per_item = made.true_j / made.summary()["iterations"]
+    assert entry["dynamic_j_per_item"] == pytest.approx(0.6 * per_item, rel=0.03)
+    assert entry["dynamic_relative_uncertainty"] > entry["relative_uncertainty"]
+
+
+def test_dynamic_energy_below_a_fifth_is_not_told_apart_from_idle():
+    entry = run(idle_w=85.0).entry()
+    assert entry["energy_j"] is not None
+    assert entry["idle_power_w"] == pytest.approx(85.0, rel=0.02)
+    assert entry["dynamic_j_per_item"] is None
+    assert entry["dynamic_relative_uncertainty"] is None
+
+
+def test_the_terms_of_the_budget_are_published_apart():
+    counted, sampled = run().entry(), run(replace(FULL, noise_w=3.0)).entry()
+    assert counted["sampling_uncertainty"] == 0
+    assert counted["time_uncertainty"] > counted["quantum_uncertainty"]
+    assert sampled["sampling_uncertainty"] > sampled["edge_uncertainty"]
+    for entry in (counted, sampled):
+        names = ("edge", "sampling", "quantum", "time")
+        root = math.hypot(*(entry[f"{name}_uncertainty"] for name in names))
+        assert 1.95 * root <= entry["relative_uncertainty"] <= 2.8 * root
+
+
+def both(gain=1.0, noise_w=0.0):
+    """A counter and a power of one card, the power off by a gain."""
+    counted = run()
+    sampled = run(replace(FULL, gain=gain, noise_w=noise_w))
+    sensors = [
+        {**counted.facts["sensors"][0], "rail": "energy", "stream": "power:nvml/energy"},
+        {**sampled.facts["sensors"][0], "rail": "instant", "stream": "power:nvml/instant", "primary": False},
+    ]
+    streams = {name: counted.streams[name] for name in ("iterations", "marks")}
+    streams["power:nvml/energy"] = counted.streams["power:sim/rail"]
+    streams["power:nvml/instant"] = sampled.streams["power:sim/rail"]
+    return summarize_run(streams, {"sensors": sensors}, batch_size=1, mode="latency", target_kind="cpu")
+
+
+def test_a_counter_and_the_power_beside_it_that_differ_are_both_published_with_a_flag():
+    alike, apart = both(), both(gain=1.06)
+    assert "counter_integral_mismatch" not in alike["flags"]
+    assert "counter_integral_mismatch" in apart["flags"]
+    counted, integrated = apart["energy"]
+    assert integrated["energy_j"] / counted["energy_j"] == pytest.approx(1.06, rel=0.01)
+    assert apart["energy_j_per_item"] == counted["energy_j_per_item"], "the counter speaks"
+
+
+def test_the_flags_of_a_secondary_sensor_are_not_those_of_the_run():
+    noisy = both(noise_w=60.0)
+    assert "energy_not_converged" in noisy["energy"][1]["flags"]
+    assert "energy_not_converged" not in noisy["flags"]
+
+
+def test_a_sensor_slower_than_the_run_gives_no_energy():
+    entry = run(MODELS["meter"], window_s=0.9).entry()
+    assert entry["energy_j"] is None
+    assert "energy_not_covered" in entry["flags"]
+
+
+@pytest.mark.parametrize("model", [COUNTER, FULL, MODELS["ina3221-triggered"]])
+def test_a_rail_that_disappears_in_the_window_gives_no_energy_and_leaves_the_times_alone(model):
+    whole, lost = run(model), run(replace(model, lost_s=6.0))
+    assert lost.entry()["energy_j"] is None
+    for name in ("batch_latency_mean_s", "throughput_items_s", "iterations"):
+        assert lost.summary()[name] == whole.summary()[name]
+    assert "energy_not_covered" in lost.summary()["flags"]
+
+
+def test_readings_with_too_many_holes_give_no_energy():
+    triggered = MODELS["ina3221-triggered"]
+    few = [run(replace(triggered, failing=0.02), power_w=8, idle_w=2, seed=seed).entry() for seed in range(5)]
+    many = [run(replace(triggered, failing=0.5), power_w=8, idle_w=2, seed=seed).entry() for seed in range(5)]
+    assert all(entry["energy_j"] is not None for entry in few)
+    assert all(entry["energy_j"] is None for entry in many)
+
+
+def test_a_counter_that_was_reset_in_the_run_gives_no_energy():
+    assert run(replace(COUNTER, reset_s=6.0)).entry()["energy_j"] is None
+
+
+def test_pauses_of_a_spread_run_are_no_part_of_power_energy_or_throughput():
+    plain = run(FULL, power_w=100.0, idle_w=40.0)
+    spread = run(FULL, power_w=100.0, idle_w=40.0, pause_s=0.03, facts={"phase_spread": {"pause_s": 0.03}})
+    for name, tolerance in (("energy_j_per_item", 0.02), ("power_w", 0.02), ("throughput_items_s", 1e-6)):
+        assert spread.summary()[name] == pytest.approx(plain.summary()[name], rel=tolerance)
+    without_idle = {name: columns for name, columns in spread.streams.items() if name != "marks"}
+    phases = spread.streams["marks"]
+    kept = phases["phase"] != 6
+    without_idle["marks"] = {name: column_[kept] for name, column_ in phases.items()}
+    found = summarize_run(without_idle, spread.facts, batch_size=1, mode="latency", target_kind="cpu")
+    assert found["energy_j_per_item"] is None, "nothing is known of the pauses' power"
+
+
+def test_a_stale_counter_is_read_across_its_standstill():
+    """A refresh that does not come leaves a step of twice the size; the line between changes is right."""
+    t_ns = np.arange(0, 40) * 50_000_000
+    counted = (np.arange(0, 40) // 2 * 5_000_000).copy()
+    counted[20:22] = counted[18]
+    curve = energy.readings(t_ns, counted, is_counter=True, period_s=0.1)
+    assert energy.joules(curve, 0.5, 1.5) == pytest.approx(50.0, rel=1e-9)
+
+
+# Items that come at a rate.
+
+
+@given(
+    energy_j=st.floats(1e-3, 1e3),
+    time_s=st.floats(1e-4, 10),
+    idle_w=st.floats(0, 100),
+    share=st.floats(0.01, 1),
+)
+def test_at_a_rate_idle_fills_the_period(energy_j, time_s, idle_w, share):
+    values = {"energy_j_per_item": energy_j, "time_per_item_s": time_s, "armed_idle_power_w": idle_w}
+    rate_hz = share / time_s
+    found = energy_j_per_item_at_rate(rate_hz, **values)
+    mean_power_w = found * rate_hz
+    assert found >= energy_j
+    busy_w = energy_j / time_s
+    assert min(busy_w, idle_w) * (1 - 1e-9) <= mean_power_w <= max(busy_w, idle_w) * (1 + 1e-9)
+    assert energy_j_per_item_at_rate(1 / time_s, **values) == pytest.approx(energy_j)
+    assert energy_j_per_item_at_rate(1.01 / time_s, **values) is None
+
+
+def test_a_paced_run_draws_what_the_rule_says():
+    """A counter over work that comes five times a second, against the same work without a break."""
+    made = run(window_s=8.0)
+    summary, (entry,) = made.summary(), made.summary()["energy"]
+    expected_j = energy_j_per_item_at_rate(
+        5,
+        energy_j_per_item=summary["energy_j_per_item"],
+        time_per_item_s=summary["time_per_item_s"],
+        armed_idle_power_w=entry["armed_idle_power_w"],
+    )
+    paced = run(window_s=20.0, pause_s=1 / 5 - 0.0313)
+    streams = paced.streams["power:sim/rail"]
+    curve = energy.readings(streams["t_ns"], streams["counter_uj"], is_counter=True, period_s=0.1)
+    starts = (paced.streams["iterations"]["start_ns"] - curve.origin_ns) / 1e9
+    in_window = starts[np.flatnonzero(np.diff(starts) > 0.19)]
+    measured_j = energy.joules(curve, in_window[0], in_window[-1]) / (in_window.size - 1)
+    assert measured_j == pytest.approx(expected_j, rel=0.01)
+
+
+def test_a_report_has_the_energy_at_a_rate_of_every_row_that_keeps_up():
+    summary = run().summary()
+    runs = [
+        report.RunInput(run_id=str(k), block=k, state="sealed", environment_id="e" * 16, summary=summary)
+        for k in (1, 2, 3)
+    ]
+    given_ = report.ReportInput(
+        sweep="s", configuration_id="c", model="m", variant="v", variant_sha256="0" * 64,
+        weights_precision="fp32", device="d", device_class="cpu", target="cpu", runtime="r", options={},
+        precision="fp32", batch_size=1, threads=None, mode="latency", timing_scope="copy+compute",
+        protocol="standard", simulated=True, runs=runs,
+    )  # fmt: skip
+    table = report.build([given_])
+    (found,) = column(table, 5.0)
+    assert found == pytest.approx(summary["energy_j_per_item"] + 40.0 * (0.2 - 0.0313), rel=0.02)
+    assert column(table, 1000.0) == [None]
+    (rail,) = table.to_pylist()[0]["energy"]
+    assert rail["idle_kind"] == "armed_idle"
+    assert rail["error_bound"] == pytest.approx(summary["energy"][0]["error_bound"])
+    assert json.dumps(rail)
+    with pytest.raises(ReportError, match="rate of 0"):
+        column(table, 0)
