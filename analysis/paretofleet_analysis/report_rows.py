@@ -138,8 +138,9 @@ def _row(given: ReportInput, environment: str | None, runs: Sequence[RunInput]) 
         key=lambda run: (run.block, run.started_s or 0.0, run.run_id),
     )
     summaries = [_summary(run) for run in sealed]
-    counted = [_is_counted(run) for run in sealed]
-    flags = {*given.flags, *(flag for run in sealed if _is_counted(run) for flag in _run_flags(run))}
+    counted = _counted(sealed)
+    used = [run for run, is_used in zip(sealed, counted, strict=True) if is_used]
+    flags = {*given.flags, *(flag for run in used for flag in _run_flags(run))}
     row: dict[str, Any] = {
         **_identity(given, environment),
         **_effective(sealed, flags),
@@ -169,8 +170,16 @@ def _summary(run: RunInput) -> Mapping[str, Any]:
     return run.summary or {}
 
 
-def _is_counted(run: RunInput) -> bool:
-    return run.counted and bool(_summary(run).get("counted", True))
+def _counted(sealed: Sequence[RunInput]) -> list[bool]:
+    """Which runs the row's means are over.
+
+    Where foreign load set every run aside, its replacements too, they are what there is: flagged numbers
+    say more than none. A run that its agent set aside (the device slept) never counts.
+    """
+    counted = [run.counted and bool(_summary(run).get("counted", True)) for run in sealed]
+    if any(counted):
+        return counted
+    return ["contaminated" in _run_flags(run) and run.facts.get("counted") is True for run in sealed]
 
 
 def _run_flags(run: RunInput) -> list[str]:
