@@ -65,6 +65,40 @@ def measure(
     return Outcome(ok=True, facts=attempt.facts)
 
 
+def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:
+    """What a sampler of real sensors is told first; `shares`: the runner works on its CPU too."""
+    return {
+        "kind": "prepare",
+        "sysroot": str(device.sysroot),
+        "cpu": device.housekeeping_cpu,
+        "period_s": SLOW_SAMPLE_S if shares else SAMPLE_S,
+        "simulate": None,
+        "sensors": dict(device.sensor_settings),
+    }
+
+
+def runner_request(
+    lease: Lease, artifact_path: Path | None, device: DeviceUnderTest, cpus: Sequence[int], threads: int
+) -> dict[str, Any]:
+    """What a runner of a real model is told first."""
+    configuration = lease.configuration
+    runtime = configuration["runtime"]
+    return dict(
+        {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
+        kind="prepare",
+        runtime=runtime,
+        timing_scope=configuration["timing_scope"],
+        artifact=None if artifact_path is None else str(artifact_path.resolve()),
+        threads=threads,
+        seed=lease.seed,
+        cpus=list(cpus),
+        program=device.interpreters.get(runtime),
+        # Once per configuration is enough, and every process costs its time.
+        reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
+        simulate=None,
+    )
+
+
 class _Attempt:
     """The state of one attempt; `run` goes through the phases in order."""
 
@@ -173,14 +207,7 @@ class _Attempt:
         simulated = None
         if self._simulated is not None:
             simulated = dict(self._simulated.sampler, start_ns=self._simulated.start_ns)
-        request = {
-            "kind": "prepare",
-            "sysroot": str(device.sysroot),
-            "cpu": device.housekeeping_cpu,
-            "period_s": SLOW_SAMPLE_S if SHARES in self._flags else SAMPLE_S,
-            "simulate": simulated,
-            "sensors": dict(device.sensor_settings),
-        }
+        request = dict(sampler_request(device, shares=SHARES in self._flags), simulate=simulated)
         header, _ = self._sampler.ask(request, "ready", time.monotonic() + SAMPLER_TIMEOUT_S)
         measured = device.sensor_facts
         self.facts["sensors"] = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
@@ -190,22 +217,11 @@ class _Attempt:
         self._mark("load")
         runtime = "simulated" if simulated is not None else configuration["runtime"]
         self._runner = self._start("runner", [self._device.interpreter_of(runtime), str(RUNNER)])
-        request = dict(
-            {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
-            kind="prepare",
-            runtime=runtime,
-            timing_scope=configuration["timing_scope"],
-            artifact=None if self._artifact_path is None else str(self._artifact_path.resolve()),
-            threads=self._threads,
-            seed=self._lease.seed,
-            cpus=list(self._cpus),
-            program=self._device.interpreters.get(runtime),
-            # Once per configuration is enough, and every process costs its time.
-            reference_python=self._device.interpreter_of("onnxruntime") if self._lease.block == 1 else None,
-            simulate=None,
-        )
+        request = runner_request(self._lease, self._artifact_path, self._device, self._cpus, self._threads)
         if simulated is not None:
-            request.update(cpus=[], simulate=dict(simulated.runner, start_ns=self._clock.now_ns()))
+            request.update(
+                runtime=runtime, cpus=[], simulate=dict(simulated.runner, start_ns=self._clock.now_ns())
+            )
         ready, _ = self._ask(request, "ready")
         self._clock.reached(ready.get("now_ns", 0))
         self.facts["effective"] = dict(ready["effective"], cpus=list(self._cpus))
