@@ -187,7 +187,7 @@ def _resolve(found: list[Variant], precision: str, place: _Place) -> _Resolved |
         ]
         other = f"; {', '.join(able)} can execute the fp32 one so" if able and runtime not in able else ""
         return Refusal(
-            f"{name} at {precision}",
+            f"{name} at {precision} with {runtime}",
             f"{name} has no {precision} variant: add one with "
             f"`paretofleet models add FILE --variant-of {name} --precision {precision}`{other}.",
         )

@@ -208,7 +208,7 @@ def test_a_runtime_that_computes_fp32_weights_in_bf16_needs_no_other_file(runtim
 
 
 def test_onnxruntime_on_the_cpu_needs_a_file_and_the_refusal_names_who_does_not():
-    with pytest.raises(Refused, match="has no bf16 variant: add one with .*; torch, openvino can execute"):
+    with pytest.raises(Refused, match=r"has no bf16 variant: add one with .*; torch, openvino can execute"):
         planned(models=["mobilenet_v2"], precisions=["bf16"])
 
 

@@ -1,0 +1,128 @@
+"""trtexec against a stand-in with its documented output: every flag recorded, its times on our clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from paretofleet_agent import runtimes
+from paretofleet_agent.attempt import measure
+from paretofleet_agent.model import PHASES, Absent, Target
+from paretofleet_agent.runner import trtexec_command as command
+from paretofleet_agent.runner.failure import RunFailed
+
+GPU = Target(target_id="GPU-1", alias="cuda:0", description="")
+
+
+@pytest.fixture
+def trtexec(tmp_path, monkeypatch):
+    """The stand-in as a program; `mode` is what it does."""
+
+    def make(mode=""):
+        monkeypatch.setenv("FAKE_TRTEXEC", mode)
+        shutil.copy(str(Path(__file__).parent / "fake_trtexec.py"), str(tmp_path / "fake.py"))
+        program = tmp_path / "trtexec"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/fake.py" "$@"\n')
+        program.chmod(0o755)
+        return str(program)
+
+    return make
+
+
+def run(kit, here, path, program, samples=None, **wanted):
+    device = dataclasses.replace(here, interpreters={"trtexec": program})
+    lease = kit.lease_of(path, runtime="trtexec", target_id="GPU-1", **wanted)
+    return measure(lease, path, samples or kit.Samples(), kit.Watch(), device)
+
+
+def calls(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+
+
+def test_a_run_records_every_flag_and_puts_its_times_on_our_clock(kit, here, model, trtexec):
+    samples, before = kit.Samples(), time.perf_counter_ns()
+    outcome = run(kit, here, model, trtexec(), samples)
+    after = time.perf_counter_ns()
+    assert outcome.ok, outcome.message
+    starts, durations = samples.columns("iterations")
+    assert all(before < start < after for start in starts)
+    assert set(durations) <= {8_999_999, 9_000_000, 9_000_001}, "from copying in to copying out"
+    effective = outcome.facts["effective"]
+    build, work = effective["commands"]
+    assert "--minShapes=x:2x16" in build
+    assert "--noTF32" in build, "fp32 is fp32"
+    assert {"--shapes=x:2x16", "--exposeDMA", "--useSpinWait"} <= set(work)
+    assert effective["provider"] == "TensorRT"
+    assert effective["runtime_version"] == "8201"
+    assert effective["options"] == {"check_reference": True, "cuda_graph": False, "spin_wait": True}
+    assert outcome.facts["memory_peak_bytes"] > 10**6
+
+
+def test_the_window_is_one_process_so_that_no_start_falls_into_it(kit, here, model, trtexec):
+    samples = kit.Samples()
+    assert run(kit, here, model, trtexec(), samples).ok
+    times, phases = samples.columns("marks")
+    marks = dict(zip(phases, times))
+    begin, end = marks[PHASES.index("measure")], marks[PHASES.index("end")]
+    inside = [start for start in samples.columns("iterations")[0] if begin <= start < end]
+    assert len(inside) == kit.QUICK.iterations_max
+    gaps = {later - earlier for earlier, later in zip(inside, inside[1:])}
+    assert max(gaps) < 11e6
+
+
+def test_flags_are_said_in_the_words_of_the_release(kit, here, model, trtexec, tmp_path):
+    program = trtexec("new")
+    assert run(kit, here, model, program, mode="throughput").ok
+    build, work = [call for call in calls(tmp_path) if "--help" not in call][:2]
+    assert "--skipInference" in build
+    assert {"--includeDataTransfers", "--noCudaGraph"} <= set(work)
+    assert not {"--exposeDMA", "--useSpinWait", "--useCudaGraph"} & set(work)
+
+
+ENDS = {
+    "oom": ("oom", "OutOfMemory"),
+    "operator": ("unsupported", "No importer registered for op: NoSuchOperator"),
+    "nan": ("wrong_output", "output y has 1 of 2 values"),
+}
+
+
+@pytest.mark.parametrize("mode", list(ENDS))
+def test_what_it_says_at_its_end_is_a_reason(kit, here, model, trtexec, mode):
+    outcome = run(kit, here, model, trtexec(mode))
+    assert outcome.reason == ENDS[mode][0], outcome.message
+    assert ENDS[mode][1] in outcome.message
+
+
+def test_a_program_that_is_not_there_is_runtime_missing(kit, here, model):
+    outcome = run(kit, here, model, "/nowhere/trtexec")
+    assert outcome.reason == "runtime_missing"
+    assert "/nowhere/trtexec" in outcome.message
+
+
+@pytest.mark.parametrize(("precision", "says"), [("int8", "not int8"), ("bf16", "no flag --bf16")])
+def test_a_precision_that_it_does_not_build_is_unsupported(kit, here, model, trtexec, *, precision, says):
+    outcome = run(kit, here, model, trtexec(), precision=precision)
+    assert outcome.reason == "unsupported"
+    assert says in outcome.message
+
+
+def test_times_of_release_7_are_read_and_broken_ones_are_told(tmp_path):
+    file = tmp_path / "times.json"
+    file.write_text('[ { "startInMs" : 2.5, "endInMs" : 3, "startOutMs" : 4, "endOutMs" : 4.5 } ]')
+    assert command.read_times(str(file), 1000) == ([2_501_000], [2_000_000])
+    file.write_text("[ { ")
+    with pytest.raises(RunFailed, match=r"no readable times.json"):
+        command.read_times(str(file), 0)
+
+
+def test_probe_finds_it_for_gpus_only(trtexec):
+    program = trtexec()
+    found = runtimes.look_for_trtexec(program, (GPU,))
+    assert (found.version, found.target_ids) == ("8201", ("GPU-1",))
+    assert isinstance(runtimes.look_for_trtexec(program, ()), Absent)
+    assert "does not start" in runtimes.look_for_trtexec("/nowhere/trtexec", (GPU,)).why
