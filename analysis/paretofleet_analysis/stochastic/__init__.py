@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .allocation import next_runs
 from .attainment import Estimate, attainment, expected_hypervolume
 from .blocks import BlockCorrection, remove_block_effects
 from .calibration import MeanFront, mean_front_probability
@@ -27,6 +28,7 @@ __all__ = [
     "expected_hypervolume",
     "front_probability",
     "mean_front_probability",
+    "next_runs",
     "rank_interval",
     "remove_block_effects",
     "replicates",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 
-def shell_means(rng: np.random.Generator, size: int, d: int) -> np.ndarray:
+def shell_means(rng: np.random.Generator, size: int, d: int, excess: float = 0.5) -> np.ndarray:
     """(N, d) true values: directions of the positive orthant, pushed outwards by an exponential excess.
 
-    3 to 58 % of them are on the frontier for 1,000 to 100,000 configurations of 2 to 6 objectives.
+    3 to 58 % of them are on the frontier for 1,000 to 100,000 configurations of 2 to 6 objectives; with an
+    excess of 0.13, 72 % of 40 with 3 objectives: a fleet that is hard to tell apart.
     """
     directions = np.abs(rng.standard_normal((size, d)))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return directions * (1.0 + rng.exponential(0.5, size))[:, None]
+    return directions * (1.0 + rng.exponential(excess, size))[:, None]
 
 
 def noisy_runs(rng: np.random.Generator, means: np.ndarray, noise: float, runs) -> list[np.ndarray]:
@@ -31,3 +32,12 @@ def noisy_shell(
     """A noisy shell with 5 to 30 runs a configuration."""
     rng = np.random.default_rng(seed)
     return noisy_runs(rng, shell_means(rng, size, d), noise, rng.integers(low, high + 1, size))
+
+
+def with_drift(rng: np.random.Generator, runs: list[np.ndarray], drift: float):
+    """Every block multiplies each objective of all configurations by one factor; the runs, and their
+    blocks.
+    """
+    blocks = [np.arange(len(x)) for x in runs]
+    factors = np.exp(drift * rng.standard_normal((max(map(len, runs)), runs[0].shape[1])))
+    return [x * factors[b] for x, b in zip(runs, blocks, strict=True)], blocks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from paretofleet_analysis.stochastic import mean_front_probability, remove_block_effects, replicates
 
-from .fleets import noisy_runs, noisy_shell, shell_means
+from .fleets import noisy_runs, noisy_shell, shell_means, with_drift
 
 COSTS = [False, False, False]
 
@@ -89,13 +89,6 @@ def test_entering_a_configuration_again_changes_no_other_verdict(copies):
     twin = int(np.argmax(before))
     more = mean_front_probability([*fleet, *[fleet[twin]] * (copies - 1)], maximize=COSTS, margin=[0.02] * 3)
     np.testing.assert_allclose(more.near_front[:40], before, rtol=0, atol=1e-9)
-
-
-def with_drift(rng, runs, drift):
-    """Every block of a device multiplies each objective of all its configurations by one factor."""
-    blocks = [np.arange(len(x)) for x in runs]
-    factors = np.exp(drift * rng.standard_normal((max(map(len, runs)), runs[0].shape[1])))
-    return [x * factors[b] for x, b in zip(runs, blocks, strict=True)], blocks
 
 
 def test_block_effects_are_found_and_removed():
