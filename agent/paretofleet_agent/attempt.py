@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol, Sequence
 
-from paretofleet_agent import __version__, decide, environment, sensors, simulate
+from paretofleet_agent import __version__, decide, environment, sampling, sensors, simulate
 from paretofleet_agent.characterise import improve
 from paretofleet_agent.child import Child, Frame
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
@@ -18,16 +18,18 @@ from paretofleet_agent.errors import AttemptFailed, Stopped
 from paretofleet_agent.foreign import ForeignLoad
 from paretofleet_agent.model import PHASES, Facts, Lease, Outcome
 from paretofleet_agent.runner import frames
+from paretofleet_agent.sampling import Sampling
+from paretofleet_agent.window import Window
 
 RUNNER = Path(__file__).parent / "runner" / "__main__.py"
 #: How often the sampler reads on a CPU of its own, and where it shares one with the runner.
 SAMPLE_S, SLOW_SAMPLE_S = 0.05, 0.2
-#: A sampler answers at once; a minute of silence is a hang.
-SAMPLER_TIMEOUT_S = 60.0
+SAMPLER_TIMEOUT_S = sampling.TIMEOUT_S
 #: A longer sleep than this inside a run voids it.
 SUSPENDED_S_MAX = 0.05
 SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
 SAMPLER_LOST, CONTAMINATED = "sampler_lost", "contaminated"
+ENERGY_CAPPED, SPREAD = "energy_not_converged", "phase_spread"
 
 
 class Sink(Protocol):
@@ -108,7 +110,8 @@ class _Attempt:
         self._lease, self._limits, self._device = lease, lease.limits, device
         self._artifact_path, self._sink, self._watch = artifact_path, sink, watch
         self._runner: Child | None = None
-        self._sampler: Child | None = None
+        self._power = Sampling(None, sink.put)
+        self._pause_ns = 0
         self._marks: list[tuple[int, int]] = []
         self._iterations = 0
         self._block_is_a_process = False
@@ -132,12 +135,12 @@ class _Attempt:
         self._cpus, self._threads = self._share_cpus()
         self._begin()
         self._start_sampler()
-        idles = self._sampler is not None and limits.idle_s > 0
-        if idles:
+        idles = self._power.is_there and limits.idle_s > 0
+        if idles and device.needs_cold_idle(self._lease.sweep_name, self._lease.block):
             self._idle("idle_before")
         self._load()
         self._warm_up()
-        if self._sampler is not None:
+        if self._power.is_there:
             self._guard("guard_before")
         asleep_s = environment.suspended_s()
         foreign = ForeignLoad(device.sysroot, self._cpus, self._pids()) if device.simulate is None else None
@@ -145,7 +148,7 @@ class _Attempt:
         if foreign is not None and foreign.contaminates():
             self._flags.append(CONTAMINATED)
         self._note_suspend(environment.suspended_s() - asleep_s)
-        if self._sampler is not None:
+        if self._power.is_there:
             self._guard("guard_after")
         if idles:
             self._idle("idle_after")
@@ -154,9 +157,9 @@ class _Attempt:
 
     def close(self) -> None:
         """Ends the children and hands over the marks, also of an attempt that failed."""
-        for child in (self._runner, self._sampler):
-            if child is not None:
-                child.close()
+        if self._runner is not None:
+            self._runner.close()
+        self._power.close()
         if self._marks:
             columns = frames.pack_columns(zip(*self._marks))
             self._sink.put("marks", "marks/1", len(self._marks), columns)
@@ -203,14 +206,16 @@ class _Attempt:
         if not device.has_power:
             self.facts["sensors"] = []
             return
-        self._sampler = self._start("sampler", [sys.executable, "-m", "paretofleet_agent.sampler"])
+        child = self._start("sampler", [sys.executable, "-m", "paretofleet_agent.sampler"])
+        self._power = Sampling(child, self._sink.put)
         simulated = None
         if self._simulated is not None:
             simulated = dict(self._simulated.sampler, start_ns=self._simulated.start_ns)
         request = dict(sampler_request(device, shares=SHARES in self._flags), simulate=simulated)
-        header, _ = self._sampler.ask(request, "ready", time.monotonic() + SAMPLER_TIMEOUT_S)
         measured = device.sensor_facts
-        self.facts["sensors"] = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
+        rails = [improve(rail, measured.get(rail["stream"])) for rail in self._power.prepare(request)]
+        self.facts["sensors"] = rails
+        self._power.watch(rails, self._lease.configuration["target_id"], request["period_s"])
 
     def _load(self) -> None:
         configuration, simulated = self._lease.configuration, self._simulated
@@ -253,33 +258,51 @@ class _Attempt:
             self._flags.append(UNSTEADY)
 
     def _guard(self, phase: str) -> None:
-        rails = self.facts["sensors"]
-        seconds = decide.guard_s(
-            [rail["period_s"] for rail in rails if rail["period_s"]],
-            [rail["lag_s"] for rail in rails if rail["lag_s"]],
-        )
+        """Load around the window, in which a slow sensor comes to see nothing else."""
         self._mark(phase)
-        series = decide.Series()
+        if phase == "guard_before":
+            self._power.begin(self._clock.now_ns())
+        seconds, series = self._power.guard_s(), decide.Series()
         while series.elapsed_s < seconds:
             left = decide.Block(
                 seconds=seconds - series.elapsed_s, max_iterations=self._limits.iterations_max
             )
             series = self._block(series, left, phase)
+        if phase == "guard_before" and self._window_rule().energy_decides and self._limits.idle_s > 0:
+            self._spread(series)
+
+    def _spread(self, series: decide.Series) -> None:
+        """Idle after each iteration, where a part-time sensor would keep step with the work."""
+        if self._block_is_a_process or self._lease.configuration["mode"] != "latency":
+            return
+        iteration_s = decide.quantile(sorted(series.durations_ns), 0.5) / 1e9
+        pause_s = self._power.pause_s(iteration_s)
+        if pause_s > 0:
+            self._pause_ns = round(pause_s * 1e9)
+            self._flags.append(SPREAD)
+            self.facts[SPREAD] = {"pause_s": pause_s, "iteration_s": iteration_s}
 
     def _window(self) -> None:
         self._mark("measure")
-        series = decide.Series()
-        while not decide.enough(series, self._limits):
-            block = decide.next_block(series, self._limits)
-            if self._block_is_a_process:
-                block = decide.whole_window(self._limits)
-            series = self._block(series, block, "measure")
+        series, window = decide.Series(), self._window_rule()
+        while not window.has_enough(series):
+            series = self._block(series, window.next_block(series), "measure")
+        self._pause_ns = 0
+        if window.energy_decides:
+            self.facts["energy_window"] = window.facts(series)
+        if window.capped:
+            self._flags.append(ENERGY_CAPPED)
+
+    def _window_rule(self) -> Window:
+        return Window(self._limits, self._power, self._deadline_s, self._block_is_a_process)
 
     def _block(self, series: decide.Series, block: decide.Block, phase: str) -> decide.Series:
         """One block in the runner; its samples and the sensors' go to the sink before the next."""
         request = {"kind": "block", "seconds": block.seconds, "max_iterations": block.max_iterations}
         if self._block_is_a_process:
             request["min_iterations"] = block.min_iterations
+        if self._pause_ns:
+            request["pause_ns"] = self._pause_ns
         header, columns = self._ask(request, "block")
         starts, durations = frames.unpack_columns(columns, header["n"])
         self._clock.reached(starts[-1] + durations[-1])
@@ -307,21 +330,9 @@ class _Attempt:
 
     def _collect(self, activity: str) -> None:
         """Takes what the sampler has; a run whose sampler is lost goes on and says so."""
-        if self._sampler is None or SAMPLER_LOST in self._flags:
-            return
-        request = {"kind": "collect", "until_ns": self._clock.now_ns(), "activity": activity}
-        try:
-            header, columns = self._sampler.ask(request, "samples", time.monotonic() + SAMPLER_TIMEOUT_S)
-        except AttemptFailed:
-            self._sampler.kill()
+        self._power.collect(self._clock.now_ns(), activity)
+        if self._power.lost and SAMPLER_LOST not in self._flags:
             self._flags.append(SAMPLER_LOST)
-            return
-        at = 0
-        for stream in header["streams"]:
-            size = 2 * frames.ITEM_BYTES * stream["n"]
-            if stream["n"]:
-                self._sink.put(stream["stream"], stream["schema"], stream["n"], columns[at : at + size])
-            at += size
 
     def _mark(self, phase: str) -> None:
         self._marks.append((self._clock.now_ns(), PHASES.index(phase)))
@@ -347,6 +358,7 @@ class _Attempt:
 
     def _pids(self) -> list[int]:
         """Our own processes on the runner's CPUs."""
-        ours = [self._runner] + ([self._sampler] if SHARES in self._flags else [])
-        pids = [child.pid for child in ours if child is not None]
-        return pids + ([os.getpid()] if SHARES in self._flags else [])
+        shares = SHARES in self._flags
+        ours = [None if self._runner is None else self._runner.pid, self._power.pid if shares else None]
+        pids = [pid for pid in ours if pid is not None]
+        return pids + ([os.getpid()] if shares else [])

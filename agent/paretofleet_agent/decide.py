@@ -163,11 +163,6 @@ def whole_window(limits: Limits) -> Block:
     return Block(limits.window_min_s, limits.iterations_max, limits.iterations_min)
 
 
-def guard_s(periods_s: Sequence[float], lags_s: Sequence[float]) -> float:
-    """How long the load runs before and after the window, so that a slow sensor sees only load inside it."""
-    return max([0.5] + [2.0 * period for period in periods_s] + list(lags_s))
-
-
 def quantile(ordered: Sequence[float], p: float) -> float:
     """The p-quantile of an ordered, non-empty sequence, interpolated linearly (type 7)."""
     position = p * (len(ordered) - 1)

@@ -35,6 +35,15 @@ class DeviceUnderTest:
     truth_path: Path | None = None
     sensor_settings: Mapping[str, str] = field(default_factory=dict)
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.
+    cold_idles: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
+
+    def needs_cold_idle(self, sweep_name: str, block: int) -> bool:
+        """Whether this is the first run of a block here, which is noted. Simulated time costs nothing."""
+        key = (sweep_name, block)
+        is_first = key not in self.cold_idles
+        self.cold_idles.add(key)
+        return is_first or self.simulate is not None
 
     @property
     def has_power(self) -> bool:

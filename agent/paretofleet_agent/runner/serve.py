@@ -3,7 +3,7 @@
 import importlib
 from typing import Any, Callable, Mapping, Tuple
 
-from . import frames, process
+from . import frames, paused, process
 from .failure import RunFailed, explain
 
 Write = Callable[[Mapping[str, Any], bytes], None]
@@ -50,7 +50,7 @@ def _serve(reader: frames.Reader, write: Write) -> None:
         header = frame[0]
         if header["kind"] == "block":
             limits = {key: value for key, value in header.items() if key != "kind"}
-            columns = run.block(**limits)
+            columns = paused.block(run, **limits) if "pause_ns" in limits else run.block(**limits)
             write({"kind": "block", "n": len(columns[0])}, frames.pack_columns(columns))
         elif header["kind"] == "finish":
             write(dict(run.finish(), kind="result"), b"")

@@ -51,6 +51,10 @@ class Simulated:
                 break
         return starts, durations
 
+    def pause(self, pause_ns: int) -> None:
+        """Idles on the virtual clock."""
+        self._now_ns += pause_ns
+
     def finish(self) -> Dict[str, Any]:
         """The modelled peak memory."""
         return {"memory_peak_bytes": self._of["memory_peak_bytes"]}

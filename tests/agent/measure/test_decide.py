@@ -172,9 +172,3 @@ def test_following_the_decisions_ends_and_keeps_to_the_limits(t_s, limits):
         window = window.extended(*work(window.last_ns or warm.last_ns, decide.next_block(window, limits)))
     assert limits.iterations_min <= window.n <= limits.iterations_max
     assert window.elapsed_s <= max(limits.window_min_s, limits.iterations_min * t_s) + limits.block_s + t_s
-
-
-def test_a_guard_is_longer_than_what_the_slowest_sensor_averages():
-    assert decide.guard_s([0.001], [0.0]) == 0.5
-    assert decide.guard_s([0.42], [1.2]) == 1.2
-    assert decide.guard_s([0.42], []) == pytest.approx(0.84)

@@ -1,0 +1,129 @@
+"""The sampler of an attempt, seen from the daemon: its readings are kept, and decide how long to measure."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Callable, Mapping, Sequence
+
+from paretofleet_agent import energy_window
+from paretofleet_agent.child import Child
+from paretofleet_agent.energy_window import Sensor, Verdict
+from paretofleet_agent.errors import AttemptFailed
+from paretofleet_agent.runner import frames
+
+#: A sampler answers at once; a minute of silence is a hang.
+TIMEOUT_S = 60.0
+
+Put = Callable[[str, str, int, bytes], None]
+
+
+class Sampling:
+    """The sampler process, or that there is none. `lost` says that it died; the run goes on without it."""
+
+    def __init__(self, child: Child | None, put: Put) -> None:
+        self._child, self._put = child, put
+        self._sensors: Sequence[Sensor] = ()
+        self._samples: dict[str, tuple[list[int], list[int]]] = {}
+        self._begin_ns = 0
+        self.lost = False
+        self.report: dict[str, Any] = {}
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a sampler was started."""
+        return self._child is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id."""
+        return None if self._child is None else self._child.pid
+
+    def prepare(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Starts the reading and returns the rails' facts. Raises AttemptFailed and Stopped."""
+        if self._child is None:
+            return []
+        header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
+        return list(header["rails"])
+
+    def watch(self, rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> None:
+        """Says which rails the run's energy is taken from: the primary ones of its target."""
+        self._sensors = energy_window.sensors_of(rails, target_id, read_s)
+
+    def collect(self, now_ns: int, activity: str) -> None:
+        """Takes what the sampler has, and hands it on."""
+        if self._child is None or self.lost:
+            return
+        request = {"kind": "collect", "until_ns": now_ns, "activity": activity}
+        try:
+            header, columns = self._child.ask(request, "samples", time.monotonic() + TIMEOUT_S)
+        except AttemptFailed:
+            self._child.kill()
+            self.lost = True
+            return
+        at = 0
+        for stream in header["streams"]:
+            size = 2 * frames.ITEM_BYTES * stream["n"]
+            if stream["n"]:
+                part = columns[at : at + size]
+                self._put(stream["stream"], stream["schema"], stream["n"], part)
+                self._keep(stream["stream"], part, stream["n"])
+            at += size
+        if header.get("report"):
+            self._say(now_ns, header["report"])
+
+    def close(self) -> None:
+        """Ends the sampler."""
+        if self._child is not None:
+            self._child.close()
+
+    # What the readings decide
+
+    @property
+    def decides(self) -> bool:
+        """Whether there is a sensor whose energy the window must be long enough for."""
+        return bool(self._sensors) and not self.lost
+
+    def guard_s(self) -> float:
+        """How long the load runs before and after the window."""
+        return energy_window.guard_s(self._sensors)
+
+    def block_s(self) -> float:
+        """How long a block lasts that is there for the energy."""
+        return energy_window.block_s(self._sensors)
+
+    def least_s(self) -> float:
+        """The shortest window that makes sense for every sensor."""
+        return max([0.0] + [energy_window.least_s(sensor) for sensor in self._sensors])
+
+    def begin(self, now_ns: int) -> None:
+        """The guard before the window begins: readings count from here on."""
+        self._begin_ns = now_ns
+        self._samples = {sensor.stream: ([], []) for sensor in self._sensors}
+
+    def judge(self, start_ns: int, now_ns: int) -> Verdict:
+        """Whether the window from `start_ns` to `now_ns` is long enough."""
+        return energy_window.judge(
+            self._sensors, self._samples, begin_ns=self._begin_ns, start_ns=start_ns, now_ns=now_ns
+        )
+
+    def pause_s(self, iteration_s: float) -> float:
+        """The idle after each iteration that a part-time sensor needs; 0 where none is needed."""
+        pauses = [
+            energy_window.spread_pause_s(iteration_s, period_s=sensor.own_period_s, window_s=sensor.window_s)
+            for sensor in self._sensors
+            if sensor.is_part_time
+        ]
+        return max([0.0] + [pause for pause in pauses if pause is not None])
+
+    def _keep(self, stream: str, columns: bytes, n: int) -> None:
+        if stream in self._samples:
+            times, values = frames.unpack_columns(columns, n)
+            self._samples[stream][0].extend(times)
+            self._samples[stream][1].extend(values)
+
+    def _say(self, now_ns: int, report: Mapping[str, Any]) -> None:
+        """What the sampler says of itself is a sample too, and the last one a fact."""
+        self.report = dict(report)
+        text = json.dumps({"sampler": report}, sort_keys=True).encode()
+        self._put("state", "state/1", 1, frames.pack_columns(([now_ns], [len(text)])) + text)
