@@ -11,7 +11,6 @@ import tempfile
 from typing import Any, Dict, Mapping, Optional
 
 from .failure import RunFailed, one_line
-from .process import die_with_parent
 
 PROCESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "reference_process.py")
 TIMEOUT_S = 120
@@ -51,7 +50,6 @@ def ask(python: str, header: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=TIMEOUT_S,
-            preexec_fn=die_with_parent,
             check=False,
         )
         found = json.loads(done.stdout.decode("utf-8").strip().split("\n")[-1])
