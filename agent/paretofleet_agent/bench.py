@@ -23,7 +23,7 @@ TIMEOUT_S = 3600.0
 HASH_STEP_BYTES = 1 << 20
 
 
-class _Samples:
+class Samples:
     """A sink that keeps the iterations and the marks of one run."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class _Samples:
         return [d / 1e9 for start, d in pairs if bounds["measure"] <= start < bounds[after]]
 
 
-class _Progress:
+class Progress:
     """Says on standard error where a run is: a moving line on a terminal, nothing elsewhere."""
 
     def __init__(self, label: str) -> None:
@@ -89,10 +89,10 @@ def run(
     """
     if min(batch_size, iterations, runs) < 1 or warm_up_s < 0:
         raise PfError("batch size, iterations and runs are at least 1, and the warm-up is not negative")
-    artifact = _artifact(model)
+    artifact = artifact_of(model)
     found: list[dict[str, Any]] = []
     for number in range(1, runs + 1):
-        lease = _lease(
+        lease = lease_of(
             artifact,
             number,
             batch_size=batch_size,
@@ -100,7 +100,7 @@ def run(
             iterations=iterations,
             warm_up_s=warm_up_s,
         )
-        samples, progress = _Samples(), _Progress(f"run {number} of {runs}")
+        samples, progress = Samples(), Progress(f"run {number} of {runs}")
         begin_s = time.monotonic()
         outcome = measure(lease, model, samples, progress, device)
         if not outcome.ok:
@@ -123,7 +123,8 @@ def run(
     return 0
 
 
-def _artifact(model: Path) -> Artifact:
+def artifact_of(model: Path) -> Artifact:
+    """The model file by its SHA-256. Raises PfError when it cannot be read."""
     digest = hashlib.sha256()
     try:
         with model.open("rb") as handle:
@@ -135,7 +136,7 @@ def _artifact(model: Path) -> Artifact:
     return Artifact(sha256=digest.hexdigest(), size_bytes=size, name=model.name)
 
 
-def _lease(
+def lease_of(
     artifact: Artifact,
     number: int,
     *,
@@ -143,15 +144,20 @@ def _lease(
     threads: int | None,
     iterations: int,
     warm_up_s: float,
+    window_min_s: float = 0.0,
 ) -> Lease:
+    """A run of the model on this device that no collector granted: exactly so many iterations.
+
+    With `window_min_s` as many more as that takes. The outputs of run 1 are held against a reference.
+    """
     limits = Limits(
         warm_up_min_s=warm_up_s,
         warm_up_min_iterations=1,
         warm_up_max_s=max(60.0, 2 * warm_up_s),
         warm_up_max_iterations=10**9,
         iterations_min=iterations,
-        iterations_max=iterations,
-        window_min_s=0.0,
+        iterations_max=10**9 if window_min_s else iterations,
+        window_min_s=window_min_s,
         block_s=1.0,
         idle_s=0.0,
         timeout_s=TIMEOUT_S,

@@ -80,6 +80,26 @@ def _bench(arguments: argparse.Namespace) -> int:
         return bench.run(arguments.model, device, **{key: getattr(arguments, key) for key in keys})
 
 
+def _selftest(arguments: argparse.Namespace) -> int:
+    from paretofleet_agent import config, hostlock, probe, selftest
+
+    settings = config.load(vars(arguments))
+    if arguments.model is not None and not arguments.model.is_file():
+        raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
+    with hostlock.host_lock(settings.lock_dir):
+        device = probe.look(
+            settings.sysroot,
+            settings.simulate,
+            settings.seed,
+            settings.interpreters,
+            sensor_settings=settings.sensors,
+            home=settings.home,
+        )
+        return selftest.run(
+            arguments.model, device, settings.home, minutes=arguments.minutes, output=arguments.output
+        )
+
+
 def _run(arguments: argparse.Namespace) -> int:
     # The agent starts processes after gRPC has threads; its fork handlers would only get in the way.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -126,6 +146,15 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--runs", type=_positive, default=1, metavar="N", help="fresh processes (default: 1)")
     _device_flags(bench)
     _output_flag(bench)
+
+    what, example = "can this device be trusted to measure?", "paretofleet-agent selftest squeezenet.onnx"
+    selftest = _command(commands, "selftest", _selftest, what, example)
+    selftest.add_argument(
+        "model", type=Path, nargs="?", metavar="MODEL.onnx", help="default: the smallest one fetched so far"
+    )
+    selftest.add_argument("--minutes", type=float, default=5.0, metavar="M", help="about (default: 5)")
+    _device_flags(selftest)
+    _output_flag(selftest)
 
     example = (
         "paretofleet-agent run --collector 127.0.0.1:7411 --name tx2-1 --class jetson-tx2 --label room=b12"

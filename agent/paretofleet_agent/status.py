@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from paretofleet_agent import identity, spool
+from paretofleet_agent import identity, selftest, spool
 from paretofleet_agent.errors import HomeError
 
 
@@ -31,6 +32,7 @@ def look(home: Path) -> dict[str, Any]:
         **card,
         "spool": asdict(contents) if contents else None,
         "spool_damage": damage,
+        "selftest": selftest.stored(home),
         "damaged_spools": sorted(path.name for path in home.glob(f"{spool.FILE}.damaged-*[0-9]")),
     }
 
@@ -47,12 +49,20 @@ def describe(facts: dict[str, Any]) -> str:
         ("collector", facts["collector"]),
         ("home", facts["home"]),
         ("spool", _waiting(facts)),
+        ("selftest", _tested(facts["selftest"])),
     ]
     lines += [
         ("damaged", f"{name} was set aside; remove it when nobody needs it")
         for name in facts["damaged_spools"]
     ]
     return "\n".join(f"{name:<10} {value}" for name, value in lines)
+
+
+def _tested(found: Any) -> str:
+    if found is None:
+        return "none yet; make one with `paretofleet-agent selftest`"
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found["unix_s"]))
+    return f"{found['verdict']}, {when}"
 
 
 def _waiting(facts: dict[str, Any]) -> str:
