@@ -204,6 +204,7 @@ def show_(context: typer.Context, sweep: Sweep, output: Output = Format.table) -
         column("model"),
         column("variant"),
         column("precision"),
+        column("runtime"),
         column("batch_size", "batch", right=True),
         Column("threads", lambda row: str(row["threads"] or "default"), right=True),
         Column(
