@@ -138,7 +138,8 @@ def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: C
     said = paretofleet("sweep", "plan", *SUBMIT[2:], "--precision", "native,int8")
     assert "1, 2" in said.out
     assert (
-        "left out: resnet50 at int8 with onnxruntime: resnet50 has no int8 variant: add one with `paretofleet models add"
+        "left out: resnet50 at int8 with onnxruntime: resnet50 has no int8 variant: "
+        "add one with `paretofleet models add"
         in said.err
     )
     plan = paretofleet("sweep", "plan", *SUBMIT[2:], "-o", "json").json
