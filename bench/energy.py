@@ -35,22 +35,23 @@ def coverage(windows: int, seed: int) -> float:
     """The share of all windows within U; prints a line for each kind of sensor."""
     print(HEADER + f"{'worst of bound':>16}")
     inside: list[bool] = []
+    each = -(-windows // len(KINDS))
     for kind in KINDS:
         within, stated, errors = [], [], []
-        for number in range(windows // len(KINDS)):
+        for number in range(each):
             error, entry = error_of(random_run(kind, seed + number))
             if entry["relative_uncertainty"] is not None:
                 within.append(error <= entry["relative_uncertainty"])
                 stated.append(entry["relative_uncertainty"])
                 errors.append(error)
         worst = 0.0
-        for number in range(windows // len(KINDS) // 4):
+        for number in range(each // 4):
             error, entry = error_of(steady_run(kind, seed + number))
             worst = max(worst, error / (entry["error_bound"] or 1e-9))
         if worst > 1 + 1e-9:
             raise SystemExit(f"{kind}: a deterministic error is {worst:.3f} times its bound")
         rms = float(np.sqrt(np.mean(np.square(errors))))
-        without = windows // len(KINDS) - len(within)
+        without = each - len(within)
         print(
             f"{kind:20}{len(within):>8}{np.mean(within):>10.1%}{np.mean(stated):>9.2%}{rms:>11.2%}"
             f"{without:>6}{worst:>16.2f}",

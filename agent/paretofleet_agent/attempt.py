@@ -25,10 +25,12 @@ RUNNER = Path(__file__).parent / "runner" / "__main__.py"
 #: How often the sampler reads on a CPU of its own, and where it shares one with the runner.
 SAMPLE_S, SLOW_SAMPLE_S = 0.05, 0.2
 SAMPLER_TIMEOUT_S = sampling.TIMEOUT_S
+#: A sampler that misses more of its reads than this is slower than it says.
+MISSED_SHARE_MAX = 0.1
 #: A longer sleep than this inside a run voids it.
 SUSPENDED_S_MAX = 0.05
 SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
-SAMPLER_LOST, CONTAMINATED = "sampler_lost", "contaminated"
+SAMPLER_LOST, SAMPLER_SLOW, CONTAMINATED = "sampler_lost", "sampler_slow", "contaminated"
 ENERGY_CAPPED, SPREAD = "energy_not_converged", "phase_spread"
 
 
@@ -347,10 +349,19 @@ class _Attempt:
                 self.facts[key] = result[key]
         before, after = self.facts["readings_before"], self._readings()
         self.facts["readings_after"] = after
+        self._note_sampler()
         self._flags += sensors.flags(before.get("sensors", {}), after.get("sensors", {}))
         if self._simulated is not None and self._device.truth_path is not None:
             with self._device.truth_path.open("a", encoding="utf-8") as truth:
                 truth.write(json.dumps(self._simulated.truth, sort_keys=True) + "\n")
+
+    def _note_sampler(self) -> None:
+        """What the sampler says of itself, and a flag where it read less often than it was told to."""
+        report = self._power.report
+        if report:
+            self.facts["sampler"] = report
+            if report["missed"] > MISSED_SHARE_MAX * (report["missed"] + report["reads"]):
+                self._flags.append(SAMPLER_SLOW)
 
     def _note_suspend(self, slept_s: float) -> None:
         if slept_s > SUSPENDED_S_MAX:

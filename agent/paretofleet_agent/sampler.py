@@ -1,7 +1,7 @@
 """The sampler: a process that reads the power sensors at a steady rate and keeps the samples until asked.
 
 Daemon to sampler: `prepare` {sysroot, cpu, period_s, simulate}, `collect` {until_ns, activity}. Sampler to
-daemon: `ready` {rails}, `samples` {streams, columns}. Nothing is sent unasked: no window is disturbed.
+daemon: `ready` {rails}, `samples` {streams, report, columns}. Nothing is sent unasked: no window suffers.
 End of file on the input ends the process. Started as `python -m paretofleet_agent.sampler`.
 """
 
@@ -51,8 +51,10 @@ class SensorRecorder:
         self._sensors = sensors
         self._rails = [rail for sensor in sensors for rail in sensor.rails()]
         self._period_ns = int(period_s * 1e9)
-        self._due_ns = time.perf_counter_ns()
+        self._due_ns = self._last_ns = time.perf_counter_ns()
         self._columns = self._empty()
+        self._reads = self._missed = self._longest_ns = 0
+        self._failed = {rail.stream: 0 for rail in self._rails}
 
     def rails(self) -> Sequence[Rail]:
         """The rails of all sensors."""
@@ -64,13 +66,29 @@ class SensorRecorder:
 
     def tick(self) -> None:
         """Reads every sensor once; a missed point of the grid is left out, never made up for."""
+        now_ns = time.perf_counter_ns()
+        self._longest_ns = max(self._longest_ns, now_ns - self._last_ns if self._reads else 0)
+        self._last_ns = now_ns
+        self._reads += 1
         new = [readings for sensor in self._sensors for readings in sensor.read()]
-        for (times, values), readings in zip(self._columns, new):
+        for rail, (times, values), readings in zip(self._rails, self._columns, new):
+            self._failed[rail.stream] += readings is None
             for t_ns, value in readings or ():
                 times.append(t_ns)
                 values.append(value)
         behind = max(0, time.perf_counter_ns() - self._due_ns) // self._period_ns
+        self._missed += behind
         self._due_ns += (behind + 1) * self._period_ns
+
+    def report(self) -> dict[str, Any]:
+        """How well the rhythm was kept since the start: reads, missed ones, the longest gap, failures."""
+        return {
+            "period_s": self._period_ns / 1e9,
+            "reads": self._reads,
+            "missed": self._missed,
+            "longest_gap_s": self._longest_ns / 1e9,
+            "failed": {stream: count for stream, count in self._failed.items() if count},
+        }
 
     def take(self, request: Mapping[str, Any]) -> Columns:
         """The samples since the last call, with a fresh one at the end: it closes the phase."""
@@ -114,7 +132,8 @@ def serve(reader: frames.Reader, sink: int) -> None:
             for rail, (times, _) in zip(rails, taken)
         ]
         columns = b"".join(frames.pack_columns(pair) for pair in taken)
-        frames.write(sink, {"kind": "samples", "streams": streams}, columns)
+        report = recorder.report() if isinstance(recorder, SensorRecorder) else None
+        frames.write(sink, {"kind": "samples", "streams": streams, "report": report}, columns)
 
 
 def main(pipes: tuple[int, int]) -> int:
