@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from paretofleet_agent import decide, probe
+from paretofleet_agent import decide, energy_window, probe
 from paretofleet_agent.attempt import measure
+from paretofleet_agent.energy_window import Sensor
 from paretofleet_agent.model import PHASES
 from paretofleet_agent.runner import paused
 from paretofleet_agent.runner.frames import pack_columns
@@ -199,3 +200,29 @@ def test_pauses_come_after_each_iteration_and_count_in_the_block():
     assert {b - a for a, b in zip(starts, starts[1:])} == {50_000_000}
     assert len(starts) == 20
     assert len(paused.block(Run(), pause_ns=1, seconds=1.0, max_iterations=3)[0]) == 3
+
+
+def test_a_real_run_pauses_after_each_iteration_of_its_window_only(kit, model, tmp_path, monkeypatch):
+    """Its sensor is said to look for a microsecond every 20 ms; its time is short, so the window is too."""
+    device = probe.look(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, 1, {})
+    rail = Sensor("power:rapl/package-0", "package", "boxcar", 0.05, 0.02, 1e-6, 0.0, 1e-3)
+    monkeypatch.setattr(energy_window, "sensors_of", lambda *_: [rail])
+    limits = dataclasses.replace(
+        kit.QUICK, is_short=False, idle_s=0.05, warm_up_max_s=0.2, iterations_max=10, timeout_s=10.0
+    )
+    samples = kit.Samples()
+    outcome = measure(kit.lease_of(model, limits=limits), model, samples, kit.Watch(), device)
+    assert outcome.ok, outcome.message
+    pause_s = outcome.facts["phase_spread"]["pause_s"]
+    assert 0.012 < pause_s < 0.02
+    assert {"phase_spread", "energy_not_converged"} <= set(outcome.facts["flags"])
+    times, phases = samples.columns("marks")
+    marks = {PHASES[phase]: t_ns for t_ns, phase in zip(times, phases)}
+    starts, durations = samples.columns("iterations")
+    gaps = {"measure": [], "guard_after": []}
+    for start, duration, following in zip(starts, durations, starts[1:]):
+        if marks["measure"] <= start and following < marks["idle_after"]:
+            phase = "measure" if following < marks["guard_after"] else "guard_after"
+            gaps[phase].append((following - start - duration) / S)
+    assert min(gaps["measure"]) >= pause_s
+    assert sorted(gaps["guard_after"])[len(gaps["guard_after"]) // 2] < pause_s / 2
