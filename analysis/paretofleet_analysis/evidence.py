@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from paretofleet_analysis.probability import METHOD, Probabilities
+from paretofleet_analysis import accuracy
+from paretofleet_analysis.drifted import BlockEffects
+from paretofleet_analysis.probability import Probabilities
 from paretofleet_analysis.selection import Row, Selection
 
 #: The columns that say which configuration a ranked row is.
@@ -35,6 +37,8 @@ def collect(
     total: int,
     found: Probabilities,
     seed: int,
+    accuracy_question: str,
+    blocks: BlockEffects,
     changes: Sequence[str] | None,
     command: str | None,
     report_sha256: Sequence[str],
@@ -53,20 +57,31 @@ def collect(
         "protocols": sorted({row["protocol"] for row in rows}),
         "flags": dict(sorted(Counter(flag for row in rows for flag in row["flags"] or ()).items())),
         "accuracy_sources": _accuracy_sources(rows),
-        "accuracy_question": "fixed: this checkpoint, this test set",
+        "accuracy_question": accuracy.QUESTIONS[accuracy_question],
         "power_sources": sorted(
             {f"{row['power_scope']} by {row['power_source']}" for row in rows if row["power_scope"]}
         ),
-        "block_effects": "not removed: drift that configurations of a block share is in their noise",
+        "block_effects": blocks.told,
         "verdicts_that_change": None if changes is None else list(changes),
-        "method": METHOD,
-        "draws": found.draws,
+        "method": _method(found),
+        "replicates": found.replicates,
         "standard_error": found.standard_error,
+        "common_factors_error": found.factors_error,
         "seed": seed,
         "versions": _versions(rows),
         "report_sha256": list(report_sha256),
         "command": command,
     }
+
+
+def _method(found: Probabilities) -> str:
+    """How the probabilities came about, and what that does not cover."""
+    if not found.replicates:
+        return "exact given the runs (nothing drawn), which says nothing of having few"
+    return (
+        f"exact given {found.replicates} replicates of each mean, then calibrated on simulated fleets like "
+        "this one; it says nothing of having few configurations"
+    )
 
 
 def _devices_per_class(rows: Sequence[Row]) -> dict[str, int]:

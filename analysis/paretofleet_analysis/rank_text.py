@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
-from paretofleet_analysis.rank import RankedRow, Ranking
+from paretofleet_analysis.ranking import RankedRow, Ranking
+from paretofleet_analysis.standing import RANKS
 from paretofleet_analysis.verdicts import DOMINATED
+from paretofleet_analysis.why import Explanation, Lead
 
 WIDTH = 100
 #: Columns that name a row; those that are the same in every row stand in one line above the table instead.
@@ -90,7 +93,11 @@ def _table(ranking: Ranking) -> Iterator[str]:
     else:
         columns.append(["p_near_front", *(_share(row.p_near_front) for row in ranking.rows)])
         columns.append(["p_front", *(_share(row.p_front) for row in ranking.rows)])
+    optional = _standing(ranking)
     columns.append(["verdict", *(row.verdict for row in ranking.rows)])
+    while optional and not _fits([*columns, *optional], texts):
+        optional.pop()
+    columns[-1:-1] = optional
     _narrow(columns, texts)
     left = {0, *texts, len(columns) - 1}
     widths = [max(map(len, column)) for column in columns]
@@ -100,6 +107,44 @@ def _table(ranking: Ranking) -> Iterator[str]:
             for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         yield "  ".join(padded).rstrip()
+
+
+def _standing(ranking: Ranking) -> list[list[str]]:
+    """Columns that are left out, the last first, where the table would not fit; JSON and CSV have them."""
+    return [
+        ["efficiency", *(_share_of_costs(row) for row in ranking.rows)],
+        ["rank", *(_ranks(row) for row in ranking.rows)],
+        ["ahead", *(_ahead(row.expected_dominators) for row in ranking.rows)],
+    ]
+
+
+def _share_of_costs(row: RankedRow) -> str:
+    found = row.efficiency
+    if found is None:
+        return "-"
+    if found.lo is None or found.hi is None or f"{found.lo:.2f}" == f"{found.hi:.2f}":
+        return f"{found.median:.2f}"
+    return f"{found.lo:.2f}-{found.hi:.2f}"
+
+
+def _ranks(row: RankedRow) -> str:
+    if row.rank_interval is None:
+        return "-"
+    low, high = row.rank_interval
+    if high is None:
+        return f">{min(low, RANKS + 2) - 1}"
+    return f"{low}" if low == high else f"{low}-{high}"
+
+
+def _ahead(dominators: float | None) -> str:
+    return "-" if dominators is None else f"{dominators:.1f}" if dominators < 100 else f"{dominators:.0f}"
+
+
+def _fits(columns: list[list[str]], texts: Sequence[int]) -> bool:
+    """Whether the table fits with names shortened as far as can be."""
+    widths = [max(map(len, column)) for column in columns]
+    least = sum(min(width, _TEXT_MIN * 2) if k in texts else width for k, width in enumerate(widths))
+    return least + 2 * (len(columns) - 1) <= WIDTH
 
 
 def _narrow(columns: list[list[str]], texts: Sequence[int]) -> None:
@@ -157,9 +202,23 @@ def _sentences(ranking: Ranking) -> Iterator[str]:
 
 
 def _groups(ranking: Ranking) -> Iterator[str]:
-    for members in ranking.groups:
+    for row in ranking.rows:
+        if row.selected:
+            known = " and ".join(OBJECTIVES[name].text for name in row.selected)
+            yield from _wrapped(
+                f"Row {row.number} is selected: its {known} is the best of several that the runs do not tell "
+                "apart, so some of its lead is luck until it is measured again."
+            )
+    told = [
+        members
+        for members in ranking.groups
+        if any(ranking.rows[k - 1].verdict != DOMINATED or k <= _SENTENCES_MAX for k in members)
+    ]
+    for members in told:
         names = ", ".join(f"{k} ({ranking.rows[k - 1].identity['model']})" for k in members)
         yield from _wrapped(f"Within the margins of each other: rows {names}.")
+    if len(told) < len(ranking.groups):
+        yield f"{len(ranking.groups) - len(told)} more groups are of dominated rows (in the JSON)."
 
 
 def _exclusions(ranking: Ranking) -> Iterator[str]:
@@ -180,7 +239,6 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
         f"{name} ({count} {'row' if count == 1 else 'rows'})" for name, count in known["flags"].items()
     )
     runs = f"{known['runs']} counted, {known['runs_set_aside']} set aside; boots: {known['boots']}; {span}"
-    drawn = f"{known['method']}, {known['draws']} draws, seed {known['seed']}"
     yield "Evidence"
     lines = [
         f"rows: {known['ranked_rows']} of {known['report_rows']}; devices: {classes}",
@@ -188,9 +246,10 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
         f"accuracy: {'; '.join(known['accuracy_sources']) or 'none'}; {known['accuracy_question']}",
         f"power: {', '.join(known['power_sources']) or 'none measured'}",
         f"flags: {flags or 'none'}",
-        f"block effects: {known['block_effects']}",
+        *_block_lines(known["block_effects"]),
         _changes_line(known["verdicts_that_change"]),
-        f"probabilities: {drawn}, standard error at most {known['standard_error']:.3f}",
+        f"probabilities: {known['method']}; {_error(known)}",
+        "efficiency: the share of its costs with which another, at least as accurate, gets by; 95 %",
         "versions: " + ", ".join(f"{name} {text}" for name, text in known["versions"].items()),
     ]
     lines += [f"report SHA-256: {digest}" for digest in known["report_sha256"]]
@@ -200,6 +259,36 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
         yield from _wrapped(line, "  ")
 
 
+def _error(known: Mapping[str, Any]) -> str:
+    parts = [f"seed {known['seed']}"]
+    if known["replicates"]:
+        parts.append(f"another seed moves them by {known['standard_error']:.3f} at most")
+    if known["common_factors_error"] is not None:
+        parts.append(
+            f"integrated over what is common to a device (error {known['common_factors_error']:.3f})"
+        )
+    return ", ".join(parts)
+
+
+def _block_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One line a device that was corrected, and one for all devices that were left alone for one reason."""
+    alone: dict[str, list[str]] = {}
+    for one in told:
+        if not one["corrected"]:
+            alone.setdefault(one["note"], []).append(one["device"])
+            continue
+        shares = ", ".join(
+            f"{OBJECTIVES[name].short} {100 * share:.0f} % (largest {100 * one['largest'][name]:.1f} %)"
+            for name, share in one["share_of_variance"].items()
+        )
+        yield f"block effects removed on {one['device']}, of the variance of repeats: {shares}"
+    for note, devices in alone.items():
+        more = f" and {len(devices) - 3} more" if len(devices) > 3 else ""
+        yield f"block effects on {', '.join(devices[:3])}{more}: {note}"
+    if not told:
+        yield "block effects: nothing measured to correct"
+
+
 def _changes_line(changes: Sequence[str] | None) -> str:
     if changes is None:
         return "stability: not computed for so many rows"
@@ -207,3 +296,28 @@ def _changes_line(changes: Sequence[str] | None) -> str:
         return "stability: no verdict changes when flagged runs or any one block are left out"
     more = f"; and {len(changes) - 4} more" if len(changes) > 4 else ""
     return f"stability: verdicts that change: {'; '.join(changes[:4])}{more}"
+
+
+def render_why(why: Explanation) -> str:
+    """Who is ahead of one row, as lines of text."""
+    if not why.rivals:
+        return f"No row is likely to be ahead of row {why.number}.\n"
+    lines = []
+    for rival in why.rivals:
+        leads = ", ".join(_lead(lead) for lead in rival.leads if lead.relative or lead.lo is not None)
+        more = {None: "no number of runs would decide", 0: "decided"}.get(
+            rival.more_runs, f"{rival.more_runs} more runs of both would decide"
+        )
+        lines += _wrapped(
+            f"Row {rival.number} dominates row {why.number} with probability {rival.p_dominates:.3f}, "
+            f"by more than the margins with {rival.p_beats:.3f} ({more}): {leads}."
+        )
+    if any(rival.more_runs for rival in why.rivals):
+        lines += _wrapped(f"Reckoned as {why.formula}.")
+    return "\n".join(lines) + "\n"
+
+
+def _lead(lead: Lead) -> str:
+    word = "better" if lead.relative >= 0 else "worse"
+    ends = "" if lead.lo is None or lead.hi is None else f" ({100 * lead.lo:+.2g} to {100 * lead.hi:+.2g})"
+    return f"{OBJECTIVES[lead.objective].short} {100 * abs(lead.relative):.2g} % {word}{ends}"

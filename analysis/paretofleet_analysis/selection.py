@@ -264,20 +264,28 @@ def _refuse_nothing_left(chosen: Selection) -> None:
     raise RankError(f"no row of the report can be ranked ({reasons}): change the sweep or the objectives")
 
 
-def samples(row: Row, names: Sequence[str], *, without: set[int] | None = None) -> np.ndarray:
-    """(m, d) values of the counted runs that have every objective; `without` leaves out runs by position.
+def samples(row: Row, names: Sequence[str]) -> np.ndarray:
+    """(m, d) values of the counted runs that have every objective."""
+    return sampled(row, names)[0]
 
-    Objectives that the model fixes repeat in every run.
+
+def sampled(
+    row: Row, names: Sequence[str], *, without: set[int] | None = None
+) -> tuple[np.ndarray, list[int]]:
+    """(m, d) values of the counted runs that have every objective, and the block of each run.
+
+    `without` leaves out runs by position. Objectives that the model fixes repeat in every run.
     """
     columns = [
         _values(row, name) if OBJECTIVES[name].is_measured else [row[name]] * len(row["run_ids"])
         for name in names
     ]
     kept = [
-        values
-        for position, (values, is_counted) in enumerate(
-            zip(zip(*columns, strict=True), row["run_counted"], strict=True)
+        (values, block)
+        for position, (values, is_counted, block) in enumerate(
+            zip(zip(*columns, strict=True), row["run_counted"], row["run_blocks"], strict=True)
         )
         if is_counted and None not in values and position not in (without or ())
     ]
-    return np.array(kept, dtype=float).reshape(len(kept), len(names))
+    values = np.array([values for values, _ in kept], dtype=float).reshape(len(kept), len(names))
+    return values, [block for _, block in kept]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from paretofleet_analysis.frontier import nondominated
+from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 
 FRONT, NEAR_FRONT, UNDECIDED, DOMINATED = "front", "near front", "undecided", "dominated"
@@ -13,6 +15,7 @@ FRONT, NEAR_FRONT, UNDECIDED, DOMINATED = "front", "near front", "undecided", "d
 ORDER = (FRONT, NEAR_FRONT, UNDECIDED, DOMINATED)
 #: A verdict is given when its probability reaches this, or its opposite falls to the rest.
 SURE = 0.95
+_CELLS = 2_000_000
 
 
 def verdict(*, p_front: float, p_near_front: float) -> str:
@@ -40,37 +43,57 @@ def groups(means: np.ndarray, margins: Sequence[Margin]) -> list[tuple[int, ...]
     [(1, 2)]
     """
     found: list[list[int]] = []
-    for i in range(len(means)):
-        home = next(
-            (group for group in found if all(_is_close(means[i], means[j], margins) for j in group)), None
-        )
-        if home is None:
-            found.append([i])
+    shares = np.array([margin.value if margin.relative else 0.0 for margin in margins])
+    amounts = np.array([0.0 if margin.relative else margin.value for margin in margins])
+    lowest, highest = np.empty_like(means), np.empty_like(means)  # of each group's members
+    for i, row in enumerate(means):
+        low, high = lowest[: len(found)], highest[: len(found)]
+        is_close = (row * (1 - shares) - amounts <= low) & (high * (1 - shares) - amounts <= row)
+        homes = np.flatnonzero(is_close.all(axis=1))
+        if homes.size:
+            home = int(homes[0])
+            found[home].append(i)
+            lowest[home], highest[home] = np.minimum(low[home], row), np.maximum(high[home], row)
         else:
-            home.append(i)
+            lowest[len(found)] = highest[len(found)] = row
+            found.append([i])
     return [tuple(i + 1 for i in group) for group in found if len(group) > 1]
 
 
-def _is_close(first: np.ndarray, second: np.ndarray, margins: Sequence[Margin]) -> bool:
-    """Whether neither is better by more than the margin in any objective."""
-    for a, b, margin in zip(first, second, margins, strict=True):
-        reach = margin.value * (max(abs(a), abs(b)) if margin.relative else 1.0)
-        if abs(a - b) > reach:
-            return False
-    return True
+def selected(
+    estimates: Sequence[Mapping[str, Estimate]], maximize: Mapping[str, bool]
+) -> list[tuple[str, ...]]:
+    """Of each row the objectives in which it is the best of several whose 95 % intervals overlap its own.
+
+    The best of several that are told apart badly owes some of its lead to luck.
+    """
+    found: list[list[str]] = [[] for _ in estimates]
+    for name, is_more_better in maximize.items():
+        known = [
+            (i, one[name].mean, one[name].lo, one[name].hi)
+            for i, one in enumerate(estimates)
+            if one[name].lo is not None
+        ]
+        if len(known) < 2:
+            continue
+        sign = -1.0 if is_more_better else 1.0
+        best = min(known, key=lambda row: sign * (row[1] or 0.0))
+        if any(row[2] <= best[3] and best[2] <= row[3] for row in known if row[0] != best[0]):  # type: ignore[operator]
+            found[best[0]].append(name)
+    return [tuple(names) for names in found]
 
 
 def sentence(
     word: str,
-    i: int,
-    means: np.ndarray,
+    ahead: tuple[int, np.ndarray, np.ndarray] | None,
     *,
     names: Sequence[str],
-    numbers: Mapping[int, int],
     runs: int,
     p: float | None,
 ) -> str:
-    """The verdict of row i in plain words; where it is dominated, by whom and by how much."""
+    """The verdict of a row in plain words. `ahead`: the number and (d,) means of the best row whose means
+    dominate this one's, and this one's own means.
+    """
     if p is None:
         return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
     sure = _percent(p)
@@ -80,11 +103,11 @@ def sentence(
         return f"None is better by more than the margins in everything ({sure} sure)."
     if word == UNDECIDED:
         return f"Its runs do not decide ({sure} that it is near the front): more runs would help."
-    best = _best_dominator(i, means, names)
-    if best is None:
+    if ahead is None:
         return f"Together the others leave it behind ({sure} that it is near the front)."
-    gains = [_gain(means[best, k], means[i, k], name) for k, name in enumerate(names)]
-    return f"Row {numbers[best]} is better: {', '.join(gain for gain in gains if gain)}."
+    number, better, own = ahead
+    gains = [_gain(better[k], own[k], name) for k, name in enumerate(names)]
+    return f"Row {number} is better: {', '.join(gain for gain in gains if gain)}."
 
 
 def _percent(p: float) -> str:
@@ -98,15 +121,23 @@ def _percent(p: float) -> str:
     return "less than 1 %" if p < 0.01 else f"{100 * p:.0f} %"
 
 
-def _best_dominator(i: int, means: np.ndarray, names: Sequence[str]) -> int | None:
-    """Of the rows whose means dominate row i's, the one that is ahead furthest in all objectives together."""
-    signs = np.array([-1.0 if OBJECTIVES[name].maximize else 1.0 for name in names])
-    ahead = (means[i] - means) * signs
-    dominates = (ahead >= 0).all(axis=1) & (ahead > 0).any(axis=1)
-    if not dominates.any():
-        return None
-    ratios = np.log(means[i] / means) * signs
-    return int(np.argmax(np.where(dominates, ratios.sum(axis=1), -np.inf)))
+def best_dominators(means: np.ndarray, maximize: Sequence[bool]) -> list[int | None]:
+    """Of the rows whose (d,) means dominate each row's, the one ahead furthest in all objectives together.
+
+    It is always on the frontier of the means, so nobody else is looked at.
+    """
+    costs = np.log(means) * np.where(np.asarray(maximize), -1.0, 1.0)
+    front = np.flatnonzero(nondominated(means, maximize=maximize))
+    front = front[np.argsort(costs[front].sum(axis=1), kind="stable")]
+    best: list[int | None] = [None] * len(means)
+    step = max(1, _CELLS // (len(front) * costs.shape[1]))
+    for a in range(0, len(means), step):
+        some = costs[a : a + step, None]
+        dominates = (costs[front] <= some).all(axis=2) & (costs[front] < some).any(axis=2)
+        first = dominates.argmax(axis=1)
+        for k in np.flatnonzero(dominates.any(axis=1)):
+            best[a + k] = int(front[first[k]])
+    return best
 
 
 def _gain(better: float, worse: float, name: str) -> str:

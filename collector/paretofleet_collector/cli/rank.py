@@ -64,6 +64,9 @@ def rank(
     question: Annotated[
         str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
     ] = "mean",
+    accuracy_question: Annotated[
+        str, typer.Option(metavar="fixed|population", help="The test set as given, or as a sample.")
+    ] = "fixed",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 1,
     why: Annotated[
         str | None, typer.Option(metavar="ROW", help="Explain one row, by its number or id.")
@@ -88,9 +91,11 @@ def rank(
             allow_mixed_scopes=allow_mixed_scopes,
             allow_simulated_mix=with_simulated,
             question=question,
+            accuracy_question=accuracy_question,
             seed=seed,
             command=shlex.join(["paretofleet", *sys.argv[1:]]),
             report_sha256=checksums,
+            why=why,
         )
     _write(result if why is None else _only(result, why), output, whole=why is None)
 
@@ -107,11 +112,15 @@ def _write(result: Ranking, output: Format, *, whole: bool) -> None:
     else:
         for row in result.rows:
             _explain(row)
+        if result.why is not None:
+            sys.stdout.write("\n" + rank_text.render_why(result.why))
 
 
 def _only(result: Ranking, wanted: str) -> Ranking:
     """The ranking with the one row of that number or configuration id; raises NotFound."""
-    rows = [row for row in result.rows if _is_row(row, wanted)]
+    from paretofleet_analysis.rank import is_row
+
+    rows = [row for row in result.rows if is_row(row, wanted)]
     if rows:
         return replace(result, rows=tuple(rows))
     for excluded in result.exclusions:
@@ -122,11 +131,6 @@ def _only(result: Ranking, wanted: str) -> Ranking:
     )
 
 
-def _is_row(row: RankedRow, wanted: str) -> bool:
-    number, known = str(row.number), str(row.identity["configuration_id"])
-    return wanted == number or (len(wanted) >= 4 and known.startswith(wanted))
-
-
 def _explain(row: RankedRow) -> None:
     facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
     for name, one in row.estimates.items():
@@ -134,8 +138,24 @@ def _explain(row: RankedRow) -> None:
         facts[name] = None if one.mean is None else f"{one.mean:.6g}{interval}"
     chances = ("p_near_front", "p_front", "p_front_next_run", "expected_dominators")
     facts |= {name: f"{getattr(row, name):.3f}" for name in chances if getattr(row, name) is not None}
+    facts |= {"efficiency": _of_costs(row), "rank": _ranks(row), "selected": row.selected}
     facts |= {"group": row.group, "flags": row.flags, **row.identity}
     show([{"what": key, "value": value} for key, value in facts.items()], _FACTS, Format.table)
+
+
+def _of_costs(row: RankedRow) -> str | None:
+    found = row.efficiency
+    if found is None:
+        return None
+    interval = "" if found.lo is None else f" (95 %: {found.lo:.3f} to {found.hi:.3f})"
+    return f"{found.median:.3f}{interval}"
+
+
+def _ranks(row: RankedRow) -> str | None:
+    if row.rank_interval is None:
+        return None
+    low, high = row.rank_interval
+    return f"{low} or more" if high is None else f"{low} to {high}"
 
 
 def _flat(row: RankedRow) -> dict[str, Any]:
@@ -145,6 +165,11 @@ def _flat(row: RankedRow) -> dict[str, Any]:
         flat |= {name: one.mean, f"{name}_lo": one.lo, f"{name}_hi": one.hi}
     for name in ("p_near_front", "p_front", "p_front_next_run", "expected_dominators", "group", "verdict"):
         flat[name] = getattr(row, name)
+    if row.efficiency is not None:
+        flat |= {"efficiency": row.efficiency.median}
+        flat |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
+    low, high = row.rank_interval or (None, None)
+    flat |= {"rank_lo": low, "rank_hi": high, "selected": row.selected}
     return {**flat, "sentence": row.sentence, "flags": row.flags}
 
 

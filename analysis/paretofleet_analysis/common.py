@@ -1,0 +1,79 @@
+"""What is unknown but common to configurations: a sensor's gain, and how a device's blocks drifted at large.
+
+Either is one factor for all configurations of a device, so it cancels inside the device and not across
+devices. It has no product form and is integrated over outside of the exact ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+#: A gain's uncertainty is taken as half the width of its 95 % interval.
+_SIGMAS = 1.959964
+#: Points of each of the two halves of the quadrature, up to so many configurations and beyond.
+_HALF, _HALF_OF_MANY, _SMALL = 16, 4, 300
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Common factors of N configurations. `device` (N,): whole numbers.
+
+    `loadings`: for each unknown the (N, d) logarithms by which one standard deviation of it moves each
+    objective of each configuration, 0 for those that it does not concern.
+    """
+
+    device: np.ndarray
+    loadings: tuple[np.ndarray, ...]
+    seed: int
+
+    def of(self, chosen: np.ndarray) -> Factors:
+        """The same of some configurations."""
+        return replace(self, device=self.device[chosen], loadings=tuple(one[chosen] for one in self.loadings))
+
+    def draws(self, size: int) -> Iterator[list[np.ndarray]]:
+        """Two independent halves of a scrambled Sobol quadrature: lists of factors (N, d)."""
+        count = _HALF if size <= _SMALL else _HALF_OF_MANY
+        for half in range(2):
+            sobol = qmc.Sobol(len(self.loadings), seed=np.random.default_rng([self.seed, 7, half]))
+            normal = ndtri(np.clip(sobol.random(count), 1e-9, 1 - 1e-9))
+            yield [np.exp(sum(z * one for z, one in zip(row, self.loadings, strict=True))) for row in normal]
+
+
+def common_factors(
+    devices: Sequence[str],
+    gains: Sequence[tuple[str, float] | None],
+    *,
+    of_power: Sequence[bool],
+    drifts: Mapping[str, np.ndarray],
+    seed: int,
+) -> Factors | None:
+    """The factors of N configurations, or None where everything cancels (one device, one sensor).
+
+    `gains`: of each configuration its sensor and that sensor's 95 % relative uncertainty; None where it is
+    not known or no objective is of power. `of_power` (d,): which objectives the gain moves. `drifts`: by
+    device the (blocks, d) logarithms of what each block did to all.
+    """
+    names = sorted(set(devices))
+    number = {name: k for k, name in enumerate(names)}
+    device = np.array([number[name] for name in devices])
+    loadings = []
+    if len(names) > 1:
+        for name in names:
+            effects = drifts.get(name, np.zeros((0, 0)))
+            for effect in effects if len(effects) > 1 else ():
+                share = effect / np.sqrt(len(effects) * (len(effects) - 1))
+                if np.abs(share).max() > 0:
+                    loadings.append(np.where((device == number[name])[:, None], share, 0.0))
+    sensors = sorted({gain for gain in gains if gain is not None})
+    if len({gain[0] for gain in gains if gain is not None}) > 1 or (sensors and None in gains):
+        for sensor in sensors:
+            mine = np.array([gain == sensor for gain in gains])
+            moved = np.asarray(of_power, dtype=float) * sensor[1] / _SIGMAS
+            if moved.any():
+                loadings.append(np.where(mine[:, None], moved, 0.0))
+    return Factors(device, tuple(loadings), seed) if loadings else None

@@ -1,0 +1,301 @@
+"""The configurations of one ranking with their runs, and everything that is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from paretofleet_analysis import evidence, verdicts
+from paretofleet_analysis.accuracy import shared_accuracy
+from paretofleet_analysis.common import Factors, common_factors
+from paretofleet_analysis.drifted import BlockEffects, without_block_effects
+from paretofleet_analysis.frontier import near_identical, nondominated
+from paretofleet_analysis.intervals import RUNS_MIN, Estimate, mean_interval
+from paretofleet_analysis.objectives import OBJECTIVES, Margin
+from paretofleet_analysis.probability import (
+    Probabilities,
+    next_run_probability,
+    probabilities,
+    through,
+)
+from paretofleet_analysis.ranking import Efficient, RankedRow
+from paretofleet_analysis.selection import OF_POWER, Selection, label, sampled
+from paretofleet_analysis.standing import RANKS
+from paretofleet_analysis.why import Explanation, explain
+
+#: Rows up to which verdicts are computed again without flagged runs and without each block.
+SENSITIVITY_ROWS_MAX = 300
+
+
+class Field:
+    """The rows of a selection, corrected for blocks, with their probabilities and verdicts."""
+
+    def __init__(
+        self,
+        chosen: Selection,
+        margins: Mapping[str, Margin],
+        *,
+        question: str,
+        accuracy_question: str,
+        seed: int,
+    ) -> None:
+        self.rows, self.names, self.question, self.seed = chosen.rows, list(margins), question, seed
+        self.margins = list(margins.values())
+        self.known = [OBJECTIVES[name] for name in self.names]
+        self.maximize = [known.maximize for known in self.known]
+        self.is_random = [accuracy_question != "fixed" and name == "top1" for name in self.names]
+        self.raw, blocks = zip(*(sampled(row, self.names) for row in self.rows), strict=True)
+        self.corrected = self._correct(self.raw, blocks)
+        self.runs = self.corrected.runs
+        self.means = np.array([runs.mean(axis=0) for runs in self.runs])
+        self.found, self.places = self._probabilities(self.corrected)
+        self.verdicts = self._verdicts(self.found, self.places)
+        self.order = sorted(range(len(self.rows)), key=self._place)
+        self.numbers: list[int] = (np.argsort(self.order) + 1).tolist()
+
+    def _correct(self, runs: Sequence[np.ndarray], blocks: Sequence[Sequence[int]]) -> BlockEffects:
+        return without_block_effects(
+            runs,
+            blocks=blocks,
+            devices=[row["device"] for row in self.rows],
+            names=self.names,
+            is_measured=[known.is_measured for known in self.known],
+        )
+
+    def _probabilities(
+        self, corrected: BlockEffects, *, is_whole: bool = True
+    ) -> tuple[Probabilities, dict[int, int]]:
+        """Probabilities of the rows with enough runs, and where each row stands among them."""
+        enough = [i for i, values in enumerate(corrected.runs) if len(values) >= RUNS_MIN]
+        own = [k for k, is_random in enumerate(self.is_random) if not is_random]
+        ask = partial(
+            probabilities,
+            [corrected.runs[i][:, own] for i in enough],
+            maximize=[self.maximize[k] for k in own],
+            margins=[self.margins[k] for k in own],
+            question=self.question,
+            seed=self.seed,
+            factors=self._factors(corrected, enough, own),
+            is_held=[self.known[k].unit == "percent" for k in own],
+            is_whole=is_whole,
+        )
+        shared = None
+        if len(own) < len(self.names) and enough:
+            shared = shared_accuracy([self.rows[i] for i in enough], self.margins[self.is_random.index(True)])
+        found = ask(shared=shared)
+        if self.question == "run":
+            counts = np.array([len(corrected.runs[i]) for i in enough])
+            found = found.replaced(front=next_run_probability(found.front, counts))
+        return found, {i: place for place, i in enumerate(enough)}
+
+    def _factors(self, corrected: BlockEffects, enough: list[int], own: list[int]) -> Factors | None:
+        """What is unknown but common to a device's rows; None where it cancels."""
+        of_power = [self.names[k] in OF_POWER for k in own]
+        return common_factors(
+            [self.rows[i]["device"] for i in enough],
+            [self._gain(i) if any(of_power) else None for i in enough],
+            of_power=of_power,
+            drifts={device: effects[:, own] for device, effects in corrected.drifts.items()},
+            seed=self.seed,
+        )
+
+    def _gain(self, i: int) -> tuple[str, float] | None:
+        """The sensor of a row and how uncertain its gain is; None where that is not known."""
+        row = self.rows[i]
+        gain = row["energy_gain_uncertainty"]
+        return None if gain is None else (f"{row['device']} {row['power_source']}", float(gain))
+
+    def _verdicts(self, found: Probabilities, places: Mapping[int, int]) -> list[str]:
+        return [
+            verdicts.UNDECIDED
+            if i not in places
+            else verdicts.verdict(
+                p_front=float(found.front[places[i]]),
+                p_near_front=float((found.front if self.question == "run" else found.near_front)[places[i]]),
+            )
+            for i in range(len(self.rows))
+        ]
+
+    def ranked(self) -> tuple[tuple[RankedRow, ...], tuple[tuple[int, ...], ...]]:
+        """The rows in printed order, and the groups by row number."""
+        order, numbers = self.order, self.numbers
+        groups = verdicts.groups(self.means[order], self.margins)
+        group_of = {member: k for k, group in enumerate(groups, start=1) for member in group}
+        on_frontier = nondominated(self.means, maximize=self.maximize)
+        ahead = verdicts.best_dominators(self.means, self.maximize)
+        estimates = [
+            {name: self._estimate(i, k) for k, name in enumerate(self.names)} for i in range(len(self.rows))
+        ]
+        selected = verdicts.selected(estimates, {k.name: k.maximize for k in self.known if k.is_measured})
+        rows = [
+            self._row(
+                i,
+                estimates=estimates[i],
+                ahead=ahead[i],
+                group=group_of.get(numbers[i]),
+                is_on_frontier_of_means=bool(on_frontier[i]),
+                selected=selected[i],
+            )
+            for i in order
+        ]
+        return tuple(rows), tuple(groups)
+
+    def _place(self, i: int) -> tuple[Any, ...]:
+        place = self.places.get(i)
+        near, front = (
+            (-1.0, -1.0)
+            if place is None
+            else (float(self.found.near_front[place]), float(self.found.front[place]))
+        )
+        costs = np.where(self.maximize, -1.0, 1.0) * self.means[i]
+        return (
+            verdicts.ORDER.index(self.verdicts[i]),
+            -front,
+            -near,
+            *costs,
+            label(self.rows[i]),
+            str(self.rows[i]["sweep"]),
+        )
+
+    def _row(
+        self,
+        i: int,
+        *,
+        estimates: Mapping[str, Estimate],
+        ahead: int | None,
+        **more: Any,
+    ) -> RankedRow:
+        row, place = self.rows[i], self.places.get(i)
+        is_mean = self.question == "mean"
+        near = float(self.found.near_front[place]) if place is not None and is_mean else None
+        front = float(self.found.front[place]) if place is not None else None
+        return RankedRow(
+            number=self.numbers[i],
+            label=label(row),
+            identity={name: row[name] for name in evidence.IDENTITY},
+            estimates=estimates,
+            corrected_means=self._corrected_means(i),
+            runs=len(self.runs[i]),
+            p_near_front=near,
+            p_front=front if is_mean else None,
+            p_front_next_run=None if is_mean else front,
+            **self._standing(place),
+            verdict=self.verdicts[i],
+            sentence=verdicts.sentence(
+                self.verdicts[i],
+                None if ahead is None else (self.numbers[ahead], self.means[ahead], self.means[i]),
+                names=self.names,
+                runs=len(self.runs[i]),
+                p=front if not is_mean or self.verdicts[i] == verdicts.FRONT else near,
+            ),
+            flags=tuple(row["flags"] or ()),
+            **more,
+        )
+
+    def _standing(self, place: int | None) -> dict[str, Any]:
+        """Expected dominators, rank interval and efficiency of a row; None where it has too few runs."""
+        found = self.found
+        if place is None or found.dominators is None or found.ranks is None:
+            return {"expected_dominators": None, "rank_interval": None, "efficiency": None}
+        low, high = (int(rank) for rank in found.ranks[place])
+        efficient = None
+        if found.efficiency is not None:
+            median, lo, hi = (
+                float(x[place]) for x in (found.efficiency.median, found.efficiency.lo, found.efficiency.hi)
+            )
+            efficient = Efficient(median, *((None, None) if np.isnan(lo) else (lo, hi)))
+        return {
+            "expected_dominators": float(found.dominators[place]),
+            "rank_interval": (low, None if high > RANKS + 1 else high),
+            "efficiency": efficient,
+        }
+
+    def _corrected_means(self, i: int) -> dict[str, float] | None:
+        """Means without block effects; None where the row's device was not corrected."""
+        if self.rows[i]["device"] not in self.corrected.drifts:
+            return None
+        measured = [(k, known) for k, known in enumerate(self.known) if known.is_measured]
+        return {known.name: float(self.means[i, k]) for k, known in measured}
+
+    def _estimate(self, i: int, k: int) -> Estimate:
+        values = self.raw[i][:, k]
+        if self.known[k].is_measured:
+            return mean_interval(list(values))
+        return Estimate(float(values[0]), None, None, len(values))
+
+    def notes(self) -> list[str]:
+        """Sentences about the objectives and about rows that are not compared."""
+        found = [
+            f"{self.names[a]} and {self.names[b]} order the rows almost alike (rank correlation {rho:.3f}): "
+            "one of them adds little."
+            for a, b, rho in near_identical(self.means, maximize=self.maximize)
+        ]
+        for k, name in enumerate(self.names):
+            if len(self.means) > 1 and np.ptp(self.means[:, k]) == 0:
+                found.append(f"{name} is the same in every row and decides nothing.")
+        found += self._gain_note()
+        few = len(self.rows) - len(self.places)
+        if few:
+            rows = "1 row has" if few == 1 else f"{few} rows have"
+            found.append(f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them.")
+        return found
+
+    def _gain_note(self) -> list[str]:
+        """What a sensor's unknown gain, one factor per device, does to the probabilities."""
+        sensors = {(row["device"], row["power_source"]) for row in self.rows}
+        if not set(self.names) & set(OF_POWER) or len(sensors) < 2:
+            return []
+        gains = [row["energy_gain_uncertainty"] for row in self.rows]
+        known = [gain for gain in gains if gain is not None]
+        if not known:
+            return [f"Energy comes from {len(sensors)} sensors of unknown gain: taken as exact."]
+        size = f"up to {100 * max(known):.2g} %"
+        rest = "" if len(known) == len(gains) else "; where it is unknown it is taken as exact"
+        within = f"Energy comes from {len(sensors)} sensors; their gain ({size}) is integrated over in the"
+        return [f"{within} probabilities, not in efficiencies and ranks{rest}."]
+
+    def changes(self) -> list[str] | None:
+        """Verdicts that change without flagged runs or without one block; None where not computed."""
+        if len(self.rows) > SENSITIVITY_ROWS_MAX:
+            return None
+        found = []
+        for what, without in evidence.left_out(self.rows):
+            fewer = [
+                sampled(row, self.names, without=gone) for row, gone in zip(self.rows, without, strict=True)
+            ]
+            whole = [sampled(row, self.names) for row in self.rows]
+            # A row that would become undecided for want of runs says nothing about the runs that went.
+            kept = [a if len(a[0]) >= RUNS_MIN else b for a, b in zip(fewer, whole, strict=True)]
+            again, places = self._probabilities(
+                self._correct([runs for runs, _ in kept], [blocks for _, blocks in kept]), is_whole=False
+            )
+            words = self._verdicts(self._calibrated(again), places)
+            changed = [
+                f"{label(row)}: {before} to {after}"
+                for row, before, after in zip(self.rows, self.verdicts, words, strict=True)
+                if before != after
+            ]
+            found += [f"without {what}, {change}" for change in changed]
+        return found
+
+    def _calibrated(self, again: Probabilities) -> Probabilities:
+        """Raw probabilities by the map that the whole fleet's went through."""
+        if self.question == "run" or not len(again.front):
+            return again
+        front = through(self.found.raw_front, self.found.front, again.raw_front)
+        near = through(self.found.raw_near, self.found.near_front, again.raw_near)
+        return again.replaced(front=front, near_front=np.maximum(front, near))
+
+    def why(self, number: int) -> Explanation:
+        """Who is ahead of the row of that number, how surely, and how many more runs would decide."""
+        return explain(
+            self.order[number - 1],
+            self.runs,
+            numbers=self.numbers,
+            names=self.names,
+            margins=self.margins,
+            seed=self.seed,
+        )
