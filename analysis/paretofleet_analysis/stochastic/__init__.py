@@ -9,6 +9,7 @@ from .calibration import MeanFront, mean_front_probability
 from .dominators import dominator_distribution, rank_interval
 from .efficiency import EfficiencySummary, efficiency_summary, efficiency_survival
 from .front import front_probability
+from .montecarlo import FrontNumbers, GainIntegral, front_number, integrate_gains
 from .pairwise import dominance_probability
 from .replicates import replicates
 from .samples import Absolute, Shared
@@ -18,6 +19,8 @@ __all__ = [
     "BlockCorrection",
     "EfficiencySummary",
     "Estimate",
+    "FrontNumbers",
+    "GainIntegral",
     "MeanFront",
     "Shared",
     "attainment",
@@ -26,7 +29,9 @@ __all__ = [
     "efficiency_summary",
     "efficiency_survival",
     "expected_hypervolume",
+    "front_number",
     "front_probability",
+    "integrate_gains",
     "mean_front_probability",
     "next_runs",
     "rank_interval",

@@ -6,6 +6,8 @@ Ties stay ties exactly, and every comparison afterwards is of 32-bit integers.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,18 +22,25 @@ PADDING = np.int32(np.iinfo(np.int32).max)
 class Ranks:
     """The pooled codes of costs (n, d): `codes` (n, d) and, per objective, the sorted values they number."""
 
-    def __init__(self, costs: Floats) -> None:
+    def __init__(self, costs: Floats, threads: int = 1) -> None:
         self.codes: Codes = np.empty(costs.shape, dtype=np.int32)
-        self.values: list[Floats] = []
-        for k, row in enumerate(costs.T):
-            order = np.argsort(np.ascontiguousarray(row))
-            ordered = row[order]
-            new = np.empty(len(row), dtype=np.bool_)
-            new[:1] = False
-            np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-            self.codes[order, k] = np.cumsum(new, dtype=np.int32)
-            new[:1] = True
-            self.values.append(ordered[new])
+        if threads == 1:
+            self.values = [self._code(costs, k) for k in range(costs.shape[1])]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                self.values = list(pool.map(lambda k: self._code(costs, k), range(costs.shape[1])))
+
+    def _code(self, costs: Floats, k: int) -> Floats:
+        """Fill column k of the codes; the sorted values that they number."""
+        row = np.ascontiguousarray(costs[:, k])
+        order = np.argsort(row)
+        ordered = row[order]
+        new = np.empty(len(row), dtype=np.bool_)
+        new[:1] = False
+        np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+        self.codes[order, k] = np.cumsum(new, dtype=np.int32)
+        new[:1] = True
+        return np.asarray(ordered[new])
 
     @property
     def has_ties(self) -> bool:

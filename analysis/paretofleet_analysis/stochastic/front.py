@@ -85,7 +85,7 @@ def distinct_entries(fleet: Fleet, common: SharedCosts | None) -> tuple[Ints, In
 def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None, threads: int) -> Floats:
     alive = np.flatnonzero(surviving(fleet, margins, common, threads))
     costs, owner = fleet.costs[alive], fleet.owner[alive]
-    ranks = Ranks(costs)
+    ranks = Ranks(costs, threads)
     cuts = None if margins is None else ranks.below(better_than(costs, margins))
     rule = Rule.MARGIN if margins is not None else Rule.DOMINATES if ranks.has_ties else Rule.AT_MOST
     products = np.zeros(len(fleet.costs))

@@ -57,10 +57,11 @@ typedef struct {
     double floor;
 } points_t;
 
-/* See query.py: the values of group g are rows starts[g] to starts[g + 1]. */
+/* See query.py: the values of group g are rows starts[g] to starts[g + 1], and once more in lanes in blocks
+ * block_starts[g] to block_starts[g + 1]; least_cuts (G, s) are the smallest of a group's cuts. */
 typedef struct {
-    const int32_t *values, *cuts, *worst;
-    const int64_t *starts;
+    const int32_t *values, *cuts, *worst, *least_cuts, *blocks;
+    const int64_t *starts, *block_starts;
     int64_t components, group_count, most_values;
 } shared_t;
 
@@ -138,58 +139,12 @@ static void set_batch(space_t *space, const int32_t *rows, const int32_t *cuts, 
     }
 }
 
-/* How many values of group g are better than, and equal to, each value of group own. */
-static void relate(groups_t *state, const shared_t *shared, int32_t own, int32_t g) {
-    const int64_t s = shared->components;
-    if (state->related[g] == own)
-        return;
-    state->related[g] = own;
-    for (int64_t v = shared->starts[own]; v < shared->starts[own + 1]; v++) {
-        int64_t better = 0, equal = 0;
-        for (int64_t u = shared->starts[g]; u < shared->starts[g + 1]; u++) {
-            int at_least = 1, more = 0;
-            for (int64_t k = 0; k < s; k++) {
-                const int within = shared->values[u * s + k] <= shared->cuts[v * s + k];
-                at_least &= within | (shared->values[u * s + k] == shared->values[v * s + k]);
-                more |= within;
-            }
-            better += at_least & more;
-            equal += at_least & !more;
-        }
-        const int64_t slot = g * shared->most_values + v - shared->starts[own];
-        state->p_better[slot] = (double)better;
-        state->p_equal[slot] = (double)equal;
-    }
-}
-
 /* Whether every value of group g is better than every value of group own. */
 static int surely_better(const shared_t *shared, int32_t own, int32_t g) {
-    const int64_t s = shared->components;
-    for (int64_t v = shared->starts[own]; v < shared->starts[own + 1]; v++)
-        for (int64_t k = 0; k < s; k++)
-            if (shared->worst[g * s + k] > shared->cuts[v * s + k])
-                return 0;
+    for (int64_t k = 0; k < shared->components; k++)
+        if (shared->worst[g * shared->components + k] > shared->least_cuts[own * shared->components + k])
+            return 0;
     return 1;
-}
-
-/* `common` times the factors of the groups met, averaged over the values of the own group. */
-static double average(const groups_t *state, const shared_t *shared, int32_t own, double common, int64_t lane) {
-    const int64_t mine = shared->starts[own + 1] - shared->starts[own];
-    double total = 0.0;
-    for (int64_t v = 0; v < mine; v++) {
-        double product = common;
-        for (int64_t t = 0; t < state->touched_count; t++) {
-            const int32_t g = state->touched[t];
-            const double all = (double)(shared->starts[g + 1] - shared->starts[g]);
-            const double p_better = state->p_better[g * shared->most_values + v];
-            const double p_equal = state->p_equal[g * shared->most_values + v];
-            const double better = p_better * state->better[g * LANES + lane];
-            const double equal = p_equal * state->equal[g * LANES + lane];
-            product *= ((all - p_better - p_equal) + better + equal) / all;
-        }
-        total += product;
-    }
-    return total / (double)mine;
 }
 
 static void free_groups(groups_t *state) {
@@ -212,17 +167,6 @@ static int make_groups(groups_t *state, const shared_t *shared) {
     state->touched = state->related + groups;
     memset(state->related, -1, groups * sizeof(int32_t));
     return 1;
-}
-
-/* Begin with a group's products where it is met for the first time. */
-static inline void meet(groups_t *state, const shared_t *shared, int32_t own, int32_t g) {
-    if (state->met[g])
-        return;
-    state->met[g] = 1;
-    state->touched[state->touched_count++] = g;
-    for (int l = 0; l < LANES; l++)
-        state->better[g * LANES + l] = state->equal[g * LANES + l] = 1.0;
-    relate(state, shared, own, g);
 }
 
 #define JOIN_(a, b) a##_##b
@@ -662,6 +606,67 @@ static TARGET int F(products)(const index_t *index, const points_t *points, int6
     return 0;
 }
 
+/* How many values of group g are better than, and equal to, each value of group own. */
+static TARGET void F(relate)(groups_t *state, const shared_t *shared, int32_t own, int32_t g) {
+    const int64_t s = shared->components;
+    if (state->related[g] == own)
+        return;
+    state->related[g] = own;
+    for (int64_t v = shared->starts[own]; v < shared->starts[own + 1]; v++) {
+        int better = 0, equal = 0;
+        for (int64_t b = shared->block_starts[g]; b < shared->block_starts[g + 1]; b++) {
+            uint32_t at_least = 0xFFFF, more = 0;
+            for (int64_t k = 0; k < s; k++) {
+                const int32_t *lanes = shared->blocks + (b * s + k) * LANES;
+                const uint32_t within = F(lanes_at_most)(lanes, shared->cuts[v * s + k]);
+                at_least &= within | F(lanes_equal)(lanes, shared->values[v * s + k]);
+                more |= within;
+            }
+            better += __builtin_popcount(at_least & more);
+            equal += __builtin_popcount(at_least & ~more);
+        }
+        const int64_t slot = g * shared->most_values + v - shared->starts[own];
+        state->p_better[slot] = (double)better;
+        state->p_equal[slot] = (double)equal;
+    }
+}
+
+/* Begin with a group's products where it is met for the first time. */
+static inline TARGET void F(meet)(groups_t *state, const shared_t *shared, int32_t own, int32_t g) {
+    if (state->met[g])
+        return;
+    state->met[g] = 1;
+    state->touched[state->touched_count++] = g;
+    for (int l = 0; l < LANES; l++)
+        state->better[g * LANES + l] = state->equal[g * LANES + l] = 1.0;
+    F(relate)(state, shared, own, g);
+}
+
+/* `common` times the factors of the groups met, averaged over the values of the own group, in place. */
+static TARGET void F(average)(const groups_t *state, const shared_t *shared, int32_t own, double *common) {
+    const int64_t mine = shared->starts[own + 1] - shared->starts[own];
+    double total[LANES] = {0};
+    for (int64_t v = 0; v < mine; v++) {
+        double product[LANES];
+        memcpy(product, common, sizeof product);
+        for (int64_t t = 0; t < state->touched_count; t++) {
+            const int32_t g = state->touched[t];
+            const double all = (double)(shared->starts[g + 1] - shared->starts[g]);
+            const double n_better = state->p_better[g * shared->most_values + v];
+            const double n_equal = state->p_equal[g * shared->most_values + v];
+            const double *better = state->better + g * LANES, *equal = state->equal + g * LANES;
+            if (n_better + n_equal == 0.0)
+                continue;
+            for (int l = 0; l < LANES; l++)
+                product[l] *= ((all - n_better - n_equal) + n_better * better[l] + n_equal * equal[l]) / all;
+        }
+        for (int l = 0; l < LANES; l++)
+            total[l] += product[l];
+    }
+    for (int l = 0; l < LANES; l++)
+        common[l] = total[l] / (double)mine;
+}
+
 /* The products of one batch: `common` of what needs no shared value, the groups' own in `state`. */
 static TARGET uint32_t F(shared_batch)(groups_t *state, const space_t *space, const index_t *index,
                                        const points_t *points, const shared_t *shared, const int32_t *groups,
@@ -676,7 +681,7 @@ static TARGET uint32_t F(shared_batch)(groups_t *state, const space_t *space, co
         if (g == own || surely_better(shared, own, g)) {
             F(extend)(common, 1, g == own ? walk.strict : walk.weak, index->runs[place]);
         } else {
-            meet(state, shared, own, g);
+            F(meet)(state, shared, own, g);
             F(extend)(state->better + g * LANES, 1, walk.weak, index->runs[place]);
             F(extend)(state->equal + g * LANES, 1, walk.strict, index->runs[place]);
         }
@@ -708,8 +713,10 @@ static TARGET int F(shared_products)(const index_t *index, const points_t *point
         F(gather)(&space, index);
         F(strong_first)(&space, index);
         const uint32_t left = F(shared_batch)(&state, &space, index, points, shared, groups, b, common);
+        if (left)
+            F(average)(&state, shared, own, common);
         for (int64_t l = 0; l < count; l++)
-            out[first + l] = left >> l & 1 ? average(&state, shared, own, common[l], l) : 0.0;
+            out[first + l] = left >> l & 1 ? common[l] : 0.0;
         while (state.touched_count > 0)
             state.met[state.touched[--state.touched_count]] = 0;
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .build import LIBRARY
-from .coding import Codes
+from .coding import PADDING, Codes
 from .index import LANES, Index
 from .query import FLOOR, Engine, Points, SharedCodes
 from .samples import Flags, Floats, Ints
@@ -61,7 +61,10 @@ class _Shared(ctypes.Structure):
         ("values", _Pointer),
         ("cuts", _Pointer),
         ("worst", _Pointer),
+        ("least_cuts", _Pointer),
+        ("blocks", _Pointer),
         ("starts", _Pointer),
+        ("block_starts", _Pointer),
         ("components", _Int),
         ("group_count", _Int),
         ("most_values", _Int),
@@ -184,9 +187,16 @@ def _points(points: Points) -> _Points:
 
 
 def _shared(shared: SharedCodes) -> _Shared:
-    out = _Shared(components=shared.values.shape[1], group_count=len(shared.best))
-    out.most_values = int(np.diff(shared.starts).max())
+    counts = np.diff(shared.starts)
+    block_starts = np.concatenate([[0], np.cumsum(-(-counts // LANES))])
+    within = np.arange(len(shared.values)) - np.repeat(shared.starts[:-1], counts)
+    blocks = np.full((block_starts[-1], shared.values.shape[1], LANES), PADDING, dtype=np.int32)
+    blocks[np.repeat(block_starts[:-1], counts) + within // LANES, :, within % LANES] = shared.values
+    out = _Shared(components=shared.values.shape[1], group_count=len(counts), most_values=int(counts.max()))
     out.starts = _pointer(out, shared.starts, np.int64)
+    out.block_starts = _pointer(out, block_starts, np.int64)
+    out.blocks = _pointer(out, blocks, np.int32)
+    out.least_cuts = _pointer(out, np.minimum.reduceat(shared.cuts, shared.starts[:-1], axis=0), np.int32)
     for name in ("values", "cuts", "worst"):
         setattr(out, name, _pointer(out, getattr(shared, name), np.int32))
     return out

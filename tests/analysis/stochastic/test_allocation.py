@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from paretofleet_analysis.stochastic import next_runs
 
 from .fleets import noisy_runs

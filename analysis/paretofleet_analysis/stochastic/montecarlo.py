@@ -1,0 +1,178 @@
+"""What has no product form, by drawing: the front number, and probabilities under factors that cross groups.
+
+These are the only numbers of this package that are simulated, and each says how exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+import numpy.typing as npt
+import scipy.stats
+import scipy.stats.qmc
+
+from . import kernel
+from .coding import float_keys
+from .front import front_probability
+from .index import pyramid
+from .samples import Flags, Fleet, Floats, Ints, Samples, Shared, check_directions, pack
+
+_SCRAMBLES = 4
+
+
+@dataclass(frozen=True)
+class FrontNumbers:
+    """`probability` (N, up_to) of front number 1, 2, ..., simulated with `draws` fleets; `standard_error`
+    (N, up_to).
+    """
+
+    probability: Floats
+    standard_error: Floats
+    draws: int
+
+
+@dataclass(frozen=True)
+class GainIntegral:
+    """`probability` (N,) integrated over gains, and its `standard_error` (N,) over independent scrambles."""
+
+    probability: Floats
+    standard_error: Floats
+
+
+def front_number(
+    samples: Samples,
+    *,
+    maximize: Sequence[bool],
+    up_to: int,
+    draws: int = 1000,
+    seed: int = 1,
+    drift: Sequence[float] | None = None,
+    groups: npt.ArrayLike | None = None,
+) -> FrontNumbers:
+    """Simulated probabilities that a configuration is on the 1st, 2nd, ... front (number 1 is the frontier).
+
+    Each draw shows one run of each configuration and peels fronts off with moocore.pareto_rank. `drift`: d
+    standard deviations of log factors, one factor per draw, objective and group, shared by the group's
+    configurations; `groups`: (N,) whole numbers from 0, one group if None. Configurations that are surely
+    behind `up_to` others are left out beforehand, which changes nothing. Errors as for `front_probability`;
+    with drift, values must be positive.
+    """
+    if up_to < 1 or draws < 2:
+        raise ValueError(f"up_to is {up_to} and draws {draws}; give at least 1 front and 2 draws")
+    fleet = pack(samples, None)
+    signs = np.where(check_directions(maximize, fleet.dimensions), -1.0, 1.0)
+    rng = np.random.default_rng(seed)
+    factors = _factors(fleet, drift, groups, draws, rng)
+    kept = np.flatnonzero(_within(fleet, signs, factors, up_to))
+    hits = np.zeros((fleet.size, up_to))
+    for draw in range(draws):
+        rows = fleet.costs[fleet.starts[:-1] + rng.integers(fleet.runs)] * factors[draw]
+        numbers = moocore.pareto_rank(rows[kept] * signs)
+        front = numbers < up_to
+        hits[kept[front], numbers[front]] += 1
+    p = hits / draws
+    return FrontNumbers(p, np.sqrt(p * (1 - p) / draws), draws)
+
+
+def _factors(
+    fleet: Fleet,
+    drift: Sequence[float] | None,
+    groups: npt.ArrayLike | None,
+    draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """(draws, N or 1, d): what each draw multiplies the values of each configuration by."""
+    if drift is None:
+        return np.ones((draws, 1, fleet.dimensions))
+    spread = np.asarray(drift, dtype=np.float64)
+    if spread.shape != (fleet.dimensions,) or not (spread >= 0).all():
+        raise ValueError(f"drift must hold {fleet.dimensions} numbers of at least 0, one for each objective")
+    if (fleet.costs <= 0).any():
+        row, objective = (int(at[0]) for at in np.nonzero(fleet.costs <= 0))
+        raise ValueError(
+            f"configuration {int(fleet.owner[row])}, objective {objective} is {fleet.costs[row, objective]}; "
+            "drift is a factor and needs positive values"
+        )
+    member = np.zeros(fleet.size, dtype=np.int64) if groups is None else np.asarray(groups)
+    if member.shape != (fleet.size,) or member.dtype.kind not in "iu" or member.min() < 0:
+        raise ValueError(
+            f"groups must hold one whole number from 0 for each of the {fleet.size} configurations"
+        )
+    each = np.exp(spread * rng.standard_normal((draws, int(member.max()) + 1, fleet.dimensions)))
+    return np.asarray(each[:, member])
+
+
+def _within(fleet: Fleet, signs: Floats, factors: Floats, up_to: int) -> Flags:
+    """(N,) who may be within the first fronts: not surely behind a chain of `up_to` others in any draw."""
+    low = np.minimum.reduceat(fleet.costs, fleet.starts[:-1], axis=0)
+    high = np.maximum.reduceat(fleet.costs, fleet.starts[:-1], axis=0)
+    least, most = factors.min(axis=0), factors.max(axis=0)
+    best = np.where(signs > 0, low * least, -high * most)
+    worst = np.where(signs > 0, high * most, -low * least)
+    behind = np.ones(fleet.size, dtype=np.bool_)
+    each: Ints = np.arange(fleet.size + 1)
+    for _ in range(up_to):
+        if not behind.any():
+            break
+        corners = worst[behind]
+        levels = pyramid(float_keys(corners[moocore.is_nondominated(corners, keep_weakly=True)], up=True))
+        behind = ~kernel.engine().surviving(levels, best, each, 1)
+    return ~behind
+
+
+def integrate_gains(
+    samples: Samples,
+    *,
+    maximize: Sequence[bool],
+    objective: int,
+    groups: npt.ArrayLike,
+    spread: Sequence[float],
+    margin: Sequence[float] | None = None,
+    shared: Shared | None = None,
+    points: int = 64,
+    seed: int = 1,
+    threads: int = 1,
+) -> GainIntegral:
+    """`front_probability` when one unknown factor per group multiplies one objective: a sensor's gain.
+
+    Such a factor crosses the groups of `shared` and has no product form, so it is integrated over at
+    `points` scrambled Sobol points with the exact kernel inside. `groups`: (N,) whole numbers from 0 (a
+    device and its source); `spread`: the standard deviation of each group's log gain. A gain cancels
+    between configurations of one group. The other arguments, and the errors, are those of
+    `front_probability`.
+    """
+    arrays = [np.asarray(x, dtype=np.float64) for x in samples]
+    member, sds = np.asarray(groups), np.asarray(spread, dtype=np.float64)
+    if member.shape != (len(arrays),) or member.dtype.kind not in "iu":
+        raise ValueError(f"groups must hold one whole number for each of the {len(arrays)} configurations")
+    if sds.ndim != 1 or not (sds >= 0).all() or member.min() < 0 or member.max() >= len(sds):
+        raise ValueError(
+            f"spread must hold a number of at least 0 for each of the groups 0 to {member.max()}"
+        )
+    if not 0 <= objective < arrays[0].shape[-1]:
+        raise ValueError(f"objective is {objective}; give the column that the gain multiplies")
+    per_scramble = max(1, round(np.log2(max(points, 2) / _SCRAMBLES)))
+    found = []
+    for child in np.random.SeedSequence(seed).spawn(_SCRAMBLES):
+        sobol = scipy.stats.qmc.Sobol(len(sds), rng=np.random.default_rng(child))
+        gains = np.exp(
+            sds * scipy.stats.norm.ppf(np.clip(sobol.random_base2(per_scramble), 1e-12, 1 - 1e-12))
+        )
+        total = np.zeros(len(arrays))
+        for gain in gains:
+            scaled = [_scaled(x, objective, gain[g]) for x, g in zip(arrays, member, strict=True)]
+            total += front_probability(
+                scaled, maximize=maximize, margin=margin, shared=shared, threads=threads
+            )
+        found.append(total / len(gains))
+    error = np.std(found, axis=0, ddof=1) / np.sqrt(_SCRAMBLES)
+    return GainIntegral(np.mean(found, axis=0), error)
+
+
+def _scaled(runs: Floats, objective: int, gain: float) -> Floats:
+    out = runs.copy()
+    out[:, objective] *= gain
+    return out
