@@ -13,7 +13,7 @@ from paretofleet_analysis.accuracy import shared_accuracy
 from paretofleet_analysis.common import Factors, common_factors
 from paretofleet_analysis.drifted import BlockEffects, without_block_effects
 from paretofleet_analysis.frontier import near_identical, nondominated
-from paretofleet_analysis.intervals import RUNS_MIN, Estimate, mean_interval
+from paretofleet_analysis.intervals import RUNS_MIN, Estimate, log_reach
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.probability import (
     Probabilities,
@@ -126,9 +126,7 @@ class Field:
         group_of = {member: k for k, group in enumerate(groups, start=1) for member in group}
         on_frontier = nondominated(self.means, maximize=self.maximize)
         ahead = verdicts.best_dominators(self.means, self.maximize)
-        estimates = [
-            {name: self._estimate(i, k) for k, name in enumerate(self.names)} for i in range(len(self.rows))
-        ]
+        estimates = self._estimates()
         selected = verdicts.selected(estimates, {k.name: k.maximize for k in self.known if k.is_measured})
         rows = [
             self._row(
@@ -220,11 +218,18 @@ class Field:
         measured = [(k, known) for k, known in enumerate(self.known) if known.is_measured]
         return {known.name: float(self.means[i, k]) for k, known in measured}
 
-    def _estimate(self, i: int, k: int) -> Estimate:
-        values = self.raw[i][:, k]
-        if self.known[k].is_measured:
-            return mean_interval(list(values))
-        return Estimate(float(values[0]), None, None, len(values))
+    def _estimates(self) -> list[dict[str, Estimate]]:
+        """Of each row and objective the mean with its interval, as the report has it."""
+        found: list[dict[str, Estimate]] = [{} for _ in self.rows]
+        for k, known in enumerate(self.known):
+            columns = [values[:, k] for values in self.raw]
+            if known.is_measured:
+                column = _mean_intervals(columns)
+            else:
+                column = [Estimate(float(values[0]), None, None, len(values)) for values in columns]
+            for one, estimate in zip(found, column, strict=True):
+                one[known.name] = estimate
+        return found
 
     def notes(self) -> list[str]:
         """Sentences about the objectives and about rows that are not compared."""
@@ -299,3 +304,18 @@ class Field:
             margins=self.margins,
             seed=self.seed,
         )
+
+
+def _mean_intervals(columns: Sequence[np.ndarray]) -> list[Estimate]:
+    """`intervals.mean_interval` of many rows of positive values at once."""
+    counts = np.array([len(values) for values in columns])
+    means = [float(values.mean()) for values in columns]
+    spreads = np.array([np.log(values).std(ddof=1) if len(values) > 1 else 0.0 for values in columns])
+    constant = np.array([values.min() == values.max() for values in columns])
+    reach = np.exp(log_reach(np.where(constant, 0.0, spreads), np.maximum(counts, 2)))
+    return [
+        Estimate(mean, mean / own, mean * own, count)
+        if count >= RUNS_MIN
+        else Estimate(mean, None, None, count)
+        for mean, own, count in zip(means, reach.tolist(), counts.tolist(), strict=True)
+    ]

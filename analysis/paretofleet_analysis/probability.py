@@ -254,7 +254,7 @@ class _Judge:
     def over(self, points: list[np.ndarray], factors: Factors) -> tuple[tuple[np.ndarray, np.ndarray], float]:
         """The mean over the common factors, and half the largest difference between its two halves."""
         kept = self._may_be_near(points, factors)
-        some = [points[i] for i in kept]
+        some = [points[i][:REPLICATES_OF_MANY] for i in kept]
         judge = self
         if self.shared is not None:
             judge = replace(self, shared=replace(self.shared, groups=np.asarray(self.shared.groups)[kept]))

@@ -18,7 +18,7 @@ from paretofleet_analysis.field import Field
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective, parse_margin, parse_use
 from paretofleet_analysis.ranking import Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.report import conform
-from paretofleet_analysis.selection import Wish, select
+from paretofleet_analysis.selection import Wish, columns_of, select
 
 __all__ = ["QUESTIONS", "Efficient", "ObjectiveUse", "RankedRow", "Ranking", "rank"]
 
@@ -59,7 +59,7 @@ def rank(
         use, deadline_s, objectives, power_scope, allow_mixed_scopes, allow_simulated_mix, maxima or {}
     )
     table = conform(report, name="the report")
-    chosen = select(table.to_pylist(), wish)
+    chosen = select(table.select(columns_of(wish)).to_pylist(), wish)
     tolerances = _margins(chosen.objectives, margins or {})
     accuracy.check(accuracy_question, chosen.objectives)
     field = Field(chosen, tolerances, question=question, accuracy_question=accuracy_question, seed=seed)

@@ -11,6 +11,7 @@ import numpy as np
 
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS, objective, refuse_functions_of_each_other
+from paretofleet_analysis.report_schema import COLUMNS, MEASURES
 
 Row = dict[str, Any]
 
@@ -76,6 +77,22 @@ def label(row: Row) -> str:
         f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
         f"batch {row['batch_size']}"
     )
+
+
+def columns_of(wish: Wish) -> list[str]:
+    """The columns of a report that a selection by this wish, or what is made of it, may read.
+
+    Of the measures only what may be ranked or limited by, because turning columns into rows costs time.
+    """
+    named = {*(wish.objectives or ()), *wish.maxima, *OF_POWER, "batch_latency_p99_s"}
+    named |= {name for preset in PRESETS.values() for name in (*preset.speed, *preset.others)}
+    dropped = {f"{measure.name}{end}" for measure in MEASURES for end in ("_lo", "_hi")}
+    for measure in MEASURES:
+        if measure.name not in named:
+            dropped |= {measure.name, f"{measure.name}_runs"}
+    if wish.power_scope is None:
+        dropped.add("energy")
+    return [column.name for column in COLUMNS if column.name not in dropped]
 
 
 def select(rows: Sequence[Row], wish: Wish) -> Selection:

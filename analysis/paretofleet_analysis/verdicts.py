@@ -45,18 +45,25 @@ def groups(means: np.ndarray, margins: Sequence[Margin]) -> list[tuple[int, ...]
     found: list[list[int]] = []
     shares = np.array([margin.value if margin.relative else 0.0 for margin in margins])
     amounts = np.array([0.0 if margin.relative else margin.value for margin in margins])
-    lowest, highest = np.empty_like(means), np.empty_like(means)  # of each group's members
+    reaches = means * (1 - shares) - amounts
+    # The lowest and highest of each group's members. Reaches rise with values, so these two speak for all.
+    lowest, highest, top = np.empty(means.T.shape), np.empty(means.T.shape), np.empty(means.T.shape)
+    apart = int(np.argmax(means.std(axis=0) / np.maximum(means.mean(axis=0), 1e-300))) if len(means) else 0
     for i, row in enumerate(means):
-        low, high = lowest[: len(found)], highest[: len(found)]
-        is_close = (row * (1 - shares) - amounts <= low) & (high * (1 - shares) - amounts <= row)
-        homes = np.flatnonzero(is_close.all(axis=1))
-        if homes.size:
-            home = int(homes[0])
-            found[home].append(i)
-            lowest[home], highest[home] = np.minimum(low[home], row), np.maximum(high[home], row)
-        else:
-            lowest[len(found)] = highest[len(found)] = row
-            found.append([i])
+        count = len(found)
+        near = np.flatnonzero(
+            (reaches[i, apart] <= lowest[apart, :count]) & (top[apart, :count] <= row[apart])
+        )
+        is_close = (reaches[i, :, None] <= lowest[:, near]) & (top[:, near] <= row[:, None])
+        homes = near[is_close.all(axis=0)]
+        home = int(homes[0]) if homes.size else count
+        if home == count:
+            found.append([])
+            lowest[:, home], highest[:, home] = row, row
+        found[home].append(i)
+        lowest[:, home] = np.minimum(lowest[:, home], row)
+        highest[:, home] = np.maximum(highest[:, home], row)
+        top[:, home] = highest[:, home] * (1 - shares) - amounts
     return [tuple(i + 1 for i in group) for group in found if len(group) > 1]
 
 
