@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping
 
 from paretofleet_agent.model import Absent
 from paretofleet_agent.sensors import (
@@ -26,6 +25,9 @@ from paretofleet_agent.sensors import (
     raspberry,
 )
 from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 __all__ = [
     "BUILT_IN",
@@ -89,9 +91,24 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sens
 
 def entry_points() -> list[metadata.EntryPoint]:
     """The sensors of other distributions, by name."""
+    if not _are_declared():
+        return []
+    from importlib import metadata
+
     if sys.version_info >= (3, 10):
         return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
     return sorted(metadata.entry_points().get(GROUP, ()), key=lambda entry: entry.name)
+
+
+def _are_declared() -> bool:
+    """Whether any distribution names the group; only then is `importlib.metadata`, 2 MB in memory, needed."""
+    folders = [Path(entry or ".") for entry in sys.path]
+    return any(
+        GROUP.encode() in path.read_bytes()
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.glob("*-info/entry_points.txt")
+    )
 
 
 def _find_of(entry: metadata.EntryPoint, sysroot: Path, settings: Settings) -> Found:

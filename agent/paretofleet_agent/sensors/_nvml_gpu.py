@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import time
 from pathlib import Path
@@ -103,11 +104,9 @@ def load(sysroot: Path, library: Any) -> Any:
     if library is None:
         if sysroot.resolve() != Path("/"):
             return Absent("nvml", "this is a copied tree, and NVML speaks only for the machine it runs on")
-        try:
-            import pynvml
-        except ImportError:
-            return Absent("nvml", "the Python package nvidia-ml-py is missing", "pip install nvidia-ml-py")
-        library = pynvml
+        library = _import()
+    if isinstance(library, Absent):
+        return library
     if not hasattr(library, "_nvmlGetFunctionPointer"):
         why = "the module pynvml is of another distribution than nvidia-ml-py"
         return Absent("nvml", why, INSTALL_FIX)
@@ -117,6 +116,19 @@ def load(sysroot: Path, library: Any) -> Any:
         why, fix = REASONS.get(error.value, (f"NVML does not start: {error}", "nvidia-smi shows more"))
         return Absent("nvml", why, fix)
     return library
+
+
+def _import() -> Any:
+    """The module pynvml, or an Absent; the module, 2 MB in memory, is of no use without the driver."""
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return Absent("nvml", *REASONS[NO_LIBRARY])
+    try:
+        import pynvml
+    except ImportError:
+        return Absent("nvml", "the Python package nvidia-ml-py is missing", "pip install nvidia-ml-py")
+    return pynvml
 
 
 def gpus(library: Any) -> Iterator[Gpu]:
