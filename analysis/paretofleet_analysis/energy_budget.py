@@ -27,6 +27,8 @@ from paretofleet_analysis.energy import Readings, joules
 #: With fewer effective refreshes than this the t quantile is taken as if there were so many.
 FREEDOM_MIN = 4.0
 CORRELATION_MAX = 0.95
+#: A standard deviation needs so many refreshes; a window with fewer borrows so many on either side.
+SEEN_MIN, AROUND_REFRESHES = 3, 8
 #: A refresh may be this much later than its period says.
 JITTER_MAX = 1.5
 #: Dynamic energy below this share of the energy is not told apart from idle.
@@ -75,7 +77,8 @@ def budget(
         most_time = JITTER_MAX * latest_s / length
     else:
         n_eff = effective_count(seen)
-        spread = float(seen.std(ddof=1)) if seen.size > 1 else power
+        known = _spread(curve, start_s, end_s)
+        spread = power if known is None else known
         sampling = spread / (power * math.sqrt(n_eff))
         # Steps average out only where the power itself moves across them.
         rounded = n_eff if spread > quantum / 2 else 1.0
@@ -92,6 +95,18 @@ def budget(
         relative=reach * math.hypot(*terms),
         bound=edge + most_quanta + most_time,
     )
+
+
+def _spread(curve: Readings, start_s: float, end_s: float) -> float | None:
+    """Standard deviation of the refreshes in a window, and around it where it holds fewer than three.
+
+    None where there are too few around it, too.
+    """
+    seen = curve.value[curve.inside(start_s, end_s)]
+    if seen.size < SEEN_MIN:
+        around_s = AROUND_REFRESHES * curve.spacing_s
+        seen = curve.value[curve.inside(start_s - around_s, end_s + around_s)]
+    return float(seen.std(ddof=1)) if seen.size >= SEEN_MIN else None
 
 
 def _between_refreshes(t_s: np.ndarray, counted_j: np.ndarray, late_s: float) -> float:

@@ -21,7 +21,7 @@ from paretofleet_analysis.energy_budget import Budget, budget, dynamic_joules
 ENERGY_UNCERTAINTY_MAX = 0.02
 #: A loaded model that idles at this much less than nothing loaded: the device had not come to rest before.
 IDLE_DRIFT_MAX = 0.05
-#: Fewer refreshes in the window than this: the sensor is slower than the run.
+#: Fewer refreshes in the window than this and no guard that is seen: the sensor is slower than the run.
 REFRESHES_MIN = 2
 #: A period that is longer than the time between our reads by this is the sensor's own rhythm.
 OWN_RHYTHM = 1.1
@@ -149,12 +149,13 @@ def entry_of(
     total = energy.joules(curve, start_s, end_s)
     refreshes = int(curve.inside(start_s, end_s).sum())
     paused_j = _paused_joules(window, idle)
-    if total is None or paused_j is None or total <= paused_j or refreshes < REFRESHES_MIN:
+    edge_w = _guard_power(curve, spans, 2 * margin_s)
+    is_slow = refreshes < REFRESHES_MIN and edge_w is None
+    if total is None or paused_j is None or total <= paused_j or is_slow:
         entry["flags"].append(NOT_COVERED)
         return entry
     found = None
     if sensor.get("period_s") is not None:
-        edge_w = _guard_power(curve, spans, 2 * margin_s)
         found = budget(curve, start_s, end_s, quantum=quantum, edge_w=edge_w)
     entry |= _values(window, total, paused_j, idle, found)
     entry["refreshes"] = refreshes

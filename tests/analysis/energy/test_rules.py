@@ -90,6 +90,20 @@ def test_a_sensor_slower_than_the_run_gives_no_energy():
     assert "energy_not_covered" in entry["flags"]
 
 
+def test_a_window_between_two_refreshes_borrows_the_guards_and_says_how_little_that_is():
+    """The quick protocol and a tiny model: the same work goes on around the window."""
+    noisy = replace(MODELS["nvml-full"], noise_w=4.0)
+    within = []
+    for seed in range(40):
+        made = run(noisy, window_s=0.06, seed=seed, guard_s=1.0)
+        entry = made.entry()
+        assert entry["refreshes"] <= 2
+        assert 0.03 < entry["relative_uncertainty"] < 0.5
+        assert "energy_not_converged" in entry["flags"]
+        within.append(abs(entry["energy_j"] / made.true_j - 1) <= entry["relative_uncertainty"])
+    assert np.mean(within) >= 0.9
+
+
 @pytest.mark.parametrize("model", [COUNTER, FULL, MODELS["ina3221-triggered"]])
 def test_a_rail_that_disappears_in_the_window_gives_no_energy_and_leaves_the_times_alone(model):
     whole, lost = run(model), run(replace(model, lost_s=6.0))
