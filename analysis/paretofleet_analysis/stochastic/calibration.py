@@ -62,6 +62,9 @@ class Map:
         return np.asarray(1.0 / (1.0 + np.exp(-mapped)))
 
 
+IDENTITY = Map(0.0, 1.0, 1.0)
+
+
 def mean_front_probability(
     samples: Samples,
     *,
@@ -103,7 +106,7 @@ def _learn(
     runs = distinct_runs(samples)
     means, scale = estimate(runs.arrays)
     if len(runs.arrays) < _FLEET_MIN or not means.covariance.any():
-        return [Map(0.0, 1.0, 1.0)] * len(margins)
+        return [IDENTITY] * len(margins)
     rng = np.random.default_rng([seed, 1])
     first = np.unique(runs.entry, return_index=True)[1]
     part = None if shared is None else replace(shared, groups=np.asarray(shared.groups)[first])
