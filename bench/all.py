@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIMIT_S = 300.0
+LIMIT_S = 420.0
 #: The short form of programs that take a number instead.
 SHORT = {"energy": ["--windows", "1200"], "stochastic_allocation": ["8"]}
 TRACEBACK = b"Traceback (most recent call last)"

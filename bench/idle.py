@@ -20,7 +20,17 @@ sys.path.insert(0, str(parts.ROOT / "tests" / "system"))
 from farm import Farm
 
 MEMORY_MB_MAX, CPU_SHARE_MAX, START_S_MAX, SIZE_MB_MAX = 45.0, 0.005, 1.0, 45.0
-LIBRARIES = "import grpc, google.protobuf.message, sqlite3, psutil, sys; print(flush=True); sys.stdin.read()"
+#: What the agent cannot do without: its libraries, and one channel over which something was asked.
+LIBRARIES = """
+import sys, grpc, google.protobuf.message, psutil, sqlite3
+channel = grpc.insecure_channel(sys.argv[1])
+try:
+    channel.unary_unary("/nobody/asks")(b"", timeout=1)
+except grpc.RpcError:
+    pass
+print(flush=True)
+sys.stdin.read()
+"""
 NAME = "idle"
 POLL_S = 0.002
 START_TIMEOUT_S = 60.0
@@ -59,9 +69,9 @@ def memory_mb(process_id: int) -> tuple[float, float]:
     return facts.rss / 1e6, facts.uss / 1e6
 
 
-def libraries_memory_mb() -> tuple[float, float]:
-    """The same of a process that imports the agent's libraries and nothing else."""
-    command = [sys.executable, "-c", LIBRARIES]
+def libraries_memory_mb(address: str) -> tuple[float, float]:
+    """The same of a process that has the agent's libraries and a channel, and nothing else."""
+    command = [sys.executable, "-c", LIBRARIES, address]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as control:
         if control.stdout is None or control.stdin is None:
             raise SystemExit("a control process without pipes")
@@ -111,9 +121,9 @@ def main() -> int:
             time.sleep(seconds)
             share = (cpu_s(agent.pid) - used_s) / (time.perf_counter() - begin_s)
             rss, uss = memory_mb(agent.pid)
+            libraries_rss, libraries_uss = libraries_memory_mb(farm.address)
         finally:
             farm.close()
-        libraries_rss, libraries_uss = libraries_memory_mb()
         start_s = statistics.median(times_s)
         print(f"{'':34}{'agent':>10}{'libraries alone':>18}")
         print(f"{'memory, resident (MB)':34}{rss:>10.1f}{libraries_rss:>18.1f}")
