@@ -54,14 +54,15 @@ class Map:
     slope_below: float
 
     def __call__(self, p: Floats) -> Floats:
-        """Calibrated probabilities; exact 0 and 1 keep their sign of certainty only as far as replicates
-        carry.
-        """
+        """Calibrated probabilities (n,), no surer than replicates can be; the identity changes nothing."""
+        if self == IDENTITY:
+            return p
         z = _logit(p)
         mapped = self.shift + self.slope_above * np.maximum(z, 0.0) + self.slope_below * np.minimum(z, 0.0)
         return np.asarray(1.0 / (1.0 + np.exp(-mapped)))
 
 
+#: The map of a fleet that is too small to learn from, or that has no noise.
 IDENTITY = Map(0.0, 1.0, 1.0)
 
 
