@@ -28,7 +28,7 @@ _FLEET_MIN = 4
 #: Beyond this a probability from a few hundred replicates says no more than "sure".
 _SURE = 0.002
 #: How strongly the map is held at the identity, per simulated row.
-_STIFFNESS = 0.05
+_STIFFNESS = 0.03
 #: A fleet differs from those simulated after it in ways unknown; dismissals are drawn in by this much.
 _CAUTION = 0.85
 
