@@ -6,8 +6,9 @@ hardly dominated), measured with 1, 2, 5 and 20 % noise, 5, 10 and 20 runs, with
 from block to block. Per cell: Brier scores of the frontier of medians, of a plain bootstrap of the mean and
 of `mean_front_probability` after `remove_block_effects`; what share of its rows at 0.95 or more is truly on
 the frontier, and of its rows at 0.05 or less, with their numbers; the share left undecided. The first two
-see the drift as it is. Exit code 1 when a promise is broken. The short form has 20 fleets a cell and every
-second cell, the full one 200 and all.
+see the drift as it is. Up to 2 % above the bootstrap counts as a tie: at 1 % noise there is nothing to
+correct. Exit code 1 when a promise is broken. The short form has 20 fleets a cell and every second cell,
+the full one 200 and all.
 """
 
 from __future__ import annotations
