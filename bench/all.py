@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIMIT_S = 420.0
+LIMIT_S, GRACE_S = 420.0, 30.0
 #: The short form of programs that take a number instead.
 SHORT = {"energy": ["--windows", "1200"], "stochastic_allocation": ["8"]}
 TRACEBACK = b"Traceback (most recent call last)"
@@ -47,13 +47,10 @@ def run(path: Path) -> str:
         try:
             process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
             return f"ended after {LIMIT_S:.0f} s"
         finally:
-            if process.poll() is None:  # Ctrl-C
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
+            if process.poll() is None:
+                end(process)
             errors.seek(0)
             said = errors.read()
             sys.stderr.write(said.decode("utf-8", "replace"))
@@ -63,6 +60,16 @@ def run(path: Path) -> str:
     if process.returncode == 1 and TRACEBACK not in said:
         return "done, a figure missed its limit"
     return f"BROKE with exit code {process.returncode}"
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Lets a bench put away what it started; what is left after that is ended too."""
+    process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def main(names: list[str]) -> int:

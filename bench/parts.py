@@ -7,6 +7,8 @@ import contextlib
 import logging
 import os
 import platform
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,7 +26,8 @@ FIXTURES = ROOT / "tests" / "fixtures"
 
 
 def arguments(text: str, *, networks: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """A parser with `--short` and, where there are any, `--networks`."""
+    """A parser with `--short` and, where there are any, `--networks`. SIGTERM ends it in good order."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="what `make bench` runs: less of everything")
     if networks:

@@ -82,7 +82,8 @@ def slow_disk(root: Path, cpu: int) -> Iterator[Path]:
     mounted.mkdir()
     with contextlib.ExitStack() as stack:
         speeds = [str(value) for value in (DISK_BYTES, BYTES_PER_S, WRITE_S, SYNC_S)]
-        server = subprocess.Popen([sys.executable, "-c", CARD, str(served), *speeds])
+        # In a session of its own: it must outlive the mount, also when all of this is told to end.
+        server = subprocess.Popen([sys.executable, "-c", CARD, str(served), *speeds], start_new_session=True)
         stack.callback(server.wait)
         stack.callback(_call, "umount", str(served))
         os.sched_setaffinity(server.pid, {cpu})
