@@ -47,23 +47,20 @@ class MeanFront:
 
 @dataclass(frozen=True)
 class Map:
-    """logit p -> shift + slope * logit p, with a slope for each sign. The identity: 0, 1, 1."""
+    """logit p -> shift + slope * logit p, with a slope for each sign; with `exact` nothing changes."""
 
-    shift: float
-    slope_above: float
-    slope_below: float
+    shift: float = 0.0
+    slope_above: float = 1.0
+    slope_below: float = 1.0
+    exact: bool = False
 
     def __call__(self, p: Floats) -> Floats:
-        """Calibrated probabilities (n,), no surer than replicates can be; the identity changes nothing."""
-        if self == IDENTITY:
+        """Calibrated probabilities (n,), no surer than replicates can be."""
+        if self.exact:
             return p
         z = _logit(p)
         mapped = self.shift + self.slope_above * np.maximum(z, 0.0) + self.slope_below * np.minimum(z, 0.0)
         return np.asarray(1.0 / (1.0 + np.exp(-mapped)))
-
-
-#: The map of a fleet that is too small to learn from, or that has no noise.
-IDENTITY = Map(0.0, 1.0, 1.0)
 
 
 def mean_front_probability(
@@ -106,8 +103,10 @@ def _learn(
     """A map for each margin, learned on fleets like this one with its noise and its numbers of runs."""
     runs = distinct_runs(samples)
     means, scale = estimate(runs.arrays)
-    if len(runs.arrays) < _FLEET_MIN or not means.covariance.any():
-        return [IDENTITY] * len(margins)
+    if not means.covariance.any():
+        return [Map(exact=True)] * len(margins)
+    if len(runs.arrays) < _FLEET_MIN:
+        return [Map()] * len(margins)
     rng = np.random.default_rng([seed, 1])
     first = np.unique(runs.entry, return_index=True)[1]
     part = None if shared is None else replace(shared, groups=np.asarray(shared.groups)[first])

@@ -172,6 +172,7 @@ def test_without_a_library_numpy_announces_itself_once(monkeypatch, caplog):
     def missing(_name: str = "auto"):
         raise NativeUnavailable("libkernel.so cannot be loaded")
 
+    monkeypatch.delenv(kernel.VARIABLE, raising=False)
     monkeypatch.setattr(kernel, "NativeEngine", missing)
     kernel._engine.cache_clear()
     try:
