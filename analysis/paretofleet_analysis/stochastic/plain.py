@@ -46,10 +46,9 @@ class PlainEngine:
         """See `query.Engine`."""
         out = np.zeros((len(points.codes), orders))
         for b in range(len(points.own)):
-            near = _Near(index, points, b)
-            for q in range(points.batches[b], points.batches[b + 1]):
-                _, weak, strict = near.shares(q)
-                out[q] = _chain(weak if points.rule is Rule.AT_MOST else strict, orders)
+            _, weak, strict = _Near(index, points, b).shares()
+            shares = weak if points.rule is Rule.AT_MOST else strict
+            out[points.batches[b] : points.batches[b + 1]] = _laws(shares, orders)
         return out
 
     def shared_products(
@@ -63,9 +62,9 @@ class PlainEngine:
         """See `query.Engine`."""
         out = np.zeros(len(points.codes))
         for b, group in enumerate(groups[points.own].tolist()):
-            near = _Near(index, points, b, shared.worst[group])
-            for q in range(points.batches[b], points.batches[b + 1]):
-                out[q] = _shared_product(near.shares(q), group, groups, shared)
+            places, weak, strict = _Near(index, points, b, shared.worst[group]).shares()
+            for q, shares in enumerate(zip(weak, strict, strict=True), start=points.batches[b]):
+                out[q] = _shared_product((places, *shares), group, groups, shared)
         return out
 
     def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:  # noqa: ARG002
@@ -73,10 +72,8 @@ class PlainEngine:
         out = np.zeros((len(columns) - 1, index.size))
         for j in range(len(out)):
             for b in range(columns[j], columns[j + 1]):
-                near = _Near(index, points, b)
-                for q in range(points.batches[b], points.batches[b + 1]):
-                    places, _, strict = near.shares(q)
-                    out[j, places] += np.round(strict * index.runs[places])
+                places, _, strict = _Near(index, points, b).shares()
+                out[j, places] += np.round(strict * index.runs[places]).sum(axis=0)
         return out
 
 
@@ -102,7 +99,8 @@ class _Near:
     def __init__(self, index: Index, points: Points, batch: int, extra_corner: Codes | None = None) -> None:
         self._index = index
         self._points = points
-        codes = points.codes[points.batches[batch] : points.batches[batch + 1]]
+        self._batch = slice(points.batches[batch], points.batches[batch + 1])
+        codes = points.codes[self._batch]
         low, high = codes.min(axis=0), codes.max(axis=0)
         corner = high if extra_corner is None else np.concatenate([high, extra_corner])
         near = np.all(_rows(index.levels[0])[: index.size] <= corner, axis=1)
@@ -118,34 +116,37 @@ class _Near:
         rows = np.repeat(first - self._first, counts) + np.arange(counts.sum())
         self._runs = ~index.complements[rows]
 
-    def shares(self, q: int) -> tuple[Ints, Floats, Floats]:
-        """The places, and their shares of runs that count against point q: without and with one objective
-        less.
+    def shares(self) -> tuple[Ints, Floats, Floats]:
+        """The places (P,), and for each point their shares of runs (q, P) that count: without and with the
+        demand for one objective less.
         """
-        point = self._points.codes[q]
-        weak, less = _compare(self._runs, point)
+        points = self._points.codes[self._batch, None]
+        weak, less = _compare(self._runs, points)
         if self._points.rule is Rule.MARGIN and self._points.cuts is not None:
-            better = self._runs <= self._points.cuts[q]
-            weak = (better | (self._runs == point)).all(axis=1)
-            less = better.any(axis=1)
+            better = self._runs <= self._points.cuts[self._batch, None]
+            weak = (better | (self._runs == points)).all(axis=2)
+            less = better.any(axis=2)
         divisor = self._index.runs[self._places]
-        return self._places, _sums(weak, self._first) / divisor, _sums(weak & less, self._first) / divisor
+        return self._places, self._sums(weak) / divisor, self._sums(weak & less) / divisor
+
+    def _sums(self, flags: Flags) -> Ints:
+        """(q, P): the number of set flags (q, runs) of each place."""
+        if len(self._first) == 0:
+            return np.zeros((len(flags), 0), dtype=np.int64)
+        return np.add.reduceat(flags, self._first, axis=1, dtype=np.int64)
 
 
-def _sums(flags: Flags, first: Ints) -> Ints:
-    """The number of set flags of each place, whose rows begin at `first`."""
-    return np.add.reduceat(flags, first, dtype=np.int64) if len(first) else np.zeros(0, dtype=np.int64)
-
-
-def _chain(shares: Floats, orders: int) -> Floats:
-    """The law of the number of successes, orders terms of it, in the native kernel's order of operations."""
-    law = np.zeros(orders)
-    law[0] = 1.0
-    for share in shares[shares > 0.0]:
-        kept = 1.0 - share
-        law[1:] = law[1:] * kept + law[:-1] * share
-        law[0] *= kept
-    return law if sum(law.tolist()) >= FLOOR else np.zeros(orders)
+def _laws(shares: Floats, orders: int) -> Floats:
+    """(q, orders): the laws of the numbers of successes, in the native kernel's order of operations."""
+    laws = np.zeros((len(shares), orders))
+    laws[:, 0] = 1.0
+    for share in shares.T:
+        kept = (1.0 - share)[:, None]
+        laws[:, 1:] = laws[:, 1:] * kept + laws[:, :-1] * share[:, None]
+        laws[:, :1] *= kept
+    held = np.cumsum(laws, axis=1)[:, -1]
+    laws[held < FLOOR] = 0.0
+    return laws
 
 
 def _shared_product(
