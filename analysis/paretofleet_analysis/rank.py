@@ -23,6 +23,8 @@ from paretofleet_analysis.selection import Wish, columns_of, select
 __all__ = ["QUESTIONS", "Efficient", "ObjectiveUse", "RankedRow", "Ranking", "rank"]
 
 QUESTIONS = ("mean", "run")
+#: More rows at once would take minutes and gigabytes, and nobody reads them.
+ROWS_MAX = 100_000
 
 
 def rank(
@@ -58,7 +60,7 @@ def rank(
     wish = Wish(
         use, deadline_s, objectives, power_scope, allow_mixed_scopes, allow_simulated_mix, maxima or {}
     )
-    table = conform(report, name="the report")
+    table = _rankable(report)
     chosen = select(table.select(columns_of(wish)).to_pylist(), wish)
     tolerances = _margins(chosen.objectives, margins or {})
     accuracy.check(accuracy_question, chosen.objectives)
@@ -86,6 +88,17 @@ def rank(
         ),
         why=None if asked is None else field.why(asked),
     )
+
+
+def _rankable(report: pa.Table) -> pa.Table:
+    """The report with every column of the schema; too many rows are refused before they cost anything."""
+    table = conform(report, name="the report")
+    if table.num_rows > ROWS_MAX:
+        raise RankError(
+            f"the report has {table.num_rows:,} rows and at most {ROWS_MAX:,} are ranked at once: "
+            "rank fewer sweeps together"
+        )
+    return table
 
 
 def is_row(row: RankedRow, wanted: str) -> bool:

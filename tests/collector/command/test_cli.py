@@ -139,8 +139,7 @@ def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: C
     assert "1, 2" in said.out
     assert (
         "left out: resnet50 at int8 with onnxruntime: resnet50 has no int8 variant: "
-        "add one with `paretofleet models add"
-        in said.err
+        "add one with `paretofleet models add" in said.err
     )
     plan = paretofleet("sweep", "plan", *SUBMIT[2:], "-o", "json").json
     assert len(plan["configurations"]) == 4

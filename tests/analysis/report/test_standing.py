@@ -1,0 +1,317 @@
+"""What a ranking says beside its probabilities, and what it allows for: blocks, gains, accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from paretofleet_analysis import rank_text, report
+from paretofleet_analysis.common import common_factors
+from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.objectives import Margin
+from paretofleet_analysis.probability import probabilities
+from paretofleet_analysis.rank import ROWS_MAX, rank
+from paretofleet_analysis.report_schema import schema
+from paretofleet_analysis.standing import dominators_of_means, is_surely_beaten
+
+COSTS = [False, False]
+MARGINS = [Margin(0.02), Margin(0.02)]
+
+
+def by_model(ranking):
+    return {row.identity["model"]: row for row in ranking.rows}
+
+
+def noisy(seed, size, noise=0.03, runs=6):
+    """Two costs that trade, with noise, of `size` configurations."""
+    rng = np.random.default_rng(seed)
+    means = np.exp(rng.standard_normal((size, 1)) * [1.0, -1.0] + 0.3 * rng.exponential(size=(size, 1)))
+    return [mean * np.exp(noise * rng.standard_normal((runs, 2))) for mean in means]
+
+
+# Blocks.
+
+
+def drifting(configuration, drift, models=("a", "b", "c", "d")):
+    """Latencies 1 % apart with own noise of 0.1 %, all of a block slower or faster by the drift."""
+    rng = np.random.default_rng(2)
+    factors = np.exp(drift * np.array([0.0, 1.0, -1.0, 2.0, 0.5]))
+    rows = []
+    for k, name in enumerate(models):
+        values = 0.01 * (1 + k / 100) * factors * np.exp(0.001 * rng.standard_normal(5))
+        rows.append(configuration(name, list(values), top1=70.0 + k))
+    return report.build(rows)
+
+
+def test_drift_that_a_device_shares_is_removed_and_told(configuration):
+    ranking = rank(drifting(configuration, 0.1))
+    told = ranking.evidence["block_effects"]
+    assert [one["device"] for one in told] == ["desk"]
+    assert told[0]["share_of_variance"]["batch_latency_p90_s"] > 0.99
+    assert told[0]["largest"]["batch_latency_p90_s"] == pytest.approx(0.14, abs=0.03)
+    assert {row.verdict for row in ranking.rows} == {"front"}
+    row = by_model(ranking)["a"]
+    assert row.corrected_means["batch_latency_p90_s"] == pytest.approx(
+        row.estimates["batch_latency_p90_s"].mean, rel=0.02
+    )
+    assert "block effects removed on desk" in rank_text.render(ranking)
+
+
+def test_fewer_than_three_configurations_are_not_corrected_and_it_says_so(configuration):
+    ranking = rank(drifting(configuration, 0.1, models=("a", "b")))
+    assert ranking.evidence["block_effects"] == [
+        {"device": "desk", "corrected": False, "note": "no correction, fewer than 2 blocks can be compared"}
+    ]
+    assert by_model(ranking)["a"].corrected_means is None
+    assert "block effects on desk: no correction" in rank_text.render(ranking)
+
+
+def test_a_twin_moves_no_block_effect(configuration):
+    rows = [
+        configuration(
+            name, list(0.01 * np.exp(0.05 * np.random.default_rng(k).standard_normal(5))), top1=70 + k
+        )
+        for k, name in enumerate("abcde")
+    ]
+    once = by_model(rank(report.build(rows)))
+    twin = replace(rows[0], model="twin", configuration_id="twin")
+    more = by_model(rank(report.build([*rows, twin, replace(twin, model="two", configuration_id="two")])))
+    for name, row in once.items():
+        assert (more[name].p_front, more[name].p_near_front) == (row.p_front, row.p_near_front)
+    assert more["twin"].p_front == once["a"].p_front
+
+
+# What is common to a device.
+
+
+def test_a_common_gain_cancels_inside_a_device():
+    assert (
+        common_factors(["a", "a"], [("a rapl", 0.1)] * 2, of_power=[True, False], drifts={}, seed=1) is None
+    )
+
+
+def test_a_gain_across_devices_is_integrated_over():
+    """Two devices 2 % apart in energy with exact runs: the answer is the normal distribution's."""
+    runs = [np.array([[1.0], [1.0001], [0.9999]]), np.array([[1.02], [1.0201], [1.0199]])]
+    factors = common_factors(["a", "b"], [("a", 0.0392), ("b", 0.0392)], of_power=[True], drifts={}, seed=1)
+    found = probabilities(
+        runs,
+        maximize=[False],
+        margins=[Margin(0.0)],
+        question="mean",
+        seed=1,
+        factors=factors,
+        is_whole=False,
+    )
+    # gains of 2 % standard deviation each: P(log 1.02 > sqrt(2) 0.02 z) = 0.758
+    assert found.raw_front[0] == pytest.approx(0.758, abs=0.07)
+    assert found.raw_front.sum() == pytest.approx(1.0, abs=1e-6)
+    assert 0.0 < found.factors_error < 0.15
+
+
+def test_drift_of_devices_apart_is_no_certainty_between_them(configuration):
+    """Inside each device drift cancels; between two that drifted by 10 % nothing is sure."""
+    tables = [drifting(configuration, 0.0), drifting(configuration, 0.1)]
+    rows = report.concatenate(tables).to_pylist()
+    for row in rows[4:]:
+        row["device"], row["run_ids"] = "other", [f"other-{run}" for run in row["run_ids"]]
+    table = pa.Table.from_pylist(rows, schema=schema())
+    ranking = rank(table)
+    near = [row.p_near_front for row in ranking.rows if row.identity["model"] == "d"]
+    assert all(p > 0.1 for p in near)
+    assert ranking.evidence["common_factors_error"] is not None
+
+
+# Accuracy as random.
+
+
+def test_accuracy_by_population_is_drawn_once_for_a_model(configuration):
+    rows = [
+        configuration("a", [0.0100, 0.0101, 0.0100], top1=70.0, top1_n=1000),
+        configuration("b", [0.0120, 0.0121, 0.0120], top1=70.5, top1_n=1000),
+        configuration("b", [0.0130, 0.0131, 0.0130], top1=70.5, top1_n=1000, runtime="openvino"),
+    ]
+    table = report.build(rows)
+    fixed, population = rank(table), rank(table, accuracy_question="population")
+    assert [row.verdict for row in fixed.rows] == ["front", "front", "dominated"]
+    slower = population.rows[-1]
+    assert slower.identity["runtime"] == "openvino"
+    assert slower.p_front < 0.05  # its own model is always as accurate
+    faster = next(row for row in population.rows if row.identity["model"] == "b")
+    assert 0.2 < faster.p_front < 0.95  # 0.5 points on 1,000 images may be chance
+    assert population.evidence["accuracy_question"].startswith("population")
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("seeds", "the report holds one training of each model"),
+        ("mood", "unknown accuracy question 'mood': choose fixed or population"),
+        ("population", "does not say on how many images a was tested: give top1_n"),
+    ],
+)
+def test_an_accuracy_question_that_cannot_be_answered(configuration, question, sentence):
+    rows = [configuration(name, top1=70 + k, top1_n=None) for k, name in enumerate("ab")]
+    with pytest.raises(RankError, match=sentence):
+        rank(report.build(rows), accuracy_question=question)
+
+
+# Efficiency, dominators, ranks.
+
+
+def test_efficiency_is_the_share_of_costs_that_another_as_accurate_needs(configuration):
+    rows = [
+        configuration("small", [0.0100, 0.0101, 0.0099], top1=70.0),
+        configuration("slow", [0.0200, 0.0202, 0.0198], top1=70.0),
+        configuration("large", [0.0400, 0.0404, 0.0396], top1=80.0),
+    ]
+    found = by_model(rank(report.build(rows)))
+    assert found["slow"].efficiency.median == pytest.approx(0.5, rel=0.01)
+    assert 0.45 < found["slow"].efficiency.lo < 0.5 < found["slow"].efficiency.hi < 0.55
+    assert found["small"].efficiency.median == found["large"].efficiency.median == 1.0
+    assert found["slow"].expected_dominators == pytest.approx(1.0, abs=0.01)
+    assert found["slow"].rank_interval == (2, 2)
+    assert found["small"].rank_interval == (1, 1)
+
+
+def test_efficiencies_agree_with_a_simulation():
+    runs = noisy(1, 30)
+    found = probabilities(
+        runs, maximize=COSTS, margins=MARGINS, question="mean", seed=1, is_held=[False, False]
+    )
+    rng = np.random.default_rng(7)
+    spread = [np.log(x).std(axis=0, ddof=1) / np.sqrt(len(x)) for x in runs]
+    centres = np.log([x.mean(axis=0) for x in runs])
+    pooled = np.sqrt(np.mean(np.square(spread)))
+    thetas = []
+    for _ in range(2000):
+        logs = centres + pooled * rng.standard_normal(centres.shape)
+        thetas.append(np.exp((logs[None] - logs[:, None]).max(axis=2).min(axis=1)))
+    lo, median, hi = np.quantile(thetas, [0.025, 0.5, 0.975], axis=0)
+    np.testing.assert_allclose(found.efficiency.median, median, atol=0.02)
+    np.testing.assert_allclose(found.efficiency.lo, lo, atol=0.04)
+    np.testing.assert_allclose(found.efficiency.hi, hi, atol=0.04)
+
+
+def test_who_is_surely_beaten_matters_to_nobody():
+    runs = noisy(5, 400, noise=0.02)
+    beaten = is_surely_beaten(runs, maximize=COSTS, margins=MARGINS)
+    assert 100 < beaten.sum() < 400
+    ask = {"maximize": COSTS, "margins": MARGINS, "question": "run", "seed": 1, "is_whole": False}
+    whole = probabilities(runs, **ask)
+    few = probabilities([x for x, gone in zip(runs, beaten, strict=True) if not gone], **ask)
+    assert whole.near_front[beaten].max() == 0.0
+    np.testing.assert_allclose(few.front, whole.front[~beaten], atol=1e-8)
+    np.testing.assert_allclose(few.near_front, whole.near_front[~beaten], atol=1e-8)
+
+
+def test_a_row_inside_the_margin_is_not_surely_beaten():
+    runs = [np.array([[1.0], [1.0], [1.0001]]), np.array([[1.01], [1.01], [1.0101]])]
+    assert not is_surely_beaten(runs, maximize=[False], margins=[Margin(0.02)]).any()
+    assert is_surely_beaten(runs, maximize=[False], margins=[Margin(0.005)]).tolist() == [False, True]
+
+
+def test_dominators_of_means_are_counted():
+    points = np.array([[1.0, 1.0], [2.0, 2.0], [2.0, 2.0], [3.0, 0.5]])
+    assert dominators_of_means(points, points, maximize=COSTS).tolist() == [0, 1, 1, 0]
+
+
+def test_large_fleets_say_the_same_of_the_rows_that_matter():
+    """Above 300 rows the surely beaten are counted by their means."""
+    runs = noisy(6, 290, noise=0.02)
+    ask = {"maximize": COSTS, "margins": MARGINS, "question": "mean", "seed": 1, "is_held": [False, False]}
+    small = probabilities(runs, **ask)
+    worse = [x * 5 for x in runs[:40]]
+    large = probabilities([*runs, *worse], **ask)
+    assert np.abs(large.front[:290] - small.front).max() < 0.1
+    assert (large.near_front[290:] < 0.01).all()
+    np.testing.assert_allclose(large.dominators[:290], small.dominators, atol=0.6, rtol=0.1)
+    np.testing.assert_allclose(large.efficiency.median[:290], small.efficiency.median, atol=0.03)
+
+
+# Selected, and why.
+
+
+def test_the_best_of_several_that_overlap_is_marked_selected(configuration):
+    rows = [
+        configuration("a", [0.0100, 0.0103, 0.0098], top1=70.0),
+        configuration("b", [0.0101, 0.0104, 0.0099], top1=71.0),
+        configuration("c", [0.0200, 0.0204, 0.0196], top1=75.0),
+    ]
+    found = by_model(rank(report.build(rows)))
+    assert found["a"].selected == ("batch_latency_p90_s",)
+    assert found["b"].selected == found["c"].selected == ()
+    assert "is selected: its 90 % wait for a batch is the best of several" in " ".join(
+        rank_text.render(rank(report.build(rows))).split()
+    )
+
+
+def test_why_names_who_is_ahead_by_how_much_and_what_would_decide(configuration):
+    rng = np.random.default_rng(3)
+    noise = np.exp(0.03 * rng.standard_normal((2, 5)))
+    rows = [
+        configuration("one", list(0.0100 * noise[0]), top1=70.0),
+        configuration("two", list(0.0094 * noise[1]), top1=71.0),
+        configuration("far", [0.0500] * 5, top1=60.0),
+    ]
+    table = report.build(rows)
+    number = by_model(rank(table))["one"].number
+    why = rank(table, why=str(number)).why
+    assert why.number == number
+    rival = why.rivals[0]
+    assert rival.number == by_model(rank(table))["two"].number
+    assert rival.p_dominates >= rival.p_beats > 0.5
+    top1, latency = rival.leads
+    assert (top1.relative, top1.lo) == (pytest.approx(1 / 70, rel=1e-3), None)
+    assert latency.lo < latency.relative < latency.hi
+    text = rank_text.render_why(why)
+    assert f"Row {rival.number} dominates row {number} with probability" in text
+    sure = rank(table, why=str(by_model(rank(table))["far"].number)).why
+    assert sure.rivals[0].p_beats > 0.99
+    assert sure.rivals[0].more_runs == 0
+    assert rank(table).why is None
+
+
+def test_more_runs_follow_the_power_formula(configuration):
+    """Two costs with a spread of 3 % whose difference is 4 %, margin 2 %: 2 (1.96 + 0.84)^2 (3 / 2.06)^2."""
+    spread = 0.03 * np.array([-1.2649, -0.6325, 0.0, 0.6325, 1.2649])
+    rows = [
+        configuration("one", list(0.0100 * np.exp(spread)), top1=70.0),
+        configuration("two", list(0.0096 * np.exp(spread)), top1=71.0),
+    ]
+    table = report.build(rows)
+    number = by_model(rank(table))["one"].number
+    rival = rank(table, why=str(number)).why.rivals[0]
+    assert 0.05 < rival.p_beats < 0.95
+    distance = -np.log(0.96) + np.log(0.98)
+    expected = int(np.ceil(15.698 * (0.03 / distance) ** 2)) - 5
+    assert rival.more_runs == pytest.approx(expected, abs=1)
+
+
+# What cannot be ranked.
+
+
+def test_a_table_of_a_million_rows_is_refused_at_once():
+    table = pa.Table.from_arrays([pa.nulls(1_000_000, field.type) for field in schema()], schema=schema())
+    with pytest.raises(RankError, match=f"1,000,000 rows and at most {ROWS_MAX:,} are ranked at once"):
+        rank(table)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 0.0])
+def test_a_run_that_is_no_positive_number_excludes_its_row_by_name(configuration, summary, value):
+    odd = configuration("odd")
+    runs = [replace(run, summary=summary(batch_latency_p90_s=value)) for run in odd.runs]
+    ranking = rank(report.build([configuration("a"), replace(odd, runs=runs)]))
+    assert {found.reason: found.rows for found in ranking.exclusions} == {
+        "batch_latency_p90_s is not a positive number": ("odd fp32, onnxruntime on desk cpu, batch 1",)
+    }
+
+
+def test_exact_ties_share_the_frontier(configuration):
+    rows = [configuration(name, [0.01] * 5, top1=70.0) for name in "ab"]
+    rows.append(configuration("c", [0.02] * 5, top1=60.0))
+    found = by_model(rank(report.build(rows)))
+    assert found["a"].verdict == found["b"].verdict == "front"
+    assert found["c"].verdict == "dominated"
