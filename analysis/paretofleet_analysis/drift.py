@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
 
 from paretofleet_analysis.intervals import CONFIDENCE, RUNS_MIN
+from paretofleet_analysis.repeats import by_block, place
+from paretofleet_analysis.selection import Row, label
 
 #: A drift of more than this in a block is one that block effects must be fitted for.
 DRIFT_MAX = 0.02
@@ -59,3 +62,36 @@ def canary_drift(runs: Mapping[str, Mapping[int, float]]) -> Drift | None:
     per_block, lo, hi = (float(np.expm1(slope + side * reach)) for side in (0, -1, 1))
     steps = np.expm1(np.diff(logs))
     return Drift(canary, int(blocks.size), per_block, lo, hi, float(steps[np.abs(steps).argmax()]))
+
+
+def of_devices(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
+    """What devices did through their sweeps, in the measures `names`; JSON-ready, one entry for each.
+
+    `rows`: all rows of a report, in its order (the collector's canary is the first of those that ran most).
+    An entry has `device`, `sweep`, `canary` (what a table calls it), `blocks` and `measures`: by name
+    `per_block`, `lo`, `hi`, `largest_step`, `is_large`; or `note` where no configuration ran in three blocks.
+    """
+    canaries: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        if not any(row["run_counted"] or ()):
+            continue
+        best = canaries.get(place(row))
+        if best is None or sum(row["run_counted"]) > sum(best["run_counted"]):
+            canaries[place(row)] = row
+    told = []
+    for (device, sweep, _), row in canaries.items():
+        found = {name: canary_drift({label(row): by_block(row, name)}) for name in names}
+        known = {name: drift for name, drift in found.items() if drift is not None}
+        entry: dict[str, Any] = {"device": device, "sweep": sweep}
+        if not known:
+            told.append(entry | {"note": f"no configuration ran in {RUNS_MIN} blocks"})
+            continue
+        entry |= {"canary": label(row), "blocks": max(drift.blocks for drift in known.values())}
+        told.append(entry | {"measures": {name: _told(drift) for name, drift in known.items()}})
+    return told
+
+
+def _told(drift: Drift) -> dict[str, Any]:
+    numbers = asdict(drift)
+    del numbers["canary"], numbers["blocks"]
+    return numbers | {"is_large": drift.is_large}

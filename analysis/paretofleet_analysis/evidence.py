@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from paretofleet_analysis import accuracy
+from paretofleet_analysis import accuracy, drift
 from paretofleet_analysis.drifted import BlockEffects
+from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.probability import Probabilities
 from paretofleet_analysis.selection import Row, Selection
 
@@ -34,7 +35,7 @@ _WHAT_SOURCES_MEAN = {
 def collect(
     chosen: Selection,
     *,
-    total: int,
+    reported: Sequence[Row],
     found: Probabilities,
     seed: int,
     accuracy_question: str,
@@ -43,10 +44,10 @@ def collect(
     command: str | None,
     report_sha256: Sequence[str],
 ) -> dict[str, Any]:
-    """The evidence of a ranking, JSON-ready."""
+    """The evidence of a ranking, JSON-ready; `reported` are all rows, also those that are not ranked."""
     rows = chosen.rows
     return {
-        "report_rows": total,
+        "report_rows": len(reported),
         "ranked_rows": len(rows),
         "excluded_rows": len(chosen.excluded),
         "devices_per_class": _devices_per_class(rows),
@@ -62,6 +63,7 @@ def collect(
             {f"{row['power_scope']} by {row['power_source']}" for row in rows if row["power_scope"]}
         ),
         "block_effects": blocks.told,
+        "canary_drift": _drift(reported, chosen),
         "verdicts_that_change": None if changes is None else list(changes),
         "method": _method(found),
         "replicates": found.replicates,
@@ -72,6 +74,13 @@ def collect(
         "report_sha256": list(report_sha256),
         "command": command,
     }
+
+
+def _drift(reported: Sequence[Row], chosen: Selection) -> list[dict[str, Any]]:
+    """What the canaries of the ranked devices did, ranked themselves or not."""
+    devices = {row["device"] for row in chosen.rows}
+    names = [name for name in chosen.objectives if OBJECTIVES[name].is_measured]
+    return drift.of_devices([row for row in reported if row["device"] in devices], names)
 
 
 def _method(found: Probabilities) -> str:

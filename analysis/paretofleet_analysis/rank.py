@@ -60,8 +60,8 @@ def rank(
     wish = Wish(
         use, deadline_s, objectives, power_scope, allow_mixed_scopes, allow_simulated_mix, maxima or {}
     )
-    table = _rankable(report)
-    chosen = select(table.select(columns_of(wish)).to_pylist(), wish)
+    reported = _rankable(report).select(columns_of(wish)).to_pylist()
+    chosen = select(reported, wish)
     tolerances = _margins(chosen.objectives, margins or {})
     accuracy.check(accuracy_question, chosen.objectives)
     field = Field(chosen, tolerances, question=question, accuracy_question=accuracy_question, seed=seed)
@@ -77,7 +77,7 @@ def rank(
         notes=(*chosen.notes, *field.notes()),
         evidence=evidence.collect(
             chosen,
-            total=table.num_rows,
+            reported=reported,
             found=field.found,
             seed=seed,
             accuracy_question=accuracy_question,

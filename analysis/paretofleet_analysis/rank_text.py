@@ -247,6 +247,7 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
         f"power: {', '.join(known['power_sources']) or 'none measured'}",
         f"flags: {flags or 'none'}",
         *_block_lines(known["block_effects"]),
+        *drift_lines(known["canary_drift"]),
         _changes_line(known["verdicts_that_change"]),
         f"probabilities: {known['method']}; {_error(known)}",
         "efficiency: the share of its costs with which another, at least as accurate, gets by; 95 %",
@@ -287,6 +288,25 @@ def _block_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"block effects on {', '.join(devices[:3])}{more}: {note}"
     if not told:
         yield "block effects: nothing measured to correct"
+
+
+def drift_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One line a device and sweep whose canary ran often enough: its trend and its largest step."""
+    for one in told:
+        for name, drift in one.get("measures", {}).items():
+            per_block, lo, hi, step = (
+                f"{100 * drift[key]:+.2g}" for key in ("per_block", "lo", "hi", "largest_step")
+            )
+            large = ", more than can be left alone" if drift["is_large"] else ""
+            yield (
+                f"drift of {one['device']} by its canary ({one['canary']}): {OBJECTIVES[name].short} "
+                f"{per_block} % a block ({lo} to {hi}), largest step {step} %, {one['blocks']} blocks{large}"
+            )
+    alone = sorted({one["device"] for one in told if "note" in one})
+    if alone:
+        note = next(one["note"] for one in told if "note" in one)
+        more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
+        yield f"drift of {', '.join(alone[:3])}{more}: unknown, {note}"
 
 
 def _changes_line(changes: Sequence[str] | None) -> str:

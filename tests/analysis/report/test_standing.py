@@ -83,6 +83,30 @@ def test_a_twin_moves_no_block_effect(configuration):
     assert more["twin"].p_front == once["a"].p_front
 
 
+def test_the_canary_s_drift_is_part_of_the_evidence_whether_it_is_ranked_or_not(configuration):
+    """The canary is what ran most: here a batch of 4, which is no row of the ranking."""
+    hotter = 0.02 * np.exp(0.03 * np.arange(8))
+    rows = [
+        configuration("a", [0.010] * 5, top1=70.0),
+        configuration("canary", list(hotter), top1=71.0, batch_size=4),
+        configuration("else", [0.010, 0.011], top1=70.0, device="young"),
+    ]
+    ranking = rank(report.build(rows))
+    desk, young = ranking.evidence["canary_drift"]
+    assert (desk["device"], desk["sweep"], desk["blocks"]) == ("desk", "demo", 8)
+    assert desk["canary"].startswith("canary fp32")
+    assert desk["measures"]["batch_latency_p90_s"]["per_block"] == pytest.approx(np.expm1(0.03))
+    assert desk["measures"]["batch_latency_p90_s"]["is_large"]
+    assert young == {"device": "young", "sweep": "demo", "note": "no configuration ran in 3 blocks"}
+    text = " ".join(rank_text.render(ranking).split())
+    assert (
+        "drift of desk by its canary (canary fp32, onnxruntime on desk cpu, batch 4): p90 +3 % a block"
+        in text
+    )
+    assert "8 blocks, more than can be left alone" in text
+    assert "drift of young: unknown, no configuration ran in 3 blocks" in text
+
+
 # What is common to a device.
 
 
