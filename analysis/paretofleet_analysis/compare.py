@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from paretofleet_analysis.intervals import CONFIDENCE, RUNS_MIN
+from paretofleet_analysis.repeats import Row, by_block, place
 
 #: Of the pairs that are called different, at most this share is expected to be alike.
 FALSE_DISCOVERY_RATE = 0.05
@@ -81,13 +81,43 @@ def discoveries(p_values: Sequence[float | None], rate: float = FALSE_DISCOVERY_
 
 
 def told_apart(
-    runs: Mapping[str, Mapping[int, float]], rate: float = FALSE_DISCOVERY_RATE
-) -> dict[tuple[str, str], Comparison]:
-    """The pairs of one device's configurations that differ, with the false discovery rate held at `rate`.
+    own: Mapping[int, float], others: Sequence[Mapping[int, float]], rate: float = FALSE_DISCOVERY_RATE
+) -> list[tuple[Comparison, bool]]:
+    """Each of the others compared with one configuration of their device, and whether the two differ.
 
-    `runs`: configuration to block to value.
+    Each is block to value. Of the pairs that are called different at most `rate` are expected to be alike.
+
+    >>> own = {1: 1.0, 2: 1.01, 3: 0.99, 4: 1.0}
+    >>> slow, twin = ({block: f * value for block, value in own.items()} for f in (1.2, 1.0))
+    >>> [(round(one.ratio, 3), differs) for one, differs in told_apart(own, [slow, twin])]
+    [(1.2, True), (1.0, False)]
     """
-    pairs = list(combinations(runs, 2))
-    compared = [compare(runs[a], runs[b]) for a, b in pairs]
-    found = discoveries([one.p_value for one in compared], rate)
-    return {pair: one for pair, one, is_found in zip(pairs, compared, found, strict=True) if is_found}
+    compared = [compare(other, own) for other in others]
+    return list(zip(compared, discoveries([one.p_value for one in compared], rate), strict=True))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How many times another row's value of an objective is a row's own, within the blocks that hold both.
+
+    `comparison` has the interval; `is_told_apart`: the two differ, with the false discovery rate held at 5 %
+    over the rows of the device.
+    """
+
+    objective: str
+    comparison: Comparison
+    is_told_apart: bool
+
+
+def pairs_of(own: Row, rows: Mapping[int, Row], names: Sequence[str]) -> dict[int, tuple[Paired, ...]]:
+    """The row `own` of a report against those of `rows` that share its blocks, in each of the measures.
+
+    Rows of another device, sweep or environment have no block in common with it and are left out.
+    """
+    shared = {key: row for key, row in rows.items() if row is not own and place(row) == place(own)}
+    found: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())
+    for name in names:
+        told = told_apart(by_block(own, name), [by_block(row, name) for row in shared.values()])
+        for key, (comparison, differs) in zip(shared, told, strict=True):
+            found[key] = (*found[key], Paired(name, comparison, differs))
+    return found

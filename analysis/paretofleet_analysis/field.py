@@ -11,6 +11,7 @@ import numpy as np
 from paretofleet_analysis import evidence, verdicts
 from paretofleet_analysis.accuracy import shared_accuracy
 from paretofleet_analysis.common import Factors, common_factors
+from paretofleet_analysis.compare import pairs_of
 from paretofleet_analysis.drifted import BlockEffects, without_block_effects
 from paretofleet_analysis.frontier import near_identical, nondominated
 from paretofleet_analysis.intervals import RUNS_MIN, Estimate, log_reach
@@ -296,13 +297,16 @@ class Field:
 
     def why(self, number: int) -> Explanation:
         """Who is ahead of the row of that number, how surely, and how many more runs would decide."""
+        own = self.order[number - 1]
+        measured = [known.name for known in self.known if known.is_measured]
         return explain(
-            self.order[number - 1],
+            own,
             self.runs,
             numbers=self.numbers,
             names=self.names,
             margins=self.margins,
             seed=self.seed,
+            paired=pairs_of(self.rows[own], dict(enumerate(self.rows)), measured),
         )
 
 

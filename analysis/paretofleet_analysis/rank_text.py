@@ -13,7 +13,6 @@ from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.ranking import RankedRow, Ranking
 from paretofleet_analysis.standing import RANKS
 from paretofleet_analysis.verdicts import DOMINATED
-from paretofleet_analysis.why import Explanation, Lead
 
 WIDTH = 100
 #: Columns that name a row; those that are the same in every row stand in one line above the table instead.
@@ -36,14 +35,15 @@ def render(ranking: Ranking) -> str:
         list(_table(ranking)),
         list(_sentences(ranking)),
         list(_groups(ranking)),
-        [line for note in ranking.notes for line in _wrapped(note)],
+        [line for note in ranking.notes for line in wrapped(note)],
         list(_exclusions(ranking)),
         list(_evidence(ranking)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _wrapped(text: str, indent: str = "") -> list[str]:
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """The text in lines of at most WIDTH, all but the first indented further."""
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
@@ -53,7 +53,7 @@ def _question(ranking: Ranking) -> Iterator[str]:
         "mean": "mean, the typical behaviour",
         "run": "run, what one more run would show (this does not settle as runs are added)",
     }
-    yield from _wrapped(f"For {ranking.use} ({preset.text}). Question: {asked[ranking.question]}.")
+    yield from wrapped(f"For {ranking.use} ({preset.text}). Question: {asked[ranking.question]}.")
     objectives = [
         f"{used.name} ({'more' if used.direction == 'maximize' else 'less'} is better, margin {used.margin})"
         for used in ranking.objectives
@@ -63,7 +63,7 @@ def _question(ranking: Ranking) -> Iterator[str]:
         yield f"  {text}{'.' if k == len(objectives) else ','}"
     common = [f"{_HEADS.get(name, name)} {_plain(ranking.rows[0], name)}" for name in _common(ranking.rows)]
     if common:
-        yield from _wrapped(f"All rows: {', '.join(common)}.")
+        yield from wrapped(f"All rows: {', '.join(common)}.")
 
 
 def _common(rows: Sequence[RankedRow]) -> list[str]:
@@ -196,7 +196,7 @@ def _sentences(ranking: Ranking) -> Iterator[str]:
     for row in told:
         alike.setdefault(f"{row.verdict}. {row.sentence}", []).append(row.number)
     for text, numbers in alike.items():
-        yield from _wrapped(f"{', '.join(map(str, numbers))}: {text}")
+        yield from wrapped(f"{', '.join(map(str, numbers))}: {text}")
     if len(told) < len(ranking.rows):
         yield f"{len(ranking.rows) - len(told)} more rows are dominated (each with its sentence in the JSON)."
 
@@ -205,7 +205,7 @@ def _groups(ranking: Ranking) -> Iterator[str]:
     for row in ranking.rows:
         if row.selected:
             known = " and ".join(OBJECTIVES[name].text for name in row.selected)
-            yield from _wrapped(
+            yield from wrapped(
                 f"Row {row.number} is selected: its {known} is the best of several that the runs do not tell "
                 "apart, so some of its lead is luck until it is measured again."
             )
@@ -216,7 +216,7 @@ def _groups(ranking: Ranking) -> Iterator[str]:
     ]
     for members in told:
         names = ", ".join(f"{k} ({ranking.rows[k - 1].identity['model']})" for k in members)
-        yield from _wrapped(f"Within the margins of each other: rows {names}.")
+        yield from wrapped(f"Within the margins of each other: rows {names}.")
     if len(told) < len(ranking.groups):
         yield f"{len(ranking.groups) - len(told)} more groups are of dominated rows (in the JSON)."
 
@@ -227,7 +227,7 @@ def _exclusions(ranking: Ranking) -> Iterator[str]:
     yield f"Not ranked: {sum(len(found.rows) for found in ranking.exclusions)} rows"
     for found in ranking.exclusions:
         more = f" and {len(found.rows) - 2} more" if len(found.rows) > 2 else ""
-        yield from _wrapped(f"{len(found.rows)} x {found.reason} ({'; '.join(found.rows[:2])}{more})", "  ")
+        yield from wrapped(f"{len(found.rows)} x {found.reason} ({'; '.join(found.rows[:2])}{more})", "  ")
 
 
 def _evidence(ranking: Ranking) -> Iterator[str]:
@@ -257,7 +257,7 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
     if known["command"]:
         lines.append(f"command: {known['command']}")
     for line in lines:
-        yield from _wrapped(line, "  ")
+        yield from wrapped(line, "  ")
 
 
 def _error(known: Mapping[str, Any]) -> str:
@@ -316,28 +316,3 @@ def _changes_line(changes: Sequence[str] | None) -> str:
         return "stability: no verdict changes when flagged runs or any one block are left out"
     more = f"; and {len(changes) - 4} more" if len(changes) > 4 else ""
     return f"stability: verdicts that change: {'; '.join(changes[:4])}{more}"
-
-
-def render_why(why: Explanation) -> str:
-    """Who is ahead of one row, as lines of text."""
-    if not why.rivals:
-        return f"No row is likely to be ahead of row {why.number}.\n"
-    lines = []
-    for rival in why.rivals:
-        leads = ", ".join(_lead(lead) for lead in rival.leads if lead.relative or lead.lo is not None)
-        more = {None: "no number of runs would decide", 0: "decided"}.get(
-            rival.more_runs, f"{rival.more_runs} more runs of both would decide"
-        )
-        lines += _wrapped(
-            f"Row {rival.number} dominates row {why.number} with probability {rival.p_dominates:.3f}, "
-            f"by more than the margins with {rival.p_beats:.3f} ({more}): {leads}."
-        )
-    if any(rival.more_runs for rival in why.rivals):
-        lines += _wrapped(f"Reckoned as {why.formula}.")
-    return "\n".join(lines) + "\n"
-
-
-def _lead(lead: Lead) -> str:
-    word = "better" if lead.relative >= 0 else "worse"
-    ends = "" if lead.lo is None or lead.hi is None else f" ({100 * lead.lo:+.2g} to {100 * lead.hi:+.2g})"
-    return f"{OBJECTIVES[lead.objective].short} {100 * abs(lead.relative):.2g} % {word}{ends}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from paretofleet_analysis.compare import Paired
 from paretofleet_analysis.intervals import RUNS_MIN
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.probability import Distinct, tolerances
@@ -42,6 +43,7 @@ class Rival:
     `p_beats`: better by more than the margins in everything that the two do not have in common.
 
     `more_runs`: of both, to decide whether it beats; 0 is decided, None where no number of runs would.
+    `paired`: the two compared within blocks, in what is measured; empty where they share none.
     """
 
     number: int
@@ -49,6 +51,7 @@ class Rival:
     p_beats: float
     leads: tuple[Lead, ...]
     more_runs: int | None
+    paired: tuple[Paired, ...]
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,11 @@ def explain(
     names: Sequence[str],
     margins: Sequence[Margin],
     seed: int,
+    paired: Mapping[int, tuple[Paired, ...]],
 ) -> Explanation:
     """Explain row `own` of the (m_i, d) runs; `numbers` are the rows' printed numbers.
 
+    `paired`: by index, the rows that were compared with it within blocks (`compare.pairs_of`).
     Probabilities are those of pairs, exact given replicates, before calibration.
     """
     able = [i for i, values in enumerate(runs) if len(values) >= RUNS_MIN]
@@ -95,7 +100,7 @@ def explain(
             for at, name in enumerate(names)
         )
         more = _more_runs(runs[own], runs[i], beats, names, margins)
-        rivals.append(Rival(numbers[i], dominates, beats, leads, more))
+        rivals.append(Rival(numbers[i], dominates, beats, leads, more, paired.get(i, ())))
     rivals.sort(key=lambda rival: (-rival.p_dominates, -rival.p_beats))
     told = [rival for rival in rivals if max(rival.p_dominates, rival.p_beats) >= LEAST]
     return Explanation(numbers[own], tuple(told[:RIVALS]), FORMULA)

@@ -101,7 +101,7 @@ def rank(
 
 
 def _write(result: Ranking, output: Format, *, whole: bool) -> None:
-    from paretofleet_analysis import rank_text
+    from paretofleet_analysis import rank_text, why_text
 
     if output is Format.csv:
         show([_flat(row) for row in result.rows], (), output)
@@ -113,7 +113,7 @@ def _write(result: Ranking, output: Format, *, whole: bool) -> None:
         for row in result.rows:
             _explain(row)
         if result.why is not None:
-            sys.stdout.write("\n" + rank_text.render_why(result.why))
+            sys.stdout.write("\n" + why_text.render_why(result.why))
 
 
 def _only(result: Ranking, wanted: str) -> Ranking:

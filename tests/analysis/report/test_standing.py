@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from paretofleet_analysis import rank_text, report
+from paretofleet_analysis import rank_text, report, why_text
 from paretofleet_analysis.common import common_factors
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import Margin
@@ -290,12 +290,37 @@ def test_why_names_who_is_ahead_by_how_much_and_what_would_decide(configuration)
     top1, latency = rival.leads
     assert (top1.relative, top1.lo) == (pytest.approx(1 / 70, rel=1e-3), None)
     assert latency.lo < latency.relative < latency.hi
-    text = rank_text.render_why(why)
+    text = why_text.render_why(why)
     assert f"Row {rival.number} dominates row {number} with probability" in text
     sure = rank(table, why=str(by_model(rank(table))["far"].number)).why
     assert sure.rivals[0].p_beats > 0.99
     assert sure.rivals[0].more_runs == 0
     assert rank(table).why is None
+
+
+def test_why_compares_a_row_with_its_rivals_within_blocks_where_drift_cancels(configuration):
+    """Drift of 10 % hides a difference of 2 % from means; the runs of one block share the drift."""
+    drift = np.exp([0.0, 0.1, -0.1, 0.2, 0.05])
+    wobble = np.array([1.001, 0.999, 1.0, 1.0005, 0.9995])
+    rows = [
+        configuration("own", list(0.0102 * drift), top1=70.0),
+        configuration("fast", list(0.0100 * drift * wobble), top1=71.0),
+        configuration("twin", list(0.0102 * drift * wobble), top1=71.0),
+        configuration("away", list(0.0050 * wobble), top1=72.0, device="other"),
+    ]
+    table = report.build(rows)
+    numbers = {name: row.number for name, row in by_model(rank(table)).items()}
+    why = rank(table, why=str(numbers["own"])).why
+    paired = {rival.number: rival.paired for rival in why.rivals}
+    (fast,), (twin,) = paired[numbers["fast"]], paired[numbers["twin"]]
+    assert fast.comparison.ratio == pytest.approx(1 / 1.02, rel=1e-3)
+    assert fast.comparison.hi < 0.99
+    assert (fast.objective, fast.comparison.blocks) == ("batch_latency_p90_s", 5)
+    assert (fast.is_told_apart, twin.is_told_apart) == (True, False)
+    assert paired[numbers["away"]] == (), "another device has blocks of its own"
+    text = " ".join(why_text.render_why(why).split())
+    assert "in the 5 blocks that hold both: p90 2 % less" in text
+    assert "not told apart" in text
 
 
 def test_more_runs_follow_the_power_formula(configuration):

@@ -1,0 +1,58 @@
+"""Why a row stands where it stands, for people, at most 100 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paretofleet_analysis.compare import Paired
+from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.rank_text import wrapped
+from paretofleet_analysis.why import Explanation, Lead
+
+
+def render_why(why: Explanation) -> str:
+    """Who is ahead of one row, as lines of text."""
+    if not why.rivals:
+        return f"No row is likely to be ahead of row {why.number}.\n"
+    lines = []
+    for rival in why.rivals:
+        leads = ", ".join(_lead(lead) for lead in rival.leads if lead.relative or lead.lo is not None)
+        more = {None: "no number of runs would decide", 0: "decided"}.get(
+            rival.more_runs, f"{rival.more_runs} more runs of both would decide"
+        )
+        lines += wrapped(
+            f"Row {rival.number} dominates row {why.number} with probability {rival.p_dominates:.3f}, "
+            f"by more than the margins with {rival.p_beats:.3f} ({more}): {leads}."
+        )
+        if rival.paired:
+            lines += wrapped(_paired(rival.paired), "  ")
+    if any(rival.more_runs for rival in why.rivals):
+        lines += wrapped(f"Reckoned as {why.formula}.")
+    if any(rival.paired for rival in why.rivals):
+        lines += wrapped(
+            "Told apart: of the rows of this device that are told apart from this one, at most 5 % are "
+            "expected to be alike; runs are compared within blocks, where drift cancels."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _paired(paired: Sequence[Paired]) -> str:
+    """A rival's values against the row's own within blocks."""
+    blocks = max(one.comparison.blocks for one in paired)
+    told = []
+    for one in paired:
+        found, short = one.comparison, OBJECTIVES[one.objective].short
+        if found.ratio is None or found.lo is None or found.hi is None:
+            told.append(f"{short} cannot be told apart by so few")
+            continue
+        change, lo, hi = (100 * (x - 1) for x in (found.ratio, found.lo, found.hi))
+        verdict = "told apart" if one.is_told_apart else "not told apart"
+        word = "more" if change >= 0 else "less"
+        told.append(f"{short} {abs(change):.2g} % {word} ({lo:+.2g} to {hi:+.2g}), {verdict}")
+    return f"Its runs against this row's in the {blocks} blocks that hold both: {'; '.join(told)}."
+
+
+def _lead(lead: Lead) -> str:
+    word = "better" if lead.relative >= 0 else "worse"
+    ends = "" if lead.lo is None or lead.hi is None else f" ({100 * lead.lo:+.2g} to {100 * lead.hi:+.2g})"
+    return f"{OBJECTIVES[lead.objective].short} {100 * abs(lead.relative):.2g} % {word}{ends}"
