@@ -14,3 +14,6 @@ fi
     exit 1
 }
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    -r requirements-peers.txt ||
+    echo "install: the libraries of requirements-peers.txt are missing; comparisons with them are skipped" >&2

@@ -122,22 +122,6 @@ def test_any_number_of_objectives(d):
     np.testing.assert_array_equal(found, moocore.is_nondominated(points, keep_weakly=True))
 
 
-@pytest.mark.parametrize("peer", ["pymoo", "paretoset"])
-def test_deterministic_fronts_agree_with_a_peer(peer):
-    pytest.importorskip(peer, reason=f"{peer} is not installed; pip install {peer} to compare with it")
-    points = np.round(np.random.default_rng(1).random((500, 3)), 1)
-    if peer == "pymoo":
-        from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
-
-        expected = np.zeros(500, dtype=bool)
-        expected[NonDominatedSorting().do(points, only_non_dominated_front=True)] = True
-    else:
-        from paretoset import paretoset
-
-        expected = paretoset(points, distinct=False)
-    np.testing.assert_array_equal(front_probability(list(points[:, None]), maximize=[False] * 3), expected)
-
-
 def test_extreme_values_keep_their_order():
     values = np.array([-1e308, -1.0, -1e-300, 0.0, 5e-324, 1e-300, 1.0, 1.0 + 2**-40, 1e308])
     down, up = float_keys(values, up=False), float_keys(values, up=True)

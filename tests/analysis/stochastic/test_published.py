@@ -29,7 +29,8 @@ def sets_of(name: str) -> list[np.ndarray]:
 
 def vorobev(reached: np.ndarray, volume: float) -> tuple[float, float, float]:
     """Of sets by the points of a box that each reaches, (sets, points): mean volume, and the threshold and
-    deviation of the Vorob'ev expectation, the points reached so often that they have about the mean volume together.
+    deviation of the Vorob'ev expectation, the points reached so often that they have about
+    the mean volume together.
     """
     coverage = reached.mean(axis=0)
     mean = volume * coverage.mean()
@@ -105,10 +106,9 @@ def test_the_third_set_of_input1():
     ("points", "maximize", "front"),
     [
         (
-            [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 1], [0, 0, 1, 2], [1, 0, 0, 0]]
-            + [[10, 20, 0, 0], [20, 10, 0, 0], [2, 2, 0, 0]],
+            [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 2], [1, 0, 0, 0], [10, 20, 0, 0], [20, 10, 0, 0]],
             [True] * 4,
-            [3, 5, 6],
+            [2, 4, 5],
         ),
         ([[1, 2], [2, 1], [5, 6], [7, 5]], [True, False], [1, 3]),
         ([[1, 2], [2, 1], [5, 6], [7, 5]], [False, True], [0, 2]),
