@@ -46,8 +46,11 @@ class Sealer:
             self._wanted.clear()
             waiting = await self._context.store.read(_uploaded)
             for run in waiting:
-                with suppress(CollectorError):  # not even the failure could be stored: it stays uploaded
+                try:
                     await self._seal_or_wait(run)
+                except CollectorError as error:  # not even the failure could be stored: it stays uploaded
+                    _log.warning("run %s is neither sealed nor failed yet: %s", run.run_id, error)
+                    await asyncio.sleep(FULL_WAIT_S)
             if not waiting:
                 await _wait(self._wanted, IDLE_S)
 

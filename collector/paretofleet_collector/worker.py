@@ -87,11 +87,12 @@ class Worker:
 
 
 def _jobs() -> Mapping[str, Callable[..., Any]]:
-    from paretofleet_collector import modelfiles, reports, seal
+    from paretofleet_collector import choosing, modelfiles, reports, seal
 
     return {
         "seal": seal.seal,
         "summarize_again": seal.summarize_again,
+        "choose": choosing.choose,
         "report": reports.write_report,
         "inspect": modelfiles.inspect,
         "build_zoo": modelfiles.build_zoo,
@@ -105,23 +106,25 @@ def _answer(line: str) -> dict[str, Any]:
         return {"result": _jobs()[job["kind"]](**job["arguments"])}
     except CollectorError as error:
         return {"error": type(error).__name__, "message": str(error)}
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return {
-                "error": StorageFull.__name__,
-                "message": "The collector's disk is full; free some space.",
-            }
-        _log.exception("a job failed")
-        return {"error": CollectorError.__name__, "message": f"The collector could not do that: {error}."}
     except MemoryError:
         return {"error": CollectorError.__name__, "message": "The collector has not enough memory for that."}
     except Exception as error:  # noqa: BLE001 - see above
-        _log.exception("a job failed")
-        name = type(error).__name__
-        return {
-            "error": CollectorError.__name__,
-            "message": f"The collector failed inside ({name}: {error}).",
-        }
+        return _failure(error)
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What the collector is told of an error that no job raises on purpose."""
+    from paretofleet_collector.store.engine import is_full
+
+    if is_full(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return {"error": StorageFull.__name__, "message": "The collector's disk is full; free some space."}
+    _log.error("a job failed", exc_info=error)
+    if isinstance(error, OSError):
+        return {"error": CollectorError.__name__, "message": f"The collector could not do that: {error}."}
+    return {
+        "error": CollectorError.__name__,
+        "message": f"The collector failed inside ({type(error).__name__}: {error}).",
+    }
 
 
 def main() -> None:

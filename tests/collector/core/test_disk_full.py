@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paretofleet_collector import worker
 from paretofleet_collector.errors import StorageFull
 from paretofleet_collector.messages import Verdict
 from paretofleet_collector.store import chunks
@@ -95,3 +97,14 @@ def test_a_run_that_cannot_be_sealed_stays_uploaded_until_there_is_room(small_di
     rig.do(rig.context.heavy.close())
     rig.context.store.close()
     loop.close()
+
+
+def test_a_database_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplog):
+    """SQLite says so in words, not by the error number of the system."""
+
+    def seal() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(worker, "_jobs", lambda: {"seal": seal})
+    assert worker._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageFull"
+    assert caplog.records == []

@@ -301,9 +301,10 @@ def test_killed_and_started_again_amid_uploads_every_sample_is_there_once(tmp_pa
     key = AttemptKey(grant.attempt.run_id, grant.attempt.attempt)
     made = samples_of(key, chunks=400, each=64)
     acknowledged: set[tuple[str, int]] = set()
-    kills = 0
-    while True:
+    kills, is_killed = 0, True
+    while is_killed:
         try:
+            is_killed = False
             held = hello(server, session, grant.attempt).held[0]
             marks = {mark.stream: mark.next_seq for mark in held.marks}
             for stream, seq in acknowledged:
@@ -316,10 +317,11 @@ def test_killed_and_started_again_amid_uploads_every_sample_is_there_once(tmp_pa
                 assert reply.verdict == fleet.UploadReply.COMMITTED, reply
                 acknowledged.add((reply.stream, reply.seq))
                 if kills < 3 and count == 100:
-                    kills += 1
+                    kills, is_killed = kills + 1, True
                     server.process.kill()
-            break
         except grpc.RpcError:
+            is_killed = True
+        if is_killed:  # also when every reply was under way already
             server.kill()
             server.start()
     assert kills == 3
