@@ -139,7 +139,7 @@ def correlation(values: Sequence[float]) -> float:
 def step_response(
     readings: Sequence[Reading], kind: str, steps_ns: Sequence[int], every_s: float
 ) -> tuple[float | None, float | None]:
-    """(lag, rise) in seconds: half of a commanded step, and from a tenth to nine tenths; medians over steps.
+    """(delay, rise) in seconds, medians: until half of a step shows, and from a tenth of it to nine tenths.
 
     `steps_ns` are the times at which the load changed, each held for `every_s` seconds at least.
     """
@@ -161,6 +161,19 @@ def step_response(
             lags.append((half - step_ns) / 1e9)
             rises.append((ninth - tenth) / 1e9)
     return (statistics.median(lags), statistics.median(rises)) if lags else (None, None)
+
+
+def own_lag_s(half_s: float, *, period_s: float | None, window_s: float | None) -> float:
+    """What of the delay of a step's half is the source's own: not half of what a refresh averages over, and
+    not half a period, which passes on average until the next refresh. Readings are put in their place by
+    lag and window apart, so neither may hold the other.
+
+    >>> round(own_lag_s(0.75, period_s=0.1, window_s=1.0), 9)
+    0.2
+    >>> own_lag_s(0.04, period_s=0.1, window_s=0.025)
+    0.0
+    """
+    return max(half_s - (window_s or 0.0) / 2 - (period_s or 0.0) / 2, 0.0)
 
 
 def integral_disagreement(counter: Sequence[Reading], power: Sequence[Reading]) -> float | None:
@@ -202,6 +215,8 @@ def improve(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> di
     if character is None:
         return dict(facts)
     better = dict(facts, measured=dict(character))
+    if facts["window_s"] is not None:
+        better["window_s"] = looked_s(facts["window_s"], facts["period_s"], character.get("period_s"))
     for key in ("period_s", "lag_s"):
         if character.get(key) is not None:
             better[key] = character[key]
@@ -210,6 +225,15 @@ def improve(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> di
     if quantum_u and facts[key] is None:
         better[key] = quantum_u / 1e6
     return better
+
+
+def looked_s(window_s: float, assumed_s: float | None, measured_s: float | None) -> float:
+    """What a refresh averages over, its period being measured: a source that always looks still does.
+
+    >>> looked_s(0.1, 0.1, 0.1004), looked_s(0.025, 0.1, 0.1004), looked_s(1.0, 0.1, None)
+    (0.1004, 0.025, 1.0)
+    """
+    return measured_s if measured_s is not None and window_s == assumed_s else window_s
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -100,8 +100,11 @@ def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float
 
 
 def guard_s(sensors: Sequence[Sensor]) -> float:
-    """How long the load runs before and after the window, so that a slow sensor sees only load inside it."""
-    needed = [max(2.0 * sensor.period_s, sensor.lag_s + sensor.window_s) for sensor in sensors]
+    """How long the load runs before and after the window, so that a slow sensor sees only load inside it.
+
+    A sensor whose averages overlap, such as that of a second, gets half of one more.
+    """
+    needed = [max(2.0 * sensor.period_s, sensor.lag_s + _memory_s(sensor)) for sensor in sensors]
     return max([GUARD_S_MIN, *needed])
 
 
@@ -215,6 +218,10 @@ def student_975(freedom: float) -> float:
     second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
     third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
     return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+def _memory_s(sensor: Sensor) -> float:
+    return sensor.window_s * (1.5 if sensor.window_s > sensor.own_period_s else 1.0)
 
 
 def _floor_s(sensor: Sensor) -> float:

@@ -19,13 +19,13 @@ from typing import Any, Dict, Mapping, Sequence
 from paretofleet_agent import characterise, environment
 from paretofleet_agent.files import write_atomically
 from paretofleet_agent.sensors import Sensor
-from paretofleet_agent.sensors._protocol import COUNTER, Rail, Reading, Readings
+from paretofleet_agent.sensors._protocol import BOXCAR, COUNTER, Rail, Reading, Readings
 
 log = logging.getLogger(__name__)
 
 FILE = "sensors.json"
 #: Changes with what is measured or how; an older file is measured again.
-VERSION = 1
+VERSION = 2
 BUSY_S, IDLE_S = 0.07, 0.03
 LOADS_MAX = 4
 #: Works while the last byte that it read is b, and waits while it is i; ends with its input.
@@ -45,13 +45,14 @@ Facts = Dict[str, Dict[str, Any]]
 class Plan:
     """Seconds of each part, the number of steps, and how often a source is read while steps are watched.
 
-    `settle_s` passes under load before the steady part, longer than any average that a source shows.
+    `settle_s` passes under load before the steady part, longer than any average that a source shows. A step
+    is no multiple of a usual refresh period, so that steps meet refreshes at every phase.
     """
 
     refresh_s: float = 3.0
     settle_s: float = 1.5
     steady_s: float = 5.0
-    step_s: float = 2.0
+    step_s: float = 2.0618
     steps: int = 6
     step_read_s: float = 0.005
 
@@ -141,7 +142,7 @@ def measure(sensor: Sensor, load: Load, plan: Plan = Plan()) -> Facts:
     rails = sensor.rails()
     found = {}
     for rail, *series in zip(rails, quick, steady, slow):
-        character = _character(rail.kind, series, costs, steps_ns, plan.step_s)
+        character = character_of(rail, series, costs, steps_ns, plan.step_s)
         if rail.kind == COUNTER and _disagrees(rail, rails, steady):
             character = replace(character, flags=[*character.flags, characterise.MISMATCH])
         found[rail.stream] = character.facts()
@@ -158,17 +159,26 @@ def _disagrees(counter: Rail, rails: Sequence[Rail], steady: Sequence[Sequence[R
     return False
 
 
-def _character(
-    kind: str,
+def character_of(
+    rail: Rail,
     series: Sequence[Sequence[Reading]],
     costs: Sequence[float],
     steps_ns: Sequence[int],
     step_s: float,
 ) -> characterise.Character:
+    """What three series of a rail's readings tell: in quick succession, under steady load, over slow steps.
+
+    `costs`: seconds of each quick read. `steps_ns`: when the load changed, each time for `step_s`.
+    """
     quick, held, slow = series
     self_timed = len(quick) < len(costs) / 2  # fewer readings than reads, so each comes once
-    refresh, steady = characterise.refresh(quick, self_timed=self_timed), characterise.steady(held, kind)
-    lag_s, rise_s = characterise.step_response(slow, kind, steps_ns, step_s)
+    refresh, steady = characterise.refresh(quick, self_timed=self_timed), characterise.steady(held, rail.kind)
+    half_s, rise_s = characterise.step_response(slow, rail.kind, steps_ns, step_s)
+    lag_s, window_s = None, None
+    if rail.kind == BOXCAR and rail.window_s is not None:
+        window_s = characterise.looked_s(rail.window_s, rail.period_s, refresh.period_s)
+    if half_s is not None:
+        lag_s = characterise.own_lag_s(half_s, period_s=refresh.period_s, window_s=window_s)
     cost_s = statistics.median(costs)
     return characterise.Character(
         period_s=refresh.period_s,

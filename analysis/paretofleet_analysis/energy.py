@@ -16,6 +16,8 @@ GAP_PERIODS_MAX = 3.0
 COVERAGE_MIN = 0.9
 #: Between one read and two, so that their jitter decides nothing.
 MISSED_READS = 1.5
+#: A period that is longer than the time between our reads by this is the sensor's own rhythm.
+OWN_RHYTHM = 1.1
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,11 @@ def readings(
     """The curve behind raw readings; None when there are fewer than two, or a counter was reset.
 
     Repeated reads of one refresh are one reading: a counter's counts again when it moved, a power also when
-    a period passed. `lag_s` shifts the times back, and so does half of the `window_s` that a power averages
-    over; a counter's are shifted to the middle of the time in which its refresh must have come. A counter
-    that falls has wrapped if `max_range_u` is known and the step is less than half of it, and was reset
-    otherwise.
+    a period passed. Times are shifted back to what they show: by `lag_s`, by half of the `window_s` that a
+    power averages over, and to the middle of the time in which a refresh must have come; a power that does
+    not average and shows no rhythm of its own may be made by the read itself, so its time is the read's. A
+    counter that falls has wrapped if `max_range_u` is known and the step is less than half of it, and was
+    reset otherwise.
 
     >>> curve = readings(np.array([0, 10**9]), np.array([900, 100]), is_counter=True, max_range_u=1000)
     >>> curve.value
@@ -87,7 +90,8 @@ def readings(
     else:
         value = value_u / 1e6
         kept = _refreshes(t_s, value, period_s)
-        t_s = t_s - (window_s or 0.0) / 2
+        by_itself = window_s is not None or (period_s is not None and period_s > OWN_RHYTHM * read_s)
+        t_s = t_s - (window_s or 0.0) / 2 - (late_s / 2 if by_itself and period_s is not None else 0.0)
     t_s = t_s - (lag_s or 0.0)
     spacing = max(read_s, period_s or 0.0)
     return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, late_s[kept])

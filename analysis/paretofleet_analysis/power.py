@@ -23,8 +23,6 @@ ENERGY_UNCERTAINTY_MAX = 0.02
 IDLE_DRIFT_MAX = 0.05
 #: Fewer refreshes in the window than this and no guard that is seen: the sensor is slower than the run.
 REFRESHES_MIN = 2
-#: A period that is longer than the time between our reads by this is the sensor's own rhythm.
-OWN_RHYTHM = 1.1
 
 NOT_COVERED, NOT_CONVERGED, DRIFT = "energy_not_covered", "energy_not_converged", "idle_power_drift"
 ALIASING = "aliasing_possible"
@@ -217,7 +215,7 @@ def _aliases(curve: energy.Readings, sensor: Mapping[str, Any], window: Window) 
     starts_s = np.sort((window.starts_ns - curve.origin_ns) / 1e9)
     times_s = curve.t_s[curve.inside(float(starts_s[0]), float(starts_s[-1]))]
     period_s = sensor.get("period_s") or 0.0
-    refreshes_itself = period_s > OWN_RHYTHM * curve.read_s
+    refreshes_itself = period_s > energy.OWN_RHYTHM * curve.read_s
     return aliasing.is_possible(
         times_s,
         starts_s,

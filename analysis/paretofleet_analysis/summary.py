@@ -19,7 +19,7 @@ from paretofleet_analysis.intervals import quantile
 from paretofleet_analysis.power import Span, Window
 
 #: Version of the rules in this package's summaries; it stands beside every value that they computed.
-RULE_VERSION = "2"
+RULE_VERSION = "3"
 
 #: Evidence about the device that sets a run aside; a short protocol, whose numbers are rough anyway, is only
 #: flagged: it is for a first look, also on a machine with other work.

@@ -29,8 +29,8 @@ class Rail:
     A counter gives microjoules that wrap at `max_range_uj`, every other kind microwatts. Primary rails are
     what a run's energy is taken from: those of one scope add up, no other rails ever do.
     `period_s` is the time between refreshes, `window_s` what a refresh averages over (less than the period:
-    a part-time sensor), `lag_s` how late a step shows. `target_id` is the one target whose power this is,
-    None for more than one.
+    a part-time sensor), `lag_s` how long ago that average ended when the refresh came; neither holds the
+    other. `target_id` is the one target whose power this is, None for more than one.
     """
 
     source: str

@@ -86,7 +86,7 @@ def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Absent]]:
     """The rails that a GPU gives, the best one primary, and what its driver refuses."""
     capability = gpu.ask("nvmlDeviceGetCudaComputeCapability")
     prior = prior_of(capability)
-    average = prior._replace(kind=BOXCAR, window_s=AVERAGE_S, lag_s=AVERAGE_S)
+    average = prior._replace(kind=BOXCAR, window_s=AVERAGE_S)
     averages = capability is not None and capability > GA100
     offers: list[tuple[str, Prior, Sequence[str | int]]] = [
         ("energy", prior._replace(kind=COUNTER, window_s=None), ENERGY),

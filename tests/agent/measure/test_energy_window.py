@@ -152,7 +152,9 @@ def test_guards_cover_what_a_sensor_remembers():
     assert energy_window.guard_s([]) == 0.5
     assert energy_window.guard_s([sensor("rapl")]) == 0.5
     assert energy_window.guard_s([sensor("ina3221-continuous")]) == pytest.approx(0.8448)
-    assert energy_window.guard_s([sensor("nvml-average", lag_s=0.3)]) == pytest.approx(1.3)
+    assert energy_window.guard_s([sensor("nvml-full", lag_s=0.6)]) == pytest.approx(0.7)
+    assert energy_window.guard_s([sensor("nvml-average")]) == 1.5
+    assert energy_window.guard_s([sensor("nvml-average", lag_s=0.3)]) == pytest.approx(1.8)
     assert energy_window.guard_s([sensor("meter")]) == 2.0
 
 
