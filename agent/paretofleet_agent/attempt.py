@@ -6,10 +6,11 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, Sequence
 
-from paretofleet_agent import __version__, decide, environment, sampling, sensors, simulate
+from paretofleet_agent import __version__, cooling, decide, environment, sampling, sensors, simulate
 from paretofleet_agent.characterise import improve
 from paretofleet_agent.child import Child, Frame
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
@@ -131,11 +132,11 @@ class _Attempt:
         }
 
     def run(self) -> None:
-        """Idle, load, warm-up, guard, window, guard, idle, result. Raises AttemptFailed and Stopped."""
+        """All phases in their order, after cooling down. Raises AttemptFailed and Stopped."""
         device, limits = self._device, self._limits
-        self._deadline_s = time.monotonic() + limits.timeout_s
         self._cpus, self._threads = self._share_cpus()
         self._begin()
+        self._deadline_s = time.monotonic() + limits.timeout_s
         self._start_sampler()
         idles = self._power.is_there and limits.idle_s > 0
         if idles and device.needs_cold_idle(self._lease.sweep_name, self._lease.block):
@@ -188,14 +189,29 @@ class _Attempt:
         if device.simulate is not None:
             self._simulated = simulate.simulate(device.simulate, device.seed, self._lease, self._threads)
             self._clock = VirtualClock(self._simulated.start_ns)
+            self._cool_down()
             self._environment = simulate.environment(device.simulate)
             started_unix_s = simulate.EPOCH_UNIX_S + self._simulated.start_ns / 1e9
             boot_id = simulate.boot_id(device.simulate, device.seed)
         else:
+            self._cool_down()
             self._environment = environment.environment(device.sysroot, device.inventory.cpus)
             started_unix_s = time.time()
             boot_id = environment.boot_id(device.sysroot)
         self.facts.update(boot_id=boot_id, started_unix_s=started_unix_s, readings_before=self._readings())
+
+    def _cool_down(self) -> None:
+        """Waits for the temperature before the first run of the sweep here, where there is one to be read."""
+        if not self._limits.cool_max_s:
+            return
+        self._watch.phase(cooling.PHASE, 0)
+        stopped = self._watch.stopped
+        waited = cooling.gate(self._device, self._lease, self._simulated, self._clock, stopped)
+        if stopped():
+            raise Stopped("the attempt was told to end")
+        if waited is not None:
+            self.facts[cooling.PHASE] = asdict(waited)
+            self._flags += [cooling.TOO_WARM] if waited.gave_up else []
 
     def _readings(self) -> dict[str, Any]:
         if self._simulated is not None:
@@ -212,7 +228,7 @@ class _Attempt:
         self._power = Sampling(child, self._sink.put)
         simulated = None
         if self._simulated is not None:
-            simulated = dict(self._simulated.sampler, start_ns=self._simulated.start_ns)
+            simulated = dict(self._simulated.sampler, start_ns=self._clock.now_ns())
         request = dict(sampler_request(device, shares=SHARES in self._flags), simulate=simulated)
         measured = device.sensor_facts
         rails = [improve(rail, measured.get(rail["stream"])) for rail in self._power.prepare(request)]

@@ -37,6 +37,10 @@ class DeviceUnderTest:
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.
     cold_idles: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
+    #: Degrees Celsius before the first run of a sweep on a target, which later runs wait for.
+    start_temperatures_c: dict[tuple[str, str], float] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def needs_cold_idle(self, sweep_name: str, block: int) -> bool:
         """Whether this is the first run of a block here, which is noted. Simulated time costs nothing."""

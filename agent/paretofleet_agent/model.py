@@ -45,6 +45,7 @@ class Limits:
     idle_s: float
     timeout_s: float
     is_short: bool
+    cool_max_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,7 @@ class Limits:
     idle_s: float
     timeout_s: float
     is_short: bool
+    cool_max_s: float
 
 
 @dataclass(frozen=True)

@@ -297,5 +297,5 @@ def _device_plans(
             runs_min=count * repeats.runs_min,
             runs_max=count * repeats.runs_max,
             seconds_min=count * repeats.runs_min * shortest,
-            seconds_max=count * repeats.runs_max * protocol.limits.timeout_s,
+            seconds_max=count * repeats.runs_max * (protocol.limits.cool_max_s + protocol.limits.timeout_s),
         )

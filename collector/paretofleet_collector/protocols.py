@@ -24,8 +24,8 @@ class Protocol:
     def run_seconds(self, *, idles: bool) -> float:
         """Seconds of one run by the protocol: shortest warm-up, shortest window, idle before and after.
 
-        Process start, model load and slow iterations come on top; a run that reaches `iterations_max`
-        first ends sooner. `idles` says whether the device has a power source, for which idle is spent.
+        Process start, model load, slow iterations and cooling down come on top; a run that reaches
+        `iterations_max` first ends sooner. `idles`: the device has a power source, for which idle is spent.
         """
         limits = self.limits
         return limits.warm_up_min_s + limits.window_min_s + (2 * limits.idle_s if idles else 0.0)
@@ -46,6 +46,7 @@ _ALL = (
             idle_s=0.0,
             timeout_s=300.0,
             is_short=True,
+            cool_max_s=0.0,
         ),
         runs_min=5,
         runs_max=5,
@@ -65,6 +66,7 @@ _ALL = (
             idle_s=2.0,
             timeout_s=900.0,
             is_short=False,
+            cool_max_s=60.0,
         ),
         runs_min=5,
         runs_max=20,
@@ -84,6 +86,7 @@ _ALL = (
             idle_s=5.0,
             timeout_s=1800.0,
             is_short=False,
+            cool_max_s=0.0,
         ),
         runs_min=5,
         runs_max=20,

@@ -27,6 +27,9 @@ POM_5V_IN averages over its refresh of 0.42 s, and cpu-server counts the energy 
 millisecond, near its wrap at the start (see sensor_models), both with the same gain. Loading draws the mean
 of idle and busy power.
 
+The hottest thermal zone is at 30 C while the device rests. A run finds it warmer by 12 C u[configuration, k],
+left by what ran before, of which half goes every 20 s; it slows nothing down.
+
 Everything follows from (seed, class, configuration without its device_id, block): the same four give the
 same samples, attempt after attempt. Block k is day k of the virtual clock, and a configuration starts at
 its own time of day.
@@ -53,6 +56,8 @@ SIGMA_BLOCK, SIGMA_RUN, SIGMA_POWER, SIGMA_ITERATION, RHO = 0.006, 0.010, 0.008,
 SIGMA_GAIN = 0.02
 PRECISION_FACTORS: Mapping[str, float] = {"native": 1.0, "fp32": 1.0, "fp16": 0.6, "int8": 0.45}
 MB = 10**6
+#: Degrees Celsius of a device at rest, the most that a run finds on top, and how long half of it stays.
+REST_C, EXCESS_C, HALF_S = 30.0, 12.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,12 @@ class SimulatedRun:
     runner: Mapping[str, Any]
     sampler: Mapping[str, Any]
     start_ns: int
+    excess_c: float
     truth: Mapping[str, Any]
+
+    def temperature_c(self, now_ns: int) -> float:
+        """The hottest zone while nothing runs yet."""
+        return REST_C + self.excess_c * math.pow(2.0, -(now_ns - self.start_ns) / 1e9 / HALF_S)
 
 
 def device_class(name: str) -> DeviceClass:
@@ -211,7 +221,8 @@ def simulate(name: str, seed: int, lease: Lease, threads: int) -> SimulatedRun:
         "block_factor": drift,
         "sensor_gain": sampler["gain"],
     }
-    return SimulatedRun(runner=runner, sampler=sampler, start_ns=start_ns, truth=truth)
+    excess_c = EXCESS_C * _number(seed, name, "excess", identity, block) / 2**60
+    return SimulatedRun(runner=runner, sampler=sampler, start_ns=start_ns, excess_c=excess_c, truth=truth)
 
 
 def expected(
