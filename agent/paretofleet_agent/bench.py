@@ -9,8 +9,9 @@ import hashlib
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from paretofleet_agent import bench_statistics as statistics
 from paretofleet_agent.attempt import measure
@@ -18,9 +19,11 @@ from paretofleet_agent.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, PfError
 from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
 from paretofleet_agent.runner import frames
+from paretofleet_agent.way import DEFAULT_WAY, Way, target_id_of
 
 TIMEOUT_S = 3600.0
 HASH_STEP_BYTES = 1 << 20
+_LATENCIES = {"p50": "median", "mean": "mean", "p90": "p90", "p99": "p99"}
 
 
 class Samples:
@@ -43,10 +46,18 @@ class Samples:
 
     def window_s(self) -> list[float]:
         """Durations of the iterations within the measured window, in seconds."""
+        return [duration / 1e9 for _, duration in self._window_ns()]
+
+    def span_s(self) -> float:
+        """Seconds from the first start to the last end within the measured window."""
+        window = self._window_ns()
+        return (window[-1][0] + window[-1][1] - window[0][0]) / 1e9
+
+    def _window_ns(self) -> list[tuple[int, int]]:
         bounds = {PHASES[phase]: t_ns for t_ns, phase in reversed(self.marks)}
         after = next(name for name in ("guard_after", "idle_after", "end") if name in bounds)
         pairs = zip(self.starts_ns, self.durations_ns)
-        return [d / 1e9 for start, d in pairs if bounds["measure"] <= start < bounds[after]]
+        return [(start, d) for start, d in pairs if bounds["measure"] <= start < bounds[after]]
 
 
 class Progress:
@@ -75,6 +86,7 @@ def run(
     model: Path,
     device: DeviceUnderTest,
     *,
+    way: Way = DEFAULT_WAY,
     batch_size: int = 1,
     threads: int | None = None,
     iterations: int = 30,
@@ -89,7 +101,7 @@ def run(
     """
     if min(batch_size, iterations, runs) < 1 or warm_up_s < 0:
         raise PfError("batch size, iterations and runs are at least 1, and the warm-up is not negative")
-    artifact = artifact_of(model)
+    artifact, target_id = artifact_of(model), target_id_of(device, way)
     found: list[dict[str, Any]] = []
     for number in range(1, runs + 1):
         lease = lease_of(
@@ -99,6 +111,8 @@ def run(
             threads=threads,
             iterations=iterations,
             warm_up_s=warm_up_s,
+            way=way,
+            target_id=target_id,
         )
         samples, progress = Samples(), Progress(f"run {number} of {runs}")
         begin_s = time.monotonic()
@@ -107,17 +121,25 @@ def run(
             progress.done(f"failed ({outcome.reason})")
             raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")
         progress.done(f"{iterations} iterations after {time.monotonic() - begin_s:.1f} s")
-        found.append(_result(number, samples.window_s(), outcome.facts, batch_size))
+        found.append(_result(number, samples, outcome.facts, lease.configuration))
+    spans = [one["window_s"] for one in found]
     report = {
         "model": str(model),
         "sha256": artifact.sha256,
-        "requested": {"batch_size": batch_size, "threads": threads, "iterations": iterations},
+        "requested": {
+            "batch_size": batch_size,
+            "threads": threads,
+            "iterations": iterations,
+            **asdict(way),
+        },
         "environment": found[0]["facts"]["environment"],
         "effective": found[0]["facts"]["effective"],
         "runs": [
             {key: value for key, value in one.items() if key not in ("samples_s", "facts")} for one in found
         ],
-        "total": statistics.total([one["samples_s"] for one in found], batch_size),
+        "total": statistics.total(
+            [one["samples_s"] for one in found], batch_size, None if way.mode == "latency" else spans
+        ),
     }
     sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
     return 0
@@ -145,6 +167,8 @@ def lease_of(
     iterations: int,
     warm_up_s: float,
     window_min_s: float = 0.0,
+    way: Way = DEFAULT_WAY,
+    target_id: str = "cpu",
 ) -> Lease:
     """A run of the model on this device that no collector granted: exactly so many iterations.
 
@@ -166,12 +190,12 @@ def lease_of(
     configuration = {
         "batch_size": batch_size,
         "device_id": "here",
-        "mode": "latency",
-        "options": {},
-        "precision": "native",
+        "mode": way.mode,
+        "options": dict(way.options),
+        "precision": way.precision,
         "protocol": "bench",
-        "runtime": "onnxruntime",
-        "target_id": "cpu",
+        "runtime": way.runtime,
+        "target_id": target_id,
         "threads": threads,
         "timing_scope": "copy+compute",
         "variant_sha256": artifact.sha256,
@@ -180,10 +204,13 @@ def lease_of(
     return Lease(key, "bench", "bench", configuration, number, limits, artifact, seed=number, lease_s=0.0)
 
 
-def _result(number: int, samples_s: list[float], facts: Any, batch_size: int) -> dict[str, Any]:
+def _result(number: int, samples: Samples, facts: Any, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    samples_s, span_s = samples.window_s(), samples.span_s()
+    is_latency = configuration["mode"] == "latency"
     return {
         "run": number,
-        **statistics.of_run(samples_s, batch_size),
+        **statistics.of_run(samples_s, configuration["batch_size"], None if is_latency else span_s),
+        "window_s": span_s,
         "load_s": facts["load_ns"] / 1e9,
         "first_inference_s": facts["first_inference_ns"] / 1e9,
         "memory_peak_bytes": facts["memory_peak_bytes"],
@@ -199,27 +226,28 @@ def _table(report: dict[str, Any]) -> str:
         f"batch size {effective['batch_size']}, {effective['threads']} thread(s), {effective['precision']}, "
         f"{effective['provider']}, runtime {effective['runtime_version']}"
     )
-    head = (
-        f"{'run':>5} {'iterations':>10} {'median ms':>10} {'mean ms':>10} {'p90 ms':>10} {'p99 ms':>10} "
-        f"{'load ms':>9} {'first ms':>9} {'peak MB':>8}"
-    )
-    lines = [f"{report['model']}  {how}", "", head]
+    shown = _LATENCIES if report["requested"]["mode"] == "latency" else {}
+    head = " ".join(f"{label + ' ms':>10}" for label in shown.values()) or f"{'items/s':>10}"
+    lines = [f"{report['model']}  {how}", ""]
+    lines.append(f"{'run':>5} {'iterations':>10} {head} {'load ms':>9} {'first ms':>9} {'peak MB':>8}")
     for one in report["runs"]:
-        times = [one[f"batch_latency_{name}_s"] for name in ("p50", "mean", "p90", "p99")]
+        times = " ".join(_ms(one[f"batch_latency_{name}_s"]) for name in shown)
         cold = f"{one['load_s'] * 1e3:>9.1f} {one['first_inference_s'] * 1e3:>9.2f}"
         peak = one["memory_peak_bytes"]
         lines.append(
-            f"{one['run']:>5} {one['iterations']:>10} {' '.join(map(_ms, times))} {cold} "
-            f"{'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
+            f"{one['run']:>5} {one['iterations']:>10} {times or format(one['throughput_items_s'], '>10.2f')} "
+            f"{cold} {'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
         )
     lines.append("")
-    for name, label in (("p50", "median"), ("mean", "mean"), ("p90", "p90"), ("p99", "p99")):
+    for name, label in shown.items():
         interval = total[f"batch_latency_{name}_interval_s"]
         told = (
             "no interval: too few" if interval is None else f"95 %: {_ms(interval[0])} to {_ms(interval[1])}"
         )
         lines.append(f"{label:>7} {_ms(total[f'batch_latency_{name}_s'])} ms   {' '.join(told.split())}")
-    lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}")
+    ends = total.get("throughput_interval_items_s")
+    rate = "" if ends is None else f"   95 %: {ends[0]:.2f} to {ends[1]:.2f}"
+    lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}{rate}")
     flags = sorted({flag for one in report["runs"] for flag in one["flags"]})
     return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
 

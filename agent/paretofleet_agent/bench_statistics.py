@@ -25,24 +25,35 @@ RUNS_MIN = 3
 BATCHES = 10
 
 
-def of_run(samples_s: Sequence[float], batch_size: int) -> dict[str, Any]:
-    """A run's own values; a quantile is None below the count from which it means anything."""
+def of_run(samples_s: Sequence[float], batch_size: int, window_s: float | None = None) -> dict[str, Any]:
+    """A run's own values; a quantile is None below the count from which it means anything.
+
+    With `window_s`, the length of a window of throughput mode, there is no latency: its iterations overlap.
+    """
     ordered = sorted(samples_s)
-    mean_s = mean(samples_s)
+    item_s = (mean(samples_s) if window_s is None else window_s / len(samples_s)) / batch_size
+    mean_s = item_s * batch_size if window_s is None else None
     values: dict[str, Any] = {"iterations": len(samples_s), "batch_latency_mean_s": mean_s}
     for name, p in QUANTILES.items():
-        printed = name == "p50" or len(ordered) >= EFFECTIVE_MIN[name]
+        printed = window_s is None and (name == "p50" or len(ordered) >= EFFECTIVE_MIN[name])
         values[f"batch_latency_{name}_s"] = quantile(ordered, p) if printed else None
-    values["time_per_item_s"] = mean_s / batch_size
-    values["throughput_items_s"] = batch_size / mean_s
+    values["time_per_item_s"] = item_s
+    values["throughput_items_s"] = 1 / item_s
     return values
 
 
-def total(runs_s: Sequence[Sequence[float]], batch_size: int) -> dict[str, Any]:
-    """The values over all runs: the mean over runs of each run's own value, with 95 % intervals."""
-    each = [of_run(samples_s, batch_size) for samples_s in runs_s]
+def total(
+    runs_s: Sequence[Sequence[float]], batch_size: int, windows_s: Sequence[float] | None = None
+) -> dict[str, Any]:
+    """The values over all runs: the mean over runs of each run's own value, with 95 % intervals.
+
+    `windows_s`: in throughput mode the length of each run's window; then only items are told.
+    """
+    spans: Sequence[float | None] = [None] * len(runs_s) if windows_s is None else windows_s
+    each = [of_run(samples_s, batch_size, span) for samples_s, span in zip(runs_s, spans)]
     between = len(each) >= RUNS_MIN
-    values: dict[str, Any] = {"runs": len(each), "intervals_of": _says(between=between, one=len(each) == 1)}
+    alone = len(each) == 1 and windows_s is None
+    values: dict[str, Any] = {"runs": len(each), "intervals_of": _says(between=between, one=alone)}
     for name in ("mean", *QUANTILES):
         key = f"batch_latency_{name}_s"
         own = [one[key] for one in each]
@@ -54,8 +65,11 @@ def total(runs_s: Sequence[Sequence[float]], batch_size: int) -> dict[str, Any]:
         elif known and len(each) == 1:
             interval = _within(name, runs_s[0])
         values[f"batch_latency_{name}_interval_s"] = interval
-    values["throughput_items_s"] = batch_size / values["batch_latency_mean_s"]
-    values["time_per_item_s"] = values["batch_latency_mean_s"] / batch_size
+    item_s = mean([one["time_per_item_s"] for one in each])
+    values["time_per_item_s"], values["throughput_items_s"] = item_s, 1 / item_s
+    if windows_s is not None:
+        rates = [one["throughput_items_s"] for one in each]
+        values["throughput_interval_items_s"] = mean_interval(rates) if between else None
     return values
 
 

@@ -16,6 +16,11 @@ from paretofleet_agent.errors import PfError
 
 log = logging.getLogger(__name__)
 
+#: What a bench can be asked for, as a sweep can.
+RUNTIMES = ("onnxruntime", "torch", "openvino", "trtexec")
+PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
+MODES = ("latency", "throughput")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand. Exit codes: 0 all well, 1 error, 2 usage."""
@@ -61,10 +66,12 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     from paretofleet_agent import bench, config, hostlock, probe
+    from paretofleet_agent.way import Way, options_of
 
     settings = config.load(vars(arguments))
     if not arguments.model.is_file():
         raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
+    options = options_of(arguments.option)
     device = probe.look(
         settings.sysroot,
         settings.simulate,
@@ -74,10 +81,12 @@ def _bench(arguments: argparse.Namespace) -> int:
         home=settings.home,
     )
     keys = ("batch_size", "threads", "iterations", "warm_up_s", "runs", "output")
+    names = ("runtime", "target", "precision", "mode")
+    way = Way(**{name: getattr(arguments, name) for name in names}, options=options)
     with contextlib.ExitStack() as stack:
         if not settings.simulate:
             stack.enter_context(hostlock.host_lock(settings.lock_dir))
-        return bench.run(arguments.model, device, **{key: getattr(arguments, key) for key in keys})
+        return bench.run(arguments.model, device, way=way, **{key: getattr(arguments, key) for key in keys})
 
 
 def _selftest(arguments: argparse.Namespace) -> int:
@@ -136,9 +145,16 @@ def _parser() -> argparse.ArgumentParser:
     _device_flags(probe)
     _output_flag(probe)
 
-    example = "paretofleet-agent bench resnet50.onnx --batch-size 4 --threads 1"
+    example = "paretofleet-agent bench resnet50.onnx --runtime torch --precision bf16 --option compile=true"
     bench = _command(commands, "bench", _bench, "measure one model here, without a collector", example)
     bench.add_argument("model", type=Path, metavar="MODEL.onnx")
+    bench.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
+    bench.add_argument("--target", default="cpu", metavar="ALIAS", help="such as cuda:0 (default: cpu)")
+    bench.add_argument("--precision", choices=PRECISIONS, default="native", help="default: as the file says")
+    bench.add_argument("--mode", choices=MODES, default="latency", help="default: %(default)s")
+    bench.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="of the runtime; may be repeated"
+    )
     bench.add_argument("--batch-size", type=_positive, default=1, metavar="N")
     bench.add_argument("--threads", type=_positive, metavar="N", help="default: all but the housekeeping CPU")
     bench.add_argument("--iterations", type=_positive, default=30, metavar="N", help="at least (default: 30)")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 
 import pytest
-from paretofleet_agent import bench, bench_statistics, environment, probe, runtimes
+from paretofleet_agent import bench, bench_statistics, environment, main, probe, runtimes
 from paretofleet_agent.errors import PfError
-from paretofleet_agent.model import Target
+from paretofleet_agent.model import Absent, Target
+from paretofleet_agent.runner import loop, serve
+from paretofleet_agent.way import Way, options_of
 
 CPU = Target(target_id="cpu", alias="cpu", description="")
 
@@ -111,6 +114,63 @@ def test_bench_of_what_cannot_run_names_file_and_reason(kit, here, tmp_path):
     path = kit.make_model(tmp_path / "fixed.onnx", shape=(1, 16))
     with pytest.raises(PfError, match=r"fixed.onnx.*fixed batch size 1.*\[unsupported\]"):
         bench.run(path, here, batch_size=4)
+
+
+def test_bench_goes_another_way_when_told_and_says_so(here, model, capsys):
+    way = Way(mode="throughput", precision="fp32", options={"allow_spinning": False})
+    assert bench.run(model, here, way=way, iterations=40, warm_up_s=0.02, runs=3, output="json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["requested"]["mode"] == told["effective"]["mode"] == "throughput"
+    assert told["effective"]["options"]["allow_spinning"] is False
+    assert told["effective"]["precision"] == "fp32"
+    (run, *_), total = told["runs"], told["total"]
+    assert run["batch_latency_p50_s"] is None, "in throughput mode nobody waits for one batch"
+    assert run["throughput_items_s"] == pytest.approx(40 / run["window_s"])
+    low, high = total["throughput_interval_items_s"]
+    assert low < total["throughput_items_s"] < high
+
+
+def test_bench_in_throughput_mode_prints_items_and_no_waits(here, model, capsys):
+    assert bench.run(model, here, way=Way(mode="throughput"), iterations=40, warm_up_s=0.02) == 0
+    out = capsys.readouterr().out
+    assert "items/s" in out
+    assert "median" not in out
+
+
+def test_options_of_a_bench_are_what_they_look_like():
+    texts = ["compile=true", "provider=openvino", "n=2", "path=a=b"]
+    assert options_of(texts) == {"compile": True, "provider": "openvino", "n": 2, "path": "a=b"}
+    for text in ("compile", "=true", "compile="):
+        with pytest.raises(PfError, match="write KEY=VALUE"):
+            options_of([text])
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        (Way(runtime="trtexec"), r"trtexec cannot be used here, it is not in PATH: install TensorRT"),
+        (Way(runtime="torch"), r"torch cannot be used here, .*cannot import it: no torch: pip install"),
+        (Way(target="cuda:7"), r"this device has no target cuda:7: it has cpu"),
+        (Way(options={"speed": "high"}), r"relu.onnx: option 'speed' is none of .*allow_spinning"),
+        (Way(precision="int8"), r"relu.onnx: .*int8.*\[unsupported\]"),
+    ],
+)
+def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, way, sentence):
+    absent = (
+        Absent("trtexec", "it is not in PATH", "install TensorRT"),
+        Absent("torch", "/opt/python cannot import it: no torch", "pip install torch"),
+    )
+    runtimes = tuple(one for one in here.inventory.runtimes if one.name == "onnxruntime")
+    inventory = dataclasses.replace(here.inventory, runtimes=runtimes)
+    device = dataclasses.replace(here, inventory=inventory, absent=absent)
+    with pytest.raises(PfError, match=sentence) as refused:
+        bench.run(model, device, way=way, iterations=5, warm_up_s=0.02)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_command_s_choices_are_the_runtimes_and_modes_that_there_are():
+    assert set(main.RUNTIMES) == set(serve.RUNTIMES) - {"simulated"}
+    assert set(main.MODES) == set(loop.MODES)
 
 
 def test_an_interval_of_a_mean_is_students():
