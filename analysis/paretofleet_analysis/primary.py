@@ -21,14 +21,23 @@ OF_PRIMARY = (NOT_CONVERGED, ALIASING)
 
 
 def primary_of(
-    entries: list[dict[str, Any]], sensors: Sequence[Mapping[str, Any]], target_kind: str, flags: set[str]
+    entries: list[dict[str, Any]],
+    sensors: Sequence[Mapping[str, Any]],
+    target_kind: str,
+    flags: set[str],
+    target_id: str | None = None,
 ) -> dict[str, Any]:
-    """The target's own energy: the primary rails of its scope, which add up; boards never do."""
+    """The target's own energy: the primary rails of its scope, which add up; boards never do.
+
+    Rails of another target than `target_id`, such as a second GPU, are never its own. A rail that is missing
+    is still the one that would speak: what it would say is null, and no other rail's word is taken for it.
+    """
     result: dict[str, Any] = dict.fromkeys(
         ("power_w", "energy_j_per_item", "power_scope", "power_source", "idle_power_w")
     )
     result |= dict.fromkeys(("energy_relative_uncertainty", "energy_gain_uncertainty"))
-    chosen = _choose(entries, sensors, target_kind)
+    others = {sensor.get("stream") for sensor in sensors if _is_of_another(sensor, target_id)}
+    chosen = _choose([entry for entry in entries if entry["stream"] not in others], sensors, target_kind)
     speaking = [entry["stream"] for entry in chosen or entries]
     for entry in entries:
         speaks = entry["stream"] in speaking
@@ -52,6 +61,10 @@ def primary_of(
         values = [entry[key] for entry in chosen]
         result[f"energy_{key}"] = None if None in values else max(values)
     return result
+
+
+def _is_of_another(sensor: Mapping[str, Any], target_id: str | None) -> bool:
+    return target_id is not None and sensor.get("target_id") not in (None, target_id)
 
 
 def _mismatched(entries: Sequence[dict[str, Any]], sensors: Sequence[Mapping[str, Any]]) -> bool:

@@ -16,6 +16,7 @@ from paretofleet_analysis import power, primary, steadiness
 from paretofleet_analysis.columns import PHASES, SCHEMAS
 from paretofleet_analysis.errors import SampleError
 from paretofleet_analysis.intervals import quantile
+from paretofleet_analysis.levels import mean_error
 from paretofleet_analysis.power import Span, Window
 
 #: Version of the rules in this package's summaries; it stands beside every value that they computed.
@@ -60,6 +61,8 @@ def summarize_run(
         "load_s": _seconds(facts.get("load_ns")),
         "first_inference_s": _seconds(facts.get("first_inference_ns")),
         "memory_peak_bytes": facts.get("memory_peak_bytes"),
+        "mean_error_s": None if window is None or mode != "latency" else mean_error(window.durations_s),
+        "overhead_s": None if window is None else _overhead_s(spans, window),
     }
     entries: list[dict[str, Any]] = []
     if window is None:
@@ -70,7 +73,8 @@ def summarize_run(
             power.entry_of(sensor, _readings(streams, sensor), spans, window)
             for sensor in facts.get("sensors") or ()
         ]
-    result |= primary.primary_of(entries, facts.get("sensors") or (), target_kind, flags)
+    sensors = facts.get("sensors") or ()
+    result |= primary.primary_of(entries, sensors, target_kind, flags, facts.get("target_id"))
     result["energy"] = entries
     result["flags"] = sorted(flags)
     is_set_aside = bool(SETS_ASIDE & flags) and SHORT not in flags
@@ -126,6 +130,11 @@ def _window(
         raise SampleError("stream iterations has a negative duration: the run's clock went backwards")
     ends = starts + durations
     return Window(durations / 1e9, starts, int(ends.max()), int(starts.size) * batch_size, is_spread)
+
+
+def _overhead_s(spans: Sequence[Span], window: Window) -> float:
+    """Seconds of the run that are not its window: load, warm-up, guards and idle."""
+    return (spans[-1].end_ns - spans[0].start_ns) / 1e9 - window.seconds
 
 
 def _seconds(value_ns: int | None) -> float | None:

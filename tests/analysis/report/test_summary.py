@@ -341,6 +341,39 @@ def test_two_boards_are_ambiguous(primary):
     assert "power_ambiguous" in run["flags"]
 
 
+def test_a_second_board_is_another_target_whose_energy_stands_apart():
+    boards = [
+        SAMPLED | {"stream": f"power:nvml/{k}", "rail": str(k), "scope": "gpu-board", "target_id": f"GPU-{k}"}
+        for k in range(2)
+    ]
+    streams = {
+        "marks": marks(warm_up=0.0, measure=1.0, guard_after=1.5, end=2.5),
+        "iterations": iterations(1.0, 50, 0.01),
+        **{board["stream"]: sampled(lambda _, k=k: 100.0 + k, 3.0) for k, board in enumerate(boards)},
+    }
+    run = summarize(streams, {"sensors": boards, "target_id": "GPU-1"}, target_kind="cuda")
+    assert run["power_w"] == pytest.approx(101.0)
+    assert [entry["primary"] for entry in run["energy"]] == [False, True]
+    assert "power_ambiguous" not in run["flags"]
+
+
+def test_no_other_rail_speaks_for_one_that_is_missing():
+    """Half of two packages is not their sum, and an integral is not the counter of the other runs."""
+    lost = SAMPLED | {"stream": "power:rapl/package-1", "rail": "package-1", "missing": "permission denied"}
+    streams = {
+        "marks": marks(warm_up=0.0, measure=1.0, guard_after=1.5, end=2.5),
+        "iterations": iterations(1.0, 50, 0.01),
+        SAMPLED["stream"]: sampled(lambda _: 50.0, 3.0),
+    }
+    lost |= {"source": SAMPLED["source"], "scope": SAMPLED["scope"], "primary": True}
+    run = summarize(streams, {"sensors": [SAMPLED, lost]}, target_kind="cuda")
+    assert run["energy_j_per_item"] is None
+    assert run["power_w"] is None
+    assert run["batch_latency_mean_s"] == pytest.approx(0.01)
+    assert [entry["energy_j"] is None for entry in run["energy"]] == [False, True]
+    assert "energy_not_covered" in run["flags"]
+
+
 # Its uncertainty.
 
 
