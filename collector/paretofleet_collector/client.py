@@ -341,6 +341,7 @@ def _sweep(one: Any) -> views.SweepView:
         created_unix_s=one.created_unix_s,
         ended_unix_s=one.ended_unix_s or None,
         devices=tuple(one.devices),
+        notes=tuple(one.notes),
     )
 
 

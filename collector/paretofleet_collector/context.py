@@ -70,6 +70,8 @@ class Context:
     collector_id: str
     now: Callable[[], float] = time.time
     poke_sealer: Callable[[], None] = lambda: None
+    #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
+    choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
 
     @property

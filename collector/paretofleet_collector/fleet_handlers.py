@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from paretofleet_collector import __version__, ingest, steps
+from paretofleet_collector import __version__, choosing, ingest, steps
 from paretofleet_collector.context import Context
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused
 from paretofleet_collector.messages import (
@@ -102,19 +102,22 @@ async def lease(context: Context, session: Session) -> Leased:
         fresh = heard and abs(context.now() - row.last_seen_unix_s) < context.config.heartbeat_s / 2
         return bool(fresh and (row.paused or not sweeps.unfinished_of(connection, session.device_id)))
 
-    def work(connection: sa.Connection) -> tuple[Grant | None, bool]:
+    def work(connection: sa.Connection) -> tuple[Grant | None, steps.Offer]:
         now = context.now()
         row = devices.check_session(connection, session)
         devices.touch(connection, row, now, context.config.heartbeat_s / 2)
         if row.paused:
-            return None, False
-        run, soon = steps.next_grant(connection, session, now, context.config.lease_s)
-        return (None if run is None else _grant(connection, run, context.config.lease_s)), soon
+            return None, steps.Offer()
+        offer = steps.next_grant(connection, session, now, context.config.lease_s)
+        run = offer.run
+        return (None if run is None else _grant(connection, run, context.config.lease_s)), offer
 
     if not context.has_room() or await context.store.read(idle):
         return Leased(None, ASK_AGAIN_S)
-    grant, soon = await context.store.write(work)
-    return Leased(grant, ASK_SOON_S if soon else ASK_AGAIN_S)
+    grant, offer = await context.store.write(work)
+    if offer.choose is not None:
+        choosing.start(context, choosing.Wanted(offer.sweep_id, session.device_id, offer.choose))
+    return Leased(grant, ASK_SOON_S if offer.soon else ASK_AGAIN_S)
 
 
 def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[Answer]:

@@ -220,17 +220,22 @@ class Limits:
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often a sweep repeats a configuration: at least `runs_min`, until converged or `runs_max`."""
+    """How often a sweep repeats a configuration: at least `runs_min`, until converged or `runs_max`.
+
+    `adaptive`: the use ("realtime", "offline") whose ranking chooses the blocks after `runs_min`; None: what
+    has not converged is in them.
+    """
 
     runs_min: int
     runs_max: int
     relative_half_width: float | None
     seed: int
+    adaptive: str | None = None
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A plan under way. `ended_unix_s` is None while it runs."""
+    """A plan under way. `ended_unix_s` is None while it runs; `notes` are sentences for who looks at it."""
 
     sweep_id: str
     name: str
@@ -243,6 +248,7 @@ class Sweep:
     runs: int = 0
     runs_by_state: Mapping[str, int] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,16 @@
 
 Blocks 1 to `runs_min` hold every configuration once, in an order that follows from the seed. A later block
 holds what has not converged, until `runs_max`, and the canary: the first configuration, which by staying
-shows how the device drifts. A step that changes the history (skip, fail, append) is applied by the caller,
-who then asks again.
+shows how the device drifts. In an adaptive sweep a later block holds what was chosen for it by the ranking
+so far (`choosing`); the choice is stored, and the schedule only reads it. A step that changes the history
+(skip, fail, append, choose) is applied by the caller, who then asks again.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from paretofleet_analysis.stopping import is_precise
@@ -69,6 +70,23 @@ class Append:
 
 
 @dataclass(frozen=True)
+class Choose:
+    """The next block is to be chosen from these configurations, by what was measured so far."""
+
+    configuration_ids: tuple[str, ...]
+    block: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a block, and why. Empty: the device has ended. None: what has not converged."""
+
+    configuration_ids: tuple[str, ...] | None
+    block: int
+    why: str
+
+
+@dataclass(frozen=True)
 class Give:
     """Grant this run."""
 
@@ -85,11 +103,11 @@ class Done:
     """Nothing is left for this device in this sweep."""
 
 
-Step = Skip | Fail | Append | Give | Wait | Done
+Step = Skip | Fail | Append | Choose | Give | Wait | Done
 
 
-def next_run(history: Sequence[PastRun], repeats: Repeats, now: float) -> Step:
-    """The next step for one device in one sweep, given all its runs there."""
+def next_run(history: Sequence[PastRun], repeats: Repeats, now: float, choice: Choice | None = None) -> Step:
+    """The next step for one device in one sweep, given all its runs there and its newest choice."""
     skip = _skip(history)
     if skip is not None:
         return skip
@@ -104,8 +122,7 @@ def next_run(history: Sequence[PastRun], repeats: Repeats, now: float) -> Step:
         return Give(min(open_runs, key=lambda run: _order(run, repeats.seed)).run_id)
     if any(run.state == "uploaded" for run in history):
         return Wait()
-    wanting = _wanting(history, repeats)
-    return Append(wanting, max(run.block for run in history) + 1) if wanting else Done()
+    return _next_block(history, repeats, choice)
 
 
 def is_expired(run: PastRun, now: float) -> bool:
@@ -149,17 +166,35 @@ def _would_fail_too(run: PastRun, failed: PastRun) -> bool:
     return failed.reason == "oom" and run.family == failed.family and run.batch_size > failed.batch_size
 
 
-def _wanting(history: Sequence[PastRun], repeats: Repeats) -> tuple[str, ...]:
-    """Configurations that need one more run, and the canary where some go on for precision."""
+def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: Choice | None) -> Step:
+    """What the block after the last one holds: what wants a run, or what was or is to be chosen."""
     by_configuration: dict[str, list[PastRun]] = defaultdict(list)
     for run in history:
         by_configuration[run.configuration_id].append(run)
-    wanting = [one for one, past in by_configuration.items() if _wants_one_more(past, repeats)]
+    block = max((run.block for run in history), default=0) + 1
+    missing = tuple(one for one, past in by_configuration.items() if _misses_runs(past, repeats))
+    able = tuple(one for one, past in by_configuration.items() if _may_go_on(past, repeats))
+    if repeats.adaptive is not None and not missing and able:
+        if choice is None or choice.block != block:
+            return Choose(able, block)
+        if choice.configuration_ids is not None:
+            further = tuple(one for one in able if one in choice.configuration_ids)
+            return _append(further, by_configuration, repeats, block)
+    imprecise = {one for one in able if not _is_precise(by_configuration[one], repeats)}
+    wanting = tuple(one for one in by_configuration if one in missing or one in imprecise)
+    if missing and (repeats.adaptive is not None or not imprecise):
+        return Append(missing, block)
+    return _append(wanting, by_configuration, repeats, block)
+
+
+def _append(
+    wanting: tuple[str, ...], by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats, block: int
+) -> Step:
+    """A block of these and the canary."""
     canary = _canary(by_configuration, repeats)
-    goes_on = any(_places(by_configuration[one], repeats.runs_min)[1] == 0 for one in wanting)
-    if canary is not None and canary not in wanting and goes_on:
-        return (canary, *wanting)
-    return tuple(wanting)
+    if wanting and canary is not None and canary not in wanting:
+        wanting = (canary, *wanting)
+    return Append(wanting, block) if wanting else Done()
 
 
 def _canary(by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats) -> str | None:
@@ -171,16 +206,27 @@ def _canary(by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats)
     return None
 
 
-def _wants_one_more(past: Iterable[PastRun], repeats: Repeats) -> bool:
-    runs = list(past)
-    if any(run.state in ("skipped", "cancelled", "failed") for run in runs):
-        return False
-    places, to_replace = _places(runs, repeats.runs_min)
-    if to_replace or places < repeats.runs_min:
-        return True
-    values = [run.value_s for run in runs if run.counted and run.value_s is not None]
-    has_enough = sum(run.counted is not False for run in runs) >= repeats.runs_min
-    return has_enough and places < repeats.runs_max and not has_converged(values, repeats.relative_half_width)
+def _is_over(past: Sequence[PastRun]) -> bool:
+    return any(run.state in ("skipped", "cancelled", "failed") for run in past)
+
+
+def _misses_runs(past: Sequence[PastRun], repeats: Repeats) -> bool:
+    """Fewer runs than the least, or one that was set aside and wants a replacement."""
+    places, to_replace = _places(past, repeats.runs_min)
+    return not _is_over(past) and (to_replace > 0 or places < repeats.runs_min)
+
+
+def _may_go_on(past: Sequence[PastRun], repeats: Repeats) -> bool:
+    """Has all it needs and may get more."""
+    has_enough = sum(run.counted is not False for run in past) >= repeats.runs_min
+    places, _ = _places(past, repeats.runs_min)
+    is_open = not _is_over(past) and not _misses_runs(past, repeats)
+    return is_open and has_enough and places < repeats.runs_max
+
+
+def _is_precise(past: Sequence[PastRun], repeats: Repeats) -> bool:
+    values = [run.value_s for run in past if run.counted and run.value_s is not None]
+    return has_converged(values, repeats.relative_half_width)
 
 
 def _places(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:

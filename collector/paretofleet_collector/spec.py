@@ -37,8 +37,13 @@ _KEYS = (
     "timing_scope",
     "protocol",
     "repeats",
+    "adaptive",
     "seed",
 )
+#: The uses whose ranking may choose later blocks; `true` is the first that ranks a batch size asked for.
+ADAPTIVE = ("realtime", "offline")
+#: A ranking says nothing of what has fewer runs (`paretofleet_analysis.intervals.RUNS_MIN`).
+ADAPTIVE_RUNS_MIN = 3
 T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -87,6 +92,7 @@ class Spec:
                     "max": repeats.runs_max,
                     "relative_half_width": repeats.relative_half_width,
                 },
+                "adaptive": repeats.adaptive or False,
                 "seed": repeats.seed,
             },
             ensure_ascii=False,
@@ -167,6 +173,8 @@ def from_mapping(value: object) -> Spec:
         raise Refused("`models` is missing: name at least one, as in `models: [zoo:resnet50]`.")
     protocol = _choice("protocol", given.get("protocol", "standard"), tuple(PROTOCOLS))
     runtimes = _list("runtimes", given.get("runtimes", ["onnxruntime"]), _word)
+    batch_sizes = _list("batch_sizes", given.get("batch_sizes", [1]), _batch_size)
+    repeats = _repeats(given.get("repeats", {}), protocol, _seed(given.get("seed", 1)))
     return Spec(
         name=_name(given.get("name", "")),
         models=_list("models", given["models"], _word),
@@ -175,12 +183,12 @@ def from_mapping(value: object) -> Spec:
         runtimes=runtimes,
         options=_options(given.get("options", {}), runtimes),
         precisions=_list("precisions", given.get("precisions", ["native"]), _precision),
-        batch_sizes=_list("batch_sizes", given.get("batch_sizes", [1]), _batch_size),
+        batch_sizes=batch_sizes,
         threads=_list("threads", given.get("threads", [None]), _threads),
         mode=_choice("mode", given.get("mode", "latency"), MODES),
         timing_scope=_choice("timing_scope", given.get("timing_scope", "copy+compute"), TIMING_SCOPES),
         protocol=protocol,
-        repeats=_repeats(given.get("repeats", {}), protocol, _seed(given.get("seed", 1))),
+        repeats=_adaptive(given.get("adaptive", False), repeats, batch_sizes),
     )
 
 
@@ -304,3 +312,27 @@ def _repeats(value: object, protocol: str, seed: int) -> Repeats:
             f"`repeats.relative_half_width`: {width!r} is not a fraction between 0 and 1, such as 0.02."
         )
     return Repeats(low, high, float(width), seed)
+
+
+def _adaptive(value: object, repeats: Repeats, batch_sizes: tuple[int, ...]) -> Repeats:
+    """The repeats with the use whose ranking chooses their later blocks, where one shall."""
+    if value is False:
+        return repeats
+    use = ("realtime" if 1 in batch_sizes else "offline") if value is True else value
+    if not isinstance(use, str) or use not in ADAPTIVE:
+        raise Refused(f"`adaptive`: {value!r} is not offered; write true, false, {' or '.join(ADAPTIVE)}.")
+    if use == "realtime" and 1 not in batch_sizes:
+        raise Refused(
+            "`adaptive: realtime` ranks batch size 1, which `batch_sizes` does not have; write `offline`."
+        )
+    if repeats.runs_min < ADAPTIVE_RUNS_MIN:
+        raise Refused(
+            f"`adaptive` ranks what has {ADAPTIVE_RUNS_MIN} runs or more; raise `repeats.min` from "
+            f"{repeats.runs_min} to {ADAPTIVE_RUNS_MIN} at least."
+        )
+    if repeats.runs_min == repeats.runs_max:
+        raise Refused(
+            f"`adaptive` has nothing to choose where every configuration gets {repeats.runs_min} runs; "
+            "raise `repeats.max`, as in `repeats: {min: 5, max: 20}` or `--repeats 5-20`."
+        )
+    return replace(repeats, adaptive=use)

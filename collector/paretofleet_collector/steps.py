@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from paretofleet_collector import schedule
 from paretofleet_collector.messages import Session
 from paretofleet_collector.model import AttemptKey, Repeats, Run
-from paretofleet_collector.store import chunks, runs, sweeps
+from paretofleet_collector.store import choices, chunks, devices, runs, sweeps
 from paretofleet_collector.store.runs import OPEN, RUNS, UNDER_WAY
 from paretofleet_collector.store.sealed import SUMMARIES
 from paretofleet_collector.store.sweeps import PLANNED
@@ -26,30 +27,41 @@ def submit_blocks(connection: sa.Connection, sweep_id: str, repeats: Repeats) ->
         runs.append(connection, sweep_id, block, pairs)
 
 
-def next_grant(
-    connection: sa.Connection, session: Session, now: float, lease_s: float
-) -> tuple[Run | None, bool]:
-    """Grants the device's next run; without one, whether there may be one soon.
+@dataclass(frozen=True)
+class Offer:
+    """A run that was granted; without one, whether there may be one `soon`, and what is to be chosen first
+    in which sweep.
+    """
+
+    run: Run | None = None
+    soon: bool = False
+    sweep_id: str = ""
+    choose: schedule.Choose | None = None
+
+
+def next_grant(connection: sa.Connection, session: Session, now: float, lease_s: float) -> Offer:
+    """Grants the device's next run, if there is one.
 
     Sweeps are served first come first served. A grant whose reply may have been lost is repeated as it was.
     """
     repeated = runs.granted_but_silent(connection, session)
     if repeated is not None:
         runs.renew(connection, AttemptKey(repeated.run_id, repeated.attempt), now + lease_s)
-        return repeated, False
+        return Offer(repeated)
     if runs.under_way(connection, session.device_id, now):
-        return None, True
+        return Offer(soon=True)
     for sweep_id in sweeps.unfinished_of(connection, session.device_id):
         step = settle(connection, sweep_id, session.device_id, now)
-        if isinstance(step, schedule.Wait):
-            return None, True
+        if isinstance(step, schedule.Wait | schedule.Choose):
+            choose = step if isinstance(step, schedule.Choose) else None
+            return Offer(soon=True, sweep_id=sweep_id, choose=choose)
         if isinstance(step, schedule.Give):
             run = runs.get(connection, step.run_id)
             if run is None or not runs.grant(connection, run, session, now, lease_s):
-                return None, True
+                return Offer(soon=True)
             sweeps.set_state(connection, sweep_id, "running", now)
-            return runs.get(connection, step.run_id), False
-    return None, False
+            return Offer(runs.get(connection, step.run_id))
+    return Offer()
 
 
 def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> schedule.Step:
@@ -59,7 +71,7 @@ def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float)
     """
     repeats = sweeps.repeats(connection, sweep_id)
     while True:
-        step = schedule.next_run(history(connection, sweep_id, device_id), repeats, now)
+        step = next_step(connection, sweep_id, device_id, repeats, now)
         if isinstance(step, schedule.Skip):
             for run_id in step.run_ids:
                 runs.move(
@@ -73,12 +85,25 @@ def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float)
         elif isinstance(step, schedule.Fail):
             fail_lost(connection, step.run_id, now)
         elif isinstance(step, schedule.Append):
+            if sweeps.is_over(connection, sweep_id):
+                return schedule.Done()
             pairs = [(configuration_id, device_id) for configuration_id in step.configuration_ids]
             runs.append(connection, sweep_id, step.block, pairs)
         else:
             if isinstance(step, schedule.Done):
                 finish(connection, sweep_id, now)
             return step
+
+
+def next_step(
+    connection: sa.Connection, sweep_id: str, device_id: str, repeats: Repeats, now: float
+) -> schedule.Step:
+    """The schedule's answer to what is stored; nothing is applied."""
+    choice = None
+    if repeats.adaptive is not None:
+        newest = choices.newest(connection, sweep_id, device_id)
+        choice = None if newest is None else schedule.Choice(newest[1], newest[0], newest[2])
+    return schedule.next_run(history(connection, sweep_id, device_id), repeats, now, choice)
 
 
 def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
@@ -100,6 +125,7 @@ def give_up(connection: sa.Connection, device_id: str, message: str, now: float)
             runs.supersede(connection, run_id)
             chunks.drop(connection, run_id)
         settle(connection, sweep_id, device_id, now)
+        finish(connection, sweep_id, now)
 
 
 def finish(connection: sa.Connection, sweep_id: str, now: float) -> None:
@@ -107,11 +133,23 @@ def finish(connection: sa.Connection, sweep_id: str, now: float) -> None:
     states = set(
         connection.execute(sa.select(RUNS.c.state).where(RUNS.c.sweep_id == sweep_id).distinct()).scalars()
     )
-    if states & set(OPEN):
+    if states & set(OPEN) or _is_choosing(connection, sweep_id, now):
         return
     state = "finished_with_failures" if states & {"failed", "skipped", "cancelled"} else "finished"
     if sweeps.set_state(connection, sweep_id, state, now):
         _log.info("sweep %s: %s", sweep_id, state)
+
+
+def _is_choosing(connection: sa.Connection, sweep_id: str, now: float) -> bool:
+    """True while the next block of a device that is still there is to be chosen."""
+    repeats = sweeps.repeats(connection, sweep_id)
+    if repeats.adaptive is None:
+        return False
+    return any(
+        isinstance(next_step(connection, sweep_id, device_id, repeats, now), schedule.Choose)
+        for device_id, _ in sweeps.devices_of(connection, sweep_id)
+        if not devices.is_removed(connection, device_id)
+    )
 
 
 def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[schedule.PastRun]:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -83,6 +83,7 @@ async def show(context: Context, name: str) -> tuple[Sweep, list[ConfigurationSt
 
     def work(connection: sa.Connection) -> tuple[Sweep, list[ConfigurationState]]:
         sweep = sweeps.find(connection, name)
+        sweep = replace(sweep, notes=sweep_views.notes(connection, sweep))
         return sweep, sweep_views.configuration_states(connection, sweep.sweep_id)
 
     return await context.store.read(work)
@@ -97,6 +98,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
 
     def look(connection: sa.Connection) -> tuple[SweepProgress, list[str]]:
         sweep = sweeps.find(connection, sweep_id or name)
+        sweep = replace(sweep, notes=sweep_views.notes(connection, sweep))
         running = sweep_views.running_now(connection, sweep.sweep_id)
         left = None if sweep.state in SWEEP_FINAL else sweep_views.seconds_left(connection, sweep)
         lines = sweep_views.just_ended(connection, sweep.sweep_id, announced)

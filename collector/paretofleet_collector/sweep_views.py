@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.model import RUN_FINAL, PlannedConfiguration, Sweep
-from paretofleet_collector.store import sweeps
+from paretofleet_collector.store import choices, sweeps
 from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS, UNDER_WAY
 from paretofleet_collector.store.sweeps import PLANNED
 
@@ -33,6 +33,22 @@ class ConfigurationState:
     runs_by_state: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reason: str = ""
     message: str = ""
+
+
+def notes(connection: sa.Connection, sweep: Sweep) -> tuple[str, ...]:
+    """How the blocks of an adaptive sweep are chosen, and what was chosen last on each device."""
+    repeats = sweep.repeats
+    if repeats.adaptive is None:
+        return ()
+    use = f"the ranking for {repeats.adaptive} use"
+    said = [f"adaptive: after block {repeats.runs_min} a block holds what would settle {use} soonest"]
+    for device_id, name in sweeps.devices_of(connection, sweep.sweep_id):
+        newest = choices.newest(connection, sweep.sweep_id, device_id)
+        if newest is not None:
+            block, configuration_ids, why = newest
+            has_ended = configuration_ids is not None and not configuration_ids
+            said.append(f"{name} {'has ended' if has_ended else f'in block {block}'}: {why}")
+    return tuple(said)
 
 
 def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[str, RunningNow]:

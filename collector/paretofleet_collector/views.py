@@ -39,6 +39,7 @@ class SweepView:
     created_unix_s: float
     ended_unix_s: float | None
     devices: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -269,6 +269,7 @@ def sweep(one: Sweep) -> control.Sweep:
         created_unix_s=one.created_unix_s,
         ended_unix_s=one.ended_unix_s or 0.0,
         devices=one.devices,
+        notes=one.notes,
     )
 
 

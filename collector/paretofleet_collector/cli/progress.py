@@ -83,6 +83,9 @@ def _follow_plain(messages: Iterable[Progress]) -> SweepView | None:
     told = 0.0
     for message in messages:
         now = time.monotonic()
+        for note in message.sweep.notes:
+            if last is None or note not in last.notes:
+                tell(f"{message.sweep.name}: {note}")
         if message.event or last is None or now - told > _QUIET_S or message.sweep.ended_unix_s:
             tell(_line(message))
             told = now
@@ -136,6 +139,7 @@ def _picture(message: Progress) -> RenderableType:
     for one in message.running:
         at = f"{one.phase}, {one.iterations} iterations" if one.iterations else one.phase
         lines.append(Text(clean(f"  {one.device}: {one.what}  {at}"), style="cyan"))
+    lines += [Text(clean(f"  {note}"), style="yellow") for note in sweep.notes if not sweep.ended_unix_s]
     if message.event and not sweep.ended_unix_s:
         lines.append(Text(clean(f"  {message.event}"), style="dim"))
     if sweep.ended_unix_s:

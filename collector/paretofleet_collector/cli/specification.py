@@ -46,6 +46,14 @@ Repeats = Annotated[
     str | None, typer.Option("--repeats", metavar="N|MIN-MAX", help="Runs of each configuration.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the order of the runs.")]
+Adaptive = Annotated[
+    bool | None,
+    typer.Option(
+        "--adaptive/--no-adaptive",
+        help="After the least runs, run what the ranking leaves open. The file may say for which use.",
+        show_default=False,
+    ),
+]
 Name = Annotated[
     str | None, typer.Option("--name", help="The sweep's name; one is made where none is given.")
 ]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
+from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import connected, tell, tell_refusals
 from paretofleet_collector.cli.specification import (
+    Adaptive,
     BatchSizes,
     Devices,
     Models,
@@ -33,6 +34,7 @@ from paretofleet_collector.cli.specification import (
 )
 from paretofleet_collector.cli.units import clock, duration
 from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.model import Repeats as RepeatsOf
 from paretofleet_collector.views import PlannedView, PlanView, SweepView
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def plan_(
     threads: Threads = None,
     protocol: Protocol = None,
     repeats: Repeats = None,
+    adaptive: Adaptive = None,
     seed: Seed = None,
     name: Name = None,
     output: Output = Format.table,
@@ -99,6 +102,7 @@ def plan_(
         threads=threads,
         protocol=protocol,
         repeats=repeats,
+        adaptive=adaptive,
         seed=seed,
         name=name,
     )
@@ -106,9 +110,14 @@ def plan_(
         planned = client.plan_sweep(add_files(client, spec).to_json())
         _tell_absent(client, [one.device for one in planned.devices])
     _show_plan(planned, spec.protocol, output)
+    if spec.repeats.adaptive is not None:
+        tell(_adaptive(spec.repeats))
 
 
-@app.command(epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch")
+@app.command(
+    epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch, "
+    "or paretofleet sweep submit SPEC.yaml --adaptive"
+)
 def submit(
     context: typer.Context,
     *,
@@ -122,6 +131,7 @@ def submit(
     threads: Threads = None,
     protocol: Protocol = None,
     repeats: Repeats = None,
+    adaptive: Adaptive = None,
     seed: Seed = None,
     name: Name = None,
     watch: Annotated[
@@ -144,6 +154,7 @@ def submit(
         threads=threads,
         protocol=protocol,
         repeats=repeats,
+        adaptive=adaptive,
         seed=seed,
         name=name,
     )
@@ -197,6 +208,8 @@ def show_(context: typer.Context, sweep: Sweep, output: Output = Format.table) -
         return
     if output is Format.table:
         show([_row(detail.sweep)], _SWEEP_COLUMNS, output)
+        for note in detail.sweep.notes:
+            typer.echo(clean(note))
         typer.echo()
     columns = [
         column("device"),
@@ -313,6 +326,15 @@ def _show_plan(planned: PlanView, protocol: str, output: Format) -> None:
     tell(
         f"time by protocol {protocol}: shortest warm-up, window and idle of the fewest runs; process start, "
         "model load and slow iterations come on top, and a run with its most iterations ends sooner"
+    )
+
+
+def _adaptive(repeats: RepeatsOf) -> str:
+    """How the hours of an adaptive sweep follow."""
+    return (
+        f"adaptive: at least the time of {repeats.runs_min} runs of every configuration, at most of "
+        f"{repeats.runs_max}; in between only what the ranking for {repeats.adaptive} use leaves undecided "
+        "runs on, and a device's first configuration, which shows its drift"
     )
 
 

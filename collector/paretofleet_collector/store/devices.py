@@ -124,6 +124,12 @@ def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:
     return row
 
 
+def is_removed(connection: sa.Connection, device_id: str) -> bool:
+    """True for a device that was removed, or is not known."""
+    row = _row(connection, device_id)
+    return row is None or bool(row.removed)
+
+
 def touch(connection: sa.Connection, row: sa.Row[Any], now: float, at_most_every_s: float) -> None:
     """Notes that a device was heard, unless that was noted a moment ago."""
     if row.last_seen_unix_s is None or abs(now - row.last_seen_unix_s) >= at_most_every_s:

@@ -32,6 +32,8 @@ SWEEPS = sa.Table(
     sa.Column("runs_max", sa.Integer, nullable=False),
     sa.Column("relative_half_width", sa.Float),
     sa.Column("seed", sa.BigInteger, nullable=False),
+    #: The use whose ranking chooses the later blocks; null where none does.
+    sa.Column("adaptive", sa.String(16)),
     sa.Column("created_unix_s", sa.Float, nullable=False),
     sa.Column("ended_unix_s", sa.Float),
 )
@@ -88,6 +90,7 @@ def insert(
             runs_max=repeats.runs_max,
             relative_half_width=repeats.relative_half_width,
             seed=repeats.seed,
+            adaptive=repeats.adaptive,
             created_unix_s=now,
             ended_unix_s=None,
         )
@@ -163,6 +166,19 @@ def repeats(connection: sa.Connection, sweep_id: str) -> Repeats:
     return _repeats(connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == sweep_id)).one())
 
 
+def is_over(connection: sa.Connection, sweep_id: str) -> bool:
+    """True for a sweep that has ended, was cancelled or is gone."""
+    state = connection.execute(sa.select(SWEEPS.c.state).where(SWEEPS.c.sweep_id == sweep_id)).scalar()
+    return state is None or state in SWEEP_FINAL
+
+
+def devices_of(connection: sa.Connection, sweep_id: str) -> list[tuple[str, str]]:
+    """Ids and names of the devices for which a sweep plans something, by name."""
+    query = sa.select(PLANNED.c.device_id, PLANNED.c.device).where(PLANNED.c.sweep_id == sweep_id)
+    found = {row.device_id: row.device for row in connection.execute(query.distinct())}
+    return sorted(found.items(), key=lambda item: item[1])
+
+
 def planned(connection: sa.Connection, sweep_id: str) -> list[PlannedConfiguration]:
     """The configurations of a sweep, in the order of the plan."""
     query = PLANNED.select().where(PLANNED.c.sweep_id == sweep_id).order_by(PLANNED.c.position)
@@ -210,7 +226,7 @@ def delete(connection: sa.Connection, sweep_id: str) -> None:
 
 
 def _repeats(row: sa.Row[Any]) -> Repeats:
-    return Repeats(row.runs_min, row.runs_max, row.relative_half_width, row.seed)
+    return Repeats(row.runs_min, row.runs_max, row.relative_half_width, row.seed, row.adaptive)
 
 
 def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:

@@ -232,7 +232,7 @@ class SubmitSweepReply(_message.Message):
     def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
 
 class Sweep(_message.Message):
-    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices")
+    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices", "notes")
     class RunsByStateEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +249,7 @@ class Sweep(_message.Message):
     CREATED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
     ENDED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     sweep_id: str
     name: str
     state: str
@@ -258,7 +259,8 @@ class Sweep(_message.Message):
     created_unix_s: float
     ended_unix_s: float
     devices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListSweepsRequest(_message.Message):
     __slots__ = ()

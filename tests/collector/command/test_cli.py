@@ -147,6 +147,15 @@ def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: C
     assert paretofleet("sweep", "list", "-o", "json").json == []
 
 
+def test_the_plan_says_how_the_hours_of_an_adaptive_sweep_follow(paretofleet: Command) -> None:
+    words = ("sweep", "plan", *SUBMIT[2:], "--repeats", "5-20")
+    assert "adaptive" not in paretofleet(*words).err
+    said = paretofleet(*words, "--adaptive").err
+    assert "adaptive: at least the time of 5 runs of every configuration, at most of 20" in said
+    refused = paretofleet(*words[:-1], "5", "--adaptive", code=1).err
+    assert "nothing to choose" in refused
+
+
 def test_flags_change_what_the_file_says(paretofleet: Command, tmp_path) -> None:
     (tmp_path / "mine.onnx").write_bytes(b"ONNX")
     spec = tmp_path / "edge.yaml"

@@ -62,6 +62,22 @@ def test_repeats_follow_the_protocol_unless_given():
     assert parse_yaml("{models: [a], repeats: {max: 3}}", BASE).repeats == Repeats(3, 3, 0.02, seed=1)
 
 
+@pytest.mark.parametrize(
+    ("text", "use"),
+    [
+        ("models: [a]", None),
+        ("{models: [a], adaptive: false}", None),
+        ("{models: [a], adaptive: true}", "realtime"),
+        ("{models: [a], adaptive: true, batch_sizes: [8, 16]}", "offline"),
+        ("{models: [a], adaptive: offline, batch_sizes: [1, 8]}", "offline"),
+    ],
+)
+def test_adaptive_names_the_use_whose_ranking_chooses(text: str, use: str | None):
+    spec = parse_yaml(text, BASE)
+    assert spec.repeats.adaptive == use
+    assert Spec.from_json(spec.to_json()) == spec
+
+
 def test_a_value_written_twice_counts_once():
     assert parse_yaml("{models: [a, a], batch_sizes: [2, 1, 2]}", BASE).batch_sizes == (2, 1)
 
@@ -98,6 +114,10 @@ def test_local_models_are_replaced_by_the_names_they_got():
         ("{models: [a], repeats: {min: 9, max: 3}}", "min 9 is more than max 3"),
         ("{models: [a], repeats: {mn: 9}}", "Unknown key 'repeats.mn': did you mean min"),
         ("{models: [a], repeats: {relative_half_width: 2}}", "not a fraction between 0 and 1"),
+        ("{models: [a], adaptive: maybe}", "'maybe' is not offered; write true, false, realtime or offline"),
+        ("{models: [a], adaptive: true, protocol: quick}", "nothing to choose where every .* 5 runs"),
+        ("{models: [a], adaptive: true, repeats: {min: 2}}", "raise `repeats.min` from 2 to 3"),
+        ("{models: [a], adaptive: realtime, batch_sizes: [2]}", "`batch_sizes` does not have; write `off"),
         ("{models: [a], seed: -1}", "`seed`: -1 is not"),
         ("{models: [a], name: 'a b'}", "is not a sweep's name"),
         ("{models: [a], options: {torch: {}}}", "names the runtime 'torch', which is not in `runtimes`"),

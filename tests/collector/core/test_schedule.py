@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from paretofleet_collector.model import Repeats
 from paretofleet_collector.schedule import (
     Append,
+    Choice,
+    Choose,
     Done,
     Fail,
     Give,
@@ -245,3 +247,38 @@ def test_convergence_is_the_report_s_interval_relative_to_the_mean():
     assert has_converged(values, inflated * 1.01)
     assert not has_converged(values, inflated * 0.99)
     assert has_converged([1.0], None)
+
+
+ADAPTIVE = Repeats(3, 6, 0.02, 1, adaptive="realtime")
+
+
+def test_after_the_first_blocks_an_adaptive_sweep_asks_what_the_next_shall_hold():
+    history = [sealed(run) for run in fresh(3, 3)]
+    assert next_run(history, ADAPTIVE, NOW) == Choose(("c0", "c1", "c2"), 4)
+    assert next_run(history, ADAPTIVE, NOW, Choice(("c1",), 3, "")) == Choose(("c0", "c1", "c2"), 4)
+
+
+def test_a_chosen_block_holds_what_was_chosen_and_the_canary():
+    history = [sealed(run) for run in fresh(4, 3)]
+    assert next_run(history, ADAPTIVE, NOW, Choice(("c2",), 4, "")) == Append(("c0", "c2"), 4)
+    assert next_run(history, ADAPTIVE, NOW, Choice((), 4, "all is decided")) == Done()
+
+
+def test_where_nothing_can_be_ranked_an_adaptive_block_holds_what_has_not_converged():
+    history = [sealed(run, run.block if run.configuration_id == "c1" else 1.0) for run in fresh(2, 3)]
+    assert next_run(history, ADAPTIVE, NOW, Choice(None, 4, "")) == Append(("c0", "c1"), 4)
+
+
+def test_replacements_come_before_anything_is_chosen():
+    history = [sealed(run, counted=run.run_id != "r2-1") for run in fresh(2, 3)]
+    assert next_run(history, ADAPTIVE, NOW) == Append(("c1",), 4)
+
+
+def test_what_failed_or_has_the_most_runs_is_not_to_be_chosen():
+    history = [
+        replace(run, state="failed", reason="unsupported") if run.configuration_id == "c0" else sealed(run)
+        for run in fresh(3, 3)
+    ]
+    history += [sealed(run) for run in fresh(3, 6) if run.configuration_id == "c1" and run.block > 3]
+    assert next_run(history, ADAPTIVE, NOW) == Choose(("c2",), 7)
+    assert next_run(history, replace(ADAPTIVE, runs_max=3), NOW) == Done()

@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from paretofleet_collector import store as store_package
 from paretofleet_collector.errors import CollectorError, Refused
 from paretofleet_collector.model import Configuration, PlannedConfiguration, Repeats, Variant
 from paretofleet_collector.store import Store, models, sweeps
 from paretofleet_collector.store.base import METADATA
-from paretofleet_collector.store.engine import FILE_NAME, reclaim
+from paretofleet_collector.store.engine import FILE_NAME, open_engine, reclaim
 from paretofleet_collector.store.models import VARIANTS
 
 PLANNED = PlannedConfiguration(
@@ -150,6 +151,27 @@ def test_an_older_schema_is_copied_before_it_is_migrated(tmp_path, monkeypatch):
     with sqlite3.connect(copy) as connection:
         assert connection.execute("SELECT model FROM variants").fetchall() == [("m",)]
     connection.close()
+
+
+def test_a_database_of_the_first_schema_keeps_its_sweeps(tmp_path):
+    from alembic import command
+    from alembic.config import Config
+
+    engine = open_engine(tmp_path / FILE_NAME, writes=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(store_package.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO sweeps (sweep_id, number, request_id, name, state, spec_json, runs_min, runs_max,"
+            " seed, created_unix_s) VALUES ('s', 1, 'r', 'old', 'running', '{}', 5, 20, 1, 0)"
+        )
+    engine.dispose()
+    opened = Store.at(tmp_path)
+    found = opened.read_now(lambda connection: sweeps.find(connection, "old"))
+    opened.close()
+    assert found.repeats == Repeats(5, 20, None, 1)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
