@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from paretofleet_analysis.compare import pairs_of
 from paretofleet_analysis.drifted import BlockEffects, without_block_effects
 from paretofleet_analysis.frontier import near_identical, nondominated
 from paretofleet_analysis.intervals import RUNS_MIN, Estimate, log_reach
+from paretofleet_analysis.levels import advice
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.probability import (
     Probabilities,
@@ -299,7 +301,7 @@ class Field:
         """Who is ahead of the row of that number, how surely, and how many more runs would decide."""
         own = self.order[number - 1]
         measured = [known.name for known in self.known if known.is_measured]
-        return explain(
+        told = explain(
             own,
             self.runs,
             numbers=self.numbers,
@@ -308,6 +310,7 @@ class Field:
             seed=self.seed,
             paired=pairs_of(self.rows[own], dict(enumerate(self.rows)), measured),
         )
+        return replace(told, advice=advice(self.rows[own]))
 
 
 def _mean_intervals(columns: Sequence[np.ndarray]) -> list[Estimate]:

@@ -2,7 +2,8 @@
 
 Kalibera and Jones, "Rigorous benchmarking in reasonable time" (ISMM 2013), for two levels: 2 is the process,
 1 the iteration. The variance of the upper level is the corrected one: the variance of the process means less
-what the iterations in them contribute.
+what the iterations in them contribute. Iterations resemble their neighbours, so what they contribute is taken
+from batch means instead of from their variance.
 """
 
 from __future__ import annotations
@@ -13,46 +14,119 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretofleet_analysis.repeats import Row
+
+#: Consecutive parts of a window whose means are taken as independent, and the least window for it.
+BATCHES, ITERATIONS_MIN = 10, 30
+#: The pilot that the paper's numbers need.
+PROCESSES_MIN = 5
+#: Windows within this factor of the best one are as good as it.
+NEAR_BEST = 1.5
+MORE_RUNS, LONGER_WINDOWS, BALANCED = "more runs", "longer windows", "either"
+
 
 @dataclass(frozen=True)
 class Levels:
-    """Variances in the square of the values' unit.
+    """Variances of a process's mean, in the square of the values' unit.
 
-    `s1`: mean variance within processes (S1 squared); `s2`: variance of the process means (S2 squared);
-    `t2`: between processes alone (T2 squared, at least 0). They are from so many `processes` of so many
-    `iterations`, the harmonic mean.
+    `within`: what its iterations contribute (S1 squared / r1); `s2`: the variance of the process means (S2
+    squared); `t2`: between processes alone (T2 squared, at least 0); from so many `processes`.
     """
 
-    s1: float
+    within: float
     s2: float
     t2: float
     processes: int
-    iterations: float
 
-    def iterations_per_process(self, start_cost_s: float, iteration_cost_s: float) -> int | None:
-        """The number of iterations in a process that buys the narrowest interval for its time.
+    def best_window_s(self, overhead_s: float, window_s: float) -> float | None:
+        """The window of a process that buys the narrowest interval for its time; `window_s` was measured.
 
-        ceil(sqrt(c2 / c1 * T1 squared / T2 squared)) with c2 the cost of a process (start and warm-up) and c1
-        that of an iteration. None where processes do not differ: then more of them add nothing.
+        The paper's ceil(sqrt(c2 / c1 * T1 squared / T2 squared)) iterations, in seconds and not rounded, with
+        c2 = `overhead_s` the cost of a process beside its window. None where processes do not differ: then
+        more of them add nothing.
         """
-        if self.t2 == 0:
-            return None
-        return max(1, math.ceil(math.sqrt(start_cost_s / iteration_cost_s * self.s1 / self.t2)))
+        return None if self.t2 == 0 else math.sqrt(overhead_s * window_s * self.within / self.t2)
 
 
-def levels(processes: Sequence[np.ndarray]) -> Levels | None:
-    """The levels of a configuration, given the iterations of each process; None below 2 processes with 2.
+def mean_error(values: np.ndarray) -> float | None:
+    """The standard error of the mean of a run's iterations, in their order; None below 30 of them.
 
-    >>> found = levels([np.array([1.0, 3.0]), np.array([4.0, 6.0]), np.array([7.0, 9.0])])
-    >>> found.s1, found.s2, found.t2
-    (2.0, 9.0, 8.0)
-    >>> found.iterations_per_process(start_cost_s=16.0, iteration_cost_s=1.0)
-    2
+    By batch means, which allows for the correlation between neighbours.
     """
-    usable = [np.asarray(one, dtype=float) for one in processes if len(one) > 1]
-    if len(usable) < 2:
+    if values.size < ITERATIONS_MIN:
         return None
-    s1 = float(np.mean([one.var(ddof=1) for one in usable]))
-    s2 = float(np.var([one.mean() for one in usable], ddof=1))
-    iterations = len(usable) / sum(1 / one.size for one in usable)
-    return Levels(s1, s2, max(0.0, s2 - s1 / iterations), len(usable), iterations)
+    means = [part.mean() for part in np.array_split(values, BATCHES)]
+    return float(np.std(means, ddof=1) / math.sqrt(BATCHES))
+
+
+def levels(means: Sequence[float], errors: Sequence[float]) -> Levels | None:
+    """The levels of a configuration: mean and `mean_error` of each process; None below 2 processes.
+
+    >>> found = levels([2.0, 5.0, 8.0], [1.0, 1.0, 1.0])
+    >>> found.s2, found.t2, found.best_window_s(overhead_s=16.0, window_s=2.0)
+    (9.0, 8.0, 2.0)
+    """
+    if len(means) < 2:
+        return None
+    s2, within = float(np.var(means, ddof=1)), float(np.mean(np.square(errors)))
+    return Levels(within, s2, max(0.0, s2 - within), len(means))
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to repeat of a row: `help` is more runs, longer windows or either.
+
+    `spread`: the standard deviation of the runs' mean latencies, relative; `between`: the share of its square
+    that runs differ by beyond their iterations (drift between blocks too). `overhead_s`: what a run costs
+    beside its window of `window_s`; `best_window_s` is None where runs do not differ.
+    """
+
+    help: str
+    spread: float
+    between: float
+    runs: int
+    overhead_s: float
+    window_s: float
+    best_window_s: float | None
+
+
+def advice(row: Row) -> Advice | None:
+    """What to repeat of a report's row; None below 5 counted runs of 30 iterations, or if they are alike."""
+    columns = ("run_counted", "batch_latency_mean_s_runs", "run_mean_error_s", "run_overhead_s")
+    runs = [
+        values
+        for is_counted, *values in zip(*(row[name] or () for name in columns), strict=False)
+        if is_counted and None not in values
+    ]
+    if len(runs) < PROCESSES_MIN:
+        return None
+    means, errors, overheads = (np.array(column) for column in zip(*runs, strict=True))
+    found = levels(means.tolist(), errors.tolist())
+    if found is None or found.s2 == 0:
+        return None
+    mean_s = float(means.mean())
+    window_s, overhead_s = row["iterations"] / row["runs"] * mean_s, float(overheads.mean())
+    best_s = found.best_window_s(overhead_s, window_s)
+    if best_s is None or best_s > NEAR_BEST * window_s:
+        what = LONGER_WINDOWS
+    else:
+        what = MORE_RUNS if best_s * NEAR_BEST < window_s else BALANCED
+    spread, between = math.sqrt(found.s2) / mean_s, found.t2 / found.s2
+    return Advice(what, spread, between, len(runs), overhead_s, window_s, best_s)
+
+
+def sentence(told: Advice) -> str:
+    """The advice in words."""
+    split = (
+        f"Its mean latency varies by {100 * told.spread:.2g} % from run to run ({told.runs} runs); of that "
+        f"variance {100 * told.between:.0f} % is between runs, {100 * (1 - told.between):.0f} % within them"
+    )
+    cost = f"a run spends {told.overhead_s:.2g} s beside its window of {told.window_s:.2g} s"
+    if told.best_window_s is None:
+        return f"{split}: longer windows help as much as more runs ({cost})."
+    best = f"{cost}; {told.best_window_s:.2g} s would be best"
+    return {
+        MORE_RUNS: f"{split}: more runs help, longer windows do not ({best}).",
+        LONGER_WINDOWS: f"{split}: longer windows help more than as many more runs ({best}).",
+        BALANCED: f"{split}: runs and windows are in balance ({best}).",
+    }[told.help]

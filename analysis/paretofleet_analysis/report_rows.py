@@ -155,6 +155,8 @@ def _row(given: ReportInput, environment: str | None, runs: Sequence[RunInput]) 
         "run_started_s": [run.started_s for run in sealed],
         "run_flags": [_run_flags(run) for run in sealed],
         "run_counted": counted,
+        "run_mean_error_s": [s.get("mean_error_s") for s in summaries],
+        "run_overhead_s": [s.get("overhead_s") for s in summaries],
     }
     row |= _power(summaries, counted, flags)
     for measure in MEASURES:

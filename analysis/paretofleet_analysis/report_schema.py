@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 1
+VERSION = 2
 VERSION_KEY = b"paretofleet.report.version"
 
 TEXT = pa.string()
@@ -94,6 +94,16 @@ _RUNS = (
     Column("run_started_s", pa.list_(REAL), "start of each run, Unix time by the device's clock", unit="s"),
     Column("run_flags", pa.list_(pa.list_(TEXT)), "flags of each run"),
     Column("run_counted", pa.list_(YES_NO), "whether each run is used in means and intervals"),
+    Column(
+        "run_mean_error_s",
+        pa.list_(REAL),
+        "standard error of each run's mean latency from its own iterations; null below 30",
+        unit="s",
+        since=2,
+    ),
+    Column(
+        "run_overhead_s", pa.list_(REAL), "time of each run beside its measured window", unit="s", since=2
+    ),
 )
 
 
@@ -207,7 +217,7 @@ def schema() -> pa.Schema:
     """The Arrow schema of the current version, its version in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'1'
+    b'2'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

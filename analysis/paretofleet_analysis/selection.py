@@ -84,7 +84,7 @@ def columns_of(wish: Wish) -> list[str]:
 
     Of the measures only what may be ranked or limited by, because turning columns into rows costs time.
     """
-    named = {*(wish.objectives or ()), *wish.maxima, *OF_POWER, "batch_latency_p99_s"}
+    named = {*(wish.objectives or ()), *wish.maxima, *OF_POWER, "batch_latency_mean_s", "batch_latency_p99_s"}
     named |= {name for preset in PRESETS.values() for name in (*preset.speed, *preset.others)}
     dropped = {f"{measure.name}{end}" for measure in MEASURES for end in ("_lo", "_hi")}
     for measure in MEASURES:

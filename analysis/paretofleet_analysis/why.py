@@ -9,6 +9,7 @@ import numpy as np
 
 from paretofleet_analysis.compare import Paired
 from paretofleet_analysis.intervals import RUNS_MIN
+from paretofleet_analysis.levels import Advice
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.probability import Distinct, tolerances
 from paretofleet_analysis.stochastic import front_probability, replicates
@@ -56,11 +57,15 @@ class Rival:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The likeliest to be ahead of row `number`, the likeliest first, and how `more_runs` was reckoned."""
+    """The likeliest to be ahead of row `number`, the likeliest first, and how `more_runs` was reckoned.
+
+    `advice`: whether more runs or longer windows would make the row's own mean surer; None with few runs.
+    """
 
     number: int
     rivals: tuple[Rival, ...]
     formula: str
+    advice: Advice | None = None
 
 
 def explain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paretofleet_analysis import levels
 from paretofleet_analysis.compare import Paired
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.rank_text import wrapped
@@ -34,6 +35,11 @@ def render_why(why: Explanation) -> str:
             "expected to be alike; runs are compared within blocks, where drift cancels."
         )
     return "\n".join(lines) + "\n"
+
+
+def render_advice(why: Explanation) -> str:
+    """Whether more runs or longer windows would make the row's mean surer; empty where too few runs tell."""
+    return "" if why.advice is None else "\n".join(["", *wrapped(levels.sentence(why.advice)), ""])
 
 
 def _paired(paired: Sequence[Paired]) -> str:

@@ -113,6 +113,7 @@ def _write(result: Ranking, output: Format, *, whole: bool) -> None:
         for row in result.rows:
             _explain(row)
         if result.why is not None:
+            sys.stdout.write(why_text.render_advice(result.why))
             sys.stdout.write("\n" + why_text.render_why(result.why))
 
 

@@ -323,6 +323,27 @@ def test_why_compares_a_row_with_its_rivals_within_blocks_where_drift_cancels(co
     assert "not told apart" in text
 
 
+def test_why_says_whether_more_runs_or_longer_windows_would_make_a_mean_surer(configuration):
+    """Runs 2 % apart whose own iterations leave 0.1 % open: only more runs help."""
+    rows = [
+        configuration(name, [0.0100, 0.0102, 0.0098, 0.0101, 0.0099], top1=70.0 + k)
+        for k, name in enumerate("ab")
+    ]
+    for row, error_s in zip(rows, (1e-5, 4e-4), strict=True):
+        for run in row.runs:
+            run.summary.update(mean_error_s=error_s, overhead_s=3.0)
+    table = report.build(rows)
+    numbers = {name: row.number for name, row in by_model(rank(table)).items()}
+    runs, windows = (rank(table, why=str(numbers[name])).why for name in "ab")
+    assert runs.advice.help == "more runs"
+    assert runs.advice.between == pytest.approx(1 - 1e-10 / 2.5e-8)
+    assert windows.advice.help == "longer windows"
+    assert windows.advice.between == 0.0
+    assert "more runs help, longer windows do not" in " ".join(why_text.render_advice(runs).split())
+    assert rank(report.build(rows[:1]), why="1").why.advice == runs.advice, "also of a row without a rival"
+    assert why_text.render_advice(rank(drifting(configuration, 0.1), why="1").why) == "", "errors are unknown"
+
+
 def test_more_runs_follow_the_power_formula(configuration):
     """Two costs with a spread of 3 % whose difference is 4 %, margin 2 %: 2 (1.96 + 0.84)^2 (3 / 2.06)^2."""
     spread = 0.03 * np.array([-1.2649, -0.6325, 0.0, 0.6325, 1.2649])
