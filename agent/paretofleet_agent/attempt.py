@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol, Sequence
 
 from paretofleet_agent import __version__, cooling, decide, environment, sampling, sensors, simulate
-from paretofleet_agent.characterise import improve
 from paretofleet_agent.child import Child, Frame
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
 from paretofleet_agent.device import DeviceUnderTest
@@ -20,11 +19,12 @@ from paretofleet_agent.foreign import ForeignLoad
 from paretofleet_agent.model import PHASES, Facts, Lease, Outcome
 from paretofleet_agent.runner import frames
 from paretofleet_agent.sampling import Sampling
+from paretofleet_agent.sampling_rhythm import of_request, slowest_share
 from paretofleet_agent.window import Window
 
 RUNNER = Path(__file__).parent / "runner" / "__main__.py"
-#: How often the sampler reads on a CPU of its own, and where it shares one with the runner.
-SAMPLE_S, SLOW_SAMPLE_S = 0.05, 0.2
+#: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
+SLOW_SAMPLE_S = 0.2
 SAMPLER_TIMEOUT_S = sampling.TIMEOUT_S
 #: A sampler that misses more of its reads than this is slower than it says.
 MISSED_SHARE_MAX = 0.1
@@ -32,7 +32,7 @@ MISSED_SHARE_MAX = 0.1
 SUSPENDED_S_MAX = 0.05
 SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
 SAMPLER_LOST, SAMPLER_SLOW, CONTAMINATED = "sampler_lost", "sampler_slow", "contaminated"
-ENERGY_CAPPED, SPREAD = "energy_not_converged", "phase_spread"
+ENERGY_CAPPED, SPREAD, SENSOR_MISSING = "energy_not_converged", "phase_spread", "sensor_missing"
 
 
 class Sink(Protocol):
@@ -76,7 +76,8 @@ def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:
         "kind": "prepare",
         "sysroot": str(device.sysroot),
         "cpu": device.housekeeping_cpu,
-        "period_s": SLOW_SAMPLE_S if shares else SAMPLE_S,
+        "period_s": SLOW_SAMPLE_S if shares else None,
+        "measured": of_request(device.sensor_facts),
         "simulate": None,
         "sensors": dict(device.sensor_settings),
     }
@@ -123,6 +124,7 @@ class _Attempt:
         self.facts: Facts = {
             "agent_version": __version__,
             "simulated": device.simulate is not None,
+            "target_id": configuration["target_id"],
             "requested": {
                 key: configuration[key] for key in ("precision", "threads", "batch_size", "options")
             },
@@ -230,10 +232,10 @@ class _Attempt:
         if self._simulated is not None:
             simulated = dict(self._simulated.sampler, start_ns=self._clock.now_ns())
         request = dict(sampler_request(device, shares=SHARES in self._flags), simulate=simulated)
-        measured = device.sensor_facts
-        rails = [improve(rail, measured.get(rail["stream"])) for rail in self._power.prepare(request)]
+        rails = self._power.prepare(request, device.inventory.sensors, device.sensor_facts)
+        self._flags += [SENSOR_MISSING] if any("missing" in rail for rail in rails) else []
         self.facts["sensors"] = rails
-        self._power.watch(rails, self._lease.configuration["target_id"], request["period_s"])
+        self._power.watch(rails, self._lease.configuration["target_id"])
 
     def _load(self) -> None:
         configuration, simulated = self._lease.configuration, self._simulated
@@ -376,7 +378,7 @@ class _Attempt:
         report = self._power.report
         if report:
             self.facts["sampler"] = report
-            if report["missed"] > MISSED_SHARE_MAX * (report["missed"] + report["reads"]):
+            if slowest_share(report) > MISSED_SHARE_MAX:
                 self._flags.append(SAMPLER_SLOW)
 
     def _note_suspend(self, slept_s: float) -> None:

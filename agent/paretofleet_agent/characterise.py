@@ -19,6 +19,8 @@ IRREGULAR_MAX = 3.0
 #: A read may cost this share of the time between two reads at most.
 COST_SHARE_MAX = 1 / 20
 POLLING_S_MIN, POLLING_S_MAX = 0.01, 0.2
+#: How often a source is read that is not followed refresh by refresh.
+POLLING_S = 0.05
 #: A counter that differs by more from the power beside it is flagged.
 MISMATCH_MAX = 0.03
 CONSTANT, FEW_CHANGES, IRREGULAR = "constant", "few_changes", "irregular_refresh"
@@ -204,10 +206,21 @@ def integral(powers: Sequence[Reading], from_ns: int, to_ns: int) -> float:
     return total
 
 
-def polling_s(period_s: float | None, read_cost_s: float) -> float:
-    """Seconds between two reads: half the refresh period within limits, and never so often that it costs."""
-    wanted = POLLING_S_MAX / 4 if period_s is None else period_s / 2
-    return max(min(max(wanted, POLLING_S_MIN), POLLING_S_MAX), read_cost_s / COST_SHARE_MAX)
+def polling_s(kind: str, period_s: float | None, read_cost_s: float) -> float:
+    """Seconds between two reads: half the refresh period, so that no refresh is lost, 10 to 200 ms.
+
+    20 reads a second do for a counter, which loses nothing between them, and for a source of unknown period
+    or with refreshes that come too fast to be followed. Never so often that reading costs much.
+
+    >>> polling_s("boxcar", 0.02, 0.0), polling_s("counter", 0.02, 0.0), polling_s("instant", 0.001, 0.0)
+    (0.01, 0.05, 0.05)
+    >>> polling_s("boxcar", 0.42, 0.0), polling_s("boxcar", 0.42, 0.02)
+    (0.2, 0.4)
+    """
+    half_s = (period_s or 0.0) / 2
+    is_followed = kind != COUNTER and half_s >= POLLING_S_MIN
+    wanted = half_s if is_followed else max(half_s, POLLING_S)
+    return max(min(wanted, POLLING_S_MAX), read_cost_s / COST_SHARE_MAX)
 
 
 def improve(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -81,13 +81,16 @@ class Verdict:
 
 
 def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> list[Sensor]:
-    """The rails that a run on a target takes its energy from, by their facts, read every `read_s`."""
+    """The rails that a run on a target takes its energy from, by their facts.
+
+    They are read every `read_s` where their facts say nothing else. A rail that is missing decides nothing.
+    """
     return [
         Sensor(
             stream=rail["stream"],
             scope=rail["scope"],
             kind=rail["kind"],
-            period_s=max(rail.get("period_s") or 0.0, read_s),
+            period_s=max(rail.get("period_s") or 0.0, rail.get("read_s") or read_s),
             own_period_s=rail.get("period_s") or 0.0,
             window_s=rail.get("window_s") or 0.0,
             lag_s=rail.get("lag_s") or 0.0,
@@ -95,7 +98,7 @@ def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float
             max_range_uj=rail.get("max_range_uj"),
         )
         for rail in rails
-        if rail.get("primary") and rail.get("target_id") in (None, target_id)
+        if rail.get("primary") and not rail.get("missing") and rail.get("target_id") in (None, target_id)
     ]
 
 

@@ -124,12 +124,17 @@ class RuntimeInfo:
 
 @dataclass(frozen=True)
 class SensorInfo:
-    """A power source: scope (`package`, `module`, ...) and kind (`counter`, `instant`, ...)."""
+    """A power source: scope (`package`, `module`, ...) and kind (`counter`, `instant`, ...).
+
+    `primary`: a run's energy is taken from it; `target_id`: the one target whose power it is, None for more.
+    """
 
     source: str
     rail: str
     scope: str
     kind: str
+    primary: bool = False
+    target_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The sampler: a process that reads the power sensors at a steady rate and keeps the samples until asked.
+"""The sampler: a process that reads the power sensors at steady rates and keeps the samples until asked.
 
-Daemon to sampler: `prepare` {sysroot, cpu, period_s, simulate}, `collect` {until_ns, activity}. Sampler to
-daemon: `ready` {rails}, `samples` {streams, report, columns}. Nothing is sent unasked: no window suffers.
+Daemon to sampler: `prepare` {sysroot, cpu, period_s, measured, simulate}, `collect` {until_ns, activity}.
+Sampler to daemon: `ready` {rails, absent}, `samples` {streams, report, columns}. Nothing is sent unasked: no
+window suffers.
 End of file on the input ends the process. Started as `python -m paretofleet_agent.sampler`.
 """
 
@@ -17,11 +18,15 @@ if __name__ == "__main__":
 
 import time
 from array import array
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, List, Mapping, Protocol, Sequence, Tuple
+from types import MappingProxyType
+from typing import Any, Callable, List, Mapping, Protocol, Sequence, Tuple
 
+from paretofleet_agent.model import Absent
 from paretofleet_agent.runner import frames, process
-from paretofleet_agent.sensors import Rail, Sensor, find_all
+from paretofleet_agent.sampling_rhythm import Measured, rhythm_of
+from paretofleet_agent.sensors import Rail, Readings, Sensor, find_all
 from paretofleet_agent.simulate.power import recorder_of
 
 #: Times and values of each rail since the last collection.
@@ -38,64 +43,90 @@ class Recorder(Protocol):
         """Seconds until `tick` is due; None when nothing happens without a frame."""
 
     def tick(self) -> None:
-        """Reads every sensor once."""
+        """Reads the sensors that are due."""
 
     def take(self, request: Mapping[str, Any]) -> Columns:
         """The samples since the last call."""
 
 
 class SensorRecorder:
-    """Reads real sensors every `period_s` seconds, on a fixed grid, and counts what failed."""
+    """Reads real sensors, each at its own rhythm or all every `period_s`, and counts what failed.
 
-    def __init__(self, sensors: Sequence[Sensor], period_s: float) -> None:
-        self._sensors = sensors
-        self._rails = [rail for sensor in sensors for rail in sensor.rails()]
-        self._period_ns = int(period_s * 1e9)
-        self._due_ns = self._last_ns = time.perf_counter_ns()
+    `measured`: what is known of each stream's refreshes. `clock` gives nanoseconds.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[Sensor],
+        period_s: float | None = None,
+        measured: Measured = MappingProxyType({}),
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self._sensors, self._clock = sensors, clock
+        self._rails: list[Rail] = []
+        self._firsts: list[int] = []
+        for sensor in sensors:
+            self._firsts.append(len(self._rails))
+            self._rails += sensor.rails()
+        self._rhythms = [rhythm_of(sensor, period_s, measured, clock()) for sensor in sensors]
         self._columns = self._empty()
-        self._reads = self._missed = self._longest_ns = 0
         self._failed = {rail.stream: 0 for rail in self._rails}
 
     def rails(self) -> Sequence[Rail]:
         """The rails of all sensors."""
         return self._rails
 
+    def facts(self) -> list[dict[str, Any]]:
+        """The facts of all rails and how each is read: every `read_s`, if `read_spread` at random in it."""
+        return [
+            dict(rail.facts(), read_s=rhythm.period_s, read_spread=rhythm.is_spread)
+            for sensor, rhythm in zip(self._sensors, self._rhythms)
+            for rail in sensor.rails()
+        ]
+
     def wait_s(self) -> float | None:
-        """Seconds until the next point of the grid."""
-        return max(0.0, (self._due_ns - time.perf_counter_ns()) / 1e9)
+        """Seconds until the next sensor is due; None where there is none."""
+        due_ns = [rhythm.due_ns for rhythm in self._rhythms]
+        return max(0.0, (min(due_ns) - self._clock()) / 1e9) if due_ns else None
 
     def tick(self) -> None:
-        """Reads every sensor once; a missed point of the grid is left out, never made up for."""
-        now_ns = time.perf_counter_ns()
-        self._longest_ns = max(self._longest_ns, now_ns - self._last_ns if self._reads else 0)
-        self._last_ns = now_ns
-        self._reads += 1
-        new = [readings for sensor in self._sensors for readings in sensor.read()]
-        for rail, (times, values), readings in zip(self._rails, self._columns, new):
-            self._failed[rail.stream] += readings is None
-            for t_ns, value in readings or ():
-                times.append(t_ns)
-                values.append(value)
-        behind = max(0, time.perf_counter_ns() - self._due_ns) // self._period_ns
-        self._missed += behind
-        self._due_ns += (behind + 1) * self._period_ns
+        """Reads what is due, at least the sensor that is due next."""
+        due_ns = max(self._clock(), min(rhythm.due_ns for rhythm in self._rhythms))
+        self._read([rhythm.due_ns <= due_ns for rhythm in self._rhythms])
 
     def report(self) -> dict[str, Any]:
-        """How well the rhythm was kept since the start: reads, missed ones, the longest gap, failures."""
+        """How well the rhythms were kept since the start: reads, missed ones, the longest gap, failures."""
         return {
-            "period_s": self._period_ns / 1e9,
-            "reads": self._reads,
-            "missed": self._missed,
-            "longest_gap_s": self._longest_ns / 1e9,
+            "sensors": [
+                dict(rhythm.report(), stream=sensor.rails()[0].stream)
+                for sensor, rhythm in zip(self._sensors, self._rhythms)
+            ],
+            "reads": sum(rhythm.reads for rhythm in self._rhythms),
+            "missed": sum(rhythm.missed for rhythm in self._rhythms),
             "failed": {stream: count for stream, count in self._failed.items() if count},
         }
 
     def take(self, request: Mapping[str, Any]) -> Columns:
         """The samples since the last call, with a fresh one at the end: it closes the phase."""
         del request
-        self.tick()
+        self._read([True] * len(self._sensors))
         taken, self._columns = self._columns, self._empty()
         return taken
+
+    def _read(self, wanted: Sequence[bool]) -> None:
+        for sensor, rhythm, first, is_wanted in zip(self._sensors, self._rhythms, self._firsts, wanted):
+            if is_wanted:
+                rhythm.begins(self._clock())
+                for at, readings in enumerate(sensor.read(), first):
+                    self._keep(at, readings)
+                rhythm.ends(self._clock())
+
+    def _keep(self, at: int, readings: Readings) -> None:
+        self._failed[self._rails[at].stream] += readings is None
+        times, values = self._columns[at]
+        for t_ns, value in readings or ():
+            times.append(t_ns)
+            values.append(value)
 
     def _empty(self) -> Columns:
         return [(array("q"), array("q")) for _ in self._rails]
@@ -108,16 +139,18 @@ def serve(reader: frames.Reader, sink: int) -> None:
         return
     request: dict[str, Any] = frame[0]
     recorder: Recorder
+    absent: list[Absent] = []
     if request["simulate"] is not None:
         recorder = recorder_of(request["simulate"])
+        facts = [rail.facts() for rail in recorder.rails()]
     else:
         process.keep_to_cpus([request["cpu"]])
-        recorder = SensorRecorder(
-            find_all(Path(request["sysroot"]), request.get("sensors") or {})[0], request["period_s"]
-        )
+        found, absent = find_all(Path(request["sysroot"]), request.get("sensors") or {})
+        recorder = SensorRecorder(found, request["period_s"], request.get("measured") or {})
+        facts = recorder.facts()
     rails = recorder.rails()
     process.still_gc()
-    frames.write(sink, {"kind": "ready", "rails": [rail.facts() for rail in rails]})
+    frames.write(sink, {"kind": "ready", "rails": facts, "absent": [asdict(each) for each in absent]})
     while True:
         try:
             frame = reader.read(recorder.wait_s())

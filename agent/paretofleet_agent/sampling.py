@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from typing import Any, Callable, Mapping, Sequence
 
 from paretofleet_agent import energy_window
+from paretofleet_agent.characterise import POLLING_S, improve
 from paretofleet_agent.child import Child
 from paretofleet_agent.energy_window import Sensor, Verdict
 from paretofleet_agent.errors import AttemptFailed
+from paretofleet_agent.model import SensorInfo
 from paretofleet_agent.runner import frames
+from paretofleet_agent.sampling_rhythm import Measured
+from paretofleet_agent.sensors import Rail
+
+log = logging.getLogger(__name__)
 
 #: A sampler answers at once; a minute of silence is a hang.
 TIMEOUT_S = 60.0
@@ -39,16 +46,23 @@ class Sampling:
         """Its process id."""
         return None if self._child is None else self._child.pid
 
-    def prepare(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Starts the reading and returns the rails' facts. Raises AttemptFailed and Stopped."""
+    def prepare(
+        self, request: Mapping[str, Any], expected: Sequence[SensorInfo], measured: Measured
+    ) -> list[dict[str, Any]]:
+        """Starts the reading and returns the rails' facts, improved by what was `measured` of their streams.
+
+        Rails that are `expected` and not there come too, each with the reason under "missing": their energy
+        is null, and no other rail's may take its place. Raises AttemptFailed and Stopped.
+        """
         if self._child is None:
             return []
         header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
-        return list(header["rails"])
+        rails = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
+        return rails + missing(expected, rails, header.get("absent", ()))
 
-    def watch(self, rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> None:
+    def watch(self, rails: Sequence[Mapping[str, Any]], target_id: str) -> None:
         """Says which rails the run's energy is taken from: the primary ones of its target."""
-        self._sensors = energy_window.sensors_of(rails, target_id, read_s)
+        self._sensors = energy_window.sensors_of(rails, target_id, POLLING_S)
 
     def collect(self, now_ns: int, activity: str) -> None:
         """Takes what the sampler has, and hands it on."""
@@ -127,3 +141,39 @@ class Sampling:
         self.report = dict(report)
         text = json.dumps({"sampler": report}, sort_keys=True).encode()
         self._put("state", "state/1", 1, frames.pack_columns(([now_ns], [len(text)])) + text)
+
+
+def missing(
+    expected: Sequence[SensorInfo], rails: Sequence[Mapping[str, Any]], absent: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The facts of every rail that was there when the agent looked and is not now, each told in a sentence.
+
+    `absent` is what a new look says of what it did not find.
+    """
+    there = {rail["stream"] for rail in rails}
+    found = []
+    for info in expected:
+        rail = Rail(info.source, info.rail, info.scope, info.kind, info.primary, target_id=info.target_id)
+        if rail.stream in there:
+            continue
+        why = _why(rail, absent)
+        log.warning(
+            "the power sensor %s/%s is missing in this run, so its energy is null: %s; "
+            "paretofleet-agent probe tells more",
+            *(info.source, info.rail, why),
+        )
+        found.append(dict(rail.facts(), missing=why))
+    return found
+
+
+def _why(rail: Rail, absent: Sequence[Mapping[str, Any]]) -> str:
+    """The best of the reasons: of the rail, of a dispute that names it, of its source."""
+    name = f"{rail.source}/{rail.rail}"
+    for told in (
+        [one["why"] for one in absent if one["what"] == name],
+        [one["why"] for one in absent if rail.stream in one["why"]],
+        [one["why"] for one in absent if one["what"].partition("/")[0] == rail.source],
+    ):
+        if told:
+            return str(told[0])
+    return "it was there when the agent started"

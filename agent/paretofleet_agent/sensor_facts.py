@@ -191,7 +191,7 @@ def character_of(
         quantum_u=steady.quantum_u,
         read_cost_s=cost_s,
         read_cost_p99_s=characterise.quantile(sorted(costs), 0.99),
-        polling_s=characterise.polling_s(refresh.period_s, cost_s),
+        polling_s=characterise.polling_s(rail.kind, refresh.period_s, cost_s),
         flags=list(refresh.flags),
     )
 

@@ -14,8 +14,8 @@ import numpy as np
 GAP_PERIODS_MAX = 3.0
 #: The share of a window that refreshes in their rhythm must cover.
 COVERAGE_MIN = 0.9
-#: Between one read and two, so that their jitter decides nothing.
-MISSED_READS = 1.5
+#: Between one read and two, so that their jitter decides nothing; reads at random are up to two apart.
+MISSED_READS, MISSED_SPREAD_READS = 1.5, 2.0
 #: A period that is longer than the time between our reads by this is the sensor's own rhythm.
 OWN_RHYTHM = 1.1
 
@@ -25,8 +25,8 @@ class Readings:
     """A sensor's refreshes as a curve: seconds since `origin_ns`, and joules (counter) or watts.
 
     `spacing_s` is the time between refreshes as we see them: the sensor's own or that of our reads,
-    whichever is longer. `read_s` is the time between our reads, `late_s` how late each refresh may have been
-    seen.
+    whichever is longer. `read_s` is the time between our reads, `missed_s` a gap between two that is longer
+    than any without a failed read, `late_s` how late each refresh may have been seen.
     """
 
     t_s: np.ndarray
@@ -35,6 +35,7 @@ class Readings:
     origin_ns: int
     spacing_s: float
     read_s: float
+    missed_s: float
     late_s: np.ndarray
 
     def seconds(self, t_ns: int) -> float:
@@ -55,6 +56,8 @@ def readings(
     lag_s: float | None = None,
     window_s: float | None = None,
     max_range_u: int | None = None,
+    read_s: float | None = None,
+    is_spread: bool = False,
 ) -> Readings | None:
     """The curve behind raw readings; None when there are fewer than two, or a counter was reset.
 
@@ -63,7 +66,8 @@ def readings(
     power averages over, and to the middle of the time in which a refresh must have come; a power that does
     not average and shows no rhythm of its own may be made by the read itself, so its time is the read's. A
     counter that falls has wrapped if `max_range_u` is known and the step is less than half of it, and was
-    reset otherwise.
+    reset otherwise. `read_s`: how often it was read, None where only the readings tell; `is_spread`: once at
+    random in every such time.
 
     >>> curve = readings(np.array([0, 10**9]), np.array([900, 100]), is_counter=True, max_range_u=1000)
     >>> curve.value
@@ -76,7 +80,9 @@ def readings(
     origin = int(t_ns[0])
     t_s = (t_ns - origin) / 1e9
     gaps = np.diff(t_s)
-    read_s = float(np.quantile(gaps, 0.25))  # failed reads do not pass for a slower rhythm
+    if read_s is None:
+        read_s = float(np.quantile(gaps, 0.25))  # failed reads do not pass for a slower rhythm
+    missed_s = (MISSED_SPREAD_READS if is_spread else MISSED_READS) * read_s
     # What the first read shows may be as old as a period; what came later came since the read before.
     late_s = np.minimum(np.append(period_s or read_s, gaps), np.inf if period_s is None else period_s)
     if is_counter:
@@ -94,7 +100,7 @@ def readings(
         t_s = t_s - (window_s or 0.0) / 2 - (late_s / 2 if by_itself and period_s is not None else 0.0)
     t_s = t_s - (lag_s or 0.0)
     spacing = max(read_s, period_s or 0.0)
-    return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, late_s[kept])
+    return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, missed_s, late_s[kept])
 
 
 def _joules_counted(value_u: np.ndarray, max_range_u: int | None) -> np.ndarray | None:
@@ -166,7 +172,7 @@ def is_covered(curve: Readings, start_s: float, end_s: float) -> bool:
     lengths = np.diff(np.clip(times, start_s, end_s))
     # A refresh shows in the next read; one that takes a read longer than that was missed.
     own_s = curve.spacing_s if curve.spacing_s > curve.read_s * (1 + 1e-9) else 0.0
-    in_rhythm = gaps <= own_s + MISSED_READS * curve.read_s
+    in_rhythm = gaps <= own_s + curve.missed_s
     return bool(lengths[in_rhythm].sum() >= COVERAGE_MIN * (end_s - start_s))
 
 

@@ -233,6 +233,8 @@ def _curve(sensor: Mapping[str, Any], columns: tuple[np.ndarray, np.ndarray]) ->
         lag_s=sensor.get("lag_s"),
         window_s=sensor.get("window_s") if sensor.get("kind") == "boxcar" else None,
         max_range_u=sensor.get("max_range_uj"),
+        read_s=sensor.get("read_s"),
+        is_spread=bool(sensor.get("read_spread")),
     )
 
 

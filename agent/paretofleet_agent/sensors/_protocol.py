@@ -60,7 +60,7 @@ class Rail:
     @property
     def info(self) -> SensorInfo:
         """What the inventory says of it."""
-        return SensorInfo(source=self.source, rail=self.rail, scope=self.scope, kind=self.kind)
+        return SensorInfo(self.source, self.rail, self.scope, self.kind, self.primary, self.target_id)
 
     def facts(self) -> dict[str, Any]:
         """What the facts of an attempt say of it."""

@@ -133,7 +133,7 @@ class Answers:
 def sampling_of(name, put=lambda *_: None, **more):
     sampler = Answers(MODELS[name].rail("sim", name, "gpu-board").facts(), **more)
     power = Sampling(sampler, put)
-    power.watch(power.prepare({}), "cpu", 0.05)
+    power.watch(power.prepare({}, (), {}), "cpu")
     return power
 
 

@@ -126,11 +126,14 @@ def test_a_counter_that_disagrees_with_the_power_beside_it():
 
 
 def test_a_source_is_polled_at_half_its_period_and_never_too_often():
-    assert characterise.polling_s(0.1, 1e-5) == 0.05
-    assert characterise.polling_s(0.001, 1e-5) == 0.01
-    assert characterise.polling_s(5.0, 1e-5) == 0.2
-    assert characterise.polling_s(0.001, 0.004) == 0.08, "20 times the cost of a read"
-    assert characterise.polling_s(None, 1e-5) == 0.05
+    assert characterise.polling_s("boxcar", 0.1, 1e-5) == 0.05
+    assert characterise.polling_s("boxcar", 0.02, 1e-5) == 0.01, "no refresh is lost"
+    assert characterise.polling_s("boxcar", 0.4224, 1e-5) == 0.2, "nothing is read twice that is read once"
+    assert characterise.polling_s("boxcar", 5.0, 1e-5) == 0.2
+    assert characterise.polling_s("instant", 0.001, 1e-5) == 0.05, "too fast to be followed"
+    assert characterise.polling_s("counter", 0.001, 1e-5) == 0.05, "it counts without us"
+    assert characterise.polling_s("instant", 0.001, 0.004) == 0.08, "20 times the cost of a read"
+    assert characterise.polling_s("boxcar", None, 1e-5) == 0.05
 
 
 def test_what_was_measured_takes_the_place_of_what_was_assumed():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from paretofleet_agent.energy_window import spread_pause_s
 from paretofleet_agent.simulate.sensor_models import MODELS, with_faults
@@ -97,6 +98,25 @@ def test_pauses_that_spread_the_phases_bring_the_error_to_two_percent(iteration_
         error, entry = error_of(run)
         assert error <= 0.02, seed
         assert "aliasing_possible" not in entry["flags"]
+
+
+def test_a_sensor_that_converts_when_it_is_read_is_read_at_random_and_so_cannot_keep_step():
+    """Read on a strict grid of 50 ms it sees one place of work of 50 ms, which is flagged."""
+    load, within, worst = Load(12.0, 4.0, iteration_s=0.05, duty=0.5), [], 0.0
+    for seed in range(12):
+        model = with_faults(MODELS["ina3221-triggered"], seed)
+        strict, spread = (
+            run_of(model, load, window_s=10.0, seed=seed, idle_w=2.0, read_spread=at_random)
+            for at_random in (False, True)
+        )
+        error, entry = error_of(strict)
+        worst = max(worst, error)
+        assert "aliasing_possible" in entry["flags"]
+        error, entry = error_of(spread)
+        assert "aliasing_possible" not in entry["flags"]
+        within.append(error <= entry["relative_uncertainty"])
+    assert worst > 0.1, "it is a trap indeed"
+    assert np.mean(within) >= 0.9
 
 
 @pytest.mark.parametrize("kind", ["nvml-full", "nvml-average", "nvml-counter", "ina3221-continuous"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from paretofleet_agent.characterise import polling_s
+from paretofleet_agent.sampling_rhythm import is_made_by_reads
 from paretofleet_agent.sensors._protocol import BOXCAR, COUNTER
 from paretofleet_agent.simulate.sensor_models import MODELS, Curve, SensorModel, with_faults
 from paretofleet_analysis.columns import PHASES
@@ -28,7 +30,8 @@ KINDS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 }
 IDLE_SHARE = 0.3
 SLOW_STEP_S = 0.05
-READ_S = 0.05
+#: How late a read comes at most, relative to the time between two.
+READ_JITTER = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,15 @@ def run_of(
     seed: int,
     idle_w: float,
     guard_s: float | None = None,
-    read_jitter: float = 0.05,
+    read_spread: bool | None = None,
     idle_s: float = 2.0,
     facts: dict[str, Any] | None = None,
 ) -> Run:
-    """Idle, guard, window, guard, idle; the sensor is read all the time, pauses are in the window only."""
+    """Idle, guard, window, guard, idle; the sensor is read all the time, pauses are in the window only.
+
+    It is read as the sampler reads it: as often as its kind and period ask for, and at random within that
+    time where the read makes the reading (`read_spread`, if that is not to be otherwise).
+    """
     rng = random.Random(seed)
     guard_s = guard_of(model) if guard_s is None else guard_s
     curve = Curve([(-1e3, idle_w)])
@@ -112,15 +119,18 @@ def run_of(
             t_s += load.pause_s
     curve.add(t_s, idle_w)
     marks += [(t_s, "idle_after"), (t_s + idle_s, "end")]
+    rail = model.rail("sim", "rail", "package")
+    every_s = polling_s(model.kind, model.period_s, 0.0)
+    is_spread = is_made_by_reads(rail, {}) if read_spread is None else read_spread
+    jitter = 1.0 if is_spread else READ_JITTER
     times, values = [], []
-    at_s = rng.random() * READ_S
-    for number in range(math.ceil((t_s + idle_s) / READ_S)):
-        read_s = at_s + (number + read_jitter * rng.random()) * READ_S
+    at_s = rng.random() * every_s
+    for number in range(math.ceil((t_s + idle_s) / every_s)):
+        read_s = at_s + (number + jitter * rng.random()) * every_s
         value = model.read(curve, read_s, number)
         if value is not None:
             times.append(round(read_s * S))
             values.append(value)
-    rail = model.rail("sim", "rail", "package")
     assert measure_s is not None
     measured = [k for k, start in enumerate(starts) if measure_s <= start < end_s]
     last_s = starts[measured[-1]] + durations[measured[-1]]
@@ -140,7 +150,8 @@ def run_of(
     }
     busy_j = sum(curve.joules(starts[k], starts[k] + durations[k]) for k in measured)
     true_j = busy_j if load.pause_s else curve.joules(measure_s, last_s)
-    return Run(streams, {"sensors": [rail.facts()], **(facts or {})}, true_j)
+    sensor = {**rail.facts(), "read_s": every_s, "read_spread": is_spread}
+    return Run(streams, {"sensors": [sensor], **(facts or {})}, true_j)
 
 
 def random_run(kind: str, seed: int) -> Run:
