@@ -89,7 +89,7 @@ def _method(found: Probabilities) -> str:
         return "exact given the runs (nothing drawn), which says nothing of having few"
     return (
         f"exact given {found.replicates} replicates of each mean, then calibrated on simulated fleets like "
-        "this one; it says nothing of having few configurations"
+        "this one; of configurations that were not measured it says nothing"
     )
 
 

@@ -152,10 +152,11 @@ class Field:
             else (float(self.found.near_front[place]), float(self.found.front[place]))
         )
         costs = np.where(self.maximize, -1.0, 1.0) * self.means[i]
+        # Rows whose nearness is settled are told apart by the frontier itself, the others by nearness.
+        is_near = self.verdicts[i] in (verdicts.FRONT, verdicts.NEAR_FRONT) or self.question == "run"
         return (
             verdicts.ORDER.index(self.verdicts[i]),
-            -front,
-            -near,
+            *((-front, -near) if is_near else (-near, -front)),
             *costs,
             label(self.rows[i]),
             str(self.rows[i]["sweep"]),
@@ -190,6 +191,7 @@ class Field:
                 None if ahead is None else (self.numbers[ahead], self.means[ahead], self.means[i]),
                 names=self.names,
                 runs=len(self.runs[i]),
+                question=self.question,
                 p=front if not is_mean or self.verdicts[i] == verdicts.FRONT else near,
             ),
             flags=tuple(row["flags"] or ()),

@@ -56,10 +56,14 @@ class Probabilities:
 
     @property
     def standard_error(self) -> float:
-        """What another seed's replicates would move a raw probability by: at most `sqrt(p (1 - p) / n)`."""
+        """What another seed's n replicates would move the least certain raw probability by.
+
+        `sqrt(p (1 - p) / n)`; what no replicate showed is taken as half of one, since one more might have.
+        """
         if not self.replicates:
             return 0.0
         p = np.concatenate([self.raw_front, self.raw_near])
+        p = (self.replicates * p + 0.5) / (self.replicates + 1)
         return float(np.sqrt(p * (1 - p) / self.replicates).max(initial=0.0))
 
     def replaced(self, *, front: np.ndarray, near_front: np.ndarray | None = None) -> Probabilities:

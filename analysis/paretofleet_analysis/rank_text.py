@@ -1,4 +1,4 @@
-"""A ranking for people, at most 100 columns wide, and for programs as JSON."""
+"""A ranking for people, as wide as their terminal but at most 100 columns, and for programs as JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.ranking import RankedRow, Ranking
 from paretofleet_analysis.standing import RANKS
-from paretofleet_analysis.verdicts import DOMINATED
+from paretofleet_analysis.verdicts import DOMINATED, UNDECIDED, shown
 
-WIDTH = 100
+#: Columns of text at most, and at least: a narrower terminal breaks the table itself.
+WIDTH, WIDTH_MIN = 100, 60
 #: Columns that name a row; those that are the same in every row stand in one line above the table instead.
 _NAMES = ("model", "runtime", "precision", "device", "target", "batch_size", "threads")
 _HEADS = {"batch_size": "batch"}
@@ -28,23 +29,29 @@ def to_json(ranking: Ranking) -> str:
     return json.dumps(dataclasses.asdict(ranking), indent=2, ensure_ascii=False)
 
 
-def render(ranking: Ranking) -> str:
-    """The ranking as text: question, table, sentences, groups, notes, exclusions, evidence."""
+def render(ranking: Ranking, *, columns: int = WIDTH) -> str:
+    """The ranking as text: question, table, sentences, groups, notes, exclusions, evidence.
+
+    No line is longer than `columns`, within WIDTH_MIN and WIDTH, except a table that cannot be narrower.
+    """
+    width = min(max(columns, WIDTH_MIN), WIDTH)
     parts = [
         list(_question(ranking)),
-        list(_table(ranking)),
         list(_sentences(ranking)),
         list(_groups(ranking)),
-        [line for note in ranking.notes for line in wrapped(note)],
+        list(ranking.notes),
         list(_exclusions(ranking)),
         list(_evidence(ranking)),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    texts = [[line for text in part for line in wrapped(text, width)] for part in parts]
+    texts.insert(1, list(_table(ranking, width)))
+    return "\n\n".join("\n".join(part) for part in texts if part) + "\n"
 
 
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """The text in lines of at most WIDTH, all but the first indented further."""
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+def wrapped(text: str, width: int = WIDTH) -> list[str]:
+    """The text in lines of at most `width`, all but the first indented further."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.wrap(text.strip(), width, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def _question(ranking: Ranking) -> Iterator[str]:
@@ -53,7 +60,7 @@ def _question(ranking: Ranking) -> Iterator[str]:
         "mean": "mean, the typical behaviour",
         "run": "run, what one more run would show (this does not settle as runs are added)",
     }
-    yield from wrapped(f"For {ranking.use} ({preset.text}). Question: {asked[ranking.question]}.")
+    yield f"For {ranking.use} ({preset.text}). Question: {asked[ranking.question]}."
     objectives = [
         f"{used.name} ({'more' if used.direction == 'maximize' else 'less'} is better, margin {used.margin})"
         for used in ranking.objectives
@@ -63,7 +70,7 @@ def _question(ranking: Ranking) -> Iterator[str]:
         yield f"  {text}{'.' if k == len(objectives) else ','}"
     common = [f"{_HEADS.get(name, name)} {_plain(ranking.rows[0], name)}" for name in _common(ranking.rows)]
     if common:
-        yield from wrapped(f"All rows: {', '.join(common)}.")
+        yield f"All rows: {', '.join(common)}."
 
 
 def _common(rows: Sequence[RankedRow]) -> list[str]:
@@ -76,7 +83,7 @@ def _plain(row: RankedRow, name: str) -> str:
     return "default" if value is None else str(value)
 
 
-def _table(ranking: Ranking) -> Iterator[str]:
+def _table(ranking: Ranking, width: int) -> Iterator[str]:
     columns = [["", *(str(row.number) for row in ranking.rows)]]
     common = _common(ranking.rows)
     texts = []
@@ -95,10 +102,10 @@ def _table(ranking: Ranking) -> Iterator[str]:
         columns.append(["p_front", *(_share(row.p_front) for row in ranking.rows)])
     optional = _standing(ranking)
     columns.append(["verdict", *(row.verdict for row in ranking.rows)])
-    while optional and not _fits([*columns, *optional], texts):
+    while optional and not _fits([*columns, *optional], texts, width):
         optional.pop()
     columns[-1:-1] = optional
-    _narrow(columns, texts)
+    _narrow(columns, texts, width)
     left = {0, *texts, len(columns) - 1}
     widths = [max(map(len, column)) for column in columns]
     for cells in zip(*columns, strict=True):
@@ -140,26 +147,26 @@ def _ahead(dominators: float | None) -> str:
     return "-" if dominators is None else f"{dominators:.1f}" if dominators < 100 else f"{dominators:.0f}"
 
 
-def _fits(columns: list[list[str]], texts: Sequence[int]) -> bool:
+def _fits(columns: list[list[str]], texts: Sequence[int], limit: int) -> bool:
     """Whether the table fits with names shortened as far as can be."""
     widths = [max(map(len, column)) for column in columns]
     least = sum(min(width, _TEXT_MIN * 2) if k in texts else width for k, width in enumerate(widths))
-    return least + 2 * (len(columns) - 1) <= WIDTH
+    return least + 2 * (len(columns) - 1) <= limit
 
 
-def _narrow(columns: list[list[str]], texts: Sequence[int]) -> None:
+def _narrow(columns: list[list[str]], texts: Sequence[int], limit: int) -> None:
     """Shorten the naming columns, the widest first, until the table fits."""
 
     def width(k: int) -> int:
         return max(map(len, columns[k]))
 
-    while sum(map(width, range(len(columns)))) + 2 * (len(columns) - 1) > WIDTH:
+    while sum(map(width, range(len(columns)))) + 2 * (len(columns) - 1) > limit:
         widest = max(texts, key=width, default=None)
         if widest is None or width(widest) <= _TEXT_MIN:
             return
-        limit = width(widest) - 1
+        most = width(widest) - 1
         columns[widest] = [
-            cell if len(cell) <= limit else cell[: limit - 1].rstrip("…") + "…" for cell in columns[widest]
+            cell if len(cell) <= most else cell[: most - 1].rstrip("…") + "…" for cell in columns[widest]
         ]
 
 
@@ -187,7 +194,7 @@ def _digits(value: float, resolution: float) -> str:
 
 
 def _share(p: float | None) -> str:
-    return "-" if p is None else f"{p:.3f}"
+    return "-" if p is None else shown(p)
 
 
 def _sentences(ranking: Ranking) -> Iterator[str]:
@@ -196,18 +203,20 @@ def _sentences(ranking: Ranking) -> Iterator[str]:
     for row in told:
         alike.setdefault(f"{row.verdict}. {row.sentence}", []).append(row.number)
     for text, numbers in alike.items():
-        yield from wrapped(f"{', '.join(map(str, numbers))}: {text}")
+        yield f"{', '.join(map(str, numbers))}: {text}"
     if len(told) < len(ranking.rows):
         yield f"{len(ranking.rows) - len(told)} more rows are dominated (each with its sentence in the JSON)."
+    if ranking.question == "mean" and any(row.verdict == UNDECIDED for row in told):
+        yield "Who may be ahead of an undecided row, and how many more runs would decide: --why ROW."
 
 
 def _groups(ranking: Ranking) -> Iterator[str]:
     for row in ranking.rows:
         if row.selected:
             known = " and ".join(OBJECTIVES[name].text for name in row.selected)
-            yield from wrapped(
-                f"Row {row.number} is selected: its {known} is the best of several that the runs do not tell "
-                "apart, so some of its lead is luck until it is measured again."
+            yield (
+                f"Row {row.number} is selected: in {known} it is the best of several that the runs do not "
+                "tell apart, so some of its lead is luck until it is measured again."
             )
     told = [
         members
@@ -216,7 +225,7 @@ def _groups(ranking: Ranking) -> Iterator[str]:
     ]
     for members in told:
         names = ", ".join(f"{k} ({ranking.rows[k - 1].identity['model']})" for k in members)
-        yield from wrapped(f"Within the margins of each other: rows {names}.")
+        yield f"Within the margins of each other: rows {names}."
     if len(told) < len(ranking.groups):
         yield f"{len(ranking.groups) - len(told)} more groups are of dominated rows (in the JSON)."
 
@@ -227,7 +236,7 @@ def _exclusions(ranking: Ranking) -> Iterator[str]:
     yield f"Not ranked: {sum(len(found.rows) for found in ranking.exclusions)} rows"
     for found in ranking.exclusions:
         more = f" and {len(found.rows) - 2} more" if len(found.rows) > 2 else ""
-        yield from wrapped(f"{len(found.rows)} x {found.reason} ({'; '.join(found.rows[:2])}{more})", "  ")
+        yield f"  {len(found.rows)} x {found.reason} ({'; '.join(found.rows[:2])}{more})"
 
 
 def _evidence(ranking: Ranking) -> Iterator[str]:
@@ -256,14 +265,13 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
     lines += [f"report SHA-256: {digest}" for digest in known["report_sha256"]]
     if known["command"]:
         lines.append(f"command: {known['command']}")
-    for line in lines:
-        yield from wrapped(line, "  ")
+    yield from (f"  {line}" for line in lines)
 
 
 def _error(known: Mapping[str, Any]) -> str:
     parts = [f"seed {known['seed']}"]
     if known["replicates"]:
-        parts.append(f"another seed moves them by {known['standard_error']:.3f} at most")
+        parts.append(f"another seed moves the least certain by about {known['standard_error']:.3f}")
     if known["common_factors_error"] is not None:
         parts.append(
             f"integrated over what is common to a device (error {known['common_factors_error']:.3f})"

@@ -96,36 +96,62 @@ def sentence(
     *,
     names: Sequence[str],
     runs: int,
+    question: str,
     p: float | None,
 ) -> str:
     """The verdict of a row in plain words. `ahead`: the number and (d,) means of the best row whose means
-    dominate this one's, and this one's own means.
+    dominate this one's, and this one's own means. `p`: of the next run being on the front under the
+    question `run`, else of being on the front for those that are, and near it for the others.
     """
     if p is None:
         return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
     sure = _percent(p)
-    if word == FRONT:
-        return f"No other is as good in everything and better in something ({sure} sure)."
-    if word == NEAR_FRONT:
-        return f"None is better by more than the margins in everything ({sure} sure)."
-    if word == UNDECIDED:
-        return f"Its runs do not decide ({sure} that it is near the front): more runs would help."
-    if ahead is None:
-        return f"Together the others leave it behind ({sure} that it is near the front)."
-    number, better, own = ahead
+    if question == "run":
+        return f"With a probability of {sure} one more run of each shows it undominated."
+    if word == DOMINATED and ahead is not None:
+        return f"Row {ahead[0]} is better: {_gains(ahead, names)}."
+    looks = "None looks better" if ahead is None else f"Row {ahead[0]} looks better ({_gains(ahead, names)})"
+    return {
+        FRONT: f"No other is as good in everything and better in something ({sure} sure).",
+        NEAR_FRONT: f"None is better by more than the margins in everything ({sure} sure).",
+        UNDECIDED: f"{looks}, but the runs leave it open ({sure} that it is near the front).",
+        DOMINATED: f"Together the others leave it behind ({sure} that it is near the front).",
+    }[word]
+
+
+def _gains(ahead: tuple[int, np.ndarray, np.ndarray], names: Sequence[str]) -> str:
+    _, better, own = ahead
     gains = [_gain(better[k], own[k], name) for k, name in enumerate(names)]
-    return f"Row {number} is better: {', '.join(gain for gain in gains if gain)}."
+    return ", ".join(gain for gain in gains if gain)
+
+
+def shown(p: float) -> str:
+    """A probability for a table: two digits, rounded towards one half, never 0 or 1.
+
+    So nothing is shown surer than it is: what is below 0.95 never reads 0.95.
+
+    >>> shown(0.998), shown(0.949), shown(0.051), shown(0.3), shown(0.004)
+    ('>0.99', '0.94', '0.06', '0.30', '<0.01')
+    """
+    if not 0.01 <= p <= 0.99:
+        return ">0.99" if p > 0.5 else "<0.01"
+    return f"{_hundredths(p) / 100:.2f}"
+
+
+def _hundredths(p: float) -> int:
+    """Of a probability, rounded towards one half."""
+    return int(np.floor(100 * p + 1e-9) if p > 0.5 else np.ceil(100 * p - 1e-9))
 
 
 def _percent(p: float) -> str:
-    """A probability in words that never claims certainty.
+    """A probability in words, as `shown` rounds it.
 
     >>> _percent(0.9999), _percent(0.984), _percent(0.0)
     ('more than 99 %', '98 %', 'less than 1 %')
     """
-    if p > 0.99:
-        return "more than 99 %"
-    return "less than 1 %" if p < 0.01 else f"{100 * p:.0f} %"
+    if not 0.01 <= p <= 0.99:
+        return "more than 99 %" if p > 0.5 else "less than 1 %"
+    return f"{_hundredths(p)} %"
 
 
 def best_dominators(means: np.ndarray, maximize: Sequence[bool]) -> list[int | None]:
@@ -155,8 +181,8 @@ def _gain(better: float, worse: float, name: str) -> str:
     if not known.margin.relative:
         return f"{known.short} {abs(better - worse):.2g} {'points ' if known.unit == 'percent' else ''}more"
     share = better / worse - 1 if known.maximize else 1 - better / worse
-    if share >= 0.5 and not known.maximize:
-        return f"{known.short} {worse / better:.1f} times less"
-    if share >= 1:
-        return f"{known.short} {better / worse:.1f} times more"
+    factor = better / worse if known.maximize else worse / better
+    if share >= (1 if known.maximize else 0.5):
+        more = "more" if known.maximize else "less"
+        return f"{known.short} {more} by a factor {factor:.{1 if factor < 10 else 0}f}"
     return f"{known.short} {100 * share:.2g} % {'more' if known.maximize else 'less'}"

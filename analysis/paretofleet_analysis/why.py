@@ -27,12 +27,14 @@ _CANDIDATES = 25
 
 @dataclass(frozen=True)
 class Lead:
-    """How much better the rival is in one objective: `relative` 0.1 is 10 % better, below 0 it is worse.
+    """How much better the rival is in one objective: `relative` 0.1 is 10 % better, below 0 it is worse;
+    `difference` is the same in the objective's unit.
 
-    `lo`, `hi`: the central 95 % of it, None where the model fixes the objective.
+    `lo`, `hi`: the central 95 % of `relative`, None where the model fixes the objective.
     """
 
     objective: str
+    difference: float
     relative: float
     lo: float | None
     hi: float | None
@@ -114,11 +116,12 @@ def explain(
 def _lead(name: str, own: np.ndarray, rival: np.ndarray) -> Lead:
     """From replicates as costs; those of the two are independent, so they are paired as they come."""
     ratios = np.sort((own - rival) / np.abs(own))
-    middle = float(own.mean() - rival.mean()) / abs(float(own.mean()))
+    difference = float(own.mean() - rival.mean())
+    middle = difference / abs(float(own.mean()))
     if np.ptp(ratios) == 0:
-        return Lead(name, middle, None, None)
+        return Lead(name, difference, middle, None, None)
     lo, hi = (float(np.quantile(ratios, q)) for q in (0.025, 0.975))
-    return Lead(name, middle, lo, hi)
+    return Lead(name, difference, middle, lo, hi)
 
 
 def _more_runs(

@@ -7,33 +7,37 @@ from collections.abc import Sequence
 from paretofleet_analysis import levels
 from paretofleet_analysis.compare import Paired
 from paretofleet_analysis.objectives import OBJECTIVES
-from paretofleet_analysis.rank_text import wrapped
+from paretofleet_analysis.rank_text import WIDTH, WIDTH_MIN, wrapped
+from paretofleet_analysis.verdicts import shown
 from paretofleet_analysis.why import Explanation, Lead
 
 
-def render_why(why: Explanation) -> str:
-    """Who is ahead of one row, as lines of text."""
+def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
+    """Who is ahead of one row, as lines of text; `columns` as for `rank_text.render`."""
     if not why.rivals:
         return f"No row is likely to be ahead of row {why.number}.\n"
     lines = []
+    width = min(max(columns, WIDTH_MIN), WIDTH)
     for rival in why.rivals:
         leads = ", ".join(_lead(lead) for lead in rival.leads if lead.relative or lead.lo is not None)
-        more = {None: "no number of runs would decide", 0: "decided"}.get(
-            rival.more_runs, f"{rival.more_runs} more runs of both would decide"
+        runs = f"{rival.more_runs} more {'run' if rival.more_runs == 1 else 'runs'} of both"
+        more = {None: "no number of runs would decide that", 0: "decided"}.get(
+            rival.more_runs, f"about {runs} would decide that"
         )
-        lines += wrapped(
-            f"Row {rival.number} dominates row {why.number} with probability {rival.p_dominates:.3f}, "
-            f"by more than the margins with {rival.p_beats:.3f} ({more}): {leads}."
+        lines.append(
+            f"Row {rival.number} dominates row {why.number} with probability {shown(rival.p_dominates)}, "
+            f"by more than the margins with {shown(rival.p_beats)} ({more}): {leads}."
         )
         if rival.paired:
-            lines += wrapped(_paired(rival.paired), "  ")
+            lines.append("  " + _paired(rival.paired))
     if any(rival.more_runs for rival in why.rivals):
-        lines += wrapped(f"Reckoned as {why.formula}.")
+        lines.append(f"Reckoned as {why.formula}.")
     if any(rival.paired for rival in why.rivals):
-        lines += wrapped(
+        lines.append(
             "Told apart: of the rows of this device that are told apart from this one, at most 5 % are "
             "expected to be alike; runs are compared within blocks, where drift cancels."
         )
+    lines = [part for line in lines for part in wrapped(line, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -61,4 +65,7 @@ def _paired(paired: Sequence[Paired]) -> str:
 def _lead(lead: Lead) -> str:
     word = "better" if lead.relative >= 0 else "worse"
     ends = "" if lead.lo is None or lead.hi is None else f" ({100 * lead.lo:+.2g} to {100 * lead.hi:+.2g})"
-    return f"{OBJECTIVES[lead.objective].short} {100 * abs(lead.relative):.2g} % {word}{ends}"
+    known = OBJECTIVES[lead.objective]
+    if known.unit == "percent":  # a share of a percentage reads as points
+        return f"{known.short} {abs(lead.difference):.2g} points {word}"
+    return f"{known.short} {100 * abs(lead.relative):.2g} % {word}{ends}"

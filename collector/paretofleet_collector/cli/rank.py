@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -108,13 +109,18 @@ def _write(result: Ranking, output: Format, *, whole: bool) -> None:
     elif output is Format.json:
         typer.echo(rank_text.to_json(result))
     elif whole:
-        sys.stdout.write(rank_text.render(result))
+        sys.stdout.write(rank_text.render(result, columns=_columns()))
     else:
         for row in result.rows:
             _explain(row)
         if result.why is not None:
             sys.stdout.write(why_text.render_advice(result.why))
-            sys.stdout.write("\n" + why_text.render_why(result.why))
+            sys.stdout.write("\n" + why_text.render_why(result.why, columns=_columns()))
+
+
+def _columns() -> int:
+    """How wide the terminal is (or COLUMNS says); 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def _only(result: Ranking, wanted: str) -> Ranking:
@@ -133,12 +139,16 @@ def _only(result: Ranking, wanted: str) -> Ranking:
 
 
 def _explain(row: RankedRow) -> None:
+    from paretofleet_analysis.verdicts import shown
+
     facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
     for name, one in row.estimates.items():
         interval = "" if one.lo is None else f" (95 %: {one.lo:.6g} to {one.hi:.6g}, {row.runs} runs)"
         facts[name] = None if one.mean is None else f"{one.mean:.6g}{interval}"
-    chances = ("p_near_front", "p_front", "p_front_next_run", "expected_dominators")
-    facts |= {name: f"{getattr(row, name):.3f}" for name in chances if getattr(row, name) is not None}
+    chances = ("p_near_front", "p_front", "p_front_next_run")
+    facts |= {name: shown(getattr(row, name)) for name in chances if getattr(row, name) is not None}
+    if row.expected_dominators is not None:
+        facts["expected_dominators"] = f"{row.expected_dominators:.2f}"
     facts |= {"efficiency": _of_costs(row), "rank": _ranks(row), "selected": row.selected}
     facts |= {"group": row.group, "flags": row.flags, **row.identity}
     show([{"what": key, "value": value} for key, value in facts.items()], _FACTS, Format.table)
@@ -156,6 +166,8 @@ def _ranks(row: RankedRow) -> str | None:
     if row.rank_interval is None:
         return None
     low, high = row.rank_interval
+    if low == high:
+        return str(low)
     return f"{low} or more" if high is None else f"{low} to {high}"
 
 

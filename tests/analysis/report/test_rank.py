@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import moocore
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paretofleet_analysis import rank_text, report
+from paretofleet_analysis import verdicts as verdict_words
 from paretofleet_analysis.errors import RankError, ReportError
 from paretofleet_analysis.frontier import nondominated
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, parse_margin
@@ -449,11 +451,66 @@ def test_a_ranking_looks_like_this(fleet):
         "All rows: runtime onnxruntime, precision fp32, device desk, target cpu, batch 1, threads 1.",
         "",
         "   model     top1 %         p90 ms  p_near_front  p_front  efficiency  rank  ahead  verdict",
-        "1  resnet50   76.13  44.002 ±0.028         0.998    0.998        1.00     1    0.0  front",
-        "2  resnet18   69.76  49.506 ±0.079         0.002    0.002        0.89     2    1.0  dominated",
+        "1  resnet50   76.13  44.002 ±0.028         >0.99    >0.99        1.00     1    0.0  front",
+        "2  resnet18   69.76  49.506 ±0.079         <0.01    <0.01        0.89     2    1.0  dominated",
         "",
         "1: front. No other is as good in everything and better in something (more than 99 % sure).",
     ]
+
+
+def test_a_narrow_terminal_gets_narrow_lines(fleet):
+    ranking = rank(fleet(MODELS, noise=0.05))
+    assert max(map(len, rank_text.render(ranking, columns=80).splitlines())) <= 80
+    lines = rank_text.render(ranking, columns=60).splitlines()
+    head = next(k for k, line in enumerate(lines) if "p_near_front  p_front  verdict" in line)
+    prose = [*lines[:head], *lines[head + 1 + len(MODELS) :]]
+    assert max(map(len, prose)) <= 60
+    assert rank_text.render(ranking, columns=500) == rank_text.render(ranking)
+
+
+def test_no_probability_is_printed_surer_than_it_is(fleet):
+    close = {"one": (70.0, 0.0100), "two": (71.0, 0.00975)}
+    ranking = rank(fleet(close, noise=0.03))
+    text = rank_text.render(ranking)
+    assert not re.search(r"\b[01]\.00[0-9]?\b(?!-)", text.split("verdict\n")[1].split("  1.00")[0])
+    for row in ranking.rows:
+        p = float(verdict_words.shown(row.p_near_front).strip("<>"))
+        assert abs(p - 0.5) <= abs(row.p_near_front - 0.5) + 1e-9
+        assert (p >= 0.95) <= (row.verdict in ("front", "near front"))
+
+
+def test_an_undecided_row_says_who_looks_better_and_where_to_ask(fleet):
+    ranking = rank(fleet({"one": (70.0, 0.0100), "two": (71.0, 0.00975)}, noise=0.03))
+    row = by_model(ranking)["one"]
+    assert row.verdict == "undecided"
+    assert re.fullmatch(
+        r"Row 1 looks better \(top1 1 points more, p90 [\d.]+ % less\), but the runs leave it open "
+        r"\(\d+ % that it is near the front\)\.",
+        row.sentence,
+    )
+    assert "how many more runs would decide: --why ROW." in rank_text.render(ranking)
+    assert "--why ROW" not in rank_text.render(rank(fleet(MODELS)))
+
+
+def test_one_more_run_is_told_as_such(fleet):
+    for row in rank(fleet(MODELS), question="run").rows:
+        assert re.fullmatch(
+            r"With a probability of \d+ % one more run of each shows it undominated.", row.sentence
+        )
+
+
+def test_undecided_rows_come_in_the_order_of_the_first_column(fleet):
+    many = {f"m{k}": (70.0 - k, 0.0100 * (1 + k / 200)) for k in range(12)}
+    rows = rank(fleet(many, noise=0.02)).rows
+    near = [row.p_near_front for row in rows if row.verdict == "undecided"]
+    assert len(near) > 4
+    assert near == sorted(near, reverse=True)
+
+
+def test_another_seed_is_not_said_to_move_nothing(fleet):
+    known = rank(fleet(MODELS)).evidence
+    assert 0.0002 < known["standard_error"] < 0.001
+    assert rank(fleet(MODELS), question="run").evidence["standard_error"] == 0.0
 
 
 # Properties of the probabilities.

@@ -267,7 +267,7 @@ def test_the_best_of_several_that_overlap_is_marked_selected(configuration):
     found = by_model(rank(report.build(rows)))
     assert found["a"].selected == ("batch_latency_p90_s",)
     assert found["b"].selected == found["c"].selected == ()
-    assert "is selected: its 90 % wait for a batch is the best of several" in " ".join(
+    assert "is selected: in 90 % wait for a batch it is the best of several" in " ".join(
         rank_text.render(rank(report.build(rows))).split()
     )
 
