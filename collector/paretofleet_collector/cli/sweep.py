@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
-from paretofleet_collector.cli.progress import ended, follow, tally
+from paretofleet_collector.cli.progress import ended, follow, tally, working
 from paretofleet_collector.cli.session import connected, tell, tell_refusals
 from paretofleet_collector.cli.specification import (
     Adaptive,
@@ -187,11 +189,21 @@ def list_(context: typer.Context, output: Output = Format.table) -> None:
     show([_row(one) for one in sweeps], _SWEEP_COLUMNS, output, nothing="no sweep was submitted")
 
 
-@app.command("show", epilog="Example: paretofleet sweep show edge-classifiers")
-def show_(context: typer.Context, sweep: Sweep, output: Output = Format.table) -> None:
+@app.command("show", epilog="Example: paretofleet sweep show edge-classifiers --timing")
+def show_(
+    context: typer.Context,
+    sweep: Sweep,
+    *,
+    timing: Annotated[
+        bool,
+        typer.Option("--timing", help="Also how devices drifted, and whether more runs would help."),
+    ] = False,
+    output: Output = Format.table,
+) -> None:
     """Show a sweep's configurations and what became of their runs."""
     with connected(context) as client:
         detail = client.show_sweep(sweep)
+        told = _timing(client, sweep) if timing else None
     rows = [
         {
             **row_of(one.configuration),
@@ -202,9 +214,8 @@ def show_(context: typer.Context, sweep: Sweep, output: Output = Format.table) -
         for one in detail.configurations
     ]
     if output is Format.json:
-        write_json(
-            {"sweep": _row(detail.sweep), "spec": json.loads(detail.spec_json), "configurations": rows}
-        )
+        known = {"sweep": _row(detail.sweep), "spec": json.loads(detail.spec_json), "configurations": rows}
+        write_json(known if told is None else {**known, "timing": told})
         return
     if output is Format.table:
         show([_row(detail.sweep)], _SWEEP_COLUMNS, output)
@@ -226,6 +237,13 @@ def show_(context: typer.Context, sweep: Sweep, output: Output = Format.table) -
         Column("why", lambda row: ": ".join(text for text in (row["reason"], row["message"]) if text)),
     ]
     show(rows, columns, output)
+    if told is not None and output is Format.table:
+        from paretofleet_analysis import rank_text
+        from paretofleet_analysis import timing as repeats
+
+        typer.echo()
+        for line in repeats.lines(told):
+            typer.echo("\n".join(rank_text.wrapped(clean(line))))
 
 
 @app.command(epilog="Example: paretofleet sweep watch edge-classifiers")
@@ -268,6 +286,14 @@ def delete(
     with connected(context) as client:
         deleted = client.delete_sweep(sweep)
     tell(f"deleted {sweep}: {deleted.runs} runs, {deleted.files} files")
+
+
+def _timing(client: Client, sweep: str) -> dict[str, Any]:
+    """What the repeats say so far, from the sweep's report."""
+    from paretofleet_analysis import report, timing
+
+    with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder, working("pulling the report"):
+        return timing.told(report.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
 
 
 def _watch(client: Client, sweep: str) -> int:

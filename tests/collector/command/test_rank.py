@@ -1,4 +1,4 @@
-"""The ranking from files and from sweeps; what it means is tested with the analysis."""
+"""The ranking and the timing of sweeps, from their reports; what both mean is tested with the analysis."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def configuration(model: str, latency_s: float, top1: float) -> ReportInput:
             environment_id="e" * 16,
             boot_id="boot",
             started_s=1.7e9 + block,
-            summary={**SUMMARY, "batch_latency_mean_s": value, "batch_latency_p90_s": value},
+            summary=SUMMARY
+            | dict.fromkeys(("batch_latency_mean_s", "batch_latency_p90_s", "time_per_item_s"), value),
             facts={"effective": {"precision": "fp32"}},
         )
         for block, value in enumerate((latency_s, latency_s * 1.001, latency_s * 0.999) * 2, start=1)
@@ -108,6 +109,19 @@ def test_a_sweep_is_pulled_and_ranked(
     paretofleet("sweep", "submit", "--model", "zoo:resnet50", "--name", "first")
     monkeypatch.setattr("fake_control.REPORT", file.read_bytes())
     assert "good" in paretofleet("rank", "first").out
+
+
+def test_the_timing_of_a_sweep_is_told_from_its_report(
+    file: Path, paretofleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paretofleet("sweep", "submit", "--model", "zoo:resnet50", "--name", "first")
+    monkeypatch.setattr("fake_control.REPORT", file.read_bytes())
+    assert "drift" not in paretofleet("sweep", "show", "first").out
+    said = " ".join(paretofleet("sweep", "show", "first", "--timing").out.split())
+    assert "drift of pc by its canary (good native, onnxruntime on pc cpu, batch 1): time/item" in said
+    assert "repeats: nothing to say before 5 runs of 30 iterations" in said
+    told = paretofleet("sweep", "show", "first", "--timing", "-o", "json").json["timing"]
+    assert told["drift"][0]["blocks"] == 6
 
 
 @pytest.mark.parametrize(
