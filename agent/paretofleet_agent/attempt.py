@@ -8,9 +8,9 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, Sequence
+from typing import Any, Callable, Protocol, Sequence
 
-from paretofleet_agent import __version__, cooling, decide, environment, sampling, sensors, simulate
+from paretofleet_agent import __version__, clocks, cooling, decide, environment, sampling, sensors, simulate
 from paretofleet_agent.child import Child, Frame
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
 from paretofleet_agent.device import DeviceUnderTest
@@ -19,19 +19,17 @@ from paretofleet_agent.foreign import ForeignLoad
 from paretofleet_agent.model import PHASES, Facts, Lease, Outcome
 from paretofleet_agent.runner import frames
 from paretofleet_agent.sampling import Sampling
-from paretofleet_agent.sampling_rhythm import of_request, slowest_share
+from paretofleet_agent.sampling_rhythm import of_request
 from paretofleet_agent.window import Window
 
 RUNNER = Path(__file__).parent / "runner" / "__main__.py"
 #: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
 SLOW_SAMPLE_S = 0.2
 SAMPLER_TIMEOUT_S = sampling.TIMEOUT_S
-#: A sampler that misses more of its reads than this is slower than it says.
-MISSED_SHARE_MAX = 0.1
 #: A longer sleep than this inside a run voids it.
 SUSPENDED_S_MAX = 0.05
 SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
-SAMPLER_LOST, SAMPLER_SLOW, CONTAMINATED = "sampler_lost", "sampler_slow", "contaminated"
+SAMPLER_LOST, CONTAMINATED = "sampler_lost", "contaminated"
 ENERGY_CAPPED, SPREAD, SENSOR_MISSING = "energy_not_converged", "phase_spread", "sensor_missing"
 
 
@@ -118,6 +116,7 @@ class _Attempt:
         self._pause_ns = 0
         self._marks: list[tuple[int, int]] = []
         self._iterations = 0
+        self._clocks_khz: list[dict[str, int]] = []
         self._block_is_a_process = False
         self._flags: list[str] = [SHORT] if lease.limits.is_short else []
         configuration = lease.configuration
@@ -273,16 +272,26 @@ class _Attempt:
         series, state = decide.Series(), decide.MORE
         while state == decide.MORE:
             series = self._block(series, decide.next_warm_up_block(series, self._limits), "warm_up")
-            state = decide.warm_up(series, self._limits)
+            state = decide.warm_up(series, self._limits, self._clocks_khz)
         if state == decide.CAPPED:
             self._flags.append(UNSTEADY)
+        if self._clocks_khz:
+            self.facts["warm_up_clocks_khz"] = self._clocks_khz
+
+    def _read_clocks(self) -> None:
+        if self._simulated is not None:
+            return
+        target_id = self._lease.configuration["target_id"]
+        found = clocks.reading_khz(self._device.sysroot, self._cpus, target_id)
+        if found:
+            self._clocks_khz.append(dict(found))
 
     def _guard(self, phase: str) -> None:
         """Load around the window, in which a slow sensor comes to see nothing else."""
         self._mark(phase)
         if phase == "guard_before":
             self._power.begin(self._clock.now_ns())
-        seconds, series = self._power.guard_s(), decide.Series()
+        seconds, series = self._power.guard_s(is_short=self._limits.is_short), decide.Series()
         while series.elapsed_s < seconds:
             left = decide.Block(
                 seconds=seconds - series.elapsed_s, max_iterations=self._limits.iterations_max
@@ -323,7 +332,9 @@ class _Attempt:
             request["min_iterations"] = block.min_iterations
         if self._pause_ns:
             request["pause_ns"] = self._pause_ns
-        header, columns = self._ask(request, "block")
+        # The clocks of a core mean something only while it works, so they are read inside the block.
+        is_watched = phase == "warm_up" and not (self._limits.is_short or self._block_is_a_process)
+        header, columns = self._ask(request, "block", self._read_clocks if is_watched else None)
         starts, durations = frames.unpack_columns(columns, header["n"])
         self._clock.reached(starts[-1] + durations[-1])
         self._iterations += header["n"]
@@ -339,11 +350,13 @@ class _Attempt:
             raise Stopped("the attempt was told to end")
         self._collect("idle")
 
-    def _ask(self, request: dict[str, Any], expect: str) -> Frame:
+    def _ask(
+        self, request: dict[str, Any], expect: str, meanwhile: Callable[[], None] | None = None
+    ) -> Frame:
         if self._runner is None:
             raise AttemptFailed("crashed", "there is no runner")
         try:
-            return self._runner.ask(request, expect, self._deadline_s)
+            return self._runner.ask(request, expect, self._deadline_s, meanwhile)
         except (AttemptFailed, Stopped):
             self._runner.kill()
             raise
@@ -367,19 +380,13 @@ class _Attempt:
                 self.facts[key] = result[key]
         before, after = self.facts["readings_before"], self._readings()
         self.facts["readings_after"] = after
-        self._note_sampler()
+        if self._power.report:
+            self.facts["sampler"] = self._power.report
+        self._flags += self._power.flags()
         self._flags += sensors.flags(before.get("sensors", {}), after.get("sensors", {}))
         if self._simulated is not None and self._device.truth_path is not None:
             with self._device.truth_path.open("a", encoding="utf-8") as truth:
                 truth.write(json.dumps(self._simulated.truth, sort_keys=True) + "\n")
-
-    def _note_sampler(self) -> None:
-        """What the sampler says of itself, and a flag where it read less often than it was told to."""
-        report = self._power.report
-        if report:
-            self.facts["sampler"] = report
-            if slowest_share(report) > MISSED_SHARE_MAX:
-                self._flags.append(SAMPLER_SLOW)
 
     def _note_suspend(self, slept_s: float) -> None:
         if slept_s > SUSPENDED_S_MAX:

@@ -28,7 +28,8 @@ CAP_S, BOARD_CAP_S = 120.0, 300.0
 BOARD_SCOPES = ("module", "module+carrier")
 #: A block lasts so many refreshes, a window so many, and never less than a second.
 BLOCK_REFRESHES, WINDOW_REFRESHES, BLOCK_S_MIN = 10, 30, 1.0
-GUARD_S_MIN = 0.5
+#: The shortest guard and the longest, also under a short protocol: what is slower finds no window anyway.
+GUARD_S_MIN, GUARD_S_MAX, SHORT_GUARD_S_MAX = 0.5, 10.0, 2.0
 #: The shortest windows of sensors: counters that refresh often, all others that always look, those that look
 #: a part of the time or long ago, and those of a second and slower.
 FAST_COUNTER_S, STEADY_S, SLOW_S, METER_S = 2.0, 5.0, 10.0, 60.0
@@ -102,13 +103,14 @@ def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float
     ]
 
 
-def guard_s(sensors: Sequence[Sensor]) -> float:
+def guard_s(sensors: Sequence[Sensor], *, is_short: bool = False) -> float:
     """How long the load runs before and after the window, so that a slow sensor sees only load inside it.
 
-    A sensor whose averages overlap, such as that of a second, gets half of one more.
+    A sensor whose averages overlap, such as that of a second, gets half of one more. Where the guard ends
+    sooner than a sensor would need, its error says so.
     """
     needed = [max(2.0 * sensor.period_s, sensor.lag_s + _memory_s(sensor)) for sensor in sensors]
-    return max([GUARD_S_MIN, *needed])
+    return min(max([GUARD_S_MIN, *needed]), SHORT_GUARD_S_MAX if is_short else GUARD_S_MAX)
 
 
 def block_s(sensors: Sequence[Sensor]) -> float:

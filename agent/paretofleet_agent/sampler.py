@@ -98,7 +98,7 @@ class SensorRecorder:
         """How well the rhythms were kept since the start: reads, missed ones, the longest gap, failures."""
         return {
             "sensors": [
-                dict(rhythm.report(), stream=sensor.rails()[0].stream)
+                dict(rhythm.report(), streams=[rail.stream for rail in sensor.rails()])
                 for sensor, rhythm in zip(self._sensors, self._rhythms)
             ],
             "reads": sum(rhythm.reads for rhythm in self._rhythms),

@@ -14,13 +14,15 @@ from paretofleet_agent.energy_window import Sensor, Verdict
 from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.model import SensorInfo
 from paretofleet_agent.runner import frames
-from paretofleet_agent.sampling_rhythm import Measured
+from paretofleet_agent.sampling_rhythm import MISSED_SHARE_MAX, Measured, failing, slowest_share
 from paretofleet_agent.sensors import Rail
 
 log = logging.getLogger(__name__)
 
 #: A sampler answers at once; a minute of silence is a hang.
 TIMEOUT_S = 60.0
+#: Flags of a run: a sensor is read less often than is said, or its reads fail.
+SLOW, FAILING = "sampler_slow", "sensor_failing"
 
 Put = Callable[[str, str, int, bytes], None]
 
@@ -91,6 +93,20 @@ class Sampling:
         if self._child is not None:
             self._child.close()
 
+    def flags(self) -> list[str]:
+        """What the sampler's last report says against its readings; failing sensors in a sentence each."""
+        if not self.report:
+            return []
+        found = failing(self.report)
+        for stream, (failed, reads) in found.items():
+            log.warning(
+                "the power sensor %s gave nothing at %d of %d reads of this run; where the window is not "
+                "covered its energy is null: look at its connection with paretofleet-agent probe",
+                *(stream.partition(":")[2], failed, reads),
+            )
+        is_slow = slowest_share(self.report) > MISSED_SHARE_MAX
+        return [SLOW] * is_slow + [FAILING] * bool(found)
+
     # What the readings decide
 
     @property
@@ -98,9 +114,9 @@ class Sampling:
         """Whether there is a sensor whose energy the window must be long enough for."""
         return bool(self._sensors) and not self.lost
 
-    def guard_s(self) -> float:
+    def guard_s(self, *, is_short: bool) -> float:
         """How long the load runs before and after the window."""
-        return energy_window.guard_s(self._sensors)
+        return energy_window.guard_s(self._sensors, is_short=is_short)
 
     def block_s(self) -> float:
         """How long a block lasts that is there for the energy."""

@@ -9,6 +9,10 @@ from paretofleet_agent.characterise import POLLING_S_MIN, polling_s
 from paretofleet_agent.sensors import Rail, Sensor
 from paretofleet_agent.sensors._protocol import INSTANT
 
+#: More reads than this must not fail, after retries.
+FAILED_SHARE_MAX = 0.01
+#: A sensor of which more reads than this are missed is read less often than is said.
+MISSED_SHARE_MAX = 0.1
 #: What was measured of a stream: `period_s` and `polling_s`.
 Measured = Mapping[str, Mapping[str, Any]]
 
@@ -83,6 +87,16 @@ def slowest_share(report: Mapping[str, Any]) -> float:
     """The share of its reads that the slowest sensor of a sampler's report missed."""
     shares = [one["missed"] / (one["missed"] + one["reads"]) for one in report["sensors"] if one["reads"]]
     return max(shares, default=0.0)
+
+
+def failing(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """(failed reads, reads) of the streams of a sampler's report of which more than 1 % failed."""
+    return {
+        stream: (report["failed"][stream], one["reads"])
+        for one in report["sensors"]
+        for stream in one["streams"]
+        if report["failed"].get(stream, 0) > FAILED_SHARE_MAX * one["reads"]
+    }
 
 
 def _period_s(rail: Rail, measured: Measured) -> float | None:

@@ -169,7 +169,7 @@ def test_no_energy_is_worth_the_run(standard):
 
 def test_what_the_sampler_says_of_itself_is_a_sample_and_a_fact():
     puts = []
-    report = {"reads": 40, "missed": 1}
+    report = {"reads": 40, "missed": 1, "failed": {}, "sensors": []}
     power = sampling_of("nvml-full", put=lambda *one: puts.append(one), report=report)
     power.collect(2 * S, "busy")
     (stream, schema, n, data) = puts[-1]

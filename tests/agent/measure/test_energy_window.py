@@ -156,6 +156,8 @@ def test_guards_cover_what_a_sensor_remembers():
     assert energy_window.guard_s([sensor("nvml-average")]) == 1.5
     assert energy_window.guard_s([sensor("nvml-average", lag_s=0.3)]) == pytest.approx(1.8)
     assert energy_window.guard_s([sensor("meter")]) == 2.0
+    assert energy_window.guard_s([sensor("meter", period_s=30.0)]) == 10.0, "it finds no window anyway"
+    assert energy_window.guard_s([sensor("meter", period_s=30.0)], is_short=True) == 2.0
 
 
 def test_a_counter_may_wrap_and_may_not_be_reset():

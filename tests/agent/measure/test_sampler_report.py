@@ -8,7 +8,7 @@ import time
 from paretofleet_agent.attempt import measure
 from paretofleet_agent.probe import look
 from paretofleet_agent.sampler import SensorRecorder
-from paretofleet_agent.sampling_rhythm import slowest_share
+from paretofleet_agent.sampling_rhythm import failing, slowest_share
 from paretofleet_agent.sensors._protocol import BOXCAR, COUNTER, INSTANT, Rail
 
 MS = 10**6
@@ -99,7 +99,7 @@ def test_a_slow_sensor_misses_its_own_reads_and_the_report_says_whose():
     recorder = SensorRecorder([fast, slow], clock=clock)
     play(recorder, clock, 2)
     counted, averaged = recorder.report()["sensors"]
-    assert averaged["stream"] == slow.rail.stream
+    assert averaged["streams"] == [slow.rail.stream]
     assert averaged["missed"] >= 2 * averaged["reads"]
     assert slowest_share(recorder.report()) > 0.6
     assert averaged["longest_gap_s"] >= 0.035
@@ -143,6 +143,7 @@ def test_failures_are_counted_by_rail():
     report = recorder.report()
     assert report["reads"] == 9
     assert report["failed"] == {"power:x/b": 3}
+    assert failing(report) == {"power:x/b": (3, 9)}
     assert report["sensors"][0]["period_s"] == 0.01
     (first, _), (second, _) = recorder.take({})
     assert (len(first), len(second)) == (10, 7)
