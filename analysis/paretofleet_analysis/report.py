@@ -58,13 +58,20 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read(path: Path) -> pa.Table:
+def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
     """A report of this or an older version, in this version's columns; newer columns of an old file are null.
 
-    Raises `ReportError`: not a Parquet file, a newer version, missing columns (named), another type.
+    Raises `ReportError`: not a Parquet file, a newer version, missing columns (named), another type; more
+    rows than `rows_max`, before they are read.
     """
     try:
         with pq.ParquetFile(path) as file:
+            rows = file.metadata.num_rows
+            if rows_max is not None and rows > rows_max:
+                raise ReportError(
+                    f"{path} has {rows:,} rows and at most {rows_max:,} are ranked at once: "
+                    "rank fewer sweeps together"
+                )
             table = file.read()
     except FileNotFoundError as error:
         raise ReportError(f"there is no report at {path}: pull one with `paretofleet report pull`") from error

@@ -11,7 +11,7 @@ from .estimate import estimate
 from .front import front_probability
 from .pairwise import dominance_probability
 from .replicates import distinct_runs, replicates
-from .samples import Floats, Ints, Samples
+from .samples import Floats, Ints, Samples, check_size
 
 _REPLICATES = 64
 
@@ -29,6 +29,7 @@ def next_runs(
     """
     if budget < 0:
         raise ValueError(f"budget is {budget}; give the number of further runs, 0 or more")
+    check_size(samples, "next_runs")
     drawn = replicates(samples, count=_REPLICATES, seed=seed)
     front = front_probability(drawn, maximize=maximize, threads=threads)
     pairs = dominance_probability(drawn, maximize=maximize, threads=threads).tocoo()

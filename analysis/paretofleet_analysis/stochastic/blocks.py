@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .estimate import Scale
-from .samples import Flags, Fleet, Floats, Ints, Samples, pack
+from .samples import Flags, Fleet, Floats, Ints, Samples, pack_values
 
 #: In fewer, what a block does to all and what chance does to one cannot be told apart.
 CONFIGURATIONS_MIN = 3
@@ -44,7 +44,7 @@ def remove_block_effects(
     Blocks with fewer than 3 configurations are left alone, and the notes say so. Raises ValueError naming
     the configuration whose blocks do not match its runs.
     """
-    fleet = pack(samples, None)
+    fleet = pack_values(samples)
     block_of = _check_blocks(fleet, blocks)
     device_of = np.zeros(fleet.size, dtype=np.int64) if devices is None else np.asarray(devices)
     if device_of.shape != (fleet.size,) or device_of.dtype.kind not in "iu" or device_of.min() < 0:

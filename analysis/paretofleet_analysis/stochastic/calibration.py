@@ -19,7 +19,7 @@ import scipy.optimize
 from .estimate import Means, estimate, fit, roots
 from .front import front_probability
 from .replicates import distinct_runs, replicates
-from .samples import Floats, Samples, Shared
+from .samples import Floats, Samples, Shared, check_size
 
 REPLICATES = 200
 _SIMULATED_ROWS = 1600
@@ -81,6 +81,7 @@ def mean_front_probability(
     followed by a map learned on simulated fleets; `seed` makes it repeatable. Raises ValueError as those
     do.
     """
+    check_size(samples, "mean_front_probability")
     margins = [None] if margin is None else [None, margin]
     drawn = replicates(samples, count=count, seed=seed)
     raw = [

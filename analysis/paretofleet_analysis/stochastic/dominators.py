@@ -10,7 +10,7 @@ from . import kernel
 from .coding import Ranks
 from .index import build
 from .query import Rule, by_own
-from .samples import Floats, Ints, Samples, pack
+from .samples import Floats, Ints, Samples, check_size, pack
 
 
 def dominator_distribution(
@@ -24,6 +24,7 @@ def dominator_distribution(
     """
     if up_to < 0:
         raise ValueError(f"up_to is {up_to}; give the largest number of dominators to tell apart, 0 or more")
+    check_size(samples, "dominator_distribution")
     fleet = pack(samples, maximize)
     ranks = Ranks(fleet.costs)
     index = build(ranks.codes, fleet.owner, fleet.runs)

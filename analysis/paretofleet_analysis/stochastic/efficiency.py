@@ -16,7 +16,7 @@ from . import kernel
 from .coding import Ranks
 from .index import Index, build
 from .query import Rule, by_own
-from .samples import Flags, Fleet, Floats, Samples, pack
+from .samples import Flags, Fleet, Floats, Samples, check_size, pack
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class _Law:
     """The kernel asked at shrunken points."""
 
     def __init__(self, samples: Samples, maximize: Sequence[bool], threads: int) -> None:
+        check_size(samples, "an efficiency")
         self.fleet = _positive(pack(samples, maximize), maximize)
         self._threads = threads
         self._ranks = Ranks(self.fleet.costs)

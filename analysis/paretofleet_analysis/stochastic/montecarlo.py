@@ -18,7 +18,18 @@ from . import kernel
 from .coding import float_keys
 from .front import front_probability
 from .index import pyramid
-from .samples import Flags, Fleet, Floats, Ints, Samples, Shared, check_directions, pack
+from .samples import (
+    Flags,
+    Fleet,
+    Floats,
+    Ints,
+    Samples,
+    Shared,
+    check_directions,
+    check_size,
+    pack,
+    pack_values,
+)
 
 _SCRAMBLES = 4
 
@@ -62,14 +73,15 @@ def front_number(
     """
     if up_to < 1 or draws < 2:
         raise ValueError(f"up_to is {up_to} and draws {draws}; give at least 1 front and 2 draws")
-    fleet = pack(samples, None)
+    check_size(samples, "front_number")
+    fleet = pack_values(samples)
     signs = np.where(check_directions(maximize, fleet.dimensions), -1.0, 1.0)
     rng = np.random.default_rng(seed)
-    factors = _factors(fleet, drift, groups, draws, rng)
-    kept = np.flatnonzero(_within(fleet, signs, factors, up_to))
+    factors, member = _factors(fleet, drift, groups, draws, rng)
+    kept = np.flatnonzero(_within(fleet, signs, factors, member, up_to))
     hits = np.zeros((fleet.size, up_to))
     for draw in range(draws):
-        rows = fleet.costs[fleet.starts[:-1] + rng.integers(fleet.runs)] * factors[draw]
+        rows = fleet.costs[fleet.starts[:-1] + rng.integers(fleet.runs)] * factors[draw, member]
         numbers = moocore.pareto_rank(rows[kept] * signs)
         front = numbers < up_to
         hits[kept[front], numbers[front]] += 1
@@ -83,10 +95,10 @@ def _factors(
     groups: npt.ArrayLike | None,
     draws: int,
     rng: np.random.Generator,
-) -> Floats:
-    """(draws, N or 1, d): what each draw multiplies the values of each configuration by."""
+) -> tuple[Floats, Ints]:
+    """(draws, G, d): what each draw multiplies the values of each group by; and (N,) whose group is whose."""
     if drift is None:
-        return np.ones((draws, 1, fleet.dimensions))
+        return np.ones((draws, 1, fleet.dimensions)), np.zeros(fleet.size, dtype=np.int64)
     spread = np.asarray(drift, dtype=np.float64)
     if spread.shape != (fleet.dimensions,) or not (spread >= 0).all():
         raise ValueError(f"drift must hold {fleet.dimensions} numbers of at least 0, one for each objective")
@@ -102,14 +114,14 @@ def _factors(
             f"groups must hold one whole number from 0 for each of the {fleet.size} configurations"
         )
     each = np.exp(spread * rng.standard_normal((draws, int(member.max()) + 1, fleet.dimensions)))
-    return np.asarray(each[:, member])
+    return each, member
 
 
-def _within(fleet: Fleet, signs: Floats, factors: Floats, up_to: int) -> Flags:
+def _within(fleet: Fleet, signs: Floats, factors: Floats, member: Ints, up_to: int) -> Flags:
     """(N,) who may be within the first fronts: not surely behind a chain of `up_to` others in any draw."""
     low = np.minimum.reduceat(fleet.costs, fleet.starts[:-1], axis=0)
     high = np.maximum.reduceat(fleet.costs, fleet.starts[:-1], axis=0)
-    least, most = factors.min(axis=0), factors.max(axis=0)
+    least, most = factors.min(axis=0)[member], factors.max(axis=0)[member]
     best = np.where(signs > 0, low * least, -high * most)
     worst = np.where(signs > 0, high * most, -low * least)
     behind = np.ones(fleet.size, dtype=np.bool_)
@@ -144,6 +156,7 @@ def integrate_gains(
     between configurations of one group. The other arguments, and the errors, are those of
     `front_probability`.
     """
+    pack(samples, maximize)
     arrays = [np.asarray(x, dtype=np.float64) for x in samples]
     member, sds = np.asarray(groups), np.asarray(spread, dtype=np.float64)
     if member.shape != (len(arrays),) or member.dtype.kind not in "iu":

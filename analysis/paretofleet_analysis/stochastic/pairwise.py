@@ -11,9 +11,11 @@ from . import kernel
 from .coding import Ranks
 from .index import build
 from .query import Rule, by_own
-from .samples import Samples, pack
+from .samples import Samples, check_size, pack
 
 _CELLS = 8_000_000
+#: Stored pairs: about 2 GiB of them.
+_PAIRS_MAX = 100_000_000
 
 
 def dominance_probability(
@@ -22,8 +24,9 @@ def dominance_probability(
     """Sparse (N, N): row i, column j is the probability that i dominates j, each showing one of its runs.
 
     Exact: the share of pairs of runs. Pairs that are impossible are not stored. Arguments and errors as for
-    `front_probability`.
+    `front_probability`; ValueError too for more than 100,000 configurations or 100 million possible pairs.
     """
+    check_size(samples, "dominance_probability")
     fleet = pack(samples, maximize)
     ranks = Ranks(fleet.costs)
     index = build(ranks.codes, fleet.owner, fleet.runs)
@@ -31,10 +34,16 @@ def dominance_probability(
     columns = np.searchsorted(points.own, np.arange(fleet.size + 1))
     block = max(1, _CELLS // fleet.size)
     engine = kernel.engine()
-    parts = []
+    parts, stored = [], 0
     for a in range(0, fleet.size, block):
         counts = engine.pairs(index, points, columns[a : a + block + 1], threads)
         dominated, dominating = np.nonzero(counts)
+        stored += len(dominated)
+        if stored > _PAIRS_MAX:
+            raise ValueError(
+                f"of the {fleet.size:,} configurations more than {_PAIRS_MAX:,} pairs may dominate; "
+                "leave out those whose front_probability is 0"
+            )
         pairs = index.runs[dominating] * index.runs[a + dominated]
         shares = counts[dominated, dominating] / pairs
         parts.append((shares, index.configurations[dominating], index.configurations[a + dominated]))

@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 
 from .estimate import Means, Scale, estimate, quantile_replicates
-from .samples import Fleet, Floats, Ints, Samples, pack
+from .samples import Fleet, Floats, Ints, Samples, pack_values
 
 Statistic = Literal["mean", "median", "p99"]
 
 RUNS_MIN = 3
+#: Numbers in all replicates together: 2 GiB of them.
+_NUMBERS_MAX = 250_000_000
 _QUANTILES = {"median": 0.5, "p99": 0.99}
 
 
@@ -26,13 +28,19 @@ def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, s
     and, through the moderated variances, on the fleet's noise; not on its place, on the order of its runs,
     or on being entered twice.
 
-    Raises ValueError naming a configuration with fewer than 3 runs.
+    Raises ValueError naming a configuration with fewer than 3 runs, or for more than 250 million numbers.
     """
     if count < 1:
         raise ValueError(f"count is {count}; give at least 1 replicate")
     if statistic != "mean" and statistic not in _QUANTILES:
         raise ValueError(f"statistic {statistic!r} is not known; give 'mean', 'median' or 'p99'")
     runs = distinct_runs(samples)
+    numbers = len(runs.arrays) * count * runs.arrays[0].shape[1]
+    if numbers > _NUMBERS_MAX:
+        raise ValueError(
+            f"{count:,} replicates of {len(runs.arrays):,} configurations are {numbers:,} numbers, and at "
+            f"most {_NUMBERS_MAX:,} are drawn; give a lower count or fewer configurations"
+        )
     means, scale = estimate(runs.arrays)
     if statistic == "mean":
         drawn = _draw_means(runs, means, scale, seed, count)
@@ -61,7 +69,7 @@ class DistinctRuns:
 
 def distinct_runs(samples: Samples) -> DistinctRuns:
     """Check that every configuration has runs enough to say how sure its mean is."""
-    fleet = pack(samples, None)
+    fleet = pack_values(samples)
     few = np.flatnonzero(fleet.runs < RUNS_MIN)
     if len(few):
         i = int(few[0])

@@ -18,6 +18,9 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Samples = Sequence[npt.ArrayLike]
 
+#: What looks at pairs of configurations, or simulates them, would take hours and gigabytes beyond this.
+PAIRED_MAX = 100_000
+
 
 class Absolute(float):
     """A margin in the units of its objective. A plain number is a share of the value: 0.02 is 2 %."""
@@ -103,20 +106,38 @@ def check_finite(costs: Floats, starts: Ints) -> None:
     )
 
 
-def pack(samples: Samples, maximize: Sequence[bool] | None) -> Fleet:
-    """Check `samples` (N arrays (m_i, d), a row a run) and turn them into costs; None leaves them as they
-    are.
+def check_size(samples: Samples, what: str) -> None:
+    """ValueError where there are more configurations than `what` compares; costs nothing."""
+    if len(samples) > PAIRED_MAX:
+        raise ValueError(
+            f"there are {len(samples):,} configurations and {what} compares at most {PAIRED_MAX:,}; leave "
+            "out those whose front_probability is 0"
+        )
+
+
+def pack(samples: Samples, maximize: Sequence[bool]) -> Fleet:
+    """Check `samples` (N arrays (m_i, d), a row a run) and turn them into costs.
 
     Raises ValueError naming the configuration and the objective for empty, ragged, NaN or infinite input.
     """
+    fleet = pack_values(samples)
+    directions = check_directions(maximize, fleet.dimensions)
+    if directions.any():
+        fleet.costs[:, directions] *= -1.0
+        fleet.costs[:, directions] += 0.0  # -0.0 and 0.0 are one value
+    return fleet
+
+
+def pack_values(samples: Samples) -> Fleet:
+    """The same, with the values as they are."""
     if len(samples) == 0:
         raise ValueError("there are no configurations to rank; samples is empty")
     arrays = [a if type(a) is np.ndarray else _as_array(i, a) for i, a in enumerate(samples)]
     shapes = [a.shape for a in arrays]
     if len({shape[1:] for shape in shapes}) != 1 or len(shapes[0]) != 2 or not all(map(len, arrays)):
         _refuse_shapes(shapes)
-    dimensions = shapes[0][1]
-    directions = check_directions([False] * dimensions if maximize is None else maximize, dimensions)
+    if shapes[0][1] == 0:
+        raise ValueError("configuration 0 has no objectives; give at least one column")
     stacked = np.concatenate(arrays)
     if stacked.dtype.kind not in "fiub":
         raise ValueError(f"samples must be numbers, not {stacked.dtype}")
@@ -124,9 +145,7 @@ def pack(samples: Samples, maximize: Sequence[bool] | None) -> Fleet:
     starts = np.zeros(len(arrays) + 1, dtype=np.int64)
     np.cumsum([len(a) for a in arrays], out=starts[1:])
     check_finite(costs, starts)
-    if directions.any():
-        costs[:, directions] *= -1.0
-    costs += 0.0  # -0.0 and 0.0 are one value
+    costs += 0.0
     return Fleet(costs, starts)
 
 

@@ -42,6 +42,11 @@ Maxima = Annotated[
     typer.Option("--max", metavar="COLUMN=VALUE", help="Leave out what is above. Repeatable."),
 ]
 
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="NAME", help="Only rows of this device. Repeatable."),
+]
+
 
 def rank(
     context: typer.Context,
@@ -53,6 +58,7 @@ def rank(
     objectives: Objectives = None,
     margins: Margins = None,
     maxima: Maxima = None,
+    devices: Devices = None,
     power_scope: Annotated[
         str | None, typer.Option(help="The scope whose energy counts, such as module.")
     ] = None,
@@ -79,7 +85,7 @@ def rank(
     from paretofleet_analysis import report
 
     with _files(context, sources) as paths:
-        table = report.concatenate([report.read(path) for path in paths])
+        table = report.concatenate([report.read(path, rows_max=ranking.ROWS_MAX) for path in paths])
         checksums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     with working("ranking"):
         result = ranking.rank(
@@ -88,6 +94,7 @@ def rank(
             objectives=objectives or None,
             margins=dict(_pairs("--margin", margins, "2%")),
             maxima={key: _number(key, value) for key, value in _pairs("--max", maxima, "10")},
+            devices=devices or (),
             power_scope=power_scope,
             allow_mixed_scopes=allow_mixed_scopes,
             allow_simulated_mix=with_simulated,
@@ -131,11 +138,11 @@ def _only(result: Ranking, wanted: str) -> Ranking:
     if rows:
         return replace(result, rows=tuple(rows))
     for excluded in result.exclusions:
-        if any(wanted in label for label in excluded.rows):
+        # A bare number is a row's; as a piece of a label it would be found in any batch size.
+        if not wanted.isdigit() and any(wanted in label for label in excluded.rows):
             raise NotFound(f"'{wanted}' is not ranked: {excluded.reason}.")
-    raise NotFound(
-        f"There is no row '{wanted}': give a number from 1 to {len(result.rows)} or a configuration id."
-    )
+    numbers = f"a number from 1 to {len(result.rows)}" if len(result.rows) > 1 else "1, the only one,"
+    raise NotFound(f"There is no row '{wanted}': give {numbers} or a configuration id.")
 
 
 def _explain(row: RankedRow) -> None:
