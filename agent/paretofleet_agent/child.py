@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from paretofleet_agent.environment import oom_kills
 from paretofleet_agent.errors import AttemptFailed, Stopped
@@ -21,6 +21,8 @@ GOODBYE_S = 5.0
 STDERR_TAIL_BYTES = 4000
 
 Frame = Tuple[Dict[str, Any], bytes]
+#: What to do while the child works, or nothing.
+Meanwhile = Optional[Callable[[], None]]
 
 
 class Child:
@@ -70,9 +72,16 @@ class Child:
         """Its process id."""
         return self._process.pid
 
-    def ask(self, header: Mapping[str, Any], expect: str, deadline_s: float) -> Frame:
+    def ask(
+        self,
+        header: Mapping[str, Any],
+        expect: str,
+        deadline_s: float,
+        meanwhile: Meanwhile = None,
+    ) -> Frame:
         """Sends a frame and waits for the answer of the kind `expect` until `deadline_s` (time.monotonic).
 
+        `meanwhile` is called once if the child has worked for SLICE_S without an answer.
         Raises AttemptFailed (`timeout`, what the child says, or what its end means) and Stopped.
         """
         with contextlib.suppress(BrokenPipeError):  # its last words may still be in the other pipe
@@ -88,6 +97,9 @@ class Child:
             try:
                 frame = self._reader.read(min(SLICE_S, left_s))
             except TimeoutError:
+                if meanwhile is not None:
+                    meanwhile()
+                    meanwhile = None
                 continue
             except (EOFError, ValueError) as error:
                 raise self._ended() from error

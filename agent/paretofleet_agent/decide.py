@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from paretofleet_agent.model import Limits
 
@@ -70,12 +70,12 @@ class Block:
     min_iterations: int = 1
 
 
-def warm_up(series: Series, limits: Limits, clocks_khz: Sequence[Sequence[int]] = ()) -> str:
+def warm_up(series: Series, limits: Limits, clocks_khz: Sequence[Mapping[str, int]] = ()) -> str:
     """MORE, STEADY, or CAPPED (go on with the flag `warmup_not_steady`).
 
     A short protocol asks for the least time and iterations only; any other also for two consecutive windows
     that agree and for clocks that stand. The most time ends it either way; the most iterations do once there
-    was time for the windows. `clocks_khz`: readings after each block so far, one value per clock.
+    was time for the windows. `clocks_khz`: readings by clock, one within each block so far.
     """
     minima = series.elapsed_s >= limits.warm_up_min_s and series.n >= limits.warm_up_min_iterations
     if minima and (limits.is_short or (windows_agree(series.durations_ns) and clocks_stand(clocks_khz))):
@@ -119,11 +119,12 @@ def has_trend(values: Sequence[float]) -> bool:
     return variance > 0 and abs(s) - 1 > TREND_Z * math.sqrt(variance)
 
 
-def clocks_stand(clocks_khz: Sequence[Sequence[int]]) -> bool:
+def clocks_stand(clocks_khz: Sequence[Mapping[str, int]]) -> bool:
     """Whether no clock moved by more than a step between the last two readings; true without readings."""
     if len(clocks_khz) < 2:
         return True
-    return all(_close(before, now, CLOCK_TOLERANCE) for before, now in zip(*clocks_khz[-2:]))
+    before, now = clocks_khz[-2:]
+    return all(_close(before[name], now[name], CLOCK_TOLERANCE) for name in before.keys() & now.keys())
 
 
 def _group_medians(values: Sequence[int]) -> list[float]:

@@ -106,12 +106,22 @@ def test_a_trend_is_looked_for_in_groups_so_that_thousands_of_values_cost_little
     assert not decide.windows_agree(fast)
 
 
+def cpu(*clocks_khz):
+    return [{"cpu": one} for one in clocks_khz]
+
+
 def test_clocks_that_still_move_are_not_warm():
     flat = series(noisy(0.02, 60))
-    assert decide.warm_up(flat, STANDARD, [[1_200_000], [2_000_000]]) == MORE
-    assert decide.warm_up(flat, STANDARD, [[1_200_000], [2_000_000], [1_900_000]]) == STEADY
-    assert decide.warm_up(flat, STANDARD, [[2_000_000]]) == STEADY
-    assert decide.warm_up(series([7.0, 6.0] * 5), STANDARD, [[1], [2]]) == CAPPED
+    assert decide.warm_up(flat, STANDARD, cpu(1_200_000, 2_000_000)) == MORE
+    assert decide.warm_up(flat, STANDARD, cpu(1_200_000, 2_000_000, 1_900_000)) == STEADY
+    assert decide.warm_up(flat, STANDARD, cpu(2_000_000)) == STEADY
+    assert decide.warm_up(series([7.0, 6.0] * 5), STANDARD, cpu(1, 2)) == CAPPED
+
+
+def test_a_clock_that_was_read_once_only_is_compared_with_nothing():
+    readings = [{"cpu": 2_000_000, "gpu": 300_000}, {"cpu": 2_000_000}]
+    assert decide.clocks_stand(readings)
+    assert not decide.clocks_stand([*readings, {"cpu": 1_000_000}])
 
 
 def test_a_series_that_never_settles_is_capped():
