@@ -17,12 +17,14 @@ quantum:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
 from paretofleet_analysis.energy import Readings, joules
+from paretofleet_analysis.stopping import is_precise
 
 #: With fewer effective refreshes than this the t quantile is taken as if there were so many.
 FREEDOM_MIN = 4.0
@@ -35,6 +37,8 @@ JITTER_MAX = 1.5
 DYNAMIC_SHARE_MIN = 0.2
 #: A counter that differs by more from the integral of the power beside it does not agree with it.
 MISMATCH_MAX = 0.03
+#: From so many processes on their energies' interval is looked at, and it is wide beyond this half-width.
+PROCESSES_MIN, PROCESS_HALF_WIDTH_MAX = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,23 @@ def disagree(counted_j: float, integrated_j: float, counted: float | None, integ
     """
     allowed = max(MISMATCH_MAX, math.hypot(counted or 0.0, integrated or 0.0))
     return abs(counted_j / integrated_j - 1) > allowed
+
+
+def varies_between_runs(energies_j: Sequence[float | None], relative: float | None) -> bool:
+    """Whether processes differ in their energy by more than each one's own error, and leave it wide open.
+
+    That is, from 5 runs on: the 95 % interval of the mean is wider than 2 % on either side, and the runs'
+    standard deviation is larger than half of `relative`, their own uncertainty at 95 %.
+
+    >>> varies_between_runs([1.0, 1.1, 0.9, 1.08, 0.93], 0.02)
+    True
+    >>> varies_between_runs([1.0, 1.1, 0.9, 1.08, 0.93], 0.3), varies_between_runs([1.0, 1.1, 0.9], 0.02)
+    (False, False)
+    """
+    known = [value for value in energies_j if value is not None]
+    if len(known) < PROCESSES_MIN or relative is None or is_precise(known, PROCESS_HALF_WIDTH_MAX):
+        return False
+    return float(np.std(known, ddof=1)) > relative / 2 * abs(float(np.mean(known)))
 
 
 def _first_autocorrelation(values: np.ndarray) -> float:

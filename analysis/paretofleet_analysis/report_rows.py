@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from paretofleet_analysis.energy_budget import varies_between_runs
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.intervals import mean_interval
 from paretofleet_analysis.report_schema import MEASURES, schema
@@ -252,6 +253,9 @@ def _power(
     for name in ("energy_relative_uncertainty", "energy_gain_uncertainty"):
         values: list[Any] = [s.get(name) for s in used if s.get("energy_j_per_item") is not None]
         row[name] = None if not values or None in values else max(values)
+    energies = [s.get("energy_j_per_item") for s in used]
+    if varies_between_runs(energies, row["energy_relative_uncertainty"]):
+        flags.add("process_variance")
     keys = dict.fromkeys(_rail(entry) for s in summaries for entry in s.get("energy") or ())
     row["energy"] = [_rail_struct(key, summaries, counted) for key in keys] or None
     return row

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ DEVICES = (
 )
 KINDS = {name: kind for name, _, kind in DEVICES}
 REPEATS = 4
+README = Path(__file__).parent.parent.parent / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +96,16 @@ def test_power_samples_travel_with_the_phases_of_their_run(swept: Farm) -> None:
         for row in frame.itertuples()
         for run_id, power_w in zip(row.run_ids, row.power_w_runs, strict=True)
     }
+    section = README.read_text(encoding="utf-8").partition("## Reading the samples")[2].partition("\n## ")[0]
+    documented = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+        for name in re.findall("`(.*?)`", row)
+    }
     schemas = set()
     for path in files:
         table = pq.read_table(path).to_pandas()
+        assert set(table.columns) == documented
         (run_id,) = table["run_id"].unique()
         sensor = table[table["stream"].str.startswith("power:")].sort_values("t_ns")
         schemas |= set(sensor["schema"])

@@ -187,11 +187,11 @@ def test_a_paced_run_draws_what_the_rule_says():
     assert measured_j == pytest.approx(expected_j, rel=0.01)
 
 
-def test_a_report_has_the_energy_at_a_rate_of_every_row_that_keeps_up():
-    summary = run().summary()
+def report_of(summaries):
+    """The report of one configuration with a run for each summary."""
     runs = [
         report.RunInput(run_id=str(k), block=k, state="sealed", environment_id="e" * 16, summary=summary)
-        for k in (1, 2, 3)
+        for k, summary in enumerate(summaries, 1)
     ]
     given_ = report.ReportInput(
         sweep="s", configuration_id="c", model="m", variant="v", variant_sha256="0" * 64,
@@ -199,7 +199,28 @@ def test_a_report_has_the_energy_at_a_rate_of_every_row_that_keeps_up():
         precision="fp32", batch_size=1, threads=None, mode="latency", timing_scope="copy+compute",
         protocol="standard", simulated=True, runs=runs,
     )  # fmt: skip
-    table = report.build([given_])
+    return report.build([given_])
+
+
+@pytest.mark.parametrize(
+    ("energies", "is_told"),
+    [
+        ((1.0, 1.06, 0.94, 1.05, 0.95), True),
+        ((1.0, 1.002, 0.998, 1.001, 0.999), False),
+        ((1.0, 1.06, 0.94), False),
+    ],
+    ids=["apart", "alike", "too few"],
+)
+def test_processes_that_differ_in_energy_by_more_than_each_one_may_be_off_are_flagged(energies, is_told):
+    summary = run().summary()
+    each = [summary | {"energy_j_per_item": energy_j} for energy_j in energies]
+    assert summary["energy_relative_uncertainty"] < 0.02
+    assert ("process_variance" in report_of(each).to_pylist()[0]["flags"]) == is_told
+
+
+def test_a_report_has_the_energy_at_a_rate_of_every_row_that_keeps_up():
+    summary = run().summary()
+    table = report_of([summary] * 3)
     (found,) = column(table, 5.0)
     assert found == pytest.approx(summary["energy_j_per_item"] + 40.0 * (0.2 - 0.0313), rel=0.02)
     assert column(table, 1000.0) == [None]
