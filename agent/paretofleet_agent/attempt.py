@@ -8,10 +8,10 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Protocol, Sequence
+from typing import Any, Protocol, Sequence
 
 from paretofleet_agent import __version__, clocks, cooling, decide, environment, sampling, sensors, simulate
-from paretofleet_agent.child import Child, Frame
+from paretofleet_agent.child import Child, Frame, Meanwhile
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
 from paretofleet_agent.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, Stopped
@@ -116,7 +116,6 @@ class _Attempt:
         self._pause_ns = 0
         self._marks: list[tuple[int, int]] = []
         self._iterations = 0
-        self._clocks_khz: list[dict[str, int]] = []
         self._block_is_a_process = False
         self._flags: list[str] = [SHORT] if lease.limits.is_short else []
         configuration = lease.configuration
@@ -270,21 +269,16 @@ class _Attempt:
     def _warm_up(self) -> None:
         self._mark("warm_up")
         series, state = decide.Series(), decide.MORE
+        watch = clocks.Watch(self._device, self._cpus, self._lease.configuration["target_id"])
+        read = None if self._limits.is_short or self._block_is_a_process else watch.read
         while state == decide.MORE:
-            series = self._block(series, decide.next_warm_up_block(series, self._limits), "warm_up")
-            state = decide.warm_up(series, self._limits, self._clocks_khz)
+            block = decide.next_warm_up_block(series, self._limits)
+            series = self._block(series, block, "warm_up", read)
+            state = decide.warm_up(series, self._limits, watch.khz)
         if state == decide.CAPPED:
             self._flags.append(UNSTEADY)
-        if self._clocks_khz:
-            self.facts["warm_up_clocks_khz"] = self._clocks_khz
-
-    def _read_clocks(self) -> None:
-        if self._simulated is not None:
-            return
-        target_id = self._lease.configuration["target_id"]
-        found = clocks.reading_khz(self._device.sysroot, self._cpus, target_id)
-        if found:
-            self._clocks_khz.append(dict(found))
+        if watch.khz:
+            self.facts["warm_up_clocks_khz"] = watch.khz
 
     def _guard(self, phase: str) -> None:
         """Load around the window, in which a slow sensor comes to see nothing else."""
@@ -325,16 +319,16 @@ class _Attempt:
     def _window_rule(self) -> Window:
         return Window(self._limits, self._power, self._deadline_s, self._block_is_a_process)
 
-    def _block(self, series: decide.Series, block: decide.Block, phase: str) -> decide.Series:
+    def _block(
+        self, series: decide.Series, block: decide.Block, phase: str, meanwhile: Meanwhile = None
+    ) -> decide.Series:
         """One block in the runner; its samples and the sensors' go to the sink before the next."""
         request = {"kind": "block", "seconds": block.seconds, "max_iterations": block.max_iterations}
         if self._block_is_a_process:
             request["min_iterations"] = block.min_iterations
         if self._pause_ns:
             request["pause_ns"] = self._pause_ns
-        # The clocks of a core mean something only while it works, so they are read inside the block.
-        is_watched = phase == "warm_up" and not (self._limits.is_short or self._block_is_a_process)
-        header, columns = self._ask(request, "block", self._read_clocks if is_watched else None)
+        header, columns = self._ask(request, "block", meanwhile)
         starts, durations = frames.unpack_columns(columns, header["n"])
         self._clock.reached(starts[-1] + durations[-1])
         self._iterations += header["n"]
@@ -350,9 +344,7 @@ class _Attempt:
             raise Stopped("the attempt was told to end")
         self._collect("idle")
 
-    def _ask(
-        self, request: dict[str, Any], expect: str, meanwhile: Callable[[], None] | None = None
-    ) -> Frame:
+    def _ask(self, request: dict[str, Any], expect: str, meanwhile: Meanwhile = None) -> Frame:
         if self._runner is None:
             raise AttemptFailed("crashed", "there is no runner")
         try:
