@@ -199,7 +199,7 @@ def _command(commands: Any, name: str, call: Callable[..., int], what: str, exam
     command = commands.add_parser(
         name,
         help=what,
-        description=what[0].upper() + what[1:] + ".",
+        description=what[0].upper() + what[1:] + ("" if what.endswith("?") else "."),
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

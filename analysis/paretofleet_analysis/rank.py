@@ -40,6 +40,7 @@ def rank(
     power_scope: str | None = None,
     allow_simulated_mix: bool = False,
     maxima: Mapping[str, float] | None = None,
+    devices: Sequence[str] = (),
     seed: int = 1,
     command: str | None = None,
     report_sha256: Sequence[str] = (),
@@ -49,7 +50,8 @@ def rank(
 
     `use`: "realtime", "offline", "deadline=30ms", or "deadline" with `deadline_s`; `objectives` replaces
     the use's own. `margins`: by objective, "2%" of the value or "0.2" in its unit; a float is of the
-    objective's default kind. `maxima`: upper limits by column. `accuracy_question`: "fixed" (this
+    objective's default kind. `maxima`: upper limits by column. `devices`: only rows of these, where any is
+    named. `accuracy_question`: "fixed" (this
     checkpoint, this test set) or "population". `why`: the number of a row, or the beginning of its
     configuration id, to explain. `command`, `report_sha256`: only recorded.
     Raises `RankError`, a ValueError, with one sentence.
@@ -58,7 +60,14 @@ def rank(
     if question not in QUESTIONS:
         raise RankError(f"unknown question {question!r}: choose mean or run")
     wish = Wish(
-        use, deadline_s, objectives, power_scope, allow_mixed_scopes, allow_simulated_mix, maxima or {}
+        use,
+        deadline_s,
+        objectives,
+        power_scope,
+        allow_mixed_scopes,
+        allow_simulated_mix,
+        maxima or {},
+        devices,
     )
     reported = _rankable(report).select(columns_of(wish)).to_pylist()
     chosen = select(reported, wish)

@@ -36,6 +36,7 @@ class Wish:
     allow_mixed_scopes: bool
     allow_simulated_mix: bool
     maxima: Mapping[str, float]
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def select(rows: Sequence[Row], wish: Wish) -> Selection:
     chosen = Selection(list(rows))
     if not chosen.rows:
         raise RankError("the report has no rows: wait for the first run of the sweep to be sealed")
+    _take_devices(chosen, wish.devices)
     chosen.keep([_state_reason(row) for row in chosen.rows])
     chosen.keep(_repeat_reasons(chosen.rows))
     _refuse_mixed_simulation(chosen, wish)
@@ -125,6 +127,17 @@ def select(rows: Sequence[Row], wish: Wish) -> Selection:
         chosen.objectives, one_batch_size=len({row["batch_size"] for row in chosen.rows}) == 1
     )
     return chosen
+
+
+def _take_devices(chosen: Selection, wanted: Sequence[str]) -> None:
+    """Keep the rows of the devices asked for; each must have one."""
+    known = sorted({row["device"] for row in chosen.rows})
+    for name in wanted:
+        if name not in known:
+            raise RankError(f"no row of the report is of device {name!r}: choose from {', '.join(known)}")
+    if wanted:
+        reason = f"device is not {' or '.join(wanted)}"
+        chosen.keep([None if row["device"] in wanted else reason for row in chosen.rows])
 
 
 def _state_reason(row: Row) -> str | None:
@@ -154,7 +167,7 @@ def _refuse_mixed_simulation(chosen: Selection, wish: Wish) -> None:
     if not wish.allow_simulated_mix:
         raise RankError(
             f"simulated ({', '.join(simulated)}) and real devices ({', '.join(real)}) are not ranked "
-            "together: rank them apart, or allow it with --with-simulated"
+            "together: choose with --device NAME, or allow it with --with-simulated"
         )
     chosen.notes.append(f"Simulated ({', '.join(simulated)}) and real devices are ranked together, as told.")
 

@@ -343,6 +343,8 @@ async def _serve(config: Config, address: str) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.stop(STOP_S)
     finally:
+        # Also where the start failed: a server that was never stopped complains when it is collected.
+        await server.stop(0)
         (config.home / home.ENDPOINT).unlink(missing_ok=True)
         await asyncio.gather(context.heavy.close(), sealing.close())
         store.close()

@@ -114,9 +114,7 @@ def _answer(line: str) -> dict[str, Any]:
 
 def _failure(error: Exception) -> dict[str, Any]:
     """What the collector is told of an error that no job raises on purpose."""
-    from paretofleet_collector.store.engine import is_full
-
-    if is_full(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+    if _is_disk_full(error):
         return {"error": StorageFull.__name__, "message": "The collector's disk is full; free some space."}
     _log.error("a job failed", exc_info=error)
     if isinstance(error, OSError):
@@ -125,6 +123,17 @@ def _failure(error: Exception) -> dict[str, Any]:
         "error": CollectorError.__name__,
         "message": f"The collector failed inside ({type(error).__name__}: {error}).",
     }
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether that, or what it was raised for, is a disk without room, said by the system or by SQLite."""
+    from paretofleet_collector.store.engine import is_full
+
+    while error is not None:
+        if is_full(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+            return True
+        error = error.__cause__
+    return False
 
 
 def main() -> None:

@@ -27,6 +27,9 @@ app = typer.Typer(
     epilog="Example: paretofleet models add zoo:resnet18 ./mine.onnx",
 )
 
+#: Protobuf's limit; checked before a huge file is read only to name it by its SHA-256.
+ONNX_MAX_BYTES = 2 << 30
+
 _COLUMNS = (
     column("model"),
     column("variant"),
@@ -149,6 +152,8 @@ def add_one(
             raise Refused(f"{model} is not a file; give an ONNX file, or zoo:NAME for a network of the zoo.")
         if path.stat().st_size == 0:
             raise ModelRefused(f"{model} is empty, not an ONNX file.")
+        if path.stat().st_size > ONNX_MAX_BYTES:
+            raise ModelRefused(f"{model} is larger than 2 GiB, which ONNX files may not be.")
         with Transfer(f"{counter}{path.name}") as transfer:
             added = client.add_model(
                 path,
@@ -179,8 +184,8 @@ def _facts(one: Variant) -> dict[str, str | None]:
         "sha256": one.sha256,
         "recipe": one.recipe,
         "weights": one.weights_precision,
-        "parameters": None if one.parameters is None else f"{one.parameters} ({count(one.parameters)})",
-        "MACs per item": None if one.macs is None else f"{one.macs} ({count(one.macs)})",
+        "parameters": _both(one.parameters),
+        "MACs per item": _both(one.macs),
         "size": size(one.size_bytes or None),
         "batch size": str(one.fixed_batch_size or "any"),
         "top-1": None
@@ -190,3 +195,8 @@ def _facts(one: Variant) -> dict[str, str | None]:
         "accuracy group": one.accuracy_group,
         "stored": "yes" if one.stored else f"no; build it with `paretofleet models add zoo:{one.model}`",
     }
+
+
+def _both(value: int | None) -> str | None:
+    """A count in full, and in short where that is shorter."""
+    return None if value is None else str(value) if value < 1000 else f"{value} ({count(value)})"

@@ -6,6 +6,7 @@ Everything that only SQLite understands is in this module.
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ _BUSY_S = 30
 _RECLAIM_PAGES = 2048
 #: The write-ahead log is cut back to this after a burst.
 _LOG_KEPT_BYTES = 16 << 20
+_LOG_LEAST_BYTES = 64 << 10
 _log = logging.getLogger(__name__)
 
 
@@ -87,7 +89,8 @@ def migrate(path: Path) -> None:
             command.upgrade(config, "head")
         _log.info("database %s is at schema %s", path, head)
     except sa.exc.DatabaseError as error:
-        if is_full(error):
+        # Without room for its log SQLite speaks of an input or output error.
+        if is_full(error) or shutil.disk_usage(path.parent).free < _LOG_LEAST_BYTES:
             raise StorageFull(f"There is no room on the disk for the database {path}.") from None
         raise Refused(f"{path} cannot be used as the collector's database: {error.orig}.") from None
     finally:

@@ -311,6 +311,16 @@ def test_simulated_and_real_are_not_ranked_together_unless_told(configuration):
     assert any("ranked together, as told" in note for note in told.notes)
 
 
+def test_the_rows_of_some_devices_are_ranked_apart(configuration):
+    simulated = configuration("b", device="tx2", device_class="sim:jetson-tx2", simulated=True)
+    table = report.build([configuration("a"), simulated])
+    told = rank(table, devices=["tx2"])
+    assert [row.identity["device"] for row in told.rows] == ["tx2"]
+    assert [one.reason for one in told.exclusions] == ["device is not tx2"]
+    with pytest.raises(RankError, match="no row of the report is of device 'desk2': choose from desk, tx2"):
+        rank(table, devices=["desk2"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -595,3 +605,10 @@ def test_every_objective_is_a_column_with_that_direction_and_unit():
 @given(st.floats(0, 99, allow_nan=False))
 def test_a_margin_reads_back(value):
     assert parse_margin(f"{value:.6f}%").value == pytest.approx(value / 100, abs=1e-8)
+
+
+def test_the_evidence_says_where_more_boots_were_asked_for_than_seen(configuration):
+    rows = [configuration("a", (0.010,) * 5), configuration("b", (0.020,) * 5, top1=80.0)]
+    assert "boots: 1; " in describe(rank(report.build(rows)))
+    within = [replace(row, flags=("within_one_boot",)) for row in rows]
+    assert "boots: 1 (within one boot, though more were asked for); " in describe(rank(report.build(within)))

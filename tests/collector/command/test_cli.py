@@ -208,6 +208,13 @@ def test_control_characters_of_others_do_not_reach_the_terminal(swept: Command) 
     assert "oom: no ?[31mroom" in swept("sweep", "show", "first").out
 
 
+def test_a_file_too_large_for_onnx_is_refused_before_it_is_read(paretofleet: Command, tmp_path: Path) -> None:
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(1 << 40)
+    said = paretofleet("models", "add", tmp_path / "huge.onnx", code=1).err
+    assert "huge.onnx is larger than 2 GiB" in said
+
+
 def test_models_are_added_one_by_one_and_a_bad_one_stops_no_other(paretofleet: Command, tmp_path) -> None:
     good, bad, empty = tmp_path / "My net.onnx", tmp_path / "bad.onnx", tmp_path / "empty.onnx"
     good.write_bytes(b"ONNX" * 1_000_000)

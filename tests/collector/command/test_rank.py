@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,22 @@ def test_one_row_is_explained_by_number_or_id(file: Path, paretofleet: Command) 
     assert "bad" in said
     assert "bad" in paretofleet("rank", file, "--why", b"bad".hex()).out
     assert "There is no row '9'" in paretofleet("rank", file, "--why", "9", code=1).err
+
+
+def test_a_number_that_no_row_has_is_not_looked_for_inside_names(
+    paretofleet: Command, tmp_path: Path
+) -> None:
+    """`10` is in the batch size of a row that is not ranked, whose reason would answer another question."""
+    left_out = replace(configuration("other", 0.01, 70.0), batch_size=10, configuration_id="f" * 16)
+    report.write(build([left_out, configuration("good", 0.02, 80.0)]), tmp_path / "two.parquet")
+    refused = paretofleet("rank", tmp_path / "two.parquet", "--why", "10", code=1).err
+    assert refused == "paretofleet: There is no row '10': give 1, the only one, or a configuration id.\n"
+
+
+def test_the_rows_of_one_device_are_ranked_apart(file: Path, paretofleet: Command) -> None:
+    assert "good" in paretofleet("rank", file, "--device", "pc").out
+    refused = paretofleet("rank", file, "--device", "tx2", code=1).err
+    assert "no row of the report is of device 'tx2': choose from pc" in refused
 
 
 def test_a_sweep_is_pulled_and_ranked(

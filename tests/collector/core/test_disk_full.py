@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paretofleet_analysis.errors import ReportError
 from paretofleet_collector import worker
 from paretofleet_collector.errors import StorageFull
 from paretofleet_collector.messages import Verdict
@@ -108,3 +111,29 @@ def test_a_database_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplo
     monkeypatch.setattr(worker, "_jobs", lambda: {"seal": seal})
     assert worker._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageFull"
     assert caplog.records == []
+
+
+def test_a_report_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplog):
+    """The analysis wraps the system's error in one of its own."""
+
+    def write() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise ReportError("cannot write the report") from error
+
+    monkeypatch.setattr(worker, "_jobs", lambda: {"report": write})
+    assert worker._answer('{"kind": "report", "arguments": {}}')["error"] == "StorageFull"
+    assert caplog.records == []
+
+
+def test_a_collector_that_finds_no_room_at_its_start_says_so_and_nothing_else(small_disk):
+    command = [sys.executable, "-m", "paretofleet_collector", "collector", "serve"]
+    command += ["--home", str(small_disk / "home"), "--listen", "127.0.0.1:0"]
+    with (small_disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "no room on the disk" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
