@@ -27,7 +27,7 @@ class RunningNow:
 
 @dataclass
 class ConfigurationState:
-    """A configuration of a sweep with its runs; `reason` and `message` of the last that failed."""
+    """A configuration of a sweep with its runs; why the last failed, else why the last was skipped."""
 
     planned: PlannedConfiguration
     runs_by_state: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -80,7 +80,7 @@ def configuration_states(connection: sa.Connection, sweep_id: str) -> list[Confi
     for row in connection.execute(query):
         state = states[row.configuration_id]
         state.runs_by_state[row.state] += 1
-        if row.state in ("failed", "skipped"):
+        if row.state == "failed" or (row.state == "skipped" and "failed" not in state.runs_by_state):
             state.reason, state.message = row.reason or "", row.message
     return list(states.values())
 

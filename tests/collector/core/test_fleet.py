@@ -174,6 +174,12 @@ class TestLeases:
         assert by_size[1] == by_size[2] == {"sealed": 2}
         assert "sealed" not in {**by_size[4], **by_size[8]}
         assert {state.reason for state in states[2:]} == {"oom"}
+        told = {
+            state.planned.configuration.batch_size: state.message
+            for state in states
+            if "failed" in state.runs_by_state
+        }
+        assert set(told.values()) == {"it was oom"}, "what failed says more than that the rest was skipped"
 
     def test_sweeps_of_a_device_come_one_after_the_other(self, rig):
         session = rig.joined()
