@@ -20,7 +20,7 @@ from .samples import Flags, Floats, Ints
 LEVELS = {"avx512": 2, "avx2": 1, "neon": 3, "scalar": 0}
 _LEVELS_MAX = 8
 #: Work is handed to threads in parts, so that a slow part does not keep the others waiting.
-_PARTS_PER_THREAD = 8
+_PARTS_PER_THREAD = 32
 
 _Pointer = ctypes.c_void_p
 _Int = ctypes.c_int64
