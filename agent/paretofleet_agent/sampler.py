@@ -39,6 +39,9 @@ class Recorder(Protocol):
     def rails(self) -> Sequence[Rail]:
         """The rails, in the order of `take`."""
 
+    def facts(self) -> Sequence[Mapping[str, Any]]:
+        """The facts of the rails, and how each is read."""
+
     def wait_s(self) -> float | None:
         """Seconds until `tick` is due; None when nothing happens without a frame."""
 
@@ -76,7 +79,7 @@ class SensorRecorder:
         """The rails of all sensors."""
         return self._rails
 
-    def facts(self) -> list[dict[str, Any]]:
+    def facts(self) -> Sequence[Mapping[str, Any]]:
         """The facts of all rails and how each is read: every `read_s`, if `read_spread` at random in it."""
         return [
             dict(rail.facts(), read_s=rhythm.period_s, read_spread=rhythm.is_spread)
@@ -142,13 +145,11 @@ def serve(reader: frames.Reader, sink: int) -> None:
     absent: list[Absent] = []
     if request["simulate"] is not None:
         recorder = recorder_of(request["simulate"])
-        facts = [rail.facts() for rail in recorder.rails()]
     else:
         process.keep_to_cpus([request["cpu"]])
         found, absent = find_all(Path(request["sysroot"]), request.get("sensors") or {})
         recorder = SensorRecorder(found, request["period_s"], request.get("measured") or {})
-        facts = recorder.facts()
-    rails = recorder.rails()
+    rails, facts = recorder.rails(), [dict(one) for one in recorder.facts()]
     process.still_gc()
     frames.write(sink, {"kind": "ready", "rails": facts, "absent": [asdict(each) for each in absent]})
     while True:

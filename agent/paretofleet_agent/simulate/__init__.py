@@ -21,11 +21,11 @@ int8 0.45). A run of block k has a mean and a power of its own, with e ~ N(0, 1)
     P_run = P m(0.008, e'[configuration, k])
     iteration i lasts T_run m(0.02, z_i) (1 + 0.5 exp(-i / 5)),   z an AR(1) series, rho 0.3, variance 1
 
-The sensor of a Jetson TX2 or TX1 is the rail VDD_IN: module scope, instantaneous, every 50 ms, with a gain
-that is one unknown factor of the device m(0.02, e[device]), noise of 3 % and steps of 152 mW. A Nano's rail
-POM_5V_IN averages over its refresh of 0.42 s, and cpu-server counts the energy of package-0 every
-millisecond, near its wrap at the start (see sensor_models), both with the same gain. Loading draws the mean
-of idle and busy power.
+The sensor of a Jetson TX2 or TX1 is the rail VDD_IN: module scope, instantaneous, read once at random in
+every 50 ms, with a gain that is one unknown factor of the device m(0.02, e[device]), noise of 3 % and steps
+of 152 mW. A Nano's rail POM_5V_IN averages over its refresh of 0.42 s in steps of 40 mW, and cpu-server
+counts the energy of package-0 every millisecond, near its wrap at the start (see sensor_models), both with
+the same gain. Loading draws the mean of idle and busy power.
 
 The hottest thermal zone is at 30 C while the device rests. A run finds it warmer by 12 C u[configuration, k],
 left by what ran before, of which half goes every 20 s; it slows nothing down.
@@ -159,7 +159,7 @@ def device_class(name: str) -> DeviceClass:
 def environment(name: str) -> dict[str, Any]:
     """The stable environment of a simulated device: nothing of the machine that simulates it."""
     device = device_class(name)
-    return {"device": PREFIX + name, "cores": device.cores, "memory_bytes": device.memory_bytes, "model": 1}
+    return {"device": PREFIX + name, "cores": device.cores, "memory_bytes": device.memory_bytes, "model": 2}
 
 
 def boot_id(name: str, seed: int) -> str:

@@ -10,7 +10,9 @@ from typing import Any, List, Mapping, Protocol, Sequence, Tuple
 from paretofleet_agent.sensors._protocol import INSTANT, Rail
 from paretofleet_agent.simulate.sensor_models import MODELS, Curve
 
+#: The virtual sampler reads so often; VDD_IN converts when it is read, in the time of its own period.
 PERIOD_S = 0.05
+CONVERSION_S = 0.84e-3
 NOISE = 0.03
 QUANTUM_W = 0.152
 RAIL = Rail(
@@ -19,15 +21,17 @@ RAIL = Rail(
     scope="module",
     kind=INSTANT,
     primary=True,
-    period_s=PERIOD_S,
+    period_s=CONVERSION_S,
     lag_s=0.0,
     quantum_w=QUANTUM_W,
     gain_relative_uncertainty=0.02,
 )
 
 
-#: Sensors by the model that they follow: name and scope of their rail.
+#: Sensors by the model that they follow: name and scope of their rail, and a model of their own where a rail
+#: is finer: one step of the same monitor is 8 mA, which is 40 mW at 5 V and 152 mW at 19 V.
 MODELLED = {"ina3221-continuous": ("POM_5V_IN", "module"), "rapl": ("package-0", "package")}
+MODELLED_AS = dict(MODELS, **{"ina3221-continuous": replace(MODELS["ina3221-continuous"], quantum=0.04)})
 MODELLED_NOISE = 0.01
 Columns = List[Tuple["array[int]", "array[int]"]]
 
@@ -37,6 +41,9 @@ class Simulated(Protocol):
 
     def rails(self) -> Sequence[Rail]:
         """Its rails."""
+
+    def facts(self) -> Sequence[Mapping[str, Any]]:
+        """The facts of its rails and how they are read."""
 
     def wait_s(self) -> float | None:
         """None: nothing happens without a frame."""
@@ -52,7 +59,7 @@ def rail_of(sensor: str) -> Rail:
     """The rail of the sensor of a device class."""
     if sensor not in MODELLED:
         return RAIL
-    rail = MODELS[sensor].rail("sim", *MODELLED[sensor])
+    rail = MODELLED_AS[sensor].rail("sim", *MODELLED[sensor])
     return replace(rail, gain_relative_uncertainty=RAIL.gain_relative_uncertainty)
 
 
@@ -68,7 +75,7 @@ class SimulatedModel:
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._watts = activities(parameters)
         noise_w = 0.0 if parameters["sensor"] == "rapl" else MODELLED_NOISE * parameters["busy_w"]
-        model = MODELS[parameters["sensor"]]
+        model = MODELLED_AS[parameters["sensor"]]
         self._model = replace(model, gain=parameters["gain"], noise_w=noise_w, seed=parameters["seed"])
         self._rail = rail_of(parameters["sensor"])
         self._curve = Curve([(-1e6, parameters["idle_w"]), (0.0, parameters["idle_w"])])
@@ -77,6 +84,10 @@ class SimulatedModel:
     def rails(self) -> Sequence[Rail]:
         """The one rail."""
         return [self._rail]
+
+    def facts(self) -> Sequence[Mapping[str, Any]]:
+        """Its facts: read on a strict grid."""
+        return [dict(self._rail.facts(), read_s=PERIOD_S, read_spread=False)]
 
     def wait_s(self) -> float | None:
         """Nothing happens without a frame."""
@@ -106,17 +117,22 @@ def activities(parameters: Mapping[str, Any]) -> dict[str, float]:
 
 
 class SimulatedPower:
-    """Draws the samples up to the virtual time that each `collect` names."""
+    """Draws the samples up to the virtual time that each `collect` names, one at random in every 50 ms."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._watts = activities(parameters)
         self._gain = parameters["gain"]
         self._random = random.Random(parameters["seed"])
-        self._due_ns = parameters["start_ns"]
+        self._times = random.Random(f"{parameters['seed']} times")
+        self._grid_ns = self._due_ns = parameters["start_ns"]
 
     def rails(self) -> Sequence[Rail]:
         """The one rail."""
         return [RAIL]
+
+    def facts(self) -> Sequence[Mapping[str, Any]]:
+        """Its facts: read at random."""
+        return [dict(RAIL.facts(), read_s=PERIOD_S, read_spread=True)]
 
     def wait_s(self) -> float | None:
         """Nothing happens without a frame."""
@@ -133,5 +149,6 @@ class SimulatedPower:
             seen_w = true_w * self._gain * (1.0 + NOISE * self._random.gauss(0.0, 1.0))
             times.append(self._due_ns)
             values.append(round(round(seen_w / QUANTUM_W) * QUANTUM_W * 1e6))
-            self._due_ns += int(PERIOD_S * 1e9)
+            self._grid_ns += int(PERIOD_S * 1e9)
+            self._due_ns = self._grid_ns + int(self._times.random() * PERIOD_S * 1e9)
         return [(times, values)]
