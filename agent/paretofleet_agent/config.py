@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shlex
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,16 @@ from paretofleet_agent.errors import ConfigError
 DEFAULT_COLLECTOR = "127.0.0.1:7411"
 #: Fixed keys of each section; [labels], [runtimes] and [sensors] take any key.
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "agent": ("collector", "name", "class", "simulate", "seed", "sysroot"),
+    "agent": (
+        "collector",
+        "name",
+        "class",
+        "simulate",
+        "seed",
+        "sysroot",
+        "allow_reboot",
+        "reboot_command",
+    ),
     "host": ("lock_dir",),
 }
 OPEN_SECTIONS = ("labels", "runtimes", "sensors")
@@ -31,6 +41,7 @@ class Config:
     """How this agent runs.
 
     `interpreters`: the Python of each runtime that needs its own, by name. `sensors`: settings of sensors.
+    `allow_reboot`: a sweep that asks for several boots may have this device rebooted, by `reboot_command`.
     """
 
     home: Path
@@ -44,6 +55,8 @@ class Config:
     sysroot: Path
     lock_dir: Path | None
     sensors: Mapping[str, str] = field(default_factory=dict)
+    allow_reboot: bool = False
+    reboot_command: tuple[str, ...] = ("systemctl", "reboot")
 
 
 def default_home(env: Mapping[str, str]) -> Path:
@@ -81,6 +94,9 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
         sysroot=_folder("sysroot", agent.get("sysroot") or "/"),
         lock_dir=_folder("lock_dir", host["lock_dir"]) if host.get("lock_dir") else None,
         sensors=dict(values["sensors"]),
+        # What reboots a simulated device would be the machine that simulates it.
+        allow_reboot=_yes("allow_reboot", agent.get("allow_reboot") or "no") and not simulate,
+        reboot_command=_command(agent.get("reboot_command") or "systemctl reboot"),
     )
 
 
@@ -166,6 +182,21 @@ def _integer(what: str, value: str) -> int:
         return int(value)
     except ValueError as error:
         raise ConfigError(f"The {what} {value!r} is not a whole number.") from error
+
+
+def _yes(what: str, value: str) -> bool:
+    states = configparser.ConfigParser.BOOLEAN_STATES
+    if value.lower() not in states:
+        raise ConfigError(f"The setting {what} is {value!r}: write yes or no.")
+    return states[value.lower()]
+
+
+def _command(value: str) -> tuple[str, ...]:
+    """The words of a command line, as a shell would split it; no shell runs it."""
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ConfigError(f"The reboot_command {value!r} is no command line: {error}.") from error
 
 
 def _folder(what: str, value: str) -> Path:

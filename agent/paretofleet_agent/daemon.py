@@ -9,10 +9,11 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator
 
-from paretofleet_agent import backoff, identity, probe, upload
+from paretofleet_agent import backoff, identity, probe, reboot, upload
 from paretofleet_agent.attempt import measure
 from paretofleet_agent.chunking import Gatherer
 from paretofleet_agent.config import Config
@@ -25,6 +26,7 @@ from paretofleet_agent.hostlock import host_lock
 from paretofleet_agent.link import Link
 from paretofleet_agent.model import Lease, Outcome
 from paretofleet_agent.spool import Spool
+from paretofleet_agent.wire import Answer
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,9 @@ LAST_WORDS_S = 3.0
 def run(config: Config, *, once: bool = False) -> int:
     """Serves the collector until SIGTERM or SIGINT, or, with `once`, until it has nothing to do.
 
-    Raises Refused when the collector will not have this agent, HomeError when the home cannot be used.
+    Asked to reboot the device, and allowed to, it closes everything, runs the owner's command and waits to
+    be ended; a device that stays up is served on, without the permission. Raises Refused when the collector
+    will not have this agent, HomeError when the home cannot be used.
     """
     with identity.home_lock(config.home):
         # Before anything starts a thread: the CPUs that this process may use are the device's.
@@ -53,17 +57,25 @@ def run(config: Config, *, once: bool = False) -> int:
             home=config.home,
         )
         _keep_to_housekeeping(device)
-        who = identity.start(config.home)
-        write_atomically(config.home / "daemon.json", _card(config))
-        with contextlib.closing(Spool.open(config.home)) as spool:
-            link = Link(config, who, device.inventory)
-            daemon = Daemon(config, device, spool, link)
-            try:
-                with _told_to_end(daemon):
-                    return daemon.serve(once=once)
-            finally:
-                daemon.heart.stop()
-                link.close()
+        if _serve(config, device, once=once) and not reboot.reboot(config.reboot_command):
+            _serve(replace(config, allow_reboot=False), device, once=once)
+        return 0
+
+
+def _serve(config: Config, device: DeviceUnderTest, *, once: bool) -> bool:
+    """One session identity from start to end; True when the device shall reboot."""
+    who = identity.start(config.home, config.sysroot)
+    write_atomically(config.home / "daemon.json", _card(config))
+    with contextlib.closing(Spool.open(config.home)) as spool:
+        link = Link(config, who, device.inventory)
+        daemon = Daemon(config, device, spool, link)
+        try:
+            with _told_to_end(daemon):
+                daemon.serve(once=once)
+        finally:
+            daemon.heart.stop()
+            link.close()
+    return daemon.wants_reboot
 
 
 class Daemon:
@@ -78,6 +90,7 @@ class Daemon:
         self._window = 1
         self._greeted = False
         self._stopping = False
+        self.wants_reboot = False
         self.heart = Heart(link, heartbeat_s=5.0)
 
     def stop(self) -> None:
@@ -137,13 +150,18 @@ class Daemon:
             self._sleep(ROOM_WAIT_S)
             return True
         with self._host() as mine:
-            lease, ask_again_s = self._link.lease() if mine else (None, 0.0)
-            if lease is not None:
-                self._attempt(lease)
+            answer = self._link.lease() if mine else Answer(None, 0.0, "")
+            if answer.lease is not None:
+                self._attempt(answer.lease)
                 return True
+        if answer.reboot and self._config.allow_reboot:
+            log.info("the collector asks for a reboot: %s", answer.reboot)
+            self.wants_reboot = True
+            self.stop()
+            return True
         if once:
             return False
-        self._sleep(ask_again_s)
+        self._sleep(answer.ask_again_s)
         return True
 
     def _attempt(self, lease: Lease) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Iterator
 from paretofleet_agent.errors import HomeError
 from paretofleet_agent.files import try_lock, write_atomically
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID = "proc/sys/kernel/random/boot_id"
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Identity:
     boot_id: str
 
 
-def start(home: Path) -> Identity:
-    """Counts one more start of the agent in `home`, durably, and says who it is.
+def start(home: Path, sysroot: Path = Path("/")) -> Identity:
+    """Counts one more start of the agent in `home`, durably, and says who it is and in which boot.
 
     Raises HomeError when identity.json is damaged or cannot be written.
     """
@@ -40,7 +40,7 @@ def start(home: Path) -> Identity:
         raise HomeError(
             f"{path} cannot be written ({error.strerror}): free some space or mend its rights."
         ) from error
-    return Identity(device_id, instance, uuid.uuid4().hex, boot_id())
+    return Identity(device_id, instance, uuid.uuid4().hex, boot_id(sysroot))
 
 
 def read(home: Path) -> dict[str, Any] | None:
@@ -63,10 +63,10 @@ def read(home: Path) -> dict[str, Any] | None:
     return {"device_id": known["device_id"], "instance": known["instance"]}
 
 
-def boot_id() -> str:
+def boot_id(sysroot: Path) -> str:
     """The id of this boot of the kernel: times of two boots do not compare."""
     try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return (sysroot / BOOT_ID).read_text(encoding="ascii").strip()
     except OSError:
         return ""
 

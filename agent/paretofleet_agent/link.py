@@ -17,7 +17,7 @@ from paretofleet_agent import wire
 from paretofleet_agent.config import Config
 from paretofleet_agent.errors import AttemptFailed, PfError, Refused, Unreachable
 from paretofleet_agent.identity import Identity
-from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Inventory, Lease
+from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Inventory
 
 log = logging.getLogger(__name__)
 
@@ -110,13 +110,10 @@ class Link:
             stub.Join(join, timeout=CALL_S)
             return wire.welcome(stub.Hello(hello, timeout=CALL_S))
 
-    def lease(self) -> tuple[Lease | None, float]:
-        """The next run, or None, and the seconds to wait before asking again."""
+    def lease(self) -> wire.Answer:
+        """The next run, or how long to wait before asking again, or that the device shall reboot."""
         with self._calling() as stub:
-            reply = stub.Lease(pb.LeaseRequest(session=self._session), timeout=CALL_S)
-        if reply.HasField("grant"):
-            return wire.lease_of(reply.grant), 0.0
-        return None, min(max(reply.ask_again_s, 0.05), 60.0)
+            return wire.answer_of(stub.Lease(pb.LeaseRequest(session=self._session), timeout=CALL_S))
 
     def progress(
         self, held: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int

@@ -57,6 +57,17 @@ class Welcome:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The collector's answer to a request for work: a run, or when to ask again. `reboot`, not empty: reboot
+    the device first, and why.
+    """
+
+    lease: Lease | None
+    ask_again_s: float
+    reboot: str
+
+
+@dataclass(frozen=True)
 class Reply:
     """The collector's answer to one chunk, or to an end when `stream` is empty."""
 
@@ -106,6 +117,7 @@ def hello_request(
         held=[ref(key) for key in held],
         labels=dict(config.labels),
         device_class=config.device_class,
+        may_reboot=config.allow_reboot,
     )
 
 
@@ -194,6 +206,13 @@ def reply_of(reply: pb.UploadReply) -> Reply:
         )
     verdict = _VERDICTS[reply.verdict]
     return Reply(key_of(reply.attempt), reply.stream, reply.seq, verdict, reply.next_seq, reply.message)
+
+
+def answer_of(reply: pb.LeaseReply) -> Answer:
+    """Reads the answer to a request for work; a senseless wait is replaced by a usable one."""
+    if reply.HasField("grant"):
+        return Answer(lease_of(reply.grant), 0.0, "")
+    return Answer(None, min(max(reply.ask_again_s, 0.05), 60.0), reply.reboot)
 
 
 def ref(key: AttemptKey) -> pb.AttemptRef:

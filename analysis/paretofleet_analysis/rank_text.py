@@ -247,7 +247,10 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
     flags = ", ".join(
         f"{name} ({count} {'row' if count == 1 else 'rows'})" for name, count in known["flags"].items()
     )
-    runs = f"{known['runs']} counted, {known['runs_set_aside']} set aside; boots: {known['boots']}; {span}"
+    runs = f"{known['runs']} counted, {known['runs_set_aside']} set aside; boots: {known['boots']}"
+    if known["boots"] == 1 and "within_one_boot" in known["flags"]:
+        runs += " (within one boot, though more were asked for)"
+    runs += f"; {span}"
     yield "Evidence"
     lines = [
         f"rows: {known['ranked_rows']} of {known['report_rows']}; devices: {classes}",

@@ -117,7 +117,7 @@ async def lease(context: Context, session: Session) -> Leased:
     grant, offer = await context.store.write(work)
     if offer.choose is not None:
         choosing.start(context, choosing.Wanted(offer.sweep_id, session.device_id, offer.choose))
-    return Leased(grant, ASK_SOON_S if offer.soon else ASK_AGAIN_S)
+    return Leased(grant, ASK_SOON_S if offer.soon else ASK_AGAIN_S, offer.reboot)
 
 
 def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[Answer]:

@@ -43,6 +43,7 @@ class Hello:
     held: tuple[AttemptKey, ...]
     labels: Mapping[str, str]
     device_class: str
+    may_reboot: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,14 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Leased:
-    """The answer to a request for work; without a grant ask again after `ask_again_s`."""
+    """The answer to a request for work; without a grant ask again after `ask_again_s`.
+
+    `reboot`, not empty: the device shall reboot first, and why.
+    """
 
     grant: Grant | None
     ask_again_s: float
+    reboot: str = ""
 
 
 class Verdict(Enum):

@@ -223,7 +223,8 @@ class Repeats:
     """How often a sweep repeats a configuration: at least `runs_min`, until converged or `runs_max`.
 
     `adaptive`: the use ("realtime", "offline") whose ranking chooses the blocks after `runs_min`; None: what
-    has not converged is in them.
+    has not converged is in them. `boots`: over how many boots of a device its blocks are spread, where its
+    owner allows reboots.
     """
 
     runs_min: int
@@ -231,6 +232,7 @@ class Repeats:
     relative_half_width: float | None
     seed: int
     adaptive: str | None = None
+    boots: int = 1
 
 
 @dataclass(frozen=True)

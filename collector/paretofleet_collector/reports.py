@@ -21,6 +21,9 @@ from paretofleet_collector.store.engine import open_engine
 from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS
 from paretofleet_collector.store.sealed import SUMMARIES
 
+#: Of a row whose sweep asked for more boots than its runs saw.
+WITHIN_ONE_BOOT = ("within_one_boot",)
+
 
 def write_report(database: str, lake: str, sweep_id: str) -> str:
     """Writes the report of a sweep as it stands to a temporary file of the lake; returns its path."""
@@ -42,6 +45,7 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
     devices = {row.device_id: row for row in connection.execute(DEVICES.select())}
     variants = {variant.sha256: variant for variant in models.listing(connection)}
     unsettled = _not_converged(connection, sweep_id, sweep.repeats)
+    boots = sweep.repeats.boots
     return [
         _input(
             sweep.name,
@@ -49,10 +53,19 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
             by_configuration[planned.configuration_id],
             variant=variants.get(planned.configuration.variant_sha256),
             device=devices[planned.configuration.device_id],
-            flags=("not_converged",) if planned.configuration_id in unsettled else (),
+            flags=(
+                *(("not_converged",) if planned.configuration_id in unsettled else ()),
+                *(WITHIN_ONE_BOOT if boots > 1 and _is_one_boot(by_configuration, planned) else ()),
+            ),
         )
         for planned in sweeps.planned(connection, sweep_id)
     ]
+
+
+def _is_one_boot(runs: Mapping[str, list[RunInput]], planned: PlannedConfiguration) -> bool:
+    """Whether all runs of a configuration that count were made within one boot; False before the first."""
+    past = runs.get(planned.configuration_id, [])
+    return len({run.boot_id for run in past if run.state == "sealed" and run.counted}) == 1
 
 
 def _input(

@@ -20,6 +20,8 @@ from paretofleet_collector.model import ATTEMPTS_MAX, RETRIED, Repeats
 
 #: A run that was set aside is replaced, and so is its replacement, but not the replacement's.
 REPLACEMENTS_PER_RUN = 2
+#: A device that was asked to reboot has so long to come back with another boot; then its blocks go on.
+REBOOT_S = 600.0
 _UNDER_WAY = ("leased", "running")
 
 
@@ -29,6 +31,7 @@ class PastRun:
 
     `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
     in a way that is tried again. `counted` and `value_s` (its mean batch latency) are None until sealed.
+    `boot_id`: the device's boot when its newest attempt was granted.
     """
 
     run_id: str
@@ -43,6 +46,16 @@ class PastRun:
     lease_until_unix_s: float | None = None
     counted: bool | None = None
     value_s: float | None = None
+    boot_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Boot:
+    """The boot a device is in, whether its owner allows reboots, and when it was asked to leave this one."""
+
+    boot_id: str
+    may_reboot: bool = False
+    asked_unix_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Reboot:
+    """The device must reboot before its next run: so many of the first blocks are done within this boot."""
+
+    done: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class Give:
     """Grant this run."""
 
@@ -103,11 +124,20 @@ class Done:
     """Nothing is left for this device in this sweep."""
 
 
-Step = Skip | Fail | Append | Choose | Give | Wait | Done
+Step = Skip | Fail | Append | Choose | Reboot | Give | Wait | Done
 
 
-def next_run(history: Sequence[PastRun], repeats: Repeats, now: float, choice: Choice | None = None) -> Step:
-    """The next step for one device in one sweep, given all its runs there and its newest choice."""
+def next_run(
+    history: Sequence[PastRun],
+    repeats: Repeats,
+    now: float,
+    choice: Choice | None = None,
+    boot: Boot | None = None,
+) -> Step:
+    """The next step for one device in one sweep, given all its runs there, its newest choice and its boot.
+
+    Without a boot, and in sweeps that ask for one boot only, nothing waits for reboots.
+    """
     skip = _skip(history)
     if skip is not None:
         return skip
@@ -119,7 +149,8 @@ def next_run(history: Sequence[PastRun], repeats: Repeats, now: float, choice: C
         return Wait()
     open_runs = [run for run in history if run.state == "pending"] + expired
     if open_runs:
-        return Give(min(open_runs, key=lambda run: _order(run, repeats.seed)).run_id)
+        first = min(open_runs, key=lambda run: _order(run, repeats.seed))
+        return _reboot(first, history, repeats, now, boot) or Give(first.run_id)
     if any(run.state == "uploaded" for run in history):
         return Wait()
     return _next_block(history, repeats, choice)
@@ -128,6 +159,26 @@ def next_run(history: Sequence[PastRun], repeats: Repeats, now: float, choice: C
 def is_expired(run: PastRun, now: float) -> bool:
     """True for a run whose lease has run out."""
     return run.state in _UNDER_WAY and run.lease_until_unix_s is not None and run.lease_until_unix_s <= now
+
+
+def _reboot(
+    run: PastRun, history: Sequence[PastRun], repeats: Repeats, now: float, boot: Boot | None
+) -> Reboot | None:
+    """The reboot that must come before a run, unless its device may not or does not reboot.
+
+    Of n boots the k-th begins with the block after (k - 1) / n of the first `runs_min`; a reboot that came
+    by itself counts.
+    """
+    if boot is None or not boot.may_reboot:
+        return None
+    if boot.asked_unix_s is not None and now - boot.asked_unix_s >= REBOOT_S:
+        return None
+    ended = [past for past in history if past.state in ("uploaded", "sealed")]
+    boots = {past.boot_id for past in ended if past.boot_id} | {boot.boot_id}
+    if len(boots) >= min((run.block - 1) * repeats.boots // repeats.runs_min + 1, repeats.boots):
+        return None
+    done = {past.block for past in ended if past.boot_id == boot.boot_id and past.block < run.block}
+    return Reboot(len(done), repeats.runs_min)
 
 
 def has_converged(values_s: Sequence[float], relative_half_width: float | None) -> bool:

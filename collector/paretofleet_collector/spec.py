@@ -91,6 +91,7 @@ class Spec:
                     "min": repeats.runs_min,
                     "max": repeats.runs_max,
                     "relative_half_width": repeats.relative_half_width,
+                    "boots": repeats.boots,
                 },
                 "adaptive": repeats.adaptive or False,
                 "seed": repeats.seed,
@@ -293,7 +294,7 @@ def _repeats(value: object, protocol: str, seed: int) -> Repeats:
         raise Refused(
             "`repeats` is a number or a mapping such as `{min: 5, max: 20, relative_half_width: 0.02}`."
         )
-    known = ("min", "max", "relative_half_width")
+    known = ("min", "max", "relative_half_width", "boots")
     for key in value:
         if key not in known:
             raise Refused(f"Unknown key 'repeats.{key}': {hint(str(key), known)}")
@@ -311,7 +312,10 @@ def _repeats(value: object, protocol: str, seed: int) -> Repeats:
         raise Refused(
             f"`repeats.relative_half_width`: {width!r} is not a fraction between 0 and 1, such as 0.02."
         )
-    return Repeats(low, high, float(width), seed)
+    boots = _whole("repeats.boots", given.get("boots", 1), 1, RUNS_MAX)
+    if boots > low:
+        raise Refused(f"`repeats`: {boots} boots need at least as many blocks; raise min from {low}.")
+    return Repeats(low, high, float(width), seed, boots=boots)
 
 
 def _adaptive(value: object, repeats: Repeats, batch_sizes: tuple[int, ...]) -> Repeats:

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from paretofleet_collector import schedule
 from paretofleet_collector.messages import Session
 from paretofleet_collector.model import AttemptKey, Repeats, Run
-from paretofleet_collector.store import choices, chunks, devices, runs, sweeps
-from paretofleet_collector.store.runs import OPEN, RUNS, UNDER_WAY
+from paretofleet_collector.store import choices, chunks, devices, reboots, runs, sweeps
+from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS, UNDER_WAY
 from paretofleet_collector.store.sealed import SUMMARIES
 from paretofleet_collector.store.sweeps import PLANNED
 
@@ -29,12 +29,13 @@ def submit_blocks(connection: sa.Connection, sweep_id: str, repeats: Repeats) ->
 
 @dataclass(frozen=True)
 class Offer:
-    """A run that was granted; without one, whether there may be one `soon`, and what is to be chosen first
-    in which sweep.
+    """A run that was granted; without one, whether there may be one `soon`, why the device shall `reboot`
+    first, and what is to be chosen first in which sweep.
     """
 
     run: Run | None = None
     soon: bool = False
+    reboot: str = ""
     sweep_id: str = ""
     choose: schedule.Choose | None = None
 
@@ -55,13 +56,37 @@ def next_grant(connection: sa.Connection, session: Session, now: float, lease_s:
         if isinstance(step, schedule.Wait | schedule.Choose):
             choose = step if isinstance(step, schedule.Choose) else None
             return Offer(soon=True, sweep_id=sweep_id, choose=choose)
+        if isinstance(step, schedule.Reboot):
+            return Offer(reboot=_ask_to_reboot(connection, sweep_id, session.device_id, step, now))
         if isinstance(step, schedule.Give):
-            run = runs.get(connection, step.run_id)
-            if run is None or not runs.grant(connection, run, session, now, lease_s):
-                return Offer(soon=True)
-            sweeps.set_state(connection, sweep_id, "running", now)
-            return Offer(runs.get(connection, step.run_id))
+            return _give(connection, step, session, now, lease_s)
     return Offer()
+
+
+def _give(
+    connection: sa.Connection, step: schedule.Give, session: Session, now: float, lease_s: float
+) -> Offer:
+    run = runs.get(connection, step.run_id)
+    boot_id, _ = devices.boot(connection, session.device_id)
+    if run is None or not runs.grant(connection, run, session, now, lease_s, boot_id=boot_id):
+        return Offer(soon=True)
+    sweeps.set_state(connection, run.sweep_id, "running", now)
+    return Offer(runs.get(connection, step.run_id))
+
+
+def _ask_to_reboot(
+    connection: sa.Connection, sweep_id: str, device_id: str, step: schedule.Reboot, now: float
+) -> str:
+    """Keeps that the device was asked, from which on its time runs; the sentence that it is told."""
+    boot_id, _ = devices.boot(connection, device_id)
+    reboots.note(connection, sweep_id, device_id, boot_id, now)
+    name = sweeps.name_of(connection, sweep_id)
+    return f"sweep {name} spreads its blocks over boots: {done_within_boot(step)}"
+
+
+def done_within_boot(step: schedule.Reboot) -> str:
+    """How far a device is that waits for a reboot."""
+    return f"{step.done} of {step.blocks} blocks are done within this boot"
 
 
 def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> schedule.Step:
@@ -103,7 +128,12 @@ def next_step(
     if repeats.adaptive is not None:
         newest = choices.newest(connection, sweep_id, device_id)
         choice = None if newest is None else schedule.Choice(newest[1], newest[0], newest[2])
-    return schedule.next_run(history(connection, sweep_id, device_id), repeats, now, choice)
+    boot = None
+    if repeats.boots > 1:
+        boot_id, may_reboot = devices.boot(connection, device_id)
+        asked = reboots.asked_unix_s(connection, sweep_id, device_id, boot_id)
+        boot = schedule.Boot(boot_id, may_reboot, asked)
+    return schedule.next_run(history(connection, sweep_id, device_id), repeats, now, choice, boot)
 
 
 def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
@@ -161,12 +191,16 @@ def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[sc
             PLANNED.c.batch_size,
             SUMMARIES.c.counted,
             SUMMARIES.c.batch_latency_mean_s,
+            ATTEMPTS.c.boot_id,
         )
         .join(
             PLANNED,
             sa.and_(
                 PLANNED.c.sweep_id == RUNS.c.sweep_id, PLANNED.c.configuration_id == RUNS.c.configuration_id
             ),
+        )
+        .outerjoin(
+            ATTEMPTS, sa.and_(ATTEMPTS.c.run_id == RUNS.c.run_id, ATTEMPTS.c.attempt == RUNS.c.attempt)
         )
         .outerjoin(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
         .where(RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id)
@@ -186,6 +220,7 @@ def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[sc
             lease_until_unix_s=row.lease_until_unix_s,
             counted=row.counted,
             value_s=row.batch_latency_mean_s,
+            boot_id=row.boot_id,
         )
         for row in connection.execute(query)
     ]

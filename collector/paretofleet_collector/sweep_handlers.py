@@ -83,7 +83,7 @@ async def show(context: Context, name: str) -> tuple[Sweep, list[ConfigurationSt
 
     def work(connection: sa.Connection) -> tuple[Sweep, list[ConfigurationState]]:
         sweep = sweeps.find(connection, name)
-        sweep = replace(sweep, notes=sweep_views.notes(connection, sweep))
+        sweep = replace(sweep, notes=sweep_views.notes(connection, sweep, context.now()))
         return sweep, sweep_views.configuration_states(connection, sweep.sweep_id)
 
     return await context.store.read(work)
@@ -98,7 +98,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
 
     def look(connection: sa.Connection) -> tuple[SweepProgress, list[str]]:
         sweep = sweeps.find(connection, sweep_id or name)
-        sweep = replace(sweep, notes=sweep_views.notes(connection, sweep))
+        sweep = replace(sweep, notes=sweep_views.notes(connection, sweep, context.now()))
         running = sweep_views.running_now(connection, sweep.sweep_id)
         left = None if sweep.state in SWEEP_FINAL else sweep_views.seconds_left(connection, sweep)
         lines = sweep_views.just_ended(connection, sweep.sweep_id, announced)

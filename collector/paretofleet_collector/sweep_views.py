@@ -9,8 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.model import RUN_FINAL, PlannedConfiguration, Sweep
-from paretofleet_collector.store import choices, sweeps
+from paretofleet_collector import steps
+from paretofleet_collector.model import RUN_FINAL, SWEEP_FINAL, PlannedConfiguration, Sweep
+from paretofleet_collector.schedule import REBOOT_S, Reboot
+from paretofleet_collector.store import choices, devices, reboots, sweeps
 from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS, UNDER_WAY
 from paretofleet_collector.store.sweeps import PLANNED
 
@@ -35,11 +37,35 @@ class ConfigurationState:
     message: str = ""
 
 
-def notes(connection: sa.Connection, sweep: Sweep) -> tuple[str, ...]:
+def notes(connection: sa.Connection, sweep: Sweep, now: float) -> tuple[str, ...]:
+    """What to know of a sweep beside its counts: who chooses its blocks, who waits for which reboot."""
+    return (*_choices(connection, sweep), *_reboots(connection, sweep, now))
+
+
+def _reboots(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
+    """Which devices wait for a reboot, and which will not reboot."""
+    said: list[str] = []
+    if sweep.repeats.boots < 2 or sweep.state in SWEEP_FINAL:
+        return said
+    for device_id, name in sweeps.devices_of(connection, sweep.sweep_id):
+        boot_id, may_reboot = devices.boot(connection, device_id)
+        asked = reboots.asked_unix_s(connection, sweep.sweep_id, device_id, boot_id)
+        if not may_reboot:
+            said.append(f"{name} does not allow reboots, so its blocks run within one boot")
+        elif asked is not None and now - asked >= REBOOT_S:
+            said.append(f"{name} was asked to reboot and did not, so its blocks go on within this boot")
+        else:
+            step = steps.next_step(connection, sweep.sweep_id, device_id, sweep.repeats, now)
+            if isinstance(step, Reboot):
+                said.append(f"waiting for a reboot of {name}: {steps.done_within_boot(step)}")
+    return said
+
+
+def _choices(connection: sa.Connection, sweep: Sweep) -> list[str]:
     """How the blocks of an adaptive sweep are chosen, and what was chosen last on each device."""
     repeats = sweep.repeats
     if repeats.adaptive is None:
-        return ()
+        return []
     use = f"the ranking for {repeats.adaptive} use"
     said = [f"adaptive: after block {repeats.runs_min} a block holds what would settle {use} soonest"]
     for device_id, name in sweeps.devices_of(connection, sweep.sweep_id):
@@ -48,7 +74,7 @@ def notes(connection: sa.Connection, sweep: Sweep) -> tuple[str, ...]:
             block, configuration_ids, why = newest
             has_ended = configuration_ids is not None and not configuration_ids
             said.append(f"{name} {'has ended' if has_ended else f'in block {block}'}: {why}")
-    return tuple(said)
+    return said
 
 
 def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[str, RunningNow]:

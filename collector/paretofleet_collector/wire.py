@@ -71,6 +71,7 @@ def hello_of(message: fleet.HelloRequest) -> Hello:
         held=tuple(key_of(one) for one in message.held),
         labels=dict(message.labels),
         device_class=message.device_class,
+        may_reboot=message.may_reboot,
     )
 
 
@@ -110,7 +111,7 @@ def progress_of(message: fleet.ProgressRequest) -> Progress:
 
 def leased(answer: Leased) -> fleet.LeaseReply:
     """A grant, or when to ask again."""
-    reply = fleet.LeaseReply(ask_again_s=answer.ask_again_s)
+    reply = fleet.LeaseReply(ask_again_s=answer.ask_again_s, reboot=answer.reboot)
     if answer.grant is not None:
         reply.grant.CopyFrom(_grant(answer.grant))
     return reply

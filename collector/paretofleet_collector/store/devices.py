@@ -26,6 +26,8 @@ DEVICES = sa.Table(
     sa.Column("inventory", sa.Text, nullable=False),
     sa.Column("agent_version", sa.String(64), nullable=False),
     sa.Column("boot_id", sa.String(64), nullable=False),
+    #: Whether its owner allows the collector to have it rebooted.
+    sa.Column("may_reboot", sa.Boolean, nullable=False, server_default="0"),
     sa.Column("instance", sa.BigInteger, nullable=False),
     sa.Column("session_id", sa.String(64), nullable=False),
     sa.Column("last_seen_unix_s", sa.Float),
@@ -102,6 +104,7 @@ def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
             instance=session.instance,
             session_id=session.session_id,
             boot_id=hello.boot_id,
+            may_reboot=hello.may_reboot,
             agent_version=hello.agent_version,
             device_class=hello.device_class or row.device_class,
             agent_labels=json.dumps(dict(hello.labels)),
@@ -128,6 +131,12 @@ def is_removed(connection: sa.Connection, device_id: str) -> bool:
     """True for a device that was removed, or is not known."""
     row = _row(connection, device_id)
     return row is None or bool(row.removed)
+
+
+def boot(connection: sa.Connection, device_id: str) -> tuple[str, bool]:
+    """The boot that a device is in and whether it may be rebooted, as it said last."""
+    row = _row(connection, device_id)
+    return ("", False) if row is None else (row.boot_id, bool(row.may_reboot))
 
 
 def touch(connection: sa.Connection, row: sa.Row[Any], now: float, at_most_every_s: float) -> None:

@@ -52,6 +52,8 @@ ATTEMPTS = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("chunks_json", sa.Text, nullable=False),
     sa.Column("facts_json", sa.Text, nullable=False),
+    #: The boot that the device was in when it got the run, as it said in its hello.
+    sa.Column("boot_id", sa.String(64)),
 )
 UNDER_WAY = ("leased", "running")
 OPEN = ("pending", "leased", "running", "uploaded")
@@ -122,7 +124,9 @@ def under_way(connection: sa.Connection, device_id: str, now: float) -> bool:
     return connection.execute(query).first() is not None
 
 
-def grant(connection: sa.Connection, run: Run, session: Session, now: float, lease_s: float) -> bool:
+def grant(
+    connection: sa.Connection, run: Run, session: Session, now: float, lease_s: float, *, boot_id: str
+) -> bool:
     """Gives a pending or expired run to a session as its next attempt; earlier attempts are superseded."""
     number = run.attempt + 1
     expired = sa.and_(RUNS.c.state.in_(UNDER_WAY), RUNS.c.lease_until_unix_s <= now)
@@ -160,6 +164,7 @@ def grant(connection: sa.Connection, run: Run, session: Session, now: float, lea
             message="",
             chunks_json="{}",
             facts_json="{}",
+            boot_id=boot_id or None,
         )
     )
     return True

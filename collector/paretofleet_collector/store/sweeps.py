@@ -34,6 +34,7 @@ SWEEPS = sa.Table(
     sa.Column("seed", sa.BigInteger, nullable=False),
     #: The use whose ranking chooses the later blocks; null where none does.
     sa.Column("adaptive", sa.String(16)),
+    sa.Column("boots", sa.Integer, nullable=False, server_default="1"),
     sa.Column("created_unix_s", sa.Float, nullable=False),
     sa.Column("ended_unix_s", sa.Float),
 )
@@ -91,6 +92,7 @@ def insert(
             relative_half_width=repeats.relative_half_width,
             seed=repeats.seed,
             adaptive=repeats.adaptive,
+            boots=repeats.boots,
             created_unix_s=now,
             ended_unix_s=None,
         )
@@ -166,6 +168,12 @@ def repeats(connection: sa.Connection, sweep_id: str) -> Repeats:
     return _repeats(connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == sweep_id)).one())
 
 
+def name_of(connection: sa.Connection, sweep_id: str) -> str:
+    """The name of a sweep that is there."""
+    query = sa.select(SWEEPS.c.name).where(SWEEPS.c.sweep_id == sweep_id)
+    return str(connection.execute(query).scalar_one())
+
+
 def is_over(connection: sa.Connection, sweep_id: str) -> bool:
     """True for a sweep that has ended, was cancelled or is gone."""
     state = connection.execute(sa.select(SWEEPS.c.state).where(SWEEPS.c.sweep_id == sweep_id)).scalar()
@@ -226,7 +234,7 @@ def delete(connection: sa.Connection, sweep_id: str) -> None:
 
 
 def _repeats(row: sa.Row[Any]) -> Repeats:
-    return Repeats(row.runs_min, row.runs_max, row.relative_half_width, row.seed, row.adaptive)
+    return Repeats(row.runs_min, row.runs_max, row.relative_half_width, row.seed, row.adaptive, row.boots)
 
 
 def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:

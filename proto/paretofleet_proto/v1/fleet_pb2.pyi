@@ -102,7 +102,7 @@ class Inventory(_message.Message):
     def __init__(self, targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., runtimes: _Optional[_Iterable[_Union[Runtime, _Mapping]]] = ..., sensors: _Optional[_Iterable[_Union[Sensor, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ..., architecture: _Optional[str] = ..., simulated: bool = ...) -> None: ...
 
 class HelloRequest(_message.Message):
-    __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class")
+    __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class", "may_reboot")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,7 @@ class HelloRequest(_message.Message):
     HELD_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
+    MAY_REBOOT_FIELD_NUMBER: _ClassVar[int]
     session: Session
     boot_id: str
     agent_version: str
@@ -126,7 +127,8 @@ class HelloRequest(_message.Message):
     held: _containers.RepeatedCompositeFieldContainer[AttemptRef]
     labels: _containers.ScalarMap[str, str]
     device_class: str
-    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., boot_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., wire_version: _Optional[int] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., device_class: _Optional[str] = ...) -> None: ...
+    may_reboot: bool
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., boot_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., wire_version: _Optional[int] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., device_class: _Optional[str] = ..., may_reboot: bool = ...) -> None: ...
 
 class StreamMark(_message.Message):
     __slots__ = ("stream", "next_seq")
@@ -239,12 +241,14 @@ class Grant(_message.Message):
     def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., sweep_id: _Optional[str] = ..., sweep_name: _Optional[str] = ..., configuration_id: _Optional[str] = ..., configuration_json: _Optional[str] = ..., block: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., seed: _Optional[int] = ..., lease_s: _Optional[float] = ...) -> None: ...
 
 class LeaseReply(_message.Message):
-    __slots__ = ("grant", "ask_again_s")
+    __slots__ = ("grant", "ask_again_s", "reboot")
     GRANT_FIELD_NUMBER: _ClassVar[int]
     ASK_AGAIN_S_FIELD_NUMBER: _ClassVar[int]
+    REBOOT_FIELD_NUMBER: _ClassVar[int]
     grant: Grant
     ask_again_s: float
-    def __init__(self, grant: _Optional[_Union[Grant, _Mapping]] = ..., ask_again_s: _Optional[float] = ...) -> None: ...
+    reboot: str
+    def __init__(self, grant: _Optional[_Union[Grant, _Mapping]] = ..., ask_again_s: _Optional[float] = ..., reboot: _Optional[str] = ...) -> None: ...
 
 class ProgressRequest(_message.Message):
     __slots__ = ("session", "held", "running", "phase", "iterations")

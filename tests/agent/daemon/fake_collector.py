@@ -42,6 +42,7 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.joins = []
         self.beats = []
         self.grants = []
+        self.reboot = ""
         self.models = {}
         self.fetches = []
         self.refuse = None
@@ -125,7 +126,7 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         with self.lock:
             if self.grants:
                 return pb.LeaseReply(grant=self.grants.pop(0))
-        return pb.LeaseReply(ask_again_s=0.1)
+        return pb.LeaseReply(ask_again_s=0.1, reboot=self.reboot)
 
     def Progress(self, request, context):  # noqa: N802
         if self.refuse:

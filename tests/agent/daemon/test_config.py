@@ -36,6 +36,20 @@ def test_labels_and_interpreters_come_from_everywhere(tmp_path):
     assert dict(settings.interpreters) == {"onnxruntime": "/usr/bin/python3.6", "torch": "/opt/py/bin/python"}
 
 
+def test_reboots_are_the_owner_s_to_allow_and_never_a_simulation_s(tmp_path):
+    assert load(tmp_path).allow_reboot is False
+    (tmp_path / "agent.ini").write_text(
+        "[agent]\nallow_reboot = yes\nreboot_command = sudo -n '/sbin/my reboot' now\n"
+    )
+    settings = load(tmp_path)
+    assert settings.allow_reboot
+    assert settings.reboot_command == ("sudo", "-n", "/sbin/my reboot", "now")
+    assert not load(tmp_path, {"simulate": "jetson-tx2"}).allow_reboot
+    for name, value in (("ALLOW_REBOOT", "perhaps"), ("REBOOT_COMMAND", "'")):
+        with pytest.raises(ConfigError, match=name.lower()):
+            load(tmp_path, env={f"PARETOFLEET_AGENT_{name}": value})
+
+
 def test_the_home_follows_the_usual_places():
     assert config.default_home({"XDG_STATE_HOME": "/s"}) == Path("/s/paretofleet/agent")
     assert config.default_home({"HOME": "/home/u"}) == Path("/home/u/.local/state/paretofleet/agent")

@@ -269,3 +269,16 @@ def test_nothing_is_leased_when_the_disk_is_nearly_full(collector, tmp_path, mon
     agent.daemon.stop()
     agent.join()
     assert len(collector.grants) == 1
+
+
+@pytest.mark.parametrize(("allowed", "ends"), [(True, True), (False, False)])
+def test_a_reboot_that_is_asked_for_ends_the_work_where_it_is_allowed(collector, tmp_path, allowed, ends):
+    collector.reboot = "2 of 4 blocks are done within this boot"
+    agent = Agent(tmp_path, collector.address, allow_reboot=allowed).start()
+    wait_for(lambda: collector.hellos)
+    assert collector.hellos[0].may_reboot == allowed
+    if not ends:
+        time.sleep(0.5)
+        agent.daemon.stop()
+    assert agent.join() == 0
+    assert agent.daemon.wants_reboot == ends

@@ -113,8 +113,8 @@ def test_a_grant_comes_whole(tmp_path):
     with FakeCollector().running() as collector:
         sha256 = collector.grant("run-7", 2)
         link = connect(collector, tmp_path)
-        lease, _ = link.lease()
-        nothing, ask_again_s = link.lease()
+        lease = link.lease().lease
+        answer = link.lease()
         link.close()
     assert (lease.key, lease.artifact.sha256, lease.configuration) == (
         key("run-7", 2),
@@ -122,7 +122,7 @@ def test_a_grant_comes_whole(tmp_path):
         {"batch_size": 1},
     )
     assert (lease.limits.iterations_max, lease.limits.timeout_s) == (2, 30)
-    assert (nothing, ask_again_s) == (None, 0.1)
+    assert (answer.lease, answer.ask_again_s, answer.reboot) == (None, 0.1, "")
 
 
 def test_dead_peers_are_noticed_in_seconds():

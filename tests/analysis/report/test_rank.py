@@ -609,6 +609,8 @@ def test_a_margin_reads_back(value):
 
 def test_the_evidence_says_where_more_boots_were_asked_for_than_seen(configuration):
     rows = [configuration("a", (0.010,) * 5), configuration("b", (0.020,) * 5, top1=80.0)]
-    assert "boots: 1; " in describe(rank(report.build(rows)))
+    assert "boots: 1; " in rank_text.render(rank(report.build(rows)))
     within = [replace(row, flags=("within_one_boot",)) for row in rows]
-    assert "boots: 1 (within one boot, though more were asked for); " in describe(rank(report.build(within)))
+    assert "boots: 1 (within one boot, though more were asked for); " in rank_text.render(
+        rank(report.build(within))
+    )

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from paretofleet_collector.model import Repeats
 from paretofleet_collector.schedule import (
     Append,
+    Boot,
     Choice,
     Choose,
     Done,
     Fail,
     Give,
     PastRun,
+    Reboot,
     Skip,
     Step,
     Wait,
@@ -282,3 +284,39 @@ def test_what_failed_or_has_the_most_runs_is_not_to_be_chosen():
     history += [sealed(run) for run in fresh(3, 6) if run.configuration_id == "c1" and run.block > 3]
     assert next_run(history, ADAPTIVE, NOW) == Choose(("c2",), 7)
     assert next_run(history, replace(ADAPTIVE, runs_max=3), NOW) == Done()
+
+
+SPREAD = Repeats(4, 8, 0.02, 1, boots=2)
+
+
+def in_boot(run: PastRun, boot: str) -> PastRun:
+    return replace(sealed(run), boot_id=boot)
+
+
+def test_blocks_are_spread_over_boots_where_reboots_are_allowed():
+    history = [in_boot(run, "first") if run.block <= 2 else run for run in fresh(2, 4)]
+    assert next_run(history, SPREAD, NOW, None, Boot("first", may_reboot=True)) == Reboot(2, 4)
+    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)), Give)
+    assert isinstance(next_run(fresh(2, 4), SPREAD, NOW, None, Boot("first", may_reboot=True)), Give)
+    one = replace(SPREAD, boots=1)
+    assert isinstance(next_run(history, one, NOW, None, Boot("first", may_reboot=True)), Give)
+
+
+def test_without_the_permission_the_blocks_go_on_within_one_boot():
+    history = [in_boot(run, "first") if run.block <= 2 else run for run in fresh(2, 4)]
+    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("first")), Give)
+
+
+def test_a_device_that_does_not_reboot_is_waited_for_ten_minutes():
+    history = [in_boot(run, "first") if run.block <= 2 else run for run in fresh(1, 4)]
+    boot = Boot("first", may_reboot=True, asked_unix_s=NOW)
+    assert next_run(history, SPREAD, NOW + 599, None, boot) == Reboot(2, 4)
+    assert isinstance(next_run(history, SPREAD, NOW + 600, None, boot), Give)
+
+
+def test_a_reboot_that_came_by_itself_counts_and_later_blocks_need_no_more():
+    history = [in_boot(run, "first" if run.block == 1 else "second") for run in fresh(1, 4)]
+    history += [replace(run, block=5, run_id="later") for run in fresh(1, 1)]
+    assert next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)) == Give("later")
+    three = replace(SPREAD, boots=3)
+    assert next_run(history, three, NOW, None, Boot("second", may_reboot=True)) == Reboot(3, 4)
