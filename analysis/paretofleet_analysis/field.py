@@ -17,6 +17,7 @@ from paretofleet_analysis.drifted import BlockEffects, without_block_effects
 from paretofleet_analysis.frontier import near_identical, nondominated
 from paretofleet_analysis.intervals import RUNS_MIN, Estimate, log_reach
 from paretofleet_analysis.levels import advice
+from paretofleet_analysis.moments import moments
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.probability import (
     Probabilities,
@@ -53,7 +54,7 @@ class Field:
         self.raw, blocks = zip(*(sampled(row, self.names) for row in self.rows), strict=True)
         self.corrected = self._correct(self.raw, blocks)
         self.runs = self.corrected.runs
-        self.means = np.array([runs.mean(axis=0) for runs in self.runs])
+        self.means = moments(self.runs).means
         self.found, self.places = self._probabilities(self.corrected)
         self.verdicts = self._verdicts(self.found, self.places)
         self.order = sorted(range(len(self.rows)), key=self._place)
@@ -226,12 +227,12 @@ class Field:
     def _estimates(self) -> list[dict[str, Estimate]]:
         """Of each row and objective the mean with its interval, as the report has it."""
         found: list[dict[str, Estimate]] = [{} for _ in self.rows]
+        measured = _mean_intervals(self.raw)
         for k, known in enumerate(self.known):
-            columns = [values[:, k] for values in self.raw]
             if known.is_measured:
-                column = _mean_intervals(columns)
+                column = measured[k]
             else:
-                column = [Estimate(float(values[0]), None, None, len(values)) for values in columns]
+                column = [Estimate(float(values[0, k]), None, None, len(values)) for values in self.raw]
             for one, estimate in zip(found, column, strict=True):
                 one[known.name] = estimate
         return found
@@ -315,16 +316,20 @@ class Field:
         return replace(told, advice=advice(self.rows[own]))
 
 
-def _mean_intervals(columns: Sequence[np.ndarray]) -> list[Estimate]:
-    """`intervals.mean_interval` of many rows of positive values at once."""
-    counts = np.array([len(values) for values in columns])
-    means = [float(values.mean()) for values in columns]
-    spreads = np.array([np.log(values).std(ddof=1) if len(values) > 1 else 0.0 for values in columns])
-    constant = np.array([values.min() == values.max() for values in columns])
-    reach = np.exp(log_reach(np.where(constant, 0.0, spreads), np.maximum(counts, 2)))
-    return [
-        Estimate(mean, mean / own, mean * own, count)
-        if count >= RUNS_MIN
-        else Estimate(mean, None, None, count)
-        for mean, own, count in zip(means, reach.tolist(), counts.tolist(), strict=True)
-    ]
+def _mean_intervals(samples: Sequence[np.ndarray]) -> list[list[Estimate]]:
+    """`intervals.mean_interval` of each column of many (m_i, d) arrays of positive values at once."""
+    found = moments(samples)
+    counts = found.counts.tolist()
+    spreads = moments([np.log(values) for values in samples]).spreads
+    columns = []
+    for means, spread in zip(found.means.T, spreads.T, strict=True):
+        reach = np.exp(log_reach(spread, np.maximum(found.counts, 2)))
+        columns.append(
+            [
+                Estimate(mean, mean / own, mean * own, count)
+                if count >= RUNS_MIN
+                else Estimate(mean, None, None, count)
+                for mean, own, count in zip(means.tolist(), reach.tolist(), counts, strict=True)
+            ]
+        )
+    return columns

@@ -14,6 +14,7 @@ from scipy.special import logit
 
 from paretofleet_analysis.common import Factors
 from paretofleet_analysis.efficiency import Efficiency, efficiency
+from paretofleet_analysis.moments import moments
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.standing import RANKS, dominators_of_means, is_surely_beaten, standing
 from paretofleet_analysis.stochastic import (
@@ -180,7 +181,7 @@ def _with_standing(
     is_held: Sequence[bool] | None,
 ) -> Probabilities:
     """The same with dominators, ranks and efficiencies; of surely beaten rows those of the means."""
-    means = np.array([runs.mean(axis=0) for runs in distinct.runs])
+    means = moments(distinct.runs).means
     beaten = np.setdiff1d(np.arange(len(means)), kept)
     dominators, ranks = np.zeros(len(means)), np.zeros((len(means), 2), dtype=np.int64)
     dominators[kept], ranks[kept] = standing(points, maximize=maximize)

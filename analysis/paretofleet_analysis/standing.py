@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretofleet_analysis.frontier import nondominated
+from paretofleet_analysis.moments import moments
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.stochastic import dominance_probability, dominator_distribution, rank_interval
 
@@ -45,12 +46,10 @@ def is_surely_beaten(
     constant: np.ndarray = np.all([np.ptp(values, axis=0) == 0 for values in runs], axis=0)
     if any(not margin.relative and not fixed for margin, fixed in zip(margins, constant, strict=True)):
         return np.zeros(len(runs), dtype=bool)
-    counts = np.array([len(values) for values in runs])
-    logs = [np.log(values) for values in runs]
-    spreads = np.array([values.std(axis=0, ddof=1) for values in logs])
-    spreads = np.maximum(spreads, np.median(spreads, axis=0))
-    reach = np.where(constant, 0.0, _REACH * spreads / np.sqrt(counts)[:, None])
-    middle = np.array([values.mean(axis=0) for values in logs]) * signs
+    found = moments([np.log(values) for values in runs])
+    spreads = np.maximum(found.spreads, np.median(found.spreads, axis=0))
+    reach = np.where(constant, 0.0, _REACH * spreads / np.sqrt(found.counts)[:, None])
+    middle = found.means * signs
     fixed = np.array([values[0] for values in runs]) * signs
     middle[:, constant] = fixed[:, constant]
     bars = middle - reach

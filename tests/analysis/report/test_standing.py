@@ -255,6 +255,19 @@ def test_large_fleets_say_the_same_of_the_rows_that_matter():
     np.testing.assert_allclose(large.efficiency.median[:290], small.efficiency.median, atol=0.03)
 
 
+@pytest.mark.parametrize("top1", [58.18, 56.52, 56.522])
+@pytest.mark.parametrize(("of_slow", "of_fast"), [(5, 6), (6, 5), (7, 5), (5, 7)])
+def test_an_accuracy_in_common_stays_in_common_whatever_the_number_of_runs(
+    configuration, top1, of_slow, of_fast
+):
+    """The mean of five times 58.18 is not 58.18 in floating point; a bit of it must not beat a rival."""
+    slow = configuration("net", [0.02 + k / 1e5 for k in range(of_slow)], top1=top1, runtime="openvino")
+    fast = configuration("net", [0.01 + k / 1e5 for k in range(of_fast)], top1=top1)
+    rows = rank(report.build([slow, fast])).rows
+    assert [row.is_on_frontier_of_means for row in rows] == [True, False]
+    assert rows[1].sentence.startswith("Row 1 is better: p90 ")
+
+
 # Selected, and why.
 
 
