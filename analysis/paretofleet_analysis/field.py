@@ -248,11 +248,37 @@ class Field:
             if len(self.means) > 1 and np.ptp(self.means[:, k]) == 0:
                 found.append(f"{name} is the same in every row and decides nothing.")
         found += self._gain_note()
+        found += self._incomplete_note()
         few = len(self.rows) - len(self.places)
         if few:
             rows = "1 row has" if few == 1 else f"{few} rows have"
             found.append(f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them.")
         return found
+
+    def _incomplete_note(self) -> list[str]:
+        """Counted runs that lack an objective cannot be compared, and which rows and objectives they are."""
+        rows = [
+            (row, sum(row["run_counted"]) - len(values))
+            for row, values in zip(self.rows, self.raw, strict=True)
+            if sum(row["run_counted"]) > len(values)
+        ]
+        if not rows:
+            return []
+        lacking = [
+            known.name
+            for known in self.known
+            if known.is_measured
+            and any(
+                is_counted and value is None
+                for row, _ in rows
+                for value, is_counted in zip(row[f"{known.name}_runs"], row["run_counted"], strict=True)
+            )
+        ]
+        count = sum(count for _, count in rows)
+        runs = "1 counted run lacks" if count == 1 else f"{count} counted runs lack"
+        more = f" and {len(rows) - 2} more rows" if len(rows) > 2 else ""
+        named = "; ".join(label(row) for row, _ in rows[:2])
+        return [f"{runs} {' or '.join(lacking)} and {'is' if count == 1 else 'are'} left out: {named}{more}."]
 
     def _gain_note(self) -> list[str]:
         """What a sensor's unknown gain, one factor per device, does to the probabilities."""

@@ -300,3 +300,12 @@ def test_the_interval_holds_the_mean_and_stays_positive(latencies):
     estimate = mean_interval(latencies)
     assert 0 < estimate.lo <= estimate.mean * (1 + 1e-12)
     assert estimate.mean <= estimate.hi * (1 + 1e-12)
+
+
+def test_a_file_with_too_many_rows_is_refused_before_it_is_read(fleet, tmp_path, monkeypatch):
+    path = tmp_path / "long.parquet"
+    report.write(fleet({"a": (70.0, 0.01), "b": (71.0, 0.02), "c": (72.0, 0.03)}), path)
+    assert report.read(path, rows_max=3).num_rows == 3
+    monkeypatch.setattr(report.pq.ParquetFile, "read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(ReportError, match=r"long\.parquet has 3 rows and at most 2 are ranked at once"):
+        report.read(path, rows_max=2)

@@ -392,6 +392,19 @@ def test_a_run_that_is_no_positive_number_excludes_its_row_by_name(configuration
     }
 
 
+def test_counted_runs_without_an_objective_are_left_out_and_named(configuration, summary):
+    odd = configuration("odd", [0.01] * 5, top1=71.0)
+    runs = [
+        replace(run, summary=summary(batch_latency_p90_s=None if k < 2 else 0.011))
+        for k, run in enumerate(odd.runs)
+    ]
+    ranking = rank(report.build([configuration("a"), replace(odd, runs=runs)]))
+    assert by_model(ranking)["odd"].runs == 3
+    name = "odd fp32, onnxruntime on desk cpu, batch 1"
+    assert f"2 counted runs lack batch_latency_p90_s and are left out: {name}." in ranking.notes
+    assert not any("counted run" in note for note in rank(report.build([configuration("a")])).notes)
+
+
 def test_exact_ties_share_the_frontier(configuration):
     rows = [configuration(name, [0.01] * 5, top1=70.0) for name in "ab"]
     rows.append(configuration("c", [0.02] * 5, top1=60.0))
