@@ -16,6 +16,8 @@ GAP_PERIODS_MAX = 3.0
 COVERAGE_MIN = 0.9
 #: Between one read and two, so that their jitter decides nothing; reads at random are up to two apart.
 MISSED_READS, MISSED_SPREAD_READS = 1.5, 2.0
+#: Fewer changes than this in a run tell no period.
+CHANGES_MIN = 6
 #: A period that is longer than the time between our reads by this is the sensor's own rhythm.
 OWN_RHYTHM = 1.1
 
@@ -101,6 +103,26 @@ def readings(
     t_s = t_s - (lag_s or 0.0)
     spacing = max(read_s, period_s or 0.0)
     return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, missed_s, late_s[kept])
+
+
+def observed_period_s(t_ns: np.ndarray, value_u: np.ndarray, read_s: float | None = None) -> float | None:
+    """The time between refreshes as a run's power readings show it: the median between changes.
+
+    Readings that come at another rhythm than the reads, `read_s`, bring their own: each is a refresh. None
+    below 6 changes: whatever does not change that often in a run may as well be slower than the run.
+
+    >>> observed_period_s(np.arange(80) * 10**8, np.arange(80) // 10)
+    1.0
+    >>> observed_period_s(np.arange(80) * 10**8, np.full(80, 7)) is None
+    True
+    >>> observed_period_s(np.arange(80) * 10**9, np.full(80, 7), 0.2)
+    1.0
+    """
+    gaps = np.diff(t_ns)
+    if gaps.size and read_s is not None and not 0.6 < float(np.median(gaps)) / (read_s * 1e9) < 1.6:
+        return float(np.median(gaps)) / 1e9
+    changed = np.flatnonzero(np.diff(value_u)) + 1
+    return None if changed.size < CHANGES_MIN else float(np.median(np.diff(t_ns[changed]))) / 1e9
 
 
 def _joules_counted(value_u: np.ndarray, max_range_u: int | None) -> np.ndarray | None:

@@ -128,7 +128,11 @@ def entry_of(
         "primary": False,
         "flags": [],
     }
-    curve = _curve(sensor, columns)
+    is_slow = False
+    if sensor.get("period_s") is None and sensor.get("kind") in ("boxcar", "filtered"):
+        sensor = {**sensor, "period_s": energy.observed_period_s(*columns, sensor.get("read_s"))}
+        is_slow = sensor["period_s"] is None
+    curve = None if is_slow else _curve(sensor, columns)
     if curve is None:
         entry["flags"].append(NOT_COVERED)
         return entry

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paretofleet_agent.simulate.sensor_models import MODELS, with_faults
+from paretofleet_agent.simulate.sensor_models import MODELS, SensorModel, with_faults
 from paretofleet_analysis import energy, report
 from paretofleet_analysis.energy_rate import column, energy_j_per_item_at_rate
 from paretofleet_analysis.errors import ReportError
@@ -88,6 +88,22 @@ def test_a_sensor_slower_than_the_run_gives_no_energy():
     entry = run(MODELS["meter"], window_s=0.9).entry()
     assert entry["energy_j"] is None
     assert "energy_not_covered" in entry["flags"]
+
+
+BATTERY = SensorModel("filtered", 30.0, tau_s=5.0, quantum=0.01, noise_w=0.05)
+
+
+@pytest.mark.parametrize(("model", "is_told"), [(BATTERY, False), (replace(BATTERY, period_s=0.4), True)])
+def test_a_sensor_whose_period_nobody_could_measure_needs_refreshes_that_are_seen(model, is_told):
+    """A fuel gauge shows what was drawn half a minute ago: in a window of 15 s that may be idle."""
+    made = run(model, power_w=12.0, idle_w=4.0, window_s=15.0, guard_s=25.0 if is_told else None)
+    made.facts["sensors"][0].update(period_s=None)
+    entry = made.entry()
+    if is_told:
+        assert entry["energy_j"] == pytest.approx(made.true_j, rel=0.02)
+    else:
+        assert entry["energy_j"] is None
+        assert "energy_not_covered" in entry["flags"]
 
 
 def test_a_window_between_two_refreshes_borrows_the_guards_and_says_how_little_that_is():
