@@ -50,25 +50,16 @@ def rank(
 
     `use`: "realtime", "offline", "deadline=30ms", or "deadline" with `deadline_s`; `objectives` replaces
     the use's own. `margins`: by objective, "2%" of the value or "0.2" in its unit; a float is of the
-    objective's default kind. `maxima`: upper limits by column. `devices`: only rows of these, where any is
-    named. `accuracy_question`: "fixed" (this
-    checkpoint, this test set) or "population". `why`: the number of a row, or the beginning of its
-    configuration id, to explain. `command`, `report_sha256`: only recorded.
+    objective's default kind. `maxima`: upper limits by column. `devices`: only their rows, if any is named.
+    `accuracy_question`: "fixed" (this checkpoint, this test set) or "population". `why`: the number of a row,
+    or the beginning of its configuration id, to explain. `command`, `report_sha256`: only recorded.
     Raises `RankError`, a ValueError, with one sentence.
     """
     use, deadline_s = _use(use, deadline_s)
     if question not in QUESTIONS:
         raise RankError(f"unknown question {question!r}: choose mean or run")
-    wish = Wish(
-        use,
-        deadline_s,
-        objectives,
-        power_scope,
-        allow_mixed_scopes,
-        allow_simulated_mix,
-        maxima or {},
-        devices,
-    )
+    mixes = (allow_mixed_scopes, allow_simulated_mix)
+    wish = Wish(use, deadline_s, objectives, power_scope, *mixes, maxima or {}, devices)
     reported = _rankable(report).select(columns_of(wish)).to_pylist()
     chosen = select(reported, wish)
     tolerances = _margins(chosen.objectives, margins or {})

@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 #: Why a value may be absent, where the reason is one.
 _HINTS = {
+    "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
     "top1": ": give the model's accuracy, or rank by other objectives",
     "batch_latency_p90_s": ": fewer than 29 iterations a run",
     "batch_latency_p99_s": ": fewer than 299 iterations a run",

@@ -311,6 +311,16 @@ def test_simulated_and_real_are_not_ranked_together_unless_told(configuration):
     assert any("ranked together, as told" in note for note in told.notes)
 
 
+def test_latencies_that_throughput_mode_does_not_measure_are_said_to_be_so(configuration):
+    absent = dict.fromkeys(f"batch_latency_{end}" for end in ("mean_s", "p50_s", "p90_s", "p99_s"))
+    row = configuration("a", mode="throughput")
+    runs = [replace(run, summary={**run.summary, **absent}) for run in row.runs]
+    table = report.build([replace(row, runs=runs)])
+    with pytest.raises(RankError, match="throughput mode has no latencies, rank it by --for offline"):
+        rank(table)
+    assert rank(table, use="offline").rows[0].identity["model"] == "a"
+
+
 def test_the_rows_of_some_devices_are_ranked_apart(configuration):
     simulated = configuration("b", device="tx2", device_class="sim:jetson-tx2", simulated=True)
     table = report.build([configuration("a"), simulated])
