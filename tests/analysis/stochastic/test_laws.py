@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import moocore
@@ -49,6 +50,17 @@ def test_copies_of_one_sample_set_share_the_front():
     np.testing.assert_allclose(front_probability([values, values], maximize=[False]), 1 / 2 + 1 / 14)
 
 
+@pytest.mark.parametrize("copies", [2, 3, 4])
+def test_copies_of_one_sample_set_are_equally_probable(copies):
+    values = np.random.default_rng(copies).integers(1, 5, (4, 2)).astype(float)
+    found = front_probability([values] * copies, maximize=[False, False])
+    fronts = [
+        moocore.is_nondominated(np.array(world), keep_weakly=True).sum()
+        for world in itertools.product(values, repeat=copies)
+    ]
+    np.testing.assert_allclose(found, np.mean(fronts) / copies, rtol=0, atol=1e-8)
+
+
 def test_two_gaussians_with_correlated_objectives():
     rng = np.random.default_rng(3)
     for rho, expected in [(0.5, 1 / 3), (-0.5, 1 / 6), (0.9, 0.428217)]:
@@ -67,6 +79,17 @@ def test_two_gaussians_with_independent_objectives():
     assert dominance_probability(pair, maximize=[False, False])[0, 1] == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.parametrize("rho", [-0.7, 0.3, 0.8])
+def test_two_gaussians_with_correlated_objectives_apart(rho):
+    """P(1 dominates 2) is the bivariate normal distribution function at the distance of the means."""
+    covariance, apart = np.array([[1.0, 0.5 * rho], [0.5 * rho, 0.25]]), np.array([0.6, -0.2])
+    rng = np.random.default_rng(7)
+    pair = [rng.multivariate_normal(m, covariance, 1500) for m in (np.zeros(2), apart)]
+    expected = scipy.stats.multivariate_normal.cdf(apart, mean=[0, 0], cov=2 * covariance)
+    found = dominance_probability(pair, maximize=[False, False])[0, 1]
+    assert found == pytest.approx(expected, abs=0.03)
+
+
 def test_without_noise_it_is_the_deterministic_frontier_duplicates_included():
     rng = np.random.default_rng(0)
     points = rng.integers(0, 6, (60, 3)).astype(float)
@@ -75,6 +98,22 @@ def test_without_noise_it_is_the_deterministic_frontier_duplicates_included():
     np.testing.assert_array_equal(found, expected)
     repeated = front_probability([np.tile(p, (4, 1)) for p in points], maximize=[False, True, False])
     np.testing.assert_array_equal(repeated, expected)
+
+
+def test_without_noise_efficiencies_and_ranks_are_certain():
+    """theta_i = min over j of max over k of x_jk / x_ik; one configuration is entered twice."""
+    points = np.random.default_rng(1).integers(1, 9, (30, 3)).astype(float)
+    points[7] = points[3]
+    samples = [np.tile(p, (3, 1)) for p in points]
+    costs = [False] * 3
+    theta = (points[None] / points[:, None]).max(axis=2).min(axis=1)
+    above = efficiency_survival(samples, maximize=costs, thresholds=[0.3, 0.5, 0.7, 0.9])
+    np.testing.assert_array_equal(above, theta[:, None] > np.array([0.3, 0.5, 0.7, 0.9]))
+    at_most = (points[None] <= points[:, None]).all(axis=2) & (points[None] < points[:, None]).any(axis=2)
+    law = dominator_distribution(samples, maximize=costs, up_to=29)
+    np.testing.assert_array_equal(law.argmax(axis=1), at_most.sum(axis=1))
+    np.testing.assert_array_equal(law.max(axis=1), 1.0)
+    np.testing.assert_array_equal(rank_interval(law), np.repeat(1 + at_most.sum(axis=1), 2).reshape(-1, 2))
 
 
 def test_the_slower_device_of_one_model_is_never_on_the_frontier():
