@@ -110,9 +110,13 @@ class SensorRecorder:
         }
 
     def take(self, request: Mapping[str, Any]) -> Columns:
-        """The samples since the last call, with a fresh one at the end: it closes the phase."""
+        """The samples since the last call, with a fresh one at the end: it closes the phase.
+
+        Not of a sensor that converts when it is read: between two blocks the runner waits, and a reading of
+        that moment, in every block, would count as much as one of the work.
+        """
         del request
-        self._read([True] * len(self._sensors))
+        self._read([not rhythm.is_spread for rhythm in self._rhythms])
         taken, self._columns = self._columns, self._empty()
         return taken
 

@@ -9,7 +9,7 @@ A chip that runs triggered converts at each read; one that runs continuously ave
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from paretofleet_agent.model import Absent
 from paretofleet_agent.sensors._boards import Board, board_of, is_jetson
@@ -17,6 +17,7 @@ from paretofleet_agent.sensors._files import FileRail, number, open_rails
 from paretofleet_agent.sensors._ina3221_channels import Channel, chips, read_channels
 from paretofleet_agent.sensors._protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, Found, Rail, Settings
 
+Convert = Callable[[Sequence[str]], int]
 SNAPSHOT_FIX = "paretofleet-agent snapshot -o board.tar.gz, and send it to us"
 #: Type B: shunt and chip, without a calibration of ours.
 GAIN_UNCERTAINTY = 0.03
@@ -87,7 +88,20 @@ def _rail(channels: Sequence[Channel], name: str, scope: str) -> FileRail:
         gain_relative_uncertainty=GAIN_UNCERTAINTY,
     )
     paths = tuple(path for channel in channels for path in channel.paths)
-    return FileRail(rail, paths, milliwatts_summed if len(paths) == len(channels) else products_summed)
+    convert = milliwatts_summed if len(paths) == len(channels) else products_summed
+    return FileRail(rail, paths, convert if scope == PART else more_than_nothing(convert))
+
+
+def more_than_nothing(convert: Convert) -> Convert:
+    """The same for a whole board: 0 is what a chip shows that has not converted yet, and no reading."""
+
+    def checked(texts: Sequence[str]) -> int:
+        value = convert(texts)
+        if value <= 0:
+            raise ValueError("a board that works draws power")
+        return value
+
+    return checked
 
 
 def milliwatts_summed(texts: Sequence[str]) -> int:

@@ -117,6 +117,18 @@ def test_taking_the_samples_reads_once_more_and_keeps_the_rhythm():
     assert gaps(sensor.read_ms) == {50, 20, 30}
 
 
+def test_what_converts_when_it_is_read_is_not_read_between_two_blocks():
+    """The runner waits there: a reading of that moment in every block would be 4 % of all of them."""
+    clock = Clock()
+    instant, counter = Timed(clock, INSTANT, 0.00084), Timed(clock, COUNTER, 0.001)
+    recorder = SensorRecorder([instant, counter], clock=clock)
+    play(recorder, clock, 1)
+    before = len(instant.read_ms), len(counter.read_ms)
+    (times, _), (counted, _) = recorder.take({})
+    assert (len(instant.read_ms), len(counter.read_ms)) == (before[0], before[1] + 1)
+    assert (len(times), len(counted)) == (before[0], before[1] + 1)
+
+
 class Flaky:
     """A sensor of two rails; every third read of the second one fails."""
 
@@ -124,7 +136,7 @@ class Flaky:
         self.count, self.slow_s = 0, slow_s
 
     def rails(self):
-        return [Rail(source="x", rail=name, scope="module", kind=INSTANT) for name in ("a", "b")]
+        return [Rail(source="x", rail=name, scope="module", kind=BOXCAR) for name in ("a", "b")]
 
     def read(self):
         self.count += 1

@@ -181,6 +181,18 @@ def test_a_rail_that_disappears_in_a_run_gives_no_reading(tree):
     assert values["VDD_IN"][0][1] == 4984 * 1160
 
 
+def test_nothing_at_all_is_no_reading_of_a_board_and_may_be_one_of_a_part(tree):
+    """A chip that has not converted yet shows 0; an engine of a module may well be off."""
+    root = tree("ina3221_nano")
+    (sensor,), _ = ina3221.find(root)
+    for path in [*root.rglob("in_power0_input"), *root.rglob("in_power1_input")]:
+        path.write_text("0\n")
+    values = dict(zip([rail.rail for rail in sensor.rails()], sensor.read()))
+    sensor.close()
+    assert values["POM_5V_IN"] is None
+    assert values["POM_5V_GPU"][0][1] == 0
+
+
 def test_a_rail_that_gives_no_reading_at_the_start_is_named_and_its_total_is_missing(tree):
     root = tree("ina3221_agx_orin")
     for path in root.rglob("curr2_input"):
