@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY38 ?= $(shell sh scripts/find_python.sh 3.8)
 
-.PHONY: install demo test check format proto bench bundle clean
+.PHONY: install demo test check format proto bench bundle a57 clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,11 @@ bench: install
 
 bundle: install
 	@bash deploy/bundle.sh
+
+# An emulated Cortex-A57 for tests/agent/measure/test_a57.py; 300 MB of downloads, once.
+a57: install
+	@sh scripts/emulate_a57.sh
+	$(BIN)/python -m pytest tests/agent/measure/test_a57.py
 
 clean:
 	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache
