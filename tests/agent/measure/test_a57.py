@@ -39,8 +39,7 @@ def test_every_module_of_the_agent_imports_with_the_pinned_wheels():
     done = subprocess.run(
         [str(PYTHON), "-c", IMPORT_ALL],
         env=dict(os.environ, PYTHONPATH=path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=300,
         check=False,
