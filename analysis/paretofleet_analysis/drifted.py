@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,22 @@ class BlockEffects:
     told: list[dict[str, Any]] = field(default_factory=list)
 
 
+def stretches(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of each row the device, and its sweep where the device has several: a block is a block of one sweep.
+
+    >>> rows = [("tx2", "a"), ("tx2", "b"), ("nano", "a")]
+    >>> stretches([{"device": device, "sweep": sweep} for device, sweep in rows])
+    ['tx2 in a', 'tx2 in b', 'nano']
+    """
+    sweeps: dict[str, set[str]] = {}
+    for row in rows:
+        sweeps.setdefault(row["device"], set()).add(row["sweep"])
+    return [
+        f"{row['device']} in {row['sweep']}" if len(sweeps[row["device"]]) > 1 else row["device"]
+        for row in rows
+    ]
+
+
 def without_block_effects(
     runs: Sequence[np.ndarray],
     *,
@@ -35,7 +51,7 @@ def without_block_effects(
     names: Sequence[str],
     is_measured: Sequence[bool],
 ) -> BlockEffects:
-    """Correct (m_i, d) runs of N configurations of `devices` for the `blocks` of their runs.
+    """Correct (m_i, d) runs of N configurations of `devices` (or `stretches`) for their runs' `blocks`.
 
     Only measured objectives are touched. Fewer than 3 configurations in a block: no correction.
     """

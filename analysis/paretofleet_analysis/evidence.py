@@ -130,9 +130,13 @@ def left_out(rows: Sequence[Row]) -> Iterator[tuple[str, list[set[int]]]]:
     ]
     if any(flagged):
         yield "flagged runs", flagged
-    blocks = sorted({block for row in rows for block in row["run_blocks"]})
-    for block in blocks if len(blocks) > 1 else ():
+    blocks = sorted({(row["sweep"], block) for row in rows for block in row["run_blocks"]})
+    several = len({sweep for sweep, _ in blocks}) > 1
+    for sweep, block in blocks if len(blocks) > 1 else ():
         yield (
-            f"block {block}",
-            [{k for k, own in enumerate(row["run_blocks"]) if own == block} for row in rows],
+            f"block {block} of {sweep}" if several else f"block {block}",
+            [
+                {k for k, own in enumerate(row["run_blocks"]) if (row["sweep"], own) == (sweep, block)}
+                for row in rows
+            ],
         )

@@ -13,7 +13,7 @@ from paretofleet_analysis import evidence, verdicts
 from paretofleet_analysis.accuracy import shared_accuracy
 from paretofleet_analysis.common import Factors, common_factors
 from paretofleet_analysis.compare import pairs_of
-from paretofleet_analysis.drifted import BlockEffects, without_block_effects
+from paretofleet_analysis.drifted import BlockEffects, stretches, without_block_effects
 from paretofleet_analysis.frontier import near_identical, nondominated
 from paretofleet_analysis.intervals import RUNS_MIN, Estimate, log_reach
 from paretofleet_analysis.levels import advice
@@ -52,6 +52,7 @@ class Field:
         self.maximize = [known.maximize for known in self.known]
         self.is_random = [accuracy_question != "fixed" and name == "top1" for name in self.names]
         self.raw, blocks = zip(*(sampled(row, self.names) for row in self.rows), strict=True)
+        self.stretches = stretches(self.rows)
         self.corrected = self._correct(self.raw, blocks)
         self.runs = self.corrected.runs
         self.means = moments(self.runs).means
@@ -64,7 +65,7 @@ class Field:
         return without_block_effects(
             runs,
             blocks=blocks,
-            devices=[row["device"] for row in self.rows],
+            devices=self.stretches,
             names=self.names,
             is_measured=[known.is_measured for known in self.known],
         )
@@ -99,7 +100,7 @@ class Field:
         """What is unknown but common to a device's rows; None where it cancels."""
         of_power = [self.names[k] in OF_POWER for k in own]
         return common_factors(
-            [self.rows[i]["device"] for i in enough],
+            [self.stretches[i] for i in enough],
             [self._gain(i) if any(of_power) else None for i in enough],
             of_power=of_power,
             drifts={device: effects[:, own] for device, effects in corrected.drifts.items()},
@@ -219,7 +220,7 @@ class Field:
 
     def _corrected_means(self, i: int) -> dict[str, float] | None:
         """Means without block effects; None where the row's device was not corrected."""
-        if self.rows[i]["device"] not in self.corrected.drifts:
+        if self.stretches[i] not in self.corrected.drifts:
             return None
         measured = [(k, known) for k, known in enumerate(self.known) if known.is_measured]
         return {known.name: float(self.means[i, k]) for k, known in measured}

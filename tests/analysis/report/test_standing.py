@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from paretofleet_analysis import rank_text, report, why_text
+from paretofleet_analysis import evidence, rank_text, report, why_text
 from paretofleet_analysis.common import common_factors
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import Margin
@@ -66,6 +66,23 @@ def test_fewer_than_three_configurations_are_not_corrected_and_it_says_so(config
     ]
     assert by_model(ranking)["a"].corrected_means is None
     assert "block effects on desk: no correction" in rank_text.render(ranking)
+
+
+def test_blocks_of_two_sweeps_are_not_the_same(configuration):
+    """What block 2 of one sweep did to a device says nothing of block 2 of another."""
+    rows = report.concatenate([drifting(configuration, 0.1), drifting(configuration, -0.1)]).to_pylist()
+    for row in rows[4:]:
+        row["sweep"], row["model"] = "later", f"later-{row['model']}"
+        row["configuration_id"] = row["model"]
+        row["run_ids"] = [f"later-{run}" for run in row["run_ids"]]
+    ranking = rank(pa.Table.from_pylist(rows, schema=schema()))
+    told = ranking.evidence["block_effects"]
+    assert [one["device"] for one in told] == ["desk in demo", "desk in later"]
+    assert all(one["share_of_variance"]["batch_latency_p90_s"] > 0.99 for one in told)
+    assert all(row.corrected_means is not None for row in ranking.rows)
+    names = [what for what, _ in evidence.left_out(rows)]
+    assert names[:2] == ["block 1 of demo", "block 2 of demo"]
+    assert names[-1] == "block 5 of later"
 
 
 def test_a_twin_moves_no_block_effect(configuration):
