@@ -129,7 +129,7 @@ def entry_of(
         "flags": [],
     }
     is_slow = False
-    if sensor.get("period_s") is None and sensor.get("kind") in ("boxcar", "filtered"):
+    if sensor.get("period_s") is None and sensor.get("kind") != "counter":
         sensor = {**sensor, "period_s": energy.observed_period_s(*columns, sensor.get("read_s"))}
         is_slow = sensor["period_s"] is None
     curve = None if is_slow else _curve(sensor, columns)

@@ -106,6 +106,17 @@ def test_a_sensor_whose_period_nobody_could_measure_needs_refreshes_that_are_see
         assert "energy_not_covered" in entry["flags"]
 
 
+def test_a_reading_of_unknown_rhythm_that_never_moves_is_no_reading():
+    """Some drivers give the same power for ever."""
+    frozen = run(replace(MODELS["ina3221-triggered"], quantum=1000.0, gain=10.0), power_w=100.0, idle_w=95.0)
+    frozen.facts["sensors"][0].update(period_s=None)
+    assert len(set(frozen.streams["power:sim/rail"]["value_uw"])) == 1
+    assert frozen.entry()["energy_j"] is None
+    moving = run(replace(MODELS["ina3221-triggered"], noise_w=1.0), power_w=100.0, idle_w=40.0)
+    moving.facts["sensors"][0].update(period_s=None)
+    assert moving.entry()["energy_j"] == pytest.approx(moving.true_j, rel=0.02)
+
+
 def test_a_window_between_two_refreshes_borrows_the_guards_and_says_how_little_that_is():
     """The quick protocol and a tiny model: the same work goes on around the window."""
     noisy = replace(MODELS["nvml-full"], noise_w=4.0)
