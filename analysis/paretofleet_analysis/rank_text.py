@@ -51,7 +51,10 @@ def render(ranking: Ranking, *, columns: int = WIDTH) -> str:
 def wrapped(text: str, width: int = WIDTH) -> list[str]:
     """The text in lines of at most `width`, all but the first indented further."""
     indent = " " * (len(text) - len(text.lstrip()))
-    return textwrap.wrap(text.strip(), width, initial_indent=indent, subsequent_indent=indent + "  ")
+    more = indent + "  "
+    return textwrap.wrap(
+        text.strip(), width, initial_indent=indent, subsequent_indent=more, break_on_hyphens=False
+    )
 
 
 def _question(ranking: Ranking) -> Iterator[str]:
@@ -274,12 +277,21 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
 def _error(known: Mapping[str, Any]) -> str:
     parts = [f"seed {known['seed']}"]
     if known["replicates"]:
-        parts.append(f"another seed moves the least certain by about {known['standard_error']:.3f}")
+        parts.append(f"another seed moves the least certain by {_small(known['standard_error'])}")
     if known["common_factors_error"] is not None:
         parts.append(
-            f"integrated over what is common to a device (error {known['common_factors_error']:.3f})"
+            f"integrated over what is common to a device (error {_small(known['common_factors_error'])})"
         )
     return ", ".join(parts)
+
+
+def _small(error: float) -> str:
+    """An error of a probability, which is never nothing.
+
+    >>> _small(0.0158), _small(0.00002)
+    ('about 0.016', 'less than 0.001')
+    """
+    return f"about {error:.3f}" if error >= 0.001 else "less than 0.001"
 
 
 def _block_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:

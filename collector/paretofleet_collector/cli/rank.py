@@ -152,6 +152,8 @@ def _explain(row: RankedRow) -> None:
     for name, one in row.estimates.items():
         interval = "" if one.lo is None else f" (95 %: {one.lo:.6g} to {one.hi:.6g}, {row.runs} runs)"
         facts[name] = None if one.mean is None else f"{one.mean:.6g}{interval}"
+        if row.corrected_means and name in row.corrected_means:
+            facts[f"{name} without block effects"] = f"{row.corrected_means[name]:.6g}"
     chances = ("p_near_front", "p_front", "p_front_next_run")
     facts |= {name: shown(getattr(row, name)) for name in chances if getattr(row, name) is not None}
     if row.expected_dominators is not None:
@@ -183,6 +185,7 @@ def _flat(row: RankedRow) -> dict[str, Any]:
     flat: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
     for name, one in row.estimates.items():
         flat |= {name: one.mean, f"{name}_lo": one.lo, f"{name}_hi": one.hi}
+        flat[f"{name}_corrected"] = (row.corrected_means or {}).get(name)
     for name in ("p_near_front", "p_front", "p_front_next_run", "expected_dominators", "group", "verdict"):
         flat[name] = getattr(row, name)
     if row.efficiency is not None:

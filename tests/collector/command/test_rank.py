@@ -87,6 +87,7 @@ def test_a_file_is_ranked_without_a_collector(file: Path, capsys: pytest.Capture
     table = list(csv.DictReader(io.StringIO(down("rank", file, "-o", "csv").out)))
     assert [row["model"] for row in table][-1] == "bad"
     assert float(table[-1]["batch_latency_p90_s"]) == pytest.approx(0.03)
+    assert float(table[-1]["batch_latency_p90_s_corrected"]) == pytest.approx(0.03, rel=0.01)
 
 
 def test_the_evidence_names_file_and_command(file: Path, paretofleet: Command) -> None:
@@ -100,8 +101,20 @@ def test_one_row_is_explained_by_number_or_id(file: Path, paretofleet: Command) 
     said = paretofleet("rank", file, "--why", "3").out
     assert "dominated" in said
     assert "bad" in said
+    assert "batch_latency_p90_s without block effects" in said
+    assert "p_near_front" in said
+    assert "<0.01" in said
     assert "bad" in paretofleet("rank", file, "--why", b"bad".hex()).out
     assert "There is no row '9'" in paretofleet("rank", file, "--why", "9", code=1).err
+
+
+def test_the_ranking_is_as_wide_as_the_terminal(
+    file: Path, paretofleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for columns in (70, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = paretofleet("rank", file).out.splitlines()
+        assert columns - 12 < max(map(len, lines)) <= columns
 
 
 def test_a_number_that_no_row_has_is_not_looked_for_inside_names(
