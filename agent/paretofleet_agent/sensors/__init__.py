@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping
 from paretofleet_agent.model import Absent
 from paretofleet_agent.sensors import (
     _nvml_state,
+    _pollers,
     amdgpu,
     battery,
     ina3221,
@@ -63,11 +64,13 @@ STATES: Mapping[str, Callable[[Path], State]] = {
     "nvml": _nvml_state.state,
     "ina3221": ina3221.state,
     "raspberry": raspberry.state,
+    "pollers": _pollers.state,
 }
 #: What two such states around a window say of the run between them.
 FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
     "nvml": _nvml_state.flags,
     "raspberry": raspberry.flags,
+    "pollers": _pollers.flags,
 }
 
 
@@ -86,7 +89,7 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sens
         sensors, missing = _find_of(entry, sysroot, settings)
         found += sensors
         absent += missing
-    return _without_disputes(found, absent)
+    return _without_disputes(found, absent + (_pollers.warnings(sysroot) if found else []))
 
 
 def entry_points() -> list[metadata.EntryPoint]:

@@ -122,6 +122,21 @@ def test_two_gpus_claim_their_own_boards(monkeypatch, tmp_path):
     assert sensors.find_all(tmp_path)[0] == [one, two]
 
 
+def test_a_monitor_that_polls_the_same_sensors_is_named_by_probe_and_flags_a_run(tree):
+    root = tree("ina3221_nano")
+    calm = sensors.states(root)
+    for number, name in enumerate(("bash", "tegrastats", "jtop"), 101):
+        (root / f"proc/{number}").mkdir(parents=True)
+        (root / f"proc/{number}/comm").write_text(f"{name}\n")
+    (sensor,), absent = sensors.find_all(root)
+    sensor.close()
+    (told,) = [each for each in absent if each.what == "undisturbed power"]
+    assert told.why.startswith("jtop, tegrastats polls the power sensors too")
+    busy = sensors.states(root)
+    assert sensors.flags(busy, busy) == ["power_polled"]
+    assert sensors.flags(calm, calm) == sensors.flags(calm, busy) == []
+
+
 def test_a_rail_is_a_value():
     rail = Rail("a", "b", "wall", "instant")
     with pytest.raises(dataclasses.FrozenInstanceError):
