@@ -308,8 +308,12 @@ class _Attempt:
     def _window(self) -> None:
         self._mark("measure")
         series, window = decide.Series(), self._window_rule()
+        watch = clocks.Watch(self._device, self._cpus, "cpu")  # a GPU's clock costs too much to read here
+        read = None if self._limits.is_short or self._block_is_a_process else watch.read
         while not window.has_enough(series):
-            series = self._block(series, window.next_block(series), "measure")
+            series = self._block(series, window.next_block(series), "measure", read)
+        if watch.khz:
+            self.facts["window_clocks_khz"] = [one["cpu"] for one in watch.khz]
         self._pause_ns = 0
         if window.energy_decides:
             self.facts["energy_window"] = window.facts(series)

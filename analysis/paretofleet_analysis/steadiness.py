@@ -29,6 +29,8 @@ OUTLIER_REACH = 3.0
 RESOLUTION = 1e-4
 #: A clock that fell by more than this between the readings before and after has been held back.
 CLOCK_DROP = 0.06
+#: From so many readings of the clock in a window its halves are compared.
+READINGS_MIN = 4
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,14 @@ def _kind(levels: list[float]) -> str:
 
 
 def _clocks_fell(facts: Mapping[str, Any]) -> bool:
-    """Whether the typical clock after the run is lower than before it; False where none was read."""
+    """Whether the typical clock fell in the window, else from before to after the run; False where unknown.
+
+    Readings in the window are of cores at work; those outside are of idle ones and say less.
+    """
+    inside = [float(value) for value in facts.get("window_clocks_khz") or ()]
+    if len(inside) >= READINGS_MIN:
+        half = len(inside) // 2
+        return bool(np.median(inside[-half:]) < (1 - CLOCK_DROP) * np.median(inside[:half]))
     clocks = [
         [float(value) for value in (facts.get(name) or {}).get("frequencies_khz") or () if float(value) > 0]
         for name in ("readings_before", "readings_after")

@@ -63,6 +63,22 @@ def test_a_warm_up_reads_the_clock_once_in_every_block_that_is_long_enough(
     read = outcome.facts["warm_up_clocks_khz"]
     assert 1 <= len(read) <= 5
     assert all(one == {"cpu": 2_000_000} for one in read)
+    assert "window_clocks_khz" not in outcome.facts, "a window of 0.2 s has no middle to read in"
+
+
+@pytest.mark.usefixtures("onnxruntime")
+def test_the_cpu_s_clock_is_read_in_the_window_too_but_not_under_a_short_protocol(
+    kit, here, model, limits, tmp_path
+):
+    root = tree(tmp_path / "tree", dict.fromkeys(here.inventory.cpus, 2_000_000))
+    device = dataclasses.replace(here, sysroot=root)
+    longer = dataclasses.replace(limits, warm_up_min_s=0.1, window_min_s=2.0, iterations_max=10**9)
+    outcome = measure(kit.lease_of(model, limits=longer), model, kit.Samples(), kit.Watch(), device)
+    assert outcome.ok, outcome.message
+    assert set(outcome.facts["window_clocks_khz"]) == {2_000_000}
+    short = dataclasses.replace(longer, is_short=True)
+    outcome = measure(kit.lease_of(model, limits=short), model, kit.Samples(), kit.Watch(), device)
+    assert "window_clocks_khz" not in outcome.facts
 
 
 @pytest.mark.usefixtures("onnxruntime")

@@ -78,3 +78,22 @@ def test_slowing_under_a_falling_clock_is_thermally_limited():
     assert steadiness.flags(noisy(SHAPES["step down"][0]), fell) == {"warming"}
     stood = {**fell, "readings_after": fell["readings_before"]}
     assert steadiness.flags(slower, stood) == {"slowing"}
+
+
+def test_clocks_read_while_the_cores_work_say_more_than_those_of_idle_ones():
+    slower = noisy(SHAPES["step up"][0])
+    idle = {
+        "readings_before": {"frequencies_khz": [600_000]},
+        "readings_after": {"frequencies_khz": [600_000]},
+    }
+    held_back = [2_000_000, 2_000_000, 2_000_000, 1_500_000, 1_500_000, 1_500_000]
+    assert steadiness.flags(slower, {**idle, "window_clocks_khz": held_back}) == {
+        "slowing",
+        "thermally_limited",
+    }
+    assert steadiness.flags(slower, {**idle, "window_clocks_khz": held_back[:3]}) == {"slowing"}
+    governor = {
+        "readings_before": {"frequencies_khz": [2_000_000]},
+        "readings_after": {"frequencies_khz": [600_000]},
+    }
+    assert steadiness.flags(slower, {**governor, "window_clocks_khz": [2_000_000] * 6}) == {"slowing"}
