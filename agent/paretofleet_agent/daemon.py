@@ -222,8 +222,12 @@ class Daemon:
         if self._device.simulate:
             yield True
             return
-        with host_lock(self._config.lock_dir, self.stopping) as mine:
+        with host_lock(self._config.lock_dir, self._need_not_wait) as mine:
             yield mine
+
+    def _need_not_wait(self) -> bool:
+        """Whether the agent is to end, or is refused meanwhile: then nothing would be leased."""
+        return self._stopping or self.heart.refusal is not None
 
     def _has_room(self) -> bool:
         free = free_bytes(self._config.home)

@@ -261,6 +261,15 @@ def test_one_run_at_a_time_per_host(collector, tmp_path, monkeypatch):
     assert collector.ends["run-1", 1].ok
 
 
+def test_an_agent_that_is_refused_does_not_wait_for_the_host(collector, tmp_path):
+    with host_lock(tmp_path):
+        agent = Agent(tmp_path, collector.address).start()
+        wait_for(lambda: collector.beats)
+        collector.refuse = (grpc.StatusCode.PERMISSION_DENIED, "The device was removed.")
+        with pytest.raises(Refused, match="removed"):
+            agent.join()
+
+
 def test_nothing_is_leased_when_the_disk_is_nearly_full(collector, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(daemon_module, "free_bytes", lambda _: 1000)
     collector.grant("run-1")
