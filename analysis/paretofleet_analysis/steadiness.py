@@ -30,7 +30,7 @@ RESOLUTION = 1e-4
 #: A clock that fell by more than this between the readings before and after has been held back.
 CLOCK_DROP = 0.06
 #: From so many readings of the clock in a window its halves are compared.
-READINGS_MIN = 4
+READINGS_MIN = 2
 
 
 @dataclass(frozen=True)
