@@ -112,7 +112,7 @@ class Paired:
 def pairs_of(own: Row, rows: Mapping[int, Row], names: Sequence[str]) -> dict[int, tuple[Paired, ...]]:
     """The row `own` of a report against those of `rows` that share its blocks, in each of the measures.
 
-    Rows of another device, sweep or environment have no block in common with it and are left out.
+    Rows of another device or sweep have no block in common with it and are left out.
     """
     shared = {key: row for key, row in rows.items() if row is not own and place(row) == place(own)}
     found: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())

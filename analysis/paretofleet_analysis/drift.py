@@ -71,7 +71,7 @@ def of_devices(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]
     An entry has `device`, `sweep`, `canary` (what a table calls it), `blocks` and `measures`: by name
     `per_block`, `lo`, `hi`, `largest_step`, `is_large`; or `note` where no configuration ran in three blocks.
     """
-    canaries: dict[tuple[str, str, str], Row] = {}
+    canaries: dict[tuple[str, str], Row] = {}
     for row in rows:
         if not any(row["run_counted"] or ()):
             continue
@@ -79,7 +79,7 @@ def of_devices(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]
         if best is None or sum(row["run_counted"]) > sum(best["run_counted"]):
             canaries[place(row)] = row
     told = []
-    for (device, sweep, _), row in canaries.items():
+    for (device, sweep), row in canaries.items():
         found = {name: canary_drift({label(row): by_block(row, name)}) for name in names}
         known = {name: drift for name, drift in found.items() if drift is not None}
         entry: dict[str, Any] = {"device": device, "sweep": sweep}

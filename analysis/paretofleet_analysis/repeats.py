@@ -23,6 +23,6 @@ def by_block(row: Row, name: str) -> dict[int, float]:
     return {block: sum(values) / len(values) for block, values in found.items()}
 
 
-def place(row: Row) -> tuple[str, str, str]:
-    """Where and when blocks are the same: rows of one device, sweep and environment share theirs."""
-    return str(row["device"]), str(row["sweep"]), str(row["environment_id"])
+def place(row: Row) -> tuple[str, str]:
+    """Where and when blocks are the same: rows of a device and sweep share theirs, whatever the runtime."""
+    return str(row["device"]), str(row["sweep"])

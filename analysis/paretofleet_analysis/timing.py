@@ -16,7 +16,7 @@ from paretofleet_analysis.repeats import place
 #: The measure that drift is told in: every mode has it.
 MEASURE = "time_per_item_s"
 _COLUMNS = (
-    *("sweep", "device", "environment_id", "model", "precision", "runtime", "target", "batch_size", "runs"),
+    *("sweep", "device", "model", "precision", "runtime", "target", "batch_size", "runs"),
     *("iterations", "run_counted", "run_blocks", "run_mean_error_s", "run_overhead_s", f"{MEASURE}_runs"),
     "batch_latency_mean_s_runs",
 )
@@ -29,7 +29,7 @@ def told(report: pa.Table) -> dict[str, Any]:
     mean latencies that is between runs, and `help`, how many configurations each way of repeating helps.
     """
     rows = report.select(_COLUMNS).to_pylist()
-    found: dict[tuple[str, str, str], list[levels.Advice]] = {}
+    found: dict[tuple[str, str], list[levels.Advice]] = {}
     for row in rows:
         advice = levels.advice(row)
         if advice is not None:
@@ -44,7 +44,7 @@ def told(report: pa.Table) -> dict[str, Any]:
                 "between": median(one.between for one in advices),
                 "help": dict(Counter(one.help for one in advices)),
             }
-            for (device, sweep, _), advices in found.items()
+            for (device, sweep), advices in found.items()
         ],
     }
 

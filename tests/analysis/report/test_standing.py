@@ -334,10 +334,11 @@ def test_why_compares_a_row_with_its_rivals_within_blocks_where_drift_cancels(co
     wobble = np.array([1.001, 0.999, 1.0, 1.0005, 0.9995])
     rows = [
         configuration("own", list(0.0102 * drift), top1=70.0),
-        configuration("fast", list(0.0100 * drift * wobble), top1=71.0),
+        configuration("fast", list(0.0100 * drift * wobble), top1=71.0, runtime="torch"),
         configuration("twin", list(0.0102 * drift * wobble), top1=71.0),
         configuration("away", list(0.0050 * wobble), top1=72.0, device="other"),
     ]
+    rows[1] = replace(rows[1], runs=[replace(run, environment_id="f" * 16) for run in rows[1].runs])
     table = report.build(rows)
     numbers = {name: row.number for name, row in by_model(rank(table)).items()}
     why = rank(table, why=str(numbers["own"])).why
@@ -348,6 +349,7 @@ def test_why_compares_a_row_with_its_rivals_within_blocks_where_drift_cancels(co
     assert (fast.objective, fast.comparison.blocks) == ("batch_latency_p90_s", 5)
     assert (fast.is_told_apart, twin.is_told_apart) == (True, False)
     assert paired[numbers["away"]] == (), "another device has blocks of its own"
+    assert fast.comparison.blocks == 5, "another runtime, another environment, the same blocks"
     text = " ".join(why_text.render_why(why).split())
     assert "in the 5 blocks that hold both: p90 2 % less" in text
     assert "not told apart" in text
