@@ -134,3 +134,19 @@ def test_a_run_that_starts_warm_for_all_the_waiting_is_flagged(kit, tx2):
 def test_an_attempt_that_is_told_to_end_while_it_cools_down_ends(kit, tx2):
     with pytest.raises(Stopped):
         run(kit, tx2, kit.Watch(stop_in="cool_down"), cool_max_s=60.0)
+
+
+def test_a_real_run_waits_before_its_first_sample_and_its_time_limit(zones, here, model, kit):
+    pytest.importorskip("onnxruntime")
+    device = dataclasses.replace(here, sysroot=zones(45.0), start_temperatures_c={})
+    limits = dataclasses.replace(kit.QUICK, cool_max_s=1.0)
+    first = measure(kit.lease_of(model, limits=limits), model, kit.Samples(), kit.Watch(), device)
+    assert first.facts["cool_down"] == dataclasses.asdict(CoolDown(45.0, 45.0, 45.0, 0.0))
+    zones(60.0)
+    watch = kit.Watch()
+    later = measure(kit.lease_of(model, limits=limits, block=2), model, kit.Samples(), watch, device)
+    assert later.ok, later.message
+    assert watch.phases[:2] == ["cool_down", "load"]
+    assert later.facts["cool_down"]["waited_s"] >= 1.0
+    assert later.facts["readings_before"]["temperatures_c"]["thermal_zone1:GPU-therm"] == 60.0
+    assert TOO_WARM in later.facts["flags"]
