@@ -284,18 +284,19 @@ def _nothing(refusals: list[Refusal]) -> str:
 def _device_plans(
     spec: Spec, devices: Sequence[Device], configurations: Sequence[PlannedConfiguration]
 ) -> Iterator[DevicePlan]:
-    """One line per device that has work; seconds as `Protocol.run_seconds` and the time limit give them."""
+    """One line per device that has work; seconds as its protocol and the time limits give them."""
     protocol, repeats = PROTOCOLS[spec.protocol], spec.repeats
     for device in devices:
         count = sum(item.configuration.device_id == device.device_id for item in configurations)
         if not count:
             continue
-        shortest = protocol.run_seconds(idles=bool(device.inventory.sensors))
+        kinds = {sensor.kind for sensor in device.inventory.sensors}
+        block_s = count * protocol.run_seconds(kinds) + protocol.block_seconds(kinds)
         yield DevicePlan(
             device=device.name,
             configurations=count,
             runs_min=count * repeats.runs_min,
             runs_max=count * repeats.runs_max,
-            seconds_min=count * repeats.runs_min * shortest,
+            seconds_min=repeats.runs_min * block_s,
             seconds_max=count * repeats.runs_max * (protocol.limits.cool_max_s + protocol.limits.timeout_s),
         )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from paretofleet_collector.model import Limits
+
+#: What a power source asks of a run at least, by the agent's rule for energy: seconds of a guard, and of a
+#: window by the kind of the sensor. The agent goes on from there until the energy is known to 2 %.
+GUARD_S = 0.5
+ENERGY_WINDOW_S: Mapping[str, float] = {"counter": 2.0, "filtered": 10.0}
+OTHER_ENERGY_WINDOW_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -21,16 +27,28 @@ class Protocol:
     runs_max: int
     relative_half_width: float
 
-    def run_seconds(self, *, idles: bool) -> float:
-        """Seconds of one run by the protocol: shortest warm-up, shortest window, idle before and after.
+    def run_seconds(self, sensor_kinds: Collection[str] = ()) -> float:
+        """Seconds that one run takes at least: shortest warm-up and shortest window.
 
-        Process start, model load, slow iterations and cooling down come on top; a run that reaches
-        `iterations_max` first ends sooner. `idles`: the device has a power source, for which idle is spent.
+        With a power source (`sensor_kinds`: those of the device's sensors) also the guards around the window,
+        the idle after it and, but for a short protocol, the window of the quickest of the sensors. Process
+        start, model load, slow iterations and cooling down come on top; only a model so fast that it has the
+        most iterations before that ends sooner.
         """
         limits = self.limits
-        return limits.warm_up_min_s + limits.window_min_s + (2 * limits.idle_s if idles else 0.0)
+        if not sensor_kinds:
+            return limits.warm_up_min_s + limits.window_min_s
+        energy_s = min(ENERGY_WINDOW_S.get(kind, OTHER_ENERGY_WINDOW_S) for kind in sensor_kinds)
+        window_s = limits.window_min_s if limits.is_short else max(limits.window_min_s, energy_s)
+        return limits.warm_up_min_s + 2 * GUARD_S + window_s + limits.idle_s
+
+    def block_seconds(self, sensor_kinds: Collection[str] = ()) -> float:
+        """Seconds that a block takes beside its runs: with a power source, idle before the first of them."""
+        return self.limits.idle_s if sensor_kinds else 0.0
 
 
+# `standard`: two windows of half a second must agree before a run is warm, which needs a little more than
+# their second; then 2 s of window, because a further process tells more about a mean than further seconds.
 _ALL = (
     Protocol(
         name="quick",
@@ -55,13 +73,13 @@ _ALL = (
     Protocol(
         name="standard",
         limits=Limits(
-            warm_up_min_s=1.0,
+            warm_up_min_s=1.2,
             warm_up_min_iterations=20,
             warm_up_max_s=60.0,
             warm_up_max_iterations=2000,
             iterations_min=30,
             iterations_max=2000,
-            window_min_s=5.0,
+            window_min_s=2.0,
             block_s=1.0,
             idle_s=2.0,
             timeout_s=900.0,

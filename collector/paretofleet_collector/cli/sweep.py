@@ -350,8 +350,9 @@ def _show_plan(planned: PlanView, protocol: str, output: Format) -> None:
     show([row_of(one) for one in planned.devices], columns, output)
     tell_refusals(planned.refusals)
     tell(
-        f"time by protocol {protocol}: shortest warm-up, window and idle of the fewest runs; process start, "
-        "model load and slow iterations come on top, and a run with its most iterations ends sooner"
+        f"time by protocol {protocol}: shortest warm-up and window of the fewest runs, with a power source "
+        "also guards, idle and the least that its energy needs; process start, load and slow iterations "
+        "come on top, and a run with its most iterations ends sooner"
     )
 
 

@@ -27,12 +27,12 @@ def standard(kit):
     """The collector's protocol `standard`."""
     return dataclasses.replace(
         kit.QUICK,
-        warm_up_min_s=1.0,
+        warm_up_min_s=1.2,
         warm_up_min_iterations=20,
         warm_up_max_s=60.0,
         iterations_min=30,
         iterations_max=2000,
-        window_min_s=5.0,
+        window_min_s=2.0,
         block_s=1.0,
         idle_s=2.0,
         timeout_s=900.0,
@@ -67,7 +67,7 @@ def test_a_window_goes_on_until_its_energy_is_known_to_two_percent(kit, standard
 def test_a_counter_that_refreshes_often_lengthens_nothing(kit, standard):
     server = probe.look(Path("/"), "cpu-server", 1, {})
     facts, marks, _ = run(kit, server, standard)
-    assert 5.0 <= seconds(marks, "measure", "guard_after") < 7.0
+    assert 2.0 <= seconds(marks, "measure", "guard_after") < 4.0
     assert facts["energy_window"]["uncertainty"] < 0.001
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paretofleet_collector import protocols
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.model import Device, Inventory, RuntimeInfo, SensorInfo, Target, Variant
 from paretofleet_collector.plan import Plan, plan
@@ -158,13 +159,41 @@ def test_more_threads_than_cpus_and_tf32_off_cuda_are_refused():
     assert "tf32 is a mode of CUDA targets only." in reasons(result)
 
 
-def test_the_time_follows_from_the_protocol_alone():
-    metered = device("metered", sensors=(SensorInfo("rapl", "package-0", "package", "counter"),))
-    (bare, idle) = planned((FLEET[0], metered), models=["resnet50"], protocol="standard").devices
+def metered(name: str, *kinds: str) -> Device:
+    return device(name, sensors=tuple(SensorInfo("s", f"rail-{kind}", "package", kind) for kind in kinds))
+
+
+def test_the_time_of_a_device_without_a_power_source_is_warm_up_and_window_alone():
+    (bare,) = planned((FLEET[0],), models=["resnet50"], protocol="standard").devices
     assert (bare.runs_min, bare.runs_max) == (5, 20)
-    assert bare.seconds_min == pytest.approx(5 * (1 + 5))
-    assert idle.seconds_min == pytest.approx(5 * (1 + 5 + 2 * 2))
+    assert bare.seconds_min == pytest.approx(5 * (1.2 + 2))
     assert bare.seconds_max == pytest.approx(20 * (60 + 900)), "cooling down and the time limit of a run"
+
+
+def test_a_power_source_adds_guards_idle_and_the_window_that_its_energy_needs():
+    kinds = {"counter": 2.0, "instant": 5.0, "filtered": 10.0}
+    for kind, window_s in kinds.items():
+        (one,) = planned((metered("metered", kind),), models=["resnet50"], protocol="standard").devices
+        run_s = 1.2 + 0.5 + window_s + 0.5 + 2
+        assert one.seconds_min == pytest.approx(5 * (run_s + 2)), "and idle once before each block"
+        sizes = planned((metered("m", kind),), models=["resnet50"], protocol="standard", batch_sizes=[1, 2])
+        assert sizes.devices[0].seconds_min == pytest.approx(5 * (2 * run_s + 2))
+    both = planned((metered("both", *kinds),), models=["resnet50"], protocol="standard").devices[0]
+    assert both.seconds_min == pytest.approx(5 * (1.2 + 1 + 2 + 2 + 2)), "at least: the quickest of them"
+
+
+def test_a_short_protocol_measures_no_longer_for_energy():
+    (one,) = planned((metered("metered", "filtered"),), models=["resnet50"], protocol="quick").devices
+    assert one.seconds_min == pytest.approx(5 * (0.3 + 0.5 + 1.5 + 0.5))
+
+
+def test_the_plan_s_least_windows_are_those_of_the_agent():
+    from paretofleet_agent import energy_window as rule
+    from paretofleet_agent.sensors._protocol import COUNTER, FILTERED
+
+    assert protocols.GUARD_S == rule.GUARD_S_MIN
+    assert protocols.ENERGY_WINDOW_S == {COUNTER: rule.FAST_COUNTER_S, FILTERED: rule.SLOW_S}
+    assert protocols.OTHER_ENERGY_WINDOW_S == rule.STEADY_S
 
 
 def test_a_sweep_that_explodes_is_refused():
