@@ -71,5 +71,10 @@ def _waiting(facts: dict[str, Any]) -> str:
     held = facts["spool"]
     if held is None or not (held["attempts"] or held["set_aside"]):
         return "empty: the collector has everything"
-    text = f"{held['attempts']} attempts with {held['chunks']} chunks ({held['bytes']} bytes) wait"
-    return text + (f", {held['set_aside']} chunks are set aside" if held["set_aside"] else "")
+    attempts, chunks = _counted(held["attempts"], "attempt"), _counted(held["chunks"], "chunk")
+    text = f"{attempts} with {chunks} ({held['bytes']} bytes) to send"
+    return text + (f", {_counted(held['set_aside'], 'chunk')} set aside" if held["set_aside"] else "")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

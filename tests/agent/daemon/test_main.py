@@ -32,7 +32,7 @@ def test_status_tells_what_waits(tmp_path, capsys):
         assert main.main(["status", "--home", str(tmp_path)]) == 0
         out = capsys.readouterr().out
         assert who.device_id in out
-        assert "1 attempts with 3 chunks (480 bytes) wait" in out
+        assert "1 attempt with 3 chunks (480 bytes) to send" in out
         assert "runs as process" in out
     assert main.main(["status", "--home", str(tmp_path), "-o", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
