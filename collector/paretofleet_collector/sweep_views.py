@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -157,7 +158,8 @@ def just_ended(connection: sa.Connection, sweep_id: str, announced: set[str]) ->
 
 def what(row: sa.Row[Any]) -> str:
     """A row of planned_configurations as people name it."""
-    return f"{row.model} batch size {row.batch_size} on {row.target}"
+    asked = json.loads(row.configuration_json)
+    return f"{row.model} {asked['precision']} batch size {row.batch_size}, {asked['runtime']} on {row.target}"
 
 
 def _same_configuration() -> sa.ColumnElement[bool]:

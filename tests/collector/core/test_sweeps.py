@@ -96,7 +96,10 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
         rig.seal()
         rig.do(asyncio.sleep(0.5))
     rig.do(asyncio.wait_for(watching, 5))
-    assert [message.event for message in seen if "sealed" in message.event].__len__() == 2
+    ends = [message.event for message in seen if "sealed" in message.event]
+    assert sorted(ends) == [
+        f"box: tiny native batch size {size}, onnxruntime on cpu, run 1: sealed" for size in (1, 2)
+    ]
     assert seen[-1].sweep.state == "finished"
     assert any(message.seconds_left == pytest.approx(10, rel=0.2) for message in seen)
     assert any(message.running for message in seen)
