@@ -114,6 +114,11 @@ def plan_(
     _show_plan(planned, spec.protocol, output)
     if spec.repeats.adaptive is not None:
         tell(_adaptive(spec.repeats))
+    if spec.repeats.boots > 1:
+        tell(
+            f"boots: the blocks are spread over {spec.repeats.boots} boots of each device whose owner allows "
+            "reboots, whose time comes on top; of other devices they run within one boot"
+        )
 
 
 @app.command(

@@ -156,6 +156,13 @@ def test_the_plan_says_how_the_hours_of_an_adaptive_sweep_follow(paretofleet: Co
     assert "nothing to choose" in refused
 
 
+def test_the_plan_says_what_several_boots_mean(paretofleet: Command, tmp_path) -> None:
+    spec = tmp_path / "spread.yaml"
+    spec.write_text("models: [zoo:alexnet]\nrepeats: {boots: 2}\n")
+    said = paretofleet("sweep", "plan", spec).err
+    assert "spread over 2 boots of each device whose owner allows reboots" in said
+
+
 def test_flags_change_what_the_file_says(paretofleet: Command, tmp_path) -> None:
     (tmp_path / "mine.onnx").write_bytes(b"ONNX")
     spec = tmp_path / "edge.yaml"

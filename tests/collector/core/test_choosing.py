@@ -194,3 +194,21 @@ def test_a_cancelled_sweep_gets_no_block_any_more(rig):
     rig.do(asyncio.wait(list(rig.context.choosing.values()), timeout=60))
     assert rig.sweep(sweep.name).runs == 6
     assert rig.lease(session) is None
+
+
+def test_a_device_that_has_ended_does_not_end_the_sweep_of_one_whose_block_is_chosen(rig):
+    sessions = [rig.joined("one"), rig.joined("two")]
+    sweep = rig.submit(batch_sizes=(1, 2, 4), runs_min=3, runs_max=4, adaptive="offline")
+    rng = np.random.default_rng(1)
+    for session in sessions:
+        while (grant := rig.lease(session)) is not None:
+            rig.upload(session, grant, seconds=seconds_of(grant, rng))
+            rig.seal()
+    assert rig.sweep(sweep.name).state == "running"
+    for session in sessions:
+        run_all(rig, session)
+    ended = rig.sweep(sweep.name)
+    assert ended.state == "finished"
+    assert len(ended.notes) == 3, "how it goes, and one sentence for each device"
+    by_device = Counter(note.partition(" ")[0] for note in ended.notes[1:])
+    assert by_device == {"one": 1, "two": 1}
