@@ -27,14 +27,17 @@ def device_tree(root: Path) -> Path:
     return boot_id
 
 
+def allow(farm: Farm, command: str) -> None:
+    (farm.root / "here").mkdir()
+    settings = f"[agent]\nallow_reboot = yes\nreboot_command = {command}\n"
+    (farm.root / "here" / "agent.ini").write_text(settings)
+
+
 def test_the_blocks_are_spread_over_the_boots_and_the_rows_show_them(farm: Farm) -> None:
     boot_id = device_tree(farm.root / "tree")
     script = farm.root / "reboot.py"
     script.write_text(f"open({str(boot_id)!r}, 'w').write('boot-2\\n')\n")
-    (farm.root / "here").mkdir()
-    (farm.root / "here" / "agent.ini").write_text(
-        f"[agent]\nallow_reboot = yes\nreboot_command = {sys.executable} {script}\n"
-    )
+    allow(farm, f"{sys.executable} {script}")
     options = ("--sysroot", str(farm.root / "tree"))
     agent = farm.start_agent("here", *options)
     farm.command("models", "add", convolution(farm.root / "net.onnx"))
@@ -66,3 +69,18 @@ def test_a_device_that_may_not_reboot_runs_within_one_boot_and_says_so(farm: Far
     assert shown["spec"]["repeats"]["boots"] == 3
     ranked = farm.command("rank", "spread", "--objective", "batch_latency_mean_s")
     assert "boots: 1 (within one boot, though more were asked for)" in ranked
+
+
+def test_an_agent_whose_reboot_command_fails_says_so_and_serves_on_in_the_same_boot(farm: Farm) -> None:
+    allow(farm, "false")
+    farm.start_agent("here")
+    farm.command("models", "add", convolution(farm.root / "net.onnx"))
+    spec = farm.root / "spread.yaml"
+    spec.write_text("{models: [net], protocol: quick, repeats: {min: 2, max: 2, boots: 2}}")
+    farm.command("sweep", "submit", spec)
+    wait_until(lambda: farm.has_ended("spread"), "the end of the sweep")
+    assert "The device was not rebooted: `false` ended with 1" in farm.log("here")
+    farm.command("report", "pull", "spread", "-o", farm.root / "report.parquet")
+    (row,) = pd.read_parquet(farm.root / "report.parquet").itertuples()
+    assert row.runs == 2
+    assert "within_one_boot" in row.flags
