@@ -167,7 +167,8 @@ def _reboot(
     """The reboot that must come before a run, unless its device may not or does not reboot.
 
     Of n boots the k-th begins with the block after (k - 1) / n of the first `runs_min`; a reboot that came
-    by itself counts.
+    by itself counts. A boot within which no block was done is not left: what was missed before, without the
+    permission or in attempts that were lost, would have the device reboot again and again.
     """
     if boot is None or not boot.may_reboot:
         return None
@@ -178,7 +179,7 @@ def _reboot(
     if len(boots) >= min((run.block - 1) * repeats.boots // repeats.runs_min + 1, repeats.boots):
         return None
     done = {past.block for past in ended if past.boot_id == boot.boot_id and past.block < run.block}
-    return Reboot(len(done), repeats.runs_min)
+    return Reboot(len(done), repeats.runs_min) if done else None
 
 
 def has_converged(values_s: Sequence[float], relative_half_width: float | None) -> bool:

@@ -320,3 +320,21 @@ def test_a_reboot_that_came_by_itself_counts_and_later_blocks_need_no_more():
     assert next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)) == Give("later")
     three = replace(SPREAD, boots=3)
     assert next_run(history, three, NOW, None, Boot("second", may_reboot=True)) == Reboot(3, 4)
+
+
+def test_a_boot_within_which_no_block_was_done_is_not_left_for_another():
+    """Else a device that may reboot only now, with boots to make up for, would reboot for ever."""
+    six = replace(SPREAD, runs_min=6, boots=3)
+    history = [in_boot(run, "first") if run.block <= 4 else run for run in fresh(2, 6)]
+    boot = Boot("second", may_reboot=True)
+    assert isinstance(next_run(history, six, NOW, None, boot), Give)
+    history = [in_boot(run, "second") if run.run_id == "r5-0" else run for run in history]
+    assert next_run(history, six, NOW, None, boot) == Give("r5-1"), "a block that has begun stays whole"
+    history = [in_boot(run, "second") if run.block == 5 and run.state == "pending" else run for run in history]
+    assert next_run(history, six, NOW, None, boot) == Reboot(1, 6)
+
+
+def test_blocks_whose_attempts_were_all_lost_call_for_no_reboots():
+    lost = [replace(run, state="failed", reason="lost", attempt=3) for run in fresh(1, 2)]
+    history = lost + [run for run in fresh(1, 4) if run.block > 2]
+    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("now", may_reboot=True)), Give)
