@@ -109,15 +109,23 @@ def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float)
                 chunks.drop(connection, run_id)
         elif isinstance(step, schedule.Fail):
             fail_lost(connection, step.run_id, now)
+        elif isinstance(step, schedule.Append | schedule.Choose) and _gets_no_more(
+            connection, sweep_id, device_id
+        ):
+            finish(connection, sweep_id, now)
+            return schedule.Done()
         elif isinstance(step, schedule.Append):
-            if sweeps.is_over(connection, sweep_id):
-                return schedule.Done()
             pairs = [(configuration_id, device_id) for configuration_id in step.configuration_ids]
             runs.append(connection, sweep_id, step.block, pairs)
         else:
             if isinstance(step, schedule.Done):
                 finish(connection, sweep_id, now)
             return step
+
+
+def _gets_no_more(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
+    """Whether no block may follow: the sweep is over, or the device was removed while its last was sealed."""
+    return sweeps.is_over(connection, sweep_id) or devices.is_removed(connection, device_id)
 
 
 def next_step(

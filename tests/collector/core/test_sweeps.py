@@ -117,6 +117,20 @@ def test_removing_a_device_lets_its_sweep_end_without_it(rig):
     assert dict(ended.runs_by_state) == {"sealed": 1, "cancelled": 1}
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_device_that_is_removed_while_its_last_run_is_sealed_gets_no_further_block(rig, adaptive):
+    gone = rig.joined("gone")
+    sweep = rig.submit(batch_sizes=(1, 2), runs_min=3, runs_max=9, half_width=0.0001, adaptive=adaptive)
+    for number in range(6):
+        rig.upload(gone, rig.lease(gone), seconds=0.01 + 0.001 * number)
+        if number < 5:
+            rig.seal()
+    rig.do(control_handlers.change_device(rig.context, "gone", "remove", {}))
+    rig.seal()
+    ended = rig.sweep(sweep.name)
+    assert (ended.state, dict(ended.runs_by_state)) == ("finished", {"sealed": 6})
+
+
 def test_an_unknown_sweep_or_device_is_named(rig):
     for call in (sweep_handlers.show, sweep_handlers.cancel, sweep_handlers.retry, sweep_handlers.delete):
         with pytest.raises(NotFound, match="'nope'"):
