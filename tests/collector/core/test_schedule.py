@@ -330,7 +330,9 @@ def test_a_boot_within_which_no_block_was_done_is_not_left_for_another():
     assert isinstance(next_run(history, six, NOW, None, boot), Give)
     history = [in_boot(run, "second") if run.run_id == "r5-0" else run for run in history]
     assert next_run(history, six, NOW, None, boot) == Give("r5-1"), "a block that has begun stays whole"
-    history = [in_boot(run, "second") if run.block == 5 and run.state == "pending" else run for run in history]
+    history = [
+        in_boot(run, "second") if run.block == 5 and run.state == "pending" else run for run in history
+    ]
     assert next_run(history, six, NOW, None, boot) == Reboot(1, 6)
 
 
