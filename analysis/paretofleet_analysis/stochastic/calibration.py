@@ -32,6 +32,9 @@ _STIFFNESS = 0.03
 #: A fleet differs from those simulated after it in ways unknown; dismissals are drawn in by this much.
 _CAUTION = 0.85
 
+#: A margin, if any, and what is shared with its own.
+_Asked = tuple[Sequence[float] | None, Shared | None]
+
 
 @dataclass(frozen=True)
 class MeanFront:
@@ -78,52 +81,47 @@ def mean_front_probability(
     The question `mean`: it settles as runs are added. Of the rows at 0.95 or more at least 95 % are meant
     to be on the frontier, of those at 0.05 or less at most 5 %; what lies between is undecided. Arguments
     as for `front_probability`, whose kernel it uses on `count` replicates of each mean (`replicates`),
-    followed by a map learned on simulated fleets; `seed` makes it repeatable. Raises ValueError as those
-    do.
+    followed by a map learned on simulated fleets; `seed` makes it repeatable. With a `margin`, that of
+    `shared` is for `near_front` only. Raises ValueError as those do.
     """
     check_size(samples, "mean_front_probability")
-    margins = [None] if margin is None else [None, margin]
+    asked: list[_Asked] = [(margin, shared)]
+    if margin is not None:
+        asked.insert(0, (None, None if shared is None else replace(shared, margin=None)))
     drawn = replicates(samples, count=count, seed=seed)
-    raw = [
-        front_probability(drawn, maximize=maximize, margin=m, shared=shared, threads=threads) for m in margins
-    ]
-    maps = _learn(samples, margins, maximize=maximize, shared=shared, seed=seed, threads=threads)
+    raw = [front_probability(drawn, maximize=maximize, margin=m, shared=s, threads=threads) for m, s in asked]
+    maps = _learn(samples, asked, maximize=maximize, seed=seed, threads=threads)
     mapped = [one(p) for one, p in zip(maps, raw, strict=True)]
     return MeanFront(mapped[0], mapped[1] if margin is not None else None, raw[0])
 
 
 def _learn(
-    samples: Samples,
-    margins: Sequence[Sequence[float] | None],
-    *,
-    maximize: Sequence[bool],
-    shared: Shared | None,
-    seed: int,
-    threads: int,
+    samples: Samples, asked: Sequence[_Asked], *, maximize: Sequence[bool], seed: int, threads: int
 ) -> list[Map]:
-    """A map for each margin, learned on fleets like this one with its noise and its numbers of runs."""
+    """A map for each question, learned on fleets like this one with its noise and its numbers of runs."""
     runs = distinct_runs(samples)
     means, scale = estimate(runs.arrays)
     if not means.covariance.any():
-        return [Map(exact=True)] * len(margins)
+        return [Map(exact=True)] * len(asked)
     if len(runs.arrays) < _FLEET_MIN:
-        return [Map()] * len(margins)
+        return [Map()] * len(asked)
     rng = np.random.default_rng([seed, 1])
     first = np.unique(runs.entry, return_index=True)[1]
-    part = None if shared is None else replace(shared, groups=np.asarray(shared.groups)[first])
-    said: list[list[Floats]] = [[] for _ in margins]
-    true: list[list[Floats]] = [[] for _ in margins]
+    parts = [s if s is None else replace(s, groups=np.asarray(s.groups)[first]) for _, s in asked]
+    said: list[list[Floats]] = [[] for _ in asked]
+    true: list[list[Floats]] = [[] for _ in asked]
     prior = _Prior(means)
     for simulation in range(max(2, _SIMULATED_ROWS // len(runs.arrays))):
         truth = prior.truth(rng, spread=simulation % 2 == 1)
         measured = _measure(truth, means, rng)
         drawn = list(scale.back(measured.draw(rng, _SIMULATED_REPLICATES)))
         points = list(scale.back(truth)[:, None])
-        fixed = None if part is None else _draw_shared(part, rng)
-        for k, margin in enumerate(margins):
+        fixed = None if parts[0] is None else _draw_shared(parts[0], rng)
+        for k, ((margin, _), part) in enumerate(zip(asked, parts, strict=True)):
             judge = partial(front_probability, maximize=maximize, margin=margin, threads=threads)
             said[k].append(judge(drawn, shared=part))
-            true[k].append(judge(points, shared=fixed))
+            known = None if part is None or fixed is None else replace(part, values=fixed)
+            true[k].append(judge(points, shared=known))
     return [fit_map(np.concatenate(p), np.concatenate(t)) for p, t in zip(said, true, strict=True)]
 
 
@@ -164,10 +162,10 @@ def _measure(truth: Floats, means: Means, rng: np.random.Generator) -> Means:
     return fit(truth + noise / np.sqrt(means.runs)[:, None], covariance, means.runs)
 
 
-def _draw_shared(shared: Shared, rng: np.random.Generator) -> Shared:
-    """The same with one of each group's values as the true one."""
-    values = [np.asarray(v) for v in shared.values]
-    return replace(shared, values=[v[[rng.integers(len(v))]] for v in values])
+def _draw_shared(shared: Shared, rng: np.random.Generator) -> list[Floats]:
+    """One of each group's values as the true one."""
+    values = [np.asarray(v, dtype=np.float64) for v in shared.values]
+    return [v[[rng.integers(len(v))]] for v in values]
 
 
 def fit_map(said: Floats, true: Floats) -> Map:

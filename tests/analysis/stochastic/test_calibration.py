@@ -8,6 +8,7 @@ import moocore
 import numpy as np
 import pytest
 from paretofleet_analysis.stochastic import (
+    Absolute,
     Shared,
     front_probability,
     mean_front_probability,
@@ -72,6 +73,16 @@ def test_a_margin_only_raises_and_twins_of_one_model_share_its_accuracy():
     raw = front_probability([x.mean(axis=0)[None] for x in runs], maximize=[False, False], shared=shared)
     assert found.front[raw == 1].mean() > 0.6
     assert found.front[raw == 0].mean() < 0.4
+
+
+def test_the_frontier_itself_knows_no_margin_of_what_is_shared():
+    """A model that is a little more accurate and much quicker leaves nothing of one beside it."""
+    runs = [noisy_runs(np.random.default_rng(5), np.array([[x]]), 0.01, 6)[0] for x in (1.0, 0.9, 2.0, 3.0)]
+    models = Shared([0, 1, 2, 3], [[70.0], [70.1], [75.0], [80.0]], maximize=True, margin=[Absolute(0.2)])
+    found = mean_front_probability(runs, maximize=[False], margin=[0.02], shared=models)
+    assert found.front_uncalibrated[0] == 0.0
+    assert found.front[0] < 0.05
+    assert found.near_front[0] > 0.95
 
 
 def test_fleets_without_noise_are_decided():
