@@ -46,7 +46,7 @@ class Factors:
 
 def common_factors(
     devices: Sequence[str],
-    gains: Sequence[tuple[str, float] | None],
+    gains: Sequence[tuple[str, float | None] | None],
     *,
     of_power: Sequence[bool],
     drifts: Mapping[str, np.ndarray],
@@ -54,9 +54,15 @@ def common_factors(
 ) -> Factors | None:
     """The factors of N configurations, or None where everything cancels (one device, one sensor).
 
-    `gains`: of each configuration its sensor and that sensor's 95 % relative uncertainty; None where it is
-    not known or no objective is of power. `of_power` (d,): which objectives the gain moves. `drifts`: by
-    device the (blocks, d) logarithms of what each block did to all.
+    `gains`: of each configuration its sensor and that sensor's 95 % relative uncertainty, None where it is
+    not known; None where no objective is of power. A sensor has one gain whatever its configurations say of
+    it: the most uncertain counts. `of_power` (d,): which objectives the gain moves. `drifts`: by device the
+    (blocks, d) logarithms of what each block did to all.
+
+    >>> gains = [("a rapl", 0.02), ("a rapl", None), ("b rapl", 0.02)]
+    >>> found = common_factors(["a", "a", "b"], gains, of_power=[True], drifts={}, seed=1)
+    >>> [one.ravel().round(2).tolist() for one in found.loadings]
+    [[0.01, 0.01, 0.0], [0.0, 0.0, 0.01]]
     """
     names = sorted(set(devices))
     number = {name: k for k, name in enumerate(names)}
@@ -69,11 +75,11 @@ def common_factors(
                 share = effect / np.sqrt(len(effects) * (len(effects) - 1))
                 if np.abs(share).max() > 0:
                     loadings.append(np.where((device == number[name])[:, None], share, 0.0))
-    sensors = sorted({gain for gain in gains if gain is not None})
-    if len({gain[0] for gain in gains if gain is not None}) > 1 or (sensors and None in gains):
-        for sensor in sensors:
-            mine = np.array([gain == sensor for gain in gains])
-            moved = np.asarray(of_power, dtype=float) * sensor[1] / _SIGMAS
-            if moved.any():
-                loadings.append(np.where(mine[:, None], moved, 0.0))
+    sensors = sorted({gain[0] for gain in gains if gain is not None})
+    for sensor in sensors if len(sensors) > 1 else ():
+        mine = np.array([gain is not None and gain[0] == sensor for gain in gains])
+        known = max((gain[1] or 0.0 for gain in gains if gain is not None and gain[0] == sensor), default=0.0)
+        moved = np.asarray(of_power, dtype=float) * known / _SIGMAS
+        if moved.any():
+            loadings.append(np.where(mine[:, None], moved, 0.0))
     return Factors(device, tuple(loadings), seed) if loadings else None

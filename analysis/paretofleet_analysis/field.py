@@ -107,11 +107,10 @@ class Field:
             seed=self.seed,
         )
 
-    def _gain(self, i: int) -> tuple[str, float] | None:
-        """The sensor of a row and how uncertain its gain is; None where that is not known."""
+    def _gain(self, i: int) -> tuple[str, float | None]:
+        """The sensor of a row and how uncertain its gain is, None where that is not known."""
         row = self.rows[i]
-        gain = row["energy_gain_uncertainty"]
-        return None if gain is None else (f"{row['device']} {row['power_source']}", float(gain))
+        return f"{row['device']} {row['power_source']}", row["energy_gain_uncertainty"]
 
     def _verdicts(self, found: Probabilities, places: Mapping[int, int]) -> list[str]:
         return [
