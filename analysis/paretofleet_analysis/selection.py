@@ -207,6 +207,8 @@ def _take_scope(row: Row, scope: str) -> str | None:
     if len(found) > 1 and not primary:
         return f"several sensors of scope {scope}, of which none is the total"
     row["power_scope"], row["power_source"] = scope, found[0]["source"]
+    gains = [entry["gain_uncertainty"] for entry in found]
+    row["energy_gain_uncertainty"] = None if None in gains else max(gains)
     for name in OF_POWER:
         columns = zip(*(entry[f"{name}_runs"] for entry in found), strict=True)
         row[name] = sum(entry[name] for entry in found)

@@ -166,7 +166,7 @@ def test_a_deadline_is_a_limit_on_the_99th_percentile(configuration, summary):
         assert reasons(ranking) == {
             "batch_latency_p99_s is above 0.03 s": 1,
             "batch_latency_p99_s is absent, so the limit of 0.03 s cannot be checked: "
-            "fewer than 299 iterations a run": 1,
+            "fewer than 299 iterations a run; sweep with --protocol sustained": 1,
         }
 
 
@@ -293,6 +293,23 @@ def test_a_power_scope_can_be_chosen(configuration):
     assert list(verdicts(ranking)) == ["b"]
     assert reasons(ranking) == {"no energy of scope module": 1}
     assert ranking.evidence["power_sources"] == ["module by ina3221"]
+
+
+def test_a_chosen_scope_brings_the_gain_of_its_own_sensor(configuration):
+    rows = []
+    for name in "ab":
+        given = configuration(name, energies=[0.1] * 5, device=name)
+        wall = {"scope": "wall", "source": "meter", "primary": False, "gain_uncertainty": 0.2}
+        runs = [
+            replace(
+                run,
+                summary=run.summary | {"energy": [*run.summary["energy"], run.summary["energy"][0] | wall]},
+            )
+            for run in given.runs
+        ]
+        rows.append(replace(given, runs=runs))
+    notes = " ".join(rank(report.build(rows), power_scope="wall").notes)
+    assert "their gain (up to 20 %) is integrated over" in notes
 
 
 # What is refused.
