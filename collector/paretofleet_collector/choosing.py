@@ -17,15 +17,17 @@ import sqlalchemy as sa
 
 from paretofleet_collector import schedule, steps
 from paretofleet_collector.context import Context
-from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.errors import CollectorError, NotFound
 from paretofleet_collector.store import choices, sweeps
 from paretofleet_collector.store.engine import open_engine
 
 if TYPE_CHECKING:
     from paretofleet_analysis.further import Further
 
-#: After a worker that died the next try waits so long; the device asks again anyway.
+#: After a worker that died or failed the next try waits so long; after so many the block is not chosen.
 AFTER_DEATH_S = 5.0
+TRIES_MAX = 3
+UNRANKED = "not ranked, so what has not converged goes on"
 _SEEDS = 2**63
 _log = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
         )
         choice = block_of(further, able, step.block)
     except RankError as error:
-        choice = schedule.Choice(None, step.block, f"not ranked, so what has not converged goes on: {error}")
+        choice = schedule.Choice(None, step.block, f"{UNRANKED}: {error}")
     return {"block": choice.block, "configuration_ids": choice.configuration_ids, "why": choice.why}
 
 
@@ -104,16 +106,32 @@ def start(context: Context, wanted: Wanted) -> None:
 
 async def _choose(context: Context, wanted: Wanted) -> None:
     try:
-        found = await context.heavy.run(
-            "choose",
-            database=str(context.store.path),
-            sweep_id=wanted.sweep_id,
-            device_id=wanted.device_id,
-        )
+        found = await _found(context, wanted)
         await context.store.write(lambda connection: _store(connection, wanted, found, context.now()))
     except CollectorError as error:
         _log.warning("block %d of sweep %s is not chosen yet: %s", wanted.step.block, wanted.sweep_id, error)
         await asyncio.sleep(AFTER_DEATH_S)
+
+
+async def _found(context: Context, wanted: Wanted) -> dict[str, Any]:
+    """The worker's choice; after its last failure the block goes to what has not converged.
+
+    Raises NotFound for a deleted sweep.
+    """
+    block, why = wanted.step.block, ""
+    arguments = {"sweep_id": wanted.sweep_id, "device_id": wanted.device_id}
+    for number in range(TRIES_MAX):
+        await asyncio.sleep(AFTER_DEATH_S if number else 0.0)
+        try:
+            found = await context.heavy.run("choose", database=str(context.store.path), **arguments)
+        except NotFound:
+            raise
+        except CollectorError as error:
+            why = f"{UNRANKED}: {error}"
+            _log.warning("block %d of sweep %s is not chosen yet: %s", block, wanted.sweep_id, error)
+        else:
+            return dict(found)
+    return {"block": block, "configuration_ids": None, "why": why}
 
 
 def _store(connection: sa.Connection, wanted: Wanted, found: dict[str, Any], now: float) -> None:

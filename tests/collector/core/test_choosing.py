@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 from paretofleet_analysis.further import Further, further_runs
 from paretofleet_analysis.report import ReportInput, RunInput, build
-from paretofleet_collector import control_handlers, sweep_handlers
+from paretofleet_collector import choosing, control_handlers, sweep_handlers
 from paretofleet_collector.choosing import block_of
+from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model import Repeats
 from paretofleet_collector.schedule import Append, Choice, Choose, Done, Give, PastRun, next_run
 
@@ -194,6 +195,30 @@ def test_a_cancelled_sweep_gets_no_block_any_more(rig):
     rig.do(asyncio.wait(list(rig.context.choosing.values()), timeout=60))
     assert rig.sweep(sweep.name).runs == 6
     assert rig.lease(session) is None
+
+
+def test_where_choosing_keeps_failing_the_device_goes_on_without_and_the_sweep_says_so(rig, monkeypatch):
+    tries = []
+
+    async def broken(kind, **_arguments):
+        tries.append(kind)
+        raise CollectorError("The collector failed inside (ValueError: odd).")
+
+    monkeypatch.setattr(choosing, "AFTER_DEATH_S", 0.0)
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2), runs_min=3, runs_max=4, half_width=1e-6, adaptive=True)
+    for number in range(6):
+        rig.upload(session, rig.lease(session), seconds=0.01 + 0.001 * number)
+        rig.seal()
+    monkeypatch.setattr(rig.context.heavy, "run", broken)
+    assert rig.lease(session) is None
+    rig.do(asyncio.wait(list(rig.context.choosing.values()), timeout=60))
+    assert rig.lease(session) is not None
+    assert tries == ["choose"] * choosing.TRIES_MAX
+    assert rig.sweep(sweep.name).notes[1] == (
+        "box in block 4: not ranked, so what has not converged goes on: "
+        "The collector failed inside (ValueError: odd)."
+    )
 
 
 def test_a_device_that_has_ended_does_not_end_the_sweep_of_one_whose_block_is_chosen(rig):
