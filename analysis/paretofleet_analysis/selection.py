@@ -20,7 +20,7 @@ _HINTS = {
     "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
     "top1": ": give the model's accuracy, or rank by other objectives",
     "batch_latency_p90_s": ": fewer than 29 iterations a run",
-    "batch_latency_p99_s": ": fewer than 299 iterations a run",
+    "batch_latency_p99_s": ": fewer than 299 iterations a run; sweep with --protocol sustained",
 }
 #: Objectives that are readings of a power sensor: they compare only within one scope.
 OF_POWER = ("energy_j_per_item", "power_w")
