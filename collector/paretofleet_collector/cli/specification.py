@@ -70,6 +70,8 @@ def build(file: Path | None, **flags: Any) -> Spec:
         value = _read(file)
     given = {key: _parsed(key, flag) for key, flag in flags.items() if flag is not None}
     if isinstance(value, dict):
+        if "repeats" in given and isinstance(value.get("repeats"), dict):
+            given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
         value = {**value, **given}
     try:
         spec = from_mapping(value)
