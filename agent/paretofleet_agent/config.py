@@ -194,9 +194,12 @@ def _yes(what: str, value: str) -> bool:
 def _command(value: str) -> tuple[str, ...]:
     """The words of a command line, as a shell would split it; no shell runs it."""
     try:
-        return tuple(shlex.split(value))
+        words = tuple(shlex.split(value))
     except ValueError as error:
         raise ConfigError(f"The reboot_command {value!r} is no command line: {error}.") from error
+    if not words:
+        raise ConfigError(f"The reboot_command {value!r} names no program: write one, or leave it out.")
+    return words
 
 
 def _folder(what: str, value: str) -> Path:

@@ -45,7 +45,7 @@ def test_reboots_are_the_owner_s_to_allow_and_never_a_simulation_s(tmp_path):
     assert settings.allow_reboot
     assert settings.reboot_command == ("sudo", "-n", "/sbin/my reboot", "now")
     assert not load(tmp_path, {"simulate": "jetson-tx2"}).allow_reboot
-    for name, value in (("ALLOW_REBOOT", "perhaps"), ("REBOOT_COMMAND", "'")):
+    for name, value in (("ALLOW_REBOOT", "perhaps"), ("REBOOT_COMMAND", "'"), ("REBOOT_COMMAND", " ")):
         with pytest.raises(ConfigError, match=name.lower()):
             load(tmp_path, env={f"PARETOFLEET_AGENT_{name}": value})
 
