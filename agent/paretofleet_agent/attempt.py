@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, Sequence
 
-from paretofleet_agent import __version__, clocks, cooling, decide, environment, sampling, sensors, simulate
+from paretofleet_agent import __version__, clocks, cooling, decide, environment, sensors, simulate
 from paretofleet_agent.child import Child, Frame, Meanwhile
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
 from paretofleet_agent.device import DeviceUnderTest
@@ -25,7 +25,6 @@ from paretofleet_agent.window import Window
 RUNNER = Path(__file__).parent / "runner" / "__main__.py"
 #: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
 SLOW_SAMPLE_S = 0.2
-SAMPLER_TIMEOUT_S = sampling.TIMEOUT_S
 #: A longer sleep than this inside a run voids it.
 SUSPENDED_S_MAX = 0.05
 SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
