@@ -19,7 +19,8 @@ class BlockEffects:
     """`runs`: N corrected arrays (m_i, d). `drifts`: by corrected device the (blocks, d) log effects.
 
     `told`: per device what was found, JSON-ready: `corrected`, by objective `share_of_variance` (how much of
-    the variance of repeats the blocks explain) and `largest` (relative), and `note` where nothing was done.
+    the variance of repeats the blocks explain), `largest` (relative) and `blocks_left` (those with too few
+    configurations, whose runs keep what drift they have), or `note` where nothing was done.
     """
 
     runs: list[np.ndarray]
@@ -100,6 +101,7 @@ def _correct(
     real = np.abs(effects).max(axis=0) > _ROUNDING
     told["share_of_variance"] = dict(zip(objectives, found.block_share[0].tolist(), strict=True))
     told["largest"] = dict(zip(objectives, np.expm1(np.abs(effects).max(axis=0)).tolist(), strict=True))
+    told["blocks_left"] = sorted({int(b) for block in blocks for b in block} - set(found.effects[0]))
     drift = np.zeros((len(effects), len(measured)))
     drift[:, columns] = effects * real
     result.drifts[device] = drift

@@ -305,7 +305,9 @@ def _block_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"{OBJECTIVES[name].short} {100 * share:.0f} % (largest {100 * one['largest'][name]:.1f} %)"
             for name, share in one["share_of_variance"].items()
         )
-        yield f"block effects removed on {one['device']}, of the variance of repeats: {shares}"
+        left = ", ".join(map(str, one["blocks_left"]))
+        kept = f"; kept in blocks with fewer than 3 configurations: {left}" if left else ""
+        yield f"block effects removed on {one['device']}, of the variance of repeats: {shares}{kept}"
     for note, devices in alone.items():
         more = f" and {len(devices) - 3} more" if len(devices) > 3 else ""
         yield f"block effects on {', '.join(devices[:3])}{more}: {note}"

@@ -62,7 +62,8 @@ def remove_block_effects(
         mine = device_of[fleet.owner] == device
         usable = mine & _in_full_blocks(fleet.owner, block_of, mine, device, notes)
         if len(np.unique(block_of[usable])) < 2:
-            notes.append(f"device {device}: no correction, fewer than 2 blocks can be compared")
+            few = f"fewer than 2 blocks hold {CONFIGURATIONS_MIN} configurations"
+            notes.append(f"device {device}: no correction, {few}")
             continue
         found = _fit(rows[usable], fleet.owner[usable], block_of[usable])
         rows[usable], share[device], effects[device] = found

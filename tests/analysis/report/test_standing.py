@@ -62,10 +62,27 @@ def test_drift_that_a_device_shares_is_removed_and_told(configuration):
 def test_fewer_than_three_configurations_are_not_corrected_and_it_says_so(configuration):
     ranking = rank(drifting(configuration, 0.1, models=("a", "b")))
     assert ranking.evidence["block_effects"] == [
-        {"device": "desk", "corrected": False, "note": "no correction, fewer than 2 blocks can be compared"}
+        {
+            "device": "desk",
+            "corrected": False,
+            "note": "no correction, fewer than 2 blocks hold 3 configurations",
+        }
     ]
     assert by_model(ranking)["a"].corrected_means is None
     assert "block effects on desk: no correction" in rank_text.render(ranking)
+
+
+def test_blocks_that_hold_too_few_are_named_beside_those_that_were_corrected(configuration):
+    """Later blocks of a sweep hold only what has not converged, so they may hold two configurations."""
+    rng = np.random.default_rng(2)
+    rows = [
+        configuration(name, list(0.01 * np.exp(0.02 * rng.standard_normal(runs))), top1=70.0 + runs)
+        for name, runs in {"a": 7, "b": 7, "c": 5, "d": 4}.items()
+    ]
+    ranking = rank(report.build(rows))
+    assert ranking.evidence["block_effects"][0]["blocks_left"] == [6, 7]
+    text = " ".join(rank_text.render(ranking).split())
+    assert "; kept in blocks with fewer than 3 configurations: 6, 7" in text
 
 
 def test_blocks_of_two_sweeps_are_not_the_same(configuration):
