@@ -72,6 +72,8 @@ def build(file: Path | None, **flags: Any) -> Spec:
     if isinstance(value, dict):
         if "repeats" in given and isinstance(value.get("repeats"), dict):
             given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
+        if given.get("adaptive") is True and isinstance(value.get("adaptive"), str):
+            del given["adaptive"]  # the file says for which use
         value = {**value, **given}
     try:
         spec = from_mapping(value)

@@ -64,6 +64,15 @@ def test_a_flag_for_the_repeats_leaves_what_else_the_file_says_of_them(tmp_path)
         specification.build(file, repeats="1")
 
 
+def test_the_flag_for_adaptive_sweeps_leaves_the_use_to_the_file(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("{models: [a], adaptive: offline}")
+    assert specification.build(file, adaptive=True).repeats.adaptive == "offline"
+    assert specification.build(file, adaptive=False).repeats.adaptive is None
+    file.write_text("{models: [a]}")
+    assert specification.build(file, adaptive=True).repeats.adaptive == "realtime"
+
+
 def test_repeats_follow_the_protocol_unless_given():
     assert parse_yaml("{models: [a], protocol: quick}", BASE).repeats == Repeats(5, 5, 0.02, seed=1)
     assert parse_yaml("{models: [a], repeats: 7}", BASE).repeats == Repeats(7, 7, 0.02, seed=1)
