@@ -147,7 +147,7 @@ async def cancel(context: Context, name: str) -> Sweep:
 
 
 async def retry(context: Context, name: str) -> Sweep:
-    """Makes failed, skipped and cancelled runs pending again, with fresh attempts."""
+    """Makes failed, skipped and cancelled runs pending again, with fresh attempts; not of removed devices."""
 
     def work(connection: sa.Connection) -> Sweep:
         sweep = sweeps.find(connection, name)
@@ -160,9 +160,14 @@ async def retry(context: Context, name: str) -> Sweep:
             "ended_unix_s": None,
         }
         over = ("failed", "skipped", "cancelled")
-        again = runs.ids(connection, sweep.sweep_id, over)
+        there = [one for one, _ in sweeps.devices_of(connection, sweep.sweep_id)]
+        there = [one for one in there if not devices.is_removed(connection, one)]
+        again = [run_id for one in there for run_id in runs.ids(connection, sweep.sweep_id, over, one)]
         if not again:
-            raise Refused(f"Sweep '{sweep.name}' has no failed, skipped or cancelled run to try again.")
+            raise Refused(
+                f"Sweep '{sweep.name}' has no failed, skipped or cancelled run to try again on a device that "
+                "was not removed."
+            )
         for run_id in again:
             runs.move(connection, run_id, "pending", come_from=over, values=values)
         sweeps.reopen(connection, sweep.sweep_id)

@@ -131,6 +131,25 @@ def test_a_device_that_is_removed_while_its_last_run_is_sealed_gets_no_further_b
     assert (ended.state, dict(ended.runs_by_state)) == ("finished", {"sealed": 6})
 
 
+def test_what_a_removed_device_left_is_not_tried_again_because_nobody_would_fetch_it(rig):
+    here, gone = rig.joined("here"), rig.joined("gone")
+    sweep = rig.submit()
+    rig.fail(here, rig.lease(here), "unsupported")
+    rig.do(control_handlers.change_device(rig.context, "gone", "remove", {}))
+    rig.do(sweep_handlers.retry(rig.context, sweep.name))
+    rig.upload(here, rig.lease(here))
+    rig.seal()
+    ended = rig.sweep(sweep.name)
+    assert (ended.state, dict(ended.runs_by_state)) == (
+        "finished_with_failures",
+        {"sealed": 1, "cancelled": 1},
+    )
+    with pytest.raises(Refused, match="on a device that was not removed"):
+        rig.do(sweep_handlers.retry(rig.context, sweep.name))
+    rig.do(control_handlers.change_device(rig.context, gone.device_id, "resume", {}))
+    assert rig.do(sweep_handlers.retry(rig.context, sweep.name)).runs_by_state["pending"] == 1
+
+
 def test_an_unknown_sweep_or_device_is_named(rig):
     for call in (sweep_handlers.show, sweep_handlers.cancel, sweep_handlers.retry, sweep_handlers.delete):
         with pytest.raises(NotFound, match="'nope'"):
