@@ -86,7 +86,10 @@ def _drift(reported: Sequence[Row], chosen: Selection) -> list[dict[str, Any]]:
 def _method(found: Probabilities) -> str:
     """How the probabilities came about, and what that does not cover."""
     if not found.replicates:
-        return "exact given the runs (nothing drawn), which says nothing of having few"
+        return (
+            "exact given the runs (nothing drawn), then half a run is added for and half against, since "
+            "few runs that agree do not promise the next"
+        )
     return (
         f"exact given {found.replicates} replicates of each mean, then calibrated on simulated fleets like "
         "this one; of configurations that were not measured it says nothing"

@@ -20,6 +20,7 @@ from paretofleet_analysis.levels import advice
 from paretofleet_analysis.moments import moments
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.probability import (
+    RUNS_TO_FORETELL,
     Probabilities,
     next_run_probability,
     probabilities,
@@ -249,6 +250,7 @@ class Field:
                 found.append(f"{name} is the same in every row and decides nothing.")
         found += self._gain_note()
         found += self._incomplete_note()
+        found += self._next_run_note()
         few = len(self.rows) - len(self.places)
         if few:
             rows = "1 row has" if few == 1 else f"{few} rows have"
@@ -279,6 +281,14 @@ class Field:
         more = f" and {len(rows) - 2} more rows" if len(rows) > 2 else ""
         named = "; ".join(label(row) for row, _ in rows[:2])
         return [f"{runs} {' or '.join(lacking)} and {'is' if count == 1 else 'are'} left out: {named}{more}."]
+
+    def _next_run_note(self) -> list[str]:
+        """Why rows that look settled are undecided where the next run is asked for."""
+        counts = np.array([len(values) for values in self.runs])
+        if self.question != "run" or not (few := counts < RUNS_TO_FORETELL).any():
+            return []
+        clear = f"{few.sum()} of {len(counts)} rows are undecided for that, however clear they look."
+        return [f"Fewer than {RUNS_TO_FORETELL} runs cannot foretell the next with 95 %: {clear}"]
 
     def _gain_note(self) -> list[str]:
         """What a sensor's unknown gain, one factor per device, does to the probabilities."""

@@ -35,7 +35,6 @@ class Objective:
     maximize: bool
     unit: str
     margin: Margin
-    text: str
     short: str
     is_measured: bool
     scale: float
@@ -45,22 +44,22 @@ class Objective:
 _TOP1 = Margin(0.2, relative=False)
 _COST = Margin(0.02)
 _COLUMNS = (
-    # name, maximize, unit, margin, text, short, is_measured, scale, shown_unit
-    ("top1", True, "percent", _TOP1, "top-1 accuracy", "top1", False, 1.0, "%"),
-    ("batch_latency_mean_s", False, "s", _COST, "mean wait for a batch", "mean", True, 1e3, "ms"),
-    ("batch_latency_p50_s", False, "s", _COST, "median wait for a batch", "p50", True, 1e3, "ms"),
-    ("batch_latency_p90_s", False, "s", _COST, "90 % wait for a batch", "p90", True, 1e3, "ms"),
-    ("batch_latency_p99_s", False, "s", _COST, "99 % wait for a batch", "p99", True, 1e3, "ms"),
-    ("time_per_item_s", False, "s", _COST, "time per item", "time/item", True, 1e3, "ms"),
-    ("throughput_items_s", True, "1/s", _COST, "items per second", "rate", True, 1.0, "1/s"),
-    ("power_w", False, "W", _COST, "mean power", "power", True, 1.0, "W"),
-    ("energy_j_per_item", False, "J", _COST, "energy per item", "energy", True, 1e3, "mJ"),
-    ("memory_peak_bytes", False, "bytes", _COST, "peak memory", "memory", True, 2**-20, "MiB"),
-    ("load_s", False, "s", _COST, "time to load", "load", True, 1e3, "ms"),
-    ("first_inference_s", False, "s", _COST, "first call", "first", True, 1e3, "ms"),
-    ("size_bytes", False, "bytes", _COST, "size of the file", "size", False, 2**-20, "MiB"),
-    ("parameters", False, "", _COST, "parameters", "params", False, 1e-6, "M"),
-    ("macs", False, "", _COST, "operations per item", "MACs", False, 1e-9, "G"),
+    # name, maximize, unit, margin, short, is_measured, scale, shown_unit
+    ("top1", True, "percent", _TOP1, "top1", False, 1.0, "%"),
+    ("batch_latency_mean_s", False, "s", _COST, "mean", True, 1e3, "ms"),
+    ("batch_latency_p50_s", False, "s", _COST, "p50", True, 1e3, "ms"),
+    ("batch_latency_p90_s", False, "s", _COST, "p90", True, 1e3, "ms"),
+    ("batch_latency_p99_s", False, "s", _COST, "p99", True, 1e3, "ms"),
+    ("time_per_item_s", False, "s", _COST, "time/item", True, 1e3, "ms"),
+    ("throughput_items_s", True, "1/s", _COST, "rate", True, 1.0, "1/s"),
+    ("power_w", False, "W", _COST, "power", True, 1.0, "W"),
+    ("energy_j_per_item", False, "J", _COST, "energy", True, 1e3, "mJ"),
+    ("memory_peak_bytes", False, "bytes", _COST, "memory", True, 2**-20, "MiB"),
+    ("load_s", False, "s", _COST, "load", True, 1e3, "ms"),
+    ("first_inference_s", False, "s", _COST, "first", True, 1e3, "ms"),
+    ("size_bytes", False, "bytes", _COST, "size", False, 2**-20, "MiB"),
+    ("parameters", False, "", _COST, "params", False, 1e-6, "M"),
+    ("macs", False, "", _COST, "MACs", False, 1e-9, "G"),
 )
 #: Every objective, by name. A new one is a line above; its column must be in `report_schema`.
 OBJECTIVES: Mapping[str, Objective] = {str(column[0]): Objective(*column) for column in _COLUMNS}

@@ -31,6 +31,8 @@ REPLICATES, REPLICATES_OF_MANY, SMALL_FLEET = 1000, 200, 300
 #: Said of a row of a large fleet that is surely beaten: replicates carry no further.
 SURELY_NOT = 0.002
 _LOGIT_MAX = 12.0
+#: Fewer runs keep `next_run_probability` between 0.05 and 0.95.
+RUNS_TO_FORETELL = 9
 
 
 @dataclass(frozen=True)
@@ -318,5 +320,7 @@ def next_run_probability(front: np.ndarray, runs: np.ndarray) -> np.ndarray:
 
     >>> next_run_probability(np.array([0.0, 1.0]), np.array([5, 5])).round(3).tolist()
     [0.083, 0.917]
+    >>> next_run_probability(np.array([1.0, 1.0]), RUNS_TO_FORETELL - np.array([1, 0])).round(3).tolist()
+    [0.944, 0.95]
     """
     return np.asarray((runs * front + 0.5) / (runs + 1))

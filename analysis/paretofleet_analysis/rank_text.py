@@ -19,6 +19,7 @@ WIDTH, WIDTH_MIN = 100, 60
 #: Columns that name a row; those that are the same in every row stand in one line above the table instead.
 _NAMES = ("model", "runtime", "precision", "device", "target", "batch_size", "threads")
 _HEADS = {"batch_size": "batch"}
+_NUMBERS = ("batch_size", "threads")
 _TEXT_MIN = 8
 #: Beyond this many rows the dominated ones are told in the JSON only.
 _SENTENCES_MAX = 24
@@ -216,21 +217,27 @@ def _sentences(ranking: Ranking) -> Iterator[str]:
 def _groups(ranking: Ranking) -> Iterator[str]:
     for row in ranking.rows:
         if row.selected:
-            known = " and ".join(OBJECTIVES[name].text for name in row.selected)
             yield (
-                f"Row {row.number} is selected: in {known} it is the best of several that the runs do not "
-                "tell apart, so some of its lead is luck until it is measured again."
+                f"Row {row.number} is the best in {' and '.join(row.selected)} of several whose intervals "
+                "overlap: some of its lead is luck, as measuring it again would show."
             )
     told = [
         members
         for members in ranking.groups
         if any(ranking.rows[k - 1].verdict != DOMINATED or k <= _SENTENCES_MAX for k in members)
     ]
+    differing = [name for name in _NAMES[1:] if name not in _common(ranking.rows)]
     for members in told:
-        names = ", ".join(f"{k} ({ranking.rows[k - 1].identity['model']})" for k in members)
+        names = ", ".join(f"{k} ({_called(ranking.rows[k - 1], differing)})" for k in members)
         yield f"Within the margins of each other: rows {names}."
     if len(told) < len(ranking.groups):
         yield f"{len(ranking.groups) - len(told)} more groups are of dominated rows (in the JSON)."
+
+
+def _called(row: RankedRow, names: Sequence[str]) -> str:
+    """The row's model with the columns that tell the rows apart, of which numbers are named."""
+    parts = [f"{_HEADS.get(name, name)} " * (name in _NUMBERS) + _plain(row, name) for name in names]
+    return " ".join([row.identity["model"], *parts])
 
 
 def _exclusions(ranking: Ranking) -> Iterator[str]:

@@ -30,12 +30,13 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
         )
         if rival.paired:
             lines.append("  " + _paired(rival.paired))
+    lines.append("These probabilities are of two rows alone and, unlike p_front, not calibrated.")
     if any(rival.more_runs for rival in why.rivals):
         lines.append(f"Reckoned as {why.formula}.")
     if any(rival.paired for rival in why.rivals):
         lines.append(
-            "Told apart: of the rows of this device that are told apart from this one, at most 5 % are "
-            "expected to be alike; runs are compared within blocks, where drift cancels."
+            "Told apart: of the rows of this device that are told apart from this one in an objective, at "
+            "most 5 % are expected to be alike in it; runs are compared within blocks, where drift cancels."
         )
     lines = [part for line in lines for part in wrapped(line, width)]
     return "\n".join(lines) + "\n"

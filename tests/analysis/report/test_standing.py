@@ -314,9 +314,15 @@ def test_the_best_of_several_that_overlap_is_marked_selected(configuration):
     found = by_model(rank(report.build(rows)))
     assert found["a"].selected == ("batch_latency_p90_s",)
     assert found["b"].selected == found["c"].selected == ()
-    assert "is selected: in 90 % wait for a batch it is the best of several" in " ".join(
+    assert "is the best in batch_latency_p90_s of several whose intervals overlap" in " ".join(
         rank_text.render(rank(report.build(rows))).split()
     )
+
+
+def test_rows_within_the_margins_are_named_by_what_tells_them_apart(configuration):
+    rows = [configuration("a", [0.0100, 0.0101, 0.0100], runtime=name) for name in ("openvino", "torch")]
+    text = rank_text.render(rank(report.build(rows)))
+    assert "each other: rows 1 (a openvino), 2 (a torch)." in text
 
 
 def test_why_names_who_is_ahead_by_how_much_and_what_would_decide(configuration):
