@@ -20,7 +20,7 @@ def reading_khz(sysroot: Path, cpus: Sequence[int], target_id: str) -> Mapping[s
     values = [int(value) for value in map(text, paths) if value.isdigit()]
     if values:
         found["cpu"] = max(values)
-    gpu = {} if target_id == "cpu" else sensors.states(sysroot).get("nvml", {}).get(target_id, {})
+    gpu = sensors.gpu_state(sysroot, target_id)
     if gpu.get("sm_clock_mhz"):
         found["gpu"] = int(gpu["sm_clock_mhz"]) * 1000
     return found

@@ -68,7 +68,7 @@ def cool_down(
 
 def temperature_c(sysroot: Path, target_id: str) -> float | None:
     """Degrees Celsius of the GPU that is the target, else of the hottest thermal zone; None without any."""
-    gpu = {} if target_id == "cpu" else sensors.states(sysroot).get("nvml", {}).get(target_id, {})
+    gpu = sensors.gpu_state(sysroot, target_id)
     if gpu.get("temperature_c") is not None:
         return float(gpu["temperature_c"])
     return max(environment.temperatures_c(sysroot).values(), default=None)

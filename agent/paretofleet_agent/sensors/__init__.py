@@ -40,6 +40,7 @@ __all__ = [
     "Settings",
     "find_all",
     "flags",
+    "gpu_state",
     "states",
 ]
 
@@ -128,6 +129,11 @@ def states(sysroot: Path) -> State:
     """What the sensors know beside power, by sensor; ask only outside a measured window."""
     found = {name: state(sysroot) for name, state in STATES.items()}
     return {name: state for name, state in found.items() if state}
+
+
+def gpu_state(sysroot: Path, target_id: str) -> State:
+    """What NVML knows of the GPU that a target is, with no look at anything else; empty for other targets."""
+    return {} if target_id == "cpu" else STATES["nvml"](sysroot).get(target_id, {})
 
 
 def flags(before: State, after: State) -> list[str]:

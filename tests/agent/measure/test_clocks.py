@@ -28,8 +28,9 @@ def test_the_clock_of_a_run_is_that_of_its_fastest_cpu(tmp_path):
 
 
 def test_a_gpu_has_its_own_clock(tmp_path, monkeypatch):
-    states = {"nvml": {"GPU-1": {"sm_clock_mhz": 1410}, "GPU-2": {"sm_clock_mhz": None}}}
-    monkeypatch.setattr(clocks.sensors, "states", lambda _: states)
+    """Of the states of all sensors only NVML's is asked: the others cost time while a block works."""
+    states = {"GPU-1": {"sm_clock_mhz": 1410}, "GPU-2": {"sm_clock_mhz": None}}
+    monkeypatch.setattr(clocks.sensors, "STATES", {"nvml": lambda _: states})
     root = tree(tmp_path, {0: 1_200_000})
     assert clocks.reading_khz(root, (0,), "GPU-1") == {"cpu": 1_200_000, "gpu": 1_410_000}
     assert clocks.reading_khz(root, (0,), "GPU-2") == {"cpu": 1_200_000}
