@@ -169,6 +169,15 @@ def test_a_gain_across_devices_is_integrated_over():
     assert 0.0 < found.factors_error < 0.15
 
 
+def test_few_blocks_do_not_know_their_own_drift_well():
+    """Three blocks of one device: what is sure at 95 % is Student's, 2.92 standard errors, not 1.64."""
+    drift = np.array([[0.02], [-0.03], [0.01]])
+    factors = common_factors(["a", "b"], [None, None], of_power=[False], drifts={"a": drift}, seed=1)
+    reach = 1.645 * np.sqrt(sum(one[0, 0] ** 2 for one in factors.loadings))
+    assert reach == pytest.approx(2.92 * drift.std(ddof=1) / np.sqrt(3), rel=1e-3)
+    assert all(one[1, 0] == 0.0 for one in factors.loadings)
+
+
 def test_drift_of_devices_apart_is_no_certainty_between_them(configuration):
     """Inside each device drift cancels; between two that drifted by 10 % nothing is sure."""
     tables = [drifting(configuration, 0.0), drifting(configuration, 0.1)]
