@@ -13,10 +13,10 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 from scipy.stats import qmc
 
+from paretofleet_analysis.verdicts import SURE
+
 #: A gain's uncertainty is taken as half the width of its 95 % interval.
 _SIGMAS = 1.959964
-#: Where few blocks' own spread and the normal distribution are made to agree: where verdicts are given.
-_SURE = 0.95
 #: Points of each of the two halves of the quadrature, up to so many configurations and beyond.
 _HALF, _HALF_OF_MANY, _SMALL = 16, 4, 300
 
@@ -60,7 +60,7 @@ def common_factors(
     not known; None where no objective is of power. A sensor has one gain whatever its configurations say of
     it: the most uncertain counts. `of_power` (d,): which objectives the gain moves. `drifts`: by device the
     (blocks, d) logarithms of what each block did to all; their mean is unknown by its standard error, which
-    reaches as far as Student's at 95 %, since few blocks know their own spread badly.
+    reaches as far as Student's where verdicts are given, since few blocks know their own spread badly.
 
     >>> gains = [("a rapl", 0.02), ("a rapl", None), ("b rapl", 0.02)]
     >>> found = common_factors(["a", "a", "b"], gains, of_power=[True], drifts={}, seed=1)
@@ -75,7 +75,7 @@ def common_factors(
         for name in names:
             effects = drifts.get(name, np.zeros((0, 0)))
             count = len(effects)
-            reach = float(stdtrit(count - 1, _SURE) / ndtri(_SURE)) if count > 1 else 0.0
+            reach = float(stdtrit(count - 1, SURE) / ndtri(SURE)) if count > 1 else 0.0
             for effect in effects if count > 1 else ():
                 share = reach * effect / np.sqrt(count * (count - 1))
                 if np.abs(share).max() > 0:

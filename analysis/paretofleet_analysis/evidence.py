@@ -21,6 +21,8 @@ IDENTITY = (
     *("runtime", "runtime_version", "precision", "batch_size", "threads", "mode", "timing_scope", "protocol"),
     *("simulated", "top1_source", "power_scope", "power_source", "status"),
 )
+#: Rows up to which verdicts are computed again without flagged runs and without each block.
+SENSITIVITY_ROWS_MAX = 300
 #: A flag that every run of a short protocol carries says nothing about one run against another.
 _OF_PROTOCOL = {"short_protocol"}
 _WHAT_SOURCES_MEAN = {
@@ -53,7 +55,7 @@ def collect(
         "devices_per_class": _devices_per_class(rows),
         "runs": sum(row["runs"] for row in rows),
         "runs_set_aside": sum(not counted for row in rows for counted in row["run_counted"]),
-        "boots": len({boot for row in rows for boot in row["run_boots"] if boot}),
+        "boots": len({boot for row in rows for boot in row["run_boots"] if boot}) or None,
         "days": sorted({_day(start) for row in rows for start in row["run_started_s"] if start}),
         "protocols": sorted({row["protocol"] for row in rows}),
         "flags": dict(sorted(Counter(flag for row in rows for flag in row["flags"] or ()).items())),

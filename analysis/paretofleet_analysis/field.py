@@ -31,9 +31,6 @@ from paretofleet_analysis.selection import OF_POWER, Selection, label, sampled
 from paretofleet_analysis.standing import RANKS
 from paretofleet_analysis.why import Explanation, explain
 
-#: Rows up to which verdicts are computed again without flagged runs and without each block.
-SENSITIVITY_ROWS_MAX = 300
-
 
 class Field:
     """The rows of a selection, corrected for blocks, with their probabilities and verdicts."""
@@ -52,9 +49,9 @@ class Field:
         self.known = [OBJECTIVES[name] for name in self.names]
         self.maximize = [known.maximize for known in self.known]
         self.is_random = [accuracy_question != "fixed" and name == "top1" for name in self.names]
-        self.raw, blocks = zip(*(sampled(row, self.names) for row in self.rows), strict=True)
+        self.raw, self.blocks = zip(*(sampled(row, self.names) for row in self.rows), strict=True)
         self.stretches = stretches(self.rows)
-        self.corrected = self._correct(self.raw, blocks)
+        self.corrected = self._correct(self.raw, self.blocks)
         self.runs = self.corrected.runs
         self.means = moments(self.runs).means
         self.found, self.places = self._probabilities(self.corrected)
@@ -305,17 +302,20 @@ class Field:
         return [f"{within} probabilities, not in efficiencies and ranks{rest}."]
 
     def changes(self) -> list[str] | None:
-        """Verdicts that change without flagged runs or without one block; None where not computed."""
-        if len(self.rows) > SENSITIVITY_ROWS_MAX:
+        """Verdicts that change without flagged runs or without one block; None where none can be left out."""
+        if len(self.rows) > evidence.SENSITIVITY_ROWS_MAX:
             return None
-        found = []
+        found, is_tried = [], False
         for what, without in evidence.left_out(self.rows):
             fewer = [
                 sampled(row, self.names, without=gone) for row, gone in zip(self.rows, without, strict=True)
             ]
-            whole = [sampled(row, self.names) for row in self.rows]
+            whole = list(zip(self.raw, self.blocks, strict=True))
             # A row that would become undecided for want of runs says nothing about the runs that went.
             kept = [a if len(a[0]) >= RUNS_MIN else b for a, b in zip(fewer, whole, strict=True)]
+            if all(len(a[0]) == len(b[0]) for a, b in zip(kept, whole, strict=True)):
+                continue
+            is_tried = True
             again, places = self._probabilities(
                 self._correct([runs for runs, _ in kept], [blocks for _, blocks in kept]), is_whole=False
             )
@@ -326,7 +326,7 @@ class Field:
                 if before != after
             ]
             found += [f"without {what}, {change}" for change in changed]
-        return found
+        return found if is_tried else None
 
     def _calibrated(self, again: Probabilities) -> Probabilities:
         """Raw probabilities by the map that the whole fleet's went through."""

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from paretofleet_analysis.evidence import SENSITIVITY_ROWS_MAX
 from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.ranking import RankedRow, Ranking
@@ -257,7 +258,9 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
     flags = ", ".join(
         f"{name} ({count} {'row' if count == 1 else 'rows'})" for name, count in known["flags"].items()
     )
-    runs = f"{known['runs']} counted, {known['runs_set_aside']} set aside; boots: {known['boots']}"
+    runs = (
+        f"{known['runs']} counted, {known['runs_set_aside']} set aside; boots: {known['boots'] or 'unknown'}"
+    )
     if known["boots"] == 1 and "within_one_boot" in known["flags"]:
         runs += " (within one boot, though more were asked for)"
     runs += f"; {span}"
@@ -270,7 +273,7 @@ def _evidence(ranking: Ranking) -> Iterator[str]:
         f"flags: {flags or 'none'}",
         *_block_lines(known["block_effects"]),
         *drift_lines(known["canary_drift"]),
-        _changes_line(known["verdicts_that_change"]),
+        _changes_line(known["verdicts_that_change"], known["ranked_rows"]),
         f"probabilities: {known['method']}; {_error(known)}",
         "efficiency: the share of its costs with which another, at least as accurate, gets by; 95 %",
         "versions: " + ", ".join(f"{name} {text}" for name, text in known["versions"].items()),
@@ -341,9 +344,12 @@ def drift_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"drift of {', '.join(alone[:3])}{more}: unknown, {note}"
 
 
-def _changes_line(changes: Sequence[str] | None) -> str:
+def _changes_line(changes: Sequence[str] | None, rows: int) -> str:
     if changes is None:
-        return "stability: not computed for so many rows"
+        few = "too few runs to leave any out"
+        return (
+            f"stability: unknown, {'not computed for so many rows' if rows > SENSITIVITY_ROWS_MAX else few}"
+        )
     if not changes:
         return "stability: no verdict changes when flagged runs or any one block are left out"
     more = f"; and {len(changes) - 4} more" if len(changes) > 4 else ""

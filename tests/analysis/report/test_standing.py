@@ -328,6 +328,20 @@ def test_the_best_of_several_that_overlap_is_marked_selected(configuration):
     )
 
 
+def test_three_runs_leave_nothing_to_leave_out_and_it_says_so(configuration):
+    rows = [configuration(name, [0.0100, 0.0101, 0.0100]) for name in "abc"]
+    ranking = rank(report.build(rows))
+    assert ranking.evidence["verdicts_that_change"] is None
+    assert "stability: unknown, too few runs to leave any out" in rank_text.render(ranking)
+
+
+def test_unknown_boots_are_not_zero_boots(configuration):
+    given = configuration("a")
+    ranking = rank(report.build([replace(given, runs=[replace(run, boot_id=None) for run in given.runs])]))
+    assert ranking.evidence["boots"] is None
+    assert "boots: unknown;" in rank_text.render(ranking)
+
+
 def test_rows_within_the_margins_are_named_by_what_tells_them_apart(configuration):
     rows = [configuration("a", [0.0100, 0.0101, 0.0100], runtime=name) for name in ("openvino", "torch")]
     text = rank_text.render(rank(report.build(rows)))
