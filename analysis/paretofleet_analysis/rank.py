@@ -16,7 +16,7 @@ from paretofleet_analysis import accuracy, evidence
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.field import Field
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective, parse_margin, parse_use
-from paretofleet_analysis.ranking import Efficient, ObjectiveUse, RankedRow, Ranking
+from paretofleet_analysis.ranking import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.report import conform
 from paretofleet_analysis.selection import Wish, columns_of, select
 
@@ -68,7 +68,7 @@ def rank(
     rows, groups = field.ranked()
     asked = next((row.number for row in rows if why is not None and is_row(row, why)), None)
     return Ranking(
-        use=use if deadline_s is None else f"deadline={deadline_s * 1e3:g}ms",
+        use=_told_use(wish),
         question=question,
         objectives=tuple(_use_of(name, margin) for name, margin in tolerances.items()),
         rows=rows,
@@ -113,7 +113,16 @@ def _use(use: str, deadline_s: float | None) -> tuple[str, float | None]:
     deadline_s = deadline_s if stated is None else stated
     if use == "deadline" and deadline_s is None:
         raise RankError("the use deadline needs a limit: write deadline=30ms")
+    if use != "deadline" and deadline_s is not None:
+        raise RankError(f"the use {use} has no deadline: choose the use deadline")
     return use, deadline_s
+
+
+def _told_use(wish: Wish) -> str:
+    """What the rows are ranked for; the caller's own objectives leave a use only its deadline."""
+    if wish.deadline_s is not None:
+        return f"deadline={wish.deadline_s * 1e3:g}ms"
+    return wish.use if wish.objectives is None else NAMED
 
 
 def _margins(names: Sequence[str], given: Mapping[str, str | float]) -> dict[str, Margin]:

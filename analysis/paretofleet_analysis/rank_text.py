@@ -60,12 +60,13 @@ def wrapped(text: str, width: int = WIDTH) -> list[str]:
 
 
 def _question(ranking: Ranking) -> Iterator[str]:
-    preset = PRESETS[ranking.use.split("=")[0]]
+    preset = PRESETS.get(ranking.use.split("=")[0])
+    use = ranking.use if preset is None else f"{ranking.use} ({preset.text})"
     asked = {
         "mean": "mean, the typical behaviour",
         "run": "run, what one more run would show (this does not settle as runs are added)",
     }
-    yield f"For {ranking.use} ({preset.text}). Question: {asked[ranking.question]}."
+    yield f"For {use}. Question: {asked[ranking.question]}."
     objectives = [
         f"{used.name} ({'more' if used.direction == 'maximize' else 'less'} is better, margin {used.margin})"
         for used in ranking.objectives

@@ -10,6 +10,9 @@ from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.selection import Exclusion
 from paretofleet_analysis.why import Explanation
 
+#: The use of a ranking by objectives that the caller named.
+NAMED = "named objectives"
+
 
 @dataclass(frozen=True)
 class ObjectiveUse:
@@ -71,6 +74,7 @@ class RankedRow:
 class Ranking:
     """Ranked rows in printed order, groups of equivalents (row numbers), exclusions, evidence.
 
+    `use`: "realtime", "offline", "deadline=30ms", or `NAMED` where the caller named the objectives instead.
     `why`: the explanation of one row, where one was asked for.
     """
 

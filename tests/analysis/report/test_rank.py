@@ -154,6 +154,16 @@ def test_realtime_is_batch_one_and_offline_any(configuration):
     assert len(offline.rows) == 3
 
 
+def test_named_objectives_leave_nothing_of_a_use_but_its_deadline(configuration):
+    """Rows of any batch are ranked then, so nothing is said of one item at a time."""
+    table = report.build([configuration("a", batch_size=1), configuration("a", batch_size=4)])
+    ranking = rank(table, objectives=["top1", "throughput_items_s"])
+    assert len(ranking.rows) == 2
+    assert rank_text.render(ranking).startswith("For named objectives. Question: mean")
+    with pytest.raises(RankError, match=r"the limit of 0\.03 s cannot be checked"):
+        rank(table, use="deadline=30ms", objectives=["throughput_items_s"])
+
+
 def test_a_deadline_is_a_limit_on_the_99th_percentile(configuration, summary):
     def with_p99(name, p99):
         rows = configuration(name)
@@ -355,6 +365,7 @@ def test_the_rows_of_some_devices_are_ranked_apart(configuration):
     [
         ({"use": "fast"}, "unknown use 'fast': choose realtime, offline or deadline=30ms"),
         ({"use": "deadline"}, "the use deadline needs a limit: write deadline=30ms"),
+        ({"deadline_s": 0.03}, "the use realtime has no deadline: choose the use deadline"),
         ({"question": "median"}, "unknown question 'median': choose mean or run"),
         ({"objectives": ["top1", "speed"]}, "unknown objective 'speed': choose from top1,"),
         ({"objectives": []}, "no objectives are named"),
