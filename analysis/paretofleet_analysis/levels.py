@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretofleet_analysis.repeats import Row
+from paretofleet_analysis.words import two_digits
 
 #: Consecutive parts of a window whose means are taken as independent, and the least window for it.
 BATCHES, ITERATIONS_MIN = 10, 30
@@ -117,14 +118,15 @@ def advice(row: Row) -> Advice | None:
 
 def sentence(told: Advice) -> str:
     """The advice in words."""
+    spread = two_digits(100 * told.spread)
     split = (
-        f"Its mean latency varies by {100 * told.spread:.2g} % from run to run ({told.runs} runs); of that "
+        f"Its mean latency varies by {spread} % from run to run ({told.runs} runs); of that "
         f"variance {100 * told.between:.0f} % is between runs, {100 * (1 - told.between):.0f} % within them"
     )
-    cost = f"a run spends {told.overhead_s:.2g} s beside its window of {told.window_s:.2g} s"
+    cost = f"a run spends {two_digits(told.overhead_s)} s beside its window of {two_digits(told.window_s)} s"
     if told.best_window_s is None:
         return f"{split}: longer windows help as much as more runs ({cost})."
-    best = f"{cost}; {told.best_window_s:.2g} s would be best"
+    best = f"{cost}; {two_digits(told.best_window_s)} s would be best"
     return {
         MORE_RUNS: f"{split}: more runs help, longer windows do not ({best}).",
         LONGER_WINDOWS: f"{split}: longer windows help more than as many more runs ({best}).",

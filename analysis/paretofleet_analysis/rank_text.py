@@ -14,6 +14,7 @@ from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.ranking import RankedRow, Ranking
 from paretofleet_analysis.standing import RANKS
 from paretofleet_analysis.verdicts import DOMINATED, UNDECIDED, shown
+from paretofleet_analysis.words import two_digits
 
 #: Columns of text at most, and at least: a narrower terminal breaks the table itself.
 WIDTH, WIDTH_MIN = 100, 60
@@ -331,7 +332,7 @@ def drift_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in told:
         for name, drift in one.get("measures", {}).items():
             per_block, lo, hi, step = (
-                f"{100 * drift[key]:+.2g}" for key in ("per_block", "lo", "hi", "largest_step")
+                two_digits(100 * drift[key], sign="+") for key in ("per_block", "lo", "hi", "largest_step")
             )
             large = ", more than can be left alone" if drift["is_large"] else ""
             yield (

@@ -9,6 +9,7 @@ import numpy as np
 from paretofleet_analysis.frontier import nondominated
 from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
+from paretofleet_analysis.words import two_digits
 
 FRONT, NEAR_FRONT, UNDECIDED, DOMINATED = "front", "near front", "undecided", "dominated"
 #: The printed order of verdicts.
@@ -179,10 +180,11 @@ def _gain(better: float, worse: float, name: str) -> str:
     if better == worse:
         return ""
     if not known.margin.relative:
-        return f"{known.short} {abs(better - worse):.2g} {'points ' if known.unit == 'percent' else ''}more"
+        unit = "points " if known.unit == "percent" else ""
+        return f"{known.short} {two_digits(abs(better - worse))} {unit}more"
     share = better / worse - 1 if known.maximize else 1 - better / worse
     factor = better / worse if known.maximize else worse / better
     if share >= (1 if known.maximize else 0.5):
         more = "more" if known.maximize else "less"
         return f"{known.short} {more} by a factor {factor:.{1 if factor < 10 else 0}f}"
-    return f"{known.short} {100 * share:.2g} % {'more' if known.maximize else 'less'}"
+    return f"{known.short} {two_digits(100 * share)} % {'more' if known.maximize else 'less'}"

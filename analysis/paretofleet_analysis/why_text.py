@@ -10,6 +10,7 @@ from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.rank_text import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.verdicts import shown
 from paretofleet_analysis.why import Explanation, Lead
+from paretofleet_analysis.words import two_digits
 
 
 def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
@@ -56,17 +57,21 @@ def _paired(paired: Sequence[Paired]) -> str:
         if found.ratio is None or found.lo is None or found.hi is None:
             told.append(f"{short} cannot be told apart by so few")
             continue
-        change, lo, hi = (100 * (x - 1) for x in (found.ratio, found.lo, found.hi))
+        change = 100 * (found.ratio - 1)
+        lo, hi = (two_digits(100 * (x - 1), sign="+") for x in (found.lo, found.hi))
         verdict = "told apart" if one.is_told_apart else "not told apart"
         word = "more" if change >= 0 else "less"
-        told.append(f"{short} {abs(change):.2g} % {word} ({lo:+.2g} to {hi:+.2g}), {verdict}")
+        told.append(f"{short} {two_digits(abs(change))} % {word} ({lo} to {hi}), {verdict}")
     return f"Its runs against this row's in the {blocks} blocks that hold both: {'; '.join(told)}."
 
 
 def _lead(lead: Lead) -> str:
     word = "better" if lead.relative >= 0 else "worse"
-    ends = "" if lead.lo is None or lead.hi is None else f" ({100 * lead.lo:+.2g} to {100 * lead.hi:+.2g})"
+    ends = ""
+    if lead.lo is not None and lead.hi is not None:
+        lo, hi = (two_digits(100 * x, sign="+") for x in (lead.lo, lead.hi))
+        ends = f" ({lo} to {hi})"
     known = OBJECTIVES[lead.objective]
     if known.unit == "percent":  # a share of a percentage reads as points
-        return f"{known.short} {abs(lead.difference):.2g} points {word}"
-    return f"{known.short} {100 * abs(lead.relative):.2g} % {word}{ends}"
+        return f"{known.short} {two_digits(abs(lead.difference))} points {word}"
+    return f"{known.short} {two_digits(100 * abs(lead.relative))} % {word}{ends}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -340,6 +341,15 @@ def test_unknown_boots_are_not_zero_boots(configuration):
     ranking = rank(report.build([replace(given, runs=[replace(run, boot_id=None) for run in given.runs])]))
     assert ranking.evidence["boots"] is None
     assert "boots: unknown;" in rank_text.render(ranking)
+
+
+def test_large_differences_are_written_without_an_exponent(configuration):
+    rows = [configuration("quick", [0.010, 0.0101, 0.010]), configuration("slow", [0.050, 0.051, 0.050])]
+    ranking = rank(report.build(rows), use="offline", objectives=["throughput_items_s"], why="2")
+    text = " ".join(why_text.render_why(ranking.why).split())
+    assert re.search(r"rate 400 % better \(\+3\d0 to \+4\d0\)", text)
+    assert "rate 40" in text.split("hold both: ")[1]
+    assert "e+0" not in text
 
 
 def test_rows_within_the_margins_are_named_by_what_tells_them_apart(configuration):
