@@ -31,7 +31,9 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
         )
         if rival.paired:
             lines.append("  " + _paired(rival.paired))
-    lines.append("These probabilities are of two rows alone and, unlike p_front, not calibrated.")
+    lines.append(
+        "These probabilities are of the true means of two rows alone and, unlike p_front, not calibrated."
+    )
     if any(rival.more_runs for rival in why.rivals):
         lines.append(f"Reckoned as {why.formula}.")
     if any(rival.paired for rival in why.rivals):
