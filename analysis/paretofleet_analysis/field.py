@@ -127,14 +127,14 @@ class Field:
         groups = verdicts.groups(self.means[order], self.margins)
         group_of = {member: k for k, group in enumerate(groups, start=1) for member in group}
         on_frontier = nondominated(self.means, maximize=self.maximize)
-        ahead = verdicts.best_dominators(self.means, self.maximize)
+        ahead = self._ahead()
         estimates = self._estimates()
         selected = verdicts.selected(estimates, {k.name: k.maximize for k in self.known if k.is_measured})
         rows = [
             self._row(
                 i,
                 estimates=estimates[i],
-                ahead=ahead[i],
+                ahead=ahead.get(i),
                 group=group_of.get(numbers[i]),
                 is_on_frontier_of_means=bool(on_frontier[i]),
                 selected=selected[i],
@@ -142,6 +142,14 @@ class Field:
             for i in order
         ]
         return tuple(rows), tuple(groups)
+
+    def _ahead(self) -> dict[int, int]:
+        """The best row whose means dominate a row's, where there is one; of rows with enough runs only."""
+        able = list(self.places)
+        if not able:
+            return {}
+        best = verdicts.best_dominators(self.means[able], self.maximize)
+        return {i: able[one] for i, one in zip(able, best, strict=True) if one is not None}
 
     def _place(self, i: int) -> tuple[Any, ...]:
         place = self.places.get(i)

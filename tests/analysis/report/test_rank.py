@@ -142,6 +142,15 @@ def test_accuracy_is_said_to_be_published_for_the_architecture(fleet):
     )
 
 
+def test_a_row_of_one_run_is_nobody_s_better(configuration):
+    rows = [configuration("lucky", [0.001], top1=90.0)]
+    rows += [configuration("good", [0.010, 0.0101, 0.010], top1=71.0)]
+    rows += [configuration("bad", [0.020, 0.0201, 0.020], top1=70.0)]
+    found = by_model(rank(report.build(rows)))
+    assert found["bad"].verdict == "dominated"
+    assert found["bad"].sentence.startswith(f"Row {found['good'].number} is better")
+
+
 # What is compared with what.
 
 
