@@ -30,8 +30,9 @@ class PastRun:
     """What the schedule knows of a run of one device in one sweep.
 
     `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
-    in a way that is tried again. `counted` and `value_s` (its mean batch latency) are None until sealed.
-    `boot_id`: the device's boot when its newest attempt was granted.
+    in a way that is tried again. `counted` and `value_s` are None until sealed; the latter is its mean batch
+    latency, in throughput mode the time of an item. `boot_id`: the device's boot when its newest attempt was
+    granted.
     """
 
     run_id: str

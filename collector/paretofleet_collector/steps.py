@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -199,6 +201,9 @@ def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[sc
             PLANNED.c.batch_size,
             SUMMARIES.c.counted,
             SUMMARIES.c.batch_latency_mean_s,
+            sa.case((SUMMARIES.c.batch_latency_mean_s.is_(None), SUMMARIES.c.summary_json)).label(
+                "without_latency"
+            ),
             ATTEMPTS.c.boot_id,
         )
         .join(
@@ -227,8 +232,16 @@ def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[sc
             reason=row.reason,
             lease_until_unix_s=row.lease_until_unix_s,
             counted=row.counted,
-            value_s=row.batch_latency_mean_s,
+            value_s=_value_s(row),
             boot_id=row.boot_id,
         )
         for row in connection.execute(query)
     ]
+
+
+def _value_s(row: sa.Row[Any]) -> float | None:
+    """What decides how many runs there are: the mean latency, or the time of an item where a run has none."""
+    if row.without_latency is None:
+        return None if row.batch_latency_mean_s is None else float(row.batch_latency_mean_s)
+    item_s = json.loads(row.without_latency).get("time_per_item_s")
+    return None if item_s is None else float(item_s)
