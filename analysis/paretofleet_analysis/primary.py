@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paretofleet_analysis.energy_budget import disagree
-from paretofleet_analysis.power import ALIASING, NOT_CONVERGED
+from paretofleet_analysis.power import ALIASING, DRIFT, NOT_CONVERGED, NOT_COVERED
 
-#: The scope whose energy is a target's own, by kind of target, best first.
+#: The scope whose energy is a target's own, by kind of target, best first. An APU is a package with its GPU.
 PRIMARY_SCOPES: Mapping[str, Sequence[str]] = {
-    "cpu": ("package", "module"),
+    "cpu": ("package", "module", "apu"),
     "cuda": ("gpu-board", "module"),
 }
-#: Scopes that hold every target of a device: a primary scope where the sensor's facts name it as one.
-WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall")
+#: Scopes that hold every target of a device: a primary scope where the sensor's facts name it as one. A
+#: battery is read only while it carries the whole device.
+WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall", "battery")
 MISMATCH, AMBIGUOUS = "counter_integral_mismatch", "power_ambiguous"
 #: Flags of one sensor that are the run's only where that sensor speaks for the target.
-OF_PRIMARY = (NOT_CONVERGED, ALIASING)
+OF_PRIMARY = (NOT_CONVERGED, ALIASING, NOT_COVERED, DRIFT)
 
 
 def primary_of(

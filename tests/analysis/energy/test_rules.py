@@ -84,6 +84,43 @@ def test_the_flags_of_a_secondary_sensor_are_not_those_of_the_run():
     assert "energy_not_converged" not in noisy["flags"]
 
 
+def beside(scope, *, covers=True, target_kind="cpu"):
+    """The summary of a run whose package counts, with a sensor of another scope that shows 70 W beside it."""
+    made = run()
+    times = made.streams["power:sim/rail"]["t_ns"]
+    other = dict(made.facts["sensors"][0], stream="power:other/x", source="other", rail="x", scope=scope)
+    other |= {"kind": "boxcar", "schema": "power/1", "period_s": 0.1, "quantum_j": None, "quantum_w": 0.1}
+    kept = slice(None) if covers else slice(0, 3)
+    streams = made.streams | {"power:other/x": {"t_ns": times, "value_uw": np.full(times.size, 70_000_000)}}
+    streams["power:other/x"] = {name: column[kept] for name, column in streams["power:other/x"].items()}
+    facts = {"sensors": [*made.facts["sensors"], other]}
+    return summarize_run(streams, facts, batch_size=1, mode="latency", target_kind=target_kind)
+
+
+@pytest.mark.parametrize("scope", ["battery", "apu"])
+def test_the_only_sensor_of_a_laptop_speaks_for_its_runs(scope):
+    made = run()
+    facts = {"sensors": [dict(made.facts["sensors"][0], scope=scope)]}
+    summary = summarize_run(made.streams, facts, batch_size=1, mode="latency", target_kind="cpu")
+    per_item = made.true_j / summary["iterations"]
+    assert summary["energy_j_per_item"] == pytest.approx(per_item, rel=0.01)
+    assert summary["power_scope"] == scope
+
+
+def test_a_package_goes_before_a_battery_and_an_apu_is_no_power_of_a_graphics_card():
+    assert beside("battery")["power_scope"] == "package"
+    assert beside("battery", target_kind="cuda")["power_scope"] == "battery", "it carries the card, too"
+    assert beside("apu", target_kind="cuda")["energy_j_per_item"] is None
+
+
+def test_a_secondary_sensor_that_does_not_cover_the_window_is_no_flag_of_the_energy():
+    summary = beside("battery", covers=False)
+    assert summary["energy_j_per_item"] == beside("battery")["energy_j_per_item"]
+    package, battery = summary["energy"]
+    assert (package["flags"], battery["flags"]) == ([], ["energy_not_covered"])
+    assert "energy_not_covered" not in summary["flags"]
+
+
 def test_a_sensor_slower_than_the_run_gives_no_energy():
     entry = run(MODELS["meter"], window_s=0.9).entry()
     assert entry["energy_j"] is None

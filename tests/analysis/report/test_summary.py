@@ -163,7 +163,7 @@ def test_facts_pass_through():
     assert (run["load_s"], run["first_inference_s"], run["memory_peak_bytes"]) == (0.25, 0.09, 123)
     assert run["flags"] == ["short_protocol"]
     assert run["counted"] is False
-    assert run["rule_version"] == "3"
+    assert run["rule_version"] == "4"
 
 
 def test_the_summary_is_json():
