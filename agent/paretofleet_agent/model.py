@@ -152,11 +152,15 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Absent:
-    """Something that was looked for and not found: why, and what would mend it."""
+    """Something that was looked for and not found: why, and what would mend it.
+
+    `refused`: a power source that is there, or that the owner named, and cannot be used.
+    """
 
     what: str
     why: str
     fix: str | None = None
+    refused: bool = False
 
 
 Facts = Dict[str, Any]

@@ -25,6 +25,7 @@ from paretofleet_agent.sensors import (
     rapl,
     raspberry,
 )
+from paretofleet_agent.sensors._disputes import without_disputes
 from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
 def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sensor], list[Absent]]:
     """Every sensor of the device under `sysroot`, opened; and what was not found, why, and the fix.
 
-    `settings` is the section [sensors] of agent.ini. Two sensors that claim the same power are both left out.
+    `settings` is the section [sensors] of agent.ini. Two sensors that claim the same power
+    or the same name are both left out.
     """
     found: list[Sensor] = []
     absent: list[Absent] = []
@@ -90,7 +92,7 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sens
         sensors, missing = _find_of(entry, sysroot, settings)
         found += sensors
         absent += missing
-    return _without_disputes(found, absent + (_pollers.warnings(sysroot) if found else []))
+    return without_disputes(found, absent + (_pollers.warnings(sysroot) if found else []))
 
 
 def entry_points() -> list[metadata.EntryPoint]:
@@ -145,21 +147,3 @@ def flags(before: State, after: State) -> list[str]:
         for flag in judge(before[name], after[name])
     }
     return sorted(found)
-
-
-def _without_disputes(found: list[Sensor], absent: list[Absent]) -> tuple[list[Sensor], list[Absent]]:
-    """Closes sensors that claim the same scope: no energy rather than a wrong one."""
-    claims: dict[tuple[str, str | None], list[Sensor]] = {}
-    for sensor in found:
-        for claim in {(rail.scope, rail.target_id) for rail in sensor.rails() if rail.primary}:
-            claims.setdefault(claim, []).append(sensor)
-    disputed: list[Sensor] = []
-    for (scope, _), claimants in claims.items():
-        if len(claimants) > 1:
-            names = [rail.stream for one in claimants for rail in one.rails() if rail.scope == scope]
-            disputed += [one for one in claimants if one not in disputed]
-            why = f"{' and '.join(names)} all claim the scope {scope}: which one is right cannot be known"
-            absent.append(Absent(f"power of scope {scope}", why, "disconnect or uninstall all but one"))
-    for sensor in disputed:
-        sensor.close()
-    return [sensor for sensor in found if sensor not in disputed], absent

@@ -32,7 +32,7 @@ def broken(sysroot, settings): raise RuntimeError("no licence")
 
 class Claims:
     def __init__(self, source, scope, target_id=None):
-        self.rail = Rail(source, "x", scope, "instant", primary=True, target_id=target_id)
+        self.rail = Rail(source, target_id or "x", scope, "instant", primary=True, target_id=target_id)
         self.closed = False
 
     def rails(self):
@@ -120,6 +120,36 @@ def test_two_gpus_claim_their_own_boards(monkeypatch, tmp_path):
     one, two = Claims("nvml", "gpu-board", "GPU-1"), Claims("nvml", "gpu-board", "GPU-2")
     monkeypatch.setattr(sensors, "BUILT_IN", {"nvml": lambda _root, _settings: ([one, two], [])})
     assert sensors.find_all(tmp_path)[0] == [one, two]
+
+
+def test_a_source_of_no_single_target_disputes_every_target_of_its_scope(monkeypatch, tmp_path):
+    boards = [Claims("nvml", "gpu-board", "GPU-1"), Claims("nvml", "gpu-board", "GPU-2")]
+    other, chip = Claims("lab", "gpu-board"), Claims("amdgpu", "gpu-chip", "0000:03:00.0")
+    monkeypatch.setattr(sensors, "BUILT_IN", {"x": lambda _root, _settings: ([*boards, other, chip], [])})
+    found, absent = sensors.find_all(tmp_path)
+    assert found == [chip]
+    assert all(one.closed for one in (*boards, other))
+    assert absent[-1].refused
+    assert "power:lab/x all claim the scope gpu-board" in absent[-1].why
+
+
+def test_two_sources_of_one_name_are_both_left_out_whatever_their_scopes(monkeypatch, tmp_path):
+    one, two, three = Claims("meter", "wall"), Claims("meter", "usb-input"), Claims("c", "package")
+    monkeypatch.setattr(sensors, "BUILT_IN", {"x": lambda _root, _settings: ([one, two, three], [])})
+    found, absent = sensors.find_all(tmp_path)
+    assert found == [three]
+    assert (one.closed, two.closed, three.closed) == (True, True, False)
+    told = absent[-1]
+    assert (told.what, told.fix, told.refused) == ("meter/x", "give each its own id", True)
+    assert told.why.startswith("2 sources call themselves meter/x")
+
+
+def test_rails_of_one_sensor_share_a_scope_in_peace(tree):
+    found, absent = sensors.find_all(tree("rapl_intel"))
+    for sensor in found:
+        sensor.close()
+    assert [rail.rail for rail in found[0].rails() if rail.primary] == ["package-0", "package-1"]
+    assert not any(each.refused for each in absent)
 
 
 def test_a_monitor_that_polls_the_same_sensors_is_named_by_probe_and_flags_a_run(tree):
