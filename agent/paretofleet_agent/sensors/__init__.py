@@ -27,6 +27,7 @@ from paretofleet_agent.sensors import (
 )
 from paretofleet_agent.sensors._disputes import without_disputes
 from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
+from paretofleet_agent.sensors._strangers import guarded
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -119,12 +120,11 @@ def _are_declared() -> bool:
 
 def _find_of(entry: metadata.EntryPoint, sysroot: Path, settings: Settings) -> Found:
     try:
-        found: Found = entry.load()(sysroot, settings)
+        return guarded(entry.load()(sysroot, settings))
     except Exception as error:  # a stranger's code may raise anything
         log.debug("the sensor %s failed", entry.name, exc_info=True)
         why = f"{type(error).__name__}: {error} (from the entry point {entry.value})"
-        return [], [Absent(entry.name, why, "ask whoever made it, or uninstall it")]
-    return found
+        return [], [Absent(entry.name, why, "ask whoever made it, or uninstall it", refused=True)]
 
 
 def states(sysroot: Path) -> State:

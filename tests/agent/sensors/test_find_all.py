@@ -8,8 +8,9 @@ import sys
 
 import pytest
 import trees
-from paretofleet_agent import sensors
+from paretofleet_agent import sensor_facts, sensors
 from paretofleet_agent.model import Absent
+from paretofleet_agent.sampler import SensorRecorder
 from paretofleet_agent.sensors import Rail
 
 TREES = sorted(
@@ -27,6 +28,25 @@ class Sensor:
     def close(self): pass
 def find(sysroot, settings): return [Sensor()], []
 def broken(sysroot, settings): raise RuntimeError("no licence")
+def silent(sysroot, settings): return None
+def alien(sysroot, settings): return [object()], []
+def bare(sysroot, settings):
+    one = Sensor()
+    one.rails = lambda: []
+    return [one], []
+def odd(sysroot, settings):
+    one = Sensor()
+    one.rails = lambda: [Rail("odd", "x", "wall", "guess")]
+    return [one], []
+def found_with(read):
+    one = Sensor()
+    one.read, one.close = read, lambda: 1 / 0
+    return [one], []
+def cable_out(): raise OSError(5, "Input/output error")
+def unplugged(sysroot, settings): return found_with(cable_out)
+def talkative(sysroot, settings): return found_with(lambda: [[(1, 2)], [(1, 2)]])
+def inexact(sysroot, settings): return found_with(lambda: [[(1, 2.5)]])
+def endless(sysroot, settings): return found_with(lambda: [[(1, 2**63)]])
 """
 
 
@@ -79,15 +99,15 @@ def test_no_descriptor_stays_open(tree):
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """A distribution with one good sensor and one that breaks."""
+def installed(tmp_path, monkeypatch, request):
+    """A distribution with one good sensor and one that breaks, or with the one that is asked for."""
+    only = getattr(request, "param", None)
+    points = f"worse = probe9000:{only}" if only else "probe9000 = probe9000:find\nworse = probe9000:broken"
     (tmp_path / "probe9000.py").write_text(PLUGIN)
     folder = tmp_path / "probe9000-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: probe9000\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text(
-        "[paretofleet.sensors]\nprobe9000 = probe9000:find\nworse = probe9000:broken\n"
-    )
+    (folder / "entry_points.txt").write_text(f"[paretofleet.sensors]\n{points}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
     sys.modules.pop("probe9000", None)
@@ -103,6 +123,39 @@ def test_another_distribution_adds_a_sensor_by_an_entry_point(tree):
     assert "power:rapl/package-0" in streams
     (broken,) = [each for each in absent if each.what == "worse"]
     assert broken.why == "RuntimeError: no licence (from the entry point probe9000:broken)"
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("installed", ["silent", "alien", "bare", "odd"], indirect=True)
+def test_what_is_no_sensor_becomes_a_line_of_probe(tmp_path):
+    found, absent = sensors.find_all(tmp_path)
+    assert found == []
+    (broken,) = [each for each in absent if each.what == "worse"]
+    assert "from the entry point probe9000:" in broken.why
+    assert broken.refused
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("installed", ["unplugged", "talkative", "inexact", "endless"], indirect=True)
+def test_a_strangers_failing_read_costs_its_own_readings_only(tmp_path, monkeypatch):
+    good = Claims("a", "package")
+    monkeypatch.setattr(sensors, "BUILT_IN", {"x": lambda _root, _settings: ([good], [])})
+    found, _ = sensors.find_all(tmp_path)
+    recorder = SensorRecorder(found, 0.1)
+    recorder.tick()
+    kept, failed = recorder.take({})
+    assert len(kept[0]) == 1
+    assert len(failed[0]) == 0
+    assert recorder.report()["failed"] == {"power:probe9000/x": 1}
+    plan = sensor_facts.Plan(refresh_s=0.05, settle_s=0.0, steady_s=0.05, step_s=0.02, steps=2)
+    measured = sensor_facts.measure(found[1], NoLoad(), plan)
+    assert measured["power:probe9000/x"]["period_s"] is None
+    found[1].close()
+
+
+class NoLoad:
+    def set(self, *, busy):
+        pass
 
 
 def test_two_sensors_that_claim_one_scope_are_both_left_out(monkeypatch, tmp_path):
