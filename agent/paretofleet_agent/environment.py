@@ -140,9 +140,10 @@ def busy_ticks(sysroot: Path, cpus: Sequence[int]) -> int | None:
 
 
 def process_ticks(pid: int) -> int:
-    """Clock ticks that a process of ours has used; 0 when it is gone."""
+    """Clock ticks that a process of ours and its ended children have used; 0 when it is gone."""
     fields = text(Path("/proc") / str(pid) / "stat").rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
+    # utime stime cutime cstime; the last two grow when the process waits for a child that has ended
+    return sum(map(int, fields[11:15]))
 
 
 def suspended_s() -> float:

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-mode = os.environ.get("FAKE_TRTEXEC", "")
+mode, _, amount = os.environ.get("FAKE_TRTEXEC", "").partition(":")
 old = ["--fp16", "--noTF32", "--useSpinWait", "--useCudaGraph", "--noDataTransfers", "--buildOnly"]
 new = ["--noTF32", "--includeDataTransfers", "--noSpinWait", "--noCudaGraph", "--skipInference"]
 common = ["--exportTimes", "--exportOutput", "--exposeDMA", "--shapes", "--loadInputs"]
@@ -17,6 +17,8 @@ flags = dict(part.partition("=")[::2] for part in sys.argv[1:])
 with open(os.path.join(os.path.dirname(sys.argv[0]), "calls"), "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\n")
 print("&&&& RUNNING TensorRT.trtexec [TensorRT v8201] # " + " ".join(sys.argv))
+while mode == "spin" and time.process_time() < float(amount):
+    pass
 if "--help" in flags:
     print("\n".join(f"  {flag}=<file>    ..." for flag in common + (new if mode == "new" else old)))
     sys.exit(0)
