@@ -118,6 +118,7 @@ class _Attempt:
         self._block_is_a_process = False
         self._flags: list[str] = [SHORT] if lease.limits.is_short else []
         configuration = lease.configuration
+        self._overlaps = configuration["mode"] == "throughput"
         self.facts: Facts = {
             "agent_version": __version__,
             "simulated": device.simulate is not None,
@@ -273,7 +274,7 @@ class _Attempt:
         while state == decide.MORE:
             block = decide.next_warm_up_block(series, self._limits)
             series = self._block(series, block, "warm_up", read)
-            state = decide.warm_up(series, self._limits, watch.khz)
+            state = decide.warm_up(series, self._limits, watch.khz, overlaps=self._overlaps)
         if state == decide.CAPPED:
             self._flags.append(UNSTEADY)
         if watch.khz:
@@ -295,7 +296,7 @@ class _Attempt:
 
     def _spread(self, series: decide.Series) -> None:
         """Idle after each iteration, where a part-time sensor would keep step with the work."""
-        if self._block_is_a_process or self._lease.configuration["mode"] != "latency":
+        if self._block_is_a_process or self._overlaps:
             return
         iteration_s = decide.quantile(sorted(series.durations_ns), 0.5) / 1e9
         pause_s = self._power.pause_s(iteration_s)
@@ -314,6 +315,8 @@ class _Attempt:
         if watch.khz:
             self.facts["window_clocks_khz"] = [one["cpu"] for one in watch.khz]
         self._pause_ns = 0
+        if self._overlaps:
+            self.facts["window_blocks"] = [n for n, _ in series.blocks]
         if window.energy_decides:
             self.facts["energy_window"] = window.facts(series)
         if window.capped:

@@ -32,22 +32,28 @@ MORE, STEADY, CAPPED = "more", "steady", "capped"
 
 @dataclass(frozen=True)
 class Series:
-    """Iterations so far: durations in ns, and the time in ns from the first start to the last end."""
+    """Iterations so far: durations in ns, and the time in ns from the first start to the last end.
+
+    `blocks`: of each block how many iterations it had, and its ns from its first start to its last end.
+    """
 
     durations_ns: tuple[int, ...] = ()
     first_ns: int = 0
     last_ns: int = 0
+    blocks: tuple[tuple[int, int], ...] = ()
 
     def extended(self, starts_ns: Sequence[int], durations_ns: Sequence[int]) -> Series:
         """The series with one more block."""
         if not starts_ns:
             return self
         first_ns = self.first_ns if self.durations_ns else starts_ns[0]
+        last_ns = starts_ns[-1] + durations_ns[-1]
         return replace(
             self,
             durations_ns=self.durations_ns + tuple(durations_ns),
             first_ns=first_ns,
-            last_ns=starts_ns[-1] + durations_ns[-1],
+            last_ns=last_ns,
+            blocks=(*self.blocks, (len(starts_ns), last_ns - starts_ns[0])),
         )
 
     @property
@@ -70,15 +76,22 @@ class Block:
     min_iterations: int = 1
 
 
-def warm_up(series: Series, limits: Limits, clocks_khz: Sequence[Mapping[str, int]] = ()) -> str:
+def warm_up(
+    series: Series,
+    limits: Limits,
+    clocks_khz: Sequence[Mapping[str, int]] = (),
+    *,
+    overlaps: bool = False,
+) -> str:
     """MORE, STEADY, or CAPPED (go on with the flag `warmup_not_steady`).
 
     A short protocol asks for the least time and iterations only; any other also for two consecutive windows
     that agree and for clocks that stand. The most time ends it either way; the most iterations do once there
-    was time for the windows. `clocks_khz`: readings by clock, one within each block so far.
+    was time for the windows. `clocks_khz`: readings by clock, one within each block so far. `overlaps`: in
+    throughput mode a duration is that of handing over, which says nothing of the work: blocks are judged.
     """
     minima = series.elapsed_s >= limits.warm_up_min_s and series.n >= limits.warm_up_min_iterations
-    if minima and (limits.is_short or (windows_agree(series.durations_ns) and clocks_stand(clocks_khz))):
+    if minima and (limits.is_short or (_looks_the_same(series, overlaps) and clocks_stand(clocks_khz))):
         return STEADY
     tried = series.elapsed_s >= max(limits.warm_up_min_s, TRIED_S)
     if series.elapsed_s >= limits.warm_up_max_s or (tried and series.n >= limits.warm_up_max_iterations):
@@ -107,6 +120,27 @@ def windows_agree(durations_ns: Sequence[int]) -> bool:
         and durations_ns[-2 * w] <= q3 + 1.5 * (q3 - q1)
         and not has_trend(_group_medians(durations_ns[-2 * w :]))
     )
+
+
+def blocks_agree(blocks: Sequence[tuple[int, int]]) -> bool:
+    """Whether the time of an iteration is within 2 % in the last two windows made of whole blocks.
+
+    A window has at least 10 iterations and half a second; `blocks` are those of a `Series`.
+    """
+    means: list[float] = []
+    n = span_ns = 0
+    for count, block_ns in reversed(blocks):
+        n, span_ns = n + count, span_ns + block_ns
+        if n >= WINDOW_ITERATIONS_MIN and span_ns >= WINDOW_S * 1e9:
+            means.append(span_ns / n)
+            n = span_ns = 0
+            if len(means) == 2:
+                return _close(means[0], means[1], MEDIAN_TOLERANCE)
+    return False
+
+
+def _looks_the_same(series: Series, overlaps: bool) -> bool:
+    return blocks_agree(series.blocks) if overlaps else windows_agree(series.durations_ns)
 
 
 def has_trend(values: Sequence[float]) -> bool:

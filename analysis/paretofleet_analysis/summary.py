@@ -68,7 +68,7 @@ def summarize_run(
     if window is None:
         flags.add("no_measured_iterations")
     else:
-        flags |= steadiness.flags(window.durations_s, facts)
+        flags |= steadiness.flags(_steps_s(window, facts, mode), facts)
         entries = [
             power.entry_of(sensor, _readings(streams, sensor), spans, window)
             for sensor in facts.get("sensors") or ()
@@ -157,6 +157,21 @@ def _timing(window: Window | None, batch_size: int, mode: str) -> dict[str, floa
     else:
         result["time_per_item_s"] = busy_s / window.items
     return result
+
+
+def _steps_s(window: Window, facts: Mapping[str, Any], mode: str) -> np.ndarray:
+    """What must be steady: the iterations, or in throughput mode, whose iterations are times of handing over,
+    the mean time of one in each block. Nothing where the blocks are not known.
+    """
+    if mode == "latency":
+        return window.durations_s
+    counts = np.asarray(facts.get("window_blocks") or [], dtype=np.int64)
+    if counts.sum() != window.durations_s.size or (counts < 1).any():
+        return np.empty(0)
+    ends = np.cumsum(counts) - 1
+    starts_ns = window.starts_ns[ends - counts + 1]
+    spans_s = (window.starts_ns[ends] - starts_ns) / 1e9 + window.durations_s[ends]
+    return np.asarray(spans_s / counts)
 
 
 def _readings(streams: Streams, sensor: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from paretofleet_agent import decide
 from paretofleet_agent.decide import CAPPED, MORE, STEADY, Series
 from paretofleet_agent.model import Limits
+from paretofleet_agent.runner import loop
 
 STANDARD = Limits(
     warm_up_min_s=1.0,
@@ -182,3 +184,59 @@ def test_following_the_decisions_ends_and_keeps_to_the_limits(t_s, limits):
         window = window.extended(*work(window.last_ns or warm.last_ns, decide.next_block(window, limits)))
     assert limits.iterations_min <= window.n <= limits.iterations_max
     assert window.elapsed_s <= max(limits.window_min_s, limits.iterations_min * t_s) + limits.block_s + t_s
+
+
+class Queue:
+    """A device that takes up to 30 iterations at once: handing one over is quick until it is full."""
+
+    DEPTH, HAND_OVER_NS, MOST = 30, 20_000, 10**6
+
+    def __init__(self, step_ns):
+        self.now_ns, self._step_ns, self._ends = 10**12, step_ns, []
+
+    def step(self, number):
+        self.now_ns += self.HAND_OVER_NS
+        if len(self._ends) >= self.DEPTH:
+            self.now_ns = max(self.now_ns, self._ends[-self.DEPTH])
+        begin = max([self.now_ns, *self._ends[-1:]])
+        self._ends.append(begin + self._step_ns(number))
+
+    def synchronise(self):
+        self.now_ns = max([self.now_ns, *self._ends[-1:]])
+
+    def series(self, *seconds):
+        found, numbers = Series(), itertools.count()
+        for length in seconds:
+            block = loop.throughput(
+                self.step,
+                numbers,
+                lambda: self.now_ns,
+                self.synchronise,
+                seconds=length,
+                max_iterations=self.MOST,
+            )
+            found = found.extended(*block)
+            self.now_ns += 300_000
+        return found
+
+
+def test_a_queue_that_fills_at_the_start_of_each_block_is_warm_where_its_blocks_agree():
+    steady = Queue(lambda _: 2_000_000).series(1.0, 1.0)
+    assert decide.warm_up(steady, STANDARD, overlaps=True) == STEADY
+
+
+def test_a_queue_whose_work_still_gets_faster_is_not_warm_though_handing_over_takes_the_same():
+    def slow_start():
+        queue = Queue(lambda number: 2_200_000 if number < 400 else 2_000_000)
+        queue.DEPTH = 10**6
+        return queue
+
+    assert decide.warm_up(slow_start().series(0.008, 0.992), STANDARD) == STEADY
+    assert decide.warm_up(slow_start().series(0.008, 0.008), STANDARD, overlaps=True) == MORE
+    assert decide.warm_up(slow_start().series(0.008, 0.008, 0.008), STANDARD, overlaps=True) == STEADY
+
+
+def test_blocks_too_short_to_be_compared_are_taken_together():
+    assert not decide.blocks_agree([(5, 10**9)] * 3)
+    assert decide.blocks_agree([(5, 10**9)] * 4)
+    assert not decide.blocks_agree([(400, 10**9), (100, 10**8), (100, 10**8)])

@@ -131,6 +131,31 @@ def test_throughput_mode_has_no_latency():
     assert run["throughput_items_s"] == pytest.approx(20)
 
 
+def queued(step_ns):
+    """Blocks of a device that takes 30 iterations at once: quick until full; the last waits for all."""
+    starts, durations = [], []
+    for each in step_ns:
+        begin = starts[-1] + durations[-1] + MS // 3 if starts else 0
+        handed = np.concatenate([np.full(30, MS // 50), np.full(70, each), [30 * each]])
+        starts += list(begin + np.concatenate([[0], np.cumsum(handed)[:-1]]))
+        durations += list(handed)
+    return {
+        "marks": marks(measure=0.0, guard_after=1000.0),
+        "iterations": {"start_ns": np.array(starts), "duration_ns": np.array(durations)},
+    }
+
+
+def test_throughput_mode_is_steady_where_its_blocks_are_whatever_handing_over_takes():
+    def flags(step_ns, **facts):
+        return summarize(queued(step_ns), facts, mode="throughput")["flags"]
+
+    blocks = {"window_blocks": [101] * 20}
+    assert flags([2 * MS] * 20, **blocks) == []
+    assert flags([2 * MS] * 10 + [3 * MS] * 10, **blocks) == ["slowing"]
+    assert flags([2 * MS] * 10 + [3 * MS] * 10) == [], "without the blocks nothing is known"
+    assert flags([2 * MS, 3 * MS], window_blocks=[101] * 2) == [], "two blocks tell nothing"
+
+
 @pytest.mark.parametrize(
     ("count", "present"), [(5, ""), (6, "50"), (28, "50"), (29, "50 90"), (298, "50 90"), (299, "50 90 99")]
 )
