@@ -50,7 +50,10 @@ Samples = Tuple[Sequence[int], Sequence[int]]
 
 @dataclass(frozen=True)
 class Sensor:
-    """What the rule must know of a rail. `period_s` is as seen: its own, or the time between our reads."""
+    """What the rule must know of a rail. `period_s` is as seen: its own, or the time between our reads.
+
+    `own_times_s`: of a sensor that gives the times of its refreshes, how far they may be off.
+    """
 
     stream: str
     scope: str
@@ -61,11 +64,19 @@ class Sensor:
     lag_s: float
     quantum: float | None
     max_range_uj: int | None = None
+    own_times_s: float | None = None
 
     @property
     def is_counter(self) -> bool:
         """Whether it counts energy."""
         return self.kind == COUNTER
+
+    @property
+    def late_s(self) -> float:
+        """The time in which a refresh was seen."""
+        if self.own_times_s is not None:
+            return self.own_times_s
+        return min(self.own_period_s or self.period_s, self.period_s)
 
     @property
     def is_part_time(self) -> bool:
@@ -97,6 +108,7 @@ def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float
             lag_s=rail.get("lag_s") or 0.0,
             quantum=rail.get("quantum_j") if rail["kind"] == COUNTER else rail.get("quantum_w"),
             max_range_uj=rail.get("max_range_uj"),
+            own_times_s=(rail.get("read_s") or read_s) if rail.get("is_self_timed") else None,
         )
         for rail in rails
         if rail.get("primary") and not rail.get("missing") and rail.get("target_id") in (None, target_id)
@@ -172,8 +184,7 @@ def uncertainty(sensor: Sensor, samples: Samples, begin_ns: int, start_ns: int, 
     if sensor.is_counter:
         n_eff, u_sampling = float(len(seen)), 0.0
         u_quantum = 2.0 * sensor.quantum / (power_w * length_s * math.sqrt(12.0))
-        late_s = min(sensor.own_period_s or sensor.period_s, sensor.period_s)
-        u_time = (late_s / math.sqrt(6.0) + CLOCK_S) / length_s
+        u_time = (sensor.late_s / math.sqrt(6.0) + CLOCK_S) / length_s
     else:
         watts = [value / 1e6 for _, value in seen]
         n_eff, spread_w = effective_count(watts), _deviation(watts)

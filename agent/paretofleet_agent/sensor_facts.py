@@ -171,7 +171,8 @@ def character_of(
     `costs`: seconds of each quick read. `steps_ns`: when the load changed, each time for `step_s`.
     """
     quick, held, slow = series
-    self_timed = len(quick) < len(costs) / 2  # fewer readings than reads, so each comes once
+    # Fewer readings than reads: each comes once, whatever the rail says of itself.
+    self_timed = rail.is_self_timed or len(quick) < len(costs) / 2
     refresh, steady = characterise.refresh(quick, self_timed=self_timed), characterise.steady(held, rail.kind)
     half_s, rise_s = characterise.step_response(slow, rail.kind, steps_ns, step_s)
     lag_s, window_s = None, None

@@ -60,6 +60,7 @@ def readings(
     max_range_u: int | None = None,
     read_s: float | None = None,
     is_spread: bool = False,
+    is_self_timed: bool = False,
 ) -> Readings | None:
     """The curve behind raw readings; None when there are fewer than two, or a counter was reset.
 
@@ -69,7 +70,8 @@ def readings(
     not average and shows no rhythm of its own may be made by the read itself, so its time is the read's. A
     counter that falls has wrapped if `max_range_u` is known and the step is less than half of it, and was
     reset otherwise. `read_s`: how often it was read, None where only the readings tell; `is_spread`: once at
-    random in every such time.
+    random in every such time. `is_self_timed`: each reading is a refresh and has the sensor's own time, to be
+    trusted to within a read, by which the two clocks were compared; nothing is shifted for our reads.
 
     >>> curve = readings(np.array([0, 10**9]), np.array([900, 100]), is_counter=True, max_range_u=1000)
     >>> curve.value
@@ -87,6 +89,9 @@ def readings(
     missed_s = (MISSED_SPREAD_READS if is_spread else MISSED_READS) * read_s
     # What the first read shows may be as old as a period; what came later came since the read before.
     late_s = np.minimum(np.append(period_s or read_s, gaps), np.inf if period_s is None else period_s)
+    if is_self_timed:
+        late_s = np.minimum(late_s, read_s)
+    waited_s = 0.0 if is_self_timed else late_s / 2
     if is_counter:
         value = _joules_counted(value_u, max_range_u)
         if value is None:
@@ -94,12 +99,12 @@ def readings(
         kept = np.diff(value, prepend=-1.0) != 0
         if kept.sum() < 2:
             return None
-        t_s = t_s - late_s / 2
+        t_s = t_s - waited_s
     else:
         value = value_u / 1e6
-        kept = _refreshes(t_s, value, period_s)
+        kept = _refreshes(t_s, value, None if is_self_timed else period_s)
         by_itself = window_s is not None or (period_s is not None and period_s > OWN_RHYTHM * read_s)
-        t_s = t_s - (window_s or 0.0) / 2 - (late_s / 2 if by_itself and period_s is not None else 0.0)
+        t_s = t_s - (window_s or 0.0) / 2 - (waited_s if by_itself and period_s is not None else 0.0)
     t_s = t_s - (lag_s or 0.0)
     spacing = max(read_s, period_s or 0.0)
     return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, missed_s, late_s[kept])

@@ -239,6 +239,7 @@ def _curve(sensor: Mapping[str, Any], columns: tuple[np.ndarray, np.ndarray]) ->
         max_range_u=sensor.get("max_range_uj"),
         read_s=sensor.get("read_s"),
         is_spread=bool(sensor.get("read_spread")),
+        is_self_timed=bool(sensor.get("is_self_timed")),
     )
 
 

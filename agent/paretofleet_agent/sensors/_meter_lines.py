@@ -13,6 +13,8 @@ VERSION = "paretofleet-meter/1"
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 #: A value above this, in watts or joules, is rubbish.
 VALUE_MAX = 1e9
+#: So are more seconds than these, about 127 years: their nanoseconds must fit in 64 bits.
+SECONDS_MAX = 4e9
 FIX = "see the setting meter in CONTRIBUTING.md; `SCOPE@tcp://HOST:PORT` or `SCOPE@serial:///dev/NAME`"
 
 
@@ -40,6 +42,7 @@ def rail_of(said: Mapping[str, str], scope: str, url: str, board: str) -> Rail |
         quantum_w=None if is_counter else quantum,
         quantum_j=quantum if is_counter else None,
         gain_relative_uncertainty=_positive(said.get("gain")),
+        is_self_timed=True,
     )
 
 
@@ -56,7 +59,9 @@ def parse_reading(line: str) -> tuple[int, int] | None:
         return None
     if not (math.isfinite(seconds) and math.isfinite(value)) or seconds < 0 or value < 0:
         return None
-    return (int(seconds * 1e9), round(value * 1e6)) if value < VALUE_MAX else None
+    if seconds > SECONDS_MAX or value >= VALUE_MAX:
+        return None
+    return int(seconds * 1e9), round(value * 1e6)
 
 
 def _positive(word: str | None) -> float | None:

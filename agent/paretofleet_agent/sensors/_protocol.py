@@ -30,7 +30,8 @@ class Rail:
     what a run's energy is taken from: those of one scope add up, no other rails ever do.
     `period_s` is the time between refreshes, `window_s` what a refresh averages over (less than the period:
     a part-time sensor), `lag_s` how long ago that average ended when the refresh came; neither holds the
-    other. `target_id` is the one target whose power this is, None for more than one.
+    other. `target_id` is the one target whose power this is, None for more than one. `is_self_timed`: each
+    refresh comes once and with its own time, not with that of the read.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Rail:
     gain_relative_uncertainty: float | None = None
     window_s: float | None = None
     target_id: str | None = None
+    is_self_timed: bool = False
 
     @property
     def stream(self) -> str:

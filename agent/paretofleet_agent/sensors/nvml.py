@@ -30,12 +30,14 @@ Channel = Tuple[Rail, Callable[[], Readings]]
 #: The counter by its function, or by its field where a driver lacks the function; then two fields.
 ENERGY = ("nvmlDeviceGetTotalEnergyConsumption", 83)
 AVERAGE_FIELD, INSTANT_FIELD = 185, 186
+#: The rail of what the driver buffers, with times of its own.
+SAMPLES = "samples"
 FALL_BACK = {
     "energy": "the power readings are integrated instead",
     "instant": "a driver from R530 on; GetPowerUsage is read instead",
     "usage": None,
     "average": None,
-    "samples": None,
+    SAMPLES: None,
 }
 AVERAGE_S = 1.0
 #: Both units are thousandths; how often a value really changes is measured.
@@ -105,9 +107,9 @@ def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Absent]]:
         else:
             channels.append((_rail(gpu, name, facts, primary=not channels), functools.partial(_timed, read)))
     if gpu.has_samples():
-        channels.append((_rail(gpu, "samples", prior, primary=not channels), gpu.new_samples))
+        channels.append((_rail(gpu, SAMPLES, prior, primary=not channels), gpu.new_samples))
     else:
-        absent.append(_refused(gpu, "samples", "nvmlDeviceGetSamples"))
+        absent.append(_refused(gpu, SAMPLES, "nvmlDeviceGetSamples"))
     if (gpu.ask("nvmlDeviceGetMigMode") or [0])[0]:
         why = "MIG is on: the power of the board is not that of one of its slices"
         return [], [Absent(f"nvml/{gpu.uuid}", why, MIG_FIX)]
@@ -129,6 +131,7 @@ def _rail(gpu: Gpu, name: str, facts: Prior, *, primary: bool) -> Rail:
         quantum_j=QUANTUM if is_counter else None,
         gain_relative_uncertainty=GAIN_UNCERTAINTY,
         target_id=gpu.uuid,
+        is_self_timed=name == SAMPLES,
     )
 
 

@@ -97,6 +97,19 @@ def test_steady_power_takes_the_shortest_window_of_its_sensor(name, least_s):
     assert least_s <= seconds < least_s + 1.0
 
 
+def test_a_counter_that_tells_its_own_times_is_less_uncertain_than_its_period():
+    """A meter that counts: its refreshes are a second apart, and their times are known to a read."""
+    counted = [(k * S, k * 70 * 10**6) for k in range(70)]
+    found = [
+        energy_window.uncertainty(one, tuple(zip(*counted)), 0, 5 * S, 65 * S)
+        for one in (
+            sensor("nvml-counter", period_s=1.0),
+            sensor("nvml-counter", period_s=1.0, is_self_timed=True, read_s=0.2),
+        )
+    ]
+    assert found[1] == pytest.approx(found[0] / 5, rel=0.05)
+
+
 @pytest.mark.parametrize(("scope", "cap_s"), [("gpu-board", 120.0), ("module", 300.0)])
 def test_a_sensor_too_noisy_for_two_percent_ends_at_the_cap_and_says_how_far_it_got(scope, cap_s):
     watts = correlated(100, 90, 0.0, 3200)

@@ -92,7 +92,7 @@ def test_a_meter_over_tcp_gives_its_scope_and_microwatts(server):
     sensor.close()
     assert wall.heard == b"hello paretofleet-meter/1\n"
     assert (rail.stream, rail.scope, rail.kind, rail.primary) == ("power:meter/m1", "wall", "boxcar", True)
-    assert (rail.period_s, rail.window_s) == (0.05, 0.05)
+    assert (rail.period_s, rail.window_s, rail.is_self_timed) == (0.05, 0.05, True)
     assert (rail.quantum_w, rail.gain_relative_uncertainty) == (0.1, 0.01)
 
 
@@ -125,6 +125,74 @@ def test_a_transcript_with_rubbish_gives_its_good_lines(server):
     sensor = open_meter(f"wall@{wall.url}")
     assert read_until(sensor, 4) == [41.5, 41.7, 41.9, 41.6]
     sensor.close()
+
+
+class Lines:
+    """A link whose lines are told, at times of our clock that are told."""
+
+    is_open = True
+
+    def __init__(self, monkeypatch):
+        self.now_ns, self._lines = 0, []
+        monkeypatch.setattr(meter.time, "perf_counter_ns", lambda: self.now_ns)
+
+    def lines(self):
+        return self._lines
+
+    def come(self, sensor, at_s, *lines):
+        """The readings of lines that come at once: (seconds of our clock, watts), None where they fail."""
+        self.now_ns, self._lines = int(at_s * 1e9), list(lines)
+        (new,) = sensor.read()
+        return new if new is None else [(round(t_ns / 1e9, 3), value / 1e6) for t_ns, value in new]
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    return Lines(monkeypatch)
+
+
+def slow_meter(lines):
+    return meter.MeterSensor(sensors.Rail("meter", "m1", "wall", "boxcar", period_s=1.0), lines)
+
+
+def test_a_time_that_jumps_ahead_is_rubbish_and_shifts_nothing(lines):
+    sensor = slow_meter(lines)
+    assert lines.come(sensor, 50, "10.0 5") == [(50, 5)]
+    assert lines.come(sensor, 51, "11.0 5") == [(51, 5)]
+    assert lines.come(sensor, 52, "18.0 5") is None
+    assert lines.come(sensor, 53, "13.0 6") == [(53, 6)]
+    assert lines.come(sensor, 59, "19.0 7") == [(59, 7)], "a pause is none"
+
+
+def test_a_smaller_jump_is_undone_by_the_line_that_contradicts_it(lines):
+    sensor = slow_meter(lines)
+    lines.come(sensor, 50, "10.0 5")
+    lines.come(sensor, 51, "11.0 5")
+    assert lines.come(sensor, 52, "14.5 5") == [(52, 5)], "it came now, whatever its clock says"
+    assert lines.come(sensor, 53, "13.0 6") == [(53, 6)]
+    assert lines.come(sensor, 54, "14.0 7") == [(54, 7)]
+
+
+@pytest.mark.parametrize("first", ["17.0 5", "1.0 5"])
+def test_a_wrong_first_time_is_undone_too(lines, first):
+    sensor = slow_meter(lines)
+    assert lines.come(sensor, 50, first) == [(50, 5)]
+    assert lines.come(sensor, 51, "11.0 6") == [(51, 6)]
+    assert lines.come(sensor, 52.2, "12.0 7") == [(52, 7)], "late by 0.2 s on the way"
+
+
+def test_wrong_times_among_good_lines_that_come_at_once(lines):
+    sensor = slow_meter(lines)
+    lines.come(sensor, 50, "10.0 5")
+    late = ["11.0 1", "12.0 2", "19.0 3", "1e30 4", "13.0 5", "13.0 6", "2.0 7"]
+    assert lines.come(sensor, 53, *late) == [(51, 1), (52, 2), (53, 5)]
+    assert lines.come(sensor, 54, "14.0 8") == [(54, 8)]
+
+
+def test_a_time_that_no_clock_shows_does_not_stop_the_sampler(lines):
+    sensor = slow_meter(lines)
+    assert lines.come(sensor, 50, "1.0 5", "1e30 5") == [(50, 5)]
+    assert lines.come(sensor, 51, "1e30 5") is None
 
 
 def test_nothing_but_rubbish_is_a_failure_and_floods_do_no_harm(server):
@@ -262,7 +330,20 @@ def test_no_setting_is_no_meter():
 
 def test_a_line_is_seconds_and_a_value():
     assert parse_reading("1.5 2.25") == (1_500_000_000, 2_250_000)
-    for rubbish in ("", "1", "1 2 3", "-1 2", "1 -2", "1 inf", "nan 1", "1 1e12", "1  2", "eins 2"):
+    for rubbish in (
+        "",
+        "1",
+        "1 2 3",
+        "-1 2",
+        "1 -2",
+        "1 inf",
+        "nan 1",
+        "1 1e12",
+        "1e30 2",
+        "1e10 2",
+        "1  2",
+        "eins 2",
+    ):
         assert parse_reading(rubbish) is None
 
 

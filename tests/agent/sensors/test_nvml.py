@@ -135,7 +135,8 @@ def test_buffered_samples_carry_the_times_of_the_sensor(ask):
     rail, readings = told["of"]["samples"]
     times = [t_ns for t_ns, _ in readings]
     gaps = [round((after - before) / 1e6) for before, after in zip(times, times[1:])]
-    assert rail["kind"] == "boxcar"
+    assert (rail["kind"], rail["is_self_timed"]) == ("boxcar", True)
+    assert not told["of"]["instant"][0]["is_self_timed"]
     assert len(readings) >= 20, "more refreshes than reads"
     assert set(gaps) <= {19, 20, 21}
     assert {value for _, value in readings} == {70_000_000}

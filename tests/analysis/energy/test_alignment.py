@@ -90,6 +90,25 @@ def test_a_step_lands_at_its_time_by_what_was_measured_of_its_sensor(name):
     assert abs(np.mean(shifts(model, facts))) < 0.4 * model.period_s + 0.01
 
 
+@pytest.mark.parametrize("kind", ["boxcar", "counter"])
+@pytest.mark.parametrize("read_s", [0.2, 0.5])
+def test_readings_with_times_of_their_own_are_not_moved_for_our_reads(kind, read_s):
+    """A meter of one second on a ramp: what it shows at a time is the mean of, or the count to, that time."""
+    at_s = np.arange(1, 61)
+    watts, joules = 10.0 * (at_s - 0.5), 5.0 * at_s**2.0
+    curve = energy.readings(
+        at_s * 10**9,
+        np.round((watts if kind == "boxcar" else joules) * 1e6).astype(np.int64),
+        is_counter=kind == "counter",
+        period_s=1.0,
+        window_s=1.0 if kind == "boxcar" else None,
+        read_s=read_s,
+        is_self_timed=True,
+    )
+    assert energy.joules(curve, 9.0, 49.0) == pytest.approx(5.0 * (50**2 - 10**2), rel=1e-3)
+    assert curve.late_s.max() <= read_s
+
+
 def test_a_sensor_that_always_looks_is_not_called_part_time_for_the_last_digit_of_its_period():
     model = with_faults(dataclasses.replace(SENSORS["always looks"], period_s=0.1007, window_s=0.1007), 1)
     rail = dataclasses.replace(model.rail("sim", "x", "module"), period_s=0.1, window_s=0.1)
