@@ -8,7 +8,8 @@ Line protocol, ASCII, a line ends in LF or CR LF. We say `hello paretofleet-mete
 `paretofleet-meter/1 id=NAME unit=W period=1.0` (unit J: energy since some start; optional board=NAME, gain=
 relative standard uncertainty, quantum= in its unit, window= seconds that a value averages over), or
 `paretofleet-meter/1 busy=NAME` when another board is reading it. Then a line for every refresh: seconds on
-the meter's own clock, a space, the value. Lines that begin with # say nothing.
+the meter's own clock, a space, the value. That clock only goes forward, and not by more than ours plus three
+periods, 2 s at least: a line that says otherwise is rubbish. Lines that begin with # say nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import Sequence
 
 from paretofleet_agent.model import Absent
+from paretofleet_agent.sensors._meter_clock import MeterClock
 from paretofleet_agent.sensors._meter_lines import FIX, VERSION, parse_greeting, parse_reading, rail_of
 from paretofleet_agent.sensors._meter_link import Link, greeting, open_link
-from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Settings
+from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Reading, Readings, Settings
 
 SCOPES = ("wall", "usb-input", "module+carrier", "module")
 GREETING_S = 3.0
@@ -35,8 +37,8 @@ class MeterSensor:
         self._rail, self._link = rail, link
         self._last_ns = time.perf_counter_ns()
         self._silent_ns = int(max(SILENT_S, SILENT_PERIODS * (rail.period_s or 1.0)) * 1e9)
-        self._meter_ns: int | None = None
-        self._offset_ns: int | None = None
+        self._clock = MeterClock(self._silent_ns)
+        self._dated_ns = -1
 
     def rails(self) -> Sequence[Rail]:
         """Its one rail."""
@@ -46,17 +48,16 @@ class MeterSensor:
         """The refreshes that arrived since the last read; None where rubbish came or nothing for long."""
         now_ns = time.perf_counter_ns()
         lines = self._link.lines()
-        new = []
+        new: list[Reading] = []
         for line in lines:
             reading = parse_reading(line)
-            if reading is not None and (self._meter_ns is None or reading[0] > self._meter_ns):
-                self._meter_ns = reading[0]
-                new.append(reading)
-        if new:
-            self._last_ns = now_ns
-            offset_ns = now_ns - new[-1][0]
-            self._offset_ns = offset_ns if self._offset_ns is None else min(self._offset_ns, offset_ns)
-            return [[(meter_ns + self._offset_ns, value) for meter_ns, value in new]]
+            if reading is not None and self._clock.accepts(reading[0], now_ns):
+                new = [one for one in new if one[0] < reading[0]] + [reading]
+        dated = [(self._clock.dates(meter_ns), value) for meter_ns, value in new]
+        dated = [reading for reading in dated if reading[0] > self._dated_ns]
+        if dated:
+            self._last_ns, self._dated_ns = now_ns, dated[-1][0]
+            return [dated]
         rubbish = any(not line.startswith("#") for line in lines)
         silent = not self._link.is_open or now_ns - self._last_ns > self._silent_ns
         return [None if rubbish or silent else ()]

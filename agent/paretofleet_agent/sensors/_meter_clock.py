@@ -1,0 +1,48 @@
+"""The clock of a meter against ours: its spaces the readings, ours says when they came."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Seen(NamedTuple):
+    """A line, in nanoseconds: when it came, what its clock said, and the least that ours was ahead so far."""
+
+    own_ns: int
+    meter_ns: int
+    offset_ns: int
+
+
+class MeterClock:
+    """Dates lines, and refuses those whose time cannot be: one wrong digit would shift all that follow.
+
+    A meter's clock goes forward, and by no more than ours plus `slack_ns`. A line that contradicts the last
+    one and follows the one before it shows that the last was the wrong one.
+    """
+
+    def __init__(self, slack_ns: int) -> None:
+        self._slack_ns = slack_ns
+        self._last: Seen | None = None
+        self._before: Seen | None = None
+
+    def accepts(self, meter_ns: int, now_ns: int) -> bool:
+        """Takes note of a line that says `meter_ns` and came until `now_ns`; False where that is rubbish."""
+        if self._follows(self._last, meter_ns, now_ns):
+            self._before = self._last
+        elif self._repeats(meter_ns) or not self._follows(self._before, meter_ns, now_ns):
+            return False
+        offset_ns = now_ns - meter_ns
+        if self._before is not None:
+            offset_ns = min(offset_ns, self._before.offset_ns)
+        self._last = Seen(now_ns, meter_ns, offset_ns)
+        return True
+
+    def dates(self, meter_ns: int) -> int:
+        """A time of the meter's clock on ours, CLOCK_MONOTONIC nanoseconds. Call it after `accepts`."""
+        return meter_ns + (0 if self._last is None else self._last.offset_ns)
+
+    def _repeats(self, meter_ns: int) -> bool:
+        return self._last is not None and self._last.meter_ns == meter_ns
+
+    def _follows(self, seen: Seen | None, meter_ns: int, now_ns: int) -> bool:
+        return seen is None or 0 < meter_ns - seen.meter_ns <= now_ns - seen.own_ns + self._slack_ns
