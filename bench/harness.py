@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import parts
 from paretofleet_agent import pairs, probe
-from paretofleet_agent.attempt import runner_request
+from paretofleet_agent.child_requests import runner_request
 from paretofleet_agent.runner import process
 from paretofleet_agent.runner.onnxruntime_runtime import OnnxRuntime
 

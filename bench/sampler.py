@@ -15,8 +15,8 @@ from pathlib import Path
 import parts
 import psutil
 from paretofleet_agent import environment, probe
-from paretofleet_agent.attempt import sampler_request
 from paretofleet_agent.child import Child
+from paretofleet_agent.child_requests import sampler_request
 from paretofleet_agent.device import DeviceUnderTest
 
 PERIOD_S, ALLOWED = 0.02, 0.01

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Sequence
 
 from paretofleet_agent import __version__, clocks, cooling, decide, environment, sensors, simulate
 from paretofleet_agent.child import Child, Frame, Meanwhile
+from paretofleet_agent.child_requests import runner_request, sampler_request
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
 from paretofleet_agent.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, Stopped
@@ -19,12 +20,9 @@ from paretofleet_agent.foreign import ForeignLoad
 from paretofleet_agent.model import PHASES, Facts, Lease, Outcome
 from paretofleet_agent.runner import frames
 from paretofleet_agent.sampling import Sampling
-from paretofleet_agent.sampling_rhythm import of_request
 from paretofleet_agent.window import Window
 
 RUNNER = Path(__file__).parent / "runner" / "__main__.py"
-#: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
-SLOW_SAMPLE_S = 0.2
 #: A longer sleep than this inside a run voids it.
 SUSPENDED_S_MAX = 0.05
 SHORT, SHARES, UNSTEADY = "short_protocol", "shares_sampler_cpu", "warmup_not_steady"
@@ -67,48 +65,15 @@ def measure(
     return Outcome(ok=True, facts=attempt.facts)
 
 
-def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:
-    """What a sampler of real sensors is told first; `shares`: the runner works on its CPU too."""
-    return {
-        "kind": "prepare",
-        "sysroot": str(device.sysroot),
-        "cpu": device.housekeeping_cpu,
-        "period_s": SLOW_SAMPLE_S if shares else None,
-        "measured": of_request(device.sensor_facts),
-        "simulate": None,
-        "sensors": dict(device.sensor_settings),
-    }
-
-
-def runner_request(
-    lease: Lease, artifact_path: Path | None, device: DeviceUnderTest, cpus: Sequence[int], threads: int
-) -> dict[str, Any]:
-    """What a runner of a real model is told first."""
-    configuration = lease.configuration
-    runtime = configuration["runtime"]
-    return dict(
-        {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
-        kind="prepare",
-        runtime=runtime,
-        timing_scope=configuration["timing_scope"],
-        artifact=None if artifact_path is None else str(artifact_path.resolve()),
-        threads=threads,
-        seed=lease.seed,
-        cpus=list(cpus),
-        program=device.interpreters.get(runtime),
-        # Once per configuration is enough, and every process costs its time.
-        reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
-        simulate=None,
-    )
-
-
 class _Attempt:
     """The state of one attempt; `run` goes through the phases in order."""
 
     def __init__(
         self, lease: Lease, artifact_path: Path | None, sink: Sink, watch: Watch, device: DeviceUnderTest
     ) -> None:
-        self._lease, self._limits, self._device = lease, lease.limits, device
+        configuration, slow = lease.configuration, device.wakes_slowly(lease.configuration["target_id"])
+        self._lease, self._limits = lease, decide.limits_here(lease.limits, wakes_slowly=slow)
+        self._device = device
         self._artifact_path, self._sink, self._watch = artifact_path, sink, watch
         self._runner: Child | None = None
         self._power = Sampling(None, sink.put)
@@ -117,7 +82,6 @@ class _Attempt:
         self._iterations = 0
         self._block_is_a_process = False
         self._flags: list[str] = [SHORT] if lease.limits.is_short else []
-        configuration = lease.configuration
         self._overlaps = configuration["mode"] == "throughput"
         self.facts: Facts = {
             "agent_version": __version__,
@@ -268,6 +232,7 @@ class _Attempt:
 
     def _warm_up(self) -> None:
         self._mark("warm_up")
+        self.facts["warm_up_min_s"] = self._limits.warm_up_min_s
         series, state = decide.Series(), decide.MORE
         watch = clocks.Watch(self._device, self._cpus, self._lease.configuration["target_id"])
         read = None if self._limits.is_short or self._block_is_a_process else watch.read

@@ -27,6 +27,10 @@ WARM_UP_BLOCK_ITERATIONS = 200_000
 #: The least that a block lasts: below it the frames would cost more than the work.
 BLOCK_S_MIN = 0.05
 
+#: The least warm-up of what lowers its clocks between two runs and takes a while to raise them again: GPUs,
+#: and every part of a Jetson.
+SLOW_WARM_UP_S = 2.0
+
 MORE, STEADY, CAPPED = "more", "steady", "capped"
 
 
@@ -74,6 +78,20 @@ class Block:
     seconds: float
     max_iterations: int
     min_iterations: int = 1
+
+
+def limits_here(limits: Limits, *, wakes_slowly: bool) -> Limits:
+    """The limits as they hold for a target; `wakes_slowly`: a GPU, or anything on a Jetson.
+
+    A short protocol keeps its own: it is for a first look.
+    """
+    if limits.is_short or not wakes_slowly:
+        return limits
+    return replace(
+        limits,
+        warm_up_min_s=max(limits.warm_up_min_s, SLOW_WARM_UP_S),
+        warm_up_max_s=max(limits.warm_up_max_s, SLOW_WARM_UP_S),
+    )
 
 
 def warm_up(

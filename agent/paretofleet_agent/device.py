@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from paretofleet_agent.model import Absent, Inventory
+from paretofleet_agent.sensors._boards import is_jetson
 
-TRTEXEC = "trtexec"
+TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class DeviceUnderTest:
     def has_power(self) -> bool:
         """Whether there is a power source, for which guards and idle are spent."""
         return bool(self.inventory.sensors)
+
+    def wakes_slowly(self, target_id: str) -> bool:
+        """Whether a target's clocks take a while to rise after idling: a GPU's, and all of a Jetson."""
+        if self.simulate is not None:
+            return target_id != CPU or self.simulate.startswith(JETSON)
+        return target_id != CPU or is_jetson(self.sysroot)
 
     def interpreter_of(self, runtime: str) -> str:
         """The Python that drives a runtime: its own, or this one, which also drives `trtexec`."""

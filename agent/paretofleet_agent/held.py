@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
 from paretofleet_agent import environment, pairs
-from paretofleet_agent.attempt import RUNNER, runner_request, sampler_request
+from paretofleet_agent.attempt import RUNNER
 from paretofleet_agent.child import Child
+from paretofleet_agent.child_requests import runner_request, sampler_request
 from paretofleet_agent.device import DeviceUnderTest
 from paretofleet_agent.model import Lease
 from paretofleet_agent.runner import frames

@@ -287,11 +287,14 @@ def _device_plans(
     """One line per device that has work; seconds as its protocol and the time limits give them."""
     protocol, repeats = PROTOCOLS[spec.protocol], spec.repeats
     for device in devices:
-        count = sum(item.configuration.device_id == device.device_id for item in configurations)
+        own = [item for item in configurations if item.configuration.device_id == device.device_id]
+        count = len(own)
         if not count:
             continue
         kinds = {sensor.kind for sensor in device.inventory.sensors}
-        block_s = count * protocol.run_seconds(kinds) + protocol.block_seconds(kinds)
+        slow = [_is_jetson(device) or item.configuration.target_id != "cpu" for item in own]
+        block_s = sum(protocol.run_seconds(kinds, wakes_slowly=one) for one in slow)
+        block_s += protocol.block_seconds(kinds)
         yield DevicePlan(
             device=device.name,
             configurations=count,
@@ -300,3 +303,10 @@ def _device_plans(
             seconds_min=repeats.runs_min * block_s,
             seconds_max=count * repeats.runs_max * (protocol.limits.cool_max_s + protocol.limits.timeout_s),
         )
+
+
+def _is_jetson(device: Device) -> bool:
+    """By its class or by a power monitor that only Jetsons have; one without either is planned too short."""
+    return device.device_class.startswith("jetson") or any(
+        sensor.source == "ina3221" for sensor in device.inventory.sensors
+    )

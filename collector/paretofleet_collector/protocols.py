@@ -12,6 +12,8 @@ from paretofleet_collector.model import Limits
 GUARD_S = 0.5
 ENERGY_WINDOW_S: Mapping[str, float] = {"counter": 2.0, "filtered": 10.0}
 OTHER_ENERGY_WINDOW_S = 5.0
+#: The least warm-up of a GPU and of a Jetson, whose clocks fall between runs; also by the agent's rule.
+SLOW_WARM_UP_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,23 @@ class Protocol:
     runs_max: int
     relative_half_width: float
 
-    def run_seconds(self, sensor_kinds: Collection[str] = ()) -> float:
+    def run_seconds(self, sensor_kinds: Collection[str] = (), *, wakes_slowly: bool = False) -> float:
         """Seconds that one run takes at least: shortest warm-up and shortest window.
 
         With a power source (`sensor_kinds`: those of the device's sensors) also the guards around the window,
         the idle after it and, but for a short protocol, the window of the quickest of the sensors. Process
         start, model load, slow iterations and cooling down come on top; only a model so fast that it has the
-        most iterations before that ends sooner.
+        most iterations before that ends sooner. `wakes_slowly`: on a GPU or a Jetson.
         """
         limits = self.limits
+        warm_up_s = limits.warm_up_min_s
+        if wakes_slowly and not limits.is_short:
+            warm_up_s = max(warm_up_s, SLOW_WARM_UP_S)
         if not sensor_kinds:
-            return limits.warm_up_min_s + limits.window_min_s
+            return warm_up_s + limits.window_min_s
         energy_s = min(ENERGY_WINDOW_S.get(kind, OTHER_ENERGY_WINDOW_S) for kind in sensor_kinds)
         window_s = limits.window_min_s if limits.is_short else max(limits.window_min_s, energy_s)
-        return limits.warm_up_min_s + 2 * GUARD_S + window_s + limits.idle_s
+        return warm_up_s + 2 * GUARD_S + window_s + limits.idle_s
 
     def block_seconds(self, sensor_kinds: Collection[str] = ()) -> float:
         """Seconds that a block takes beside its runs: with a power source, idle before the first of them."""

@@ -46,6 +46,23 @@ def noisy(mean_s, n, *, sigma=0.01, seed=1, trend=lambda _: 1.0):
     return [mean_s * trend(i) * draw.lognormvariate(0, sigma) for i in range(n)]
 
 
+def test_what_wakes_slowly_warms_up_for_two_seconds_at_least():
+    here = decide.limits_here(STANDARD, wakes_slowly=True)
+    assert (here.warm_up_min_s, here.warm_up_max_s) == (2.0, 60.0)
+    assert decide.warm_up(series(noisy(0.02, 99)), here) == MORE
+    assert decide.warm_up(series(noisy(0.02, 110)), here) == STEADY
+    assert decide.limits_here(STANDARD, wakes_slowly=False) == STANDARD
+    assert decide.limits_here(QUICK, wakes_slowly=True) == QUICK, "a short protocol is for a first look"
+
+
+def test_a_gpu_and_every_part_of_a_jetson_wake_slowly(here, tx2, kit, tmp_path):
+    assert not here.wakes_slowly("cpu")
+    assert here.wakes_slowly("GPU-1")
+    assert tx2.wakes_slowly("cpu")
+    board = dataclasses.replace(here, sysroot=kit.unpack_tree("ina3221_tx2_l4t32", tmp_path))
+    assert board.wakes_slowly("cpu")
+
+
 def test_a_flat_series_is_warm_once_the_least_time_and_two_windows_are_over():
     assert decide.warm_up(series(noisy(0.02, 49)), STANDARD) == MORE
     assert decide.warm_up(series(noisy(0.02, 60)), STANDARD) == STEADY

@@ -76,6 +76,14 @@ def test_a_simulated_run_goes_through_every_phase_on_a_virtual_clock(kit, tx2, l
     assert outcome.facts["boot_id"].startswith("sim:")
 
 
+def test_a_jetson_warms_up_for_two_seconds_at_least_and_the_facts_say_so(kit, tx2, limits):
+    outcome, samples = run(kit, tx2, limits=limits)
+    begin, end = phase_of(samples, "warm_up")
+    assert limits.warm_up_min_s == 1.0
+    assert outcome.facts["warm_up_min_s"] == 2.0
+    assert end - begin >= 2e9
+
+
 def test_the_samples_are_those_of_the_model_and_the_truth_stays_apart(kit, tx2, limits):
     outcome, samples = run(kit, tx2, limits=limits)
     truth = json.loads(tx2.truth_path.read_text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,10 +189,24 @@ def test_a_short_protocol_measures_no_longer_for_energy():
     assert one.seconds_min == pytest.approx(5 * (0.3 + 0.5 + 1.5 + 0.5))
 
 
-def test_the_plan_s_least_windows_are_those_of_the_agent():
+def test_a_gpu_and_a_jetson_are_planned_with_their_longer_warm_up():
+    board = replace(device("nano"), device_class="jetson-nano")
+    monitored = device("tx2", sensors=(SensorInfo("ina3221", "VDD_IN", "module", "counter"),))
+    for one, run_s in ((board, 2 + 2), (monitored, 2 + 0.5 + 2 + 0.5 + 2)):
+        (plan,) = planned((one,), models=["resnet50"], protocol="standard").devices
+        idle_s = 2 if one.inventory.sensors else 0
+        assert plan.seconds_min == pytest.approx(5 * (run_s + idle_s))
+    standard, quick = (protocols.PROTOCOLS[name] for name in ("standard", "quick"))
+    assert standard.run_seconds(wakes_slowly=True) - standard.run_seconds() == pytest.approx(0.8)
+    assert quick.run_seconds(wakes_slowly=True) == quick.run_seconds()
+
+
+def test_the_plan_s_least_seconds_are_those_of_the_agent():
+    from paretofleet_agent import decide
     from paretofleet_agent import energy_window as rule
     from paretofleet_agent.sensors._protocol import COUNTER, FILTERED
 
+    assert protocols.SLOW_WARM_UP_S == decide.SLOW_WARM_UP_S
     assert protocols.GUARD_S == rule.GUARD_S_MIN
     assert protocols.ENERGY_WINDOW_S == {COUNTER: rule.FAST_COUNTER_S, FILTERED: rule.SLOW_S}
     assert protocols.OTHER_ENERGY_WINDOW_S == rule.STEADY_S
