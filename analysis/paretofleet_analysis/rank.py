@@ -18,7 +18,7 @@ from paretofleet_analysis.field import Field
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective, parse_margin, parse_use
 from paretofleet_analysis.ranking import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.report import conform
-from paretofleet_analysis.selection import Wish, columns_of, select
+from paretofleet_analysis.selection import Exclusion, Wish, columns_of, select
 
 __all__ = ["QUESTIONS", "Efficient", "ObjectiveUse", "RankedRow", "Ranking", "rank"]
 
@@ -66,7 +66,7 @@ def rank(
     accuracy.check(accuracy_question, chosen.objectives)
     field = Field(chosen, tolerances, question=question, accuracy_question=accuracy_question, seed=seed)
     rows, groups = field.ranked()
-    asked = next((row.number for row in rows if why is not None and is_row(row, why)), None)
+    asked = None if why is None else _number(rows, chosen.exclusions(), why)
     return Ranking(
         use=_told_use(wish),
         question=question,
@@ -99,6 +99,19 @@ def _rankable(report: pa.Table) -> pa.Table:
             "rank fewer sweeps together"
         )
     return table
+
+
+def _number(rows: Sequence[RankedRow], exclusions: Sequence[Exclusion], wanted: str) -> int:
+    """The number of the row that is meant; RankError where there is none."""
+    for row in rows:
+        if is_row(row, wanted):
+            return row.number
+    for excluded in exclusions:
+        # A bare number is a row's; as a piece of a label it would be found in any batch size.
+        if not wanted.isdigit() and any(wanted in label for label in excluded.rows):
+            raise RankError(f"'{wanted}' is not ranked: {excluded.reason}.")
+    numbers = f"a number from 1 to {len(rows)}" if len(rows) > 1 else "1, the only one,"
+    raise RankError(f"There is no row '{wanted}': give {numbers} or a configuration id.")
 
 
 def is_row(row: RankedRow, wanted: str) -> bool:

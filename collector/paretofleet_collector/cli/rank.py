@@ -18,7 +18,7 @@ import typer
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import connected
-from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
     from paretofleet_analysis.rank import RankedRow, Ranking
@@ -131,18 +131,10 @@ def _columns() -> int:
 
 
 def _only(result: Ranking, wanted: str) -> Ranking:
-    """The ranking with the one row of that number or configuration id; raises NotFound."""
+    """The ranking with the one row of that number or configuration id, which `rank` has found."""
     from paretofleet_analysis.rank import is_row
 
-    rows = [row for row in result.rows if is_row(row, wanted)]
-    if rows:
-        return replace(result, rows=tuple(rows))
-    for excluded in result.exclusions:
-        # A bare number is a row's; as a piece of a label it would be found in any batch size.
-        if not wanted.isdigit() and any(wanted in label for label in excluded.rows):
-            raise NotFound(f"'{wanted}' is not ranked: {excluded.reason}.")
-    numbers = f"a number from 1 to {len(result.rows)}" if len(result.rows) > 1 else "1, the only one,"
-    raise NotFound(f"There is no row '{wanted}': give {numbers} or a configuration id.")
+    return replace(result, rows=tuple(row for row in result.rows if is_row(row, wanted)))
 
 
 def _explain(row: RankedRow) -> None:

@@ -663,3 +663,12 @@ def test_the_evidence_says_where_more_boots_were_asked_for_than_seen(configurati
     assert "boots: 1 (within one boot, though more were asked for); " in rank_text.render(
         rank(report.build(within))
     )
+
+
+@pytest.mark.parametrize("wanted", ["99", "0", "nobody"])
+def test_a_row_that_is_not_there_is_not_explained(configuration, wanted):
+    table = report.build(
+        [configuration("good", [0.01, 0.011, 0.01]), configuration("bad", [0.02, 0.021, 0.02])]
+    )
+    with pytest.raises(RankError, match=f"There is no row '{wanted}': give a number from 1 to 2 or a config"):
+        rank(table, why=wanted)
