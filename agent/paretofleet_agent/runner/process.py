@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from typing import Callable, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 PR_SET_PDEATHSIG = 1
 
@@ -66,18 +66,39 @@ def memory_peak_bytes() -> Optional[int]:
                     return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass
-    return _resident_bytes("RUSAGE_SELF")
+    return _resident_bytes()
 
 
-def children_memory_peak_bytes() -> Optional[int]:
-    """The largest resident set of any one child that has ended, or None where the system does not say."""
-    return _resident_bytes("RUSAGE_CHILDREN")
+def forget_memory_peak() -> bool:
+    """Lets `memory_peak_bytes` count from now on, so that what came before is no part of it (Linux)."""
+    try:
+        with open("/proc/self/clear_refs", "w") as handle:
+            handle.write("5")
+    except OSError:
+        return False
+    return True
 
 
-def _resident_bytes(whose: str) -> Optional[int]:
+def wait(child: Any) -> Optional[int]:
+    """Waits for the end of a Popen's process and returns its largest resident set, of no other child.
+
+    None where the system does not say. Sets its `returncode`.
+    """
+    if not hasattr(os, "wait4"):
+        child.wait()
+        return None
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return usage.ru_maxrss * _rss_unit()
+
+
+def _resident_bytes() -> Optional[int]:
     try:
         import resource
     except ImportError:
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(getattr(resource, whose)).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _rss_unit()
+
+
+def _rss_unit() -> int:
+    return 1 if sys.platform == "darwin" else 1024

@@ -8,20 +8,28 @@ import json
 import os
 import subprocess
 import tempfile
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping
 
 from .failure import RunFailed, one_line
 
 PROCESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "reference_process.py")
 TIMEOUT_S = 120
+#: The key of why there was no comparison.
+NOT_CHECKED = "not_checked"
+ANYWAY = "the option check_reference: false runs it all the same"
 #: Largest relative error of an output, as the Euclidean norm of the difference over that of the reference.
 TOLERANCES = {"fp64": 1e-3, "fp32": 1e-3, "tf32": 2e-2, "fp16": 2e-2, "bf16": 1e-1, "int8": 2e-1}
 
 
+def is_wanted(request: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """Whether the outputs of this run shall be held against a reference."""
+    return bool(options["check_reference"] and request.get("reference_python"))
+
+
 def check(
     python: str, artifact: str, feed: Mapping[str, Any], outputs: Mapping[str, Any], precision: str
-) -> Optional[Dict[str, Any]]:
-    """What the comparison gave, or None where there is no reference; `wrong_output` beyond the tolerance.
+) -> Dict[str, Any]:
+    """What the comparison gave, or {"not_checked": why}; RunFailed with `wrong_output` beyond the tolerance.
 
     `python` is an interpreter with onnxruntime and numpy; `feed` and `outputs` are arrays by name.
     """
@@ -37,31 +45,45 @@ def check(
                 header[kind].append(
                     {"name": name, "type": str(array.dtype), "shape": value.shape, "file": file}
                 )
-        found = ask(python, header)
-    return judge(found, precision)
+        return judge(ask(python, header), precision)
 
 
-def ask(python: str, header: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
-    """The answer of the reference's process; None where it has none: no ONNX Runtime, an unknown operator."""
+def ask(python: str, header: Mapping[str, Any]) -> Dict[str, Any]:
+    """The answer of the reference's process, or {"not_checked": why}."""
     try:
         done = subprocess.run(
             [python, PROCESS],
             input=json.dumps(header).encode("utf-8"),
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             timeout=TIMEOUT_S,
             check=False,
         )
-        found = json.loads(done.stdout.decode("utf-8").strip().split("\n")[-1])
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("relative_errors"), dict) else None
+    except OSError as error:
+        return {NOT_CHECKED: "the interpreter %s does not start: %s" % (python, error.strerror)}
+    except subprocess.TimeoutExpired:
+        return {NOT_CHECKED: "the reference was not there after %d s" % TIMEOUT_S}
+    lines = (done.stderr if done.returncode else done.stdout).decode("utf-8", "replace").strip().split("\n")
+    try:
+        found: Dict[str, Any] = json.loads(lines[-1])
+        return {key: found[key] for key in ("by", "items", "relative_errors", "wrong_shapes")}
+    except (ValueError, TypeError, KeyError):
+        said = one_line(lines[-1]) or "exit code %d" % done.returncode
+        return {NOT_CHECKED: "no reference from %s: %s" % (python, said)}
 
 
-def judge(found: Optional[Dict[str, Any]], precision: str) -> Optional[Dict[str, Any]]:
-    """Raises RunFailed with `wrong_output` where an output is further off than the tolerance."""
-    if found is None or not found["relative_errors"]:
-        return None
+def judge(found: Dict[str, Any], precision: str) -> Dict[str, Any]:
+    """Raises RunFailed with `wrong_output` for another shape and beyond the tolerance."""
+    if NOT_CHECKED in found:
+        return found
+    for name, (actual, expected) in found["wrong_shapes"].items():
+        raise RunFailed(
+            "wrong_output",
+            "output %s has the shape %s, the reference of %s %s; %s"
+            % (name, actual, found["by"], expected, ANYWAY),
+        )
+    if not found["relative_errors"]:
+        return {NOT_CHECKED: "the reference has no output of real numbers that are not all zero"}
     tolerance = TOLERANCES[precision]
     name, error = max(found["relative_errors"].items(), key=lambda item: item[1])
     if not error <= tolerance:
@@ -69,8 +91,7 @@ def judge(found: Optional[Dict[str, Any]], precision: str) -> Optional[Dict[str,
             "wrong_output",
             one_line(
                 "output %s is %.3g off the reference of %s, more than the %.3g that %s may be "
-                "(relative error); the option check_reference: false runs it all the same"
-                % (name, error, found["by"], tolerance, precision)
+                "(relative error); %s" % (name, error, found["by"], tolerance, precision, ANYWAY)
             ),
         )
     return {"by": found["by"], "items": found["items"], "relative_error": error, "tolerance": tolerance}

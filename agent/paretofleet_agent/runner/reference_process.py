@@ -5,7 +5,7 @@ import ctypes
 import json
 import signal
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
 PR_SET_PDEATHSIG = 1
 #: Items of the batch that are compared; a batch axis that is fixed is computed whole.
@@ -13,7 +13,7 @@ ITEMS_MAX = 2
 
 
 def main() -> None:
-    """Reads {artifact, inputs, outputs} and writes {by, items, relative_errors}."""
+    """Reads {artifact, inputs, outputs} and writes {by, items, relative_errors, wrong_shapes}."""
     # Here and not between fork and exec: the runner that asks has a runtime's threads.
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -27,23 +27,49 @@ def main() -> None:
     settings.log_severity_level = 4
     session = onnxruntime.InferenceSession(header["artifact"], settings, providers=["CPUExecutionProvider"])
     items = None
+    batch: Dict[str, Tuple[int, int]] = {}
     feed = {}
     given = {one["name"]: _read(np, one) for one in header["inputs"]}
     for wanted in session.get_inputs():
         value = given[wanted.name] if wanted.name in given else given[header["inputs"][0]["name"]]
         if wanted.shape and not isinstance(wanted.shape[0], int):
             items = min(ITEMS_MAX, len(value))
+            if wanted.shape[0]:
+                batch[wanted.shape[0]] = (items, len(value))
             value = value[:items]
         feed[wanted.name] = value
-    reference = dict(zip((one.name for one in session.get_outputs()), session.run(None, feed)))
+    computed = list(zip(session.get_outputs(), session.run(None, feed)))
+    by_name = {about.name: (about, expected) for about, expected in computed}
     errors: Dict[str, float] = {}
+    shapes: Dict[str, Any] = {}
     for at, one in enumerate(header["outputs"]):
-        expected = reference[one["name"]] if one["name"] in reference else list(reference.values())[at]
-        error = relative_error(np, _read(np, one), expected)
+        about, expected = by_name.get(one["name"]) or computed[at]
+        actual = _read(np, one)
+        if is_misshapen(actual, expected, about.shape, batch):
+            shapes[one["name"]] = [list(actual.shape), list(expected.shape)]
+            continue
+        error = relative_error(np, actual, expected)
         if error is not None:
             errors[one["name"]] = error
-    by = "onnxruntime %s, unoptimised" % onnxruntime.__version__
-    sys.stdout.write("\n%s\n" % json.dumps({"by": by, "items": items, "relative_errors": errors}))
+    found = {"by": "onnxruntime %s, unoptimised" % onnxruntime.__version__, "items": items}
+    sys.stdout.write("\n%s\n" % json.dumps(dict(found, relative_errors=errors, wrong_shapes=shapes)))
+
+
+def is_misshapen(actual: Any, expected: Any, declared: Sequence[Any], batch: Mapping[Any, Any]) -> bool:
+    """Whether an axis is not as long as the file says.
+
+    `declared`: the file's axes, numbers and names. `batch`: name of the batch axis to (items computed, items
+    given). Other named axes are as long as the values make them and are not looked at.
+    """
+    if not declared or not hasattr(expected, "shape"):
+        return False
+    if len(actual.shape) != len(expected.shape):
+        return True
+    for known, size, wanted in zip(declared, actual.shape, expected.shape):
+        computed, given = batch.get(known, (1, 1))
+        if (known == wanted or known in batch) and size * computed != wanted * given:
+            return True
+    return False
 
 
 def relative_error(np: Any, actual: Any, expected: Any) -> Any:

@@ -99,7 +99,7 @@ class Run:
         return duration, outputs
 
     def _reference(self, precision: str, outputs: Sequence[Any]) -> Optional[Dict[str, Any]]:
-        if not self.options["check_reference"] or not self.request.get("reference_python"):
+        if not reference.is_wanted(self.request, self.options):
             return None
         return reference.check(
             self.request["reference_python"],

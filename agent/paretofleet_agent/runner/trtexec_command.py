@@ -4,17 +4,22 @@ import json
 import os
 import re
 import subprocess
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .failure import RunFailed, one_line, says_out_of_memory
-from .process import die_with_parent
+from .failure import RunFailed, one_line
+from .process import die_with_parent, wait
+from .trtexec_log import Log
 
 #: Where JetPack and the tar files put it, when it is not in PATH.
 PLACES = ("/usr/src/tensorrt/bin/trtexec", "/usr/local/tensorrt/bin/trtexec")
 Columns = Tuple[List[int], List[int]]
-STARTED = "Starting inference"
 #: (start, end) of an iteration in the times file, by release: 8 and later, then 7.
 EDGES = (("startH2dMs", "endD2hMs"), ("startInMs", "endOutMs"))
+#: One call: when it said that inference starts, its version, its own peak of resident memory.
+Done = NamedTuple(
+    "Done", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
+)
+Output = NamedTuple("Output", [("shape", List[int]), ("values", List[float])])
 
 
 def known_flags(program: str) -> Set[str]:
@@ -65,9 +70,9 @@ def shape_flags(names: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> Li
     return ["%s=%s" % (name, text) for name in names]
 
 
-def call(command: Sequence[str], clock: Callable[[], int]) -> Tuple[Optional[int], str]:
-    """Runs it: (when it said that inference starts, its version). RunFailed with its last error line."""
-    started, version, said = None, "unknown", ""
+def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
+    """Runs it until it ends. Raises RunFailed with the cause of an end that is not a good one."""
+    log = Log()
     try:
         process = subprocess.Popen(
             command,
@@ -79,39 +84,39 @@ def call(command: Sequence[str], clock: Callable[[], int]) -> Tuple[Optional[int
         raise RunFailed("runtime_missing", "%s does not start: %s" % (command[0], error.strerror)) from error
     with process:
         for line in iter(process.stdout.readline, b""):  # type: ignore[union-attr]
-            now = clock()
-            text = line.decode("utf-8", "replace")
-            if STARTED in text and started is None:
-                started = now
-            found = re.search(r"\[TensorRT v(\d+)\]", text)
-            version = found.group(1) if found else version
-            if "[E]" in text or "rror" in text:
-                said = text
+            log.take(line, clock())
+        memory_peak_bytes = wait(process)
     if process.returncode:
-        reason = "oom" if says_out_of_memory(said) else "unsupported"
-        if process.returncode < 0:
-            reason = "crashed"
-        raise RunFailed(
-            reason, one_line("trtexec ended with code %d: %s" % (process.returncode, said.strip()))
-        )
-    return started, version
+        raise log.failure(process.returncode)
+    return Done(log.started_ns, log.version, memory_peak_bytes)
 
 
-def read_times(path: str, started_ns: int) -> Columns:
-    """(starts, durations) in ns of our clock from the file of --exportTimes, in order of their start."""
-    rows = _json(path)
+def read_times(path: str, started_ns: int, warm_up_ms: int) -> Columns:
+    """(starts, durations) in ns of our clock from the file of --exportTimes, in order of their start.
+
+    Releases before 8.5.1 write the iterations of the warm-up too. They are left out as later ones do it: all
+    before the first that computes at `warm_up_ms` or later (sampleReporting.cpp, printPerformanceReport).
+    """
     times = []
-    for row in rows:
+    for row in _json(path):
         first, last = next((edge for edge in EDGES if edge[0] in row), EDGES[0])
-        times.append((float(row[first]), float(row[last])))
+        start = float(row[first])
+        times.append((start, float(row[last]), float(row.get("startComputeMs", start))))
     times.sort()
-    starts = [started_ns + int(start * 1e6) for start, _ in times]
-    return starts, [max(0, int((end - start) * 1e6)) for start, end in times]
+    measured = next((at for at, time in enumerate(times) if time[2] >= warm_up_ms), len(times))
+    starts = [started_ns + int(time[0] * 1e6) for time in times[measured:]]
+    return starts, [max(0, int((time[1] - time[0]) * 1e6)) for time in times[measured:]]
 
 
-def read_outputs(path: str) -> Dict[str, List[float]]:
-    """The values of the outputs, flat, from the file of --exportOutput. What is not a number reads as NaN."""
-    return {row["name"]: [float(value) for value in row["values"]] for row in _json(path)}
+def read_outputs(path: str) -> Dict[str, Output]:
+    """The outputs by name from the file of --exportOutput. What is not a number reads as NaN."""
+    return {
+        row["name"]: Output(
+            [int(size) for size in re.findall(r"\d+", row["dimensions"])],
+            [float(value) for value in row["values"]],
+        )
+        for row in _json(path)
+    }
 
 
 def _json(path: str) -> Any:

@@ -4,27 +4,26 @@ Every block is a process of its own with the engine built once, so that the daem
 as one block. Times are the GPU's, put on our clock at the line with which the program says that it starts.
 """
 
-import array
 import math
 import os
-import random
 import shutil
 import sys
 import tempfile
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from . import process
+from . import reference
 from . import trtexec_command as command
+from . import trtexec_files as files
 from .failure import RunFailed
 from .inputs import shapes
-from .onnx_reader import Input, OnnxFile
+from .onnx_reader import OnnxFile
 from .run import Options, refuse_unknown, resolve_options, show_gpu
+from .trtexec_log import STARTED
 
 OPTIONS: Options = {"cuda_graph": (False, (True, False)), "spin_wait": (True, (True, False))}
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16")
-#: Spent by the program itself before the iterations that it writes down.
+#: Spent by the program itself before the iterations that count.
 WARM_UP_MS = 500
-DRAWN = 1 << 16
 
 
 class TrtExec(object):
@@ -54,14 +53,19 @@ class TrtExec(object):
         build += command.shape_flags(("--minShapes", "--optShapes", "--maxShapes"), filled) if is_free else []
         build += [flag for flag in ("--buildOnly", "--skipInference") if flag in self._known][:1]
         begin = clock()
-        _, self._version = command.call(build, clock)
+        self._version = command.call(build, clock).version
         self._load_ns = clock() - begin
         self._run = [self._program, "--loadEngine=" + engine, "--device=0"]
         self._run += command.shape_flags(("--shapes",), filled) if is_free else []
         self._run += command.run_flags(self._known, self._options, request["mode"])
-        inputs = ["%s:%s" % (item.name, self._draw(item, filled[item.name])) for item in file.inputs]
-        self._run.append("--loadInputs=" + ",".join(inputs))
+        self._inputs = [
+            files.draw(self._path("input%d" % at), item, filled[item.name], request["seed"])
+            for at, item in enumerate(file.inputs)
+        ]
+        self._run.append("--loadInputs=" + ",".join("%(name)s:%(file)s" % one for one in self._inputs))
         self._commands = [build, self._run]
+        self._memory_peaks_bytes: List[int] = []
+        self._outputs: Mapping[str, command.Output] = {}
 
     def ready(self) -> Dict[str, Any]:
         """Runs at least twice from cold, checks the outputs, returns the settings with every flag."""
@@ -77,7 +81,7 @@ class TrtExec(object):
             "options": self._options,
             "commands": [[part.replace(self._folder.name, "") for part in one] for one in self._commands],
             "input_buffers": 1,
-            "reference": None,
+            "reference": self._reference(),
             "python": "%d.%d.%d" % sys.version_info[:3],
         }
         return {
@@ -94,43 +98,34 @@ class TrtExec(object):
         return starts[:max_iterations], durations[:max_iterations]
 
     def finish(self) -> Dict[str, Any]:
-        """The peak memory of the program, the largest of those that ran."""
+        """The peak memory of the program on the host where it runs the engine, not where it builds it."""
         self._folder.cleanup()
-        return {"memory_peak_bytes": process.children_memory_peak_bytes()}
+        return {"memory_peak_bytes": max(self._memory_peaks_bytes, default=None)}
+
+    def _reference(self) -> Optional[Dict[str, Any]]:
+        if not reference.is_wanted(self._request, self._options):
+            return None
+        return files.compare(self._request, self._inputs, self._outputs, self._path("output"))
 
     def _iterations(self, seconds: int, iterations: int, warm_up_ms: int) -> command.Columns:
         times, outputs = self._path("times.json"), self._path("outputs.json")
         limits = ["--duration=%d" % seconds, "--iterations=%d" % iterations, "--warmUp=%d" % warm_up_ms]
         exports = ["--exportTimes=" + times, "--exportOutput=" + outputs]
-        started_ns, version = command.call(self._run + limits + exports, self._clock)
-        self._version = version if self._version == "unknown" else self._version
-        if started_ns is None:
-            raise RunFailed("crashed", "trtexec did not say %r: its times have no place" % command.STARTED)
-        for name, values in command.read_outputs(outputs).items():
-            wrong = sum(not math.isfinite(value) for value in values)
+        done = command.call(self._run + limits + exports, self._clock)
+        self._version = done.version if self._version == "unknown" else self._version
+        self._memory_peaks_bytes += [] if done.memory_peak_bytes is None else [done.memory_peak_bytes]
+        if done.started_ns is None:
+            raise RunFailed("crashed", "trtexec did not say %r: its times have no place" % STARTED)
+        self._outputs = command.read_outputs(outputs)
+        for name, output in self._outputs.items():
+            wrong = sum(not math.isfinite(value) for value in output.values)
             if wrong:
-                what = "output %s has %d of %d values that are not finite" % (name, wrong, len(values))
+                what = "output %s has %d of %d values that are not finite" % (name, wrong, len(output.values))
                 raise RunFailed("wrong_output", what)
-        starts, durations = command.read_times(times, started_ns)
+        starts, durations = command.read_times(times, done.started_ns, warm_up_ms)
         if not starts:
             raise RunFailed("crashed", "trtexec wrote down no iteration")
         return starts, durations
-
-    def _draw(self, item: Input, shape: Tuple[int, ...]) -> str:
-        """Writes seeded standard normal values for an input and returns the file's name."""
-        if item.type != "tensor(float)":
-            raise RunFailed(
-                "unsupported", "input %s is %s; trtexec is fed float only" % (item.name, item.type)
-            )
-        source = random.Random(self._request["seed"])
-        count = 1
-        for size in shape:
-            count *= size
-        drawn = array.array("f", [source.gauss(0.0, 1.0) for _ in range(min(count, DRAWN))])
-        path = self._path("input-%d" % len(os.listdir(self._folder.name)))
-        with open(path, "wb") as handle:
-            handle.write((drawn * (count // len(drawn) + 1))[:count].tobytes())
-        return path
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder.name, name)

@@ -35,12 +35,35 @@ def test_outputs_further_off_than_the_precision_may_be_are_wrong(model, precisio
     assert told.value.reason == "wrong_output"
 
 
-def test_without_a_reference_nothing_is_claimed(model, tmp_path):
+def test_without_a_reference_nothing_is_claimed_and_why_is_said(model, tmp_path):
     values = feed(2)
-    assert reference.check("/nowhere/python", str(model), values, {"y": values["x"]}, "fp32") is None
+    told = reference.check("/nowhere/python", str(model), values, {"y": values["x"]}, "fp32")
+    assert told == {
+        "not_checked": "the interpreter /nowhere/python does not start: No such file or directory"
+    }
     broken = tmp_path / "m.onnx"
     broken.write_bytes(b"no model")
-    assert reference.check(sys.executable, str(broken), values, {"y": values["x"]}, "fp32") is None
+    told = reference.check(sys.executable, str(broken), values, {"y": values["x"]}, "fp32")
+    assert "m.onnx failed" in told["not_checked"]
+
+
+def test_a_reference_that_takes_too_long_is_none(model, monkeypatch):
+    monkeypatch.setattr(reference, "TIMEOUT_S", 0.001)
+    told = reference.check(sys.executable, str(model), feed(2), {"y": feed(2)["x"]}, "fp32")
+    assert told["not_checked"].startswith("the reference was not there after")
+
+
+@pytest.mark.parametrize("shape", [(8, 15), (7, 16), (16, 16), (8, 16, 1), (128,)])
+def test_outputs_of_another_shape_are_wrong(model, shape):
+    with pytest.raises(RunFailed, match=r"output y has the shape \[.*\], the reference of onnx") as told:
+        reference.check(sys.executable, str(model), feed(8), {"y": np.zeros(shape, "float32")}, "fp32")
+    assert told.value.reason == "wrong_output"
+
+
+def test_an_axis_as_long_as_the_values_make_it_is_nobody_s_mistake(kit, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Relu", ["x"], ["y"])], out=("M", 16))
+    found = reference.check(sys.executable, str(path), feed(2), {"y": feed(2)["x"][:1]}, "fp32")
+    assert "no output of real numbers" in found["not_checked"]
 
 
 def test_the_first_block_checks_and_later_ones_spare_the_time(kit, here, model):

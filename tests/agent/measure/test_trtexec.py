@@ -15,6 +15,7 @@ from paretofleet_agent.attempt import measure
 from paretofleet_agent.model import PHASES, Absent, Target
 from paretofleet_agent.runner import trtexec_command as command
 from paretofleet_agent.runner.failure import RunFailed
+from paretofleet_agent.runner.trtexec_log import Log
 
 GPU = Target(target_id="GPU-1", alias="cuda:0", description="")
 
@@ -85,9 +86,14 @@ def test_flags_are_said_in_the_words_of_the_release(kit, here, model, trtexec, t
 
 
 ENDS = {
-    "oom": ("oom", "OutOfMemory"),
-    "operator": ("unsupported", "No importer registered for op: NoSuchOperator"),
-    "nan": ("wrong_output", "output y has 1 of 2 values"),
+    "oom": (
+        "oom",
+        "code 1: Error[1]: [defaultAllocator.cpp::allocate::20] Error Code 1: Cuda Runtime (out of",
+    ),
+    "operator": ("unsupported", "code 1: ModelImporter.cpp:720: While parsing node number 0 [NoSuchOperator"),
+    "nan": ("wrong_output", "output y has 1 of 32 values"),
+    "wrong": ("wrong_output", "output y is 0.5 off the reference of onnxruntime"),
+    "shape": ("wrong_output", "output y has the shape [4, 8], the reference of onnxruntime"),
 }
 
 
@@ -96,6 +102,44 @@ def test_what_it_says_at_its_end_is_a_reason(kit, here, model, trtexec, mode):
     outcome = run(kit, here, model, trtexec(mode))
     assert outcome.reason == ENDS[mode][0], outcome.message
     assert ENDS[mode][1] in outcome.message
+    assert "Engine set up failed" not in outcome.message, "which it says after every cause"
+
+
+def test_the_parser_s_reason_is_told_with_its_place(kit, here, model, trtexec):
+    message = run(kit, here, model, trtexec("operator")).message
+    assert "In function importFallback:; [8] Assertion failed: creator && No importer registered" in message
+    assert 'input: "x"' not in message, "the text of the node"
+
+
+def test_where_nothing_else_was_said_the_last_words_are_told():
+    log = Log()
+    log.take(b"[11/21/2026-12:00:00] [E] Engine set up failed\n", 0)
+    assert str(log.failure(1)) == "trtexec ended with code 1: Engine set up failed"
+    assert log.failure(-11).reason == "crashed"
+
+
+def test_its_outputs_are_held_against_the_reference(kit, here, model, trtexec):
+    found = run(kit, here, model, trtexec()).facts["effective"]["reference"]
+    assert found["by"].startswith("onnxruntime")
+    assert found["relative_error"] < 1e-5, "six digits are printed"
+    outcome = run(kit, here, model, trtexec("wrong"), options={"check_reference": False})
+    assert outcome.ok, outcome.message
+    assert outcome.facts["effective"]["reference"] is None
+
+
+def test_iterations_of_the_warm_up_are_no_samples_where_the_release_writes_them_down(
+    kit, here, model, trtexec
+):
+    samples = kit.Samples()
+    assert run(kit, here, model, trtexec("old"), samples).ok
+    starts, durations = samples.columns("iterations")
+    assert {round(duration / 1e6) for duration in durations} == {9}, "those of the warm-up last 19 ms"
+    assert len(starts) > kit.QUICK.iterations_max
+
+
+def test_the_memory_of_building_the_engine_is_not_that_of_running_it(kit, here, model, trtexec):
+    peak = run(kit, here, model, trtexec("large:300")).facts["memory_peak_bytes"]
+    assert 2e6 < peak < 200e6
 
 
 def test_a_program_that_is_not_there_is_runtime_missing(kit, here, model):
@@ -114,10 +158,22 @@ def test_a_precision_that_it_does_not_build_is_unsupported(kit, here, model, trt
 def test_times_of_release_7_are_read_and_broken_ones_are_told(tmp_path):
     file = tmp_path / "times.json"
     file.write_text('[ { "startInMs" : 2.5, "endInMs" : 3, "startOutMs" : 4, "endOutMs" : 4.5 } ]')
-    assert command.read_times(str(file), 1000) == ([2_501_000], [2_000_000])
+    assert command.read_times(str(file), 1000, 0) == ([2_501_000], [2_000_000])
     file.write_text("[ { ")
     with pytest.raises(RunFailed, match=r"no readable times.json"):
-        command.read_times(str(file), 0)
+        command.read_times(str(file), 0, 0)
+
+
+def test_the_warm_up_ends_with_the_first_that_computes_after_it_as_later_releases_count(tmp_path):
+    """The first that counts may have begun its copy within the warm-up."""
+    file = tmp_path / "times.json"
+    edges = ("startH2dMs", "endH2dMs", "startComputeMs", "endComputeMs", "startD2hMs", "endD2hMs")
+    rows = [dict(zip(edges, range(at, at + 6))) for at in (490, 498, 506)]
+    file.write_text(json.dumps(rows))
+    assert command.read_times(str(file), 0, 500)[0] == [498_000_000, 506_000_000]
+    assert command.read_times(str(file), 0, 600) == ([], [])
+    file.write_text(json.dumps(rows[1:]))
+    assert command.read_times(str(file), 0, 500)[0] == [498_000_000, 506_000_000], "a trimmed file stays"
 
 
 def test_probe_finds_it_for_gpus_only(trtexec):
