@@ -6,6 +6,8 @@ Nothing is assumed that can be measured; what the readings do not tell is None.
 
 from __future__ import annotations
 
+import functools
+import math
 import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence
@@ -14,6 +16,8 @@ from paretofleet_agent.sensors._protocol import COUNTER, Reading
 
 #: Fewer changes than this tell no period.
 CHANGES_MIN = 5
+#: Fewer steps of a counter may have a multiple of its quantum in common.
+QUANTUM_STEPS_MIN = 4
 #: Gaps between refreshes that differ by more than this are flagged.
 IRREGULAR_MAX = 3.0
 #: A read may cost this share of the time between two reads at most.
@@ -40,20 +44,16 @@ class Refresh:
 
 @dataclass(frozen=True)
 class Steady:
-    """A source under a steady load: mean and standard deviation of its power, lag-1 correlation, quantum.
-
-    `quantum_u` is the smallest change, in microjoules or microwatts.
-    """
+    """A source under a steady load: mean and standard deviation of its power, lag-1 correlation."""
 
     mean_w: float | None
     sd_w: float | None
     rho: float | None
-    quantum_u: int | None
 
 
 @dataclass(frozen=True)
 class Character:
-    """What was measured of one rail; None is not known."""
+    """What was measured of one rail; None is not known. The noise is that under load, unless it says idle."""
 
     period_s: float | None = None
     period_p10_s: float | None = None
@@ -61,6 +61,7 @@ class Character:
     lag_s: float | None = None
     rise_s: float | None = None
     noise_w: float | None = None
+    idle_noise_w: float | None = None
     rho: float | None = None
     quantum_u: int | None = None
     read_cost_s: float | None = None
@@ -103,18 +104,43 @@ def refresh(readings: Sequence[Reading], *, self_timed: bool = False) -> Refresh
 
 
 def steady(readings: Sequence[Reading], kind: str) -> Steady:
-    """Noise and quantum from readings under a steady load."""
-    changes = distinct(readings)
-    steps = [abs(after[1] - before[1]) for before, after in zip(changes, changes[1:])]
-    powers = watts(changes, kind)
+    """Noise from readings under a steady load."""
+    powers = watts(distinct(readings), kind)
     if len(powers) < CHANGES_MIN:
-        return Steady(statistics.mean(powers) if powers else None, None, None, min(steps, default=None))
-    return Steady(
-        mean_w=statistics.mean(powers),
-        sd_w=statistics.stdev(powers),
-        rho=correlation(powers),
-        quantum_u=min(steps, default=None),
-    )
+        return Steady(statistics.mean(powers) if powers else None, None, None)
+    return Steady(mean_w=statistics.mean(powers), sd_w=statistics.stdev(powers), rho=correlation(powers))
+
+
+def noise_w(pieces: Sequence[Sequence[Reading]], kind: str) -> float | None:
+    """Standard deviation of the power over separate stretches of readings."""
+    powers = [power for piece in pieces for power in watts(distinct(piece), kind)]
+    return statistics.stdev(powers) if len(powers) >= CHANGES_MIN else None
+
+
+def quantum_u(series: Sequence[Sequence[Reading]], kind: str) -> int | None:
+    """The step in which a source counts or shows power, in microjoules or microwatts.
+
+    Of a power the smallest change. A counter's change holds many steps, the energy of a whole refresh; what
+    all its changes are multiples of is the step. None where they are too few or all alike, which says only
+    that the load was.
+
+    >>> quantum_u([[(0, 0), (1, 7_002_000), (2, 13_999_000), (3, 21_000_000), (4, 28_000_000)]], COUNTER)
+    1000
+    >>> quantum_u([[(0, 5_000), (1, 8_000), (2, 6_000)]], "instant")
+    2000
+    """
+    steps = [
+        after[1] - before[1]
+        for readings in series
+        for before, after in zip(readings, readings[1:])
+        if after[1] != before[1]
+    ]
+    if kind != COUNTER:
+        return min(map(abs, steps), default=None)
+    counted = [step for step in steps if step > 0]  # a wrap is no multiple
+    if len(counted) < QUANTUM_STEPS_MIN or min(counted) == max(counted):
+        return None
+    return functools.reduce(math.gcd, counted)
 
 
 def watts(changes: Sequence[Reading], kind: str) -> list[float]:
@@ -214,8 +240,8 @@ def polling_s(kind: str, period_s: float | None, read_cost_s: float) -> float:
 
     >>> polling_s("boxcar", 0.02, 0.0), polling_s("counter", 0.02, 0.0), polling_s("instant", 0.001, 0.0)
     (0.01, 0.05, 0.05)
-    >>> polling_s("boxcar", 0.42, 0.0), polling_s("boxcar", 0.42, 0.02)
-    (0.2, 0.4)
+    >>> polling_s("boxcar", 0.42, 0.0), polling_s("boxcar", 0.42, 0.025)
+    (0.2, 0.5)
     """
     half_s = (period_s or 0.0) / 2
     is_followed = kind != COUNTER and half_s >= POLLING_S_MIN

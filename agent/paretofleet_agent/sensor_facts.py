@@ -1,7 +1,9 @@
 """Measures every power source once per boot and driver, under a load that it makes itself, and remembers it.
 
 For each source: some seconds of reads in quick succession under a load that comes and goes (refresh, cost),
-some of steady load (noise, quantum, counter against integral), some of slow steps (lag). About 20 s in all.
+some of steady load (noise, quantum, counter against integral), some of slow steps (lag, noise while idle).
+About 20 s in all. The load is one of the CPUs: a sensor that does not see it, such as that of a graphics
+card, keeps the lag that is assumed of it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 
 FILE = "sensors.json"
 #: Changes with what is measured or how; an older file is measured again.
-VERSION = 2
+VERSION = 3
 BUSY_S, IDLE_S = 0.07, 0.03
 LOADS_MAX = 4
 #: Works while the last byte that it read is b, and waits while it is i; ends with its input.
@@ -143,6 +145,8 @@ def measure(sensor: Sensor, load: Load, plan: Plan = Plan()) -> Facts:
     found = {}
     for rail, *series in zip(rails, quick, steady, slow):
         character = character_of(rail, series, costs, steps_ns, plan.step_s)
+        idle = [_later_half(series[-1], fall_ns, plan.step_s) for fall_ns in steps_ns[::2]]
+        character = replace(character, idle_noise_w=characterise.noise_w(idle, rail.kind))
         if rail.kind == COUNTER and _disagrees(rail, rails, steady):
             character = replace(character, flags=[*character.flags, characterise.MISMATCH])
         found[rail.stream] = character.facts()
@@ -157,6 +161,12 @@ def _disagrees(counter: Rail, rails: Sequence[Rail], steady: Sequence[Sequence[R
             apart = characterise.integral_disagreement(counted, one)
             return apart is not None and apart > characterise.MISMATCH_MAX
     return False
+
+
+def _later_half(readings: Sequence[Reading], step_ns: int, step_s: float) -> list[Reading]:
+    """The readings between half a step and a whole one after a change of the load."""
+    begin_ns, end_ns = step_ns + int(0.5e9 * step_s), step_ns + int(1e9 * step_s)
+    return [reading for reading in readings if begin_ns <= reading[0] < end_ns]
 
 
 def character_of(
@@ -189,7 +199,7 @@ def character_of(
         rise_s=rise_s,
         noise_w=steady.sd_w,
         rho=steady.rho,
-        quantum_u=steady.quantum_u,
+        quantum_u=characterise.quantum_u(series if rail.kind == COUNTER else [held], rail.kind),
         read_cost_s=cost_s,
         read_cost_p99_s=characterise.quantile(sorted(costs), 0.99),
         polling_s=characterise.polling_s(rail.kind, refresh.period_s, cost_s),

@@ -28,7 +28,8 @@ class Readings:
 
     `spacing_s` is the time between refreshes as we see them: the sensor's own or that of our reads,
     whichever is longer. `read_s` is the time between our reads, `missed_s` a gap between two that is longer
-    than any without a failed read, `late_s` how late each refresh may have been seen.
+    than any without a failed read, `late_s` how late each refresh may have been seen, `unknown_lag_s` by how
+    much the sensor may be late besides, unknown to anyone.
     """
 
     t_s: np.ndarray
@@ -39,6 +40,7 @@ class Readings:
     read_s: float
     missed_s: float
     late_s: np.ndarray
+    unknown_lag_s: float = 0.0
 
     def seconds(self, t_ns: int) -> float:
         """A time of the clock on the curve's axis."""
@@ -64,6 +66,7 @@ def readings(
 ) -> Readings | None:
     """The curve behind raw readings; None when there are fewer than two, or a counter was reset.
 
+    A `lag_s` that nobody measured or assumes moves nothing, and may be as long as a period.
     Repeated reads of one refresh are one reading: a counter's counts again when it moved, a power also when
     a period passed. Times are shifted back to what they show: by `lag_s`, by half of the `window_s` that a
     power averages over, and to the middle of the time in which a refresh must have come; a power that does
@@ -107,7 +110,9 @@ def readings(
         t_s = t_s - (window_s or 0.0) / 2 - (waited_s if by_itself and period_s is not None else 0.0)
     t_s = t_s - (lag_s or 0.0)
     spacing = max(read_s, period_s or 0.0)
-    return Readings(t_s[kept], value[kept], is_counter, origin, spacing, read_s, missed_s, late_s[kept])
+    unknown_s = (period_s or spacing) if lag_s is None else 0.0
+    seen = (t_s[kept], value[kept], is_counter, origin, spacing, read_s, missed_s, late_s[kept])
+    return Readings(*seen, unknown_lag_s=unknown_s)
 
 
 def observed_period_s(t_ns: np.ndarray, value_u: np.ndarray, read_s: float | None = None) -> float | None:

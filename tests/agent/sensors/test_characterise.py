@@ -62,21 +62,33 @@ def test_a_source_with_times_of_its_own_needs_no_change_of_value():
 
 def test_noise_correlation_and_quantum_under_steady_load():
     model = SensorModel("instant", 0.02, noise_w=4.0, quantum=0.152, seed=7)
-    found = characterise.steady(
-        readings(model, Curve([(0.0, 100.0)]), begin_s=1, end_s=60, every_s=0.005), "instant"
-    )
+    series = readings(model, Curve([(0.0, 100.0)]), begin_s=1, end_s=60, every_s=0.005)
+    found = characterise.steady(series, "instant")
     assert found.mean_w == pytest.approx(100.0, rel=0.01)
     assert found.sd_w == pytest.approx(4.0, rel=0.1)
     assert found.rho < 0.1
-    assert found.quantum_u == pytest.approx(152_000, abs=2)
+    assert characterise.quantum_u([series], "instant") == pytest.approx(152_000, abs=2)
 
 
 def test_a_counter_tells_power_between_its_refreshes():
-    found = characterise.steady(
-        readings(MODELS["nvml-counter"], Curve([(0.0, 70.0)]), begin_s=1, end_s=11, every_s=0.002), "counter"
-    )
-    assert found.mean_w == pytest.approx(70.0, rel=0.01)
-    assert found.quantum_u == pytest.approx(7_000_000, rel=0.01)
+    series = readings(MODELS["nvml-counter"], Curve([(0.0, 70.0)]), begin_s=1, end_s=11, every_s=0.002)
+    assert characterise.steady(series, "counter").mean_w == pytest.approx(70.0, rel=0.01)
+
+
+@pytest.mark.parametrize("quantum_j", [1e-3, 0.5])
+def test_a_counters_quantum_is_what_its_steps_have_in_common_and_not_the_energy_of_a_refresh(quantum_j):
+    model = dataclasses.replace(MODELS["nvml-counter"], quantum=quantum_j)
+    varying = Curve.square(61.3, 250.7, period_s=0.37, duty=0.7, begin_s=0.0, end_s=60.0)
+    series = readings(model, varying, begin_s=1, end_s=11, every_s=0.002)
+    assert characterise.quantum_u([series], "counter") == pytest.approx(1e6 * quantum_j)
+    wrapped = [(t_ns, value % 12_346_777_777) for t_ns, value in series]
+    assert characterise.quantum_u([wrapped], "counter") == pytest.approx(1e6 * quantum_j)
+
+
+def test_a_counter_that_counts_the_same_every_time_does_not_tell_its_quantum():
+    series = [(number * 10**8, number * 7_000_000) for number in range(50)]
+    assert characterise.quantum_u([series], "counter") is None
+    assert characterise.quantum_u([series[:3], []], "counter") is None
 
 
 def test_correlated_noise_is_seen():
@@ -170,6 +182,7 @@ def test_a_source_is_measured_under_a_load_of_its_own():
     assert facts["lag_s"] == pytest.approx(0.05, abs=0.03)
     assert 0 < facts["read_cost_s"] <= facts["read_cost_p99_s"]
     assert facts["noise_w"] == pytest.approx(0.01, rel=0.6)
+    assert facts["idle_noise_w"] == pytest.approx(0.01, rel=0.9)
 
 
 def test_it_is_measured_once_for_a_boot_and_its_drivers(tree, tmp_path, monkeypatch):

@@ -55,6 +55,21 @@ def test_the_terms_of_the_budget_are_published_apart():
         assert 1.95 * root <= entry["relative_uncertainty"] <= 2.8 * root
 
 
+def test_a_lag_that_nobody_knows_is_not_taken_for_none():
+    """As much as a period late: nothing to work that is steady within its guards, much to a short guard."""
+    guarded, bare = run(FULL, guard_s=1.0), run(FULL, window_s=3.0, idle_w=40.0, guard_s=0.0)
+    terms = []
+    for made in (guarded, bare):
+        known = made.entry()
+        made.facts["sensors"][0].update(lag_s=None)
+        unknown = made.entry()
+        assert unknown["energy_j"] == known["energy_j"]
+        assert unknown["error_bound"] >= known["error_bound"]
+        terms.append(unknown["relative_uncertainty"] - known["relative_uncertainty"])
+    assert terms[0] == pytest.approx(0, abs=1e-4)
+    assert terms[1] > 0.002
+
+
 def both(gain=1.0, noise_w=0.0):
     """A counter and a power of one card, the power off by a gain."""
     counted = run()
