@@ -90,8 +90,7 @@ def readings(
     if read_s is None:
         read_s = float(np.quantile(gaps, 0.25))  # failed reads do not pass for a slower rhythm
     missed_s = (MISSED_SPREAD_READS if is_spread else MISSED_READS) * read_s
-    # What the first read shows may be as old as a period; what came later came since the read before.
-    late_s = np.minimum(np.append(period_s or read_s, gaps), np.inf if period_s is None else period_s)
+    late_s = _lateness(gaps, period_s, read_s)
     if is_self_timed:
         late_s = np.minimum(late_s, read_s)
     waited_s = 0.0 if is_self_timed else late_s / 2
@@ -113,6 +112,12 @@ def readings(
     unknown_s = (period_s or spacing) if lag_s is None else 0.0
     seen = (t_s[kept], value[kept], is_counter, origin, spacing, read_s, missed_s, late_s[kept])
     return Readings(*seen, unknown_lag_s=unknown_s)
+
+
+def _lateness(gaps: np.ndarray, period_s: float | None, read_s: float) -> np.ndarray:
+    """How late each reading may be for what it shows: a period, or the time since the read before."""
+    longest_s = np.inf if period_s is None else period_s
+    return np.minimum(np.append(period_s or read_s, gaps), longest_s)
 
 
 def observed_period_s(t_ns: np.ndarray, value_u: np.ndarray, read_s: float | None = None) -> float | None:
