@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, Sequence
+from typing import Any, Mapping, Protocol, Sequence
 
 from paretofleet_agent import __version__, clocks, cooling, decide, environment, sensors, simulate
 from paretofleet_agent.child import Child, Frame, Meanwhile
@@ -187,6 +187,7 @@ class _Attempt:
         device = self._device
         if not device.has_power:
             self.facts["sensors"] = []
+            self._note_refused([asdict(one) for one in device.absent])
             return
         child = self._start("sampler", [sys.executable, "-m", "paretofleet_agent.sampler"])
         self._power = Sampling(child, self._sink.put)
@@ -197,7 +198,15 @@ class _Attempt:
         rails = self._power.prepare(request, device.inventory.sensors, device.sensor_facts)
         self._flags += [SENSOR_MISSING] if any("missing" in rail for rail in rails) else []
         self.facts["sensors"] = rails
+        self._note_refused(self._power.absent)
         self._power.watch(rails, self._lease.configuration["target_id"])
+
+    def _note_refused(self, absent: Sequence[Mapping[str, Any]]) -> None:
+        """Sources that are there and cannot be used, since the agent started or since this run."""
+        refused = [{key: one[key] for key in ("what", "why", "fix")} for one in absent if one["refused"]]
+        if refused:
+            self.facts["sensors_refused"] = refused
+            self._flags += [] if SENSOR_MISSING in self._flags else [SENSOR_MISSING]
 
     def _load(self) -> None:
         configuration, simulated = self._lease.configuration, self._simulated

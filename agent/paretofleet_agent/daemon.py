@@ -56,6 +56,7 @@ def run(config: Config, *, once: bool = False) -> int:
             sensor_settings=config.sensors,
             home=config.home,
         )
+        _say_what_is_refused(device)
         _keep_to_housekeeping(device)
         if _serve(config, device, once=once) and not reboot.reboot(config.reboot_command):
             _serve(replace(config, allow_reboot=False), device, once=once)
@@ -271,6 +272,16 @@ def _told_to_end(daemon: Daemon) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say_what_is_refused(device: DeviceUnderTest) -> None:
+    """One line for each power source that is there and cannot be used."""
+    for one in device.absent:
+        if one.refused:
+            log.warning(
+                "the power source %s cannot be used, so no run has its energy and each is flagged: %s%s",
+                *(one.what, one.why, f"; {one.fix}" if one.fix else ""),
+            )
 
 
 def _keep_to_housekeeping(device: DeviceUnderTest) -> None:

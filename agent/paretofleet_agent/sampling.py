@@ -37,6 +37,8 @@ class Sampling:
         self._begin_ns = 0
         self.lost = False
         self.report: dict[str, Any] = {}
+        #: What the sampler looked for and did not find, as `model.Absent` has it.
+        self.absent: Sequence[Mapping[str, Any]] = ()
 
     @property
     def is_there(self) -> bool:
@@ -60,7 +62,8 @@ class Sampling:
             return []
         header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
         rails = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
-        return rails + missing(expected, rails, header.get("absent", ()))
+        self.absent = header.get("absent", ())
+        return rails + missing(expected, rails, self.absent)
 
     def watch(self, rails: Sequence[Mapping[str, Any]], target_id: str) -> None:
         """Says which rails the run's energy is taken from: the primary ones of its target."""

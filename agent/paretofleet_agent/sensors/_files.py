@@ -67,7 +67,8 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
                 if path not in descriptors:
                     descriptors[path] = os.open(path, os.O_RDONLY)
         except PermissionError as error:
-            absent.append(Absent(name, f"permission denied: {error.filename}", fix))
+            why = f"permission denied: {error.filename}"
+            absent.append(Absent(name, why, fix, refused=each.rail.primary))
         except OSError as error:
             absent.append(Absent(name, f"{error.filename}: {error.strerror}"))
         else:

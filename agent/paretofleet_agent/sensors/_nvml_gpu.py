@@ -109,12 +109,12 @@ def load(sysroot: Path, library: Any) -> Any:
         return library
     if not hasattr(library, "_nvmlGetFunctionPointer"):
         why = "the module pynvml is of another distribution than nvidia-ml-py"
-        return Absent("nvml", why, INSTALL_FIX)
+        return Absent("nvml", why, INSTALL_FIX, refused=True)
     try:
         library.nvmlInit()
     except library.NVMLError as error:
         why, fix = REASONS.get(error.value, (f"NVML does not start: {error}", "nvidia-smi shows more"))
-        return Absent("nvml", why, fix)
+        return Absent("nvml", why, fix, refused=error.value not in (NOT_LOADED, NO_LIBRARY))
     return library
 
 

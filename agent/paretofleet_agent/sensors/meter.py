@@ -15,6 +15,7 @@ periods, 2 s at least: a line that says otherwise is rubbish. Lines that begin w
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
@@ -76,7 +77,7 @@ def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> Found:
     for one in wanted:
         answer = connect(one)
         if isinstance(answer, Absent):
-            found[1].append(answer)
+            found[1].append(replace(answer, refused=True))
         else:
             found[0].append(answer)
     return found

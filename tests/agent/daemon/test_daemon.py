@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 
@@ -16,7 +17,7 @@ from paretofleet_agent.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped
 from paretofleet_agent.hostlock import host_lock
 from paretofleet_agent.link import Link
-from paretofleet_agent.model import Outcome
+from paretofleet_agent.model import Absent, Outcome
 from paretofleet_agent.spool import Spool
 from parts import INVENTORY, OK, WHO, columns, config, fill, key
 
@@ -268,6 +269,20 @@ def test_an_agent_that_is_refused_does_not_wait_for_the_host(collector, tmp_path
         collector.refuse = (grpc.StatusCode.PERMISSION_DENIED, "The device was removed.")
         with pytest.raises(Refused, match="removed"):
             agent.join()
+
+
+def test_a_power_source_that_is_refused_is_one_line_of_the_log(tmp_path, monkeypatch, caplog):
+    absent = (
+        Absent("rapl/package-0", "permission denied: energy_uj", "as root: chmod a+r", refused=True),
+        Absent("battery", "no battery under /sys/class/power_supply"),
+    )
+    device = dataclasses.replace(DEVICE, absent=absent, simulate="jetson-tx2")
+    monkeypatch.setattr(daemon_module.probe, "look", lambda *_, **__: device)
+    monkeypatch.setattr(daemon_module, "_serve", lambda *_, **__: False)
+    daemon_module.run(config(tmp_path, "127.0.0.1:1"), once=True)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("the power source rapl/package-0 cannot be used")
+    assert line.endswith("permission denied: energy_uj; as root: chmod a+r")
 
 
 def test_nothing_is_leased_when_the_disk_is_nearly_full(collector, tmp_path, monkeypatch, caplog):

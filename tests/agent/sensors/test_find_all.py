@@ -197,6 +197,21 @@ def test_two_sources_of_one_name_are_both_left_out_whatever_their_scopes(monkeyp
     assert told.why.startswith("2 sources call themselves meter/x")
 
 
+def test_permission_that_is_denied_is_a_refusal_where_the_energy_comes_from(tree, monkeypatch):
+    opened = os.open
+
+    def refuse(path, *arguments):
+        if str(path).endswith("energy_uj"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
+    found, absent = sensors.find_all(tree("rapl_amd"))
+    assert found == []
+    told = {each.what: each.refused for each in absent if "permission denied" in each.why}
+    assert told == {"rapl/package-0": True, "rapl/package-0-core": False}
+
+
 def test_rails_of_one_sensor_share_a_scope_in_peace(tree):
     found, absent = sensors.find_all(tree("rapl_intel"))
     for sensor in found:

@@ -273,6 +273,7 @@ def test_a_meter_that_feeds_another_board_is_refused(server):
     found, (absent,) = meter.find(Path("/"), {"meter": f"wall@{wall.url}"})
     assert found == []
     assert "already gives its figures to tx1-3" in absent.why
+    assert absent.refused
 
 
 @pytest.mark.parametrize("ours", ["", "#tx1-1"])
@@ -325,7 +326,9 @@ def test_a_wrong_setting_is_told_in_a_sentence(setting, why):
 
 
 def test_no_setting_is_no_meter():
-    assert "no external meter" in meter.find(Path("/"))[1][0].why
+    (absent,) = meter.find(Path("/"))[1]
+    assert "no external meter" in absent.why
+    assert not absent.refused
 
 
 def test_a_line_is_seconds_and_a_value():

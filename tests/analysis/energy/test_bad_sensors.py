@@ -135,8 +135,10 @@ def meters():
         meter.close()
 
 
-def look(root, *meters_):
-    setting = ", ".join(f"wall@tcp://127.0.0.1:{meter.port}" for meter in meters_)
+def look(root, *meters_, scopes=("wall", "wall")):
+    setting = ", ".join(
+        f"{scope}@tcp://127.0.0.1:{meter.port}" for scope, meter in zip(scopes, meters_, strict=False)
+    )
     return probe.look(root, None, 1, {}, sensor_settings={"meter": setting} if setting else {})
 
 
@@ -247,6 +249,30 @@ def test_a_second_source_of_the_same_scope_that_turns_up_for_the_run(tmp_path, m
     assert has_times_and_no_energy(summary)
     assert "sensor_missing" in summary["flags"]
     assert "all claim the scope wall" in facts["sensors"][0]["missing"]
+
+
+@pytest.mark.parametrize("scopes", [("wall", "wall"), ("wall", "usb-input")], ids=["scope", "id"])
+def test_two_sources_in_a_dispute_since_the_agent_started(tmp_path, model, meters, scopes):
+    one, two = meters(), meters(name="m2" if scopes[0] == scopes[1] else "m1")
+    device = look(tmp_path, one, two, scopes=scopes)
+    assert not device.has_power
+    facts, summary = run(device, model)
+    assert has_times_and_no_energy(summary)
+    assert "sensor_missing" in summary["flags"]
+    assert facts["sensors"] == []
+    (refused,) = facts["sensors_refused"]
+    assert "cannot be known" in refused["why"]
+    assert refused["fix"]
+
+
+def test_a_meter_that_is_busy_since_the_agent_started_beside_a_package(tmp_path, model, meters):
+    Counter(tmp_path)
+    meter = meters()
+    meter.greeting = "paretofleet-meter/1 busy=tx1-3\n"
+    facts, summary = run(look(tmp_path, meter), model)
+    assert summary["power_w"] == pytest.approx(PACKAGE_W, rel=0.2)
+    assert "sensor_missing" in summary["flags"]
+    assert "already gives its figures to tx1-3" in facts["sensors_refused"][0]["why"]
 
 
 def test_a_sensor_that_is_slower_than_the_run(tmp_path, model, meters):
