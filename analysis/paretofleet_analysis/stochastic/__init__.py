@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .allocation import next_runs
+from .arguments import Absolute
 from .attainment import Estimate, attainment, expected_hypervolume
 from .blocks import BlockCorrection, remove_block_effects
 from .calibration import MeanFront, mean_front_probability
@@ -12,7 +13,7 @@ from .front import front_probability
 from .montecarlo import FrontNumbers, GainIntegral, front_number, integrate_gains
 from .pairwise import dominance_probability
 from .replicates import replicates
-from .samples import Absolute, Shared
+from .samples import Shared
 
 __all__ = [
     "Absolute",

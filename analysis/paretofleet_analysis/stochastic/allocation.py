@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .arguments import check_threads, check_whole
 from .estimate import estimate
 from .front import front_probability
 from .pairwise import dominance_probability
@@ -27,8 +28,8 @@ def next_runs(
     when `budget` is 0. `samples`, `maximize` and errors as for `replicates` and `front_probability`: at
     least 3 runs each.
     """
-    if budget < 0:
-        raise ValueError(f"budget is {budget}; give the number of further runs, 0 or more")
+    budget = check_whole("budget", budget, 0, "the number of further runs")
+    check_threads(threads)
     check_size(samples, "next_runs")
     drawn = replicates(samples, count=_REPLICATES, seed=seed)
     front = front_probability(drawn, maximize=maximize, threads=threads)

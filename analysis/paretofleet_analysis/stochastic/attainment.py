@@ -12,6 +12,7 @@ import numpy.typing as npt
 import scipy.stats.qmc
 
 from . import kernel
+from .arguments import check_seed, check_threads, check_whole
 from .coding import Ranks
 from .index import Index, build
 from .query import by_neighbourhood
@@ -51,14 +52,16 @@ def expected_hypervolume(
     The attainment probability is exact; its integral is taken at `points` scrambled Sobol points in 8
     independent scrambles, whose spread is the `error`.
     """
-    if points < 16:
-        raise ValueError(f"points is {points}; give at least 16")
+    points = check_whole("points", points, 16, "how many points the integral takes")
+    check_seed(seed)
     fleet = pack(samples, maximize)
     corner = _as_costs([reference], maximize, fleet, "reference")[0]
     best = fleet.costs.min(axis=0)
-    sides = corner - best
+    with np.errstate(over="ignore"):
+        sides = corner - best
     if (sides <= 0).any():
         return Estimate(0.0, 0.0)
+    volume = _volume(fleet, corner, sides)
     attained = _Attained(fleet, threads)
     scrambles = 8
     per_scramble = max(1, int(np.log2(points / scrambles)))
@@ -67,15 +70,31 @@ def expected_hypervolume(
         sobol = scipy.stats.qmc.Sobol(len(best), rng=np.random.default_rng(child))
         unit = sobol.random_base2(per_scramble)
         means.append(attained.probability(best + unit * sides).mean())
-    volume = float(np.prod(sides))
     return Estimate(volume * float(np.mean(means)), volume * float(np.std(means, ddof=1)) / scrambles**0.5)
+
+
+def _volume(fleet: Fleet, corner: Floats, sides: Floats) -> float:
+    """The volume of the box; ValueError naming the configuration and the objective that make it too large or
+    too small.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        volume = float(np.prod(sides))
+    if 0.0 < volume < np.inf and np.isfinite(sides).all():
+        return volume
+    large = volume > 0.0
+    objective = int((np.argmax if large else np.argmin)(sides))
+    configuration = int(fleet.owner[fleet.costs[:, objective].argmin()])
+    raise ValueError(
+        f"the box between configuration {configuration} and the reference {abs(corner[objective]):g} in "
+        f"objective {objective} is too {'large' if large else 'small'} to compute with; give other units"
+    )
 
 
 class _Attained:
     def __init__(self, fleet: Fleet, threads: int) -> None:
         self._ranks = Ranks(fleet.costs)
         self._index: Index = build(self._ranks.codes, fleet.owner, fleet.runs)
-        self._threads = threads
+        self._threads = check_threads(threads)
 
     def probability(self, costs: Floats) -> Floats:
         """(T,) for targets (T, d)."""
@@ -87,7 +106,10 @@ class _Attained:
 
 def _as_costs(points: npt.ArrayLike, maximize: Sequence[bool], fleet: Fleet, what: str) -> Floats:
     """(T, d) costs of points (T, d) given in the units of the samples."""
-    rows = np.asarray(points, dtype=np.float64)
+    try:
+        rows = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} is no table of numbers: {error}") from error
     if rows.ndim != 2 or rows.shape[1] != fleet.dimensions:
         raise ValueError(
             f"{what} has shape {rows.shape}; give one value for each of the {fleet.dimensions} objectives"

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 import scipy.optimize
 
-from .estimate import Means, estimate, fit, roots
+from .estimate import Means, Scale, estimate, fit, roots
 from .front import front_probability
 from .replicates import distinct_runs, replicates
 from .samples import Floats, Samples, Shared, check_size
@@ -31,6 +31,7 @@ _SURE = 0.002
 _STIFFNESS = 0.03
 #: A fleet differs from those simulated after it in ways unknown; dismissals are drawn in by this much.
 _CAUTION = 0.85
+_LOG_MOST = 690.0
 
 #: A margin, if any, and what is shared with its own.
 _Asked = tuple[Sequence[float] | None, Shared | None]
@@ -114,8 +115,8 @@ def _learn(
     for simulation in range(max(2, _SIMULATED_ROWS // len(runs.arrays))):
         truth = prior.truth(rng, spread=simulation % 2 == 1)
         measured = _measure(truth, means, rng)
-        drawn = list(scale.back(measured.draw(rng, _SIMULATED_REPLICATES)))
-        points = list(scale.back(truth)[:, None])
+        drawn = list(_back(scale, measured.draw(rng, _SIMULATED_REPLICATES)))
+        points = list(_back(scale, truth)[:, None])
         fixed = None if parts[0] is None else _draw_shared(parts[0], rng)
         for k, ((margin, _), part) in enumerate(zip(asked, parts, strict=True)):
             judge = partial(front_probability, maximize=maximize, margin=margin, threads=threads)
@@ -123,6 +124,11 @@ def _learn(
             known = None if part is None or fixed is None else replace(part, values=fixed)
             true[k].append(judge(points, shared=known))
     return [fit_map(np.concatenate(p), np.concatenate(t)) for p, t in zip(said, true, strict=True)]
+
+
+def _back(scale: Scale, values: Floats) -> Floats:
+    """`scale.back`, where what is simulated stays a number, however wild the runs."""
+    return scale.back(np.where(scale.logarithmic, np.clip(values, -_LOG_MOST, _LOG_MOST), values))
 
 
 class _Prior:

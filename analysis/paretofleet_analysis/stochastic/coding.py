@@ -23,8 +23,6 @@ class Ranks:
     """The pooled codes of costs (n, d): `codes` (n, d) and, per objective, the sorted values they number."""
 
     def __init__(self, costs: Floats, threads: int = 1) -> None:
-        if threads < 1:
-            raise ValueError(f"threads is {threads}; give 1 or more")
         self.codes: Codes = np.empty(costs.shape, dtype=np.int32)
         if threads == 1:
             self.values = [self._code(costs, k) for k in range(costs.shape[1])]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import kernel
+from .arguments import check_threads, check_whole
 from .coding import Ranks
 from .index import build
 from .query import Rule, by_own
-from .samples import Floats, Ints, Samples, check_size, pack
+from .samples import NUMBERS_MAX, Floats, Ints, Samples, check_size, pack
 
 
 def dominator_distribution(
@@ -22,17 +23,26 @@ def dominator_distribution(
     dominators. Exact as `front_probability` is, except that a point with less than 1e-9 on all of its
     columns counts as 0 there.
     """
-    if up_to < 0:
-        raise ValueError(f"up_to is {up_to}; give the largest number of dominators to tell apart, 0 or more")
+    up_to = check_whole("up_to", up_to, 0, "the largest number of dominators to tell apart")
+    check_threads(threads)
     check_size(samples, "dominator_distribution")
     fleet = pack(samples, maximize)
+    orders = min(up_to + 1, fleet.size)  # more than everybody else cannot dominate
+    numbers = max(fleet.size * (up_to + 1), len(fleet.costs) * orders)
+    if numbers > NUMBERS_MAX:
+        raise ValueError(
+            f"up_to is {up_to:,}, which takes {numbers:,} numbers, and at most {NUMBERS_MAX:,} are held; "
+            f"give a lower one ({fleet.size - 1:,} others can dominate)"
+        )
     ranks = Ranks(fleet.costs)
     index = build(ranks.codes, fleet.owner, fleet.runs)
     own = index.positions(fleet.size)[fleet.owner]
     points, order = by_own(ranks.codes, own, Rule.DOMINATES)
-    laws = np.empty((len(own), up_to + 1))
-    laws[order] = kernel.engine().products(index, points, up_to + 1, threads)
-    return fleet.mean_by_configuration(laws)
+    laws = np.empty((len(own), orders))
+    laws[order] = kernel.engine().products(index, points, orders, threads)
+    out = np.zeros((fleet.size, up_to + 1))
+    out[:, :orders] = fleet.mean_by_configuration(laws)
+    return out
 
 
 def rank_interval(distribution: Floats, *, level: float = 0.95) -> Ints:

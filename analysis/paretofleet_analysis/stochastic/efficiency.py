@@ -13,10 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import kernel
+from .arguments import check_threads, check_whole
 from .coding import Ranks
 from .index import Index, build
 from .query import Rule, by_own
-from .samples import Flags, Fleet, Floats, Samples, check_size, pack
+from .samples import Flags, Fleet, Floats, Samples, check_magnitude, check_size, pack
+
+#: Beyond this, or below its inverse, reciprocals and shares of a value are not those of its real number.
+_MOST = 1e290
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,10 @@ def efficiency_survival(
     give an accuracy as an error rate. Exact given the runs, like `front_probability`; errors likewise, and
     for values <= 0.
     """
-    levels = np.asarray(thresholds, dtype=np.float64)
+    try:
+        levels = np.asarray(thresholds, dtype=np.float64)
+    except (TypeError, ValueError):
+        levels = np.empty((0, 0))
     if levels.ndim != 1 or not np.isfinite(levels).all():
         raise ValueError("thresholds must be a list of finite numbers")
     law = _Law(samples, maximize, threads)
@@ -68,8 +75,7 @@ def efficiency_summary(
     The law is computed exactly at `points` equidistant thresholds; arguments and errors as
     `efficiency_survival`.
     """
-    if points < 2:
-        raise ValueError(f"points is {points}; give at least 2 thresholds")
+    points = check_whole("points", points, 2, "the number of thresholds")
     law = _Law(samples, maximize, threads)
     grid = np.arange(points) / points
     survival = np.zeros((law.fleet.size, points + 1))
@@ -118,6 +124,7 @@ class _Law:
     """The kernel asked at shrunken points."""
 
     def __init__(self, samples: Samples, maximize: Sequence[bool], threads: int) -> None:
+        check_threads(threads)
         check_size(samples, "an efficiency")
         self.fleet = _positive(pack(samples, maximize), maximize)
         self._threads = threads
@@ -150,5 +157,6 @@ def _positive(fleet: Fleet, maximize: Sequence[bool]) -> Fleet:
                 f"configuration {int(fleet.owner[sample])}, objective {k} is {row[sample]}; "
                 "an efficiency needs positive values on a ratio scale"
             )
+    check_magnitude(Fleet(values, fleet.starts), _MOST)
     values[:, directions] = 1.0 / values[:, directions]
     return Fleet(values, fleet.starts)

@@ -8,6 +8,7 @@ import moocore
 import numpy as np
 
 from . import kernel
+from .arguments import check_margin, check_threads
 from .coding import Ranks, float_keys
 from .index import build, morton, pyramid
 from .query import Rule, SharedCodes, by_own
@@ -20,7 +21,6 @@ from .samples import (
     Shared,
     SharedCosts,
     better_than,
-    check_margin,
     pack,
     pack_shared,
 )
@@ -50,6 +50,7 @@ def front_probability(
     `shared`: what configurations of a group have in common, in one draw (a model's accuracy); see `Shared`.
     Raises ValueError naming the configuration and the objective for NaN, infinite, empty or ragged input.
     """
+    check_threads(threads)
     fleet = pack(samples, maximize)
     margins = None if margin is None else check_margin(margin, fleet.dimensions)
     common = None if shared is None else pack_shared(shared, fleet.size)

@@ -15,6 +15,7 @@ import scipy.stats
 import scipy.stats.qmc
 
 from . import kernel
+from .arguments import check_groups, check_seed, check_spread, check_whole
 from .coding import float_keys
 from .front import front_probability
 from .index import pyramid
@@ -32,6 +33,8 @@ from .samples import (
 )
 
 _SCRAMBLES = 4
+#: Two points a scramble; a single one has no share of the integral that it could vary by.
+_POINTS_MIN = 8
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ def front_number(
     behind `up_to` others are left out beforehand, which changes nothing. Errors as for `front_probability`;
     with drift, values must be positive.
     """
-    if up_to < 1 or draws < 2:
-        raise ValueError(f"up_to is {up_to} and draws {draws}; give at least 1 front and 2 draws")
+    check_whole("up_to", up_to, 1, "the number of fronts")
+    check_whole("draws", draws, 2, "the number of fleets to draw")
+    check_seed(seed)
     check_size(samples, "front_number")
     fleet = pack_values(samples)
     signs = np.where(check_directions(maximize, fleet.dimensions), -1.0, 1.0)
@@ -99,21 +103,30 @@ def _factors(
     """(draws, G, d): what each draw multiplies the values of each group by; and (N,) whose group is whose."""
     if drift is None:
         return np.ones((draws, 1, fleet.dimensions)), np.zeros(fleet.size, dtype=np.int64)
-    spread = np.asarray(drift, dtype=np.float64)
-    if spread.shape != (fleet.dimensions,) or not (spread >= 0).all():
-        raise ValueError(f"drift must hold {fleet.dimensions} numbers of at least 0, one for each objective")
+    each_objective = f"{fleet.dimensions} numbers, one for each objective"
+    spread = check_spread("drift", drift, each_objective)
+    if len(spread) != fleet.dimensions:
+        raise ValueError(f"drift must hold {each_objective}, not {len(spread)}")
     if (fleet.costs <= 0).any():
         row, objective = (int(at[0]) for at in np.nonzero(fleet.costs <= 0))
         raise ValueError(
             f"configuration {int(fleet.owner[row])}, objective {objective} is {fleet.costs[row, objective]}; "
             "drift is a factor and needs positive values"
         )
-    member = np.zeros(fleet.size, dtype=np.int64) if groups is None else np.asarray(groups)
-    if member.shape != (fleet.size,) or member.dtype.kind not in "iu" or member.min() < 0:
-        raise ValueError(
-            f"groups must hold one whole number from 0 for each of the {fleet.size} configurations"
+    member = (
+        np.zeros(fleet.size, dtype=np.int64) if groups is None else check_groups("groups", groups, fleet.size)
+    )
+    with np.errstate(over="ignore"):
+        each = np.exp(spread * rng.standard_normal((draws, int(member.max()) + 1, fleet.dimensions)))
+        lost = ~np.isfinite(fleet.costs * each.max(axis=0)[member][fleet.owner]) | (
+            fleet.costs * each.min(axis=0)[member][fleet.owner] == 0.0
         )
-    each = np.exp(spread * rng.standard_normal((draws, int(member.max()) + 1, fleet.dimensions)))
+    if lost.any():
+        row, objective = (int(at[0]) for at in np.nonzero(lost))
+        raise ValueError(
+            f"configuration {int(fleet.owner[row])}, objective {objective}: its value times a drift of "
+            f"{spread[objective]:g} is too large or too small to compute with; give less or another unit"
+        )
     return each, member
 
 
@@ -158,23 +171,29 @@ def integrate_gains(
     """
     pack(samples, maximize)
     arrays = [np.asarray(x, dtype=np.float64) for x in samples]
-    member, sds = np.asarray(groups), np.asarray(spread, dtype=np.float64)
+    check_seed(seed)
+    points = check_whole("points", points, _POINTS_MIN, "how many points the integral takes")
+    member = np.asarray(groups)
+    sds = check_spread("spread", spread, "a number for each group")
     if member.shape != (len(arrays),) or member.dtype.kind not in "iu":
         raise ValueError(f"groups must hold one whole number for each of the {len(arrays)} configurations")
-    if sds.ndim != 1 or not (sds >= 0).all() or member.min() < 0 or member.max() >= len(sds):
+    if member.min() < 0 or member.max() >= len(sds):
         raise ValueError(
             f"spread must hold a number of at least 0 for each of the groups 0 to {member.max()}"
         )
-    if not 0 <= objective < arrays[0].shape[-1]:
+    if not isinstance(objective, (int, np.integer)) or not 0 <= objective < arrays[0].shape[-1]:
         raise ValueError(f"objective is {objective}; give the column that the gain multiplies")
-    per_scramble = max(1, round(np.log2(max(points, 2) / _SCRAMBLES)))
+    per_scramble = round(np.log2(points / _SCRAMBLES))
     found = []
     for child in np.random.SeedSequence(seed).spawn(_SCRAMBLES):
         sobol = scipy.stats.qmc.Sobol(len(sds), rng=np.random.default_rng(child))
-        gains = np.exp(
-            sds * scipy.stats.norm.ppf(np.clip(sobol.random_base2(per_scramble), 1e-12, 1 - 1e-12))
-        )
+        with np.errstate(over="ignore"):
+            gains = np.exp(
+                sds * scipy.stats.norm.ppf(np.clip(sobol.random_base2(per_scramble), 1e-12, 1 - 1e-12))
+            )
         total = np.zeros(len(arrays))
+        if not (np.isfinite(gains) & (gains > 0.0)).all():
+            raise ValueError(f"spread is {sds.max():g} at most, too large to compute with; give less")
         for gain in gains:
             scaled = [_scaled(x, objective, gain[g]) for x, g in zip(arrays, member, strict=True)]
             total += front_probability(
@@ -186,6 +205,12 @@ def integrate_gains(
 
 
 def _scaled(runs: Floats, objective: int, gain: float) -> Floats:
+    """The runs with one objective multiplied; ValueError where the product is no number."""
     out = runs.copy()
-    out[:, objective] *= gain
+    with np.errstate(over="ignore"):
+        out[:, objective] *= gain
+    if not np.isfinite(out).all():
+        raise ValueError(
+            f"objective {objective} times a gain of {gain:g} is too large to compute with; give another unit"
+        )
     return out

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from . import kernel
+from .arguments import check_threads
 from .coding import Ranks
 from .index import build
 from .query import Rule, by_own
@@ -26,6 +27,7 @@ def dominance_probability(
     Exact: the share of pairs of runs. Pairs that are impossible are not stored. Arguments and errors as for
     `front_probability`; ValueError too for more than 100,000 configurations or 100 million possible pairs.
     """
+    check_threads(threads)
     check_size(samples, "dominance_probability")
     fleet = pack(samples, maximize)
     ranks = Ranks(fleet.costs)

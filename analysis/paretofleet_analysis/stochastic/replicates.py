@@ -8,14 +8,15 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri
 
+from .arguments import check_seed, check_whole
 from .estimate import Means, Scale, estimate, quantile_by_ranks
-from .samples import Fleet, Floats, Ints, Samples, pack_values
+from .samples import NUMBERS_MAX, Fleet, Floats, Ints, Samples, check_magnitude, pack_values
 
 Statistic = Literal["mean", "median", "p99"]
 
 RUNS_MIN = 3
-#: Numbers in all replicates together: 2 GiB of them.
-_NUMBERS_MAX = 250_000_000
+#: The square of a larger value, or of one below its inverse, is not a number any more.
+_MOST = 1e150
 _QUANTILES = {"median": 0.5, "p99": 0.99}
 
 
@@ -33,20 +34,34 @@ def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, s
 
     Raises ValueError naming a configuration with fewer than 3 runs, or for more than 250 million numbers.
     """
-    if count < 1:
-        raise ValueError(f"count is {count}; give at least 1 replicate")
+    count = check_whole("count", count, 1, "the number of replicates")
+    check_seed(seed)
     if statistic != "mean" and statistic not in _QUANTILES:
         raise ValueError(f"statistic {statistic!r} is not known; give 'mean', 'median' or 'p99'")
     runs = distinct_runs(samples)
     numbers = len(runs.arrays) * count * runs.arrays[0].shape[1]
-    if numbers > _NUMBERS_MAX:
+    if numbers > NUMBERS_MAX:
         raise ValueError(
             f"{count:,} replicates of {len(runs.arrays):,} configurations are {numbers:,} numbers, and at "
-            f"most {_NUMBERS_MAX:,} are drawn; give a lower count or fewer configurations"
+            f"most {NUMBERS_MAX:,} are drawn; give a lower count or fewer configurations"
         )
     means, scale = estimate(runs.arrays, of_scaled=statistic != "mean")
-    drawn = _draw(runs, means, scale, seed, count, quantile=_QUANTILES.get(statistic))
+    with np.errstate(over="ignore", invalid="ignore"):
+        drawn = _draw(runs, means, scale, seed, count, quantile=_QUANTILES.get(statistic))
+    _check_drawn(runs, drawn, scale)
     return [drawn[entry] for entry in runs.entry]
+
+
+def _check_drawn(runs: DistinctRuns, drawn: list[Floats], scale: Scale) -> None:
+    """ValueError naming the configuration and the objective whose replicates are no numbers any more."""
+    for k, values in enumerate(drawn):
+        lost = ~np.isfinite(values) | ((values == 0.0) & scale.logarithmic)
+        if lost.any():
+            objective = int(np.nonzero(lost)[1][0])
+            raise ValueError(
+                f"configuration {int((runs.entry == k).argmax())}, objective {objective}: its runs are too "
+                "unlike each other to compute with; look for a faulty one"
+            )
 
 
 class DistinctRuns:
@@ -75,6 +90,7 @@ def distinct_runs(samples: Samples) -> DistinctRuns:
         raise ValueError(
             f"configuration {i} has {fleet.runs[i]} runs; {RUNS_MIN} are needed to say how sure its mean is"
         )
+    check_magnitude(fleet, _MOST)
     return DistinctRuns(fleet)
 
 

@@ -13,17 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import Absolute, check_margin
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Samples = Sequence[npt.ArrayLike]
 
+#: Whole numbers beyond this are not all different as doubles.
+_WHOLE_MAX = 2**53
 #: What looks at pairs of configurations, or simulates them, would take hours and gigabytes beyond this.
 PAIRED_MAX = 100_000
-
-
-class Absolute(float):
-    """A margin in the units of its objective. A plain number is a share of the value: 0.02 is 2 %."""
+#: Numbers that one answer may hold: 2 GiB of them.
+NUMBERS_MAX = 250_000_000
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,24 @@ def check_finite(costs: Floats, starts: Ints) -> None:
     )
 
 
+def check_magnitude(fleet: Fleet, most: float) -> None:
+    """ValueError naming the first value beyond `most`, or below its inverse and not 0: its squares,
+    reciprocals or shares would be no numbers, or wrong ones.
+    """
+    sizes = np.abs(fleet.costs)
+    wrong = (sizes > most) | ((sizes < 1.0 / most) & (sizes > 0.0))
+    if wrong.any():
+        row, objective = (int(at[0]) for at in np.nonzero(wrong))
+        value = fleet.costs[row, objective]
+        raise ValueError(
+            f"configuration {int(fleet.owner[row])}, objective {objective} is {value:g}, too "
+            f"{'large' if abs(value) > most else 'small'} to compute with; give it in another unit"
+        )
+
+
 def check_size(samples: Samples, what: str) -> None:
     """ValueError where there are more configurations than `what` compares; costs nothing."""
-    if len(samples) > PAIRED_MAX:
+    if hasattr(samples, "__len__") and len(samples) > PAIRED_MAX:
         raise ValueError(
             f"there are {len(samples):,} configurations and {what} compares at most {PAIRED_MAX:,}; leave "
             "out those whose front_probability is 0"
@@ -130,18 +147,21 @@ def pack(samples: Samples, maximize: Sequence[bool]) -> Fleet:
 
 def pack_values(samples: Samples) -> Fleet:
     """The same, with the values as they are."""
+    if not hasattr(samples, "__len__") or isinstance(samples, (str, bytes, dict)):
+        kind = type(samples).__name__
+        raise ValueError(f"samples is of type {kind}; give a list with one array (runs, objectives) each")
     if len(samples) == 0:
         raise ValueError("there are no configurations to rank; samples is empty")
-    arrays = [a if type(a) is np.ndarray else _as_array(i, a) for i, a in enumerate(samples)]
+    arrays = [
+        a if type(a) is np.ndarray and a.dtype == np.float64 else _as_array(i, a)
+        for i, a in enumerate(samples)
+    ]
     shapes = [a.shape for a in arrays]
     if len({shape[1:] for shape in shapes}) != 1 or len(shapes[0]) != 2 or not all(map(len, arrays)):
         _refuse_shapes(shapes)
     if shapes[0][1] == 0:
         raise ValueError("configuration 0 has no objectives; give at least one column")
-    stacked = np.concatenate(arrays)
-    if stacked.dtype.kind not in "fiub":
-        raise ValueError(f"samples must be numbers, not {stacked.dtype}")
-    costs = stacked.astype(np.float64, order="C", copy=False)
+    costs = np.concatenate(arrays)
     starts = np.zeros(len(arrays) + 1, dtype=np.int64)
     np.cumsum([len(a) for a in arrays], out=starts[1:])
     check_finite(costs, starts)
@@ -160,24 +180,34 @@ def _refuse_shapes(shapes: list[tuple[int, ...]]) -> None:
             raise ValueError(f"configuration {i} has {shape[1]} objectives, configuration 0 has {first[1]}")
 
 
-def _as_array(configuration: int, sample: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _as_array(configuration: int, sample: npt.ArrayLike) -> Floats:
+    """A table as doubles; ValueError where that would lose something: a mask, text, a digit."""
+    if np.ma.is_masked(sample):
+        raise ValueError(
+            f"configuration {configuration} has masked values; leave such runs out or fill the values first"
+        )
     try:
-        return np.asarray(sample, dtype=np.float64)
+        given = sample if isinstance(sample, np.ndarray) else np.asarray(sample)
+        if given.dtype == object and not isinstance(sample, np.ndarray):
+            given = given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"configuration {configuration} is no table of numbers: {error}") from error
-
-
-def check_margin(margin: Sequence[float], dimensions: int, what: str = "objectives") -> list[float]:
-    """The margins, one per objective; ValueError unless each is a finite number of at least 0 (relative:
-    below 1).
-    """
-    if isinstance(margin, str) or len(margin) != dimensions:
-        raise ValueError(f"margin has {len(margin)} values for {dimensions} {what}; give one for each")
-    for k, value in enumerate(margin):
-        limit = np.inf if isinstance(value, Absolute) else 1.0
-        if not 0.0 <= value < limit:
-            raise ValueError(f"the margin of objective {k} is {value}; give a share below 1 or Absolute()")
-    return list(margin)
+    if given.dtype.kind not in "fiub":
+        raise ValueError(
+            f"configuration {configuration} is no table of numbers; samples must be numbers, "
+            f"not {given.dtype}"
+        )
+    doubles = np.asarray(given, dtype=np.float64)
+    wide = given.dtype.kind in "iu" and given.dtype.itemsize > 4
+    lost = (abs(doubles) >= _WHOLE_MAX) & wide
+    if given.dtype.kind == "f" and given.dtype.itemsize > doubles.itemsize:
+        lost = (doubles != given) & ~np.isnan(given)
+    if lost.any():
+        raise ValueError(
+            f"configuration {configuration} holds {given[lost][0]}, which has more digits than a double; "
+            "subtract what all have in common, or give a larger unit"
+        )
+    return doubles
 
 
 def better_than(costs: Floats, margin: Sequence[float]) -> Floats:
@@ -199,12 +229,24 @@ class SharedCosts:
     margin: list[float] | None
 
 
+def _shared_values(group: int, values: npt.ArrayLike) -> Floats:
+    if np.ma.is_masked(values):
+        raise ValueError(f"the shared values of group {group} are masked in part; leave those out")
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the shared values of group {group} are no table of numbers: {error}") from error
+
+
 def pack_shared(shared: Shared, size: int) -> SharedCosts:
     """Check `shared` against `size` configurations; ValueError names the group or the configuration."""
-    groups = np.asarray(shared.groups)
+    try:
+        groups = np.asarray(shared.groups)
+    except ValueError:
+        groups = np.empty(0)
     if groups.shape != (size,) or groups.dtype.kind not in "iu":
         raise ValueError(f"shared.groups must hold one whole number for each of the {size} configurations")
-    values = [np.asarray(v, dtype=np.float64) for v in shared.values]
+    values = [_shared_values(g, v) for g, v in enumerate(shared.values)]
     wrong = np.flatnonzero((groups < 0) | (groups >= len(values)))
     if len(wrong):
         i = int(wrong[0])
@@ -213,7 +255,13 @@ def pack_shared(shared: Shared, size: int) -> SharedCosts:
         )
     columns = [v[:, None] if v.ndim == 1 else v for v in values]
     for g, v in enumerate(columns):
-        if v.ndim != 2 or v.shape[0] == 0 or v.shape[1] != columns[0].shape[1] or v.shape[1] == 0:
+        if (
+            v.ndim != 2
+            or columns[0].ndim != 2
+            or v.shape[0] == 0
+            or v.shape[1] != columns[0].shape[1]
+            or v.shape[1] == 0
+        ):
             raise ValueError(
                 f"the shared values of group {g} have shape {values[g].shape}; give (v,) or (v, s)"
             )
