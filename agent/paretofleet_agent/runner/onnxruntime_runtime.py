@@ -1,17 +1,16 @@
 """ONNX Runtime on one of its execution providers: host array in, host array out."""
 
 import functools
+import gc
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import onnxruntime_placement as placement
+from . import process
 from .failure import RunFailed, refusal
 from .inputs import buffers
-from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options
+from .onnx_precision import PRECISION_OF_TYPE, is_quantised, precision_of_weights
+from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options, variables
 from .run import Run, missing, show_gpu
-
-QUANTISED_OPERATORS = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger", b"DynamicQuantize")
-#: The CPU provider casts half precision to float and back around its operators.
-PRECISION_OF_TYPE = {"tensor(float)": "fp32", "tensor(float16)": "fp32", "tensor(double)": "fp64"}
 
 
 class OnnxRuntime(Run):
@@ -33,6 +32,7 @@ class OnnxRuntime(Run):
             )
         if kind == "cuda":
             show_gpu(request["target_id"])
+        settings = variables(kind, request["precision"])
         ort = import_runtime()
         if name not in ort.get_available_providers():
             raise RunFailed(
@@ -40,11 +40,17 @@ class OnnxRuntime(Run):
                 "this onnxruntime %s has no %s for the target %s, only %s"
                 % (ort.__version__, name, request["target_id"], ort.get_available_providers()),
             )
-        providers = [(name, provider_options(options, request))]
+        found = precision_of_weights(request["artifact"]) if kind == "cuda" else None
+        precision = found if request["precision"] == "native" else request["precision"]
+        told = provider_options(options, dict(request, precision=precision), ort.__version__)
+        providers = [(name, told)]
         nodes = None
         if name != CPU:
             providers.append((CPU, {}))
             nodes = self._check_placement(ort, name, providers)
+            # Neither this nor the weights that were looked at are memory that the run needs.
+            gc.collect()
+            process.forget_memory_peak()
         begin = self.clock()
         session = self._open(ort, name, providers, None)
         self.load_ns = self.clock() - begin
@@ -52,9 +58,10 @@ class OnnxRuntime(Run):
         self.names = [output.name for output in session.get_outputs()]
         self.step = functools.partial(session.run, None)
         self.effective = {
-            "precision": self._effective_precision(session),
+            "precision": self._effective_precision(session, found),
             "provider": name,
             "runtime_version": ort.__version__,
+            "settings": dict(told, **settings),
         }
         if nodes is not None:
             self.effective["nodes"] = nodes
@@ -85,11 +92,13 @@ class OnnxRuntime(Run):
 
         return placement.check(name, profiled)
 
-    def _effective_precision(self, session: Any) -> str:
+    def _effective_precision(self, session: Any, found: Optional[str]) -> str:
         """What the file is computed in; refuses a precision that would be another one in silence."""
         asked, options = self.request["precision"], self.options
         types = [PRECISION_OF_TYPE.get(item.type) for item in session.get_inputs()]
-        found = "int8" if is_quantised(self.request["artifact"]) else next(filter(None, types), "fp32")
+        if is_quantised(self.request["artifact"]):
+            found = "int8"
+        found = found or next(filter(None, types), "fp32")
         if found == "fp32" and asked in PROVIDERS[options["provider"]][2]:
             return str(asked)
         if asked not in ("native", found):
@@ -108,16 +117,3 @@ def import_runtime() -> Any:
     except ImportError as error:
         raise missing("onnxruntime", error) from error
     return onnxruntime
-
-
-def is_quantised(path: str, step: int = 1 << 22) -> bool:
-    """Whether a quantised operator is named in the file."""
-    tail = b""
-    with open(path, "rb") as handle:
-        while True:
-            part = handle.read(step)
-            if not part:
-                return False
-            if any(name in tail + part for name in QUANTISED_OPERATORS):
-                return True
-            tail = part[-32:]

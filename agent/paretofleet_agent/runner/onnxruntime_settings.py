@@ -1,5 +1,7 @@
 """What ONNX Runtime is told: nothing that changes numbers or speed is left to a default."""
 
+import os
+import re
 from typing import Any, Dict, Mapping, Tuple
 
 from .run import Options
@@ -10,8 +12,12 @@ PROVIDERS: Mapping[str, Tuple[str, str, Tuple[str, ...]]] = {
     "cpu": (CPU, "cpu", ("fp32",)),
     "openvino": ("OpenVINOExecutionProvider", "cpu", ("fp32",)),
     "cuda": ("CUDAExecutionProvider", "cuda", ("fp32", "tf32")),
-    "tensorrt": ("TensorrtExecutionProvider", "cuda", ("fp32", "fp16")),
+    "tensorrt": ("TensorrtExecutionProvider", "cuda", ("fp32", "tf32", "fp16")),
 }
+#: Heeded by all of NVIDIA's libraries, and all there is for the TensorRT provider, which sets TF32 itself.
+TF32_VARIABLE = "NVIDIA_TF32_OVERRIDE"
+#: The first release whose CUDA provider knows `use_tf32` and does not refuse it.
+USE_TF32_SINCE = (1, 18)
 LEVELS = {
     "disable": "ORT_DISABLE_ALL",
     "basic": "ORT_ENABLE_BASIC",
@@ -29,11 +35,24 @@ OPTIONS: Options = {
 }
 
 
-def provider_options(options: Mapping[str, Any], request: Mapping[str, Any]) -> Dict[str, str]:
+def variables(kind: str, precision: str) -> Dict[str, str]:
+    """Sets and returns the variables that a GPU's libraries read when they are loaded: call it before."""
+    if kind != "cuda":
+        return {}
+    if precision == "tf32":
+        os.environ.pop(TF32_VARIABLE, None)
+        return {}
+    os.environ[TF32_VARIABLE] = "0"
+    return {TF32_VARIABLE: "0"}
+
+
+def provider_options(options: Mapping[str, Any], request: Mapping[str, Any], version: str) -> Dict[str, str]:
     """What the provider is told: nothing that changes numbers or speed is left to a default."""
     if options["provider"] == "cuda":
-        use_tf32 = "%d" % (request["precision"] == "tf32")
-        return {"cudnn_conv_algo_search": options["cudnn_conv_algo_search"], "use_tf32": use_tf32}
+        told = {"cudnn_conv_algo_search": options["cudnn_conv_algo_search"]}
+        if tuple(map(int, re.findall(r"\d+", version)[:2])) >= USE_TF32_SINCE:
+            told["use_tf32"] = "%d" % (request["precision"] == "tf32")
+        return told
     if options["provider"] == "tensorrt":
         fp16 = "True" if request["precision"] == "fp16" else "False"
         return {"trt_fp16_enable": fp16, "trt_int8_enable": "False"}
