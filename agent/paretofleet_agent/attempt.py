@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Mapping, Protocol, Sequence
 
-from paretofleet_agent import __version__, clocks, cooling, decide, environment, sensors, simulate
+from paretofleet_agent import __version__, clocks, cooling, decide, environment, gpu_facts, sensors, simulate
 from paretofleet_agent.child import Child, Frame, Meanwhile
 from paretofleet_agent.child_requests import runner_request, sampler_request
 from paretofleet_agent.clock import Clock, RealClock, VirtualClock
@@ -160,6 +160,8 @@ class _Attempt:
         else:
             self._cool_down()
             self._environment = environment.environment(device.sysroot, device.inventory.cpus)
+            self._environment.update(gpu_facts.modes(device.sysroot, self.facts["target_id"]))
+            self._look_for_strangers()
             started_unix_s = time.time()
             boot_id = environment.boot_id(device.sysroot)
         self.facts.update(boot_id=boot_id, started_unix_s=started_unix_s, readings_before=self._readings())
@@ -346,6 +348,8 @@ class _Attempt:
     # Ending
 
     def _finish(self) -> None:
+        if self._simulated is None:
+            self._look_for_strangers(self._pids())
         result, _ = self._ask({"kind": "finish"}, "result")
         for key in ("memory_peak_bytes", "device_memory_peak_bytes"):
             if key in result:
@@ -356,6 +360,7 @@ class _Attempt:
             self.facts["sampler"] = self._power.report
         self._flags += self._power.flags()
         self._flags += sensors.flags(before.get("sensors", {}), after.get("sensors", {}))
+        self._flags += environment.flags(before, after)
         if self._simulated is not None and self._device.truth_path is not None:
             with self._device.truth_path.open("a", encoding="utf-8") as truth:
                 truth.write(json.dumps(self._simulated.truth, sort_keys=True) + "\n")
@@ -363,6 +368,13 @@ class _Attempt:
     def _note_suspend(self, slept_s: float) -> None:
         if slept_s > SUSPENDED_S_MAX:
             self.facts.update(counted=False, not_counted_why=f"the device was suspended for {slept_s:.3g} s")
+
+    def _look_for_strangers(self, own: Sequence[int] = ()) -> None:
+        """Whoever else computes on a GPU uses it at the runner's cost; a CPU's load is measured instead."""
+        found = gpu_facts.strangers(self._device.sysroot, self.facts["target_id"], own)
+        if found:
+            self.facts["gpu_strangers"] = sorted({*self.facts.get("gpu_strangers", ()), *found})
+            self._flags += [CONTAMINATED] if CONTAMINATED not in self._flags else []
 
     def _pids(self) -> list[int]:
         """Our own processes on the runner's CPUs."""

@@ -20,6 +20,10 @@ MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_
 NO_LIMIT_BYTES = 2**62
 #: One zone of Jetson boards is a constant placeholder.
 PLACEHOLDER_ZONES = ("PMIC-Die",)
+#: The flag of a run while which a counter among the readings rose.
+COUNTERS = {"throttled_periods": "cpu_quota_reached", "swapped_pages": "swapped"}
+#: The folders of the GPUs of Jetson boards among those of /sys/class/devfreq.
+GPU_DEVFREQ = r"\.(gpu|gp10b|gv11b|ga10b)$"
 _MADE_UP_BOOT_ID = str(uuid.uuid4())
 
 
@@ -47,6 +51,14 @@ def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
         "huge_pages": _chosen(text(sysroot / "sys/kernel/mm/transparent_hugepage/enabled")),
         "board": _board(sysroot),
         "l4t": text(sysroot / "etc/nv_tegra_release"),
+        "power_mode": power_mode(sysroot),
+        "microcode": _of_cpuinfo(sysroot, "microcode"),
+        "cpus_online": text(sysroot / CPUS / "online"),
+        "cpus_isolated": text(sysroot / CPUS / "isolated"),
+        "numa_nodes": text(sysroot / "sys/devices/system/node/online"),
+        "randomize_va_space": text(sysroot / "proc/sys/kernel/randomize_va_space"),
+        "gpu_driver": text(sysroot / "sys/module/nvidia/version"),
+        **_gpu_clocks(sysroot),
     }
     return {key: value for key, value in found.items() if value not in (None, "", [])}
 
@@ -59,6 +71,7 @@ def readings(sysroot: Path) -> dict[str, Any]:
         "frequencies_khz": _policies(sysroot, "scaling_cur_freq", unique=False),
         "memory_available_bytes": _meminfo(sysroot, "MemAvailable"),
         "swap_free_bytes": _meminfo(sysroot, "SwapFree"),
+        "swapped_pages": _swapped_pages(sysroot),
         "cpu_pressure": text(sysroot / "proc/pressure/cpu").partition("\n")[0],
         "throttled_periods": _throttled(sysroot),
         "power_supply": _power_supply(sysroot),
@@ -66,13 +79,32 @@ def readings(sysroot: Path) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, "", [], {})}
 
 
+def flags(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What two readings around a run say of it: a limit of CPU time was reached, or memory was swapped."""
+    return [
+        flag
+        for key, flag in COUNTERS.items()
+        if None not in (before.get(key), after.get(key)) and after[key] > before[key]
+    ]
+
+
+def power_mode(sysroot: Path) -> str | None:
+    """The mode that nvpmodel has set, by number and name, such as "3 MAXP_CORE_ARM"; None elsewhere."""
+    mode = re.search(r"pmode:0*(\d+)", text(sysroot / "var/lib/nvpmodel/status"))
+    if mode is None:
+        return None
+    modes = text(sysroot / "etc/nvpmodel.conf")
+    name = re.search(rf"<\s*POWER_MODEL\s+ID=0*{mode.group(1)}\s+NAME=(\S+)", modes)
+    return f"{mode.group(1)} {name.group(1)}" if name else mode.group(1)
+
+
 def cpu_model(sysroot: Path) -> str:
     """The name of the CPU: its model name on x86, implementer and part on Arm."""
-    cpuinfo = text(sysroot / "proc/cpuinfo")
     for key in ("model name", "Hardware", "Model"):
-        match = re.search(rf"^{key}\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
-        if match:
-            return match.group(1).strip()
+        found = _of_cpuinfo(sysroot, key)
+        if found:
+            return found
+    cpuinfo = text(sysroot / "proc/cpuinfo")
     parts = re.findall(r"^CPU (?:implementer|part)\s*:\s*(\S+)$", cpuinfo, re.MULTILINE)
     return " ".join(sorted(set(parts)))
 
@@ -164,6 +196,21 @@ def _policies(sysroot: Path, key: str, *, unique: bool = True) -> Any:
     return sorted(set(values) - {""}) if unique else [int(value) for value in values if value.isdigit()]
 
 
+def _of_cpuinfo(sysroot: Path, key: str) -> str | None:
+    """What the first CPU says of itself."""
+    match = re.search(rf"^{key}\s*:\s*(.+)$", text(sysroot / "proc/cpuinfo"), re.MULTILINE)
+    return match.group(1).strip() if match else None
+
+
+def _gpu_clocks(sysroot: Path) -> dict[str, str]:
+    """The policy of a board's own GPU: its governor and its least and most Hz, the same where locked."""
+    for path in sorted((sysroot / "sys/class/devfreq").glob("*")):
+        if re.search(GPU_DEVFREQ, path.name):
+            names = {"gpu_governor": "governor", "gpu_min_hz": "min_freq", "gpu_max_hz": "max_freq"}
+            return {key: text(path / name) for key, name in names.items()}
+    return {}
+
+
 def _chosen(choices: str) -> str | None:
     match = re.search(r"\[(\w+)\]", choices)
     return match.group(1) if match else None
@@ -180,6 +227,12 @@ def _load_average(sysroot: Path) -> Sequence[float]:
 def _meminfo(sysroot: Path, key: str) -> int | None:
     match = re.search(rf"^{key}:\s+(\d+) kB$", text(sysroot / "proc/meminfo"), re.MULTILINE)
     return int(match.group(1)) * 1024 if match else None
+
+
+def _swapped_pages(sysroot: Path) -> int | None:
+    """Pages read from and written to swap since the boot."""
+    found = re.findall(r"^pswp(?:in|out) (\d+)$", text(sysroot / "proc/vmstat"), re.MULTILINE)
+    return sum(map(int, found)) if found else None
 
 
 def _throttled(sysroot: Path) -> int | None:

@@ -24,8 +24,9 @@ PARTS = (
     *(f"proc/{name}" for name in ("cpuinfo", "meminfo", "loadavg", "pressure/cpu", "sys/kernel/osrelease")),
     *(f"proc/device-tree/{name}" for name in ("model", "compatible", "nvidia,dtsfilename")),
     "proc/driver/nvidia/version",
-    "etc/nv_tegra_release",
-    "sys/module/nvidia/version",
+    *(f"proc/{name}" for name in ("vmstat", "sys/kernel/randomize_va_space")),
+    *("etc/nv_tegra_release", "etc/nvpmodel.conf", "var/lib/nvpmodel/status"),
+    *("sys/module/nvidia/version", "sys/devices/system/node/online"),
     *(f"sys/class/powercap/*/{name}" for name in ("name", "enabled", "energy_uj", "max_energy_range_uj")),
     *(
         f"sys/bus/i2c/drivers/ina3221x/*/{folder}/{name}"
@@ -56,7 +57,10 @@ PARTS = (
     ),
     "sys/devices/platform/*firmware*/get_throttled",
     "sys/devices/platform/*/*firmware*/get_throttled",
-    *(f"sys/devices/system/cpu/{name}" for name in ("online", "possible", "present", "smt/active")),
+    *(
+        f"sys/devices/system/cpu/{name}"
+        for name in ("online", "isolated", "possible", "present", "smt/active")
+    ),
     *(f"sys/devices/system/cpu/{name}" for name in ("cpufreq/boost", "intel_pstate/no_turbo")),
     *(
         f"sys/devices/system/cpu/cpufreq/policy*/{name}"
