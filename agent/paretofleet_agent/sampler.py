@@ -129,9 +129,11 @@ class SensorRecorder:
                 rhythm.ends(self._clock())
 
     def _keep(self, at: int, readings: Readings) -> None:
-        self._failed[self._rails[at].stream] += readings is None
+        if readings is None:
+            self._failed[self._rails[at].stream] += 1
+            return
         times, values = self._columns[at]
-        for t_ns, value in readings or ():
+        for t_ns, value in readings:
             times.append(t_ns)
             values.append(value)
 
