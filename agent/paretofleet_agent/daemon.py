@@ -55,6 +55,7 @@ def run(config: Config, *, once: bool = False) -> int:
             truth_path=config.home / "truth.jsonl" if config.simulate else None,
             sensor_settings=config.sensors,
             home=config.home,
+            alone=lambda: host_lock(config.lock_dir),
         )
         _say_what_is_refused(device)
         _keep_to_housekeeping(device)

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    from paretofleet_agent import config, probe
+    from paretofleet_agent import config, hostlock, probe
 
     settings = config.load(vars(arguments))
     device = probe.look(
@@ -59,6 +59,7 @@ def _probe(arguments: argparse.Namespace) -> int:
         settings.interpreters,
         sensor_settings=settings.sensors,
         home=settings.home,
+        alone=lambda: hostlock.host_lock(settings.lock_dir),
     )
     print(_json(probe.as_json(device)) if arguments.output == "json" else probe.describe(device))  # noqa: T201
     return 0
@@ -79,6 +80,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         settings.interpreters,
         sensor_settings=settings.sensors,
         home=settings.home,
+        alone=lambda: hostlock.host_lock(settings.lock_dir),
     )
     keys = ("batch_size", "threads", "iterations", "warm_up_s", "runs", "output")
     names = ("runtime", "target", "precision", "mode")

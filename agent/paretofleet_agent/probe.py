@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Callable, ContextManager, Iterator, Mapping
 
 from paretofleet_agent import environment, sensor_facts
 from paretofleet_agent import simulate as simulation
 from paretofleet_agent.device import DeviceUnderTest, allowed_cpus, split_cpus
 from paretofleet_agent.model import Inventory, RuntimeInfo, SensorInfo, Target
 from paretofleet_agent.runtimes import CPU, gpus, look_for_runtimes
-from paretofleet_agent.sensors import NO_SETTINGS, find_all
+from paretofleet_agent.sensors import NO_SETTINGS, Found, find_all
 from paretofleet_agent.simulate.power import rail_of
 
 
@@ -25,12 +26,14 @@ def look(
     truth_path: Path | None = None,
     sensor_settings: Mapping[str, str] = NO_SETTINGS,
     home: Path | None = None,
+    alone: Callable[[], ContextManager[object]] = contextlib.nullcontext,
 ) -> DeviceUnderTest:
     """Looks at the device. `runtimes` maps a runtime to its interpreter; the others use this interpreter.
 
     `truth_path` takes the truth of simulated runs. `sensor_settings` is [sensors] of agent.ini. With a `home`
-    the sensors of this machine are measured, about 20 s each once after a boot, and remembered there.
-    Raises `errors.ConfigError` for an unknown class.
+    the sensors of this machine are measured, about 20 s each once after a boot, and remembered there. That
+    keeps CPUs busy, so it is done within `alone()`, which holds the host lock where the caller does not.
+    Raises `errors.ConfigError` for an unknown class, and what `alone` raises.
     """
     if simulate is not None:
         return _simulated(sysroot, simulate, seed, runtimes, truth_path)
@@ -38,14 +41,16 @@ def look(
     housekeeping, runner_cpus = split_cpus(cpus)
     targets = (Target(target_id=CPU, alias=CPU, description=environment.cpu_model(sysroot)), *gpus(sysroot))
     found, absent = look_for_runtimes(runtimes, targets)
-    sensors, missing = find_all(sysroot, sensor_settings)
-    rails = [rail.info for sensor in sensors for rail in sensor.rails()]
-    is_here = sysroot.resolve() == Path("/")
-    try:
-        measured = sensor_facts.of_device(home, sysroot, sensors, len(cpus)) if home and is_here else {}
-    finally:
-        for sensor in sensors:
-            sensor.close()
+    measured: sensor_facts.Facts | None = {}
+    with _opened(sysroot, sensor_settings) as (sensors, missing):
+        rails = [rail.info for sensor in sensors for rail in sensor.rails()]
+        if home is not None and sysroot.resolve() == Path("/"):
+            measured = sensor_facts.remembered(home, sysroot, sensors)
+    if home is not None and measured is None:
+        # Opened again: while we waited, a meter went on talking, or another agent let go of it.
+        with alone(), _opened(sysroot, sensor_settings) as (sensors, missing):
+            rails = [rail.info for sensor in sensors for rail in sensor.rails()]
+            measured = sensor_facts.of_device(home, sysroot, sensors, len(cpus))
     inventory = Inventory(
         targets=targets,
         runtimes=found,
@@ -64,7 +69,7 @@ def look(
         housekeeping_cpu=housekeeping,
         runner_cpus=runner_cpus,
         sensor_settings=dict(sensor_settings),
-        sensor_facts=measured,
+        sensor_facts=measured or {},
     )
 
 
@@ -105,6 +110,17 @@ def describe(device: DeviceUnderTest) -> str:
     lines += [(key, str(value)) for key, value in _environment(device).items()]
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+
+
+@contextlib.contextmanager
+def _opened(sysroot: Path, settings: Mapping[str, str]) -> Iterator[Found]:
+    """The sensors, open for as long as this lasts, and what is absent."""
+    sensors, absent = find_all(sysroot, settings)
+    try:
+        yield sensors, absent
+    finally:
+        for sensor in sensors:
+            sensor.close()
 
 
 def _measured(device: DeviceUnderTest, sensor: SensorInfo) -> str:

@@ -85,10 +85,8 @@ class Load:
 
 def of_device(home: Path, sysroot: Path, sensors: Sequence[Sensor], cpus: int) -> Facts:
     """What was measured of every stream, from `home` where this boot and its drivers were measured before."""
-    key = _key(sysroot)
-    streams = {rail.stream for sensor in sensors for rail in sensor.rails()}
-    known = _load(home, key)
-    if streams <= set(known):
+    known = remembered(home, sysroot, sensors)
+    if known is not None:
         return known
     groups = by_source(sensors)
     log.info("measuring the power sensors for about %d s, once after a boot", _seconds(Plan()) * len(groups))
@@ -98,9 +96,16 @@ def of_device(home: Path, sysroot: Path, sensors: Sequence[Sensor], cpus: int) -
     finally:
         load.close()
     home.mkdir(parents=True, exist_ok=True)
-    content = {"version": VERSION, "key": key, "streams": found}
+    content = {"version": VERSION, "key": _key(sysroot), "streams": found}
     write_atomically(home / FILE, json.dumps(content, indent=2, sort_keys=True) + "\n")
     return found
+
+
+def remembered(home: Path, sysroot: Path, sensors: Sequence[Sensor]) -> Facts | None:
+    """What `home` has of this boot and its drivers; None where a stream was not measured yet."""
+    known = _load(home, _key(sysroot))
+    streams = {rail.stream for sensor in sensors for rail in sensor.rails()}
+    return known if streams <= set(known) else None
 
 
 class Group:

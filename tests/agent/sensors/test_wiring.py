@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from paretofleet_agent import config, probe, sensor_facts, sensors
+from paretofleet_agent import config, main, probe, sensor_facts, sensors
+from paretofleet_agent.errors import PfError
+from paretofleet_agent.hostlock import host_lock
 from paretofleet_agent.sampler import SensorRecorder
 
 
@@ -67,12 +69,16 @@ def test_a_device_without_a_sensor_says_so_plainly(tree):
     assert "the Nano 2GB has no power monitor" in text
 
 
-def test_probe_tells_the_measured_refresh(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        sensor_facts,
-        "measure",
-        lambda sensor, _load: {sensor.rails()[0].stream: {"period_s": 0.1, "flags": ["constant"]}},
-    )
+@pytest.fixture
+def measured(monkeypatch):
+    """This machine has one sensor, whose measurement takes no time; returns the calls of it."""
+    calls = []
+
+    def measure(sensor, _load):
+        calls.append(sensor)
+        return {sensor.rails()[0].stream: {"period_s": 0.1, "flags": ["constant"]}}
+
+    monkeypatch.setattr(sensor_facts, "measure", measure)
     rail = sensors.Rail("a", "x", "wall", "boxcar", primary=True)
 
     class Here:
@@ -83,9 +89,45 @@ def test_probe_tells_the_measured_refresh(tmp_path, monkeypatch):
             pass
 
     monkeypatch.setattr(probe, "find_all", lambda _root, _settings: ([Here()], []))
+    return calls
+
+
+@pytest.mark.usefixtures("measured")
+def test_probe_tells_the_measured_refresh(tmp_path):
     device = probe.look(Path("/"), None, 1, {}, home=tmp_path)
     assert "a/x  wall, boxcar, refreshed every 100 ms, constant" in probe.describe(device)
     assert probe.as_json(device)["sensor_facts"]["power:a/x"]["period_s"] == 0.1
+
+
+def is_locked(folder):
+    """Whether somebody holds the host lock in a folder."""
+    with host_lock(folder, stopped=lambda: True) as mine:
+        return not mine
+
+
+@pytest.mark.parametrize("command", ["probe", "bench", "selftest", "run"])
+def test_sensors_are_measured_once_and_with_the_host_to_ourselves(tmp_path, monkeypatch, command, measured):
+    (tmp_path / "agent.ini").write_text(f"[host]\nlock_dir = {tmp_path}\n")
+    (tmp_path / "net.onnx").write_bytes(b"")
+    locked, look = [], probe.look
+    of_device = sensor_facts.of_device
+
+    def watched(*arguments):
+        locked.append(is_locked(tmp_path))
+        return of_device(*arguments)
+
+    def only_look(*arguments, **more):
+        look(*arguments, **more)
+        raise PfError("that is all")
+
+    monkeypatch.setattr(sensor_facts, "of_device", watched)
+    monkeypatch.setattr(probe, "look", only_look)
+    model = [str(tmp_path / "net.onnx")] if command in ("bench", "selftest") else []
+    for _ in range(2):
+        assert main.main([command, *model, "--home", str(tmp_path)]) == 1
+        assert not is_locked(tmp_path)
+    assert locked == [True]
+    assert len(measured) == 1
 
 
 def test_a_recorder_takes_every_refresh_of_a_meter(wall):
