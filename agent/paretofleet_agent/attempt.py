@@ -226,6 +226,7 @@ class _Attempt:
         for key in ("load_ns", "first_inference_ns", "second_inference_ns"):
             self.facts[key] = ready[key]
         self._block_is_a_process = bool(ready.get("block_is_a_process"))
+        self._flags += ready.get("flags", [])
         effective = self.facts["effective"]
         runtime_version = f"{configuration['runtime']} {effective['runtime_version']}"
         stable = dict(self._environment, runtime=runtime_version)

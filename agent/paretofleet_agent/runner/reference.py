@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import tempfile
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from .failure import RunFailed, one_line
 
@@ -24,6 +24,11 @@ TOLERANCES = {"fp64": 1e-3, "fp32": 1e-3, "tf32": 2e-2, "fp16": 2e-2, "bf16": 1e
 def is_wanted(request: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
     """Whether the outputs of this run shall be held against a reference."""
     return bool(options["check_reference"] and request.get("reference_python"))
+
+
+def flags(found: Optional[Mapping[str, Any]]) -> List[str]:
+    """What qualifies a run whose comparison gave `found`; None where there was to be none."""
+    return ["reference_not_checked"] if found and NOT_CHECKED in found else []
 
 
 def check(

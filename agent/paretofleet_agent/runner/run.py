@@ -69,6 +69,7 @@ class Run:
             "load_ns": self.load_ns,
             "first_inference_ns": first,
             "second_inference_ns": second,
+            "flags": reference.flags(effective["reference"]),
         }
 
     def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:

@@ -90,6 +90,7 @@ class TrtExec(object):
             "first_inference_ns": durations[0],
             "second_inference_ns": durations[1] if len(durations) > 1 else None,
             "block_is_a_process": True,
+            "flags": reference.flags(effective["reference"]),
         }
 
     def block(self, seconds: float, max_iterations: int, min_iterations: int = 1) -> command.Columns:

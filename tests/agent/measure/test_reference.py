@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 from paretofleet_agent.attempt import measure
-from paretofleet_agent.runner import failure, reference
+from paretofleet_agent.runner import failure, onnxruntime_runtime, reference
 from paretofleet_agent.runner.failure import RunFailed
 
 pytest.importorskip("onnxruntime")
@@ -73,6 +74,16 @@ def test_the_first_block_checks_and_later_ones_spare_the_time(kit, here, model):
         errors.append(outcome.facts["effective"]["reference"])
     assert errors[0]["relative_error"] == 0
     assert errors[1] is None
+
+
+def test_a_run_that_could_not_be_checked_goes_on_with_a_flag(kit, model):
+    flags = {}
+    for python in (sys.executable, "/nowhere/python", None):
+        lease = kit.lease_of(model)
+        request = dict(lease.configuration, artifact=str(model), seed=7, reference_python=python)
+        ready = onnxruntime_runtime.OnnxRuntime(request, time.perf_counter_ns).ready()
+        flags[python] = ready["flags"]
+    assert flags == {sys.executable: [], "/nowhere/python": ["reference_not_checked"], None: []}
 
 
 def test_a_device_owner_may_switch_the_check_off(kit, here, model):

@@ -35,8 +35,8 @@ def trtexec(tmp_path, monkeypatch):
     return make
 
 
-def run(kit, here, path, program, samples=None, **wanted):
-    device = dataclasses.replace(here, interpreters={"trtexec": program})
+def run(kit, here, path, program, samples=None, *, python=sys.executable, **wanted):
+    device = dataclasses.replace(here, interpreters={"trtexec": program, "onnxruntime": python})
     lease = kit.lease_of(path, runtime="trtexec", target_id="GPU-1", **wanted)
     return measure(lease, path, samples or kit.Samples(), kit.Watch(), device)
 
@@ -125,6 +125,12 @@ def test_its_outputs_are_held_against_the_reference(kit, here, model, trtexec):
     outcome = run(kit, here, model, trtexec("wrong"), options={"check_reference": False})
     assert outcome.ok, outcome.message
     assert outcome.facts["effective"]["reference"] is None
+
+
+def test_without_onnxruntime_it_runs_unchecked_and_says_so(kit, here, model, trtexec):
+    facts = run(kit, here, model, trtexec(), python="/nowhere/python").facts
+    assert "reference_not_checked" in facts["flags"]
+    assert "/nowhere/python does not start" in facts["effective"]["reference"]["not_checked"]
 
 
 def test_iterations_of_the_warm_up_are_no_samples_where_the_release_writes_them_down(
