@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Iterator, Sequence
 
 from paretofleet_agent.errors import PfError
+from paretofleet_agent.sensors._files import text
 
 #: What is read, with wild cards that never cross a folder.
 PARTS = (
@@ -77,8 +78,11 @@ PARTS = (
 FILE_BYTES_MAX = 2**20
 #: Where a host's name may stand; a board's own strings may hold the same word.
 NAMED, DEVICE_TREE = ("proc/", "etc/"), "proc/device-tree/"
+#: A power supply of this scope is that of something beside the board; its name may be its address.
+SUPPLIES, DEVICE = "power_supply", "Device"
 SERIAL_LINE = re.compile(rb"^[^\n]*\b(?:serial|uuid)\b[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
-HARDWARE_ADDRESS = re.compile(rb"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", re.IGNORECASE)
+HARDWARE_ADDRESS = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![0-9a-f])", re.IGNORECASE)
+NO_ADDRESS = b"00:00:00:00:00:00"
 USER_FOLDER = re.compile(rb"/(?:home|Users|root)/[^/\0\n]*")
 
 
@@ -111,10 +115,11 @@ def pack(sysroot: Path, target: Path) -> list[Part]:
 
 def collect(sysroot: Path) -> Iterator[Part]:
     """The files that describe the device under `sysroot`, by path, without what names it or its users."""
-    paths = {path for part in PARTS for path in sysroot.glob(part)}
+    paths = {path for part in PARTS for path in sysroot.glob(part) if not _is_of_a_peripheral(path)}
     host = socket.gethostname().encode()
     for path in sorted(paths):
         name = path.relative_to(sysroot).as_posix()
+        name = os.fsdecode(HARDWARE_ADDRESS.sub(NO_ADDRESS, os.fsencode(name)))
         try:
             if not path.is_file():
                 continue
@@ -136,11 +141,16 @@ def scrub(content: bytes, host: bytes) -> bytes:
     b'Linux on host'
     """
     content = SERIAL_LINE.sub(b"", content)
-    content = HARDWARE_ADDRESS.sub(b"00:00:00:00:00:00", content)
+    content = HARDWARE_ADDRESS.sub(NO_ADDRESS, content)
     content = USER_FOLDER.sub(b"/home/user", content)
     if host and host != b"localhost":
         content = re.sub(rb"(?<![A-Za-z0-9])" + re.escape(host) + rb"(?![A-Za-z0-9])", b"host", content)
     return content
+
+
+def _is_of_a_peripheral(path: Path) -> bool:
+    """Whether a file is of the battery of a mouse or a headset, which says nothing of the board."""
+    return path.parent.parent.name == SUPPLIES and text(path.parent / "scope") == DEVICE
 
 
 def describe(parts: list[Part], target: Path) -> str:

@@ -60,6 +60,10 @@ def test_nothing_in_it_names_the_machine_or_its_users(tree, tmp_path):
         "proc/device-tree/nvidia,dtsfilename": "/home/jane/kernel/tegra210-p3448-0000.dts\0",
         "sys/class/power_supply/BAT0/serial_number": "4711",
         "sys/class/power_supply/BAT0/type": "Battery",
+        "sys/class/power_supply/hid-a1:b2:c3:d4:e5:f6-battery/type": "Battery",
+        "sys/class/power_supply/wacom_a1:b2:c3:d4:e5:f7/type": "Battery",
+        "sys/class/power_supply/mouse-4712/type": "Battery",
+        "sys/class/power_supply/mouse-4712/scope": "Device",
         "sys/class/dmi/id/product_uuid": "1b2c",
         "sys/class/net/eth0/address": "00:04:4b:aa:bb:cc",
         "sys/class/drm/card0/device/uevent": "DRIVER=x\nMAC=00:04:4b:aa:bb:cc\n",
@@ -69,10 +73,12 @@ def test_nothing_in_it_names_the_machine_or_its_users(tree, tmp_path):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
     parts = {part.path: part.content for part in snapshot.pack(root, tmp_path / "board.tar.gz")}
-    packed = b"\n".join(parts.values())
-    for secret in ("0424018039922", "1424019003377", "jane", "4711", "1b2c", "aa:bb:cc"):
+    packed = b"\n".join((*parts.values(), *(path.encode() for path in parts)))
+    for secret in ("0424018039922", "1424019003377", "jane", "4711", "4712", "1b2c", "aa:bb:cc", "c3:d4"):
         assert secret.encode() not in packed
     assert f"host {host}".encode() not in parts["proc/cpuinfo"]
+    assert "sys/class/power_supply/BAT0/type" in parts
+    assert "sys/class/power_supply/hid-00:00:00:00:00:00-battery/type" in parts
     assert b"Hardware : tegra" in parts["proc/cpuinfo"]
     assert b"tegra210-p3448-0000.dts" in parts["proc/device-tree/nvidia,dtsfilename"]
     assert not any("serial" in path or "net/" in path or "hostname" in path for path in parts)
