@@ -53,6 +53,7 @@ def common_factors(
     of_power: Sequence[bool],
     drifts: Mapping[str, np.ndarray],
     seed: int,
+    unknown: Mapping[str, np.ndarray] | None = None,
 ) -> Factors | None:
     """The factors of N configurations, or None where everything cancels (one device, one sensor).
 
@@ -61,6 +62,7 @@ def common_factors(
     it: the most uncertain counts. `of_power` (d,): which objectives the gain moves. `drifts`: by device the
     (blocks, d) logarithms of what each block did to all; their mean is unknown by its standard error, which
     reaches as far as Student's where verdicts are given, since few blocks know their own spread badly.
+    `unknown`: by device the (d,) logarithms of one standard deviation of more that all have in common.
 
     >>> gains = [("a rapl", 0.02), ("a rapl", None), ("b rapl", 0.02)]
     >>> found = common_factors(["a", "a", "b"], gains, of_power=[True], drifts={}, seed=1)
@@ -80,6 +82,8 @@ def common_factors(
                 share = reach * effect / np.sqrt(count * (count - 1))
                 if np.abs(share).max() > 0:
                     loadings.append(np.where((device == number[name])[:, None], share, 0.0))
+            if unknown is not None and name in unknown:
+                loadings.append(np.where((device == number[name])[:, None], unknown[name], 0.0))
     sensors = sorted({gain[0] for gain in gains if gain is not None})
     for sensor in sensors if len(sensors) > 1 else ():
         mine = np.array([gain is not None and gain[0] == sensor for gain in gains])

@@ -12,20 +12,38 @@ from paretofleet_analysis.stochastic import remove_block_effects
 
 #: Effects that are rounding only; values are then left as they came, so that ties stay ties.
 _ROUNDING = 1e-9
+#: Standard deviation of an unknown drift, in whole ranges of a device: either of two rows may then be ahead.
+_WIDE = 3.0
 
 
 @dataclass(frozen=True)
 class BlockEffects:
-    """`runs`: N corrected arrays (m_i, d). `drifts`: by corrected device the (blocks, d) log effects.
+    """`runs`: N corrected arrays (m_i, d). `parts`: N names of what drifted together: the device, or those
+    blocks of it that share configurations. `drifts`: by corrected part the (blocks, d) log effects.
+    `unknown`: by part (d,) log standard deviations of its drift from its device's largest part, so wide that
+    no row of one is judged by a row of the other.
 
     `told`: per device what was found, JSON-ready: `corrected`, by objective `share_of_variance` (how much of
-    the variance of repeats the blocks explain), `largest` (relative) and `blocks_left` (those with too few
-    configurations, whose runs keep what drift they have), or `note` where nothing was done.
+    the variance of repeats the blocks explain), `largest` (relative), `blocks_left` (those with too few
+    configurations, whose runs keep what drift they have) and `apart` (the blocks of each part, where there
+    are several), or `note` where nothing was done.
     """
 
     runs: list[np.ndarray]
+    parts: list[str] = field(default_factory=list)
     drifts: dict[str, np.ndarray] = field(default_factory=dict)
+    unknown: dict[str, np.ndarray] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """A sentence for each device whose rows are in parts between which drift is not known."""
+        return [
+            f"Blocks {' and '.join(map(spans, one['apart']))} of {one['device']} share no configuration: "
+            "drift between them cannot be told from a difference, so no row of one is judged by a row of the "
+            "other."
+            for one in self.told
+            if any(part.startswith(f"{one['device']}, blocks ") for part in self.unknown)
+        ]
 
 
 def stretches(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -51,21 +69,29 @@ def without_block_effects(
     devices: Sequence[str],
     names: Sequence[str],
     is_measured: Sequence[bool],
+    environments: Sequence[str | None] | None = None,
 ) -> BlockEffects:
     """Correct (m_i, d) runs of N configurations of `devices` (or `stretches`) for their runs' `blocks`.
 
-    Only measured objectives are touched. Fewer than 3 configurations in a block: no correction.
+    Only measured objectives are touched. Fewer than 3 configurations in a block: no correction. Blocks that
+    share no configuration are parts like devices apart; where the environment did not change between them
+    either (all have one if `environments` is None), their drift is `unknown`.
     """
     measured = np.asarray(is_measured, dtype=bool)
-    result = BlockEffects([np.array(values) for values in runs])
+    result = BlockEffects([np.array(values) for values in runs], list(devices))
+    settings = [None] * len(result.runs) if environments is None else environments
     if not measured.any():
         return result
     for device in sorted(set(devices)):
         mine = [i for i, name in enumerate(devices) if name == device]
         own = [np.asarray(blocks[i]) for i in mine]
-        result.told.append(
-            _correct(result, device, mine, own, measured=dict(zip(names, measured, strict=True)))
-        )
+        told = _correct(result, device, mine, own, measured=dict(zip(names, measured, strict=True)))
+        result.told.append(told)
+        if told.get("apart"):
+            apart = {f"{device}, blocks {spans(part)}": part for part in told["apart"]}
+            drift = result.drifts.pop(device)
+            _set_apart(result, apart, mine, own, drift=drift, environments=settings)
+    result.unknown.update({part: np.where(measured, one, 0.0) for part, one in result.unknown.items()})
     return result
 
 
@@ -97,11 +123,13 @@ def _correct(
     told: dict[str, Any] = {"device": device, "corrected": bool(found.corrected.any())}
     if not told["corrected"]:
         return told | {"note": found.notes[-1].partition(": ")[2]}
-    effects = np.array([found.effects[0][block] for block in sorted(found.effects[0])])
+    known = sorted(found.effects[0])
+    effects = np.array([found.effects[0][block] for block in known])
     real = np.abs(effects).max(axis=0) > _ROUNDING
     told["share_of_variance"] = dict(zip(objectives, found.block_share[0].tolist(), strict=True))
     told["largest"] = dict(zip(objectives, np.expm1(np.abs(effects).max(axis=0)).tolist(), strict=True))
-    told["blocks_left"] = sorted({int(b) for block in blocks for b in block} - set(found.effects[0]))
+    told["blocks_left"] = sorted({int(b) for block in blocks for b in block} - set(known))
+    told["apart"] = found.parts[0] if len(found.parts[0]) > 1 else []
     drift = np.zeros((len(effects), len(measured)))
     drift[:, columns] = effects * real
     result.drifts[device] = drift
@@ -109,3 +137,43 @@ def _correct(
         corrected = found.samples[places[keys[k]]]
         result.runs[i][np.ix_(orders[k], columns[real])] = corrected[:, real]
     return told
+
+
+def _set_apart(
+    result: BlockEffects,
+    apart: Mapping[str, list[int]],
+    mine: Sequence[int],
+    blocks: Sequence[np.ndarray],
+    *,
+    drift: np.ndarray,
+    environments: Sequence[str | None],
+) -> None:
+    """Name the parts of a device, the largest first, and what is not known between them.
+
+    `drift`: the (blocks, d) effects of all blocks in ascending order.
+    """
+    known = sorted(block for part in apart.values() for block in part)
+    largest, *others = apart
+    for name, part in apart.items():
+        result.drifts[name] = drift[np.isin(known, part)]
+        for i, block in zip(mine, blocks, strict=True):
+            # What has no corrected run stands with the largest part.
+            if name == largest or np.isin(block, part).any():
+                result.parts[i] = name
+    seen = {name: {environments[i] for i in mine if result.parts[i] == name} for name in apart}
+    spread = np.ptp([np.log(result.runs[i]).mean(axis=0) for i in mine], axis=0)
+    for name in others:
+        if any(seen[name] & environment for other, environment in seen.items() if other != name):
+            result.unknown[name] = _WIDE * spread
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Ascending whole numbers as a sentence holds them.
+
+    >>> spans([1, 2, 3, 5, 7, 8])
+    '1-3, 5, 7-8'
+    """
+    starts = [k for k, n in enumerate(numbers) if k == 0 or n != numbers[k - 1] + 1]
+    ends = [*(k - 1 for k in starts[1:]), len(numbers) - 1]
+    pairs = [(numbers[a], numbers[b]) for a, b in zip(starts, ends, strict=True)]
+    return ", ".join(f"{a}-{b}" if a < b else f"{a}" for a, b in pairs)

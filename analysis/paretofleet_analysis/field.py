@@ -66,6 +66,7 @@ class Field:
             devices=self.stretches,
             names=self.names,
             is_measured=[known.is_measured for known in self.known],
+            environments=[row["environment_id"] for row in self.rows],
         )
 
     def _probabilities(
@@ -98,11 +99,12 @@ class Field:
         """What is unknown but common to a device's rows; None where it cancels."""
         of_power = [self.names[k] in OF_POWER for k in own]
         return common_factors(
-            [self.stretches[i] for i in enough],
+            [corrected.parts[i] for i in enough],
             [self._gain(i) if any(of_power) else None for i in enough],
             of_power=of_power,
-            drifts={device: effects[:, own] for device, effects in corrected.drifts.items()},
+            drifts={part: effects[:, own] for part, effects in corrected.drifts.items()},
             seed=self.seed,
+            unknown={part: deviations[own] for part, deviations in corrected.unknown.items()},
         )
 
     def _gain(self, i: int) -> tuple[str, float | None]:
@@ -225,7 +227,7 @@ class Field:
 
     def _corrected_means(self, i: int) -> dict[str, float] | None:
         """Means without block effects; None where the row's device was not corrected."""
-        if self.stretches[i] not in self.corrected.drifts:
+        if self.corrected.parts[i] not in self.corrected.drifts:
             return None
         measured = [(k, known) for k, known in enumerate(self.known) if known.is_measured]
         return {known.name: float(self.means[i, k]) for k, known in measured}
@@ -253,6 +255,7 @@ class Field:
         for k, name in enumerate(self.names):
             if len(self.means) > 1 and np.ptp(self.means[:, k]) == 0:
                 found.append(f"{name} is the same in every row and decides nothing.")
+        found += self.corrected.notes()
         found += self._gain_note()
         found += self._incomplete_note()
         found += self._next_run_note()

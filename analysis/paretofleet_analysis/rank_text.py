@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from paretofleet_analysis.drifted import spans
 from paretofleet_analysis.evidence import SENSITIVITY_ROWS_MAX
 from paretofleet_analysis.intervals import Estimate
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
@@ -319,7 +320,9 @@ def _block_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
         left = ", ".join(map(str, one["blocks_left"]))
         kept = f"; kept in blocks with fewer than 3 configurations: {left}" if left else ""
-        yield f"block effects removed on {one['device']}, of the variance of repeats: {shares}{kept}"
+        parts = " and ".join(map(spans, one["apart"]))
+        stays = f"; not between blocks {parts}, which share no configuration" if parts else ""
+        yield f"block effects removed on {one['device']}, of the variance of repeats: {shares}{kept}{stays}"
     for note, devices in alone.items():
         more = f" and {len(devices) - 3} more" if len(devices) > 3 else ""
         yield f"block effects on {', '.join(devices[:3])}{more}: {note}"

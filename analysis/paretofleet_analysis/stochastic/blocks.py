@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from .arguments import check_groups
 from .estimate import Scale
-from .samples import Flags, Fleet, Floats, Ints, Samples, pack_values
+from .samples import Flags, Fleet, Floats, Ints, Samples, check_magnitude, pack_values
 
 #: In fewer, what a block does to all and what chance does to one cannot be told apart.
 CONFIGURATIONS_MIN = 3
+#: The square of a larger value, or of one below its inverse, is not a number any more.
+_MOST = 1e150
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,16 @@ class BlockCorrection:
     `samples`: the corrected runs, as they came in. `corrected` (N,): whose device was corrected.
     `block_share` (D, d): the share of the variance of repeats that blocks explain, NaN without a
     correction. `effects`: per device a mapping from block to its (d,) effects, as log factors where values
-    are positive. `notes`: a sentence for each device or block that was left as it was.
+    are positive. `parts`: per device lists of corrected blocks that share configurations, directly or through
+    others, the list with most configurations first; what drifted between parts is not known and stays.
+    `notes`: a sentence for each device or block that was left as it was, and for each device in parts.
     """
 
     samples: list[Floats]
     corrected: Flags
     block_share: Floats
     effects: list[dict[int, Floats]]
+    parts: list[list[list[int]]]
     notes: tuple[str, ...]
 
 
@@ -41,22 +49,23 @@ def remove_block_effects(
     `devices`: (N,) whole numbers from 0, one device if None. Blocks may be incomplete. On the log scale
     where an objective is positive throughout. Comparisons between the means of configurations that share
     their blocks do not change; the spread of repeats is widened again by what the fit itself took away.
-    Blocks with fewer than 3 configurations are left alone, and the notes say so. Raises ValueError naming
+    Blocks with fewer than 3 configurations are left alone, blocks that share no configuration are not made
+    comparable, and the notes say so. Raises ValueError naming
     the configuration whose blocks do not match its runs.
     """
     fleet = pack_values(samples)
     block_of = _check_blocks(fleet, blocks)
-    device_of = np.zeros(fleet.size, dtype=np.int64) if devices is None else np.asarray(devices)
-    if device_of.shape != (fleet.size,) or device_of.dtype.kind not in "iu" or device_of.min() < 0:
-        raise ValueError(
-            f"devices must hold one whole number from 0 for each of the {fleet.size} configurations"
-        )
+    check_magnitude(fleet, _MOST)
+    device_of = np.zeros(fleet.size, dtype=np.int64)
+    if devices is not None:
+        device_of = check_groups("devices", devices, fleet.size)
     scale = Scale(np.all(fleet.costs > 0, axis=0))
     rows = scale.forward(fleet.costs)
     count = int(device_of.max()) + 1
     share = np.full((count, fleet.dimensions), np.nan)
     effects: list[dict[int, Floats]] = [{} for _ in range(count)]
     corrected = np.zeros(fleet.size, dtype=np.bool_)
+    parts: list[list[list[int]]] = [[] for _ in range(count)]
     notes: list[str] = []
     for device in range(count):
         mine = device_of[fleet.owner] == device
@@ -68,10 +77,16 @@ def remove_block_effects(
         found = _fit(rows[usable], fleet.owner[usable], block_of[usable])
         rows[usable], share[device], effects[device] = found
         corrected[device_of == device] = True
+        parts[device] = _parts(fleet.owner[usable], block_of[usable])
+        if len(parts[device]) > 1:
+            named = " and ".join(f"blocks {', '.join(map(str, one))}" for one in parts[device])
+            notes.append(
+                f"device {device}: {named} share no configuration, so what drifted between them stays"
+            )
     values = scale.back(rows)
     values[~np.isin(fleet.owner, np.flatnonzero(corrected))] = fleet.costs[~corrected[fleet.owner]]
-    parts = np.split(values, fleet.starts[1:-1])
-    return BlockCorrection(parts, corrected, share, effects, tuple(notes))
+    split = np.split(values, fleet.starts[1:-1])
+    return BlockCorrection(split, corrected, share, effects, parts, tuple(notes))
 
 
 def _check_blocks(fleet: Fleet, blocks: Sequence[npt.ArrayLike]) -> Ints:
@@ -98,6 +113,20 @@ def _in_full_blocks(owner: Ints, block_of: Ints, mine: Flags, device: int, notes
                 "configurations that it takes"
             )
     return full
+
+
+def _parts(owner: Ints, block_of: Ints) -> list[list[int]]:
+    """The blocks of each connected component of the graph of configurations and blocks, the one with most
+    configurations first.
+    """
+    present, i = np.unique(owner, return_inverse=True)
+    names, b = np.unique(block_of, return_inverse=True)
+    size = len(present) + len(names)
+    graph = coo_array((np.ones(len(i)), (i, len(present) + b)), shape=(size, size))
+    _, label = connected_components(graph, directed=False)
+    parts = [names[label[len(present) :] == part].tolist() for part in np.unique(label)]
+    sizes = np.bincount(label[: len(present)])
+    return [parts[k] for k in sorted(range(len(parts)), key=lambda k: (-sizes[k], parts[k][0]))]
 
 
 def _fit(rows: Floats, owner: Ints, block_of: Ints) -> tuple[Floats, Floats, dict[int, Floats]]:

@@ -103,6 +103,60 @@ def test_blocks_of_two_sweeps_are_not_the_same(configuration):
     assert names[-1] == "block 5 of later"
 
 
+def in_two_halves(configuration, *, environments=("e" * 16, "e" * 16), by=0.2):
+    """Six equal models of which the last three ran in later blocks, all of them slower `by` that much."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(6):
+        late = k >= 3
+        latencies = list(0.01 * np.exp(by * late + 0.002 * rng.standard_normal(5)))
+        row = configuration(f"m{k}", latencies, top1=70.0)
+        runs = [
+            replace(run, block=run.block + 5 * late, environment_id=environments[late]) for run in row.runs
+        ]
+        rows.append(replace(row, runs=runs))
+    return rows
+
+
+def test_rows_of_blocks_that_share_no_configuration_are_not_judged_by_each_other(configuration):
+    """Nothing tells their drift from their difference: nobody is dominated, nor sure to be on the front."""
+    ranking = rank(report.build(in_two_halves(configuration)))
+    assert {row.verdict for row in ranking.rows} == {"undecided"}
+    assert ranking.evidence["block_effects"][0]["apart"] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
+    assert any(
+        note.startswith("Blocks 1-5 and 6-10 of desk share no configuration") for note in ranking.notes
+    )
+    text = " ".join(rank_text.render(ranking).split())
+    assert "; not between blocks 1-5 and 6-10, which share no configuration" in text
+
+
+def test_one_row_in_both_halves_makes_them_comparable(configuration):
+    bridge = configuration("m6", [0.01] * 5 + [0.01 * np.exp(0.2)] * 5, top1=70.0)
+    ranking = rank(report.build([*in_two_halves(configuration), bridge]))
+    assert ranking.evidence["block_effects"][0]["apart"] == []
+    assert all(row.p_near_front > 0.95 for row in ranking.rows)
+
+
+def test_inside_blocks_that_stand_apart_rows_are_judged_as_ever(configuration):
+    """A row twice as slow as others of its own blocks is dominated, whatever the other blocks did."""
+    rows = in_two_halves(configuration)
+    slow = rows[5].runs
+    summary = dict(slow[0].summary) | {"batch_latency_p90_s": 0.03}
+    rows[5] = replace(rows[5], runs=[replace(run, summary=summary) for run in slow])
+    found = by_model(rank(report.build(rows)))
+    assert found["m5"].verdict == "dominated"
+    assert found["m4"].verdict == found["m0"].verdict == "undecided"
+
+
+def test_another_environment_in_blocks_of_its_own_is_compared_as_another_device_is(configuration):
+    """A new driver from block 6 on: its rows are others, and what it changed is what is asked."""
+    rows = in_two_halves(configuration, environments=("e" * 16, "f" * 16))
+    ranking = rank(report.build(rows))
+    assert {row.identity["model"] for row in ranking.rows if row.verdict == "dominated"} == {"m3", "m4", "m5"}
+    assert not any("share no configuration" in note for note in ranking.notes)
+    assert ranking.evidence["block_effects"][0]["apart"] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
+
+
 def test_a_twin_moves_no_block_effect(configuration):
     rows = [
         configuration(

@@ -183,6 +183,22 @@ def test_devices_are_corrected_apart_and_small_ones_not_at_all():
     assert any("device 1, block 0: no correction, 2 of the 3 configurations" in note for note in found.notes)
 
 
+def test_blocks_that_share_no_configuration_are_parts_and_it_says_so():
+    """Six equal configurations: 0 to 2 ran in blocks 0 and 1, the others in blocks 2 and 3, 20 % slower."""
+    drift = np.array([0.0, 0.02, 0.2, 0.22])
+    blocks = [np.array([0, 1, 0, 1])] * 3 + [np.array([2, 3, 2, 3])] * 3
+    rng = np.random.default_rng(1)
+    runs = [np.exp(drift[b] + 0.001 * rng.standard_normal(4))[:, None] for b in blocks]
+    found = remove_block_effects(runs, blocks=blocks)
+    assert found.parts == [[[0, 1], [2, 3]]]
+    told = "device 0: blocks 0, 1 and blocks 2, 3 share no configuration, so what drifted between them stays"
+    assert found.notes == (told,)
+    bridge = [*runs, np.exp(drift)[:, None]]
+    found = remove_block_effects(bridge, blocks=[*blocks, np.arange(4)])
+    assert (found.parts, found.notes) == ([[[0, 1, 2, 3]]], ())
+    assert np.ptp([np.log(x).mean() for x in found.samples]) < 0.005
+
+
 def test_blocks_that_do_not_match_are_refused():
     runs = noisy_shell(1, 4, 2, 0.1)
     blocks = [np.arange(len(x)) for x in runs]
