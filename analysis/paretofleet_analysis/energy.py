@@ -117,7 +117,7 @@ def readings(
 def _lateness(gaps: np.ndarray, period_s: float | None, read_s: float) -> np.ndarray:
     """How late each reading may be for what it shows: a period, or the time since the read before."""
     longest_s = np.inf if period_s is None else period_s
-    return np.minimum(np.append(period_s or read_s, gaps), longest_s)
+    return np.asarray(np.minimum(np.append(period_s or read_s, gaps), longest_s))
 
 
 def observed_period_s(t_ns: np.ndarray, value_u: np.ndarray, read_s: float | None = None) -> float | None:

@@ -6,11 +6,8 @@ armed idle power. So at a low rate a fast network gains little: the rest of ever
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pyarrow as pa
-
-from paretofleet_analysis.errors import ReportError
 
 
 def energy_j_per_item_at_rate(
@@ -37,24 +34,32 @@ def energy_j_per_item_at_rate(
     return energy_j_per_item + armed_idle_power_w * max(rest_s, 0.0)
 
 
-def column(report: pa.Table, rate_hz: float) -> list[float | None]:
-    """`energy_j_per_item_at_rate` of each row of a report.
+def take_rate(row: dict[str, Any], rate_hz: float, rails: Sequence[Mapping[str, Any]]) -> str | None:
+    """Puts the energy at a rate in the place of a report row's, mean and runs; why not, where it has none.
 
-    None where the row cannot keep up, has no energy, or has no armed idle power of its primary scope: idle
-    without the model loaded is another state, and stands for nothing here. Raises `ReportError` for a rate
-    that is not positive.
+    `rails`: the entries of the row's `energy` that its energy is of. Their armed idle power is the mean over
+    the runs; idle without the model loaded is another state, and stands for nothing here. A run of a row
+    that keeps up on average, and itself does not, has no rest to be idle in.
     """
-    if not rate_hz > 0:
-        raise ReportError(f"a rate of {rate_hz} items a second is not positive: give one like 5")
-    rows = report.select(["energy_j_per_item", "time_per_item_s", "energy"]).to_pylist()
-    return [_of_row(row, rate_hz) for row in rows]
-
-
-def _of_row(row: dict[str, Any], rate_hz: float) -> float | None:
     energy_j, time_s = row["energy_j_per_item"], row["time_per_item_s"]
-    idles = [rail["armed_idle_power_w"] for rail in row["energy"] or () if rail["primary"]]
-    if energy_j is None or time_s is None or not idles or None in idles:
-        return None
-    return energy_j_per_item_at_rate(
-        rate_hz, energy_j_per_item=energy_j, time_per_item_s=time_s, armed_idle_power_w=sum(idles)
-    )
+    idles = [rail["armed_idle_power_w"] for rail in rails]
+    if energy_j is None or time_s is None:
+        return "energy_j_per_item is absent"
+    if not idles or None in idles:
+        return "its idle power with the model loaded is not known"
+    idle_w = sum(idles)
+
+    def at_rate(own_j: float, own_s: float) -> float | None:
+        return energy_j_per_item_at_rate(
+            rate_hz, energy_j_per_item=own_j, time_per_item_s=own_s, armed_idle_power_w=idle_w
+        )
+
+    total_j = at_rate(energy_j, time_s)
+    if total_j is None:
+        return f"it does not keep up with {rate_hz:g} items a second"
+    row["energy_j_per_item"] = total_j
+    row["energy_j_per_item_runs"] = [
+        None if own_j is None or own_s is None else at_rate(own_j, min(own_s, 1 / rate_hz))
+        for own_j, own_s in zip(row["energy_j_per_item_runs"], row["time_per_item_s_runs"], strict=True)
+    ]
+    return None

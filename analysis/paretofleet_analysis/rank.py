@@ -9,6 +9,7 @@ told otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 
@@ -41,6 +42,7 @@ def rank(
     allow_simulated_mix: bool = False,
     maxima: Mapping[str, float] | None = None,
     devices: Sequence[str] = (),
+    rate_hz: float | None = None,
     seed: int = 1,
     command: str | None = None,
     report_sha256: Sequence[str] = (),
@@ -51,6 +53,7 @@ def rank(
     `use`: "realtime", "offline", "deadline=30ms", or "deadline" with `deadline_s`; `objectives` replaces
     the use's own. `margins`: by objective, "2%" of the value or "0.2" in its unit; a float is of the
     objective's default kind. `maxima`: upper limits by column. `devices`: only their rows, if any is named.
+    `rate_hz`: energy is that of items which come at this rate, idle in between (`energy_rate`).
     `accuracy_question`: "fixed" (this checkpoint, this test set) or "population". `why`: the number of a row,
     or the beginning of its configuration id, to explain. `command`, `report_sha256`: only recorded.
     Raises `RankError`, a ValueError, with one sentence.
@@ -59,13 +62,14 @@ def rank(
     if question not in QUESTIONS:
         raise RankError(f"unknown question {question!r}: choose mean or run")
     mixes = (allow_mixed_scopes, allow_simulated_mix)
-    wish = Wish(use, deadline_s, objectives, power_scope, *mixes, maxima or {}, devices)
+    wish = Wish(use, deadline_s, objectives, power_scope, *mixes, maxima or {}, devices, rate_hz)
     reported = _rankable(report).select(columns_of(wish)).to_pylist()
     chosen = select(reported, wish)
     tolerances = _margins(chosen.objectives, margins or {})
     accuracy.check(accuracy_question, chosen.objectives)
     field = Field(chosen, tolerances, question=question, accuracy_question=accuracy_question, seed=seed)
     rows, groups = field.ranked()
+    collected = partial(evidence.collect, chosen, reported=reported, found=field.found, seed=seed)
     asked = None if why is None else _number(rows, chosen.exclusions(), why)
     return Ranking(
         use=_told_use(wish),
@@ -75,11 +79,7 @@ def rank(
         groups=groups,
         exclusions=chosen.exclusions(),
         notes=(*chosen.notes, *field.notes()),
-        evidence=evidence.collect(
-            chosen,
-            reported=reported,
-            found=field.found,
-            seed=seed,
+        evidence=collected(
             accuracy_question=accuracy_question,
             blocks=field.corrected,
             changes=field.changes(),

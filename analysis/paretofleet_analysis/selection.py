@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from paretofleet_analysis.energy_rate import take_rate
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS, objective, refuse_functions_of_each_other
 from paretofleet_analysis.report_schema import COLUMNS, MEASURES
@@ -38,6 +39,7 @@ class Wish:
     allow_simulated_mix: bool
     maxima: Mapping[str, float]
     devices: Sequence[str] = ()
+    rate_hz: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,20 @@ def columns_of(wish: Wish) -> list[str]:
 
     Of the measures only what may be ranked or limited by, because turning columns into rows costs time.
     """
-    named = {*(wish.objectives or ()), *wish.maxima, *OF_POWER, "batch_latency_mean_s", "batch_latency_p99_s"}
+    named = {"time_per_item_s"} if wish.rate_hz is not None else set()
+    named |= {
+        *(wish.objectives or ()),
+        *wish.maxima,
+        *OF_POWER,
+        "batch_latency_mean_s",
+        "batch_latency_p99_s",
+    }
     named |= {name for preset in PRESETS.values() for name in (*preset.speed, *preset.others)}
     dropped = {f"{measure.name}{end}" for measure in MEASURES for end in ("_lo", "_hi")}
     for measure in MEASURES:
         if measure.name not in named:
             dropped |= {measure.name, f"{measure.name}_runs"}
-    if wish.power_scope is None:
+    if wish.power_scope is None and wish.rate_hz is None:
         dropped.add("energy")
     return [column.name for column in COLUMNS if column.name not in dropped]
 
@@ -116,6 +125,8 @@ def select(rows: Sequence[Row], wish: Wish) -> Selection:
         chosen.keep(_other_kind_reasons(chosen.rows, name))
     if wish.power_scope is not None:
         chosen.keep([_take_scope(row, wish.power_scope) for row in chosen.rows])
+    if wish.rate_hz is not None:
+        _take_rate(chosen, wish.rate_hz, wish.power_scope)
     limits = dict(wish.maxima)
     if wish.use == "deadline" and wish.deadline_s is not None:
         limits["batch_latency_p99_s"] = min(wish.deadline_s, limits.get("batch_latency_p99_s", np.inf))
@@ -199,12 +210,10 @@ def _limit_reason(row: Row, name: str, limit: float) -> str | None:
 
 def _take_scope(row: Row, scope: str) -> str | None:
     """Put the energy of that scope in place of the primary one; the reason where the row has none."""
-    found = [entry for entry in row["energy"] or () if entry["scope"] == scope]
-    primary = [entry for entry in found if entry["primary"]]
-    found = primary or found
+    found = _rails(row, scope)
     if not found or any(entry["energy_j_per_item"] is None for entry in found):
         return f"no energy of scope {scope}"
-    if len(found) > 1 and not primary:
+    if len(found) > 1 and not found[0]["primary"]:
         return f"several sensors of scope {scope}, of which none is the total"
     row["power_scope"], row["power_source"] = scope, found[0]["source"]
     gains = [entry["gain_uncertainty"] for entry in found]
@@ -214,6 +223,24 @@ def _take_scope(row: Row, scope: str) -> str | None:
         row[name] = sum(entry[name] for entry in found)
         row[f"{name}_runs"] = [None if None in values else sum(values) for values in columns]
     return None
+
+
+def _take_rate(chosen: Selection, rate_hz: float, scope: str | None) -> None:
+    """Put the energy of items that come at a rate in place of that of items without a break."""
+    if not 0 < rate_hz < np.inf:
+        raise RankError(f"a rate of {rate_hz:g} items a second is none: give one like 5")
+    chosen.keep([take_rate(row, rate_hz, _rails(row, scope)) for row in chosen.rows])
+    chosen.notes.append(
+        f"energy_j_per_item is that of {rate_hz:g} items a second: an item's own and, for the rest of its "
+        "time, the idle power with the model loaded."
+    )
+
+
+def _rails(row: Row, scope: str | None) -> list[Row]:
+    """The entries of a row's energy of that scope, the primary ones where there are any; None: any scope."""
+    found = [entry for entry in row["energy"] or () if scope in (None, entry["scope"])]
+    primary = [entry for entry in found if entry["primary"]]
+    return primary if primary or scope is None else found
 
 
 def _choose_objectives(chosen: Selection, wish: Wish) -> None:

@@ -23,7 +23,10 @@ from paretofleet_collector.errors import Refused
 if TYPE_CHECKING:
     from paretofleet_analysis.rank import RankedRow, Ranking
 
-EXAMPLE = "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10"
+EXAMPLE = (
+    "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10, or --rate 5 for a "
+    "camera's energy at 5 frames a second"
+)
 _FACTS = (column("what"), column("value"))
 
 Sources = Annotated[
@@ -47,6 +50,11 @@ Devices = Annotated[
     typer.Option("--device", metavar="NAME", help="Only rows of this device. Repeatable."),
 ]
 
+Rate = Annotated[
+    float | None,
+    typer.Option(metavar="ITEMS/S", help="Energy of items at this rate, such as 5: idle in between."),
+]
+
 
 def rank(
     context: typer.Context,
@@ -59,6 +67,7 @@ def rank(
     margins: Margins = None,
     maxima: Maxima = None,
     devices: Devices = None,
+    rate: Rate = None,
     power_scope: Annotated[
         str | None, typer.Option(help="The scope whose energy counts, such as module.")
     ] = None,
@@ -95,6 +104,7 @@ def rank(
             margins=dict(_pairs("--margin", margins, "2%")),
             maxima={key: _number(key, value) for key, value in _pairs("--max", maxima, "10")},
             devices=devices or (),
+            rate_hz=rate,
             power_scope=power_scope,
             allow_mixed_scopes=allow_mixed_scopes,
             allow_simulated_mix=with_simulated,

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_agent.simulate.sensor_models import MODELS, SensorModel, with_faults
 from paretofleet_analysis import energy, report
-from paretofleet_analysis.energy_rate import column, energy_j_per_item_at_rate
-from paretofleet_analysis.errors import ReportError
+from paretofleet_analysis.energy_rate import energy_j_per_item_at_rate, take_rate
+from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.rank import rank
 from paretofleet_analysis.summary import summarize_run
 from windows import Load, run_of
 
@@ -297,15 +298,44 @@ def test_processes_that_differ_in_energy_by_more_than_each_one_may_be_off_are_fl
     assert ("process_variance" in report_of(each).to_pylist()[0]["flags"]) == is_told
 
 
-def test_a_report_has_the_energy_at_a_rate_of_every_row_that_keeps_up():
+def test_a_report_has_the_kind_of_idle_and_the_error_budget_of_every_scope():
     summary = run().summary()
-    table = report_of([summary] * 3)
-    (found,) = column(table, 5.0)
-    assert found == pytest.approx(summary["energy_j_per_item"] + 40.0 * (0.2 - 0.0313), rel=0.02)
-    assert column(table, 1000.0) == [None]
-    (rail,) = table.to_pylist()[0]["energy"]
+    (rail,) = report_of([summary] * 3).to_pylist()[0]["energy"]
     assert rail["idle_kind"] == "armed_idle"
     assert rail["error_bound"] == pytest.approx(summary["energy"][0]["error_bound"])
     assert json.dumps(rail)
-    with pytest.raises(ReportError, match="rate of 0"):
-        column(table, 0)
+
+
+def test_a_ranking_at_a_rate_is_by_the_energy_of_items_that_come_at_it():
+    summary = run().summary()
+    table = report_of([summary] * 3)
+    one = {"objectives": ["energy_j_per_item"]}
+    (row,) = rank(table, rate_hz=5.0, **one).rows
+    assert row.estimates["energy_j_per_item"].mean == pytest.approx(
+        summary["energy_j_per_item"] + 40.0 * (0.2 - summary["time_per_item_s"]), rel=0.02
+    )
+    (same,) = rank(table, rate_hz=5.0, power_scope="package", **one).rows
+    assert same.estimates == row.estimates
+    assert any("of 5 items a second" in note for note in rank(table, rate_hz=5.0, **one).notes)
+    for rate_hz, why in ((1000.0, "does not keep up with 1000 items a second"), (0.0, "a rate of 0")):
+        with pytest.raises(RankError, match=why):
+            rank(table, rate_hz=rate_hz, **one)
+
+
+def test_a_row_without_idle_of_a_loaded_model_has_no_energy_at_a_rate():
+    summary = run().summary()
+    summary["energy"][0] |= {"armed_idle_power_w": None, "idle_kind": "cold_idle"}
+    with pytest.raises(RankError, match="idle power with the model loaded is not known"):
+        rank(report_of([summary] * 3), rate_hz=5.0, objectives=["energy_j_per_item"])
+
+
+def test_a_run_that_is_slower_than_the_rate_has_no_rest():
+    row = {
+        "energy_j_per_item": 1.0,
+        "time_per_item_s": 0.19,
+        "energy_j_per_item_runs": [0.9, 1.1, None],
+        "time_per_item_s_runs": [0.15, 0.23, 0.19],
+    }
+    assert take_rate(row, 5.0, [{"armed_idle_power_w": 2.0}]) is None
+    assert row["energy_j_per_item"] == pytest.approx(1.02)
+    assert row["energy_j_per_item_runs"] == [pytest.approx(1.0), pytest.approx(1.1), None]

@@ -66,6 +66,35 @@ def configuration(model: str, latency_s: float, top1: float) -> ReportInput:
     )
 
 
+def measured(row: ReportInput, energy_j: float, idle_w: float) -> ReportInput:
+    """The row of a device whose package counts: energy of an item, and idle power with the model loaded."""
+    rail = {"source": "rapl", "rail": "package-0", "scope": "package", "kind": "counter", "primary": True}
+    rail |= {"energy_j_per_item": energy_j, "armed_idle_power_w": idle_w}
+    energy = {"energy_j_per_item": energy_j, "power_scope": "package", "power_source": "rapl"}
+    return replace(
+        row,
+        runs=[replace(run, summary={**run.summary, **energy, "energy": [rail]}) for run in row.runs],
+    )
+
+
+def test_rank_at_a_rate_is_by_the_energy_of_items_that_come_at_it(
+    paretofleet: Command, tmp_path: Path
+) -> None:
+    """A frugal network that is slow and a quick one on a board that idles high change places."""
+    slow = measured(configuration("frugal", 0.1, 70.0), 0.5, 1.0)
+    quick = measured(configuration("quick", 0.01, 70.0), 0.4, 6.0)
+    report.write(build([slow, quick]), tmp_path / "two.parquet")
+    asked = ("rank", tmp_path / "two.parquet", "--objective", "energy_j_per_item", "-o", "csv")
+    found = {}
+    for rate in ((), ("--rate", "5")):
+        rows = csv.DictReader(io.StringIO(paretofleet(*asked, *rate).out))
+        found[rate] = {row["model"]: float(row["energy_j_per_item"]) for row in rows}
+    assert found[()] == pytest.approx({"frugal": 0.5, "quick": 0.4})
+    at_rate = {"frugal": 0.5 + 1.0 * (0.2 - 0.1), "quick": 0.4 + 6.0 * (0.2 - 0.01)}
+    assert found["--rate", "5"] == pytest.approx(at_rate, rel=1e-3)
+    assert "give one like 5" in paretofleet("rank", tmp_path / "two.parquet", "--rate", "-1", code=1).err
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     rows = [
