@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from paretofleet_agent.attempt import RUNNER
 from paretofleet_agent.child import Child
 from paretofleet_agent.child_requests import runner_request, sampler_request
 from paretofleet_agent.device import DeviceUnderTest
+from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.model import Lease
 from paretofleet_agent.runner import frames
 
@@ -26,6 +28,12 @@ HALF_S, SETTLE_S = 0.4, 0.1
 WARM_UP_S = 1.0
 ITERATIONS_MAX = 100_000
 HANG_S = 120.0
+#: Where no collector answers, so that a daemon beside the runner goes on looking for one.
+NO_COLLECTOR = "127.0.0.1:9"
+START_DAEMON = (
+    "from paretofleet_agent.runner.process import die_with_parent; die_with_parent();"
+    "from paretofleet_agent.main import main; raise SystemExit(main())"
+)
 
 
 class Held:
@@ -79,6 +87,38 @@ class HeldSampler:
 
     def _ask(self, request: dict[str, object], expect: str) -> frames.Frame:
         return self._child.ask(request, expect, time.monotonic() + HANG_S)
+
+
+class HeldDaemon:
+    """An agent's daemon, of a simulated device in a `home` of its own, that looks for a collector."""
+
+    def __init__(self, device: DeviceUnderTest, home: Path) -> None:
+        flags = ("--collector", NO_COLLECTOR, "--name", "selftest", "--simulate", "jetson-tx2")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", START_DAEMON, "run", *flags, "--home", str(home)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(self._process.pid, {device.housekeeping_cpu})
+        until_s = time.monotonic() + HANG_S
+        while not (home / "daemon.json").exists():
+            if self._process.poll() is not None or time.monotonic() > until_s:
+                self.close()
+                raise AttemptFailed("crashed", "the daemon for the comparison did not start; run it again")
+            time.sleep(SETTLE_S)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """Ends the daemon."""
+        self._process.kill()
+        self._process.wait()
 
 
 def compare(

@@ -41,7 +41,29 @@ def test_a_device_with_power_is_tested_whole_and_status_shows_the_verdict(
     assert status.look(home)["selftest"] == facts
 
 
-def test_without_a_sensor_it_says_so_and_takes_the_smallest_model_of_the_home(here, model, tmp_path, capsys):
+def test_without_a_sensor_a_sampler_of_files_is_compared_beside_a_daemon(here, model, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    beside = []
+
+    def compare(runner, process_ids, *, between, **_):
+        beside.extend(Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in process_ids)
+        time.sleep(0.3)
+        between()
+        assert runner.median_s(0.05) > 0
+        return [0.001] * 20
+
+    monkeypatch.setattr(selftest, "compare", compare)
+    found = selftest.sampler_on_and_off(model, here, math.inf)
+    assert not here.has_power
+    assert found["samples"] > 0
+    assert found["read"] == "4 files, as there is no power sensor"
+    daemon, sampler = beside
+    assert "paretofleet_agent.main" in daemon
+    assert "paretofleet_agent.sampler" in sampler
+    assert selftest.verdict({**facts_of(has_power=False), "sampler": found}) == "good"
+
+
+def test_without_a_model_named_it_takes_the_smallest_of_the_home(here, model, tmp_path, capsys):
     pytest.importorskip("onnxruntime")
     folder = tmp_path / "home" / "models"
     folder.mkdir(parents=True)
@@ -51,7 +73,7 @@ def test_without_a_sensor_it_says_so_and_takes_the_smallest_model_of_the_home(he
     assert selftest.run(None, here, tmp_path / "home", minutes=0.01) == 0
     told = capsys.readouterr().out
     assert "models/small on this device" in told
-    assert "no power sensor was found" in told
+    assert "verdict            undecided" in told, "the time allowed no pairs"
 
 
 def test_without_a_model_it_names_the_folder_and_the_way_out(here, tmp_path):
@@ -81,11 +103,14 @@ def test_a_stored_verdict_that_cannot_be_read_is_none(tmp_path):
 
 def facts_of(**wanted):
     twice = {"pairs": 20, "change": 0.0, "low": -0.01, "high": 0.01, "told_apart": False}
-    sampler = {"pairs": 20, "median": 0.001, "low": -0.002, "high": 0.004}
+    sampler = {"pairs": 20, "median": 0.001, "low": -0.002, "high": 0.004, "read": "power sensors"}
     return {
         "model": "m.onnx",
         "same_model_twice": {**twice, **wanted.get("twice", {})},
-        "sampler": wanted.get("sampler", sampler),
+        "sampler": {
+            **(sampler if "why_not" not in wanted.get("sampler", ()) else {}),
+            **wanted.get("sampler", {}),
+        },
         "has_power": wanted.get("has_power", True),
         "sensors": {"power:rapl/package-0": {"period_s": 0.001, "read_cost_s": 12e-6, "flags": ["constant"]}},
     }
@@ -100,7 +125,7 @@ def facts_of(**wanted):
         ({"sampler": {"pairs": 300, "median": 0.03, "low": 0.02, "high": 0.04}}, "bad", "SLOWS THE RUNNER"),
         ({"sampler": {"pairs": 300, "median": 0.0, "low": -0.02, "high": 0.02}}, "undecided", "not narrow"),
         ({"sampler": {"why_not": "only 3 pairs"}}, "undecided", "only 3 pairs"),
-        ({"sampler": {"why_not": "no power sensor"}, "has_power": False}, "good", "no power sensor"),
+        ({"sampler": {"why_not": "only 3 pairs"}, "has_power": False}, "undecided", "only 3 pairs"),
     ],
 )
 def test_a_verdict_is_given_only_where_the_intervals_allow_one(wanted, verdict, words):
