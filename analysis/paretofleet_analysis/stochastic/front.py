@@ -12,11 +12,11 @@ from .arguments import check_margin, check_threads
 from .coding import Ranks, float_keys
 from .index import build, morton, pyramid
 from .query import Rule, SharedCodes, by_own
+from .repeats import distinct_entries, only, undominated
 from .samples import (
     Flags,
     Fleet,
     Floats,
-    Ints,
     Samples,
     Shared,
     SharedCosts,
@@ -44,8 +44,8 @@ def front_probability(
     `margin`: d tolerances, each a share of the row's own value or `Absolute(x)`. Then j counts against i
     only if in every objective it is better by more than the margin or exactly equal, and in one better
     (equal: objectives that two configurations have in common cannot tell them apart). Margin 0 is no
-    margin, and a larger one never lowers a probability. Configurations with identical arrays are one
-    measurement entered twice: they count once, and never against each other.
+    margin, and a larger one never lowers a probability. Configurations with identical runs, in whatever
+    order, are one measurement entered twice: they count once, and never against each other.
 
     `shared`: what configurations of a group have in common, in one draw (a model's accuracy); see `Shared`.
     Raises ValueError naming the configuration and the objective for NaN, infinite, empty or ragged input.
@@ -56,31 +56,10 @@ def front_probability(
     common = None if shared is None else pack_shared(shared, fleet.size)
     if margins is None and common is not None and common.margin is not None:
         margins = [0.0] * fleet.dimensions
-    if margins is None:
-        return _front(fleet, None, common, threads)
-    distinct, entry = distinct_entries(fleet, common)
-    if len(distinct) == fleet.size:
-        return _front(fleet, margins, common, threads)
-    rows = [fleet.costs[fleet.starts[i] : fleet.starts[i + 1]] for i in distinct]
-    kept = Fleet(np.concatenate(rows), np.concatenate([[0], np.cumsum(fleet.runs[distinct])]))
-    if common is not None:
-        common = SharedCosts(common.groups[distinct], common.costs, common.starts, common.margin)
-    return _front(kept, margins, common, threads)[entry]
-
-
-def distinct_entries(fleet: Fleet, common: SharedCosts | None) -> tuple[Ints, Ints]:
-    """The first configuration of each distinct measurement, and for each configuration which it repeats."""
-    seen: dict[tuple[int, bytes], int] = {}
-    entry = np.empty(fleet.size, dtype=np.int64)
-    distinct: list[int] = []
-    for i in range(fleet.size):
-        group = -1 if common is None else int(common.groups[i])
-        key = (group, fleet.costs[fleet.starts[i] : fleet.starts[i + 1]].tobytes())
-        if key not in seen:
-            seen[key] = len(distinct)
-            distinct.append(i)
-        entry[i] = seen[key]
-    return np.array(distinct, dtype=np.int64), entry
+    distinct, entry = distinct_entries(fleet, common, constants_only=margins is None)
+    if len(distinct) < fleet.size:
+        fleet, common = only(fleet, common, distinct)
+    return _front(fleet, margins, common, threads)[entry]
 
 
 def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None, threads: int) -> Floats:
@@ -92,16 +71,19 @@ def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None
     products = np.zeros(len(fleet.costs))
     engine = kernel.engine()
     if common is None:
+        found = np.ones(len(alive))
+        asked = np.flatnonzero(~undominated(ranks)) if ranks.has_ties else np.arange(len(alive))
         index = build(ranks.codes, owner, fleet.runs)
-        points, order = by_own(ranks.codes, index.positions(fleet.size)[owner], rule, cuts)
-        found = engine.products(index, points, 1, threads)[:, 0]
+        own = index.positions(fleet.size)[owner[asked]]
+        points, order = by_own(ranks.codes[asked], own, rule, None if cuts is None else cuts[asked])
+        found[asked[order]] = engine.products(index, points, 1, threads)[:, 0]
+        products[alive] = found
     else:
         shared = shared_codes(common)
         index = build(ranks.codes, owner, fleet.runs, extra_corner=shared.best[common.groups])
         groups = common.groups[index.configurations].astype(np.int32)
         points, order = by_own(ranks.codes, index.positions(fleet.size)[owner], rule, cuts, groups)
-        found = engine.shared_products(index, points, groups, shared, threads)
-    products[alive[order]] = found
+        products[alive[order]] = engine.shared_products(index, points, groups, shared, threads)
     return fleet.mean_by_configuration(products)
 
 
@@ -134,7 +116,8 @@ def surviving(fleet: Fleet, margins: list[float] | None, common: SharedCosts | N
             shared_best = _certainly_better(shared_best, common.margin)
         worst = np.concatenate([worst, shared_worst[common.groups]], axis=1)
         rows = np.concatenate([rows, shared_best[common.groups[fleet.owner]]], axis=1)
-    corners = float_keys(worst[moocore.is_nondominated(worst, keep_weakly=True)], up=True)
+    # one of equal corners is enough: it dominates what they dominate
+    corners = float_keys(worst[moocore.is_nondominated(worst, keep_weakly=False)], up=True)
     levels = pyramid(corners[np.argsort(morton(corners), kind="stable")])
     return kernel.engine().surviving(levels, rows, fleet.starts, threads)
 
