@@ -351,6 +351,7 @@ class _Attempt:
     def _finish(self) -> None:
         if self._simulated is None:
             self._look_for_strangers(self._pids())
+            self._note_device_memory()
         result, _ = self._ask({"kind": "finish"}, "result")
         for key in ("memory_peak_bytes", "device_memory_peak_bytes"):
             if key in result:
@@ -376,6 +377,13 @@ class _Attempt:
         if found:
             self.facts["gpu_strangers"] = sorted({*self.facts.get("gpu_strangers", ()), *found})
             self._flags += [CONTAMINATED] if CONTAMINATED not in self._flags else []
+
+    def _note_device_memory(self) -> None:
+        """While the runner still holds it; its runtime's allocator gives nothing back between inferences."""
+        if self._runner is not None:
+            target_id = self.facts["target_id"]
+            used = gpu_facts.memory_bytes(self._device.sysroot, target_id, self._runner.pid)
+            self.facts.update({} if used is None else {"device_memory_bytes": used})
 
     def _pids(self) -> list[int]:
         """Our own processes on the runner's CPUs."""

@@ -30,6 +30,14 @@ def processes(sysroot: Path, target_id: str, library: Any = None) -> frozenset[i
     return _ask(sysroot, target_id, library, _processes_of)
 
 
+def memory_bytes(sysroot: Path, target_id: str, pid: int, library: Any = None) -> int | None:
+    """What the process holds of the memory of the GPU that a target is, CUDA's context too.
+
+    None where that is not told: on a Jetson, and inside of a container, which has ids of its own.
+    """
+    return _ask(sysroot, target_id, library, lambda gpu: _memory_of(gpu, pid))
+
+
 def strangers(sysroot: Path, target_id: str, own: Container[int] = (), library: Any = None) -> list[int]:
     """Processes of others on a target's GPU, looked at twice where there are any.
 
@@ -58,6 +66,12 @@ def _modes_of(gpu: Gpu) -> dict[str, int]:
 def _processes_of(gpu: Gpu) -> frozenset[int] | None:
     listed = gpu.ask("nvmlDeviceGetComputeRunningProcesses")
     return None if listed is None else frozenset(int(process.pid) for process in listed)
+
+
+def _memory_of(gpu: Gpu, pid: int) -> int | None:
+    listed = gpu.ask("nvmlDeviceGetComputeRunningProcesses") or ()
+    used = next((process.usedGpuMemory for process in listed if process.pid == pid), None)
+    return None if used is None else int(used)
 
 
 def _ask(sysroot: Path, target_id: str, library: Any, question: Callable[[Gpu], _Answer]) -> _Answer | None:

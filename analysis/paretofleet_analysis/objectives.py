@@ -55,6 +55,7 @@ _COLUMNS = (
     ("power_w", False, "W", _COST, "power", True, 1.0, "W"),
     ("energy_j_per_item", False, "J", _COST, "energy", True, 1e3, "mJ"),
     ("memory_peak_bytes", False, "bytes", _COST, "memory", True, 2**-20, "MiB"),
+    ("device_memory_bytes", False, "bytes", _COST, "GPU memory", True, 2**-20, "MiB"),
     ("load_s", False, "s", _COST, "load", True, 1e3, "ms"),
     ("first_inference_s", False, "s", _COST, "first", True, 1e3, "ms"),
     ("size_bytes", False, "bytes", _COST, "size", False, 2**-20, "MiB"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 2
+VERSION = 3
 VERSION_KEY = b"paretofleet.report.version"
 
 TEXT = pa.string()
@@ -115,6 +115,7 @@ class Measure:
     unit: str
     direction: str
     description: str
+    since: int = 1
 
 
 #: Every measure of a run, in report order; the keys of a run summary.
@@ -134,7 +135,16 @@ MEASURES = (
         "energy_j_per_item", "J", "minimize", "energy of the window over its items, of the primary scope"
     ),
     Measure("idle_power_w", "W", "minimize", "mean power in the idle phases, of the primary scope"),
-    Measure("memory_peak_bytes", "bytes", "minimize", "peak resident memory of the runner"),
+    Measure(
+        "memory_peak_bytes", "bytes", "minimize", "peak resident memory of the runner on the host's side"
+    ),
+    Measure(
+        "device_memory_bytes",
+        "bytes",
+        "minimize",
+        "memory of the runner on its GPU after the window; null where the driver does not tell it",
+        since=3,
+    ),
     Measure("load_s", "s", "minimize", "time to load the model"),
     Measure("first_inference_s", "s", "minimize", "time of the first call"),
 )
@@ -193,12 +203,13 @@ _POWER = (
 
 
 def _measure_columns(measure: Measure) -> tuple[Column, ...]:
-    name, unit, text = measure.name, measure.unit, measure.description
+    name, unit, since = measure.name, measure.unit, measure.since
+    end = "end of the 95 % interval; null below 3 runs"
     return (
-        Column(name, REAL, text, unit=unit, direction=measure.direction),
-        Column(f"{name}_lo", REAL, f"{name}: lower end of the 95 % interval; null below 3 runs", unit=unit),
-        Column(f"{name}_hi", REAL, f"{name}: upper end of the 95 % interval; null below 3 runs", unit=unit),
-        Column(f"{name}_runs", pa.list_(REAL), f"{name} of each run", unit=unit),
+        Column(name, REAL, measure.description, unit, measure.direction, since),
+        Column(f"{name}_lo", REAL, f"{name}: lower {end}", unit, since=since),
+        Column(f"{name}_hi", REAL, f"{name}: upper {end}", unit, since=since),
+        Column(f"{name}_runs", pa.list_(REAL), f"{name} of each run", unit, since=since),
     )
 
 
@@ -217,7 +228,7 @@ def schema() -> pa.Schema:
     """The Arrow schema of the current version, its version in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'2'
+    b'3'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

@@ -61,6 +61,7 @@ def summarize_run(
         "load_s": _seconds(facts.get("load_ns")),
         "first_inference_s": _seconds(facts.get("first_inference_ns")),
         "memory_peak_bytes": facts.get("memory_peak_bytes"),
+        "device_memory_bytes": facts.get("device_memory_bytes"),
         "mean_error_s": None if window is None or mode != "latency" else mean_error(window.durations_s),
         "overhead_s": None if window is None else _overhead_s(spans, window),
     }

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_analysis import report
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.report_schema import COLUMNS, MEASURES, VERSION_KEY, schema
+from paretofleet_analysis.report_schema import COLUMNS, MEASURES, VERSION, VERSION_KEY, schema
 
 DESIGN_COLUMNS = {
     "sweep", "configuration_id", "environment_id", "model", "variant", "variant_sha256",
@@ -200,7 +200,7 @@ def test_what_is_written_is_read_back(configuration, tmp_path):
     path.parent.mkdir()
     report.write(table, path)
     assert report.read(path).equals(table)
-    assert report.read(path).schema.metadata[VERSION_KEY] == b"2"
+    assert report.read(path).schema.metadata[VERSION_KEY] == b"%d" % VERSION
     assert [p.name for p in path.parent.iterdir()] == ["report.parquet"]
 
 
@@ -246,19 +246,19 @@ def test_a_newer_version_is_refused(configuration, tmp_path):
     path = tmp_path / "report.parquet"
     table = report.build([configuration()]).replace_schema_metadata({VERSION_KEY: b"99"})
     pq.write_table(table, path)
-    with pytest.raises(ReportError, match="version 99, this program reads 1 to 2: upgrade"):
+    with pytest.raises(ReportError, match=f"version 99, this program reads 1 to {VERSION}: upgrade"):
         report.read(path)
 
 
 def test_an_older_version_reads_with_nulls_for_what_came_later(configuration, tmp_path, monkeypatch):
     path = tmp_path / "report.parquet"
     report.write(report.build([configuration()]), path)
-    later = (*COLUMNS, replace(COLUMNS[0], name="new_in_three", since=3))
+    later = (*COLUMNS, replace(COLUMNS[0], name="new_later", since=VERSION + 1))
     newer = schema().append(later[-1].field())
     monkeypatch.setattr(report, "COLUMNS", later)
-    monkeypatch.setattr(report, "VERSION", 3)
+    monkeypatch.setattr(report, "VERSION", VERSION + 1)
     monkeypatch.setattr(report, "schema", lambda: newer)
-    assert report.read(path)["new_in_three"].to_pylist() == [None]
+    assert report.read(path)["new_later"].to_pylist() == [None]
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet at all", b"PAR1" + b"\0" * 64 + b"PAR1"])

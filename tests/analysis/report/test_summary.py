@@ -181,11 +181,13 @@ def test_facts_pass_through():
         "load_ns": 250 * MS,
         "first_inference_ns": 90 * MS,
         "memory_peak_bytes": 123,
+        "device_memory_bytes": 456,
         "flags": ["short_protocol"],
         "counted": False,
     }
     run = summarize(streams, facts)
     assert (run["load_s"], run["first_inference_s"], run["memory_peak_bytes"]) == (0.25, 0.09, 123)
+    assert run["device_memory_bytes"] == 456
     assert run["flags"] == ["short_protocol"]
     assert run["counted"] is False
     assert run["rule_version"] == "4"
