@@ -40,7 +40,7 @@ _POINTS_MIN = 8
 @dataclass(frozen=True)
 class FrontNumbers:
     """`probability` (N, up_to) of front number 1, 2, ..., simulated with `draws` fleets; `standard_error`
-    (N, up_to).
+    (N, up_to), 0 only for configurations that are surely behind `up_to` others.
     """
 
     probability: Floats
@@ -90,7 +90,11 @@ def front_number(
         front = numbers < up_to
         hits[kept[front], numbers[front]] += 1
     p = hits / draws
-    return FrontNumbers(p, np.sqrt(p * (1 - p) / draws), draws)
+    # what no draw showed, or every one did, counts as half of one, since one more might have shown it
+    likely = (hits[kept] + 0.5) / (draws + 1)
+    error = np.zeros_like(p)
+    error[kept] = np.sqrt(likely * (1 - likely) / draws)
+    return FrontNumbers(p, error, draws)
 
 
 def _factors(

@@ -35,6 +35,19 @@ def test_front_number_one_is_the_frontier(fleet):
     assert (found.probability.sum(axis=1) <= 1 + 1e-9).all()
 
 
+def test_what_no_draw_showed_is_not_said_to_be_certain():
+    """The second is on the frontier in one of 10,000 fleets, the third in none."""
+    rare = np.array([[2.0, 2.0]] * 9999 + [[0.5, 0.5]])
+    samples = [np.array([[1.0, 1.0]]), rare, np.array([[9.0, 9.0]])]
+    found = front_number(samples, maximize=[False, False], up_to=1, draws=1000)
+    exact = front_probability(samples, maximize=[False, False])
+    np.testing.assert_array_equal(found.probability[:, 0], [1.0, 0.0, 0.0])
+    half = 0.5 / 1001
+    error = np.sqrt(half * (1 - half) / 1000)
+    np.testing.assert_allclose(found.standard_error[:, 0], [error, error, 0.0])
+    assert (np.abs(found.probability[:, 0] - exact) <= found.standard_error[:, 0]).all()
+
+
 def test_front_number_equals_enumeration():
     samples = [[(1.0, 2.0), (2.0, 1.0)], [(2.0, 2.0), (3.0, 1.0)], [(3.0, 3.0)], [(1.0, 2.0), (4.0, 4.0)]]
     truth = np.zeros((4, 4))
