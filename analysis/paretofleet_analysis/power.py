@@ -132,7 +132,7 @@ def entry_of(
     if sensor.get("period_s") is None and sensor.get("kind") != "counter":
         sensor = {**sensor, "period_s": energy.observed_period_s(*columns, sensor.get("read_s"))}
         is_slow = sensor["period_s"] is None
-    curve = None if is_slow else _curve(sensor, columns)
+    curve = None if is_slow or sensor.get("missing") else _curve(sensor, columns)
     if curve is None:
         entry["flags"].append(NOT_COVERED)
         return entry

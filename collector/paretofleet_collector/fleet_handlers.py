@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from paretofleet_collector import __version__, choosing, ingest, steps
+from paretofleet_collector import __version__, choosing, ingest, meters, steps
 from paretofleet_collector.context import Context
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused
 from paretofleet_collector.messages import (
@@ -137,12 +137,16 @@ def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[Ans
 def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[Answer]:
     """Ends an attempt; the answer is there after the commit."""
     now = context.now()
-    future = context.store.submit(lambda connection: ingest.store_end(connection, session, end, now))
+
+    def work(connection: sa.Connection) -> Answer:
+        known = meters.without_shared(connection, session, end, context.offline_after_s)
+        return ingest.store_end(connection, session, known, now)
 
     def poke(done: Future[Answer]) -> None:
         if done.exception() is None and done.result().verdict is Verdict.COMMITTED:
             context.poke_sealer()
 
+    future = context.store.submit(work)
     future.add_done_callback(poke)
     return future
 

@@ -7,7 +7,9 @@ BOARD the name that the meter has for this device, where it has one.
 Line protocol, ASCII, a line ends in LF or CR LF. We say `hello paretofleet-meter/1`. The meter answers
 `paretofleet-meter/1 id=NAME unit=W period=1.0` (unit J: energy since some start; optional board=NAME, gain=
 relative standard uncertainty, quantum= in its unit, window= seconds that a value averages over), or
-`paretofleet-meter/1 busy=NAME` when another board is reading it. Then a line for every refresh: seconds on
+`paretofleet-meter/1 busy=NAME` when another board is reading it. No other meter of the fleet may have the
+same id: the collector takes two devices that name one for two readers of one meter, and its energy is null
+in the runs of both while both are here. Then a line for every refresh: seconds on
 the meter's own clock, a space, the value. That clock only goes forward, and not by more than ours plus three
 periods, 2 s at least: a line that says otherwise is rubbish. Lines that begin with # say nothing.
 """

@@ -153,6 +153,12 @@ def listing(connection: sa.Connection, now: float, offline_after_s: float) -> li
     return [_device(row, now, offline_after_s) for row in rows]
 
 
+def heard_since(connection: sa.Connection, unix_s: float, but: str) -> list[Device]:
+    """The devices that were heard at `unix_s` or later, without removed ones and the device `but`."""
+    query = DEVICES.select().where(DEVICES.c.last_seen_unix_s >= unix_s, DEVICES.c.device_id != but, _KNOWN)
+    return [_device(row, unix_s, 0.0) for row in connection.execute(query.order_by(DEVICES.c.name))]
+
+
 def find(connection: sa.Connection, name: str, now: float, offline_after_s: float) -> Device:
     """The device with a name or an id, one that was not removed first; raises NotFound."""
     query = DEVICES.select().where(sa.or_(DEVICES.c.name == name, DEVICES.c.device_id == name))

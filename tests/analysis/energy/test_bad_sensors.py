@@ -18,9 +18,11 @@ import time
 from pathlib import Path
 
 import pytest
+import windows
 from paretofleet_agent import bench, probe
 from paretofleet_agent.attempt import measure
 from paretofleet_agent.model import SCHEMAS
+from paretofleet_agent.simulate.sensor_models import MODELS
 from paretofleet_analysis.summary import summarize_run
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "system"))
@@ -273,6 +275,18 @@ def test_a_meter_that_is_busy_since_the_agent_started_beside_a_package(tmp_path,
     assert summary["power_w"] == pytest.approx(PACKAGE_W, rel=0.2)
     assert "sensor_missing" in summary["flags"]
     assert "already gives its figures to tx1-3" in facts["sensors_refused"][0]["why"]
+
+
+def test_a_rail_that_the_collector_marks_as_missing_tells_nothing_whatever_it_read():
+    run = windows.run_of(MODELS["rapl"], windows.Load(20, 20, iteration_s=0.05), window_s=5, seed=1, idle_w=5)
+    kind = {"batch_size": 1, "mode": "latency", "target_kind": "cpu"}
+    assert summarize_run(run.streams, run.facts, **kind)["energy_j_per_item"] == pytest.approx(1.0, rel=0.1)
+    shared = [
+        dict(rail, missing="the meter m1 also gives its figures to tx1-3") for rail in run.facts["sensors"]
+    ]
+    summary = summarize_run(run.streams, dict(run.facts, sensors=shared), **kind)
+    assert has_times_and_no_energy(summary)
+    assert "energy_not_covered" in summary["flags"]
 
 
 def test_a_sensor_that_is_slower_than_the_run(tmp_path, model, meters):
