@@ -9,12 +9,11 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from .failure import RunFailed, one_line
 from .process import die_with_parent, wait
 from .trtexec_log import Log
+from .trtexec_times import measured
 
 #: Where JetPack and the tar files put it, when it is not in PATH.
 PLACES = ("/usr/src/tensorrt/bin/trtexec", "/usr/local/tensorrt/bin/trtexec")
 Columns = Tuple[List[int], List[int]]
-#: (start, end) of an iteration in the times file, by release: 8 and later, then 7.
-EDGES = (("startH2dMs", "endD2hMs"), ("startInMs", "endOutMs"))
 #: One call: when it said that inference starts, its version, its own peak of resident memory.
 Done = NamedTuple(
     "Done", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
@@ -92,20 +91,10 @@ def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
 
 
 def read_times(path: str, started_ns: int, warm_up_ms: int) -> Columns:
-    """(starts, durations) in ns of our clock from the file of --exportTimes, in order of their start.
-
-    Releases before 8.5.1 write the iterations of the warm-up too. They are left out as later ones do it: all
-    before the first that computes at `warm_up_ms` or later (sampleReporting.cpp, printPerformanceReport).
-    """
-    times = []
-    for row in _json(path):
-        first, last = next((edge for edge in EDGES if edge[0] in row), EDGES[0])
-        start = float(row[first])
-        times.append((start, float(row[last]), float(row.get("startComputeMs", start))))
-    times.sort()
-    measured = next((at for at, time in enumerate(times) if time[2] >= warm_up_ms), len(times))
-    starts = [started_ns + int(time[0] * 1e6) for time in times[measured:]]
-    return starts, [max(0, int((time[1] - time[0]) * 1e6)) for time in times[measured:]]
+    """(starts, durations) in ns of our clock of the iterations that count, in order of their start."""
+    times = measured(_json(path), warm_up_ms)
+    starts = [started_ns + int(time.start_ms * 1e6) for time in times]
+    return starts, [max(0, round(time.duration_ms * 1e6)) for time in times]
 
 
 def read_outputs(path: str) -> Dict[str, Output]:

@@ -77,7 +77,7 @@ while sum(row["startComputeMs"] >= warm_up for row in rows) < int(flags["--itera
     at += 10 + slow
 time.sleep(at / 1000)
 with open(flags["--exportTimes"], "w") as times:
-    json.dump(rows, times)
+    json.dump([{key: float(f"{value:.6g}") for key, value in row.items()} for row in rows], times)
 shape, factor = ("4x8" if mode == "shape" else "2x16"), (1.5 if mode == "wrong" else 1.0)
 printed = [f"{value * factor:g}" for value in values]
 if mode == "nan":

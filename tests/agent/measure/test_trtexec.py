@@ -182,6 +182,28 @@ def test_the_warm_up_ends_with_the_first_that_computes_after_it_as_later_release
     assert command.read_times(str(file), 0, 500)[0] == [498_000_000, 506_000_000], "a trimmed file stays"
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_durations_are_finer_than_the_six_digits_of_late_times(tmp_path, *, whole):
+    """12 s after the start its times go in steps of 0.1 ms, a tenth of these iterations."""
+    file = tmp_path / "times.json"
+    rows, truths_ms, now_ms = [], [], 12_000.0
+    for at in range(300):
+        parts = {"h2dMs": 0.1, "computeMs": 0.8 + 0.01 * (at * 7 % 10), "d2hMs": 0.1}
+        between_ms = 0.5 if at == 100 else 0.004
+        truths_ms.append(sum(parts.values()) + between_ms)
+        end_ms = now_ms + truths_ms[-1]
+        row = dict(parts, latencyMs=sum(parts.values()), startH2dMs=now_ms, endD2hMs=end_ms)
+        row.update({"endToEndMs": truths_ms[-1]} if whole else {})
+        rows.append({key: float(f"{value:.6g}") for key, value in row.items()})
+        now_ms = end_ms + 0.0371
+    file.write_text(json.dumps(rows))
+    found_ms = [duration / 1e6 for duration in command.read_times(str(file), 0, 0)[1]]
+    assert sum(found_ms) == pytest.approx(sum(truths_ms), rel=0.003)
+    errors_ms = [abs(found - truth) for found, truth in zip(found_ms, truths_ms)]
+    assert sorted(errors_ms)[-2] < (1e-6 if whole else 0.005)
+    assert errors_ms[100] < 0.1, "an iteration that waited between its parts is not made shorter"
+
+
 def test_probe_finds_it_for_gpus_only(trtexec):
     program = trtexec()
     found = runtimes.look_for_trtexec(program, (GPU,))
