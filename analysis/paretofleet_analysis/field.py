@@ -27,6 +27,7 @@ from paretofleet_analysis.probability import (
     through,
 )
 from paretofleet_analysis.ranking import Efficient, RankedRow
+from paretofleet_analysis.repeats import measured_again
 from paretofleet_analysis.selection import OF_POWER, Selection, label, sampled
 from paretofleet_analysis.standing import RANKS
 from paretofleet_analysis.why import Explanation, explain
@@ -131,7 +132,10 @@ class Field:
         on_frontier = nondominated(self.means, maximize=self.maximize)
         ahead = self._ahead()
         estimates = self._estimates()
-        selected = verdicts.selected(estimates, {k.name: k.maximize for k in self.known if k.is_measured})
+        able = list(self.places)
+        again = {able[a]: able[b] for a, b in measured_again([self.rows[i] for i in able]).items()}
+        measured = {known.name: known.maximize for known in self.known if known.is_measured}
+        picked = verdicts.picked(estimates, measured, again=again)
         rows = [
             self._row(
                 i,
@@ -139,7 +143,8 @@ class Field:
                 ahead=ahead.get(i),
                 group=group_of.get(numbers[i]),
                 is_on_frontier_of_means=bool(on_frontier[i]),
-                selected=selected[i],
+                selected=picked[i].selected,
+                confirmed=picked[i].confirmed,
             )
             for i in order
         ]

@@ -126,11 +126,19 @@ def _table(ranking: Ranking, width: int) -> Iterator[str]:
 
 def _standing(ranking: Ranking) -> list[list[str]]:
     """Columns that are left out, the last first, where the table would not fit; JSON and CSV have them."""
-    return [
+    found = [
         ["efficiency", *(_share_of_costs(row) for row in ranking.rows)],
         ["rank", *(_ranks(row) for row in ranking.rows)],
         ["ahead", *(_ahead(row.expected_dominators) for row in ranking.rows)],
     ]
+    if any(row.selected or row.confirmed for row in ranking.rows):
+        found.append(["value", *(_picked(row) for row in ranking.rows)])
+    return found
+
+
+def _picked(row: RankedRow) -> str:
+    words = ["selected"] * bool(row.selected) + ["confirmed"] * bool(row.confirmed)
+    return ", ".join(words) or "-"
 
 
 def _share_of_costs(row: RankedRow) -> str:
@@ -222,8 +230,13 @@ def _groups(ranking: Ranking) -> Iterator[str]:
     for row in ranking.rows:
         if row.selected:
             yield (
-                f"Row {row.number} is the best in {' and '.join(row.selected)} of several whose intervals "
-                "overlap: some of its lead is luck, as measuring it again would show."
+                f"Row {row.number} is selected: the best in {' and '.join(row.selected)} of several whose "
+                "intervals overlap, so some of its lead is luck, as measuring it again would show."
+            )
+        if row.confirmed:
+            yield (
+                f"Row {row.number} is confirmed: it measures again what was picked as the best in "
+                f"{' and '.join(row.confirmed)}, so its value owes nothing to the luck of that pick."
             )
     told = [
         members

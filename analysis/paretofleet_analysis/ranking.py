@@ -45,7 +45,9 @@ class RankedRow:
     `corrected_means`: without block effects, where they were removed. `rank_interval`: the central 95 % of 1
     + the number of dominators; an absent end is beyond what is told apart. `selected`: objectives in which
     it was picked as the best of several whose intervals overlap: such a value is better than what the next
-    measurement will show, on average. `group`: rows within the margins of each other share a number.
+    measurement will show, on average. `confirmed`: objectives in which its configuration was picked as the
+    best by an earlier measurement, in which this one had no part; the earlier row is then no longer selected.
+    `group`: rows within the margins of each other share a number.
     `verdict`: front, near front, dominated or undecided; `sentence` says it plainly.
     `is_on_frontier_of_means` takes the means as certain, for comparison.
     """
@@ -64,6 +66,7 @@ class RankedRow:
     rank_interval: tuple[int, int | None] | None
     is_on_frontier_of_means: bool
     selected: tuple[str, ...]
+    confirmed: tuple[str, ...]
     group: int | None
     verdict: str
     sentence: str

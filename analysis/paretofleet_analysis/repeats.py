@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -26,3 +27,23 @@ def by_block(row: Row, name: str) -> dict[int, float]:
 def place(row: Row) -> tuple[str, str]:
     """Where and when blocks are the same: rows of a device and sweep share theirs, whatever the runtime."""
     return str(row["device"]), str(row["sweep"])
+
+
+def measured_again(rows: Sequence[Row]) -> dict[int, int]:
+    """By row the next of the same configuration in the same environment, by the start of their last runs.
+
+    Rows whose runs have no times follow each other as they come.
+
+    >>> row = {"configuration_id": "a", "environment_id": "e", "run_counted": [True]}
+    >>> measured_again([row | {"run_started_s": [at]} for at in (7.0, 9.0, 8.0)])
+    {0: 2, 2: 1}
+    """
+    same: dict[tuple[str, str], list[int]] = {}
+    for i in sorted(range(len(rows)), key=lambda i: _last_start(rows[i])):
+        same.setdefault((str(rows[i]["configuration_id"]), str(rows[i]["environment_id"])), []).append(i)
+    return {i: after for chain in same.values() for i, after in pairwise(chain)}
+
+
+def _last_start(row: Row) -> float:
+    started = zip(row["run_started_s"], row["run_counted"], strict=True)
+    return max((at for at, is_counted in started if is_counted and at is not None), default=0.0)

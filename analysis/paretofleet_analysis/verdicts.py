@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,27 +69,64 @@ def groups(means: np.ndarray, margins: Sequence[Margin]) -> list[tuple[int, ...]
     return [tuple(i + 1 for i in group) for group in found if len(group) > 1]
 
 
-def selected(
-    estimates: Sequence[Mapping[str, Estimate]], maximize: Mapping[str, bool]
-) -> list[tuple[str, ...]]:
-    """Of each row the objectives in which it is the best of several whose 95 % intervals overlap its own.
+@dataclass(frozen=True)
+class Picked:
+    """Objectives in which a row was picked as the best of several.
 
-    The best of several that are told apart badly owes some of its lead to luck.
+    `selected`: by this very value, and the 95 % interval of another reaches its own, so that it owes some
+    of its lead to luck. `confirmed`: by an earlier measurement of the same, in which this one had no part.
     """
-    found: list[list[str]] = [[] for _ in estimates]
+
+    selected: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
+
+
+def picked(
+    estimates: Sequence[Mapping[str, Estimate]], maximize: Mapping[str, bool], *, again: Mapping[int, int]
+) -> list[Picked]:
+    """What each row was picked for. `again`: by row the next one that measures the same.
+
+    The pick is made among first measurements; a pick that was measured again makes way for that, and its own
+    lucky value is out of the running.
+    """
+    found = [Picked() for _ in estimates]
     for name, is_more_better in maximize.items():
-        known = [
-            (i, one[name].mean, one[name].lo, one[name].hi)
-            for i, one in enumerate(estimates)
-            if one[name].lo is not None
-        ]
-        if len(known) < 2:
-            continue
         sign = -1.0 if is_more_better else 1.0
-        best = min(known, key=lambda row: sign * (row[1] or 0.0))
-        if any(row[2] <= best[3] and best[2] <= row[3] for row in known if row[0] != best[0]):  # type: ignore[operator]
-            found[best[0]].append(name)
-    return [tuple(names) for names in found]
+        costs = {
+            i: sign * (one[name].mean or 0.0) for i, one in enumerate(estimates) if one[name].lo is not None
+        }
+        first = costs.keys() - set(again.values())
+        if len(first) < 2:
+            continue
+        old, confirmed = _followed(first, costs, again)
+        left = costs.keys() - old
+        more, also = _followed(left, costs, again)
+        left -= more
+        best = min(left, key=costs.__getitem__)
+        for i in confirmed | also:
+            found[i] = replace(found[i], confirmed=(*found[i].confirmed, name))
+        own = estimates[best][name]
+        if best not in confirmed | also and any(_overlap(estimates[i][name], own) for i in left - {best}):
+            found[best] = replace(found[best], selected=(*found[best].selected, name))
+    return found
+
+
+def _followed(
+    pool: set[int], costs: Mapping[int, float], again: Mapping[int, int]
+) -> tuple[set[int], set[int]]:
+    """Of a pool of rows the best ones, one after the other, that were measured again, and by what."""
+    old: set[int] = set()
+    new: set[int] = set()
+    while (best := min(pool, key=costs.__getitem__)) in again:
+        old.add(best)
+        new.add(again[best])
+        pool = (pool - {best}) | {again[best]}
+    return old, new
+
+
+def _overlap(a: Estimate, b: Estimate) -> bool:
+    """Whether the intervals of two rows with runs enough overlap."""
+    return a.lo <= b.hi and b.lo <= a.hi  # type: ignore[operator]
 
 
 def sentence(

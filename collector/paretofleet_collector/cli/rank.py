@@ -160,7 +160,8 @@ def _explain(row: RankedRow) -> None:
     facts |= {name: shown(getattr(row, name)) for name in chances if getattr(row, name) is not None}
     if row.expected_dominators is not None:
         facts["expected_dominators"] = f"{row.expected_dominators:.2f}"
-    facts |= {"efficiency": _of_costs(row), "rank": _ranks(row), "selected": row.selected}
+    facts |= {"efficiency": _of_costs(row), "rank": _ranks(row)}
+    facts |= {"selected": row.selected, "confirmed": row.confirmed}
     facts |= {"group": row.group, "flags": row.flags, **row.identity}
     show([{"what": key, "value": value} for key, value in facts.items()], _FACTS, Format.table)
 
@@ -194,7 +195,7 @@ def _flat(row: RankedRow) -> dict[str, Any]:
         flat |= {"efficiency": row.efficiency.median}
         flat |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
     low, high = row.rank_interval or (None, None)
-    flat |= {"rank_lo": low, "rank_hi": high, "selected": row.selected}
+    flat |= {"rank_lo": low, "rank_hi": high, "selected": row.selected, "confirmed": row.confirmed}
     return {**flat, "sentence": row.sentence, "flags": row.flags}
 
 
