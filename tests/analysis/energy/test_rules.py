@@ -248,25 +248,6 @@ def test_at_a_rate_idle_fills_the_period(energy_j, time_s, idle_w, share):
     assert energy_j_per_item_at_rate(1.01 / time_s, **values) is None
 
 
-def test_a_paced_run_draws_what_the_rule_says():
-    """A counter over work that comes five times a second, against the same work without a break."""
-    made = run(window_s=8.0)
-    summary, (entry,) = made.summary(), made.summary()["energy"]
-    expected_j = energy_j_per_item_at_rate(
-        5,
-        energy_j_per_item=summary["energy_j_per_item"],
-        time_per_item_s=summary["time_per_item_s"],
-        armed_idle_power_w=entry["armed_idle_power_w"],
-    )
-    paced = run(window_s=20.0, pause_s=1 / 5 - 0.0313)
-    streams = paced.streams["power:sim/rail"]
-    curve = energy.readings(streams["t_ns"], streams["counter_uj"], is_counter=True, period_s=0.1)
-    starts = (paced.streams["iterations"]["start_ns"] - curve.origin_ns) / 1e9
-    in_window = starts[np.flatnonzero(np.diff(starts) > 0.19)]
-    measured_j = energy.joules(curve, in_window[0], in_window[-1]) / (in_window.size - 1)
-    assert measured_j == pytest.approx(expected_j, rel=0.01)
-
-
 def report_of(summaries):
     """The report of one configuration with a run for each summary."""
     runs = [
