@@ -79,6 +79,15 @@ def forget_memory_peak() -> bool:
     return True
 
 
+def oom_kills() -> Optional[int]:
+    """How many processes the kernel has killed for memory; None where it does not count them."""
+    try:
+        with open("/proc/vmstat") as handle:
+            return next((int(line.split()[1]) for line in handle if line.startswith("oom_kill ")), None)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def wait(child: Any) -> Optional[int]:
     """Waits for the end of a Popen's process and returns its largest resident set, of no other child.
 

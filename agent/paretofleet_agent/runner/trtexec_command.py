@@ -7,7 +7,7 @@ import subprocess
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .failure import RunFailed, one_line
-from .process import die_with_parent, wait
+from .process import die_with_parent, oom_kills, wait
 from .trtexec_log import Log
 from .trtexec_times import measured
 
@@ -71,7 +71,7 @@ def shape_flags(names: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> Li
 
 def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
     """Runs it until it ends. Raises RunFailed with the cause of an end that is not a good one."""
-    log = Log()
+    log, kills = Log(), oom_kills()
     try:
         process = subprocess.Popen(
             command,
@@ -86,7 +86,9 @@ def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
             log.take(line, clock())
         memory_peak_bytes = wait(process)
     if process.returncode:
-        raise log.failure(process.returncode)
+        kills_after = oom_kills()
+        is_counted = kills is not None and kills_after is not None
+        raise log.failure(process.returncode, killed_for_memory=not is_counted or kills_after != kills)
     return Done(log.started_ns, log.version, memory_peak_bytes)
 
 

@@ -1,6 +1,7 @@
 """What `trtexec` prints: that it starts, its version, and among many lines of errors the cause."""
 
 import re
+import signal
 from typing import List, Optional
 
 from .failure import RunFailed, one_line, says_out_of_memory
@@ -46,10 +47,12 @@ class Log(object):
             # The parser breaks the line between the place of an error and the error.
             self._goes_on = is_error and text.endswith(":")
 
-    def failure(self, code: int) -> RunFailed:
-        """Why it ended with this code, negative for a signal: `oom` where any line says so."""
+    def failure(self, code: int, *, killed_for_memory: bool = False) -> RunFailed:
+        """Why it ended with this code, negative for a signal: `oom` where any line or the kernel says so."""
+        if code == -signal.SIGKILL and killed_for_memory:
+            return RunFailed("oom", "the kernel ended trtexec with SIGKILL, for lack of memory")
         memory = [line for line in self._errors if says_out_of_memory(line)]
         causes = [line for line in self._errors if not any(line.startswith(end) for end in TAIL)]
-        said = memory[:1] or causes or self._errors
+        said = memory[:1] or causes or self._errors or ["it said no error"]
         reason = "oom" if memory else "crashed" if code < 0 else "unsupported"
         return RunFailed(reason, one_line("trtexec ended with code %d: %s" % (code, "; ".join(said))))

@@ -116,6 +116,16 @@ def test_where_nothing_else_was_said_the_last_words_are_told():
     log.take(b"[11/21/2026-12:00:00] [E] Engine set up failed\n", 0)
     assert str(log.failure(1)) == "trtexec ended with code 1: Engine set up failed"
     assert log.failure(-11).reason == "crashed"
+    assert str(Log().failure(-11)) == "trtexec ended with code -11: it said no error"
+
+
+@pytest.mark.parametrize(("kills", "reason"), [((3, 4), "oom"), ((3, 3), "crashed"), ((None, None), "oom")])
+def test_a_kill_by_the_kernel_is_for_memory_where_it_counts_one_or_counts_none(monkeypatch, kills, reason):
+    counts = iter(kills)
+    monkeypatch.setattr(command, "oom_kills", lambda: next(counts))
+    with pytest.raises(RunFailed) as told:
+        command.call(["/bin/sh", "-c", "kill -9 $$"], time.perf_counter_ns)
+    assert told.value.reason == reason
 
 
 def test_its_outputs_are_held_against_the_reference(kit, here, model, trtexec):
