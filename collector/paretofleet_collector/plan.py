@@ -34,12 +34,30 @@ FP32_FILES_ONLY = ("torch",)
 
 
 @dataclass(frozen=True)
+class Missing:
+    """A configuration that fails before it is tried, since its device lacks the runtime, and why."""
+
+    planned: PlannedConfiguration
+    why: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What a sweep would run, per device, and what of the request it leaves out and why."""
+    """What a sweep would run, per device, and what of the request it leaves out and why.
+
+    What is left out for want of a runtime is in `refusals` and, one by one, in `missing`: it stands in the
+    sweep as failed.
+    """
 
     configurations: tuple[PlannedConfiguration, ...]
     refusals: tuple[Refusal, ...]
     devices: tuple[DevicePlan, ...]
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def everything(self) -> tuple[PlannedConfiguration, ...]:
+        """What runs, then what is missing."""
+        return (*self.configurations, *(one.planned for one in self.missing))
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,12 @@ class _Resolved:
 
 @dataclass(frozen=True)
 class _Place:
-    """A device, one of its targets and a runtime that can use it."""
+    """A device, one of its targets and a runtime that can use it; `missing`: why the device lacks it."""
 
     device: Device
     target: Target
     runtime: RuntimeInfo
+    missing: str = ""
 
 
 def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> Plan:
@@ -73,14 +92,21 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     if size > CONFIGURATIONS_MAX:
         raise Refused(f"The sweep has {size} configurations, more than {CONFIGURATIONS_MAX}; split it.")
     planned: dict[str, PlannedConfiguration] = {}
+    missing: dict[str, Missing] = {}
     for place in places:
-        for one in _resolve_models(spec, found, place, refusals):
-            for item in _configurations(spec, place, one, refusals):
-                planned.setdefault(item.configuration_id, item)
+        # Of a runtime that is not there, that alone is said.
+        said: dict[Refusal, None] = {} if place.missing else refusals
+        for one in _resolve_models(spec, found, place, said):
+            for item in _configurations(spec, place, one, said):
+                if place.missing:
+                    missing.setdefault(item.configuration_id, Missing(item, place.missing))
+                else:
+                    planned.setdefault(item.configuration_id, item)
     if not planned:
         raise Refused(_nothing(list(refusals)))
     configurations = tuple(planned.values())
-    return Plan(configurations, tuple(refusals), tuple(_device_plans(spec, chosen, configurations)))
+    plans = tuple(_device_plans(spec, chosen, configurations))
+    return Plan(configurations, tuple(refusals), plans, tuple(missing.values()))
 
 
 def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
@@ -215,8 +241,11 @@ def _places(spec: Spec, device: Device, refusals: dict[Refusal, None]) -> Iterat
                 runtime = next((one for one in inventory.runtimes if one.name == name), None)
                 if runtime is not None and target.target_id in runtime.target_ids:
                     yield _Place(device, target, runtime)
-                else:
-                    refusals[_no_runtime(device, target, name, runtime)] = None
+                    continue
+                refusal = _no_runtime(device, target, name, runtime)
+                refusals[refusal] = None
+                if runtime is None:
+                    yield _Place(device, target, RuntimeInfo(name, "", ()), refusal.why)
 
 
 def _is_target(target: Target, wanted: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from paretofleet_collector import schedule
 from paretofleet_collector.messages import Session
 from paretofleet_collector.model import AttemptKey, Repeats, Run
+from paretofleet_collector.plan import Missing
 from paretofleet_collector.store import choices, chunks, devices, reboots, runs, sweeps
 from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS, UNDER_WAY
 from paretofleet_collector.store.sealed import SUMMARIES
@@ -20,13 +22,25 @@ from paretofleet_collector.store.sweeps import PLANNED
 _log = logging.getLogger(__name__)
 
 
-def submit_blocks(connection: sa.Connection, sweep_id: str, repeats: Repeats) -> None:
-    """Adds the first blocks of a new sweep: every configuration once in each."""
-    pairs = [
-        (item.configuration_id, item.configuration.device_id) for item in sweeps.planned(connection, sweep_id)
-    ]
-    for block in range(1, repeats.runs_min + 1):
-        runs.append(connection, sweep_id, block, pairs)
+def submit_blocks(
+    connection: sa.Connection, sweep_id: str, repeats: Repeats, missing: Sequence[Missing], now: float
+) -> None:
+    """Adds the first blocks of a new sweep: every configuration once in each.
+
+    What lacks its runtime has one run, which failed; tried again, it gets what it lacks of the others.
+    """
+    why = {one.planned.configuration_id: one.why for one in missing}
+    planned = sweeps.planned(connection, sweep_id)
+    pairs = [(item.configuration_id, item.configuration.device_id) for item in planned]
+    runs.append(connection, sweep_id, 1, pairs)
+    query = sa.select(RUNS.c.run_id, RUNS.c.configuration_id).where(RUNS.c.sweep_id == sweep_id)
+    for row in connection.execute(query).all() if why else ():
+        if row.configuration_id in why:
+            values = {"reason": "runtime_missing", "message": why[row.configuration_id], "ended_unix_s": now}
+            runs.move(connection, row.run_id, "failed", come_from=("pending",), values=values)
+    able = [pair for pair in pairs if pair[0] not in why]
+    for block in range(2, repeats.runs_min + 1):
+        runs.append(connection, sweep_id, block, able)
 
 
 @dataclass(frozen=True)

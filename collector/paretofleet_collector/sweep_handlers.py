@@ -64,10 +64,10 @@ async def submit(context: Context, request_id: str, spec_json: str) -> tuple[Swe
             name=spec.name,
             spec_json=spec.to_json(),
             repeats=spec.repeats,
-            planned=planned.configurations,
+            planned=planned.everything,
             now=context.now(),
         )
-        steps.submit_blocks(connection, sweep_id, spec.repeats)
+        steps.submit_blocks(connection, sweep_id, spec.repeats, planned.missing, context.now())
         return sweeps.find(connection, sweep_id)
 
     return await context.store.write(work), planned.refusals
@@ -208,7 +208,7 @@ async def _planned(context: Context, spec_json: str) -> tuple[Spec, Plan]:
 
 async def _build_missing(context: Context, planned: Plan) -> None:
     stored = {variant.sha256 for variant in await context.store.read(models.listing)}
-    wanted = {item.model: item.configuration.variant_sha256 for item in planned.configurations}
+    wanted = {item.model: item.configuration.variant_sha256 for item in planned.everything}
     for model, sha256 in wanted.items():
         if sha256 not in stored or (model in zoo.NAMES and not context.lake.model_path(sha256).exists()):
             await control_handlers.add_zoo_model(context, model)

@@ -151,6 +151,10 @@ def test_a_device_without_the_target_or_the_runtime_is_refused_and_the_others_ru
         ("gpu", "cuda:0"),
     ]
     assert "torch-only has no runtime onnxruntime (it has torch)" in reasons(result)
+    (missing,) = result.missing
+    assert (missing.planned.device, missing.planned.configuration.runtime) == ("torch-only", "onnxruntime")
+    assert missing.why in reasons(result)
+    assert "torch-only" not in {one.device for one in result.devices}, "what is missing takes no time"
     assert "pc has no target cuda; it has cpu." in reasons(result)
 
 

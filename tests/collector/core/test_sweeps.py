@@ -6,7 +6,8 @@ import asyncio
 import json
 
 import pytest
-from paretofleet_collector import control_handlers, sweep_handlers
+from paretofleet_analysis import report
+from paretofleet_collector import control_handlers, reports, sweep_handlers
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.messages import HeldState, Progress, Verdict
 
@@ -33,6 +34,47 @@ def test_what_cannot_be_planned_is_not_stored(rig):
     rig.joined()
     with pytest.raises(NotFound, match="Unknown model 'nothing'"):
         rig.do(sweep_handlers.submit(rig.context, "request", '{"models": ["nothing"]}'))
+    assert rig.do(sweep_handlers.list_sweeps(rig.context)) == []
+
+
+def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_goes_on(rig):
+    session = rig.joined()
+    spec = {"runtimes": ["onnxruntime", "torch"], "batch_sizes": [1, 2], "repeats": {"min": 2, "max": 2}}
+    text = json.dumps({"models": ["tiny"], "protocol": "quick", **spec})
+    sweep, refusals = rig.do(sweep_handlers.submit(rig.context, "request", text))
+    assert [one.what for one in refusals] == ["box cpu torch"]
+    assert dict(rig.sweep(sweep.name).runs_by_state) == {"pending": 4, "failed": 2}
+    while (grant := rig.lease(session)) is not None:
+        assert grant.planned.configuration.runtime == "onnxruntime"
+        rig.upload(session, grant)
+        rig.seal()
+    assert rig.sweep(sweep.name).state == "finished_with_failures"
+    _, states = rig.do(sweep_handlers.show(rig.context, sweep.name))
+    assert [one.reason for one in states] == ["", "", "runtime_missing", "runtime_missing"]
+    assert "box has no runtime torch (it has onnxruntime); install it there" in states[-1].message
+    inputs = rig.context.store.read_now(lambda connection: reports.report_inputs(connection, sweep.sweep_id))
+    rows = report.build(inputs).to_pylist()
+    assert [(row["runtime"], row["status"], row["reason"]) for row in rows] == [
+        *[("onnxruntime", "ok", None)] * 2,
+        *[("torch", "failed", "runtime_missing")] * 2,
+    ]
+
+
+def test_once_the_runtime_is_there_a_retry_measures_what_lacked_it(rig):
+    session = rig.joined()
+    text = json.dumps({"models": ["tiny"], "runtimes": ["onnxruntime", "torch"], "protocol": "quick"})
+    sweep, _ = rig.do(sweep_handlers.submit(rig.context, "request", text))
+    rig.do(sweep_handlers.retry(rig.context, sweep.name))
+    while (grant := rig.lease(session)) is not None:
+        rig.upload(session, grant)
+        rig.seal()
+    assert dict(rig.sweep(sweep.name).runs_by_state) == {"sealed": 10}
+
+
+def test_where_no_runtime_is_there_nothing_is_stored(rig):
+    rig.joined()
+    with pytest.raises(Refused, match="Nothing is left to run: box has no runtime torch"):
+        rig.do(sweep_handlers.submit(rig.context, "request", '{"models": ["tiny"], "runtimes": ["torch"]}'))
     assert rig.do(sweep_handlers.list_sweeps(rig.context)) == []
 
 
