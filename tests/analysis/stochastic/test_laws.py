@@ -32,15 +32,15 @@ EXPECTED_FRONT = {
 }
 
 
-@pytest.mark.parametrize(("n", "d"), [(10, 2), (10, 4), (10, 6), (100, 2), (100, 3), (1000, 3), (1000, 6)])
+@pytest.mark.parametrize("d", range(2, 7))
+@pytest.mark.parametrize("n", EXPECTED_FRONT)
 def test_expected_front_of_independent_points(n, d):
-    """The same 400 points for everybody: runs of continuous points, so the closed form holds but for 1/400
-    ties.
-    """
+    """Runs of continuous points are never equal, so the closed form holds for any number of them."""
     rng = np.random.default_rng(n + d)
     if n == 1000 and kernel.engine().name == "numpy":
         pytest.skip("numpy takes minutes for 1,000 configurations")
-    size = [front_probability(list(rng.random((n, 40, d))), maximize=[False] * d).sum() for _ in range(12)]
+    runs = 10 if n == 1000 else 40
+    size = [front_probability(list(rng.random((n, runs, d))), maximize=[False] * d).sum() for _ in range(12)]
     standard_error = np.std(size, ddof=1) / math.sqrt(len(size))
     assert abs(np.mean(size) - EXPECTED_FRONT[n][d]) < 5 * standard_error + 1e-9
 
@@ -147,11 +147,21 @@ def fleet():
 MAXIMIZE = [False, False, False]
 
 
+def everything(fleet, maximize=MAXIMIZE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """P(front), the laws of the numbers of dominators, and all pairs."""
+    return (
+        front_probability(fleet, maximize=maximize),
+        dominator_distribution(fleet, maximize=maximize, up_to=6),
+        dominance_probability(fleet, maximize=maximize).toarray(),
+    )
+
+
 def test_monotone_transforms_change_no_bit(fleet):
-    direct = front_probability(fleet, maximize=MAXIMIZE)
     bent = [np.column_stack([np.log(x[:, 0]), x[:, 1] ** 3, -1 / x[:, 2]]) for x in fleet]
-    np.testing.assert_allclose(front_probability(bent, maximize=MAXIMIZE), direct, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(front_probability([-x for x in fleet], maximize=[True, True, True]), direct)
+    turned = everything([-x for x in fleet], maximize=[True, True, True])
+    for direct, other, back in zip(everything(fleet), everything(bent), turned, strict=True):
+        np.testing.assert_array_equal(other, direct)
+        np.testing.assert_array_equal(back, direct)
 
 
 def test_units_change_no_efficiency(fleet):
@@ -162,12 +172,21 @@ def test_units_change_no_efficiency(fleet):
         np.testing.assert_allclose(a, b, atol=1e-9)
 
 
-def test_order_of_configurations_runs_and_objectives_is_immaterial(fleet):
+def test_the_order_of_configurations_changes_no_bit(fleet):
+    order = np.random.default_rng(9).permutation(len(fleet))
+    front, laws, pairs = everything(fleet)
+    shuffled = everything([fleet[i] for i in order])
+    for direct, other in zip((front[order], laws[order], pairs[np.ix_(order, order)]), shuffled, strict=True):
+        np.testing.assert_array_equal(other, direct)
+
+
+def test_the_order_of_runs_and_objectives_changes_no_more_than_the_order_of_sums(fleet):
+    """Factors and means over runs are taken in another order; pairs are counted and change no bit."""
     rng = np.random.default_rng(9)
-    order = rng.permutation(len(fleet))
-    shuffled = [rng.permutation(fleet[i])[:, [2, 0, 1]] for i in order]
-    found = front_probability(shuffled, maximize=MAXIMIZE)
-    np.testing.assert_allclose(found, front_probability(fleet, maximize=MAXIMIZE)[order], rtol=0, atol=1e-12)
+    for shuffled in ([rng.permutation(x) for x in fleet], [x[:, [2, 0, 1]] for x in fleet]):
+        for direct, other in zip(everything(fleet), everything(shuffled), strict=True):
+            np.testing.assert_allclose(other, direct, rtol=0, atol=1e-15)
+        np.testing.assert_array_equal(everything(shuffled)[2], everything(fleet)[2])
 
 
 def test_splitting_runs_or_adding_the_hopeless_changes_nothing(fleet):
@@ -197,18 +216,39 @@ def test_identities(fleet):
     assert (efficiency.high_90 <= efficiency.high_95).all()
 
 
-def test_it_agrees_with_a_long_simulation(fleet):
+def test_it_agrees_with_long_simulations():
+    """The simulations scatter around it as much as their numbers of draws say, over 700 open rows."""
     rng = np.random.default_rng(11)
-    draws, hits = 3000, np.zeros(len(fleet))
-    for _ in range(draws):
-        world = np.stack([x[rng.integers(len(x))] for x in fleet])
-        hits += moocore.is_nondominated(world, keep_weakly=True)
-    p = front_probability(fleet, maximize=MAXIMIZE)
-    open_ = (p > 0.01) & (p < 0.99)
-    z = (hits / draws - p)[open_] / np.sqrt(p * (1 - p) / draws)[open_]
-    assert np.abs(z).max() < 4.5
-    assert 0.8 < np.sqrt((z**2).mean()) < 1.2
-    assert (hits[p == 0] == 0).all()
+    draws, off = 2000, []
+    for seed in range(6):
+        fleet = noisy_shell(seed, 300, 3, 0.1, low=3, high=8)
+        rows, runs = np.concatenate(fleet), np.array([len(x) for x in fleet])
+        worlds = (rows[np.cumsum(runs) - runs + rng.integers(runs)] for _ in range(draws))
+        hits = sum(moocore.is_nondominated(world, keep_weakly=True).astype(int) for world in worlds)
+        p = front_probability(fleet, maximize=MAXIMIZE)
+        assert (hits[p == 0] == 0).all()
+        open_ = (p > 0.01) & (p < 0.99)
+        off.extend((hits / draws - p)[open_] / np.sqrt(p * (1 - p) / draws)[open_])
+    z = np.array(off)
+    assert len(z) > 600
+    assert (np.abs(z) <= 4).mean() >= 0.999
+    assert 0.9 < np.sqrt((z**2).mean()) < 1.1
+
+
+@pytest.mark.parametrize("m", [1, 3, 25, 200])
+def test_the_order_m_efficiency_of_a_fleet_without_noise(m):
+    """Expected least ratio among m random peers (Cazals, Florens, Simar 2002), here at most 1: each peer is a
+    configuration whose runs are the fleet. For many peers it is the FDH efficiency.
+    """
+    points = 1 + np.random.default_rng(6).random((10, 2))
+    own = points[7]
+    ratios = np.minimum(np.sort((points / own).max(axis=1)), 1.0)
+    behind = 1 - np.arange(11) / 10
+    expected = (ratios * (behind[:-1] ** m - behind[1:] ** m)).sum()
+    found = efficiency_summary([own[None], *[points] * m], maximize=[False, False], points=512)
+    assert found.mean[0] == pytest.approx(expected, abs=found.mean_error[0] + 1e-9)
+    if m == 200:
+        assert expected == pytest.approx(ratios[0], abs=1e-8)
 
 
 def test_rank_interval_reads_the_law():

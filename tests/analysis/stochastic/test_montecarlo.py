@@ -35,6 +35,19 @@ def test_front_number_one_is_the_frontier(fleet):
     assert (found.probability.sum(axis=1) <= 1 + 1e-9).all()
 
 
+def test_its_standard_errors_are_what_it_is_off_by():
+    off = []
+    for seed in range(6):
+        fleet = noisy_shell(seed, 300, 3, 0.1, low=3, high=8)
+        found = front_number(fleet, maximize=COSTS, up_to=1, draws=2000, seed=seed)
+        exact = front_probability(fleet, maximize=COSTS)
+        open_ = (exact > 0.01) & (exact < 0.99)
+        off.extend((found.probability[:, 0] - exact)[open_] / found.standard_error[open_, 0])
+    z = np.array(off)
+    assert (np.abs(z) <= 4).mean() >= 0.999
+    assert 0.9 < np.sqrt((z**2).mean()) < 1.1
+
+
 def test_what_no_draw_showed_is_not_said_to_be_certain():
     """The second is on the frontier in one of 10,000 fleets, the third in none."""
     rare = np.array([[2.0, 2.0]] * 9999 + [[0.5, 0.5]])
