@@ -35,7 +35,7 @@ def _durations(rows: Sequence[Row]) -> List[float]:
     found = []
     for whole, row in zip(wholes, rows):
         close = row["latencyMs"] + between
-        close = close if abs(close - whole) <= _step(_edge(row, 1)) else whole
+        close = close if abs(close - whole) <= 1.5 * _step(_edge(row, 1)) else whole
         found.append(row.get("endToEndMs", close))
     return found
 
