@@ -1,4 +1,7 @@
-"""Runs of a report's rows without what each block did to all configurations of a device."""
+"""Runs of a report's rows without what each block did to all configurations of a device.
+
+The fit itself is `stochastic.remove_block_effects`, which knows arrays only.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from paretofleet_analysis.stochastic import remove_block_effects
+from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.objectives import OBJECTIVES, objective
+from paretofleet_analysis.report import conform
+from paretofleet_analysis.selection import sampled
+from paretofleet_analysis.stochastic import BlockCorrection, remove_block_effects
 
 #: Effects that are rounding only; values are then left as they came, so that ties stay ties.
 _ROUNDING = 1e-9
@@ -60,6 +68,31 @@ def stretches(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{row['device']} in {row['sweep']}" if len(sweeps[row["device"]]) > 1 else row["device"]
         for row in rows
     ]
+
+
+def of_report(report: pa.Table, *, objectives: Sequence[str]) -> tuple[list[int], BlockCorrection]:
+    """`remove_block_effects` of a report (`report.read`): rows counted from 0, and what it found of them.
+
+    Rows whose counted runs lack one of the measured `objectives` are left out. Devices are numbered in the
+    order of `stretches`' names, so a device that several sweeps measured counts as several. Raises
+    `RankError` for an objective that is not known or not measured, and where no row is left.
+    """
+    names = [objective(name).name for name in objectives]
+    fixed = [name for name in names if not OBJECTIVES[name].is_measured]
+    if fixed or not names:
+        unfit = f"not of {' and '.join(fixed)}" if fixed else "and none is given"
+        raise RankError(f"block effects are those of measured objectives, {unfit}")
+    wanted = ["device", "sweep", "run_ids", "run_blocks", "run_counted", *(f"{name}_runs" for name in names)]
+    rows = conform(report, name="the report").select(wanted).to_pylist()
+    runs = [sampled(row, names) for row in rows]
+    kept = [i for i, (values, _) in enumerate(runs) if len(values)]
+    if not kept:
+        raise RankError(f"no row of the report has {' and '.join(names)} in a counted run")
+    _, devices = np.unique(stretches([rows[i] for i in kept]), return_inverse=True)
+    given = [runs[i] for i in kept]
+    return kept, remove_block_effects(
+        [values for values, _ in given], blocks=[block for _, block in given], devices=devices
+    )
 
 
 def without_block_effects(

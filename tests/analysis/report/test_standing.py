@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from paretofleet_analysis import evidence, rank_text, report, why_text
+from paretofleet_analysis import drifted, evidence, rank_text, report, why_text
 from paretofleet_analysis.common import common_factors
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import Margin
@@ -17,6 +17,7 @@ from paretofleet_analysis.probability import probabilities
 from paretofleet_analysis.rank import ROWS_MAX, rank
 from paretofleet_analysis.report_schema import schema
 from paretofleet_analysis.standing import dominators_of_means, is_surely_beaten
+from paretofleet_analysis.stochastic import remove_block_effects
 
 COSTS = [False, False]
 MARGINS = [Margin(0.02), Margin(0.02)]
@@ -129,6 +130,26 @@ def test_rows_of_blocks_that_share_no_configuration_are_not_judged_by_each_other
     )
     text = " ".join(rank_text.render(ranking).split())
     assert "; not between blocks 1-5 and 6-10, which share no configuration" in text
+
+
+def test_the_block_effects_of_a_report_are_those_of_its_arrays(configuration):
+    """One row without counted runs is left out; the others are the fit's configurations in their order."""
+    table = drifting(configuration, 0.1, models=("a", "b", "c", "d", "e"))
+    gone = table.to_pylist()
+    gone[1]["run_counted"] = [False] * 5
+    rows, found = drifted.of_report(
+        pa.Table.from_pylist(gone, schema=schema()), objectives=["batch_latency_p90_s"]
+    )
+    assert rows == [0, 2, 3, 4]
+    runs = [np.array(gone[i]["batch_latency_p90_s_runs"])[:, None] for i in rows]
+    expected = remove_block_effects(runs, blocks=[gone[i]["run_blocks"] for i in rows])
+    assert found.block_share[0, 0] > 0.9
+    for one, other in zip(found.samples, expected.samples, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(RankError, match="measured objectives, not of top1"):
+        drifted.of_report(table, objectives=["top1"])
+    with pytest.raises(RankError, match="no row of the report has energy_j_per_item in a counted run"):
+        drifted.of_report(table, objectives=["energy_j_per_item"])
 
 
 def test_one_row_in_both_halves_makes_them_comparable(configuration):
