@@ -53,7 +53,6 @@ def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
         "l4t": text(sysroot / "etc/nv_tegra_release"),
         "power_mode": power_mode(sysroot),
         "microcode": _of_cpuinfo(sysroot, "microcode"),
-        "cpus_online": text(sysroot / CPUS / "online"),
         "cpus_isolated": text(sysroot / CPUS / "isolated"),
         "numa_nodes": text(sysroot / "sys/devices/system/node/online"),
         "randomize_va_space": text(sysroot / "proc/sys/kernel/randomize_va_space"),
@@ -64,10 +63,11 @@ def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
 
 
 def readings(sysroot: Path) -> dict[str, Any]:
-    """What moves by itself: load, temperatures (degrees Celsius), frequencies, memory, pressure."""
+    """What moves by itself: load, temperatures (degrees Celsius), CPUs, frequencies, memory, pressure."""
     found: dict[str, Any] = {
         "load_average": _load_average(sysroot),
         "temperatures_c": temperatures_c(sysroot),
+        "cpus_online": text(sysroot / CPUS / "online"),
         "frequencies_khz": _policies(sysroot, "scaling_cur_freq", unique=False),
         "memory_available_bytes": _meminfo(sysroot, "MemAvailable"),
         "swap_free_bytes": _meminfo(sysroot, "SwapFree"),

@@ -157,8 +157,8 @@ def _not_converged(connection: sa.Connection, sweep_id: str, repeats: Repeats) -
         for run in steps.history(connection, sweep_id, device_id):
             past[run.configuration_id].append(run)
         for configuration_id, some in past.items():
-            values = [run.value_s for run in some if run.counted and run.value_s is not None]
             over = not any(run.state in OPEN for run in some)
-            if over and values and not schedule.has_converged(values, repeats.relative_half_width):
+            has_any = bool(schedule.values_s(some))
+            if over and has_any and not schedule.has_converged(some, repeats.relative_half_width):
                 result.add(configuration_id)
     return result

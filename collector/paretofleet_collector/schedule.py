@@ -31,8 +31,8 @@ class PastRun:
 
     `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
     in a way that is tried again. `counted` and `value_s` are None until sealed; the latter is its mean batch
-    latency, in throughput mode the time of an item. `boot_id`: the device's boot when its newest attempt was
-    granted.
+    latency, in throughput mode the time of an item, and it repeats only runs of its own `environment_id`.
+    `boot_id`: the device's boot when its newest attempt was granted.
     """
 
     run_id: str
@@ -48,6 +48,7 @@ class PastRun:
     counted: bool | None = None
     value_s: float | None = None
     boot_id: str | None = None
+    environment_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,9 +184,23 @@ def _reboot(
     return Reboot(len(done), repeats.runs_min) if done else None
 
 
-def has_converged(values_s: Sequence[float], relative_half_width: float | None) -> bool:
-    """True when the report's 95 % interval of the mean is narrow enough, relative to the mean."""
-    return relative_half_width is None or is_precise(values_s, relative_half_width)
+def has_converged(past: Sequence[PastRun], relative_half_width: float | None) -> bool:
+    """True when the report's 95 % interval of the mean is narrow enough, relative to the mean.
+
+    It is that of the newest environment: runs of another, before a new driver, are another row's.
+    """
+    return relative_half_width is None or is_precise(values_s(past), relative_half_width)
+
+
+def values_s(past: Sequence[PastRun]) -> list[float]:
+    """The values of a configuration's runs that count and were made in the environment of the newest."""
+    counted = [run for run in past if run.counted and run.value_s is not None]
+    newest = max(counted, key=lambda run: run.block, default=None)
+    return [
+        run.value_s
+        for run in counted
+        if run.value_s is not None and newest is not None and run.environment_id == newest.environment_id
+    ]
 
 
 def _order(run: PastRun, seed: int) -> tuple[int, int, str]:
@@ -233,7 +248,8 @@ def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: Choice | N
         if choice.configuration_ids is not None:
             further = tuple(one for one in able if one in choice.configuration_ids)
             return _append(further, by_configuration, repeats, block)
-    imprecise = {one for one in able if not _is_precise(by_configuration[one], repeats)}
+    width = repeats.relative_half_width
+    imprecise = {one for one in able if not has_converged(by_configuration[one], width)}
     wanting = tuple(one for one in by_configuration if one in missing or one in imprecise)
     if missing and (repeats.adaptive is not None or not imprecise):
         return Append(missing, block)
@@ -275,11 +291,6 @@ def _may_go_on(past: Sequence[PastRun], repeats: Repeats) -> bool:
     places, _ = _places(past, repeats.runs_min)
     is_open = not _is_over(past) and not _misses_runs(past, repeats)
     return is_open and has_enough and places < repeats.runs_max
-
-
-def _is_precise(past: Sequence[PastRun], repeats: Repeats) -> bool:
-    values = [run.value_s for run in past if run.counted and run.value_s is not None]
-    return has_converged(values, repeats.relative_half_width)
 
 
 def _places(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:

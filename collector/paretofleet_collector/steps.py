@@ -214,6 +214,7 @@ def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[sc
             PLANNED.c.family,
             PLANNED.c.batch_size,
             SUMMARIES.c.counted,
+            SUMMARIES.c.environment_id,
             SUMMARIES.c.batch_latency_mean_s,
             sa.case((SUMMARIES.c.batch_latency_mean_s.is_(None), SUMMARIES.c.summary_json)).label(
                 "without_latency"
@@ -248,6 +249,7 @@ def history(connection: sa.Connection, sweep_id: str, device_id: str) -> list[sc
             counted=row.counted,
             value_s=_value_s(row),
             boot_id=row.boot_id,
+            environment_id=row.environment_id,
         )
         for row in connection.execute(query)
     ]

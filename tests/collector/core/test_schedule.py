@@ -36,6 +36,24 @@ def fresh(configurations: int, blocks: int) -> list[PastRun]:
     ]
 
 
+def runs_of(values_s: list[float], environment_id: str = "e", first: int = 1) -> list[PastRun]:
+    """Sealed runs of one configuration."""
+    return [
+        PastRun(
+            f"r{at}",
+            "c",
+            "family",
+            1,
+            at,
+            "sealed",
+            counted=True,
+            value_s=value,
+            environment_id=environment_id,
+        )
+        for at, value in enumerate(values_s, first)
+    ]
+
+
 def play(history: list[PastRun], repeats: Repeats, outcome) -> tuple[list[PastRun], list[str]]:
     """Runs everything to the end; `outcome(run)` says how a run ends. Returns the history and the order."""
     order: list[str] = []
@@ -242,13 +260,13 @@ def test_what_is_tried_again_comes_last_in_its_block():
 
 
 def test_convergence_is_the_report_s_interval_relative_to_the_mean():
-    assert not has_converged([1.0, 1.0], 0.5)
-    assert has_converged([1.0, 1.0, 1.0], 0.001)
+    assert not has_converged(runs_of([1.0, 1.0]), 0.5)
+    assert has_converged(runs_of([1.0, 1.0, 1.0]), 0.001)
     values = [1.00, 1.01, 0.99, 1.00, 1.02]
     inflated = 1.18 * 2.7764451 * 0.0114018 / 5**0.5 / 1.004
-    assert has_converged(values, inflated * 1.01)
-    assert not has_converged(values, inflated * 0.99)
-    assert has_converged([1.0], None)
+    assert has_converged(runs_of(values), inflated * 1.01)
+    assert not has_converged(runs_of(values), inflated * 0.99)
+    assert has_converged(runs_of([1.0]), None)
 
 
 ADAPTIVE = Repeats(3, 6, 0.02, 1, adaptive="realtime")
@@ -340,3 +358,13 @@ def test_blocks_whose_attempts_were_all_lost_call_for_no_reboots():
     lost = [replace(run, state="failed", reason="lost", attempt=3) for run in fresh(1, 2)]
     history = lost + [run for run in fresh(1, 4) if run.block > 2]
     assert isinstance(next_run(history, SPREAD, NOW, None, Boot("now", may_reboot=True)), Give)
+
+
+def test_runs_of_another_environment_repeat_nothing():
+    before = runs_of([1.0, 1.3, 1.0, 1.3], "driver 535")
+    assert not has_converged(before, 0.02)
+    assert has_converged(before + runs_of([2.0, 2.001, 2.0], "driver 550", 5), 0.02)
+    assert not has_converged(runs_of([1.0] * 5, "driver 535") + runs_of([1.0], "driver 550", 6), 0.02)
+    repeats = Repeats(runs_min=5, runs_max=20, relative_half_width=0.02, seed=1)
+    updated = runs_of([1.0] * 3, "driver 535") + runs_of([1.0] * 2, "driver 550", 4)
+    assert next_run(updated, repeats, NOW) == Append(("c",), 6)
