@@ -26,7 +26,12 @@ def next_runs(
     and a run of either narrows it by its share of the pair's variance. Runs are given out one at a time,
     each further one of a configuration counting less. When nothing is open the widest means get them. Zeros
     when `budget` is 0. `samples`, `maximize` and errors as for `replicates` and `front_probability`: at
-    least 3 runs each.
+    least 3 runs each. Source: after the allocation of Lee, Chew, Teng, Goldsman 2010 (MOCBA), by variance
+    and by what is undecided.
+
+    >>> runs = [[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]], [[3.0], [3.1], [2.9]]]
+    >>> next_runs(runs, maximize=[False], budget=10).tolist()
+    [5, 5, 0]
     """
     budget = check_whole("budget", budget, 0, "the number of further runs")
     check_threads(threads)

@@ -31,7 +31,11 @@ def attainment(
     samples: Samples, *, maximize: Sequence[bool], targets: npt.ArrayLike, threads: int = 1
 ) -> Floats:
     """(T,): the probability that some configuration is at least as good as each target (T, d) in every
-    objective.
+    objective. Source: Grunert da Fonseca, Fonseca, Hall 2001, the attainment function. Errors as for
+    `front_probability`.
+
+    >>> attainment([[[1.0], [2.0]], [[2.0]]], maximize=[False], targets=[[0.5], [1.0], [2.0]]).tolist()
+    [0.0, 0.5, 1.0]
     """
     fleet = pack(samples, maximize)
     goals = _as_costs(targets, maximize, fleet, "targets")
@@ -50,7 +54,11 @@ def expected_hypervolume(
     """The expected volume between the frontier and `reference` (d,), in the product of the objectives' units.
 
     The attainment probability is exact; its integral is taken at `points` scrambled Sobol points in 8
-    independent scrambles, whose spread is the `error`.
+    independent scrambles, whose spread is the `error`. ValueError for a volume that is no number. Source:
+    the hypervolume of Zitzler and Thiele 1998.
+
+    >>> expected_hypervolume([[[1.0], [2.0]], [[2.0]]], maximize=[False], reference=[3.0]).value
+    1.5
     """
     points = check_whole("points", points, 16, "how many points the integral takes")
     check_seed(seed)

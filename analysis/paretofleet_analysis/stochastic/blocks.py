@@ -52,6 +52,11 @@ def remove_block_effects(
     Blocks with fewer than 3 configurations are left alone, blocks that share no configuration are not made
     comparable, and the notes say so. Raises ValueError naming
     the configuration whose blocks do not match its runs.
+    Source: the intra-block analysis of Yates 1936, Incomplete randomized blocks.
+
+    >>> runs = [[[1.0], [1.21]], [[2.0], [2.42]], [[3.0], [3.63]]]
+    >>> [x.round(2).ravel().tolist() for x in remove_block_effects(runs, blocks=[[1, 2]] * 3).samples]
+    [[1.1, 1.1], [2.2, 2.2], [3.3, 3.3]]
     """
     fleet = pack_values(samples)
     block_of = _check_blocks(fleet, blocks)

@@ -21,7 +21,12 @@ def dominator_distribution(
 
     Column 0 is `front_probability`. What a row lacks to 1 is the probability of more than `up_to`
     dominators. Exact as `front_probability` is, except that a point with less than 1e-9 on all of its
-    columns counts as 0 there.
+    columns counts as 0 there. Source: at each run the number is Poisson binomial (Hong 2013, On computing
+    the distribution function for the Poisson binomial distribution).
+
+    >>> samples = [[[1.0], [3.0]], [[2.0]], [[2.5]]]
+    >>> dominator_distribution(samples, maximize=[False], up_to=2).tolist()
+    [[0.5, 0.0, 0.5], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]
     """
     up_to = check_whole("up_to", up_to, 0, "the largest number of dominators to tell apart")
     check_threads(threads)
@@ -50,6 +55,10 @@ def rank_interval(distribution: Floats, *, level: float = 0.95) -> Ints:
     `dominator_distribution`.
 
     A bound beyond the last column is given as up_to + 2, which reads "more than up_to + 1".
+    Source: intervals of ranks, Goldstein and Spiegelhalter 1996, League tables and their limitations.
+
+    >>> rank_interval(np.array([[0.5, 0.0, 0.5], [1.0, 0.0, 0.0]])).tolist()
+    [[1, 3], [1, 1]]
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; give a probability between 0 and 1")

@@ -49,6 +49,12 @@ def front_probability(
 
     `shared`: what configurations of a group have in common, in one draw (a model's accuracy); see `Shared`.
     Raises ValueError naming the configuration and the objective for NaN, infinite, empty or ragged input.
+    Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB); the question is that
+    of the random frontier of Partovi Nia, Ghaffari, Zolnouri, Savaria 2022 (arXiv 2202.09275).
+
+    >>> first, second = [[1.0, 5.0], [1.2, 5.0]], [[1.1, 5.0]]
+    >>> front_probability([first, second], maximize=[False, False]).tolist()
+    [0.5, 0.5]
     """
     check_threads(threads)
     fleet = pack(samples, maximize)

@@ -72,7 +72,11 @@ def front_number(
     standard deviations of log factors, one factor per draw, objective and group, shared by the group's
     configurations; `groups`: (N,) whole numbers from 0, one group if None. Configurations that are surely
     behind `up_to` others are left out beforehand, which changes nothing. Errors as for `front_probability`;
-    with drift, values must be positive.
+    with drift, values must be positive. Source: fronts as in Deb, Pratap, Agarwal, Meyarivan 2002 (NSGA-II).
+
+    >>> found = front_number([[[1.0]], [[2.0], [3.0]]], maximize=[False], up_to=2, draws=100)
+    >>> found.probability.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     check_whole("up_to", up_to, 1, "the number of fronts")
     check_whole("draws", draws, 2, "the number of fleets to draw")
@@ -171,7 +175,11 @@ def integrate_gains(
     `points` scrambled Sobol points with the exact kernel inside. `groups`: (N,) whole numbers from 0 (a
     device and its source); `spread`: the standard deviation of each group's log gain. A gain cancels
     between configurations of one group. The other arguments, and the errors, are those of
-    `front_probability`.
+    `front_probability`. Source: Sobol 1967, scrambled as by Matousek 1998.
+
+    >>> same = {"maximize": [False], "objective": 0, "spread": [0.05, 0.05]}
+    >>> integrate_gains([[[1.0]], [[1.1]]], groups=[0, 1], **same).probability.round(1).tolist()
+    [0.9, 0.1]
     """
     pack(samples, maximize)
     arrays = [np.asarray(x, dtype=np.float64) for x in samples]

@@ -26,6 +26,11 @@ def dominance_probability(
 
     Exact: the share of pairs of runs. Pairs that are impossible are not stored. Arguments and errors as for
     `front_probability`; ValueError too for more than 100,000 configurations or 100 million possible pairs.
+    Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB).
+
+    >>> first, second = [[1.0, 5.0], [1.2, 5.0]], [[1.1, 5.0]]
+    >>> dominance_probability([first, second], maximize=[False, False]).toarray().tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
     """
     check_threads(threads)
     check_size(samples, "dominance_probability")

@@ -1,5 +1,6 @@
-"""The kernel in numpy: slower by two orders of magnitude, the same to the last bit; used where nothing
-compiles C.
+"""The kernel in numpy: slower by two orders of magnitude; used where nothing compiles C.
+
+The same to the last bit, but for shared values, whose groups it meets in another order (last bits differ).
 """
 
 from __future__ import annotations

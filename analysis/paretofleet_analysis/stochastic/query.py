@@ -57,7 +57,9 @@ class SharedCodes:
 
 
 class Engine(Protocol):
-    """One form of the kernel. All forms give the same bits for any number of threads."""
+    """One form of the kernel. Each gives the same bits for any number of threads, and all native ones the
+    same; numpy too, except in the last bits of `shared_products`.
+    """
 
     name: str
 
