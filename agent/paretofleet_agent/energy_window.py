@@ -26,6 +26,8 @@ UNCERTAINTY_MAX = 0.02
 #: The longest window, and the longest on a board, whose sensors are slow.
 CAP_S, BOARD_CAP_S = 120.0, 300.0
 BOARD_SCOPES = ("module", "module+carrier")
+#: The scope of what speaks only where nothing nearer does.
+BATTERY = "battery"
 #: A block lasts so many refreshes, a window so many, and never less than a second.
 BLOCK_REFRESHES, WINDOW_REFRESHES, BLOCK_S_MIN = 10, 30, 1.0
 #: The shortest guard and the longest, also under a short protocol: what is slower finds no window anyway.
@@ -95,9 +97,10 @@ class Verdict:
 def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> list[Sensor]:
     """The rails that a run on a target takes its energy from, by their facts.
 
-    They are read every `read_s` where their facts say nothing else. A rail that is missing decides nothing.
+    They are read every `read_s` where their facts say nothing else. A rail that is missing decides nothing,
+    and a battery nothing beside a nearer one: its gauge would make every window as long as windows get.
     """
-    return [
+    sensors = [
         Sensor(
             stream=rail["stream"],
             scope=rail["scope"],
@@ -113,6 +116,7 @@ def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float
         for rail in rails
         if rail.get("primary") and not rail.get("missing") and rail.get("target_id") in (None, target_id)
     ]
+    return [sensor for sensor in sensors if sensor.scope != BATTERY] or sensors
 
 
 def guard_s(sensors: Sequence[Sensor], *, is_short: bool = False) -> float:

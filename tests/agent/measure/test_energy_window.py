@@ -161,6 +161,16 @@ def test_only_primary_rails_of_the_target_count():
     assert streams == [["power:sim/rapl"], ["power:sim/rapl", "power:sim/nvml-counter"]]
 
 
+def test_a_battery_decides_only_where_there_is_nothing_nearer():
+    package, battery = facts("rapl", scope="package"), facts("nvml-filtered", scope="battery")
+    for rails, least_s in (
+        ([package, battery], 2.0),
+        ([battery], 10.0),
+        ([{**package, "missing": "gone"}, battery], 10.0),
+    ):
+        assert max(map(energy_window.least_s, energy_window.sensors_of(rails, "cpu", READ_S))) == least_s
+
+
 def test_guards_cover_what_a_sensor_remembers():
     assert energy_window.guard_s([]) == 0.5
     assert energy_window.guard_s([sensor("rapl")]) == 0.5
