@@ -84,6 +84,14 @@ def test_a_jetson_warms_up_for_two_seconds_at_least_and_the_facts_say_so(kit, tx
     assert end - begin >= 2e9
 
 
+def test_in_throughput_mode_the_facts_say_how_long_each_block_of_the_window_is(kit, tx2, limits):
+    outcome, samples = run(kit, tx2, limits=limits, mode="throughput")
+    counts = outcome.facts["window_blocks"]
+    assert len(counts) > 10
+    assert sum(counts) == len(inside(samples, "iterations", "measure"))
+    assert "window_blocks" not in run(kit, tx2, limits=limits)[0].facts
+
+
 def test_the_samples_are_those_of_the_model_and_the_truth_stays_apart(kit, tx2, limits):
     outcome, samples = run(kit, tx2, limits=limits)
     truth = json.loads(tx2.truth_path.read_text())
