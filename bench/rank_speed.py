@@ -1,8 +1,8 @@
 """How long a ranking takes, evidence included: `python bench/rank_speed.py [ROWS]`, 5,000 unless told.
 
 A report of three objectives on two devices, five runs of 3 % noise in every row. Wall and CPU seconds, the
-best of three; exit code 1 where 5,000 rows take 2 s of CPU or more (wall time on a shared machine is its
-neighbours' too). Which verdicts hang on one block is computed up to 300 rows only.
+best of three; exit code 1 where 5,000 rows take 2 s or more by either (by the clock undecided where others
+used the core meanwhile). Which verdicts hang on one block is computed up to 300 rows only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
+import machine
 import numpy as np
 import pyarrow as pa
 from paretofleet_analysis import rank_text, report
@@ -92,7 +93,7 @@ def main(arguments: list[str]) -> int:
     """Prints the times; 1 where the limit is missed."""
     rows = int(arguments[0]) if arguments else ROWS
     table = fleet(rows)
-    walls, cpus = [], []
+    walls, cpus, watch = [], [], machine.Watch()
     for _ in range(3):
         wall, cpu = time.perf_counter(), time.process_time()
         ranking = rank(table)
@@ -102,8 +103,14 @@ def main(arguments: list[str]) -> int:
     print(
         f"{rows} rows, {len(ranking.objectives)} objectives, {RUNS} runs each, two devices, gain integrated"
     )
-    print(f"rank and render: {min(walls):.2f} s wall, {min(cpus):.2f} s CPU (limit {LIMIT_S:g} s for {ROWS})")
-    return int(rows == ROWS and min(cpus) >= LIMIT_S)
+    is_slow = rows == ROWS and min(cpus) >= LIMIT_S
+    is_late = rows == ROWS and min(walls) >= LIMIT_S
+    said = "MISSED" if is_slow else machine.judged(kept=not is_late, idle=watch.had(1))
+    print(
+        f"rank and render: {min(walls):.2f} s wall, {min(cpus):.2f} s CPU "
+        f"(limit {LIMIT_S:g} s for {ROWS}) {said}".rstrip()
+    )
+    return int(said == "MISSED")
 
 
 if __name__ == "__main__":
