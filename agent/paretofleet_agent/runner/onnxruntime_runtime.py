@@ -92,13 +92,13 @@ class OnnxRuntime(Run):
 
         return placement.check(name, profiled)
 
-    def _effective_precision(self, session: Any, found: Optional[str]) -> str:
+    def _effective_precision(self, session: Any, weights: Optional[str]) -> str:
         """What the file is computed in; refuses a precision that would be another one in silence."""
         asked, options = self.request["precision"], self.options
         types = [PRECISION_OF_TYPE.get(item.type) for item in session.get_inputs()]
+        found = weights or next(filter(None, types), None) or "fp32"
         if is_quantised(self.request["artifact"]):
             found = "int8"
-        found = found or next(filter(None, types), "fp32")
         if found == "fp32" and asked in PROVIDERS[options["provider"]][2]:
             return str(asked)
         if asked not in ("native", found):
