@@ -5,7 +5,7 @@ The fit itself is `stochastic.remove_block_effects`, which knows arrays only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,12 +118,14 @@ def without_block_effects(
     for device in sorted(set(devices)):
         mine = [i for i, name in enumerate(devices) if name == device]
         own = [np.asarray(blocks[i]) for i in mine]
-        told = _correct(result, device, mine, own, measured=dict(zip(names, measured, strict=True)))
+        told, fitted = _correct(result, device, mine, own, measured=dict(zip(names, measured, strict=True)))
         result.told.append(told)
-        if told.get("apart"):
-            apart = {f"{device}, blocks {spans(part)}": part for part in told["apart"]}
-            drift = result.drifts.pop(device)
-            _set_apart(result, apart, mine, own, drift=drift, environments=settings)
+        # Where nothing can be fitted nothing is claimed either: rows stand as they came, and a note says so.
+        parts = connected(fitted, own) if fitted else []
+        if len(parts) > 1:
+            told["apart"] = parts
+            apart = {f"{device}, blocks {spans(part)}": part for part in parts}
+            _set_apart(result, device, apart, mine, own, fitted=fitted, environments=settings)
     result.unknown.update({part: np.where(measured, one, 0.0) for part, one in result.unknown.items()})
     return result
 
@@ -135,8 +137,8 @@ def _correct(
     blocks: list[np.ndarray],
     *,
     measured: dict[str, bool],
-) -> dict[str, Any]:
-    """Put the corrected runs of one device in their place, and tell what was found.
+) -> tuple[dict[str, Any], list[list[int]]]:
+    """Put the corrected runs of one device in their place; what was found, and the parts that were fitted.
 
     Twins enter the fit once, and in an order of their values: neither a copy nor the order of the rows then
     moves anybody else.
@@ -155,42 +157,61 @@ def _correct(
     found = remove_block_effects([values[k] for k in chosen], blocks=[sorted_blocks[k] for k in chosen])
     told: dict[str, Any] = {"device": device, "corrected": bool(found.corrected.any())}
     if not told["corrected"]:
-        return told | {"note": found.notes[-1].partition(": ")[2]}
+        return told | {"note": found.notes[-1].partition(": ")[2]}, []
     known = sorted(found.effects[0])
     effects = np.array([found.effects[0][block] for block in known])
     real = np.abs(effects).max(axis=0) > _ROUNDING
     told["share_of_variance"] = dict(zip(objectives, found.block_share[0].tolist(), strict=True))
     told["largest"] = dict(zip(objectives, np.expm1(np.abs(effects).max(axis=0)).tolist(), strict=True))
     told["blocks_left"] = sorted({int(b) for block in blocks for b in block} - set(known))
-    told["apart"] = found.parts[0] if len(found.parts[0]) > 1 else []
+    told["apart"] = []
     drift = np.zeros((len(effects), len(measured)))
     drift[:, columns] = effects * real
     result.drifts[device] = drift
     for k, i in enumerate(mine):
         corrected = found.samples[places[keys[k]]]
         result.runs[i][np.ix_(orders[k], columns[real])] = corrected[:, real]
-    return told
+    return told, found.parts[0]
+
+
+def connected(fitted: Sequence[list[int]], blocks: Iterable[Iterable[int]]) -> list[list[int]]:
+    """The `fitted` parts, and after them the other blocks, together where a row has runs in both.
+
+    `blocks`: of each row those of its runs. What a row connects to a fitted part is left out.
+
+    >>> connected([[1, 2]], [[1, 2], [2, 3], [7, 8], [8, 9], [5]])
+    [[1, 2], [7, 8, 9], [5]]
+    """
+    groups: list[tuple[int, set[int]]] = []
+    for row in blocks:
+        own = {int(block) for block in row}
+        joined = [one for one in groups if one[1] & own]
+        groups = [one for one in groups if not one[1] & own]
+        groups.append((1 + sum(rows for rows, _ in joined), own.union(*(others for _, others in joined))))
+    known = {block for part in fitted for block in part}
+    left = sorted((-rows, sorted(own)) for rows, own in groups if not own & known)
+    return [*map(list, fitted), *(own for _, own in left)]
 
 
 def _set_apart(
     result: BlockEffects,
+    device: str,
     apart: Mapping[str, list[int]],
     mine: Sequence[int],
     blocks: Sequence[np.ndarray],
     *,
-    drift: np.ndarray,
+    fitted: Sequence[list[int]],
     environments: Sequence[str | None],
 ) -> None:
-    """Name the parts of a device, the largest first, and what is not known between them.
-
-    `drift`: the (blocks, d) effects of all blocks in ascending order.
-    """
-    known = sorted(block for part in apart.values() for block in part)
+    """Name the parts of a device, the largest first, and what is not known between them."""
+    drift = result.drifts.pop(device, None)
+    known = sorted(block for part in fitted for block in part)
     largest, *others = apart
     for name, part in apart.items():
-        result.drifts[name] = drift[np.isin(known, part)]
+        if drift is not None and np.isin(known, part).any():
+            result.drifts[name] = drift[np.isin(known, part)]
         for i, block in zip(mine, blocks, strict=True):
-            # What has no corrected run stands with the largest part.
+            # What has no run in any part stands with the largest one, to which something connects it.
             if name == largest or np.isin(block, part).any():
                 result.parts[i] = name
     seen = {name: {environments[i] for i in mine if result.parts[i] == name} for name in apart}

@@ -9,7 +9,7 @@ quantum:
     quantum    2 q / (E sqrt(12)), or q / (P sqrt(12 N_eff)); without N_eff where s_P is below q / 2
     time       of a counter h / (d sqrt(6)), h the time in which a refresh was seen, and s_g g / (E sqrt(3)),
                s_g how the power varies between refreshes g apart; of power h / (d sqrt(12)) |1 - P_edge / P|;
-               of both p / (d sqrt(12)) |1 - P_edge / P| besides, where the sensor's lag is unknown
+               of both p / (d sqrt(3)) |1 - P_edge / P| besides, where the sensor's lag is unknown
     U          t(max(N_eff - 1, 4); 0.975) times the root of the sum of squares, at 95 %
 
 `bound` is what edge, quantum and time can add up to at worst. Aliasing is not in it; see `aliasing`.
@@ -90,7 +90,8 @@ def budget(
         quanta, most_quanta = quantum / (power * math.sqrt(rounded)), quantum / (2 * power)
         time, most_time = late_s / length * step, latest_s / length * step
     unknown = curve.unknown_lag_s / length * step
-    time, most_time = math.hypot(time, unknown), most_time + unknown
+    # Nothing is moved for it, so the error is one-sided: its mean square is p^2 / 3 and not p^2 / 12.
+    time, most_time = math.hypot(time, 2 * unknown), most_time + unknown
     terms = (edge / math.sqrt(12), sampling, quanta / math.sqrt(12), time / math.sqrt(12))
     reach = float(stdtrit(max(n_eff - 1, FREEDOM_MIN), 0.975))
     return Budget(

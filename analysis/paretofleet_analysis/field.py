@@ -99,13 +99,15 @@ class Field:
     def _factors(self, corrected: BlockEffects, enough: list[int], own: list[int]) -> Factors | None:
         """What is unknown but common to a device's rows; None where it cancels."""
         of_power = [self.names[k] in OF_POWER for k in own]
+        # Drift makes all objectives worse, or all better: more of one that is maximised, less of the others.
+        worse = np.where([self.maximize[k] for k in own], -1.0, 1.0)
         return common_factors(
             [corrected.parts[i] for i in enough],
             [self._gain(i) if any(of_power) else None for i in enough],
             of_power=of_power,
             drifts={part: effects[:, own] for part, effects in corrected.drifts.items()},
             seed=self.seed,
-            unknown={part: deviations[own] for part, deviations in corrected.unknown.items()},
+            unknown={part: worse * deviations[own] for part, deviations in corrected.unknown.items()},
         )
 
     def _gain(self, i: int) -> tuple[str, float | None]:

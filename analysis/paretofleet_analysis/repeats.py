@@ -32,16 +32,22 @@ def place(row: Row) -> tuple[str, str]:
 def measured_again(rows: Sequence[Row]) -> dict[int, int]:
     """By row the next of the same configuration in the same environment, by the start of their last runs.
 
-    Rows whose runs have no times follow each other as they come.
+    Rows whose runs have no times follow each other as they come; one that shares a run with another is no
+    measurement of its own.
 
     >>> row = {"configuration_id": "a", "environment_id": "e", "run_counted": [True]}
-    >>> measured_again([row | {"run_started_s": [at]} for at in (7.0, 9.0, 8.0)])
+    >>> measured_again([row | {"run_ids": [f"r{at}"], "run_started_s": [at]} for at in (7.0, 9.0, 8.0)])
     {0: 2, 2: 1}
     """
     same: dict[tuple[str, str], list[int]] = {}
     for i in sorted(range(len(rows)), key=lambda i: _last_start(rows[i])):
         same.setdefault((str(rows[i]["configuration_id"]), str(rows[i]["environment_id"])), []).append(i)
-    return {i: after for chain in same.values() for i, after in pairwise(chain)}
+    return {
+        i: after
+        for chain in same.values()
+        for i, after in pairwise(chain)
+        if not set(rows[i]["run_ids"]) & set(rows[after]["run_ids"])
+    }
 
 
 def _last_start(row: Row) -> float:

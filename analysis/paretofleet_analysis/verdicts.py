@@ -95,12 +95,13 @@ def picked(
         costs = {
             i: sign * (one[name].mean or 0.0) for i, one in enumerate(estimates) if one[name].lo is not None
         }
-        first = costs.keys() - set(again.values())
+        after = {i: one for i, one in again.items() if i in costs and one in costs}
+        first = costs.keys() - set(after.values())
         if len(first) < 2:
             continue
-        old, confirmed = _followed(first, costs, again)
+        old, confirmed = _followed(first, costs, after)
         left = costs.keys() - old
-        more, also = _followed(left, costs, again)
+        more, also = _followed(left, costs, after)
         left -= more
         best = min(left, key=costs.__getitem__)
         for i in confirmed | also:

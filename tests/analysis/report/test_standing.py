@@ -12,12 +12,14 @@ import pytest
 from paretofleet_analysis import drifted, evidence, rank_text, report, why_text
 from paretofleet_analysis.common import common_factors
 from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.intervals import mean_interval
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.probability import probabilities
 from paretofleet_analysis.rank import ROWS_MAX, rank
 from paretofleet_analysis.report_schema import schema
 from paretofleet_analysis.standing import dominators_of_means, is_surely_beaten
 from paretofleet_analysis.stochastic import remove_block_effects
+from paretofleet_analysis.verdicts import picked
 
 COSTS = [False, False]
 MARGINS = [Margin(0.02), Margin(0.02)]
@@ -130,6 +132,30 @@ def test_rows_of_blocks_that_share_no_configuration_are_not_judged_by_each_other
     )
     text = " ".join(rank_text.render(ranking).split())
     assert "; not between blocks 1-5 and 6-10, which share no configuration" in text
+
+
+def test_drift_between_parts_makes_everything_worse_or_everything_better(configuration):
+    """More throughput and less energy: were it free in each, no row of the other part could be ahead."""
+    rows = []
+    for row in in_two_halves(configuration, by=0.03):
+        runs = []
+        for run in row.runs:
+            slow = run.summary["batch_latency_p90_s"]
+            costs = {"throughput_items_s": 1 / slow, "energy_j_per_item": 50 * slow}
+            power = {"power_scope": "package", "power_source": "rapl", "energy_gain_uncertainty": 0.03}
+            runs.append(replace(run, summary=dict(run.summary) | costs | power))
+        rows.append(replace(row, runs=runs))
+    ranking = rank(report.build(rows), use="offline")
+    assert {row.verdict for row in ranking.rows} == {"undecided"}
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_a_row_or_two_in_blocks_of_their_own_are_a_part_too(configuration, late):
+    """Too few for a correction of theirs, and nothing connects them to the others."""
+    ranking = rank(report.build(in_two_halves(configuration)[: 3 + late]))
+    assert {row.verdict for row in ranking.rows} == {"undecided"}
+    assert ranking.evidence["block_effects"][0]["apart"] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
+    assert any("share no configuration" in note for note in ranking.notes)
 
 
 def test_the_block_effects_of_a_report_are_those_of_its_arrays(configuration):
@@ -455,6 +481,21 @@ def test_measuring_another_again_confirms_nothing_and_its_best_value_is_a_pick(c
     first = [configuration("a", [0.0100, 0.0103, 0.0098]), configuration("b", [0.0102, 0.0105, 0.0100])]
     found = marks([*first, swept(configuration("b", [0.0099, 0.0101, 0.0098]), "two", after_s=1e5)])
     assert found == {("a", "demo"): ((), ()), ("b", "demo"): ((), ()), ("b", "two"): (P90, ())}
+
+
+def test_more_runs_of_the_same_sweep_confirm_nothing(configuration):
+    """Two pulls of one sweep: the later one holds the very runs of the pick."""
+    first = [configuration("a", [0.0100, 0.0103, 0.0098]), configuration("b", [0.0102, 0.0105, 0.0100])]
+    longer = configuration("a", [0.0100, 0.0103, 0.0098, 0.0101])
+    found = rank(report.build([*first, longer])).rows
+    assert not any(row.confirmed for row in found)
+
+
+def test_a_row_without_an_interval_in_an_objective_follows_nothing_there():
+    known, none = mean_interval([1.0, 1.1, 1.05]), mean_interval([1.0, 0.0, 1.05])
+    other = mean_interval([1.04, 1.14, 1.09])
+    found = picked([{"m": known}, {"m": other}, {"m": none}], {"m": False}, again={0: 2})
+    assert [one.selected for one in found] == [("m",), (), ()]
 
 
 def test_another_environment_confirms_no_pick(configuration):
