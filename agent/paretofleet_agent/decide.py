@@ -20,7 +20,8 @@ TREND_Z = 1.959963984540054
 #: A clock that moves by more than this between two blocks (relative) is not steady: above one step of any
 #: governor near its upper end (100 MHz of 2 GHz), below the step from base to boost.
 CLOCK_TOLERANCE = 0.06
-#: Two pairs of windows; before that the most iterations of a very fast model say nothing.
+#: Two pairs of windows after the least time, and in blocks of a second one that is warm, and a third reading
+#: of the clocks; before that the most iterations of a very fast model say nothing.
 TRIED_S = 4 * WINDOW_S
 #: Bounds the memory of a block of warm-up.
 WARM_UP_BLOCK_ITERATIONS = 200_000
@@ -111,7 +112,7 @@ def warm_up(
     minima = series.elapsed_s >= limits.warm_up_min_s and series.n >= limits.warm_up_min_iterations
     if minima and (limits.is_short or (_looks_the_same(series, overlaps) and clocks_stand(clocks_khz))):
         return STEADY
-    tried = series.elapsed_s >= max(limits.warm_up_min_s, TRIED_S)
+    tried = series.elapsed_s >= limits.warm_up_min_s + TRIED_S
     if series.elapsed_s >= limits.warm_up_max_s or (tried and series.n >= limits.warm_up_max_iterations):
         return CAPPED
     return MORE

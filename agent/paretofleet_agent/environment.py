@@ -69,6 +69,8 @@ def readings(sysroot: Path) -> dict[str, Any]:
         "temperatures_c": temperatures_c(sysroot),
         "cpus_online": text(sysroot / CPUS / "online"),
         "frequencies_khz": _policies(sysroot, "scaling_cur_freq", unique=False),
+        # What cools a GPU lowers its most: it moves by itself, so it is no setting.
+        "gpu_max_hz": "".join(text(path / "max_freq") for path in _gpu_devfreq(sysroot)),
         "memory_available_bytes": _meminfo(sysroot, "MemAvailable"),
         "swap_free_bytes": _meminfo(sysroot, "SwapFree"),
         "swapped_pages": _swapped_pages(sysroot),
@@ -203,12 +205,14 @@ def _of_cpuinfo(sysroot: Path, key: str) -> str | None:
 
 
 def _gpu_clocks(sysroot: Path) -> dict[str, str]:
-    """The policy of a board's own GPU: its governor and its least and most Hz, the same where locked."""
-    for path in sorted((sysroot / "sys/class/devfreq").glob("*")):
-        if re.search(GPU_DEVFREQ, path.name):
-            names = {"gpu_governor": "governor", "gpu_min_hz": "min_freq", "gpu_max_hz": "max_freq"}
-            return {key: text(path / name) for key, name in names.items()}
-    return {}
+    """The policy of a board's own GPU: its governor and its least Hz, the most where it is locked."""
+    names = {"gpu_governor": "governor", "gpu_min_hz": "min_freq"}
+    return {key: text(path / name) for path in _gpu_devfreq(sysroot) for key, name in names.items()}
+
+
+def _gpu_devfreq(sysroot: Path) -> list[Path]:
+    paths = sorted((sysroot / "sys/class/devfreq").glob("*"))
+    return [path for path in paths if re.search(GPU_DEVFREQ, path.name)][:1]
 
 
 def _chosen(choices: str) -> str | None:

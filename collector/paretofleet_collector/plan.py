@@ -31,6 +31,13 @@ EXECUTED_FROM_FP32: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 #: Runtimes that take nothing but a file's fp32 weights.
 FP32_FILES_ONLY = ("torch",)
+#: The kinds of target that a runtime can use where it is installed; of others it is not known.
+TARGET_KINDS: Mapping[str, tuple[str, ...]] = {
+    "onnxruntime": ("cpu", "cuda"),
+    "torch": ("cpu", "cuda"),
+    "openvino": ("cpu",),
+    "trtexec": ("cuda",),
+}
 
 
 @dataclass(frozen=True)
@@ -244,19 +251,26 @@ def _places(spec: Spec, device: Device, refusals: dict[Refusal, None]) -> Iterat
                     continue
                 refusal = _no_runtime(device, target, name, runtime)
                 refusals[refusal] = None
-                if runtime is None:
+                if runtime is None and _kind(target) in TARGET_KINDS.get(name, (_kind(target),)):
                     yield _Place(device, target, RuntimeInfo(name, "", ()), refusal.why)
+
+
+def _kind(target: Target) -> str:
+    """`cpu` or `cuda`: the alias without its number."""
+    return target.alias.partition(":")[0]
 
 
 def _is_target(target: Target, wanted: str) -> bool:
     """True for the id, the alias, or the alias without its number (`cuda` is every `cuda:N`)."""
-    return wanted in (target.target_id, target.alias, target.alias.partition(":")[0])
+    return wanted in (target.target_id, target.alias, _kind(target))
 
 
 def _no_runtime(device: Device, target: Target, name: str, runtime: RuntimeInfo | None) -> Refusal:
     what = f"{device.name} {target.alias} {name}"
     if runtime is not None:
         return Refusal(what, f"{name} {runtime.version} on {device.name} cannot use {target.alias}.")
+    if _kind(target) not in TARGET_KINDS.get(name, (_kind(target),)):
+        return Refusal(what, f"{name} cannot use {target.alias}.")
     there = ", ".join(sorted({one.name for one in device.inventory.runtimes})) or "none"
     return Refusal(
         what,

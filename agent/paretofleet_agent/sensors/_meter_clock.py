@@ -17,20 +17,27 @@ class MeterClock:
     """Dates lines, and refuses those whose time cannot be: one wrong digit would shift all that follow.
 
     A meter's clock goes forward, and by no more than ours plus `slack_ns`. A line that contradicts the last
-    one and follows the one before it shows that the last was the wrong one.
+    one and follows the one before it shows that the last was the wrong one; one that follows a refused line
+    shows that the clock was set, and all starts anew.
     """
 
     def __init__(self, slack_ns: int) -> None:
         self._slack_ns = slack_ns
         self._last: Seen | None = None
         self._before: Seen | None = None
+        self._refused: Seen | None = None
 
     def accepts(self, meter_ns: int, now_ns: int) -> bool:
         """Takes note of a line that says `meter_ns` and came until `now_ns`; False where that is rubbish."""
         if self._follows(self._last, meter_ns, now_ns):
             self._before = self._last
         elif self._repeats(meter_ns) or not self._follows(self._before, meter_ns, now_ns):
-            return False
+            is_set = self._refused is not None and self._follows(self._refused, meter_ns, now_ns)
+            self._refused = Seen(now_ns, meter_ns, now_ns - meter_ns)
+            if not is_set:
+                return False
+            self._before = None
+        self._refused = None
         offset_ns = now_ns - meter_ns
         if self._before is not None:
             offset_ns = min(offset_ns, self._before.offset_ns)

@@ -159,6 +159,25 @@ def test_a_very_fast_model_has_time_for_its_windows_before_the_most_iterations_c
     assert decide.warm_up(series(fast), STANDARD) == STEADY
 
 
+@pytest.mark.parametrize("overlaps", [False, True], ids=["latency", "throughput"])
+@pytest.mark.parametrize("least_s", [1.2, 2.0], ids=["cpu", "gpu"])
+def test_a_very_fast_model_has_time_to_leave_a_cold_start_behind(overlaps, least_s):
+    """The first 0.3 s are a fifth slower and the first clock too low: then it is steady, not capped."""
+    limits = dataclasses.replace(STANDARD, warm_up_min_s=least_s)
+    warm, state, clocks = Series(), MORE, []
+    while state == MORE:
+        length_ns, starts, durations = int(decide.next_warm_up_block(warm, limits).seconds * 1e9), [], []
+        now = end = warm.last_ns
+        while now < end + length_ns:
+            starts.append(now)
+            durations.append(600_000 if now < 300_000_000 else 500_000)
+            now += durations[-1]
+        warm = warm.extended(starts, durations)
+        clocks.append({"gpu": 1_000_000 if clocks else 600_000})
+        state = decide.warm_up(warm, limits, clocks, overlaps=overlaps)
+    assert state == STEADY
+
+
 def test_a_short_protocol_asks_for_the_minima_only():
     assert decide.warm_up(series([0.1] * 4), QUICK) == MORE
     assert decide.warm_up(series([0.01] * 5), QUICK) == MORE

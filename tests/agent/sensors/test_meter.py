@@ -181,6 +181,17 @@ def test_a_wrong_first_time_is_undone_too(lines, first):
     assert lines.come(sensor, 52.2, "12.0 7") == [(52, 7)], "late by 0.2 s on the way"
 
 
+@pytest.mark.parametrize("step_s", [5.0, 3600.0, -5.0])
+def test_a_clock_that_was_set_costs_one_line(lines, step_s):
+    """Two lines in a row that agree with each other and not with those before: the meter's clock was set."""
+    sensor = slow_meter(lines)
+    lines.come(sensor, 50, "10.0 5")
+    lines.come(sensor, 51, "11.0 5")
+    assert lines.come(sensor, 52, f"{12 + step_s} 5") is None
+    assert lines.come(sensor, 53, f"{13 + step_s} 6") == [(53, 6)]
+    assert lines.come(sensor, 54, f"{14 + step_s} 7") == [(54, 7)]
+
+
 def test_wrong_times_among_good_lines_that_come_at_once(lines):
     sensor = slow_meter(lines)
     lines.come(sensor, 50, "10.0 5")

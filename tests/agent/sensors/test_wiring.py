@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -72,7 +73,11 @@ def test_a_device_without_a_sensor_says_so_plainly(tree):
 @pytest.fixture
 def measured(monkeypatch):
     """This machine has one sensor, whose measurement takes no time; returns the calls of it."""
-    calls = []
+
+    class Calls(list):
+        """The sensors that were measured; `opened`: those that were opened."""
+
+    calls = Calls()
 
     def measure(sensor, _load):
         calls.append(sensor)
@@ -88,7 +93,13 @@ def measured(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(probe, "find_all", lambda _root, _settings: ([Here()], []))
+    def find_all(_root, _settings):
+        opened.append(Here())
+        return [opened[-1]], []
+
+    opened = []
+    monkeypatch.setattr(probe, "find_all", find_all)
+    calls.opened = opened
     return calls
 
 
@@ -165,3 +176,19 @@ def test_probe_reads_a_copied_tree(tree, name):
         command, capture_output=True, text=True, check=True, timeout=60, env=dict(os.environ)
     )
     assert "module+carrier, boxcar" in done.stdout if "tx2" in name else "battery/BAT0" in done.stdout
+
+
+@pytest.mark.parametrize(("waits_s", "opened"), [(0.0, 1), (60.0, 2)])
+def test_sensors_are_opened_again_only_after_a_wait(tmp_path, monkeypatch, measured, waits_s, opened):
+    """A meter may take a moment to see that we left: it would say that it is busy."""
+    now_s = [0.0]
+    monkeypatch.setattr(probe.time, "monotonic", lambda: now_s[0])
+
+    @contextlib.contextmanager
+    def alone():
+        now_s[0] += waits_s
+        yield
+
+    probe.look(Path("/"), None, 1, {}, home=tmp_path, alone=alone)
+    assert len(measured.opened) == opened
+    assert len(measured) == 1

@@ -158,6 +158,17 @@ def test_a_device_without_the_target_or_the_runtime_is_refused_and_the_others_ru
     assert "pc has no target cuda; it has cpu." in reasons(result)
 
 
+def test_what_no_installation_could_run_is_left_out_and_not_missing():
+    """A board with a GPU lacks both: OpenVINO never uses its GPU, trtexec never its CPU."""
+    fleet = (device("board", targets=(CPU, CUDA)),)
+    wanted = ["onnxruntime", "openvino", "trtexec"]
+    result = planned(fleet, models=["resnet50"], targets=["cpu", "cuda"], runtimes=wanted)
+    missing = {(one.planned.target, one.planned.configuration.runtime) for one in result.missing}
+    assert missing == {("cpu", "openvino"), ("cuda:0", "trtexec")}
+    assert "openvino cannot use cuda:0." in reasons(result)
+    assert "trtexec cannot use cpu." in reasons(result)
+
+
 def test_more_threads_than_cpus_and_tf32_off_cuda_are_refused():
     result = planned(models=["resnet50"], threads=[4, 5], precisions=["fp32", "tf32"], devices=["pc"])
     assert len(result.configurations) == 1
