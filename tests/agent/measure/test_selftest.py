@@ -73,7 +73,8 @@ def test_without_a_model_named_it_takes_the_smallest_of_the_home(here, model, tm
     assert selftest.run(None, here, tmp_path / "home", minutes=0.01) == 0
     told = capsys.readouterr().out
     assert "models/small on this device" in told
-    assert "verdict            undecided" in told, "the time allowed no pairs"
+    # Chance tells the same model apart once in 20, so the verdict may be bad, too.
+    assert "verdict            good" not in told, "the time allowed no pairs of the agent on and off"
 
 
 def test_without_a_model_it_names_the_folder_and_the_way_out(here, tmp_path):
