@@ -298,7 +298,9 @@ def test_a_meter_that_names_another_board_is_refused(server, ours):
 
 def test_a_meter_that_names_this_board_is_taken(server):
     wall = server(GREETING + " board=tx2-1\n")
-    open_meter(f"wall@{wall.url}#tx2-1").close()
+    sensor = open_meter(f"wall@{wall.url}#tx2-1")
+    assert [rail.stream for rail in sensor.rails()] == ["power:meter/m1"]
+    sensor.close()
 
 
 def test_two_meters_that_claim_one_scope_are_both_refused(server, tmp_path):
