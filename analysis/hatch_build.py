@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = "paretofleet_analysis/stochastic"
+FOLDER = "paretofleet_analysis/pareto/kernel"
 
 
 class NativeKernelHook(BuildHookInterface[Any]):

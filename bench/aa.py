@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import simulated_sweeps as sweeps
-from paretofleet_analysis.compare import discoveries, p_values
+from paretofleet_analysis.diagnostics.paired import discoveries, p_values
 
 TWINS = 40
 NOISES = (0.02, 0.03, 0.04, 0.05)

@@ -11,8 +11,8 @@ import sys
 from dataclasses import astuple, dataclass
 
 import numpy as np
-from paretofleet_analysis.compare import p_values
-from paretofleet_analysis.stochastic import remove_block_effects
+from paretofleet_analysis.diagnostics.paired import p_values
+from paretofleet_analysis.pareto import remove_block_effects
 from scipy.special import stdtr
 
 CONFIGURATIONS, RUNS = 40, (5, 10)

@@ -19,9 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import parts
-from paretofleet_agent import pairs, probe
-from paretofleet_agent.device import DeviceUnderTest
-from paretofleet_agent.held import Held, HeldSampler, compare
+from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.standalone import paired
+from paretofleet_agent.standalone.warm_runner import Held, HeldSampler, compare
 
 sys.path.insert(0, str(parts.ROOT / "tests" / "system"))
 
@@ -72,18 +73,18 @@ def main() -> int:
                 sampler = measured.enter_context(contextlib.closing(HeldSampler(device, lease)))
                 logs = compare(runner, [daemon, sampler.pid], between=sampler.collect, until_s=until_s)
             print(f"{network}: {sampler.samples} samples read from {read}")
-            tell(pairs.change(logs), len(logs))
+            tell(paired.change(logs), len(logs))
     return 0
 
 
-def tell(found: pairs.Change | None, count: int) -> None:
+def tell(found: paired.Change | None, count: int) -> None:
     """The interval, and whether it is narrow and low enough."""
     if found is None:
         print(f"only {count} pairs in this time: no interval")
         return
     print(f"change of the median latency: {found}")
     if found.is_narrow:
-        parts.verdict(holds=found.is_harmless, what=f"the upper end is at most {pairs.HIGH_MAX:.1%}")
+        parts.verdict(holds=found.is_harmless, what=f"the upper end is at most {paired.HIGH_MAX:.1%}")
     else:
         why = f"the interval is still {found.width:.1%} wide: this machine is unsteady"
         print(f"undecided: after {count} pairs {why}")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "analysis" / "energy"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "analysis"))
 
-from paretofleet_agent.energy_window import spread_pause_s
+from paretofleet_agent.power.stopping import spread_pause_s
 from paretofleet_agent.simulate.sensor_models import MODELS, with_faults
 from windows import KINDS, Load, Run, random_run, run_of, steady_run
 

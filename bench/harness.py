@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 import parts
-from paretofleet_agent import pairs, probe
-from paretofleet_agent.child_requests import runner_request
+from paretofleet_agent.device import probe
+from paretofleet_agent.measure.requests import runner_request
 from paretofleet_agent.runner import process
-from paretofleet_agent.runner.onnxruntime_runtime import OnnxRuntime
+from paretofleet_agent.runner.runtimes.onnxruntime_runtime import OnnxRuntime
+from paretofleet_agent.standalone import paired
 
 NETWORKS = ("squeezenet1_1", "mobilenet_v2")
 ADDED_US_MAX, AGREEMENT_MAX = 1.0, 0.003
@@ -62,7 +63,7 @@ class Network:
     @property
     def added_us(self) -> tuple[float, float, float]:
         """Median and 95 % interval of what the loop adds."""
-        differences, rank = np.sort(self.loop_us - self.bare_us), pairs.median_rank(len(self.loop_us))
+        differences, rank = np.sort(self.loop_us - self.bare_us), paired.median_rank(len(self.loop_us))
         return float(np.median(differences)), float(differences[rank - 1]), float(differences[-rank])
 
 
@@ -100,7 +101,7 @@ def measure(model: Path, seconds: float) -> Network:
 
 def _turns(run: OnnxRuntime, inner: Inner, seconds: float) -> Network:
     loop, plain, between, outers, inners = [], [], [], [], []
-    for _ in range(max(pairs.MEDIAN_MIN, round(seconds / 2 / BLOCK_S))):
+    for _ in range(max(paired.MEDIAN_MIN, round(seconds / 2 / BLOCK_S))):
         outer = np.array(run.block(BLOCK_S, ENDLESS)[1])
         stamps = inner.take()
         inside = stamps[:, 1] - stamps[:, 0]

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from paretofleet_agent import bench
-from paretofleet_agent.device import DeviceUnderTest
-from paretofleet_agent.environment import cpu_model
-from paretofleet_agent.hostlock import host_lock
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.host_lock import host_lock
+from paretofleet_agent.hardware.environment import cpu_model
 from paretofleet_agent.model import Lease
-from paretofleet_collector import zoo
+from paretofleet_agent.standalone import bench
+from paretofleet_collector.models import zoo
 
 ROOT = Path(__file__).parent.parent
 #: The networks are built once and kept here; the folder is not in the repository.

@@ -13,8 +13,9 @@ import time
 import machine
 import numpy as np
 import pyarrow as pa
-from paretofleet_analysis import rank_text, report
-from paretofleet_analysis.rank import rank
+from paretofleet_analysis.present import ranking_text
+from paretofleet_analysis.ranking.rank import rank
+from paretofleet_analysis.report import files
 
 ROWS, RUNS, NOISE, LIMIT_S = 5000, 5, 0.03, 2.0
 NETWORKS = 500
@@ -31,7 +32,7 @@ def fleet(rows: int, seed: int = 1) -> pa.Table:
         energy = 10 * latency * np.exp(0.4 * rng.standard_normal())
         device = f"device-{k // NETWORKS % 2}"
         inputs.append(
-            report.ReportInput(
+            files.ReportInput(
                 sweep="bench",
                 configuration_id=f"{k:016x}",
                 model=f"network-{network}",
@@ -60,12 +61,12 @@ def fleet(rows: int, seed: int = 1) -> pa.Table:
                 accuracy_group=f"network-{network}",
             )
         )
-    return report.build(inputs)
+    return files.build(inputs)
 
 
-def run(row: int, block: int, latency: float, energy: float) -> report.RunInput:
+def run(row: int, block: int, latency: float, energy: float) -> files.RunInput:
     """A sealed run with these values."""
-    return report.RunInput(
+    return files.RunInput(
         run_id=f"{row}-{block}",
         block=block,
         state="sealed",
@@ -97,7 +98,7 @@ def main(arguments: list[str]) -> int:
     for _ in range(3):
         wall, cpu = time.perf_counter(), time.process_time()
         ranking = rank(table)
-        rank_text.render(ranking)
+        ranking_text.render(ranking)
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     print(

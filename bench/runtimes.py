@@ -23,9 +23,9 @@ from typing import Any
 
 import parts
 import yaml
-from paretofleet_analysis import report
-from paretofleet_analysis.compare import compare
-from paretofleet_analysis.repeats import by_block
+from paretofleet_analysis.diagnostics.paired import compare
+from paretofleet_analysis.report import files
+from paretofleet_analysis.report.access import by_block
 
 NETWORKS = ("mobilenet_v2", "resnet18", "resnet50")
 BATCH_SIZES = (1, 4, 16)
@@ -120,7 +120,7 @@ def sweep(home: Path, runtimes: Sequence[str], repeats: int, *, short: bool) -> 
     # Exit code 3 says that some configurations failed: they are rows too.
     subprocess.run([COMMAND, "sweep", "submit", str(specification), "--watch"], check=False)
     subprocess.run([COMMAND, "report", "pull", "runtimes", "-o", str(path)], check=True)
-    rows: list[dict[str, Any]] = report.read(path).to_pylist()
+    rows: list[dict[str, Any]] = files.read(path).to_pylist()
     return rows
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import parts
 import psutil
-from paretofleet_agent import environment, probe
-from paretofleet_agent.child import Child
-from paretofleet_agent.child_requests import sampler_request
-from paretofleet_agent.device import DeviceUnderTest
+from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.hardware import environment
+from paretofleet_agent.measure.child import Child
+from paretofleet_agent.measure.requests import sampler_request
 
 PERIOD_S, ALLOWED = 0.02, 0.01
 COLLECT_S, HANG_S = 1.0, 30.0
@@ -26,7 +27,7 @@ SECONDS, SHORT_SECONDS = 60.0, 10.0
 
 def cost(device: DeviceUnderTest, period_s: float | None, seconds: float) -> tuple[float, int, int]:
     """(share of a core, reads, missed reads) of a sampler that is asked for its samples once a second."""
-    command = [sys.executable, "-m", "paretofleet_agent.sampler"]
+    command = [sys.executable, "-m", "paretofleet_agent.power.sampler"]
     variables = environment.child_environment(device.sysroot)
     child = Child("sampler", command, variables=variables, sysroot=device.sysroot, stopped=lambda: False)
     with contextlib.closing(child):

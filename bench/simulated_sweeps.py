@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from paretofleet_analysis.intervals import log_reach
-from paretofleet_analysis.stopping import RUNS_MAX, RUNS_MIN, half_widths
+from paretofleet_analysis.statistics.intervals import log_reach
+from paretofleet_analysis.statistics.stopping import RUNS_MAX, RUNS_MIN, half_widths
 
 CONFIGURATIONS = 8
 HALF_WIDTH = 0.02

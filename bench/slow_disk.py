@@ -23,11 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import parts
-from paretofleet_agent import bench, pairs, probe
-from paretofleet_agent.attempt import measure
-from paretofleet_agent.chunking import Gatherer
-from paretofleet_agent.device import DeviceUnderTest
-from paretofleet_agent.spool import Spool
+from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.standalone import bench, paired
+from paretofleet_agent.uplink.chunks import Gatherer
+from paretofleet_agent.uplink.spool import Spool
 
 BYTES_PER_S, WRITE_S, SYNC_S = 10e6, 0.002, 0.02
 DISK_BYTES = 256 << 20
@@ -168,7 +169,7 @@ def main() -> int:
                 home.spool.close()
     for kind, home in homes.items():
         print(f"spooling a run on the {kind} file system: {statistics.median(home.spool_s) * 1e3:.1f} ms")
-    found = pairs.change(logs)
+    found = paired.change(logs)
     if found is None:
         raise SystemExit("too few pairs")
     print(f"change of the median latency on the slow file system: {found}")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import moocore
 import numpy as np
-from paretofleet_analysis.stochastic import front_probability, next_runs, replicates
+from paretofleet_analysis.pareto import front_probability, next_runs, replicates
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "stochastic"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "pareto"))
 from fleets import noisy_runs, shell_means
 
 CONFIGURATIONS, NOISE, EXCESS = 40, 0.1, 0.13

@@ -24,14 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from paretofleet_analysis.drifted import without_block_effects
-from paretofleet_analysis.frontier import nondominated
 from paretofleet_analysis.objectives import Margin
-from paretofleet_analysis.probability import Probabilities, probabilities, tolerances
-from paretofleet_analysis.stochastic import front_probability, mean_front_probability, remove_block_effects
-from paretofleet_analysis.verdicts import UNDECIDED, verdict
+from paretofleet_analysis.pareto import front_probability, mean_front_probability, remove_block_effects
+from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.ranking.block_correction import without_block_effects
+from paretofleet_analysis.ranking.probability import Probabilities, probabilities, tolerances
+from paretofleet_analysis.ranking.verdicts import UNDECIDED, verdict
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "stochastic"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "pareto"))
 from fleets import noisy_runs, shell_means, with_drift
 
 NOISES, RUNS, DRIFT = (0.01, 0.02, 0.05, 0.20), (5, 10, 20), 0.04

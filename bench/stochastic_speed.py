@@ -21,15 +21,15 @@ from pathlib import Path
 import machine
 import moocore
 import numpy as np
-from paretofleet_analysis.stochastic import (
+from paretofleet_analysis.pareto import (
     Shared,
     dominance_probability,
     front_probability,
-    kernel,
     mean_front_probability,
 )
+from paretofleet_analysis.pareto.kernel import engine
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "stochastic"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "pareto"))
 from fleets import noisy_shell
 
 DRAWS = 1000
@@ -158,7 +158,7 @@ def main() -> int:
         missed += said == "MISSED"
         print(f"{what:58s} {value:>24s}   {goal:26s} {said}", flush=True)
 
-    print(f"kernel: {kernel.engine().name}; control: numpy + moocore {moocore.__version__}, {DRAWS:,} draws")
+    print(f"kernel: {engine.engine().name}; control: numpy + moocore {moocore.__version__}, {DRAWS:,} draws")
     for size, d, noise, must, aim in FLEETS:
         if quick and size > 10_000:
             continue

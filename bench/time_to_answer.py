@@ -21,13 +21,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import parts
-from paretofleet_agent import bench, probe
-from paretofleet_agent.attempt import measure
-from paretofleet_agent.device import DeviceUnderTest
+from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import Limits
-from paretofleet_analysis.intervals import mean_interval
-from paretofleet_analysis.stopping import is_precise
-from paretofleet_collector.protocols import PROTOCOLS
+from paretofleet_agent.standalone import bench
+from paretofleet_analysis.statistics.intervals import mean_interval
+from paretofleet_analysis.statistics.stopping import is_precise
+from paretofleet_collector.planning.protocols import PROTOCOLS
 
 NETWORKS = ("squeezenet1_1", "mobilenet_v2", "resnet18")
 HALF_WIDTH, RUNS_MIN, RUNS_MAX = 0.02, 5, 20

@@ -23,7 +23,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-STRUCTURES = Path(__file__).parent.parent / "collector/paretofleet_collector/zoo/structures"
+STRUCTURES = Path(__file__).parent.parent / "collector/paretofleet_collector/models/zoo/structures"
 OPSET = 17  # ONNX Runtime 1.19 and older load it, and IR version 8 with it
 IR_VERSION = 8
 KEPT_ELEMENTS = 8  # smaller initializers are arguments of operators, not weights

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer.main
 from paretofleet_agent.main import _parser
-from paretofleet_collector import spec
 from paretofleet_collector.cli import app
+from paretofleet_collector.planning import specification
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), ROOT / "deploy" / "README.md"])
@@ -62,7 +62,7 @@ def test_commands_parse(line: str) -> None:
 
 @pytest.mark.parametrize("text", documents())
 def test_specifications_are_read(text: str) -> None:
-    assert spec.parse_yaml(text, ROOT).models
+    assert specification.parse_yaml(text, ROOT).models
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from paretofleet_analysis import stochastic
+from paretofleet_analysis import pareto
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("analysis/paretofleet_analysis", "agent/paretofleet_agent", "collector/paretofleet_collector")
@@ -33,9 +33,9 @@ def test_examples_say_what_happens(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in stochastic.__all__ if inspect.isfunction(getattr(stochastic, name))]
+    "name", [name for name in pareto.__all__ if inspect.isfunction(getattr(pareto, name))]
 )
 def test_the_exact_ranking_shows_an_example_and_its_source(name):
-    text = inspect.getdoc(getattr(stochastic, name)) or ""
+    text = inspect.getdoc(getattr(pareto, name)) or ""
     assert f">>> {name}(" in text or re.search(rf">>> .*\b{name}\(", text)
     assert re.search(r"Source:\s(.|\n)*\b(19|20)\d\d\b|sources as\n`efficiency_survival`", text)

@@ -13,20 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator
 
-from paretofleet_agent import backoff, identity, probe, reboot, upload
-from paretofleet_agent.attempt import measure
-from paretofleet_agent.chunking import Gatherer
 from paretofleet_agent.config import Config
-from paretofleet_agent.device import DeviceUnderTest
-from paretofleet_agent.download import Models
+from paretofleet_agent.device import probe, reboot
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped, Unreachable
 from paretofleet_agent.files import free_bytes, write_atomically
-from paretofleet_agent.heart import Heart, Running
-from paretofleet_agent.hostlock import host_lock
-from paretofleet_agent.link import Link
+from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import Lease, Outcome
-from paretofleet_agent.spool import Spool
-from paretofleet_agent.wire import Answer
+from paretofleet_agent.uplink import backoff, identity, upload
+from paretofleet_agent.uplink.chunks import Gatherer
+from paretofleet_agent.uplink.client import Link
+from paretofleet_agent.uplink.heartbeat import Heart, Running
+from paretofleet_agent.uplink.model_cache import Models
+from paretofleet_agent.uplink.spool import Spool
+from paretofleet_agent.uplink.wire import Answer
 
 log = logging.getLogger(__name__)
 

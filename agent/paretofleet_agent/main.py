@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    from paretofleet_agent import config, hostlock, probe
+    from paretofleet_agent import config
+    from paretofleet_agent.device import host_lock, probe
 
     settings = config.load(vars(arguments))
     device = probe.look(
@@ -59,15 +60,17 @@ def _probe(arguments: argparse.Namespace) -> int:
         settings.interpreters,
         sensor_settings=settings.sensors,
         home=settings.home,
-        alone=lambda: hostlock.host_lock(settings.lock_dir),
+        alone=lambda: host_lock.host_lock(settings.lock_dir),
     )
     print(_json(probe.as_json(device)) if arguments.output == "json" else probe.describe(device))  # noqa: T201
     return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from paretofleet_agent import bench, config, hostlock, probe
-    from paretofleet_agent.way import Way, options_of
+    from paretofleet_agent import config
+    from paretofleet_agent.device import host_lock, probe
+    from paretofleet_agent.standalone import bench
+    from paretofleet_agent.standalone.run_options import Way, options_of
 
     settings = config.load(vars(arguments))
     if not arguments.model.is_file():
@@ -80,24 +83,26 @@ def _bench(arguments: argparse.Namespace) -> int:
         settings.interpreters,
         sensor_settings=settings.sensors,
         home=settings.home,
-        alone=lambda: hostlock.host_lock(settings.lock_dir),
+        alone=lambda: host_lock.host_lock(settings.lock_dir),
     )
     keys = ("batch_size", "threads", "iterations", "warm_up_s", "runs", "output")
     names = ("runtime", "target", "precision", "mode")
     way = Way(**{name: getattr(arguments, name) for name in names}, options=options)
     with contextlib.ExitStack() as stack:
         if not settings.simulate:
-            stack.enter_context(hostlock.host_lock(settings.lock_dir))
+            stack.enter_context(host_lock.host_lock(settings.lock_dir))
         return bench.run(arguments.model, device, way=way, **{key: getattr(arguments, key) for key in keys})
 
 
 def _selftest(arguments: argparse.Namespace) -> int:
-    from paretofleet_agent import config, hostlock, probe, selftest
+    from paretofleet_agent import config
+    from paretofleet_agent.device import host_lock, probe
+    from paretofleet_agent.standalone import selftest
 
     settings = config.load(vars(arguments))
     if arguments.model is not None and not arguments.model.is_file():
         raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
-    with hostlock.host_lock(settings.lock_dir):
+    with host_lock.host_lock(settings.lock_dir):
         device = probe.look(
             settings.sysroot,
             settings.simulate,
@@ -129,7 +134,8 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _snapshot(arguments: argparse.Namespace) -> int:
-    from paretofleet_agent import config, snapshot
+    from paretofleet_agent import config
+    from paretofleet_agent.standalone import snapshot
 
     parts = snapshot.pack(config.load(vars(arguments)).sysroot, arguments.output)
     sys.stderr.write(snapshot.describe(parts, arguments.output) + "\n")

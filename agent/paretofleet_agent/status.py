@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from paretofleet_agent import identity, selftest, spool
 from paretofleet_agent.errors import HomeError
+from paretofleet_agent.standalone import selftest
+from paretofleet_agent.uplink import identity, spool
 
 
 def look(home: Path) -> dict[str, Any]:

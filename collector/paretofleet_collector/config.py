@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.near import hint
+from paretofleet_collector.suggest import hint
 
 FILE_NAME = "collector.toml"
 DEFAULT_ADDRESS = "127.0.0.1:7411"

@@ -69,7 +69,7 @@ def test_the_bundle_installs_on_python_3_8_without_an_index(bundle, tmp_path):
             "-W",
             "error",
             "-c",
-            "import sys, grpc, paretofleet_agent.link; print(sys.version)",
+            "import sys, grpc, paretofleet_agent.uplink.client; print(sys.version)",
         ],
         capture_output=True,
         text=True,

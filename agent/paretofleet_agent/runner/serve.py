@@ -3,18 +3,18 @@
 import importlib
 from typing import Any, Callable, Mapping, Tuple
 
-from . import frames, paused, process
+from . import frames, paced_loop, process
 from .failure import RunFailed, explain
 
 Write = Callable[[Mapping[str, Any], bytes], None]
 
 #: What a runner can drive: module and class. Made from the prepare header; has `ready`, `block`, `finish`.
 RUNTIMES: Mapping[str, Tuple[str, str]] = {
-    "onnxruntime": ("onnxruntime_runtime", "OnnxRuntime"),
-    "torch": ("torch_runtime", "Torch"),
-    "openvino": ("openvino_runtime", "OpenVino"),
-    "trtexec": ("trtexec_runtime", "TrtExec"),
-    "simulated": ("simulated", "Simulated"),
+    "onnxruntime": ("runtimes.onnxruntime_runtime", "OnnxRuntime"),
+    "torch": ("runtimes.torch_runtime", "Torch"),
+    "openvino": ("runtimes.openvino_runtime", "OpenVino"),
+    "trtexec": ("runtimes.trtexec_runtime", "TrtExec"),
+    "simulated": ("runtimes.simulated", "Simulated"),
 }
 
 
@@ -50,7 +50,7 @@ def _serve(reader: frames.Reader, write: Write) -> None:
         header = frame[0]
         if header["kind"] == "block":
             limits = {key: value for key, value in header.items() if key != "kind"}
-            columns = paused.block(run, **limits) if "pause_ns" in limits else run.block(**limits)
+            columns = paced_loop.block(run, **limits) if "pause_ns" in limits else run.block(**limits)
             write({"kind": "block", "n": len(columns[0])}, frames.pack_columns(columns))
         elif header["kind"] == "finish":
             write(dict(run.finish(), kind="result"), b"")

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping
 
+from paretofleet_agent.hardware import gpu_state as _nvml_state
 from paretofleet_agent.model import Absent
 from paretofleet_agent.sensors import (
-    _nvml_state,
-    _pollers,
+    _interference,
     amdgpu,
     battery,
     ina3221,
@@ -25,9 +25,9 @@ from paretofleet_agent.sensors import (
     rapl,
     raspberry,
 )
-from paretofleet_agent.sensors._disputes import without_disputes
-from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
-from paretofleet_agent.sensors._strangers import guarded
+from paretofleet_agent.sensors._conflicts import without_disputes
+from paretofleet_agent.sensors._plugins import guarded
+from paretofleet_agent.sensors.protocol import NO_SETTINGS, Found, Rail, Readings, Sensor, Settings
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -67,13 +67,13 @@ STATES: Mapping[str, Callable[[Path], State]] = {
     "nvml": _nvml_state.state,
     "ina3221": ina3221.state,
     "raspberry": raspberry.state,
-    "pollers": _pollers.state,
+    "pollers": _interference.state,
 }
 #: What two such states around a window say of the run between them.
 FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
     "nvml": _nvml_state.flags,
     "raspberry": raspberry.flags,
-    "pollers": _pollers.flags,
+    "pollers": _interference.flags,
 }
 
 
@@ -93,7 +93,7 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sens
         sensors, missing = _find_of(entry, sysroot, settings)
         found += sensors
         absent += missing
-    return without_disputes(found, absent + (_pollers.warnings(sysroot) if found else []))
+    return without_disputes(found, absent + (_interference.warnings(sysroot) if found else []))
 
 
 def entry_points() -> list[metadata.EntryPoint]:

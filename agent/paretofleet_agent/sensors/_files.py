@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._protocol import Found, Rail, Readings
+from paretofleet_agent.sensors.protocol import Found, Rail, Readings
 
 #: Some drivers answer "try again" while a conversion is under way.
 TRIES = 3
@@ -105,22 +106,6 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
     for path in set(descriptors) - needed:
         os.close(descriptors.pop(path))
     return ([FilesSensor(readable, descriptors)] if readable else []), absent
-
-
-def text(path: Path) -> str:
-    """A file's text without the white space around it; empty where it cannot be read."""
-    try:
-        return path.read_bytes().decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
-def number(path: Path) -> int | None:
-    """The integer in a file, None where there is none."""
-    try:
-        return int(text(path))
-    except ValueError:
-        return None
 
 
 def one_integer(texts: Sequence[str]) -> int:

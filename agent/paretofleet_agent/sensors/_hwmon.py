@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Sequence
 
-from paretofleet_agent.sensors._files import text
+from paretofleet_agent.hardware.sysfs import text
 
 HWMONS = "sys/class/drm/card*/device/hwmon/hwmon*"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-from paretofleet_agent.sensors._files import number, text
+from paretofleet_agent.hardware.sysfs import number, text
 
 DRIVERS = "sys/bus/i2c/drivers"
 #: Folders of a chip by driver: IIO under two names, and hwmon.

@@ -7,7 +7,7 @@ import re
 from typing import Mapping
 
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._protocol import BOXCAR, COUNTER, Rail
+from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, Rail
 
 VERSION = "paretofleet-meter/1"
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence, Tuple
 
-from paretofleet_agent.sensors._protocol import BOXCAR, FILTERED, INSTANT
+from paretofleet_agent.sensors.protocol import BOXCAR, FILTERED, INSTANT
 
 Capability = Tuple[int, int]
 GA100 = (8, 0)

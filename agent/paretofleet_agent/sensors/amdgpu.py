@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, text
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import of_gpus
-from paretofleet_agent.sensors._protocol import BOXCAR, INSTANT, NO_SETTINGS, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, Found, Rail, Settings
 
 #: The voltage that only an APU has.
 APU_VOLTAGE = "vddnb"

@@ -10,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Sequence
 
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._files import FileRail, open_rails, text
-from paretofleet_agent.sensors._protocol import FILTERED, NO_SETTINGS, Found, Rail, Settings
+from paretofleet_agent.sensors._files import FileRail, open_rails
+from paretofleet_agent.sensors.protocol import FILTERED, NO_SETTINGS, Found, Rail, Settings
 
 SUPPLIES = "sys/class/power_supply"
 DISCHARGING = "Discharging"

@@ -11,11 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from paretofleet_agent.hardware.boards import Board, board_of, is_jetson
+from paretofleet_agent.hardware.sysfs import number
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._boards import Board, board_of, is_jetson
-from paretofleet_agent.sensors._files import FileRail, number, open_rails
+from paretofleet_agent.sensors._files import FileRail, open_rails
 from paretofleet_agent.sensors._ina3221_channels import Channel, chips, read_channels
-from paretofleet_agent.sensors._protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, Found, Rail, Settings
 
 Convert = Callable[[Sequence[str]], int]
 SNAPSHOT_FIX = "paretofleet-agent snapshot -o board.tar.gz, and send it to us"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, text
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import of_gpus
-from paretofleet_agent.sensors._protocol import COUNTER, NO_SETTINGS, PART, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, PART, Found, Rail, Settings
 
 DRIVERS = ("i915", "xe")
 SCOPES = {"card": "gpu-board", "pkg": PART}

@@ -25,7 +25,7 @@ from paretofleet_agent.model import Absent
 from paretofleet_agent.sensors._meter_clock import MeterClock
 from paretofleet_agent.sensors._meter_lines import FIX, VERSION, parse_greeting, parse_reading, rail_of
 from paretofleet_agent.sensors._meter_link import Link, greeting, open_link
-from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Rail, Reading, Readings, Settings
+from paretofleet_agent.sensors.protocol import NO_SETTINGS, Found, Rail, Reading, Readings, Settings
 
 SCOPES = ("wall", "usb-input", "module+carrier", "module")
 GREETING_S = 3.0

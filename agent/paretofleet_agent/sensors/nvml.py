@@ -13,18 +13,10 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Sequence, Tuple
 
+from paretofleet_agent.hardware.nvml import Gpu, gpus, load
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._nvml_gpu import Gpu, gpus, load
 from paretofleet_agent.sensors._nvml_priors import GA100, Prior, prior_of
-from paretofleet_agent.sensors._protocol import (
-    BOXCAR,
-    COUNTER,
-    NO_SETTINGS,
-    Found,
-    Rail,
-    Readings,
-    Settings,
-)
+from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, NO_SETTINGS, Found, Rail, Readings, Settings
 
 Channel = Tuple[Rail, Callable[[], Readings]]
 #: The counter by its function, or by its field where a driver lacks the function; then two fields.

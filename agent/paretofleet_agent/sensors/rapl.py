@@ -10,9 +10,10 @@ import os
 import re
 from pathlib import Path
 
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails, text
-from paretofleet_agent.sensors._protocol import COUNTER, NO_SETTINGS, Found, Rail, Settings
+from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
+from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, Found, Rail, Settings
 
 ZONES = "sys/class/powercap"
 CONTROL_TYPES = ("intel-rapl", "intel-rapl-mmio")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Iterable
 
+from paretofleet_agent.hardware.boards import DEVICE_TREE
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sensors._boards import DEVICE_TREE
-from paretofleet_agent.sensors._files import text
-from paretofleet_agent.sensors._protocol import NO_SETTINGS, Found, Settings
+from paretofleet_agent.sensors.protocol import NO_SETTINGS, Found, Settings
 
 MODEL = "Raspberry Pi"
 FIRMWARE = "sys/devices/platform"

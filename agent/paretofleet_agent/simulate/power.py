@@ -7,7 +7,7 @@ from array import array
 from dataclasses import replace
 from typing import Any, List, Mapping, Protocol, Sequence, Tuple
 
-from paretofleet_agent.sensors._protocol import INSTANT, Rail
+from paretofleet_agent.sensors.protocol import INSTANT, Rail
 from paretofleet_agent.simulate.sensor_models import MODELS, Curve
 
 #: The virtual sampler reads so often; VDD_IN converts when it is read, in the time of its own period.

@@ -23,7 +23,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Callable, Iterable, Mapping, Sequence
 
-from paretofleet_agent.sensors._protocol import BOXCAR, COUNTER, FILTERED, INSTANT, Rail, Reading, Readings
+from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, FILTERED, INSTANT, Rail, Reading, Readings
 
 #: After so many missing refreshes in a row the simulation stops to look further back.
 STALE_MAX = 50

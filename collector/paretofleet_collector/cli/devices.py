@@ -10,8 +10,8 @@ from paretofleet_collector.cli.output import Column, Format, Output, column, row
 from paretofleet_collector.cli.session import connected, tell
 from paretofleet_collector.cli.units import ago, clock
 from paretofleet_collector.errors import NotFound, Refused
-from paretofleet_collector.near import hint
-from paretofleet_collector.views import DeviceView
+from paretofleet_collector.model.views import DeviceView
+from paretofleet_collector.suggest import hint
 
 app = typer.Typer(
     no_args_is_help=True, help="The devices of the fleet.", epilog="Example: paretofleet devices list"

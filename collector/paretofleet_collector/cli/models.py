@@ -14,12 +14,12 @@ from paretofleet_collector.cli.progress import Transfer, working
 from paretofleet_collector.cli.session import connected, tell
 from paretofleet_collector.cli.units import count, duration, size
 from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, Unreachable
-from paretofleet_collector.model import Variant
-from paretofleet_collector.near import hint
-from paretofleet_collector.spec import PRECISIONS
+from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.planning.specification import PRECISIONS
+from paretofleet_collector.suggest import hint
 
 if TYPE_CHECKING:
-    from paretofleet_collector.client import Client
+    from paretofleet_collector.rpc.client import Client
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from paretofleet_collector.cli.output import clean
 from paretofleet_collector.cli.session import tell
 from paretofleet_collector.cli.units import duration, left, size
-from paretofleet_collector.model import RUN_FINAL
-from paretofleet_collector.views import Progress, SweepView
+from paretofleet_collector.model.entities import RUN_FINAL
+from paretofleet_collector.model.views import Progress, SweepView
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -21,7 +21,7 @@ from paretofleet_collector.cli.session import connected
 from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
-    from paretofleet_analysis.rank import RankedRow, Ranking
+    from paretofleet_analysis.ranking.rank import RankedRow, Ranking
 
 EXAMPLE = (
     "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10, or --rate 5 for a "
@@ -90,11 +90,11 @@ def rank(
     output: Output = Format.table,
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
-    from paretofleet_analysis import rank as ranking
-    from paretofleet_analysis import report
+    from paretofleet_analysis.ranking import rank as ranking
+    from paretofleet_analysis.report import files
 
     with _files(context, sources) as paths:
-        table = report.concatenate([report.read(path, rows_max=ranking.ROWS_MAX) for path in paths])
+        table = files.concatenate([files.read(path, rows_max=ranking.ROWS_MAX) for path in paths])
         checksums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     with working("ranking"):
         result = ranking.rank(
@@ -119,20 +119,20 @@ def rank(
 
 
 def _write(result: Ranking, output: Format, *, whole: bool) -> None:
-    from paretofleet_analysis import rank_text, why_text
+    from paretofleet_analysis.present import explanation_text, ranking_text
 
     if output is Format.csv:
         show([_flat(row) for row in result.rows], (), output)
     elif output is Format.json:
-        typer.echo(rank_text.to_json(result))
+        typer.echo(ranking_text.to_json(result))
     elif whole:
-        sys.stdout.write(rank_text.render(result, columns=_columns()))
+        sys.stdout.write(ranking_text.render(result, columns=_columns()))
     else:
         for row in result.rows:
             _explain(row)
         if result.why is not None:
-            sys.stdout.write(why_text.render_advice(result.why))
-            sys.stdout.write("\n" + why_text.render_why(result.why, columns=_columns()))
+            sys.stdout.write(explanation_text.render_advice(result.why))
+            sys.stdout.write("\n" + explanation_text.render_why(result.why, columns=_columns()))
 
 
 def _columns() -> int:
@@ -142,13 +142,13 @@ def _columns() -> int:
 
 def _only(result: Ranking, wanted: str) -> Ranking:
     """The ranking with the one row of that number or configuration id, which `rank` has found."""
-    from paretofleet_analysis.rank import is_row
+    from paretofleet_analysis.ranking.rank import is_row
 
     return replace(result, rows=tuple(row for row in result.rows if is_row(row, wanted)))
 
 
 def _explain(row: RankedRow) -> None:
-    from paretofleet_analysis.verdicts import shown
+    from paretofleet_analysis.ranking.verdicts import shown
 
     facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
     for name, one in row.estimates.items():

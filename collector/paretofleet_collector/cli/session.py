@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from paretofleet_collector.cli.output import clean
-from paretofleet_collector.model import Refusal
+from paretofleet_collector.model.entities import Refusal
 
 if TYPE_CHECKING:
-    from paretofleet_collector.client import Client
+    from paretofleet_collector.rpc.client import Client
 
 COLLECTOR_VARIABLE = "PARETOFLEET_COLLECTOR_ADDRESS"
 
@@ -31,7 +31,7 @@ class Settings:
 def connected(context: typer.Context) -> Iterator[Client]:
     """A client of the collector that the user named."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines would stand between ours
-    from paretofleet_collector.client import Client  # gRPC takes a while to load, and help needs none
+    from paretofleet_collector.rpc.client import Client  # gRPC takes a while to load, and help needs none
 
     with Client(context.obj.address) as client:
         yield client

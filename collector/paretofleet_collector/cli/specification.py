@@ -12,10 +12,10 @@ import typer
 
 from paretofleet_collector.cli.models import add_one, name_of
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.spec import PRECISIONS, Spec, from_mapping, mapping_of
+from paretofleet_collector.planning.specification import PRECISIONS, Spec, from_mapping, mapping_of
 
 if TYPE_CHECKING:
-    from paretofleet_collector.client import Client
+    from paretofleet_collector.rpc.client import Client
 
 SpecFile = Annotated[
     Path | None, typer.Argument(metavar="[SPEC.yaml]", help="A specification; flags change it.")
@@ -88,7 +88,7 @@ def add_files(client: Client, spec: Spec) -> Spec:
     """Adds the local model files to the collector and returns the specification with their names instead."""
     if not spec.local_models():
         return spec
-    from paretofleet_collector.client import sha256_of
+    from paretofleet_collector.rpc.client import sha256_of
 
     known = client.list_models()
     names: dict[str, str] = {}

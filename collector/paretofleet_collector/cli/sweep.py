@@ -36,11 +36,11 @@ from paretofleet_collector.cli.specification import (
 )
 from paretofleet_collector.cli.units import clock, duration
 from paretofleet_collector.errors import CollectorError
-from paretofleet_collector.model import Repeats as RepeatsOf
-from paretofleet_collector.views import PlannedView, PlanView, SweepView
+from paretofleet_collector.model.entities import Repeats as RepeatsOf
+from paretofleet_collector.model.views import PlannedView, PlanView, SweepView
 
 if TYPE_CHECKING:
-    from paretofleet_collector.client import Client
+    from paretofleet_collector.rpc.client import Client
 
 FINISHED_WITH_FAILURES, CANCELLED = 3, 1
 
@@ -243,12 +243,12 @@ def show_(
     ]
     show(rows, columns, output)
     if told is not None and output is Format.table:
-        from paretofleet_analysis import rank_text
-        from paretofleet_analysis import timing as repeats
+        from paretofleet_analysis.diagnostics import timing as repeats
+        from paretofleet_analysis.present import ranking_text
 
         typer.echo()
         for line in repeats.lines(told):
-            typer.echo("\n".join(rank_text.wrapped(clean(line))))
+            typer.echo("\n".join(ranking_text.wrapped(clean(line))))
 
 
 @app.command(epilog="Example: paretofleet sweep watch edge-classifiers")
@@ -295,10 +295,11 @@ def delete(
 
 def _timing(client: Client, sweep: str) -> dict[str, Any]:
     """What the repeats say so far, from the sweep's report."""
-    from paretofleet_analysis import report, timing
+    from paretofleet_analysis.diagnostics import timing
+    from paretofleet_analysis.report import files
 
     with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder, working("pulling the report"):
-        return timing.told(report.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
+        return timing.told(files.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
 
 
 def _watch(client: Client, sweep: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
-from paretofleet_collector.model import AttemptKey, Chunk
+from paretofleet_collector.model.entities import AttemptKey, Chunk
 from paretofleet_collector.store.base import METADATA, changed
 
 CHUNKS = sa.Table(

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import NotFound, SessionRefused, Taken
-from paretofleet_collector.messages import Hello, Join, Session
-from paretofleet_collector.model import Device, Inventory, RuntimeInfo, SensorInfo, Target
+from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target
+from paretofleet_collector.model.messages import Hello, Join, Session
 from paretofleet_collector.store.base import METADATA, changed
 
 DEVICES = sa.Table(

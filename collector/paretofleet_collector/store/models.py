@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import NotFound, Taken
-from paretofleet_collector.model import Variant
+from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.store.base import METADATA
 
 VARIANTS = sa.Table(

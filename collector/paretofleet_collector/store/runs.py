@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.messages import Session
-from paretofleet_collector.model import AttemptEnd, AttemptKey, Run
+from paretofleet_collector.model.entities import AttemptEnd, AttemptKey, Run
+from paretofleet_collector.model.messages import Session
 from paretofleet_collector.store.base import METADATA, changed, new_id
 
 RUNS = sa.Table(

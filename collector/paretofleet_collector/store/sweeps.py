@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import NotFound
-from paretofleet_collector.model import (
+from paretofleet_collector.model.entities import (
     SWEEP_FINAL,
     Configuration,
     PlannedConfiguration,

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from paretofleet_agent.attempt import measure
+from paretofleet_agent.measure.attempt import measure
 
 ROOT = Path(__file__).parents[3]
 PYTHON = Path(os.environ.get("PARETOFLEET_TEST_A57_PYTHON", ROOT / "build" / "a57" / "python"))

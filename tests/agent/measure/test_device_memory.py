@@ -6,8 +6,8 @@ import os
 import types
 
 import pytest
-from paretofleet_agent import gpu_facts
-from paretofleet_agent.attempt import measure
+from paretofleet_agent.hardware import gpu
+from paretofleet_agent.measure.attempt import measure
 
 GPU, RUNNER, OTHER = "GPU-1", 11, 12
 
@@ -37,9 +37,9 @@ class Library:
     ],
 )
 def test_only_what_the_driver_says_of_the_runner_is_taken(tmp_path, used_bytes, found, monkeypatch):
-    monkeypatch.setattr(gpu_facts, "load", lambda _sysroot, library: library)
-    assert gpu_facts.memory_bytes(tmp_path, GPU, RUNNER, Library(used_bytes)) == found
-    assert gpu_facts.memory_bytes(tmp_path, "cpu", RUNNER, Library(used_bytes)) is None
+    monkeypatch.setattr(gpu, "load", lambda _sysroot, library: library)
+    assert gpu.memory_bytes(tmp_path, GPU, RUNNER, Library(used_bytes)) == found
+    assert gpu.memory_bytes(tmp_path, "cpu", RUNNER, Library(used_bytes)) is None
 
 
 @pytest.mark.parametrize("used_bytes", [5 * 2**20, None])
@@ -52,7 +52,7 @@ def test_a_run_is_asked_about_while_its_runner_lives(kit, here, model, monkeypat
         asked.append(target_id)
         return used_bytes
 
-    monkeypatch.setattr(gpu_facts, "memory_bytes", memory_bytes)
+    monkeypatch.setattr(gpu, "memory_bytes", memory_bytes)
     outcome = measure(kit.lease_of(model), model, kit.Samples(), kit.Watch(), here)
     assert outcome.ok, outcome.message
     assert asked == ["cpu"]

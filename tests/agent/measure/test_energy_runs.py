@@ -9,15 +9,17 @@ import time
 from pathlib import Path
 
 import pytest
-from paretofleet_agent import decide, energy_window, probe
-from paretofleet_agent.attempt import measure
-from paretofleet_agent.energy_window import Sensor
+from paretofleet_agent.device import probe
+from paretofleet_agent.measure import series
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.power_session import Sampling
+from paretofleet_agent.measure.window import Window
 from paretofleet_agent.model import PHASES
-from paretofleet_agent.runner import paused
+from paretofleet_agent.power import stopping
+from paretofleet_agent.power.stopping import Sensor
+from paretofleet_agent.runner import paced_loop
 from paretofleet_agent.runner.frames import pack_columns
-from paretofleet_agent.sampling import Sampling
 from paretofleet_agent.simulate.sensor_models import MODELS
-from paretofleet_agent.window import Window
 
 S = 10**9
 
@@ -139,7 +141,7 @@ def sampling_of(name, put=lambda *_: None, **more):
 
 def series_of(count, each_s, start_s=0.0):
     starts = [round((start_s + number * each_s) * S) for number in range(count)]
-    return decide.Series().extended(starts, [round(each_s * S)] * count)
+    return series.Series().extended(starts, [round(each_s * S)] * count)
 
 
 def test_only_a_part_time_sensor_asks_for_pauses_and_only_for_slow_iterations():
@@ -164,7 +166,7 @@ def test_no_energy_is_worth_the_run(standard):
     assert not patient.has_enough(warm)
     assert patient.next_block(warm).seconds == 1.0
     at_once = Window(standard, power, time.monotonic() + 900, one_block=True)
-    assert at_once.next_block(decide.Series()).seconds == 10.0
+    assert at_once.next_block(series.Series()).seconds == 10.0
 
 
 def test_what_the_sampler_says_of_itself_is_a_sample_and_a_fact():
@@ -195,18 +197,18 @@ class Run:
 
 
 def test_pauses_come_after_each_iteration_and_count_in_the_block():
-    starts, durations = paused.block(Run(), pause_ns=20_000_000, seconds=1.0, max_iterations=1000)
+    starts, durations = paced_loop.block(Run(), pause_ns=20_000_000, seconds=1.0, max_iterations=1000)
     assert set(durations) == {30_000_000}
     assert {b - a for a, b in zip(starts, starts[1:])} == {50_000_000}
     assert len(starts) == 20
-    assert len(paused.block(Run(), pause_ns=1, seconds=1.0, max_iterations=3)[0]) == 3
+    assert len(paced_loop.block(Run(), pause_ns=1, seconds=1.0, max_iterations=3)[0]) == 3
 
 
 def test_a_real_run_pauses_after_each_iteration_of_its_window_only(kit, model, tmp_path, monkeypatch):
     """Its sensor is said to look for a microsecond every 20 ms; its time is short, so the window is too."""
     device = probe.look(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, 1, {})
     rail = Sensor("power:rapl/package-0", "package", "boxcar", 0.05, 0.02, 1e-6, 0.0, 1e-3)
-    monkeypatch.setattr(energy_window, "sensors_of", lambda *_: [rail])
+    monkeypatch.setattr(stopping, "sensors_of", lambda *_: [rail])
     limits = dataclasses.replace(
         kit.QUICK, is_short=False, idle_s=0.05, warm_up_max_s=0.2, iterations_max=10, timeout_s=10.0
     )

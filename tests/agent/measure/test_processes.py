@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from paretofleet_agent import attempt, child
-from paretofleet_agent.attempt import measure
+from paretofleet_agent.measure import attempt, child
+from paretofleet_agent.measure.attempt import measure
 
 
 def alive(pid):
@@ -149,8 +149,8 @@ def test_exits_are_told_apart(code, last, for_memory, reason):
 PARENT = """
 import dataclasses, sys
 from pathlib import Path
-from paretofleet_agent import probe
-from paretofleet_agent.attempt import measure
+from paretofleet_agent.device import probe
+from paretofleet_agent.measure.attempt import measure
 sys.path.insert(0, {folder!r})
 import conftest as kit
 device = probe.look(Path({sysroot!r}), None, 1, {{}})

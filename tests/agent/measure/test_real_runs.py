@@ -9,8 +9,8 @@ import sys
 import time
 
 import pytest
-from paretofleet_agent.attempt import measure
 from paretofleet_agent.errors import Stopped
+from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES
 
 pytest.importorskip("onnxruntime")

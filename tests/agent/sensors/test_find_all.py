@@ -8,9 +8,10 @@ import sys
 
 import pytest
 import trees
-from paretofleet_agent import sensor_facts, sensors
+from paretofleet_agent import sensors
 from paretofleet_agent.model import Absent
-from paretofleet_agent.sampler import SensorRecorder
+from paretofleet_agent.power import characterise
+from paretofleet_agent.power.sampler import SensorRecorder
 from paretofleet_agent.sensors import Rail
 
 TREES = sorted(
@@ -147,8 +148,8 @@ def test_a_strangers_failing_read_costs_its_own_readings_only(tmp_path, monkeypa
     assert len(kept[0]) == 1
     assert len(failed[0]) == 0
     assert recorder.report()["failed"] == {"power:probe9000/x": 1}
-    plan = sensor_facts.Plan(refresh_s=0.05, settle_s=0.0, steady_s=0.05, step_s=0.02, steps=2)
-    measured = sensor_facts.measure(found[1], NoLoad(), plan)
+    plan = characterise.Plan(refresh_s=0.05, settle_s=0.0, steady_s=0.05, step_s=0.02, steps=2)
+    measured = characterise.measure(found[1], NoLoad(), plan)
     assert measured["power:probe9000/x"]["period_s"] is None
     found[1].close()
 

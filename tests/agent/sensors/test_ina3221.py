@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from paretofleet_agent.sensors import _boards, _files, ina3221
+from paretofleet_agent.hardware import boards
+from paretofleet_agent.sensors import _files, ina3221
 from paretofleet_agent.sensors._ina3221_channels import config_period_s
 
 SUM_OF_XAVIER = "GPU+CPU+SOC+CV+VDDRQ+SYS5V"
@@ -58,7 +59,7 @@ def readings_of(sensor):
 def test_a_board_gives_its_rails_and_the_right_total(tree, name):
     board, labels, module, both = BOARDS[name]
     root = tree(name)
-    assert _boards.board_of(root).name == board
+    assert boards.board_of(root).name == board
     (sensor,), _ = ina3221.find(root)
     found = readings_of(sensor)
     sensor.close()

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import trees
 from paretofleet_agent import sensors
-from paretofleet_agent.sensors import _nvml_state, nvml
+from paretofleet_agent.hardware import gpu_state
+from paretofleet_agent.sensors import nvml
 from paretofleet_agent.sensors._nvml_priors import prior_of
 
 UUID = "GPU-00000000-0000-0000-0000-000000000001"
@@ -216,8 +217,8 @@ def test_the_state_tells_what_limits_the_clocks(ask):
 def test_time_spent_throttled_between_two_states_is_a_flag():
     calm = {"g": {"clock_reasons": 0, "limited_times": {"thermal": 5, "power_cap": 1}}}
     hot = {"g": {"clock_reasons": 0, "limited_times": {"thermal": 9, "power_cap": 1}}}
-    assert set(_nvml_state.flags(calm, hot)) == {"thermally_limited"}
-    assert set(_nvml_state.flags(calm, calm)) == set()
+    assert set(gpu_state.flags(calm, hot)) == {"thermally_limited"}
+    assert set(gpu_state.flags(calm, calm)) == set()
 
 
 def test_a_driver_that_does_not_start_says_why(ask):

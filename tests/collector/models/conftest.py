@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from paretofleet_collector import zoo
+from paretofleet_collector.models import zoo
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from paretofleet_collector import zoo
+from paretofleet_collector.models import zoo
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 

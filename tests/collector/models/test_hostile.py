@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from paretofleet_collector import onnxfile
 from paretofleet_collector.errors import ModelRefused
-from paretofleet_collector.onnxfile import reading
-from paretofleet_collector.zoo.write import varint
+from paretofleet_collector.models import onnxfile
+from paretofleet_collector.models.onnxfile import reading
+from paretofleet_collector.models.zoo.write import varint
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 SMALL = HEAD + "g (float[N,3,4,4] x, float[2,3,3,3] w) => (float[N,2,2,2] y) { y = Conv(x, w) }"

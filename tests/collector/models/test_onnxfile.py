@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from paretofleet_collector import onnxfile
-from paretofleet_collector.onnxfile import reading
+from paretofleet_collector.models import onnxfile
+from paretofleet_collector.models.onnxfile import reading
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 # The papers' own (Caffe) networks; AlexNet's convolutions have two groups there.

@@ -9,8 +9,9 @@ import struct
 import numpy as np
 import onnx
 import pytest
-from paretofleet_collector import errors, onnxfile, zoo
-from paretofleet_collector.zoo import catalogue, fill
+from paretofleet_collector import errors
+from paretofleet_collector.models import onnxfile, zoo
+from paretofleet_collector.models.zoo import catalogue, fill
 
 # torchvision's table for its IMAGENET1K_V1 weights: parameters, 10**9 MACs, top-1 in percent.
 PUBLISHED = {

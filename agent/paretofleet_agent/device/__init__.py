@@ -1,0 +1,1 @@
+"""The device under test: targets, runtimes, clocks, who else uses it."""

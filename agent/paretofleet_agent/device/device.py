@@ -1,0 +1,82 @@
+"""The device under test: what was found on it and how its CPUs are shared out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping
+
+from paretofleet_agent.hardware.boards import is_jetson
+from paretofleet_agent.model import Absent, Inventory
+
+TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
+
+
+@dataclass(frozen=True)
+class DeviceUnderTest:
+    """Everything that `measure` must know about the device it runs on.
+
+    `sysroot` is where /sys, /proc and /etc are read from. `simulate` names a simulated class or is None.
+    `interpreters` maps a runtime to the Python that has it, and `trtexec` to the program. The daemon and the
+    sampler keep to `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
+    `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here.
+    `truth_path` takes the truth of simulated runs as JSON lines; it is for tests and never uploaded.
+    """
+
+    inventory: Inventory
+    sysroot: Path
+    seed: int
+    housekeeping_cpu: int
+    runner_cpus: tuple[int, ...]
+    absent: tuple[Absent, ...] = ()
+    simulate: str | None = None
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+    truth_path: Path | None = None
+    sensor_settings: Mapping[str, str] = field(default_factory=dict)
+    sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.
+    cold_idles: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
+    #: Degrees Celsius before the first run of a sweep on a target, which later runs wait for.
+    start_temperatures_c: dict[tuple[str, str], float] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def needs_cold_idle(self, sweep_name: str, block: int) -> bool:
+        """Whether this is the first run of a block here, which is noted. Simulated time costs nothing."""
+        key = (sweep_name, block)
+        is_first = key not in self.cold_idles
+        self.cold_idles.add(key)
+        return is_first or self.simulate is not None
+
+    @property
+    def has_power(self) -> bool:
+        """Whether there is a power source, for which guards and idle are spent."""
+        return bool(self.inventory.sensors)
+
+    def wakes_slowly(self, target_id: str) -> bool:
+        """Whether a target's clocks take a while to rise after idling: a GPU's, and all of a Jetson."""
+        if self.simulate is not None:
+            return target_id != CPU or self.simulate.startswith(JETSON)
+        return target_id != CPU or is_jetson(self.sysroot)
+
+    def interpreter_of(self, runtime: str) -> str:
+        """The Python that drives a runtime: its own, or this one, which also drives `trtexec`."""
+        return sys.executable if runtime == TRTEXEC else self.interpreters.get(runtime, sys.executable)
+
+    def cpus_for(self, threads: int | None) -> tuple[int, ...]:
+        """The CPUs of a runner with so many threads: all of them only where the rest do not suffice."""
+        if threads is None or threads <= len(self.runner_cpus):
+            return self.runner_cpus
+        return self.inventory.cpus
+
+
+def allowed_cpus() -> tuple[int, ...]:
+    """The CPUs that this process may use, in ascending order."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def split_cpus(cpus: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The housekeeping CPU (the highest-numbered one) and the CPUs of the runner (the rest, or the same)."""
+    return cpus[-1], cpus[:-1] or cpus

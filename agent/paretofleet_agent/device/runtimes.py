@@ -1,0 +1,148 @@
+"""Which runtimes this device has, with their targets; for an absent one why, and the fix."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from paretofleet_agent.device.device import TRTEXEC
+from paretofleet_agent.hardware import environment, nvml
+from paretofleet_agent.model import Absent, RuntimeInfo, Target
+from paretofleet_agent.runner.failure import one_line
+from paretofleet_agent.runner.runtimes.trtexec_command import PLACES
+
+CPU, CUDA = "cpu", "cuda"
+#: Importing a runtime from a slow card takes its time; two minutes are a hang.
+IMPORT_TIMEOUT_S = 120
+#: The GPU of a Jetson, which no library names by a UUID.
+JETSON_GPU = "sys/devices/gpu.0"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a runtime's interpreter, which prints [version, kinds of targets]."""
+
+    program: str
+    packages: str
+
+
+ASKED: Mapping[str, Question] = {
+    "onnxruntime": Question(
+        "import json, onnxruntime as o, numpy; p = o.get_available_providers(); "
+        "print(json.dumps([o.__version__, [k for k, n in (('cpu', 'CPUExecutionProvider'), "
+        "('cuda', 'CUDAExecutionProvider')) if n in p]]))",
+        "onnxruntime numpy",
+    ),
+    "torch": Question(
+        "import importlib.util as u, json, sys, torch, numpy; "
+        "u.find_spec('torchvision') or sys.exit('torchvision, whose networks torch runs, is not there'); "
+        "print(json.dumps([torch.__version__, ['cpu'] + ['cuda'] * torch.cuda.is_available()]))",
+        "torch torchvision numpy",
+    ),
+    "openvino": Question(
+        "import json, openvino as o, numpy; "
+        "print(json.dumps([o.__version__.split('-')[0], ['cpu'] * ('CPU' in o.Core().available_devices)]))",
+        "openvino numpy",
+    ),
+}
+
+
+def gpus(sysroot: Path) -> tuple[Target, ...]:
+    """The CUDA GPUs: those that NVML names by their UUID, or the one of a Jetson."""
+    library = nvml.load(sysroot, None)
+    if not isinstance(library, Absent):
+        found = [(gpu.uuid, gpu.name) for gpu in nvml.gpus(library)]
+        library.nvmlShutdown()
+        return tuple(
+            Target(target_id=uuid, alias=f"{CUDA}:{at}", description=name or "")
+            for at, (uuid, name) in enumerate(found)
+        )
+    if (sysroot / JETSON_GPU).exists():
+        return (Target(target_id="gpu.0", alias=f"{CUDA}:0", description="the module's own GPU"),)
+    return ()
+
+
+def look_for_runtimes(
+    interpreters: Mapping[str, str], targets: Sequence[Target]
+) -> tuple[tuple[RuntimeInfo, ...], tuple[Absent, ...]]:
+    """All runtimes at once. `interpreters` maps one to its Python (trtexec: to the program)."""
+    with ThreadPoolExecutor() as pool:
+        asked = [
+            pool.submit(look_for_runtime, name, interpreters.get(name, sys.executable), targets)
+            for name in ASKED
+        ]
+        answers = [one.result() for one in asked]
+    answers.append(look_for_trtexec(interpreters.get(TRTEXEC), targets))
+    return (
+        tuple(one for one in answers if isinstance(one, RuntimeInfo)),
+        tuple(one for one in answers if isinstance(one, Absent)),
+    )
+
+
+def look_for_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> RuntimeInfo | Absent:
+    """Imports a runtime in its interpreter, in a process of its own: the version, or why it is absent."""
+    question = ASKED[name]
+    fix = (
+        f"{interpreter} -m pip install {question.packages}; "
+        f"or name another interpreter in agent.ini: [runtimes] {name} = /path/to/python"
+    )
+    try:
+        done = _output([interpreter, "-c", question.program])
+    except OSError as error:
+        return Absent(name, f"the interpreter {interpreter} does not start: {error.strerror}", fix)
+    except subprocess.TimeoutExpired:
+        return Absent(name, f"importing it in {interpreter} took more than {IMPORT_TIMEOUT_S} s", fix)
+    if done.returncode == -signal.SIGILL:
+        why = "its wheel uses an instruction that this CPU does not have (SIGILL)"
+        return Absent(name, why, f"an older {name} that was built for this CPU")
+    lines = (done.stderr if done.returncode else done.stdout).decode("utf-8", "replace").strip().splitlines()
+    last = one_line(lines[-1]) if lines else f"exit code {done.returncode}"
+    try:
+        version, kinds = json.loads(last)
+    except ValueError:
+        return Absent(name, f"{interpreter} cannot import it: {last}", fix)
+    usable = tuple(target.target_id for target in targets if target.alias.partition(":")[0] in kinds)
+    if not usable:
+        return Absent(name, f"version {version} can use no target of this device", fix)
+    return RuntimeInfo(name=name, version=version, target_ids=usable)
+
+
+def look_for_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo | Absent:
+    """TensorRT's program, for the GPUs; its version is in the first line that it prints."""
+    found = program or shutil.which(TRTEXEC) or next((one for one in PLACES if Path(one).exists()), None)
+    fix = "install TensorRT, or name the program in agent.ini: [runtimes] trtexec = /path/to/trtexec"
+    if found is None:
+        return Absent(TRTEXEC, "it is not in PATH and not where JetPack puts it", fix)
+    usable = tuple(target.target_id for target in targets if target.alias.startswith(CUDA))
+    if not usable:
+        return Absent(TRTEXEC, f"{found} has no CUDA GPU to use", None)
+    try:
+        said = _output([found, "--help"])
+    except OSError as error:
+        return Absent(TRTEXEC, f"{found} does not start: {error.strerror}", fix)
+    except subprocess.TimeoutExpired:
+        return Absent(TRTEXEC, f"{found} --help took more than {IMPORT_TIMEOUT_S} s", fix)
+    version = re.search(rb"\[TensorRT v(\d+)\]", said.stdout + said.stderr)
+    return RuntimeInfo(
+        name=TRTEXEC, version=version.group(1).decode() if version else "unknown", target_ids=usable
+    )
+
+
+def _output(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=IMPORT_TIMEOUT_S,
+        cwd="/",
+        env=environment.child_environment(Path("/")),
+        check=False,
+    )

@@ -1,0 +1,150 @@
+"""What is asked of NVML, one GPU at a time; a refusal is remembered and never raised."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+from paretofleet_agent.hardware.boards import is_jetson
+from paretofleet_agent.model import Absent
+
+#: A superchip may refuse the GPU's own scope and know its module's.
+FIELD_SCOPES = (0, 1)
+TOTAL_POWER_SAMPLES = 0
+VALUE_MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
+NO_PERMISSION, NOT_FOUND, NOT_LOADED, NO_LIBRARY, MISMATCH = 4, 6, 9, 12, 18
+INSTALL_FIX = "pip uninstall pynvml; pip install --force-reinstall nvidia-ml-py"
+REASONS = {
+    NO_PERMISSION: ("the device files /dev/nvidia* may not be opened", "give the container or user the GPU"),
+    NOT_LOADED: ("the NVIDIA driver is not loaded", "modprobe nvidia, or reboot"),
+    NO_LIBRARY: ("there is no NVIDIA driver here (libnvidia-ml.so.1)", None),
+    MISMATCH: ("the NVIDIA driver and its library are of different versions", "reboot"),
+}
+#: Buffered samples older than this, or from the future, tell that their clock is not ours.
+SAMPLE_AGE_S_MAX = 600.0
+
+
+class Gpu:
+    """A GPU by its handle. Every question gives None where NVML refuses; `refusals` keeps the reasons."""
+
+    def __init__(self, library: Any, handle: Any) -> None:
+        self._library, self._handle = library, handle
+        self._seen_us = 0
+        self._code = 0
+        self.refusals: dict[str, str] = {}
+        self.uuid = _string(self.ask("nvmlDeviceGetUUID")) or "GPU-unknown"
+        self.name = _string(self.ask("nvmlDeviceGetName"))
+
+    def ask(self, function: str, *arguments: Any) -> Any:
+        """What a function of the library says of this GPU."""
+        try:
+            return getattr(self._library, function)(self._handle, *arguments)
+        except self._library.NVMLError as error:
+            self.refusals[function], self._code = str(error), error.value
+        except AttributeError:
+            self.refusals[function] = "this nvidia-ml-py is too old to know it"
+        return None
+
+    def reader(self, question: str | int) -> Callable[[], int | None] | None:
+        """What reads a function's or a field's value in its own unit; None where that is refused or 0."""
+        if isinstance(question, str):
+            readers = [functools.partial(self.ask, question)]
+        else:
+            readers = [functools.partial(self.field, question, scope) for scope in FIELD_SCOPES]
+        return next((read for read in readers if read()), None)
+
+    def field(self, field: int, scope: int) -> int | None:
+        """A field's value in its own unit."""
+        values = self.ask("nvmlDeviceGetFieldValues", [(field, scope)])
+        if values is None:
+            self.refusals[str(field)] = self.refusals["nvmlDeviceGetFieldValues"]
+            return None
+        value = values[0]
+        if value.nvmlReturn != 0:
+            self.refusals[str(field)] = str(self._library.NVMLError(value.nvmlReturn))
+            return None
+        return int(getattr(value.value, VALUE_MEMBERS[value.valueType]))
+
+    def new_samples(self) -> Sequence[tuple[int, int]] | None:
+        """(CLOCK_MONOTONIC ns, microwatts) of the samples that the driver buffered since the last call."""
+        answer = self.ask("nvmlDeviceGetSamples", TOTAL_POWER_SAMPLES, self._seen_us)
+        if answer is None:
+            return () if self._code == NOT_FOUND and self._seen_us else None
+        kind, samples = answer
+        behind_ns = time.time_ns() - time.perf_counter_ns()
+        new = [sample for sample in samples if sample.timeStamp > self._seen_us]
+        self._seen_us = max([sample.timeStamp for sample in new], default=self._seen_us)
+        return [
+            (
+                sample.timeStamp * 1000 - behind_ns,
+                int(getattr(sample.sampleValue, VALUE_MEMBERS[kind])) * 1000,
+            )
+            for sample in new
+        ]
+
+    def has_samples(self) -> bool:
+        """Whether samples are buffered with times of our wall clock; forgets those of the past."""
+        samples = self.new_samples()
+        if not samples:
+            return False
+        age_s = (time.perf_counter_ns() - samples[-1][0]) / 1e9
+        if abs(age_s) > SAMPLE_AGE_S_MAX:
+            self.refusals["nvmlDeviceGetSamples"] = "its times are not those of the wall clock"
+            return False
+        return True
+
+
+def load(sysroot: Path, library: Any) -> Any:
+    """The library, initialised once more, or an Absent. `library` stands in for the module pynvml."""
+    if is_jetson(sysroot):
+        return Absent("nvml", "on a Jetson NVML gives no power; its power monitor is read instead")
+    if library is None:
+        if sysroot.resolve() != Path("/"):
+            return Absent("nvml", "this is a copied tree, and NVML speaks only for the machine it runs on")
+        library = _import()
+    if isinstance(library, Absent):
+        return library
+    if not hasattr(library, "_nvmlGetFunctionPointer"):
+        why = "the module pynvml is of another distribution than nvidia-ml-py"
+        return Absent("nvml", why, INSTALL_FIX, refused=True)
+    try:
+        library.nvmlInit()
+    except library.NVMLError as error:
+        why, fix = REASONS.get(error.value, (f"NVML does not start: {error}", "nvidia-smi shows more"))
+        return Absent("nvml", why, fix, refused=error.value not in (NOT_LOADED, NO_LIBRARY))
+    return library
+
+
+def _import() -> Any:
+    """The module pynvml, or an Absent; the module, 2 MB in memory, is of no use without the driver."""
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return Absent("nvml", *REASONS[NO_LIBRARY])
+    try:
+        import pynvml
+    except ImportError:
+        return Absent("nvml", "the Python package nvidia-ml-py is missing", "pip install nvidia-ml-py")
+    return pynvml
+
+
+def gpus(library: Any) -> Iterator[Gpu]:
+    """The GPUs that an initialised library shows."""
+    try:
+        count = library.nvmlDeviceGetCount()
+    except library.NVMLError:
+        return
+    for index in range(count):
+        try:
+            handle = library.nvmlDeviceGetHandleByIndex(index)
+        except library.NVMLError:  # a card that is lost or not ours
+            continue
+        yield Gpu(library, handle)
+
+
+def _string(value: Any) -> str:
+    """Text that older versions of the library give as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,1 @@
+"""One attempt at one run: its processes, warm-up, window, cool-down."""

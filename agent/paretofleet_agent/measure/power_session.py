@@ -1,0 +1,198 @@
+"""The sampler of an attempt, seen from the daemon: its readings are kept, and decide how long to measure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any, Callable, Mapping, Sequence
+
+from paretofleet_agent.errors import AttemptFailed
+from paretofleet_agent.measure.child import Child
+from paretofleet_agent.model import SensorInfo
+from paretofleet_agent.power import stopping
+from paretofleet_agent.power.estimators import POLLING_S, improve
+from paretofleet_agent.power.polling import MISSED_SHARE_MAX, Measured, failing, slowest_share
+from paretofleet_agent.power.stopping import Sensor, Verdict
+from paretofleet_agent.runner import frames
+from paretofleet_agent.sensors import Rail
+
+log = logging.getLogger(__name__)
+
+#: A sampler answers at once; a minute of silence is a hang.
+TIMEOUT_S = 60.0
+#: Flags of a run: a sensor is read less often than is said, or its reads fail.
+SLOW, FAILING = "sampler_slow", "sensor_failing"
+
+Put = Callable[[str, str, int, bytes], None]
+
+
+class Sampling:
+    """The sampler process, or that there is none. `lost` says that it died; the run goes on without it."""
+
+    def __init__(self, child: Child | None, put: Put) -> None:
+        self._child, self._put = child, put
+        self._sensors: Sequence[Sensor] = ()
+        self._samples: dict[str, tuple[list[int], list[int]]] = {}
+        self._begin_ns = 0
+        self.lost = False
+        self.report: dict[str, Any] = {}
+        #: What the sampler looked for and did not find, as `model.Absent` has it.
+        self.absent: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a sampler was started."""
+        return self._child is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id."""
+        return None if self._child is None else self._child.pid
+
+    def prepare(
+        self, request: Mapping[str, Any], expected: Sequence[SensorInfo], measured: Measured
+    ) -> list[dict[str, Any]]:
+        """Starts the reading and returns the rails' facts, improved by what was `measured` of their streams.
+
+        Rails that are `expected` and not there come too, each with the reason under "missing": their energy
+        is null, and no other rail's may take its place. Raises AttemptFailed and Stopped.
+        """
+        if self._child is None:
+            return []
+        header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
+        rails = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
+        self.absent = header.get("absent", ())
+        return rails + missing(expected, rails, self.absent)
+
+    def watch(self, rails: Sequence[Mapping[str, Any]], target_id: str) -> None:
+        """Says which rails the run's energy is taken from: the primary ones of its target."""
+        self._sensors = stopping.sensors_of(rails, target_id, POLLING_S)
+
+    def collect(self, now_ns: int, activity: str) -> None:
+        """Takes what the sampler has, and hands it on."""
+        if self._child is None or self.lost:
+            return
+        request = {"kind": "collect", "until_ns": now_ns, "activity": activity}
+        try:
+            header, columns = self._child.ask(request, "samples", time.monotonic() + TIMEOUT_S)
+        except AttemptFailed:
+            self._child.kill()
+            self.lost = True
+            return
+        at = 0
+        for stream in header["streams"]:
+            size = 2 * frames.ITEM_BYTES * stream["n"]
+            if stream["n"]:
+                part = columns[at : at + size]
+                self._put(stream["stream"], stream["schema"], stream["n"], part)
+                self._keep(stream["stream"], part, stream["n"])
+            at += size
+        if header.get("report"):
+            self._say(now_ns, header["report"])
+
+    def close(self) -> None:
+        """Ends the sampler."""
+        if self._child is not None:
+            self._child.close()
+
+    def flags(self) -> list[str]:
+        """What the sampler's last report says against its readings; failing sensors in a sentence each."""
+        if not self.report:
+            return []
+        found = failing(self.report)
+        for stream, (failed, reads) in found.items():
+            log.warning(
+                "the power sensor %s gave nothing at %d of %d reads of this run; where the window is not "
+                "covered its energy is null: look at its connection with paretofleet-agent probe",
+                *(stream.partition(":")[2], failed, reads),
+            )
+        is_slow = slowest_share(self.report) > MISSED_SHARE_MAX
+        return [SLOW] * is_slow + [FAILING] * bool(found)
+
+    # What the readings decide
+
+    @property
+    def decides(self) -> bool:
+        """Whether there is a sensor whose energy the window must be long enough for."""
+        return bool(self._sensors) and not self.lost
+
+    def guard_s(self, *, is_short: bool) -> float:
+        """How long the load runs before and after the window."""
+        return stopping.guard_s(self._sensors, is_short=is_short)
+
+    def block_s(self) -> float:
+        """How long a block lasts that is there for the energy."""
+        return stopping.block_s(self._sensors)
+
+    def least_s(self) -> float:
+        """The shortest window that makes sense for every sensor."""
+        return max([0.0] + [stopping.least_s(sensor) for sensor in self._sensors])
+
+    def begin(self, now_ns: int) -> None:
+        """The guard before the window begins: readings count from here on."""
+        self._begin_ns = now_ns
+        self._samples = {sensor.stream: ([], []) for sensor in self._sensors}
+
+    def judge(self, start_ns: int, now_ns: int) -> Verdict:
+        """Whether the window from `start_ns` to `now_ns` is long enough."""
+        return stopping.judge(
+            self._sensors, self._samples, begin_ns=self._begin_ns, start_ns=start_ns, now_ns=now_ns
+        )
+
+    def pause_s(self, iteration_s: float) -> float:
+        """The idle after each iteration that a part-time sensor needs; 0 where none is needed."""
+        pauses = [
+            stopping.spread_pause_s(iteration_s, period_s=sensor.own_period_s, window_s=sensor.window_s)
+            for sensor in self._sensors
+            if sensor.is_part_time
+        ]
+        return max([0.0] + [pause for pause in pauses if pause is not None])
+
+    def _keep(self, stream: str, columns: bytes, n: int) -> None:
+        if stream in self._samples:
+            times, values = frames.unpack_columns(columns, n)
+            self._samples[stream][0].extend(times)
+            self._samples[stream][1].extend(values)
+
+    def _say(self, now_ns: int, report: Mapping[str, Any]) -> None:
+        """What the sampler says of itself is a sample too, and the last one a fact."""
+        self.report = dict(report)
+        text = json.dumps({"sampler": report}, sort_keys=True).encode()
+        self._put("state", "state/1", 1, frames.pack_columns(([now_ns], [len(text)])) + text)
+
+
+def missing(
+    expected: Sequence[SensorInfo], rails: Sequence[Mapping[str, Any]], absent: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The facts of every rail that was there when the agent looked and is not now, each told in a sentence.
+
+    `absent` is what a new look says of what it did not find.
+    """
+    there = {rail["stream"] for rail in rails}
+    found = []
+    for info in expected:
+        rail = Rail(info.source, info.rail, info.scope, info.kind, info.primary, target_id=info.target_id)
+        if rail.stream in there:
+            continue
+        why = _why(rail, absent)
+        log.warning(
+            "the power sensor %s/%s is missing in this run, so its energy is null: %s; "
+            "paretofleet-agent probe tells more",
+            *(info.source, info.rail, why),
+        )
+        found.append(dict(rail.facts(), missing=why))
+    return found
+
+
+def _why(rail: Rail, absent: Sequence[Mapping[str, Any]]) -> str:
+    """The best of the reasons: of the rail, of a dispute that names it, of its source."""
+    name = f"{rail.source}/{rail.rail}"
+    for told in (
+        [one["why"] for one in absent if one["what"] == name],
+        [one["why"] for one in absent if rail.stream in one["why"]],
+        [one["why"] for one in absent if one["what"].partition("/")[0] == rail.source],
+    ):
+        if told:
+            return str(told[0])
+    return "it was there when the agent started"

@@ -1,0 +1,48 @@
+"""What a runner and a sampler are told first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Sequence
+
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.model import Lease
+from paretofleet_agent.power.polling import of_request
+
+#: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
+SLOW_SAMPLE_S = 0.2
+
+
+def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:
+    """What a sampler of real sensors is told first; `shares`: the runner works on its CPU too."""
+    return {
+        "kind": "prepare",
+        "sysroot": str(device.sysroot),
+        "cpu": device.housekeeping_cpu,
+        "period_s": SLOW_SAMPLE_S if shares else None,
+        "measured": of_request(device.sensor_facts),
+        "simulate": None,
+        "sensors": dict(device.sensor_settings),
+    }
+
+
+def runner_request(
+    lease: Lease, artifact_path: Path | None, device: DeviceUnderTest, cpus: Sequence[int], threads: int
+) -> dict[str, Any]:
+    """What a runner of a real model is told first."""
+    configuration = lease.configuration
+    runtime = configuration["runtime"]
+    return dict(
+        {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
+        kind="prepare",
+        runtime=runtime,
+        timing_scope=configuration["timing_scope"],
+        artifact=None if artifact_path is None else str(artifact_path.resolve()),
+        threads=threads,
+        seed=lease.seed,
+        cpus=list(cpus),
+        program=device.interpreters.get(runtime),
+        # Once per configuration is enough, and every process costs its time.
+        reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
+        simulate=None,
+    )

@@ -1,0 +1,1 @@
+"""One file a runtime; each is imported only in the process that drives it."""

@@ -1,0 +1,119 @@
+"""ONNX Runtime on one of its execution providers: host array in, host array out."""
+
+import functools
+import gc
+from typing import Any, Dict, List, Mapping, Optional
+
+from .. import process
+from ..failure import RunFailed, refusal
+from ..inputs import buffers
+from ..run import Run, missing, show_gpu
+from . import onnxruntime_placement as placement
+from .onnx_precision import PRECISION_OF_TYPE, is_quantised, precision_of_weights
+from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options, variables
+
+
+class OnnxRuntime(Run):
+    """One session; every iteration is one `session.run`, which waits, on one of the rotated inputs."""
+
+    def __init__(self, request: Mapping[str, Any], clock: Any) -> None:
+        super(OnnxRuntime, self).__init__(request, clock, OPTIONS)
+
+    def load(self) -> None:
+        """Opens the session; one with another provider than the CPU only after its placement was checked."""
+        request, options = self.request, self.options
+        kind = "cpu" if request["target_id"] == "cpu" else "cuda"
+        options["provider"] = options["provider"] or kind
+        name, wanted_kind, _ = PROVIDERS[options["provider"]]
+        if wanted_kind != kind:
+            raise RunFailed(
+                "unsupported",
+                "provider %s is not for target %s" % (options["provider"], request["target_id"]),
+            )
+        if kind == "cuda":
+            show_gpu(request["target_id"])
+        settings = variables(kind, request["precision"])
+        ort = import_runtime()
+        if name not in ort.get_available_providers():
+            raise RunFailed(
+                "unsupported",
+                "this onnxruntime %s has no %s for the target %s, only %s"
+                % (ort.__version__, name, request["target_id"], ort.get_available_providers()),
+            )
+        found = precision_of_weights(request["artifact"]) if kind == "cuda" else None
+        precision = found if request["precision"] == "native" else request["precision"]
+        told = provider_options(options, dict(request, precision=precision), ort.__version__)
+        providers = [(name, told)]
+        nodes = None
+        if name != CPU:
+            providers.append((CPU, {}))
+            nodes = self._check_placement(ort, name, providers)
+            # Neither this nor the weights that were looked at are memory that the run needs.
+            gc.collect()
+            process.forget_memory_peak()
+        begin = self.clock()
+        session = self._open(ort, name, providers, None)
+        self.load_ns = self.clock() - begin
+        self.feeds = buffers(session.get_inputs(), request["batch_size"], request["seed"])
+        self.names = [output.name for output in session.get_outputs()]
+        self.step = functools.partial(session.run, None)
+        self.effective = {
+            "precision": self._effective_precision(session, found),
+            "provider": name,
+            "runtime_version": ort.__version__,
+            "settings": dict(told, **settings),
+        }
+        if nodes is not None:
+            self.effective["nodes"] = nodes
+
+    def _open(self, ort: Any, name: str, providers: List[Any], profile: Optional[str]) -> Any:
+        settings = session_options(ort, self.request["threads"], self.options)
+        if profile is not None:
+            settings.enable_profiling, settings.profile_file_prefix = True, profile
+        try:
+            session = ort.InferenceSession(self.request["artifact"], settings, providers=providers)
+        except Exception as error:
+            raise refusal("ONNX Runtime %s cannot load the model" % ort.__version__, error) from error
+        if session.get_providers()[:1] != [name]:
+            raise RunFailed("unsupported", "ONNX Runtime chose %s" % session.get_providers())
+        return session
+
+    def _check_placement(self, ort: Any, name: str, providers: List[Any]) -> Dict[str, int]:
+        """How many nodes each provider executed, from the profile of one inference."""
+
+        def profiled(prefix: str) -> str:
+            session = self._open(ort, name, providers, prefix)
+            feed = buffers(session.get_inputs(), self.request["batch_size"], self.request["seed"])[0]
+            try:
+                session.run(None, feed)
+            except Exception as error:
+                raise refusal("the model fails with %s" % name, error) from error
+            return str(session.end_profiling())
+
+        return placement.check(name, profiled)
+
+    def _effective_precision(self, session: Any, weights: Optional[str]) -> str:
+        """What the file is computed in; refuses a precision that would be another one in silence."""
+        asked, options = self.request["precision"], self.options
+        types = [PRECISION_OF_TYPE.get(item.type) for item in session.get_inputs()]
+        found = weights or next(filter(None, types), None) or "fp32"
+        if is_quantised(self.request["artifact"]):
+            found = "int8"
+        if found == "fp32" and asked in PROVIDERS[options["provider"]][2]:
+            return str(asked)
+        if asked not in ("native", found):
+            raise RunFailed(
+                "unsupported",
+                "%s was asked for, but this file computes in %s with the provider %s"
+                % (asked, found, options["provider"]),
+            )
+        return found
+
+
+def import_runtime() -> Any:
+    """The onnxruntime module. Raises RunFailed where this interpreter has none."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise missing("onnxruntime", error) from error
+    return onnxruntime

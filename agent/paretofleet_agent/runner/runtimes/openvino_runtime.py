@@ -1,0 +1,132 @@
+"""OpenVINO on the CPU, reading ONNX as it is: host array in, host array out."""
+
+from typing import Any, Callable, Dict, List, Mapping, Tuple
+
+from ..failure import RunFailed, refusal
+from ..inputs import buffers, shapes
+from ..run import Options, Run, missing
+from .onnx_reader import Input
+
+OPTIONS: Options = {
+    "cpu_pinning": (False, (True, False)),
+    "hyper_threading": (True, (True, False)),
+}
+#: Asked for -> the hint. A quantised file runs its own int8 operators and the rest in fp32.
+HINTS = {"native": "f32", "fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
+EXECUTED = {"f32": "fp32", "bf16": "bf16", "f16": "fp16", "i8": "int8", "u8": "int8", "f64": "fp64"}
+TYPES = {"f32": "float", "f16": "float16", "f64": "double", "boolean": "bool"}
+TYPES.update({"%s%d" % (u, n): "%sint%d" % (u.strip("i"), n) for u in ("i", "u") for n in (8, 16, 32, 64)})
+#: The layers that hold a network's work; their precision is the run's.
+WORK = ("Convolution", "FullyConnected", "MatMul", "Deconvolution")
+
+
+class OpenVino(Run):
+    """One compiled model. Throughput mode keeps as many requests in flight as OpenVINO finds best."""
+
+    def __init__(self, request: Mapping[str, Any], clock: Callable[[], int]) -> None:
+        super(OpenVino, self).__init__(request, clock, OPTIONS)
+
+    def load(self) -> None:
+        """Reads and compiles the model for the batch size, then looks at what its layers are executed in."""
+        request = self.request
+        if request["target_id"] != "cpu":
+            raise RunFailed("unsupported", "OpenVINO is driven on the target cpu only")
+        if request["precision"] not in HINTS:
+            raise RunFailed("unsupported", "OpenVINO on the CPU has no precision %s" % request["precision"])
+        ov = import_openvino()
+        begin = self.clock()
+        core = ov.Core()
+        try:
+            model = core.read_model(request["artifact"])
+            items = [_item(one) for one in model.inputs]
+            model.reshape(shapes(items, request["batch_size"]))
+            compiled = core.compile_model(model, "CPU", self._configuration())
+        except Exception as error:
+            raise refusal("OpenVINO %s cannot load the model" % ov.__version__, error) from error
+        self.load_ns = self.clock() - begin
+        self.feeds = buffers(items, request["batch_size"], request["seed"])
+        self.names = [output.get_any_name() for output in compiled.outputs]
+        layers = executed(compiled.get_runtime_model())
+        self._single = compiled.create_infer_request()
+        self._set_step(ov, compiled)
+        self.effective = {
+            "precision": effective_precision(request["precision"], layers),
+            "provider": "CPU",
+            "runtime_version": ov.__version__.split("-")[0],
+            "layers": layers,
+            "settings": {
+                name: str(compiled.get_property(name))
+                for name in (*self._configuration(), "NUM_STREAMS", "OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+            },
+        }
+
+    def _configuration(self) -> Dict[str, Any]:
+        request, options = self.request, self.options
+        latency = request["mode"] == "latency"
+        return {
+            "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": HINTS[request["precision"]],
+            "INFERENCE_NUM_THREADS": request["threads"],
+            "ENABLE_CPU_PINNING": options["cpu_pinning"],  # the runner is pinned as a whole already
+            "ENABLE_HYPER_THREADING": options["hyper_threading"],
+        }
+
+    def _set_step(self, ov: Any, compiled: Any) -> None:
+        infer = self._single.infer
+        if self.request["mode"] == "latency":
+            self.step = lambda feed: infer(feed, share_inputs=True)
+            return
+        queue = ov.AsyncInferQueue(compiled)
+        self.step = lambda feed: queue.start_async(feed, share_inputs=True)
+        self.synchronise = queue.wait_all
+
+    def infer(self, feed: Dict[str, Any]) -> List[Any]:
+        """One inference, waited for; its outputs as arrays."""
+        result = self._single.infer(feed)
+        return [result[at] for at in range(len(self.names))]
+
+
+def import_openvino() -> Any:
+    """The openvino module. Raises RunFailed where this interpreter has none."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise missing("openvino", error) from error
+    return openvino
+
+
+def executed(model: Any) -> Dict[str, int]:
+    """How many of the layers that work run in each precision, from the executed graph."""
+    counts: Dict[str, int] = {}
+    for node in model.get_ordered_ops():
+        about = node.get_rt_info()
+        kind = _value(about, "layerType")
+        if any(kind.startswith(name) for name in WORK):
+            precision = _value(about, "runtimePrecision").lower()
+            precision = EXECUTED.get(precision, precision)
+            counts[precision] = counts.get(precision, 0) + 1
+    return counts
+
+
+def effective_precision(asked: str, layers: Mapping[str, int]) -> str:
+    """The precision of most layers that work. Raises RunFailed where another one was asked for."""
+    found = max(sorted(layers), key=lambda name: layers[name]) if layers else "fp32"
+    if asked not in ("native", found):
+        raise RunFailed(
+            "unsupported",
+            "%s was asked for, but OpenVINO runs this file on this CPU in %s (layers: %s)"
+            % (asked, found, dict(layers)),
+        )
+    return found
+
+
+def _item(one: Any) -> Input:
+    axes = [axis.get_length() if axis.is_static else str(axis) for axis in one.get_partial_shape()]
+    kind = one.get_element_type().get_type_name()
+    return Input(one.get_any_name(), "tensor(%s)" % TYPES.get(kind, kind), axes)
+
+
+def _value(about: Any, key: str) -> str:
+    """A text of a layer's information, which is wrapped in some versions."""
+    value: Tuple[Any, ...] = (about[key],) if key in about else ("",)
+    return str(getattr(value[0], "value", value[0]))

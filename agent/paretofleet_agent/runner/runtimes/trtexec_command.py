@@ -1,0 +1,121 @@
+"""The flags of `trtexec`, whose names and defaults change between releases; what it prints and writes."""
+
+import json
+import os
+import re
+import subprocess
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ..failure import RunFailed, one_line
+from ..process import die_with_parent, oom_kills, wait
+from .trtexec_log import Log
+from .trtexec_times import measured
+
+#: Where JetPack and the tar files put it, when it is not in PATH.
+PLACES = ("/usr/src/tensorrt/bin/trtexec", "/usr/local/tensorrt/bin/trtexec")
+Columns = Tuple[List[int], List[int]]
+#: One call: when it said that inference starts, its version, its own peak of resident memory.
+Done = NamedTuple(
+    "Done", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
+)
+Output = NamedTuple("Output", [("shape", List[int]), ("values", List[float])])
+
+
+def known_flags(program: str) -> Set[str]:
+    """The flags that this release names in its help. Raises RunFailed where there is no such program."""
+    try:
+        done = subprocess.run(
+            [program, "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RunFailed("runtime_missing", "%s does not start: %s" % (program, one_line(error))) from error
+    flags = set(re.findall(r"--[A-Za-z0-9]+", done.stdout.decode("utf-8", "replace")))
+    if "--exportTimes" not in flags:
+        raise RunFailed("runtime_missing", "%s is no trtexec: its help names no --exportTimes" % program)
+    return flags
+
+
+def build_flags(known: Set[str], precision: str) -> List[str]:
+    """How the engine computes. Raises RunFailed for a precision that this release does not build."""
+    flags = []
+    if precision in ("fp16", "bf16"):
+        if "--" + precision not in known:
+            raise RunFailed(
+                "unsupported", "this trtexec has no flag --%s; give it a file of %s" % ((precision,) * 2)
+            )
+        flags.append("--" + precision)
+    if precision != "tf32" and "--noTF32" in known:
+        flags.append("--noTF32")
+    return flags
+
+
+def run_flags(known: Set[str], options: Mapping[str, Any], mode: str) -> List[str]:
+    """How it runs, said in the words of any release: copies, waiting and graphs are never its default's."""
+    wanted = {
+        "--includeDataTransfers": True,
+        "--useSpinWait": options["spin_wait"],
+        "--noSpinWait": not options["spin_wait"],
+        "--useCudaGraph": options["cuda_graph"],
+        "--noCudaGraph": not options["cuda_graph"],
+        # Without it the copies of one iteration overlap the work of the next.
+        "--exposeDMA": mode == "latency",
+    }
+    return [flag for flag, on in wanted.items() if on and flag in known]
+
+
+def shape_flags(names: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> List[str]:
+    """The flags `names` with every input's shape."""
+    text = ",".join("%s:%s" % (name, "x".join(map(str, shape))) for name, shape in sorted(shapes.items()))
+    return ["%s=%s" % (name, text) for name in names]
+
+
+def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
+    """Runs it until it ends. Raises RunFailed with the cause of an end that is not a good one."""
+    log, kills = Log(), oom_kills()
+    try:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  this process has one thread
+        )
+    except OSError as error:
+        raise RunFailed("runtime_missing", "%s does not start: %s" % (command[0], error.strerror)) from error
+    with process:
+        for line in iter(process.stdout.readline, b""):  # type: ignore[union-attr]
+            log.take(line, clock())
+        memory_peak_bytes = wait(process)
+    if process.returncode:
+        kills_after = oom_kills()
+        is_counted = kills is not None and kills_after is not None
+        raise log.failure(process.returncode, killed_for_memory=not is_counted or kills_after != kills)
+    return Done(log.started_ns, log.version, memory_peak_bytes)
+
+
+def read_times(path: str, started_ns: int, warm_up_ms: int) -> Columns:
+    """(starts, durations) in ns of our clock of the iterations that count, in order of their start."""
+    times = measured(_json(path), warm_up_ms)
+    starts = [started_ns + int(time.start_ms * 1e6) for time in times]
+    return starts, [max(0, round(time.duration_ms * 1e6)) for time in times]
+
+
+def read_outputs(path: str) -> Dict[str, Output]:
+    """The outputs by name from the file of --exportOutput. What is not a number reads as NaN."""
+    return {
+        row["name"]: Output(
+            [int(size) for size in re.findall(r"\d+", row["dimensions"])],
+            [float(value) for value in row["values"]],
+        )
+        for row in _json(path)
+    }
+
+
+def _json(path: str) -> Any:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+        # As C++ prints them; JSON has no word for either.
+        return json.loads(re.sub(r"(?<=[\s,\[])-?(?:nan|inf)(?=[\s,\]])", "NaN", text))
+    except (OSError, ValueError) as error:
+        name = os.path.basename(path)
+        raise RunFailed("crashed", "trtexec wrote no readable %s (%s)" % (name, one_line(error))) from error

@@ -1,0 +1,146 @@
+"""TensorRT through its own program `trtexec`, which needs no wheel and is on every JetPack.
+
+Every block is a process of its own with the engine built once, so that the daemon asks for the whole window
+as one block. Times are the GPU's, put on our clock at the line with which the program says that it starts.
+"""
+
+import math
+import os
+import shutil
+import sys
+import tempfile
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from .. import reference
+from ..failure import RunFailed
+from ..inputs import shapes
+from ..run import Options, refuse_unknown, resolve_options, show_gpu
+from . import trtexec_command as command
+from . import trtexec_files as files
+from .onnx_reader import OnnxFile
+from .trtexec_log import STARTED
+
+OPTIONS: Options = {"cuda_graph": (False, (True, False)), "spin_wait": (True, (True, False))}
+PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16")
+#: Spent by the program itself before the iterations that count.
+WARM_UP_MS = 500
+
+
+class TrtExec(object):
+    """One engine."""
+
+    def __init__(self, request: Mapping[str, Any], clock: Callable[[], int]) -> None:
+        self._request, self._clock = request, clock
+        self._options = resolve_options(request["options"], OPTIONS)
+        refuse_unknown(request)
+        if request["target_id"] == "cpu" or request["precision"] not in PRECISIONS:
+            raise RunFailed(
+                "unsupported",
+                "trtexec runs on CUDA GPUs in %s, not %s on %s"
+                % (", ".join(PRECISIONS), request["precision"], request["target_id"]),
+            )
+        show_gpu(request["target_id"])
+        self._program = find(request.get("program"))
+        self._folder = tempfile.TemporaryDirectory()
+        self._known = command.known_flags(self._program)
+        file = OnnxFile(request["artifact"])
+        filled = shapes(file.inputs, request["batch_size"])
+        is_free = any(isinstance(size, str) for item in file.inputs for size in item.shape)
+        engine = self._path("engine")
+        build = [self._program, "--onnx=" + request["artifact"], "--saveEngine=" + engine, "--device=0"]
+        build += command.build_flags(self._known, request["precision"])
+        build += ["--explicitBatch"] if "--explicitBatch" in self._known else []
+        build += command.shape_flags(("--minShapes", "--optShapes", "--maxShapes"), filled) if is_free else []
+        build += [flag for flag in ("--buildOnly", "--skipInference") if flag in self._known][:1]
+        begin = clock()
+        self._version = command.call(build, clock).version
+        self._load_ns = clock() - begin
+        self._run = [self._program, "--loadEngine=" + engine, "--device=0"]
+        self._run += command.shape_flags(("--shapes",), filled) if is_free else []
+        self._run += command.run_flags(self._known, self._options, request["mode"])
+        self._inputs = [
+            files.draw(self._path("input%d" % at), item, filled[item.name], request["seed"])
+            for at, item in enumerate(file.inputs)
+        ]
+        self._run.append("--loadInputs=" + ",".join("%(name)s:%(file)s" % one for one in self._inputs))
+        self._commands = [build, self._run]
+        self._memory_peaks_bytes: List[int] = []
+        self._outputs: Mapping[str, command.Output] = {}
+
+    def ready(self) -> Dict[str, Any]:
+        """Runs at least twice from cold, checks the outputs, returns the settings with every flag."""
+        _, durations = self._iterations(0, 2, warm_up_ms=0)
+        precision = "fp32" if self._request["precision"] == "native" else self._request["precision"]
+        effective = {
+            "precision": precision,
+            "provider": "TensorRT",
+            "runtime_version": self._version,
+            "threads": self._request["threads"],
+            "batch_size": self._request["batch_size"],
+            "mode": self._request["mode"],
+            "options": self._options,
+            "commands": [[part.replace(self._folder.name, "") for part in one] for one in self._commands],
+            "input_buffers": 1,
+            "reference": self._reference(),
+            "python": "%d.%d.%d" % sys.version_info[:3],
+        }
+        return {
+            "effective": effective,
+            "load_ns": self._load_ns,
+            "first_inference_ns": durations[0],
+            "second_inference_ns": durations[1] if len(durations) > 1 else None,
+            "block_is_a_process": True,
+            "flags": reference.flags(effective["reference"]),
+        }
+
+    def block(self, seconds: float, max_iterations: int, min_iterations: int = 1) -> command.Columns:
+        """At least `min_iterations` and `seconds`, at most `max_iterations`: (starts, durations)."""
+        starts, durations = self._iterations(math.ceil(seconds), min_iterations, warm_up_ms=WARM_UP_MS)
+        return starts[:max_iterations], durations[:max_iterations]
+
+    def finish(self) -> Dict[str, Any]:
+        """The peak memory of the program on the host where it runs the engine, not where it builds it."""
+        self._folder.cleanup()
+        return {"memory_peak_bytes": max(self._memory_peaks_bytes, default=None)}
+
+    def _reference(self) -> Optional[Dict[str, Any]]:
+        if not reference.is_wanted(self._request, self._options):
+            return None
+        return files.compare(self._request, self._inputs, self._outputs, self._path("output"))
+
+    def _iterations(self, seconds: int, iterations: int, warm_up_ms: int) -> command.Columns:
+        times, outputs = self._path("times.json"), self._path("outputs.json")
+        limits = ["--duration=%d" % seconds, "--iterations=%d" % iterations, "--warmUp=%d" % warm_up_ms]
+        exports = ["--exportTimes=" + times, "--exportOutput=" + outputs]
+        done = command.call(self._run + limits + exports, self._clock)
+        self._version = done.version if self._version == "unknown" else self._version
+        self._memory_peaks_bytes += [] if done.memory_peak_bytes is None else [done.memory_peak_bytes]
+        if done.started_ns is None:
+            raise RunFailed("crashed", "trtexec did not say %r: its times have no place" % STARTED)
+        self._outputs = command.read_outputs(outputs)
+        for name, output in self._outputs.items():
+            wrong = sum(not math.isfinite(value) for value in output.values)
+            if wrong:
+                what = "output %s has %d of %d values that are not finite" % (name, wrong, len(output.values))
+                raise RunFailed("wrong_output", what)
+        starts, durations = command.read_times(times, done.started_ns, warm_up_ms)
+        if not starts:
+            raise RunFailed("crashed", "trtexec wrote down no iteration")
+        return starts, durations
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder.name, name)
+
+
+def find(program: Any) -> str:
+    """The program: the one of the settings, in PATH, or where JetPack puts it. Raises RunFailed."""
+    if program:
+        return str(program)
+    found = shutil.which("trtexec") or next(
+        (place for place in command.PLACES if os.path.exists(place)), None
+    )
+    if found is None:
+        raise RunFailed(
+            "runtime_missing", "there is no trtexec; install TensorRT, or name it in the settings"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Measuring without a collector: bench, the self-test, a board's snapshot."""

@@ -1,0 +1,256 @@
+"""`paretofleet-agent bench MODEL.onnx`: one configuration here, without a collector.
+
+It goes the way of any run (`attempt.measure`) and prints what that measured; nothing is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Mapping
+
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.errors import AttemptFailed, PfError
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
+from paretofleet_agent.runner import frames
+from paretofleet_agent.standalone import bench_statistics as statistics
+from paretofleet_agent.standalone.run_options import DEFAULT_WAY, Way, target_id_of
+
+TIMEOUT_S = 3600.0
+HASH_STEP_BYTES = 1 << 20
+_LATENCIES = {"p50": "median", "mean": "mean", "p90": "p90", "p99": "p99"}
+
+
+class Samples:
+    """A sink that keeps the iterations and the marks of one run."""
+
+    def __init__(self) -> None:
+        self.starts_ns: list[int] = []
+        self.durations_ns: list[int] = []
+        self.marks: list[tuple[int, int]] = []
+
+    def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:
+        """Keeps what a bench prints."""
+        del schema
+        if stream == "iterations":
+            starts, durations = frames.unpack_columns(columns, n)
+            self.starts_ns += starts
+            self.durations_ns += durations
+        elif stream == "marks":
+            self.marks = list(zip(*frames.unpack_columns(columns, n)))
+
+    def window_s(self) -> list[float]:
+        """Durations of the iterations within the measured window, in seconds."""
+        return [duration / 1e9 for _, duration in self._window_ns()]
+
+    def span_s(self) -> float:
+        """Seconds from the first start to the last end within the measured window."""
+        window = self._window_ns()
+        return (window[-1][0] + window[-1][1] - window[0][0]) / 1e9
+
+    def _window_ns(self) -> list[tuple[int, int]]:
+        bounds = {PHASES[phase]: t_ns for t_ns, phase in reversed(self.marks)}
+        after = next(name for name in ("guard_after", "idle_after", "end") if name in bounds)
+        pairs = zip(self.starts_ns, self.durations_ns)
+        return [(start, d) for start, d in pairs if bounds["measure"] <= start < bounds[after]]
+
+
+class Progress:
+    """Says on standard error where a run is: a moving line on a terminal, nothing elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._moves = sys.stderr.isatty()
+
+    def stopped(self) -> bool:
+        """Only Ctrl-C stops a bench."""
+        return False
+
+    def phase(self, phase: str, iterations: int) -> None:
+        """Shows the phase."""
+        if self._moves:
+            sys.stderr.write(f"\r\033[K{self._label}: {phase}, {iterations} iterations")
+            sys.stderr.flush()
+
+    def done(self, what: str) -> None:
+        """Ends the line."""
+        sys.stderr.write(("\r\033[K" if self._moves else "") + f"{self._label}: {what}\n")
+
+
+def run(
+    model: Path,
+    device: DeviceUnderTest,
+    *,
+    way: Way = DEFAULT_WAY,
+    batch_size: int = 1,
+    threads: int | None = None,
+    iterations: int = 30,
+    warm_up_s: float = 0.3,
+    runs: int = 1,
+    output: str = "table",
+) -> int:
+    """Measures `runs` runs of `iterations` iterations each, every run in a fresh process.
+
+    The result goes to standard output (`output`: table or json), progress to standard error. Returns the exit
+    code. Raises PfError, one sentence, when the model cannot be read or run.
+    """
+    if min(batch_size, iterations, runs) < 1 or warm_up_s < 0:
+        raise PfError("batch size, iterations and runs are at least 1, and the warm-up is not negative")
+    artifact, target_id = artifact_of(model), target_id_of(device, way)
+    found: list[dict[str, Any]] = []
+    for number in range(1, runs + 1):
+        lease = lease_of(
+            artifact,
+            number,
+            batch_size=batch_size,
+            threads=threads,
+            iterations=iterations,
+            warm_up_s=warm_up_s,
+            way=way,
+            target_id=target_id,
+        )
+        samples, progress = Samples(), Progress(f"run {number} of {runs}")
+        begin_s = time.monotonic()
+        outcome = measure(lease, model, samples, progress, device)
+        if not outcome.ok:
+            progress.done(f"failed ({outcome.reason})")
+            raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")
+        progress.done(f"{iterations} iterations after {time.monotonic() - begin_s:.1f} s")
+        found.append(_result(number, samples, outcome.facts, lease.configuration))
+    spans = [one["window_s"] for one in found]
+    report = {
+        "model": str(model),
+        "sha256": artifact.sha256,
+        "requested": {
+            "batch_size": batch_size,
+            "threads": threads,
+            "iterations": iterations,
+            **asdict(way),
+        },
+        "environment": found[0]["facts"]["environment"],
+        "effective": found[0]["facts"]["effective"],
+        "runs": [
+            {key: value for key, value in one.items() if key not in ("samples_s", "facts")} for one in found
+        ],
+        "total": statistics.total(
+            [one["samples_s"] for one in found], batch_size, None if way.mode == "latency" else spans
+        ),
+    }
+    sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
+    return 0
+
+
+def artifact_of(model: Path) -> Artifact:
+    """The model file by its SHA-256. Raises PfError when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with model.open("rb") as handle:
+            for part in iter(lambda: handle.read(HASH_STEP_BYTES), b""):
+                digest.update(part)
+        size = model.stat().st_size
+    except OSError as error:
+        raise PfError(f"cannot read the model {model}: {error.strerror}") from error
+    return Artifact(sha256=digest.hexdigest(), size_bytes=size, name=model.name)
+
+
+def lease_of(
+    artifact: Artifact,
+    number: int,
+    *,
+    batch_size: int,
+    threads: int | None,
+    iterations: int,
+    warm_up_s: float,
+    window_min_s: float = 0.0,
+    way: Way = DEFAULT_WAY,
+    target_id: str = "cpu",
+) -> Lease:
+    """A run of the model on this device that no collector granted: exactly so many iterations.
+
+    With `window_min_s` as many more as that takes. The outputs of run 1 are held against a reference.
+    """
+    limits = Limits(
+        warm_up_min_s=warm_up_s,
+        warm_up_min_iterations=1,
+        warm_up_max_s=max(60.0, 2 * warm_up_s),
+        warm_up_max_iterations=10**9,
+        iterations_min=iterations,
+        iterations_max=10**9 if window_min_s else iterations,
+        window_min_s=window_min_s,
+        block_s=1.0,
+        idle_s=0.0,
+        timeout_s=TIMEOUT_S,
+        is_short=True,
+    )
+    configuration = {
+        "batch_size": batch_size,
+        "device_id": "here",
+        "mode": way.mode,
+        "options": dict(way.options),
+        "precision": way.precision,
+        "protocol": "bench",
+        "runtime": way.runtime,
+        "target_id": target_id,
+        "threads": threads,
+        "timing_scope": "copy+compute",
+        "variant_sha256": artifact.sha256,
+    }
+    key = AttemptKey(run_id=f"bench-{number}", attempt=1)
+    return Lease(key, "bench", "bench", configuration, number, limits, artifact, seed=number, lease_s=0.0)
+
+
+def _result(number: int, samples: Samples, facts: Any, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    samples_s, span_s = samples.window_s(), samples.span_s()
+    is_latency = configuration["mode"] == "latency"
+    return {
+        "run": number,
+        **statistics.of_run(samples_s, configuration["batch_size"], None if is_latency else span_s),
+        "window_s": span_s,
+        "load_s": facts["load_ns"] / 1e9,
+        "first_inference_s": facts["first_inference_ns"] / 1e9,
+        "memory_peak_bytes": facts["memory_peak_bytes"],
+        "flags": facts["flags"],
+        "facts": facts,
+        "samples_s": samples_s,
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    effective, total = report["effective"], report["total"]
+    how = (
+        f"batch size {effective['batch_size']}, {effective['threads']} thread(s), {effective['precision']}, "
+        f"{effective['provider']}, runtime {effective['runtime_version']}"
+    )
+    shown = _LATENCIES if report["requested"]["mode"] == "latency" else {}
+    head = " ".join(f"{label + ' ms':>10}" for label in shown.values()) or f"{'items/s':>10}"
+    lines = [f"{report['model']}  {how}", ""]
+    lines.append(f"{'run':>5} {'iterations':>10} {head} {'load ms':>9} {'first ms':>9} {'peak MB':>8}")
+    for one in report["runs"]:
+        times = " ".join(_ms(one[f"batch_latency_{name}_s"]) for name in shown)
+        cold = f"{one['load_s'] * 1e3:>9.1f} {one['first_inference_s'] * 1e3:>9.2f}"
+        peak = one["memory_peak_bytes"]
+        lines.append(
+            f"{one['run']:>5} {one['iterations']:>10} {times or format(one['throughput_items_s'], '>10.2f')} "
+            f"{cold} {'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
+        )
+    lines.append("")
+    for name, label in shown.items():
+        interval = total[f"batch_latency_{name}_interval_s"]
+        told = (
+            "no interval: too few" if interval is None else f"95 %: {_ms(interval[0])} to {_ms(interval[1])}"
+        )
+        lines.append(f"{label:>7} {_ms(total[f'batch_latency_{name}_s'])} ms   {' '.join(told.split())}")
+    ends = total.get("throughput_interval_items_s")
+    rate = "" if ends is None else f"   95 %: {ends[0]:.2f} to {ends[1]:.2f}"
+    lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}{rate}")
+    flags = sorted({flag for one in report["runs"] for flag in one["flags"]})
+    return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
+
+
+def _ms(seconds: float | None) -> str:
+    return f"{'-':>10}" if seconds is None else f"{seconds * 1e3:>10.3f}"

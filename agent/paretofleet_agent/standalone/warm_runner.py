@@ -1,0 +1,171 @@
+"""A runner kept warm, and processes that are let run or stopped beside it: what do they cost it?"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Iterator, Sequence
+
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.errors import AttemptFailed
+from paretofleet_agent.hardware import environment
+from paretofleet_agent.measure.attempt import RUNNER
+from paretofleet_agent.measure.child import Child
+from paretofleet_agent.measure.requests import runner_request, sampler_request
+from paretofleet_agent.model import Lease
+from paretofleet_agent.runner import frames
+from paretofleet_agent.standalone import paired
+
+#: One half of a pair, and what passes before it unmeasured, so that what was let run has caught up.
+HALF_S, SETTLE_S = 0.4, 0.1
+WARM_UP_S = 1.0
+ITERATIONS_MAX = 100_000
+HANG_S = 120.0
+#: Where no collector answers, so that a daemon beside the runner goes on looking for one.
+NO_COLLECTOR = "127.0.0.1:9"
+START_DAEMON = (
+    "from paretofleet_agent.runner.process import die_with_parent; die_with_parent();"
+    "from paretofleet_agent.main import main; raise SystemExit(main())"
+)
+
+
+class Held:
+    """A runner that is asked for blocks as long as one likes; close it by `contextlib.closing`."""
+
+    def __init__(self, lease: Lease, model: Path, device: DeviceUnderTest) -> None:
+        cpus = device.cpus_for(lease.configuration["threads"])
+        threads = lease.configuration["threads"] or len(cpus)
+        python = device.interpreter_of(lease.configuration["runtime"])
+        self._child = _start("runner", [python, str(RUNNER)], device)
+        self._ask(runner_request(lease, model, device, cpus, threads), "ready")
+        self.median_s(WARM_UP_S)
+
+    def median_s(self, seconds: float) -> float:
+        """The median duration of the iterations of one block of `seconds`."""
+        request = {"kind": "block", "seconds": seconds, "max_iterations": ITERATIONS_MAX}
+        header, columns = self._ask(request, "block")
+        return statistics.median(frames.unpack_columns(columns, header["n"])[1]) / 1e9
+
+    def close(self) -> None:
+        """Ends the runner."""
+        self._child.close()
+
+    def _ask(self, request: dict[str, object], expect: str) -> frames.Frame:
+        return self._child.ask(request, expect, time.monotonic() + HANG_S)
+
+
+class HeldSampler:
+    """A sampler of the device's sensors that keeps what it reads until `collect` takes it."""
+
+    def __init__(self, device: DeviceUnderTest, lease: Lease) -> None:
+        self._child = _start("sampler", [sys.executable, "-m", "paretofleet_agent.power.sampler"], device)
+        shares = device.housekeeping_cpu in device.cpus_for(lease.configuration["threads"])
+        self._ask(sampler_request(device, shares=shares), "ready")
+        self.samples = 0
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    def collect(self) -> None:
+        """Takes the samples so far."""
+        request = {"kind": "collect", "until_ns": 0, "activity": "busy"}
+        header, _ = self._ask(request, "samples")
+        self.samples += sum(stream["n"] for stream in header["streams"])
+
+    def close(self) -> None:
+        """Ends the sampler."""
+        self._child.close()
+
+    def _ask(self, request: dict[str, object], expect: str) -> frames.Frame:
+        return self._child.ask(request, expect, time.monotonic() + HANG_S)
+
+
+class HeldDaemon:
+    """An agent's daemon, of a simulated device in a `home` of its own, that looks for a collector."""
+
+    def __init__(self, device: DeviceUnderTest, home: Path) -> None:
+        flags = ("--collector", NO_COLLECTOR, "--name", "selftest", "--simulate", "jetson-tx2")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", START_DAEMON, "run", *flags, "--home", str(home)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(self._process.pid, {device.housekeeping_cpu})
+        until_s = time.monotonic() + HANG_S
+        while not (home / "daemon.json").exists():
+            if self._process.poll() is not None or time.monotonic() > until_s:
+                self.close()
+                raise AttemptFailed("crashed", "the daemon for the comparison did not start; run it again")
+            time.sleep(SETTLE_S)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """Ends the daemon."""
+        self._process.kill()
+        self._process.wait()
+
+
+def compare(
+    runner: Held,
+    process_ids: Sequence[int],
+    *,
+    between: Callable[[], None],
+    until_s: float,
+    seed: int = 1,
+    half_s: float = HALF_S,
+) -> list[float]:
+    """log(with / without) of the runner's median for each pair of halves, in random order within the pair.
+
+    "Without" means that the processes are stopped by SIGSTOP: nothing else differs. `between` is called after
+    each half with them, as an attempt collects samples between blocks. Ends when `pairs.is_enough`, or after
+    the pair in which `until_s` (time.monotonic) passes.
+    """
+    chance = random.Random(seed)
+    logs: list[float] = []
+    with _let_run_at_the_end(process_ids):
+        while not paired.is_enough(logs) and (not logs or time.monotonic() < until_s):
+            medians = {}
+            for is_with in chance.sample([True, False], 2):
+                _signal(process_ids, signal.SIGCONT if is_with else signal.SIGSTOP)
+                runner.median_s(SETTLE_S)
+                medians[is_with] = runner.median_s(half_s)
+                if is_with:
+                    between()
+            logs.append(math.log(medians[True] / medians[False]))
+    return logs
+
+
+def _start(name: str, argv: Sequence[str], device: DeviceUnderTest) -> Child:
+    variables = environment.child_environment(device.sysroot)
+    return Child(name, argv, variables=variables, sysroot=device.sysroot, stopped=lambda: False)
+
+
+def _signal(process_ids: Sequence[int], number: int) -> None:
+    for process_id in process_ids:
+        os.kill(process_id, number)
+
+
+@contextlib.contextmanager
+def _let_run_at_the_end(process_ids: Sequence[int]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            _signal(process_ids, signal.SIGCONT)

@@ -1,0 +1,1 @@
+"""The way to the collector: identity, session, spool, upload, model files."""

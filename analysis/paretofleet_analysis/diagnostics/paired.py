@@ -1,0 +1,123 @@
+"""Are two configurations of one device different? Within blocks, so that what drifts between them cancels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from paretofleet_analysis.report.access import Row, by_block, place
+from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN
+
+#: Of the pairs that are called different, at most this share is expected to be alike.
+FALSE_DISCOVERY_RATE = 0.05
+#: What the standard error of a difference is multiplied by. The stop sees each configuration's own spread and
+#: little of their difference's, so this is far less than `intervals.STOPPING_FACTOR`; with 1, twins are told
+#: apart in 5.9 % of pairs and a sweep of 40 has 5.6 % of false discoveries (`bench/aa.py`).
+PAIR_FACTOR = 1.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many times `a` is what `b` is, with the ends of the 95 % interval; None where nothing can be said.
+
+    `p_value`: two-sided, that a ratio at least so far from 1 comes of configurations that are alike.
+    """
+
+    ratio: float | None
+    lo: float | None
+    hi: float | None
+    p_value: float | None
+    blocks: int
+
+
+def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
+    """Compares the runs of two configurations of one device, each as block to value (positive).
+
+    Student's t of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert,
+    Eeckhout, OOPSLA 2007, 3.3, paired), its standard error a little inflated for the stop of the runs.
+
+    >>> result = compare({1: 1.10, 2: 2.20, 3: 4.44, 4: 1.1}, {1: 1.0, 2: 2.0, 3: 4.0, 5: 1.0})
+    >>> round(result.ratio, 3), result.blocks, result.p_value < 0.01
+    (1.103, 3, True)
+    >>> compare({1: 1.0, 2: 1.0}, {1: 2.0, 2: 2.0}).p_value is None
+    True
+    """
+    shared = sorted(a.keys() & b.keys())
+    if not shared:
+        return Comparison(None, None, None, None, 0)
+    logs = np.array([np.log(a[block]) - np.log(b[block]) for block in shared])
+    mean, ratio = logs.mean(), float(np.exp(logs.mean()))
+    if logs.size < RUNS_MIN:
+        return Comparison(ratio, None, None, None, logs.size)
+    spread = logs.std(ddof=1)
+    student = stdtrit(logs.size - 1, (1 + CONFIDENCE) / 2)
+    reach = PAIR_FACTOR * student * spread / np.sqrt(logs.size)
+    p_value = float(p_values(mean, spread, logs.size))
+    lo, hi = (float(np.exp(mean + side * reach)) for side in (-1, 1))
+    return Comparison(ratio, lo, hi, p_value, logs.size)
+
+
+def p_values(means: np.ndarray | float, spreads: np.ndarray | float, blocks: np.ndarray | int) -> np.ndarray:
+    """Two-sided p-values of mean logarithms of ratios, given their standard deviations and numbers."""
+    means, spreads, blocks = np.asarray(means), np.asarray(spreads), np.asarray(blocks)
+    distance = np.abs(means) * np.sqrt(blocks) / PAIR_FACTOR
+    t = np.divide(distance, spreads, out=np.where(distance > 0, np.inf, 0.0), where=spreads > 0)
+    return np.asarray(2 * stdtr(blocks - 1.0, -t))
+
+
+def discoveries(p_values: Sequence[float | None], rate: float = FALSE_DISCOVERY_RATE) -> list[bool]:
+    """Which of many comparisons are findings, by Benjamini and Hochberg (1995), step up; None never is.
+
+    >>> discoveries([0.001, 0.013, 0.9, None, 0.04])
+    [True, True, False, False, False]
+    """
+    ordered = np.sort([p for p in p_values if p is not None])
+    passes = np.flatnonzero(ordered * ordered.size <= rate * np.arange(1, ordered.size + 1))
+    limit = ordered[passes[-1]] if passes.size else -1.0
+    return [p is not None and bool(p <= limit) for p in p_values]
+
+
+def told_apart(
+    own: Mapping[int, float], others: Sequence[Mapping[int, float]], rate: float = FALSE_DISCOVERY_RATE
+) -> list[tuple[Comparison, bool]]:
+    """Each of the others compared with one configuration of their device, and whether the two differ.
+
+    Each is block to value. Of the pairs that are called different at most `rate` are expected to be alike.
+
+    >>> own = {1: 1.0, 2: 1.01, 3: 0.99, 4: 1.0}
+    >>> slow, twin = ({block: f * value for block, value in own.items()} for f in (1.2, 1.0))
+    >>> [(round(one.ratio, 3), differs) for one, differs in told_apart(own, [slow, twin])]
+    [(1.2, True), (1.0, False)]
+    """
+    compared = [compare(other, own) for other in others]
+    return list(zip(compared, discoveries([one.p_value for one in compared], rate), strict=True))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How many times another row's value of an objective is a row's own, within the blocks that hold both.
+
+    `comparison` has the interval; `is_told_apart`: the two differ, with the false discovery rate held at 5 %
+    over the rows of the device.
+    """
+
+    objective: str
+    comparison: Comparison
+    is_told_apart: bool
+
+
+def pairs_of(own: Row, rows: Mapping[int, Row], names: Sequence[str]) -> dict[int, tuple[Paired, ...]]:
+    """The row `own` of a report against those of `rows` that share its blocks, in each of the measures.
+
+    Rows of another device or sweep have no block in common with it and are left out.
+    """
+    shared = {key: row for key, row in rows.items() if row is not own and place(row) == place(own)}
+    found: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())
+    for name in names:
+        told = told_apart(by_block(own, name), [by_block(row, name) for row in shared.values()])
+        for key, (comparison, differs) in zip(shared, told, strict=True):
+            found[key] = (*found[key], Paired(name, comparison, differs))
+    return found

@@ -1,0 +1,134 @@
+"""Where the variance of a configuration's time is: between processes or within them, and what to do about it.
+
+Kalibera and Jones, "Rigorous benchmarking in reasonable time" (ISMM 2013), for two levels: 2 is the process,
+1 the iteration. The variance of the upper level is the corrected one: the variance of the process means less
+what the iterations in them contribute. Iterations resemble their neighbours, so what they contribute is taken
+from batch means instead of from their variance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretofleet_analysis.numbers import two_digits
+from paretofleet_analysis.report.access import Row
+
+#: Consecutive parts of a window whose means are taken as independent, and the least window for it.
+BATCHES, ITERATIONS_MIN = 10, 30
+#: The pilot that the paper's numbers need.
+PROCESSES_MIN = 5
+#: Windows within this factor of the best one are as good as it.
+NEAR_BEST = 1.5
+MORE_RUNS, LONGER_WINDOWS, BALANCED = "more runs", "longer windows", "either"
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Variances of a process's mean, in the square of the values' unit.
+
+    `within`: what its iterations contribute (S1 squared / r1); `s2`: the variance of the process means (S2
+    squared); `t2`: between processes alone (T2 squared, at least 0); from so many `processes`.
+    """
+
+    within: float
+    s2: float
+    t2: float
+    processes: int
+
+    def best_window_s(self, overhead_s: float, window_s: float) -> float | None:
+        """The window of a process that buys the narrowest interval for its time; `window_s` was measured.
+
+        The paper's ceil(sqrt(c2 / c1 * T1 squared / T2 squared)) iterations, in seconds and not rounded, with
+        c2 = `overhead_s` the cost of a process beside its window. None where processes do not differ: then
+        more of them add nothing.
+        """
+        return None if self.t2 == 0 else math.sqrt(overhead_s * window_s * self.within / self.t2)
+
+
+def mean_error(values: np.ndarray) -> float | None:
+    """The standard error of the mean of a run's iterations, in their order; None below 30 of them.
+
+    By batch means, which allows for the correlation between neighbours.
+    """
+    if values.size < ITERATIONS_MIN:
+        return None
+    means = [part.mean() for part in np.array_split(values, BATCHES)]
+    return float(np.std(means, ddof=1) / math.sqrt(BATCHES))
+
+
+def levels(means: Sequence[float], errors: Sequence[float]) -> Levels | None:
+    """The levels of a configuration: mean and `mean_error` of each process; None below 2 processes.
+
+    >>> found = levels([2.0, 5.0, 8.0], [1.0, 1.0, 1.0])
+    >>> found.s2, found.t2, found.best_window_s(overhead_s=16.0, window_s=2.0)
+    (9.0, 8.0, 2.0)
+    """
+    if len(means) < 2:
+        return None
+    s2, within = float(np.var(means, ddof=1)), float(np.mean(np.square(errors)))
+    return Levels(within, s2, max(0.0, s2 - within), len(means))
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to repeat of a row: `help` is more runs, longer windows or either.
+
+    `spread`: the standard deviation of the runs' mean latencies, relative; `between`: the share of its square
+    that runs differ by beyond their iterations (drift between blocks too). `overhead_s`: what a run costs
+    beside its window of `window_s`; `best_window_s` is None where runs do not differ.
+    """
+
+    help: str
+    spread: float
+    between: float
+    runs: int
+    overhead_s: float
+    window_s: float
+    best_window_s: float | None
+
+
+def advice(row: Row) -> Advice | None:
+    """What to repeat of a report's row; None below 5 counted runs of 30 iterations, or if they are alike."""
+    columns = ("run_counted", "batch_latency_mean_s_runs", "run_mean_error_s", "run_overhead_s")
+    runs = [
+        values
+        for is_counted, *values in zip(*(row[name] or () for name in columns), strict=False)
+        if is_counted and None not in values
+    ]
+    if len(runs) < PROCESSES_MIN:
+        return None
+    means, errors, overheads = (np.array(column) for column in zip(*runs, strict=True))
+    found = levels(means.tolist(), errors.tolist())
+    if found is None or found.s2 == 0:
+        return None
+    mean_s = float(means.mean())
+    window_s, overhead_s = row["iterations"] / row["runs"] * mean_s, float(overheads.mean())
+    best_s = found.best_window_s(overhead_s, window_s)
+    if best_s is None or best_s > NEAR_BEST * window_s:
+        what = LONGER_WINDOWS
+    else:
+        what = MORE_RUNS if best_s * NEAR_BEST < window_s else BALANCED
+    spread, between = math.sqrt(found.s2) / mean_s, found.t2 / found.s2
+    return Advice(what, spread, between, len(runs), overhead_s, window_s, best_s)
+
+
+def sentence(told: Advice) -> str:
+    """The advice in words."""
+    spread = two_digits(100 * told.spread)
+    split = (
+        f"Its mean latency varies by {spread} % from run to run ({told.runs} runs); of that "
+        f"variance {100 * told.between:.0f} % is between runs, {100 * (1 - told.between):.0f} % within them"
+    )
+    cost = f"a run spends {two_digits(told.overhead_s)} s beside its window of {two_digits(told.window_s)} s"
+    if told.best_window_s is None:
+        return f"{split}: longer windows help as much as more runs ({cost})."
+    best = f"{cost}; {two_digits(told.best_window_s)} s would be best"
+    return {
+        MORE_RUNS: f"{split}: more runs help, longer windows do not ({best}).",
+        LONGER_WINDOWS: f"{split}: longer windows help more than as many more runs ({best}).",
+        BALANCED: f"{split}: runs and windows are in balance ({best}).",
+    }[told.help]

@@ -1,0 +1,167 @@
+"""Drift that all configurations of a device share in a block, found by a two-way fit and taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from .fleet import Flags, Fleet, Floats, Ints, Samples, check_magnitude, pack_values
+from .moderated_means import Scale
+from .validation import check_groups
+
+#: In fewer, what a block does to all and what chance does to one cannot be told apart.
+CONFIGURATIONS_MIN = 3
+#: The square of a larger value, or of one below its inverse, is not a number any more.
+_MOST = 1e150
+
+
+@dataclass(frozen=True)
+class BlockCorrection:
+    """What `remove_block_effects` found. N configurations, D devices, d objectives.
+
+    `samples`: the corrected runs, as they came in. `corrected` (N,): whose device was corrected.
+    `block_share` (D, d): the share of the variance of repeats that blocks explain, NaN without a
+    correction. `effects`: per device a mapping from block to its (d,) effects, as log factors where values
+    are positive. `parts`: per device lists of corrected blocks that share configurations, directly or through
+    others, the list with most configurations first; what drifted between parts is not known and stays.
+    `notes`: a sentence for each device or block that was left as it was, and for each device in parts.
+    """
+
+    samples: list[Floats]
+    corrected: Flags
+    block_share: Floats
+    effects: list[dict[int, Floats]]
+    parts: list[list[list[int]]]
+    notes: tuple[str, ...]
+
+
+def remove_block_effects(
+    samples: Samples, *, blocks: Sequence[npt.ArrayLike], devices: npt.ArrayLike | None = None
+) -> BlockCorrection:
+    """Fit run = configuration + block for each device and objective, and take the blocks out.
+
+    `samples`: N arrays (m_i, d). `blocks`: N arrays (m_i,) of whole numbers, the block of each run.
+    `devices`: (N,) whole numbers from 0, one device if None. Blocks may be incomplete. On the log scale
+    where an objective is positive throughout. Comparisons between the means of configurations that share
+    their blocks do not change; the spread of repeats is widened again by what the fit itself took away.
+    Blocks with fewer than 3 configurations are left alone, blocks that share no configuration are not made
+    comparable, and the notes say so. Raises ValueError naming
+    the configuration whose blocks do not match its runs.
+    Source: the intra-block analysis of Yates 1936, Incomplete randomized blocks.
+
+    >>> runs = [[[1.0], [1.21]], [[2.0], [2.42]], [[3.0], [3.63]]]
+    >>> [x.round(2).ravel().tolist() for x in remove_block_effects(runs, blocks=[[1, 2]] * 3).samples]
+    [[1.1, 1.1], [2.2, 2.2], [3.3, 3.3]]
+    """
+    fleet = pack_values(samples)
+    block_of = _check_blocks(fleet, blocks)
+    check_magnitude(fleet, _MOST)
+    device_of = np.zeros(fleet.size, dtype=np.int64)
+    if devices is not None:
+        device_of = check_groups("devices", devices, fleet.size)
+    scale = Scale(np.all(fleet.costs > 0, axis=0))
+    rows = scale.forward(fleet.costs)
+    count = int(device_of.max()) + 1
+    share = np.full((count, fleet.dimensions), np.nan)
+    effects: list[dict[int, Floats]] = [{} for _ in range(count)]
+    corrected = np.zeros(fleet.size, dtype=np.bool_)
+    parts: list[list[list[int]]] = [[] for _ in range(count)]
+    notes: list[str] = []
+    for device in range(count):
+        mine = device_of[fleet.owner] == device
+        usable = mine & _in_full_blocks(fleet.owner, block_of, mine, device, notes)
+        if len(np.unique(block_of[usable])) < 2:
+            few = f"fewer than 2 blocks hold {CONFIGURATIONS_MIN} configurations"
+            notes.append(f"device {device}: no correction, {few}")
+            continue
+        found = _fit(rows[usable], fleet.owner[usable], block_of[usable])
+        rows[usable], share[device], effects[device] = found
+        corrected[device_of == device] = True
+        parts[device] = _parts(fleet.owner[usable], block_of[usable])
+        if len(parts[device]) > 1:
+            named = " and ".join(f"blocks {', '.join(map(str, one))}" for one in parts[device])
+            notes.append(
+                f"device {device}: {named} share no configuration, so what drifted between them stays"
+            )
+    values = scale.back(rows)
+    values[~np.isin(fleet.owner, np.flatnonzero(corrected))] = fleet.costs[~corrected[fleet.owner]]
+    split = np.split(values, fleet.starts[1:-1])
+    return BlockCorrection(split, corrected, share, effects, parts, tuple(notes))
+
+
+def _check_blocks(fleet: Fleet, blocks: Sequence[npt.ArrayLike]) -> Ints:
+    if len(blocks) != fleet.size:
+        raise ValueError(f"blocks has {len(blocks)} entries for {fleet.size} configurations")
+    found = [np.asarray(b) for b in blocks]
+    for i, (one, runs) in enumerate(zip(found, fleet.runs, strict=True)):
+        if one.shape != (runs,) or one.dtype.kind not in "iu":
+            raise ValueError(f"configuration {i} has {runs} runs; its blocks must be as many whole numbers")
+    return np.concatenate(found).astype(np.int64)
+
+
+def _in_full_blocks(owner: Ints, block_of: Ints, mine: Flags, device: int, notes: list[str]) -> Flags:
+    """Which runs are in a block of this device with configurations enough."""
+    full = np.zeros(len(owner), dtype=np.bool_)
+    for block in np.unique(block_of[mine]):
+        there = mine & (block_of == block)
+        present = len(np.unique(owner[there]))
+        if present >= CONFIGURATIONS_MIN:
+            full |= there
+        else:
+            notes.append(
+                f"device {device}, block {block}: no correction, {present} of the {CONFIGURATIONS_MIN} "
+                "configurations that it takes"
+            )
+    return full
+
+
+def _parts(owner: Ints, block_of: Ints) -> list[list[int]]:
+    """The blocks of each connected component of the graph of configurations and blocks, the one with most
+    configurations first.
+    """
+    present, i = np.unique(owner, return_inverse=True)
+    names, b = np.unique(block_of, return_inverse=True)
+    size = len(present) + len(names)
+    graph = coo_array((np.ones(len(i)), (i, len(present) + b)), shape=(size, size))
+    _, label = connected_components(graph, directed=False)
+    parts = [names[label[len(present) :] == part].tolist() for part in np.unique(label)]
+    sizes = np.bincount(label[: len(present)])
+    return [parts[k] for k in sorted(range(len(parts)), key=lambda k: (-sizes[k], parts[k][0]))]
+
+
+def _fit(rows: Floats, owner: Ints, block_of: Ints) -> tuple[Floats, Floats, dict[int, Floats]]:
+    """Least squares of rows (n, d) on configurations and blocks: corrected rows, block shares (d,),
+    effects.
+    """
+    _, i = np.unique(owner, return_inverse=True)
+    names, b = np.unique(block_of, return_inverse=True)
+    runs = np.bincount(i)
+    met = np.zeros((len(runs), len(names)))
+    np.add.at(met, (i, b), 1.0)
+    means = _sum_by(rows, i, len(runs)) / runs[:, None]
+    deviations = rows - means[i]
+    # configurations eliminated, what is left is a small system in the blocks, singular by a constant
+    system = np.diag(met.sum(axis=0)) - met.T @ (met / runs[:, None])
+    effects = np.linalg.pinv(system, hermitian=True) @ _sum_by(deviations, b, len(names))
+    level = (met @ effects) / runs[:, None]
+    residuals = deviations - (effects[b] - level[i])
+    freedom = len(rows) - len(runs)
+    left = freedom - np.linalg.matrix_rank(system, hermitian=True)
+    total, unexplained = (deviations**2).sum(axis=0), (residuals**2).sum(axis=0)
+    variance = unexplained / max(left, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.clip(1.0 - variance / (total / max(freedom, 1)), 0.0, 1.0)
+    widened = residuals * np.sqrt(freedom / max(left, 1))
+    corrected = means[i] - level[i] + widened
+    return corrected, np.where(total > 0, share, 0.0), dict(zip(names.tolist(), effects, strict=True))
+
+
+def _sum_by(rows: Floats, group: Ints, count: int) -> Floats:
+    out = np.zeros((count, rows.shape[1]))
+    np.add.at(out, group, rows)
+    return out

@@ -1,0 +1,58 @@
+"""How probable it is that one configuration dominates another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse
+
+from .fleet import Samples, check_size, pack
+from .kernel import engine as kernel
+from .kernel.index import build
+from .kernel.query import Rule, by_own
+from .kernel.rank_codes import Ranks
+from .validation import check_threads
+
+_CELLS = 8_000_000
+#: Stored pairs: about 2 GiB of them.
+_PAIRS_MAX = 100_000_000
+
+
+def dominance_probability(
+    samples: Samples, *, maximize: Sequence[bool], threads: int = 1
+) -> scipy.sparse.csr_matrix:
+    """Sparse (N, N): row i, column j is the probability that i dominates j, each showing one of its runs.
+
+    Exact: the share of pairs of runs. Pairs that are impossible are not stored. Arguments and errors as for
+    `front_probability`; ValueError too for more than 100,000 configurations or 100 million possible pairs.
+    Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB).
+
+    >>> first, second = [[1.0, 5.0], [1.2, 5.0]], [[1.1, 5.0]]
+    >>> dominance_probability([first, second], maximize=[False, False]).toarray().tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
+    """
+    check_threads(threads)
+    check_size(samples, "dominance_probability")
+    fleet = pack(samples, maximize)
+    ranks = Ranks(fleet.costs)
+    index = build(ranks.codes, fleet.owner, fleet.runs)
+    points, _ = by_own(ranks.codes, index.positions(fleet.size)[fleet.owner], Rule.DOMINATES)
+    columns = np.searchsorted(points.own, np.arange(fleet.size + 1))
+    block = max(1, _CELLS // fleet.size)
+    engine = kernel.engine()
+    parts, stored = [], 0
+    for a in range(0, fleet.size, block):
+        counts = engine.pairs(index, points, columns[a : a + block + 1], threads)
+        dominated, dominating = np.nonzero(counts)
+        stored += len(dominated)
+        if stored > _PAIRS_MAX:
+            raise ValueError(
+                f"of the {fleet.size:,} configurations more than {_PAIRS_MAX:,} pairs may dominate; "
+                "leave out those whose front_probability is 0"
+            )
+        pairs = index.runs[dominating] * index.runs[a + dominated]
+        shares = counts[dominated, dominating] / pairs
+        parts.append((shares, index.configurations[dominating], index.configurations[a + dominated]))
+    values, rows, columns = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(fleet.size, fleet.size))

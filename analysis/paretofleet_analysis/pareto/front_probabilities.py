@@ -1,0 +1,126 @@
+"""How probable it is that a configuration is on the frontier: exact given the runs, without drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+
+from .duplicates import distinct_entries, only, undominated
+from .fleet import Flags, Fleet, Floats, Samples, Shared, SharedCosts, better_than, pack, pack_shared
+from .kernel import engine as kernel
+from .kernel.index import build, morton, pyramid
+from .kernel.query import Rule, SharedCodes, by_own
+from .kernel.rank_codes import Ranks, float_keys
+from .validation import check_margin, check_threads
+
+
+def front_probability(
+    samples: Samples,
+    *,
+    maximize: Sequence[bool],
+    margin: Sequence[float] | None = None,
+    shared: Shared | None = None,
+    threads: int = 1,
+) -> Floats:
+    """(N,) the probability that nobody dominates configuration i when each shows one of its runs,
+    independently.
+
+    `samples`: N arrays (m_i, d), a row a run; its objectives stay together and the m_i may differ.
+    `maximize`: d booleans. "Exact" means without simulation error given these runs; it says nothing of
+    having few. A product below 1e-9 counts as 0, so that each probability is at most 1e-9 too low.
+
+    `margin`: d tolerances, each a share of the row's own value or `Absolute(x)`. Then j counts against i
+    only if in every objective it is better by more than the margin or exactly equal, and in one better
+    (equal: objectives that two configurations have in common cannot tell them apart). Margin 0 is no
+    margin, and a larger one never lowers a probability. Configurations with identical runs, in whatever
+    order, are one measurement entered twice: they count once, and never against each other.
+
+    `shared`: what configurations of a group have in common, in one draw (a model's accuracy); see `Shared`.
+    Raises ValueError naming the configuration and the objective for NaN, infinite, empty or ragged input.
+    Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB); the question is that
+    of the random frontier of Partovi Nia, Ghaffari, Zolnouri, Savaria 2022 (arXiv 2202.09275).
+
+    >>> first, second = [[1.0, 5.0], [1.2, 5.0]], [[1.1, 5.0]]
+    >>> front_probability([first, second], maximize=[False, False]).tolist()
+    [0.5, 0.5]
+    """
+    check_threads(threads)
+    fleet = pack(samples, maximize)
+    margins = None if margin is None else check_margin(margin, fleet.dimensions)
+    common = None if shared is None else pack_shared(shared, fleet.size)
+    if margins is None and common is not None and common.margin is not None:
+        margins = [0.0] * fleet.dimensions
+    distinct, entry = distinct_entries(fleet, common, constants_only=margins is None)
+    if len(distinct) < fleet.size:
+        fleet, common = only(fleet, common, distinct)
+    return _front(fleet, margins, common, threads)[entry]
+
+
+def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None, threads: int) -> Floats:
+    alive = np.flatnonzero(surviving(fleet, margins, common, threads))
+    costs, owner = fleet.costs[alive], fleet.owner[alive]
+    ranks = Ranks(costs, threads)
+    cuts = None if margins is None else ranks.below(better_than(costs, margins))
+    rule = Rule.MARGIN if margins is not None else Rule.DOMINATES if ranks.has_ties else Rule.AT_MOST
+    products = np.zeros(len(fleet.costs))
+    engine = kernel.engine()
+    if common is None:
+        found = np.ones(len(alive))
+        asked = np.flatnonzero(~undominated(ranks)) if ranks.has_ties else np.arange(len(alive))
+        index = build(ranks.codes, owner, fleet.runs)
+        own = index.positions(fleet.size)[owner[asked]]
+        points, order = by_own(ranks.codes[asked], own, rule, None if cuts is None else cuts[asked])
+        found[asked[order]] = engine.products(index, points, 1, threads)[:, 0]
+        products[alive] = found
+    else:
+        shared = shared_codes(common)
+        index = build(ranks.codes, owner, fleet.runs, extra_corner=shared.best[common.groups])
+        groups = common.groups[index.configurations].astype(np.int32)
+        points, order = by_own(ranks.codes, index.positions(fleet.size)[owner], rule, cuts, groups)
+        products[alive[order]] = engine.shared_products(index, points, groups, shared, threads)
+    return fleet.mean_by_configuration(products)
+
+
+def shared_codes(common: SharedCosts) -> SharedCodes:
+    """The shared vectors in pooled codes of their own."""
+    ranks = Ranks(common.costs)
+    margin = common.margin or [0.0] * common.costs.shape[1]
+    return SharedCodes(
+        values=ranks.codes,
+        cuts=ranks.below(better_than(common.costs, margin)),
+        starts=common.starts,
+        best=np.minimum.reduceat(ranks.codes, common.starts[:-1], axis=0),
+        worst=np.maximum.reduceat(ranks.codes, common.starts[:-1], axis=0),
+    )
+
+
+def surviving(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None, threads: int) -> Flags:
+    """(n,) the samples that no other configuration dominates with its worst corner.
+
+    The rest contribute nothing as points, and nothing to the shares of others either: who dominates them
+    dominates, with all its runs, whatever they dominate.
+    """
+    worst, rows = fleet.worst(), fleet.costs
+    if margins is not None:
+        rows = _certainly_better(rows, margins)
+    if common is not None:
+        shared_worst = np.maximum.reduceat(common.costs, common.starts[:-1], axis=0)
+        shared_best = np.minimum.reduceat(common.costs, common.starts[:-1], axis=0)
+        if common.margin is not None:
+            shared_best = _certainly_better(shared_best, common.margin)
+        worst = np.concatenate([worst, shared_worst[common.groups]], axis=1)
+        rows = np.concatenate([rows, shared_best[common.groups[fleet.owner]]], axis=1)
+    # one of equal corners is enough: it dominates what they dominate
+    corners = float_keys(worst[moocore.is_nondominated(worst, keep_weakly=False)], up=True)
+    levels = pyramid(corners[np.argsort(morton(corners), kind="stable")])
+    return kernel.engine().surviving(levels, rows, fleet.starts, threads)
+
+
+def _certainly_better(costs: Floats, margins: list[float]) -> Floats:
+    """The largest values that are still better than `costs` by more than the margin; without a margin,
+    equal.
+    """
+    limits = better_than(costs, margins)
+    return np.where(limits < costs, np.nextafter(limits, -np.inf), costs)

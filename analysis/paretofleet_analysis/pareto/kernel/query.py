@@ -1,0 +1,128 @@
+"""What the kernel is asked, in the words that its native and its numpy form share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+
+from paretofleet_analysis.pareto.fleet import Flags, Floats, Ints
+
+from .index import LANES, Index, morton
+from .rank_codes import Codes
+
+#: Blocks of the index are multiplied in classes of how many centres are at most the middle of a batch.
+CLASS_COUNTS = (4, 2, 1, 0)
+#: A product below this is 0. It bounds the error of every probability, since each is a mean of such products.
+FLOOR = 1e-9
+
+
+class Rule(IntEnum):
+    """When a run counts against a point."""
+
+    AT_MOST = 0  # in every objective at most the point
+    DOMINATES = 1  # and in one less
+    MARGIN = 2  # in every objective equal to the point or at most its cut, and in one at most the cut
+
+
+@dataclass(frozen=True)
+class Points:
+    """Query points in batches of at most sixteen, such as the runs of one configuration.
+
+    `codes` (q, d), with `cuts` (q, d) under Rule.MARGIN; batch b is points batches[b]:batches[b + 1]; `own`
+    (B,) is the place in the index that does not count against a batch, or -1.
+    """
+
+    codes: Codes
+    batches: Ints
+    own: Codes
+    rule: Rule
+    cuts: Codes | None = None
+
+
+@dataclass(frozen=True)
+class SharedCodes:
+    """The shared vectors in codes: group g owns rows starts[g]:starts[g + 1] of `values` (V, s).
+
+    `cuts` (V, s): the codes at and below which another is better by more than the margin. `best`, `worst`
+    (G, s).
+    """
+
+    values: Codes
+    cuts: Codes
+    starts: Ints
+    best: Codes
+    worst: Codes
+
+
+class Engine(Protocol):
+    """One form of the kernel. Each gives the same bits for any number of threads, and all native ones the
+    same; numpy too, except in the last bits of `shared_products`.
+    """
+
+    name: str
+
+    def surviving(self, levels: tuple[Codes, ...], rows: Floats, starts: Ints, threads: int) -> Flags:
+        """(n,) whether no corner of the lowest level is surely at most a row (n, d') everywhere and less
+        somewhere.
+
+        Rows starts[b]:starts[b + 1] are asked together. Surely: after rounding rows down to float32.
+        """
+        ...
+
+    def products(self, index: Index, points: Points, orders: int, threads: int) -> Floats:
+        """(q, orders): the probability that exactly k = 0, 1, ... configurations have a run that counts."""
+        ...
+
+    def shared_products(
+        self, index: Index, points: Points, groups: Codes, shared: SharedCodes, threads: int
+    ) -> Floats:
+        """(q,): the probability that nobody counts, over shared values; `groups` (P,) is the group of each
+        place.
+        """
+        ...
+
+    def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:
+        """(len(columns) - 1, P): how many pairs (run of a place, point of batches columns[j]:columns[j +
+        1]) count.
+
+        Under Rule.DOMINATES.
+        """
+        ...
+
+
+def by_own(
+    codes: Codes, own: Codes, rule: Rule, cuts: Codes | None = None, groups: Codes | None = None
+) -> tuple[Points, Ints]:
+    """Points batched by the place `own` (q,) they belong to, in index order, and the order (q,) that does it.
+
+    With `groups` (P,), the group of each place, batches of one group follow each other.
+    """
+    keys = own.astype(np.int64) << 31
+    if len(own) and np.bincount(own).max() > LANES:  # then let like points share a batch
+        keys += codes.sum(axis=1, dtype=np.int64) // codes.shape[1]
+    order = np.argsort(keys) if groups is None else np.lexsort((keys, groups[own]))
+    places = own[order]
+    first = np.flatnonzero(np.diff(places, prepend=-2))
+    counts = np.diff(np.append(first, len(own)))
+    batches = -(-counts // LANES)
+    within = np.arange(batches.sum()) - np.repeat(np.cumsum(batches) - batches, batches)
+    starts = np.repeat(first, batches) + LANES * within
+    points = Points(
+        codes[order],
+        np.append(starts, len(own)),
+        places[starts],
+        rule,
+        None if cuts is None else cuts[order],
+    )
+    return points, order
+
+
+def by_neighbourhood(codes: Codes) -> tuple[Points, Ints]:
+    """Points of nobody in batches of near ones, asked with Rule.AT_MOST, and the order (q,) that does it."""
+    order = np.argsort(morton(codes), kind="stable")
+    batches = np.append(np.arange(0, len(codes), LANES), len(codes))
+    nobody = np.full(len(batches) - 1, -1, dtype=np.int32)
+    return Points(codes[order], batches, nobody, Rule.AT_MOST), order

@@ -1,0 +1,130 @@
+"""From runs to replicates of what they estimate: the question `mean`, and the same of a median or a tail."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+from .fleet import NUMBERS_MAX, Fleet, Floats, Ints, Samples, check_magnitude, pack_values
+from .moderated_means import Means, Scale, estimate, quantile_by_ranks
+from .validation import check_seed, check_whole
+
+Statistic = Literal["mean", "median", "p99"]
+
+RUNS_MIN = 3
+#: The square of a larger value, or of one below its inverse, is not a number any more.
+_MOST = 1e150
+_QUANTILES = {"median": 0.5, "p99": 0.99}
+
+
+def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, seed: int) -> list[Floats]:
+    """N arrays (count, d): draws of the true `statistic` of each configuration, given its runs (m_i, d).
+
+    Feed them to `front_probability` in place of the runs. For the mean: a t distribution around the mean of
+    the runs, on the log scale where values are positive, jointly over objectives, with variances moderated
+    over the fleet. For a `median` of 6 or more runs and a `p99` of 368 or more: by ranks, whatever the runs'
+    distribution. Fewer runs do not hold it, and it is that of a log-normal (a normal where values are not
+    positive) with unknown mean and deviation: a heavier tail of runs has a higher p99 than this says. An
+    objective that varies in no configuration stays as it is. The draws of a configuration depend on `seed`,
+    on its values and, through the moderated variances, on the fleet's noise; not on its place, on the order
+    of its runs, or on being entered twice.
+
+    Raises ValueError naming a configuration with fewer than 3 runs, or one whose values are too
+    large, too small or too unlike to compute with, or for more than 250 million numbers. Source: variances
+    as Smyth 2004, Linear models and empirical Bayes methods.
+
+    >>> drawn = replicates([[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]]], count=4, seed=1)
+    >>> [x.shape for x in drawn]
+    [(4, 1), (4, 1)]
+    """
+    count = check_whole("count", count, 1, "the number of replicates")
+    check_seed(seed)
+    if statistic != "mean" and statistic not in _QUANTILES:
+        raise ValueError(f"statistic {statistic!r} is not known; give 'mean', 'median' or 'p99'")
+    runs = distinct_runs(samples)
+    numbers = len(runs.arrays) * count * runs.arrays[0].shape[1]
+    if numbers > NUMBERS_MAX:
+        raise ValueError(
+            f"{count:,} replicates of {len(runs.arrays):,} configurations are {numbers:,} numbers, and at "
+            f"most {NUMBERS_MAX:,} are drawn; give a lower count or fewer configurations"
+        )
+    means, scale = estimate(runs.arrays, of_scaled=statistic != "mean")
+    with np.errstate(over="ignore", invalid="ignore"):
+        drawn = _draw(runs, means, scale, seed, count, quantile=_QUANTILES.get(statistic))
+    _check_drawn(runs, drawn, scale)
+    return [drawn[entry] for entry in runs.entry]
+
+
+def _check_drawn(runs: DistinctRuns, drawn: list[Floats], scale: Scale) -> None:
+    """ValueError naming the configuration and the objective whose replicates are no numbers any more."""
+    for k, values in enumerate(drawn):
+        lost = ~np.isfinite(values) | ((values == 0.0) & scale.logarithmic)
+        if lost.any():
+            objective = int(np.nonzero(lost)[1][0])
+            raise ValueError(
+                f"configuration {int((runs.entry == k).argmax())}, objective {objective}: its runs are too "
+                "unlike each other to compute with; look for a faulty one"
+            )
+
+
+class DistinctRuns:
+    """The runs of the distinct measurements of a fleet, each sorted by value; `entry` (N,) says which is
+    whose.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.arrays: list[Floats] = []
+        self.entry: Ints = np.empty(fleet.size, dtype=np.int64)
+        seen: dict[bytes, int] = {}
+        for i in range(fleet.size):
+            runs = fleet.costs[fleet.starts[i] : fleet.starts[i + 1]]
+            runs = np.ascontiguousarray(runs[np.lexsort(runs.T)])
+            self.entry[i] = seen.setdefault(runs.tobytes(), len(seen))
+            if self.entry[i] == len(self.arrays):
+                self.arrays.append(runs)
+
+
+def distinct_runs(samples: Samples) -> DistinctRuns:
+    """Check that every configuration has runs enough to say how sure its mean is."""
+    fleet = pack_values(samples)
+    few = np.flatnonzero(fleet.runs < RUNS_MIN)
+    if len(few):
+        i = int(few[0])
+        raise ValueError(
+            f"configuration {i} has {fleet.runs[i]} runs; {RUNS_MIN} are needed to say how sure its mean is"
+        )
+    check_magnitude(fleet, _MOST)
+    return DistinctRuns(fleet)
+
+
+def _draw(
+    runs: DistinctRuns, means: Means, scale: Scale, seed: int, count: int, *, quantile: float | None
+) -> list[Floats]:
+    """Draws of the means or of a quantile; of a quantile by ranks alone where there are runs enough."""
+    size, d = means.location.shape
+    normal, stretch = np.empty((size, count, d)), np.empty((size, count))
+    for i, values in enumerate(runs.arrays):
+        rng = _generator(values, seed)
+        normal[i] = rng.standard_normal((count, d))
+        stretch[i] = np.sqrt(means.freedom[i] / rng.chisquare(means.freedom[i], count))
+    scaled = means.spread(normal, stretch)
+    if quantile is not None:
+        # the same unknown deviation moves the mean's draw and the quantile's distance from it
+        scaled += ndtri(quantile) * means.deviations[:, None] * stretch[..., None]
+    drawn = list(scale.back(scaled))
+    fixed = means.covariance.diagonal(axis1=1, axis2=2).max(axis=0) == 0.0
+    for i, values in enumerate(runs.arrays):
+        if quantile is not None:
+            by_ranks = quantile_by_ranks(values, quantile, means.uniforms(i, normal[i]))
+            drawn[i] = drawn[i] if by_ranks is None else by_ranks
+        drawn[i][:, fixed] = values[0, fixed]
+    return drawn
+
+
+def _generator(values: Floats, seed: int) -> np.random.Generator:
+    """A generator of this seed and these values alone."""
+    digest = hashlib.sha256(values.tobytes()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:16], "big")])

@@ -1,0 +1,1 @@
+"""Rankings, explanations and timing as text for a terminal."""

@@ -1,0 +1,79 @@
+"""Why a row stands where it stands, for people, at most 100 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paretofleet_analysis.diagnostics import variance_levels
+from paretofleet_analysis.diagnostics.paired import Paired
+from paretofleet_analysis.numbers import two_digits
+from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.present.ranking_text import WIDTH, WIDTH_MIN, wrapped
+from paretofleet_analysis.ranking.explanation import Explanation, Lead
+from paretofleet_analysis.ranking.verdicts import shown
+
+
+def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
+    """Who is ahead of one row, as lines of text; `columns` as for `rank_text.render`."""
+    if not why.rivals:
+        return f"No row is likely to be ahead of row {why.number}.\n"
+    lines = []
+    width = min(max(columns, WIDTH_MIN), WIDTH)
+    for rival in why.rivals:
+        leads = ", ".join(_lead(lead) for lead in rival.leads if lead.relative or lead.lo is not None)
+        runs = f"{rival.more_runs} more {'run' if rival.more_runs == 1 else 'runs'} of both"
+        more = {None: "no number of runs would decide that", 0: "decided"}.get(
+            rival.more_runs, f"about {runs} would decide that"
+        )
+        lines.append(
+            f"Row {rival.number} dominates row {why.number} with probability {shown(rival.p_dominates)}, "
+            f"by more than the margins with {shown(rival.p_beats)} ({more}): {leads}."
+        )
+        if rival.paired:
+            lines.append("  " + _paired(rival.paired))
+    lines.append(
+        "These probabilities are of the true means of two rows alone and, unlike p_front, not calibrated."
+    )
+    if any(rival.more_runs for rival in why.rivals):
+        lines.append(f"Reckoned as {why.formula}.")
+    if any(rival.paired for rival in why.rivals):
+        lines.append(
+            "Told apart: of the rows of this device that are told apart from this one in an objective, at "
+            "most 5 % are expected to be alike in it; runs are compared within blocks, where drift cancels."
+        )
+    lines = [part for line in lines for part in wrapped(line, width)]
+    return "\n".join(lines) + "\n"
+
+
+def render_advice(why: Explanation) -> str:
+    """Whether more runs or longer windows would make the row's mean surer; empty where too few runs tell."""
+    return "" if why.advice is None else "\n".join(["", *wrapped(variance_levels.sentence(why.advice)), ""])
+
+
+def _paired(paired: Sequence[Paired]) -> str:
+    """A rival's values against the row's own within blocks."""
+    blocks = max(one.comparison.blocks for one in paired)
+    told = []
+    for one in paired:
+        found, short = one.comparison, OBJECTIVES[one.objective].short
+        if found.ratio is None or found.lo is None or found.hi is None:
+            told.append(f"{short} cannot be told apart by so few")
+            continue
+        change = 100 * (found.ratio - 1)
+        lo, hi = (two_digits(100 * (x - 1), sign="+") for x in (found.lo, found.hi))
+        verdict = "told apart" if one.is_told_apart else "not told apart"
+        word = "more" if change >= 0 else "less"
+        told.append(f"{short} {two_digits(abs(change))} % {word} ({lo} to {hi}), {verdict}")
+    return f"Its runs against this row's in the {blocks} blocks that hold both: {'; '.join(told)}."
+
+
+def _lead(lead: Lead) -> str:
+    word = "better" if lead.relative >= 0 else "worse"
+    ends = ""
+    if lead.lo is not None and lead.hi is not None:
+        lo, hi = (two_digits(100 * x, sign="+") for x in (lead.lo, lead.hi))
+        ends = f" ({lo} to {hi})"
+    known = OBJECTIVES[lead.objective]
+    if known.unit == "percent":  # a share of a percentage reads as points
+        return f"{known.short} {two_digits(abs(lead.difference))} points {word}"
+    return f"{known.short} {two_digits(100 * abs(lead.relative))} % {word}{ends}"

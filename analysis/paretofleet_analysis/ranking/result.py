@@ -1,0 +1,92 @@
+"""What a ranking holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paretofleet_analysis.ranking.explanation import Explanation
+from paretofleet_analysis.ranking.selection import Exclusion
+from paretofleet_analysis.statistics.intervals import Estimate
+
+#: The use of a ranking by objectives that the caller named.
+NAMED = "named objectives"
+
+
+@dataclass(frozen=True)
+class ObjectiveUse:
+    """An objective as this ranking used it."""
+
+    name: str
+    direction: str
+    unit: str
+    margin: str
+
+
+@dataclass(frozen=True)
+class Efficient:
+    """The share of a row's costs with which another, at least as accurate, gets by; 1 is the best.
+
+    `median` with the ends of the central 95 %; without ends it is the efficiency of the means (rows of large
+    fleets that are surely beaten).
+    """
+
+    median: float
+    lo: float | None
+    hi: float | None
+
+
+@dataclass(frozen=True)
+class RankedRow:
+    """A configuration in the ranking. `number` counts from 1 in the printed order; None is absent.
+
+    `estimates`: of each objective the mean over runs with its 95 % interval, as measured;
+    `corrected_means`: without block effects, where they were removed. `rank_interval`: the central 95 % of 1
+    + the number of dominators; an absent end is beyond what is told apart. `selected`: objectives in which
+    it was picked as the best of several whose intervals overlap: such a value is better than what the next
+    measurement will show, on average. `confirmed`: objectives in which its configuration was picked as the
+    best by an earlier measurement, in which this one had no part; the earlier row is then no longer selected.
+    `group`: rows within the margins of each other share a number.
+    `verdict`: front, near front, dominated or undecided; `sentence` says it plainly.
+    `is_on_frontier_of_means` takes the means as certain, for comparison.
+    """
+
+    number: int
+    label: str
+    identity: Mapping[str, Any]
+    estimates: Mapping[str, Estimate]
+    corrected_means: Mapping[str, float] | None
+    runs: int
+    p_near_front: float | None
+    p_front: float | None
+    p_front_next_run: float | None
+    efficiency: Efficient | None
+    expected_dominators: float | None
+    rank_interval: tuple[int, int | None] | None
+    is_on_frontier_of_means: bool
+    selected: tuple[str, ...]
+    confirmed: tuple[str, ...]
+    group: int | None
+    verdict: str
+    sentence: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ranked rows in printed order, groups of equivalents (row numbers), exclusions, evidence.
+
+    `use`: "realtime", "offline", "deadline=30ms", or `NAMED` where the caller named the objectives instead.
+    `why`: the explanation of one row, where one was asked for.
+    """
+
+    use: str
+    question: str
+    objectives: tuple[ObjectiveUse, ...]
+    rows: tuple[RankedRow, ...]
+    groups: tuple[tuple[int, ...], ...]
+    exclusions: tuple[Exclusion, ...]
+    notes: tuple[str, ...]
+    evidence: Mapping[str, Any]
+    why: Explanation | None = None

@@ -1,0 +1,1 @@
+"""The report: its schema, rows, files, and the access to a row's runs."""

@@ -1,0 +1,126 @@
+"""The report: build it from sealed runs, write it whole or not at all, read it back checked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from paretofleet_analysis.errors import ReportError
+from paretofleet_analysis.report.rows import ReportInput, RunInput, build
+from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, schema
+
+__all__ = ["ReportInput", "RunInput", "build", "concatenate", "read", "write"]
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write Parquet through a temporary file, synced and renamed: nothing half-written remains.
+
+    Raises `ReportError` when the folder cannot be written to.
+    """
+    path = Path(path)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise ReportError(
+            f"cannot write a report to {path}: {error.strerror}; choose another folder"
+        ) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ReportError(
+            f"cannot write {path}: {error.strerror or error}; make room or choose another"
+        ) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename durable where a folder can be synced (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
+    """A report of this or an older version, in this version's columns; newer columns of an old file are null.
+
+    Raises `ReportError`: not a Parquet file, a newer version, missing columns (named), another type; more
+    rows than `rows_max`, before they are read.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            rows = file.metadata.num_rows
+            if rows_max is not None and rows > rows_max:
+                raise ReportError(
+                    f"{path} has {rows:,} rows and at most {rows_max:,} are ranked at once: "
+                    "rank fewer sweeps together"
+                )
+            table = file.read()
+    except FileNotFoundError as error:
+        raise ReportError(f"there is no report at {path}: pull one with `paretofleet report pull`") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ReportError(
+            f"{path} is not a readable Parquet file: pull it with `paretofleet report pull`"
+        ) from error
+    return conform(table, name=str(path))
+
+
+def conform(table: pa.Table, *, name: str) -> pa.Table:
+    """The table in the columns, order and types of the current schema; `name` is what an error calls it."""
+    version = _version(table, name)
+    wanted = [column for column in COLUMNS if column.since <= version]
+    missing = [column.name for column in wanted if column.name not in table.column_names]
+    if missing:
+        more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        raise ReportError(
+            f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing[:6])}{more}: "
+            "pull the report again with `paretofleet report pull`"
+        )
+    columns = []
+    for column in COLUMNS:
+        if column.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, column.type))
+            continue
+        try:
+            columns.append(table[column.name].cast(column.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ReportError(
+                f"column {column.name} of {name} holds {table[column.name].type}, not {column.type}: "
+                "pull the report again with `paretofleet report pull`"
+            ) from error
+    return pa.Table.from_arrays(columns, schema=schema())
+
+
+def _version(table: pa.Table, name: str) -> int:
+    """The schema version that a file names; a file that names none is taken as current."""
+    text = (table.schema.metadata or {}).get(VERSION_KEY, str(VERSION).encode())
+    if not text.isdigit() or not 1 <= int(text) <= VERSION:
+        raise ReportError(
+            f"{name} is a report of version {text.decode(errors='replace')}, this program reads 1 to "
+            f"{VERSION}: upgrade paretofleet-analysis"
+        )
+    return int(text)
+
+
+def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
+    """Several reports as one, to be ranked together."""
+    return pa.concat_tables(
+        [schema().empty_table(), *(conform(table, name="the report") for table in tables)]
+    )

@@ -1,0 +1,1 @@
+"""One run's samples to its summary: times, power, energy, their uncertainty."""

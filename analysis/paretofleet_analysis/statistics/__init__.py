@@ -1,0 +1,1 @@
+"""Intervals, moments, stopping and correlation; arrays in, numbers out."""

@@ -1,0 +1,165 @@
+"""The aggregated report of a sweep: the store's rows as the analysis wants them. For the worker."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from paretofleet_analysis.report import files
+from paretofleet_analysis.report.files import ReportInput, RunInput
+
+from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.lifecycle import transitions
+from paretofleet_collector.model.entities import PlannedConfiguration, Repeats, Variant, short_id
+from paretofleet_collector.planning import schedule
+from paretofleet_collector.store import models, sweeps
+from paretofleet_collector.store.devices import DEVICES
+from paretofleet_collector.store.engine import open_engine
+from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS
+from paretofleet_collector.store.sealed import SUMMARIES
+
+#: Of a row whose sweep asked for more boots than its runs saw.
+WITHIN_ONE_BOOT = ("within_one_boot",)
+
+
+def write_report(database: str, lake: str, sweep_id: str) -> str:
+    """Writes the report of a sweep as it stands to a temporary file of the lake; returns its path."""
+    engine = open_engine(Path(database), writes=False)
+    try:
+        with engine.begin() as connection:
+            rows = report_inputs(connection, sweep_id)
+    finally:
+        engine.dispose()
+    path = Lake(Path(lake)).temporary(".parquet")
+    files.write(files.build(rows), path)
+    return str(path)
+
+
+def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]:
+    """Every configuration of a sweep with all its runs, in the order of the plan."""
+    sweep = sweeps.find(connection, sweep_id)
+    by_configuration = _runs(connection, sweep_id)
+    devices = {row.device_id: row for row in connection.execute(DEVICES.select())}
+    variants = {variant.sha256: variant for variant in models.listing(connection)}
+    unsettled = _not_converged(connection, sweep_id, sweep.repeats)
+    boots = sweep.repeats.boots
+    return [
+        _input(
+            sweep.name,
+            planned,
+            by_configuration[planned.configuration_id],
+            variant=variants.get(planned.configuration.variant_sha256),
+            device=devices[planned.configuration.device_id],
+            flags=(
+                *(("not_converged",) if planned.configuration_id in unsettled else ()),
+                *(WITHIN_ONE_BOOT if boots > 1 and _is_one_boot(by_configuration, planned) else ()),
+            ),
+        )
+        for planned in sweeps.planned(connection, sweep_id)
+    ]
+
+
+def _is_one_boot(runs: Mapping[str, list[RunInput]], planned: PlannedConfiguration) -> bool:
+    """Whether all runs of a configuration that count were made within one boot; False before the first."""
+    past = runs.get(planned.configuration_id, [])
+    return len({run.boot_id for run in past if run.state == "sealed" and run.counted}) == 1
+
+
+def _input(
+    sweep: str,
+    planned: PlannedConfiguration,
+    past: list[RunInput],
+    *,
+    variant: Variant | None,
+    device: sa.Row[Any],
+    flags: tuple[str, ...],
+) -> ReportInput:
+    configuration = planned.configuration
+    inventory = json.loads(device.inventory)
+    return ReportInput(
+        sweep=sweep,
+        configuration_id=configuration.configuration_id,
+        model=planned.model,
+        variant=planned.variant,
+        variant_sha256=configuration.variant_sha256,
+        weights_precision=variant.weights_precision if variant else None,
+        device=planned.device,
+        device_class=device.device_class,
+        target=planned.target,
+        runtime=configuration.runtime,
+        options=configuration.options,
+        precision=configuration.precision,
+        batch_size=configuration.batch_size,
+        threads=configuration.threads,
+        mode=configuration.mode,
+        timing_scope=configuration.timing_scope,
+        protocol=configuration.protocol,
+        simulated=bool(inventory.get("simulated", False)),
+        runs=past,
+        parameters=variant.parameters if variant else None,
+        macs=variant.macs if variant else None,
+        size_bytes=variant.size_bytes if variant else None,
+        top1=variant.top1 if variant else None,
+        top1_n=variant.top1_n if variant else None,
+        top1_source=variant.top1_source if variant else None,
+        accuracy_group=variant.accuracy_group if variant else None,
+        flags=flags,
+    )
+
+
+def _runs(connection: sa.Connection, sweep_id: str) -> Mapping[str, list[RunInput]]:
+    """The runs of a sweep by configuration, with the facts of the newest attempt."""
+    query = (
+        sa.select(RUNS, ATTEMPTS.c.facts_json, SUMMARIES.c.environment_id, SUMMARIES.c.summary_json)
+        .outerjoin(
+            ATTEMPTS, sa.and_(ATTEMPTS.c.run_id == RUNS.c.run_id, ATTEMPTS.c.attempt == RUNS.c.attempt)
+        )
+        .outerjoin(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
+        .where(RUNS.c.sweep_id == sweep_id)
+        .order_by(RUNS.c.block, RUNS.c.run_id)
+    )
+    result: dict[str, list[RunInput]] = defaultdict(list)
+    for row in connection.execute(query):
+        result[row.configuration_id].append(_run(row))
+    return result
+
+
+def _run(row: sa.Row[Any]) -> RunInput:
+    facts = json.loads(row.facts_json or "{}")
+    summary = json.loads(row.summary_json) if row.summary_json else None
+    environment = facts.get("environment")
+    environment_id = row.environment_id
+    if environment_id is None and isinstance(environment, dict) and environment:
+        environment_id = short_id(environment)
+    return RunInput(
+        run_id=row.run_id,
+        block=row.block,
+        state=row.state,
+        reason=row.reason,
+        environment_id=environment_id,
+        boot_id=facts.get("boot_id"),
+        started_s=facts.get("started_unix_s"),
+        flags=tuple(summary["flags"]) if summary else tuple(facts.get("flags") or ()),
+        counted=bool(summary["counted"]) if summary else True,
+        summary=summary,
+        facts=facts,
+    )
+
+
+def _not_converged(connection: sa.Connection, sweep_id: str, repeats: Repeats) -> set[str]:
+    """Configurations whose runs are over without the precision that the sweep asked for."""
+    result = set()
+    for device_id in {item.configuration.device_id for item in sweeps.planned(connection, sweep_id)}:
+        past: dict[str, list[schedule.PastRun]] = defaultdict(list)
+        for run in transitions.history(connection, sweep_id, device_id):
+            past[run.configuration_id].append(run)
+        for configuration_id, some in past.items():
+            over = not any(run.state in OPEN for run in some)
+            has_any = bool(schedule.values_s(some))
+            if over and has_any and not schedule.has_converged(some, repeats.relative_half_width):
+                result.add(configuration_id)
+    return result

@@ -1,0 +1,1 @@
+"""Files that stay: sealed samples and models."""

@@ -1,0 +1,1 @@
+"""What happens to runs and sweeps, each step within one transaction."""

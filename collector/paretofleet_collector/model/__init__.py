@@ -1,0 +1,1 @@
+"""The collector's data: entities, messages, views; frozen, without behaviour."""

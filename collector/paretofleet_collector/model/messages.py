@@ -1,0 +1,120 @@
+"""What an agent says and is told, free of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from paretofleet_collector.model.entities import AttemptKey, Grant, Inventory
+
+#: The oldest number of the agent's protocol that this collector understands.
+WIRE_VERSION_MIN = 1
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who speaks: the device, how often its agent has started, and a random number of this start."""
+
+    device_id: str
+    instance: int
+    session_id: str
+
+
+@dataclass(frozen=True)
+class Join:
+    """A device that registers under a name."""
+
+    device_id: str
+    name: str
+    device_class: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The opening of a session. `held`: attempts in the agent's spool, and the one that runs."""
+
+    session: Session
+    boot_id: str
+    agent_version: str
+    wire_version: int
+    inventory: Inventory
+    held: tuple[AttemptKey, ...]
+    labels: Mapping[str, str]
+    device_class: str
+    may_reboot: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A heartbeat. `running` is the attempt that runs now, if any."""
+
+    session: Session
+    held: tuple[AttemptKey, ...]
+    running: AttemptKey | None
+    phase: str
+    iterations: int
+
+
+class HeldState(Enum):
+    """What an agent shall do with an attempt: go on, stop and upload, or drop it."""
+
+    CURRENT = 1
+    SUPERSEDED = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True)
+class Held:
+    """The state of an attempt, and for each stream the seq that is expected next."""
+
+    key: AttemptKey
+    state: HeldState
+    marks: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """The answer to a hello."""
+
+    collector_version: str
+    collector_id: str
+    heartbeat_s: float
+    window_chunks: int
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True)
+class Leased:
+    """The answer to a request for work; without a grant ask again after `ask_again_s`.
+
+    `reboot`, not empty: the device shall reboot first, and why.
+    """
+
+    grant: Grant | None
+    ask_again_s: float
+    reboot: str = ""
+
+
+class Verdict(Enum):
+    """What became of a chunk or an end; see UploadReply in fleet.proto."""
+
+    COMMITTED = 1
+    GAP = 2
+    DAMAGED = 3
+    CONFLICT = 4
+    UNKNOWN_ATTEMPT = 5
+    MALFORMED = 6
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The reply to one chunk (`stream` and `seq` say which) or to an end (`stream` is empty)."""
+
+    key: AttemptKey
+    stream: str
+    seq: int
+    verdict: Verdict
+    next_seq: int = 0
+    message: str = ""

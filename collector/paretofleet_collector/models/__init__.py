@@ -1,0 +1,1 @@
+"""Network files: what they say of themselves, the zoo, their variants."""

@@ -1,0 +1,87 @@
+"""What an ONNX file says about itself, read so that a hostile file harms nobody.
+
+Nothing is executed and no other file is opened. Reading happens in a process of its own, with limits on
+memory and time, because the parser and the checker are C++ and the file is a stranger's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paretofleet_collector.errors import ModelRefused
+
+__all__ = ["OnnxFacts", "OnnxInput", "inspect"]
+
+logger = logging.getLogger(__name__)
+
+_WALL_SECONDS = 120  # the reader limits its processor time to less; this is for a stuck disk
+
+
+@dataclass(frozen=True)
+class OnnxInput:
+    """An input: its name, its element type in ONNX's lower-case words, its axes (None: any size)."""
+
+    name: str
+    element_type: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class OnnxFacts:
+    """The facts of an ONNX file.
+
+    `parameters`: elements of all distinct weights, also of those that ConstantOfShape makes; not running
+    statistics of batch normalisations, quantisation scales, shapes and other arguments of operators.
+    `macs`: multiply-accumulates of convolutions and matrix products for one item; None where the graph does
+    not tell them all.
+    `weights_precision`: fp64, fp32, fp16, bf16, int8 or int4 where 90 % of the weights' bytes are that, else
+    mixed.
+    `fixed_batch_size`: the only batch size that the graph takes, None for any.
+    """
+
+    parameters: int
+    macs: int | None
+    size_bytes: int
+    weights_precision: str
+    fixed_batch_size: int | None
+    inputs: tuple[OnnxInput, ...]
+    opset: int
+    ir_version: int
+
+
+def inspect(path: Path, called: str | None = None) -> OnnxFacts:
+    """Reads the ONNX file at `path`; `called` names it in messages.
+
+    ModelRefused, with one sentence, for a file that is unreadable, damaged, larger than 2 GiB, has weights in
+    other files, or has no batch axis. Takes a fraction of a second, some seconds for the largest files.
+    """
+    name = called if called is not None else str(path)
+    command = [sys.executable, "-P", "-m", "paretofleet_collector.models.onnxfile", str(path), name]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_WALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ModelRefused(
+            f"{name}: reading it takes longer than {_WALL_SECONDS} s: simplify the model and export it again"
+        ) from error
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        logger.debug("the reader of %s said: %s", name, done.stderr[-2000:].decode(errors="replace"))
+        raise ModelRefused(
+            f"{name}: the ONNX checker broke down on it (code {done.returncode}): "
+            "the file is damaged or too complex; export the model again"
+        ) from error
+    if "refused" in answer:
+        raise ModelRefused(answer["refused"])
+    return _facts(answer)
+
+
+def _facts(answer: dict[str, Any]) -> OnnxFacts:
+    inputs = tuple(OnnxInput(i["name"], i["element_type"], tuple(i["shape"])) for i in answer.pop("inputs"))
+    return OnnxFacts(inputs=inputs, **answer)

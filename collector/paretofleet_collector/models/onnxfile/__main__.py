@@ -1,0 +1,56 @@
+"""The process in which `inspect` reads a file: `python -m paretofleet_collector.onnxfile PATH NAME`.
+
+Prints one JSON object: the facts, or {"refused": sentence}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from paretofleet_collector.errors import ModelRefused
+
+_CPU_SECONDS = 90
+_MEMORY_BYTES = 6 << 30  # address space beside the file's copies: libraries reserve much that they never use
+_COPIES = 4
+
+
+def _limit(path: Path) -> None:
+    """Bounds what a hostile file can take from this machine; a core dump would be as large as the file."""
+    size = 0
+    with suppress(OSError):
+        size = path.stat().st_size
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: _CPU_SECONDS,
+        resource.RLIMIT_AS: _MEMORY_BYTES + _COPIES * size,
+    }
+    for what, value in wanted.items():
+        _, hard = resource.getrlimit(what)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (allowed, hard))
+
+
+def _answer(path: Path, name: str) -> dict[str, object]:
+    from paretofleet_collector.models.onnxfile import reading
+
+    try:
+        return asdict(reading.read(path, name))
+    except ModelRefused as error:
+        return {"refused": str(error)}
+    except (MemoryError, RecursionError):
+        return {
+            "refused": f"{name}: it needs more memory than a file of its size may: export the model again"
+        }
+
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported
+    model = Path(sys.argv[1])
+    _limit(model)
+    json.dump(_answer(model, sys.argv[2]), sys.stdout)

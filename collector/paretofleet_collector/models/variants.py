@@ -1,0 +1,64 @@
+"""Model files, the part in the worker process: inspecting a stranger's file, building the zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.models import onnxfile, zoo
+
+
+def inspect(path: str, called: str) -> dict[str, Any]:
+    """What the store keeps of an ONNX file; raises ModelRefused."""
+    facts = onnxfile.inspect(Path(path), called)
+    return {
+        "parameters": facts.parameters,
+        "macs": facts.macs,
+        "size_bytes": facts.size_bytes,
+        "weights_precision": facts.weights_precision,
+        "fixed_batch_size": facts.fixed_batch_size,
+    }
+
+
+def build_zoo(lake: str, name: str) -> dict[str, Any]:
+    """Builds a network into the lake; raises NotFound, ModelRefused, StorageFull."""
+    root = Lake(Path(lake))
+    path = root.temporary(".onnx")
+    try:
+        built = zoo.build(name, path)
+        root.place(path, f"models/{built.sha256}.onnx")
+    finally:
+        path.unlink(missing_ok=True)
+    return {"sha256": built.sha256, "size_bytes": built.size_bytes}
+
+
+def zoo_variant(name: str, *, stored: bool) -> Variant:
+    """A network of the zoo as a variant; raises NotFound."""
+    facts = zoo.facts(name)
+    return Variant(
+        model=name,
+        variant="seeded",
+        sha256=facts.sha256,
+        size_bytes=facts.size_bytes,
+        recipe="seeded weights",
+        weights_precision=facts.weights_precision,
+        parameters=facts.parameters,
+        macs=facts.macs,
+        top1=facts.top1,
+        top1_n=facts.top1_n,
+        top1_source=facts.top1_source,
+        accuracy_group=facts.accuracy_group,
+        stored=stored,
+    )
+
+
+def with_zoo(stored: list[Variant]) -> list[Variant]:
+    """The stored variants and, behind them, the networks of the zoo that were not built yet."""
+    there = {variant.sha256 for variant in stored}
+    taken = {(variant.model, variant.variant) for variant in stored}
+    missing = [zoo_variant(name, stored=False) for name in zoo.NAMES]
+    return stored + [
+        one for one in missing if one.sha256 not in there and (one.model, one.variant) not in taken
+    ]

@@ -1,0 +1,1 @@
+"""From a specification to configurations and the next run; pure."""

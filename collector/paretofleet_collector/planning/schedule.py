@@ -1,0 +1,310 @@
+"""What a device does next in a sweep. Pure: the history in, one step out.
+
+Blocks 1 to `runs_min` hold every configuration once, in an order that follows from the seed. A later block
+holds what has not converged, until `runs_max`, and the canary: the first configuration, which by staying
+shows how the device drifts. In an adaptive sweep a later block holds what was chosen for it by the ranking
+so far (`choosing`); the choice is stored, and the schedule only reads it. A step that changes the history
+(skip, fail, append, choose) is applied by the caller, who then asks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from paretofleet_analysis.statistics.stopping import is_precise
+
+from paretofleet_collector.model.entities import ATTEMPTS_MAX, RETRIED, Repeats
+
+#: A run that was set aside is replaced, and so is its replacement, but not the replacement's.
+REPLACEMENTS_PER_RUN = 2
+#: A device that was asked to reboot has so long to come back with another boot; then its blocks go on.
+REBOOT_S = 600.0
+_UNDER_WAY = ("leased", "running")
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What the schedule knows of a run of one device in one sweep.
+
+    `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
+    in a way that is tried again. `counted` and `value_s` are None until sealed; the latter is its mean batch
+    latency, in throughput mode the time of an item, and it repeats only runs of its own `environment_id`.
+    `boot_id`: the device's boot when its newest attempt was granted.
+    """
+
+    run_id: str
+    configuration_id: str
+    family: str
+    batch_size: int
+    block: int
+    state: str
+    tries: int = 0
+    attempt: int = 0
+    reason: str | None = None
+    lease_until_unix_s: float | None = None
+    counted: bool | None = None
+    value_s: float | None = None
+    boot_id: str | None = None
+    environment_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Boot:
+    """The boot a device is in, whether its owner allows reboots, and when it was asked to leave this one."""
+
+    boot_id: str
+    may_reboot: bool = False
+    asked_unix_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Runs that are not worth a try, and why: the reason of the run that showed it."""
+
+    run_ids: tuple[str, ...]
+    reason: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Fail:
+    """A run whose last attempt expired without an end."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Append:
+    """One more run for each of these configurations, in a new block."""
+
+    configuration_ids: tuple[str, ...]
+    block: int
+
+
+@dataclass(frozen=True)
+class Choose:
+    """The next block is to be chosen from these configurations, by what was measured so far."""
+
+    configuration_ids: tuple[str, ...]
+    block: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a block, and why. Empty: the device has ended. None: what has not converged."""
+
+    configuration_ids: tuple[str, ...] | None
+    block: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Reboot:
+    """The device must reboot before its next run: so many of the first blocks are done within this boot."""
+
+    done: int
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Give:
+    """Grant this run."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A run is under way, or its samples are being sealed."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing is left for this device in this sweep."""
+
+
+Step = Skip | Fail | Append | Choose | Reboot | Give | Wait | Done
+
+
+def next_run(
+    history: Sequence[PastRun],
+    repeats: Repeats,
+    now: float,
+    choice: Choice | None = None,
+    boot: Boot | None = None,
+) -> Step:
+    """The next step for one device in one sweep, given all its runs there, its newest choice and its boot.
+
+    Without a boot, and in sweeps that ask for one boot only, nothing waits for reboots.
+    """
+    skip = _skip(history)
+    if skip is not None:
+        return skip
+    expired = [run for run in history if is_expired(run, now)]
+    for run in expired:
+        if run.tries + 1 >= ATTEMPTS_MAX:
+            return Fail(run.run_id)
+    if any(run.state in _UNDER_WAY and not is_expired(run, now) for run in history):
+        return Wait()
+    open_runs = [run for run in history if run.state == "pending"] + expired
+    if open_runs:
+        first = min(open_runs, key=lambda run: _order(run, repeats.seed))
+        return _reboot(first, history, repeats, now, boot) or Give(first.run_id)
+    if any(run.state == "uploaded" for run in history):
+        return Wait()
+    return _next_block(history, repeats, choice)
+
+
+def is_expired(run: PastRun, now: float) -> bool:
+    """True for a run whose lease has run out."""
+    return run.state in _UNDER_WAY and run.lease_until_unix_s is not None and run.lease_until_unix_s <= now
+
+
+def _reboot(
+    run: PastRun, history: Sequence[PastRun], repeats: Repeats, now: float, boot: Boot | None
+) -> Reboot | None:
+    """The reboot that must come before a run, unless its device may not or does not reboot.
+
+    Of n boots the k-th begins with the block after (k - 1) / n of the first `runs_min`; a reboot that came
+    by itself counts. A boot within which no block was done is not left: what was missed before, without the
+    permission or in attempts that were lost, would have the device reboot again and again.
+    """
+    if boot is None or not boot.may_reboot:
+        return None
+    if boot.asked_unix_s is not None and now - boot.asked_unix_s >= REBOOT_S:
+        return None
+    ended = [past for past in history if past.state in ("uploaded", "sealed")]
+    boots = {past.boot_id for past in ended if past.boot_id} | {boot.boot_id}
+    if len(boots) >= min((run.block - 1) * repeats.boots // repeats.runs_min + 1, repeats.boots):
+        return None
+    done = {past.block for past in ended if past.boot_id == boot.boot_id and past.block < run.block}
+    return Reboot(len(done), repeats.runs_min) if done else None
+
+
+def has_converged(past: Sequence[PastRun], relative_half_width: float | None) -> bool:
+    """True when the report's 95 % interval of the mean is narrow enough, relative to the mean.
+
+    It is that of the newest environment: runs of another, before a new driver, are another row's.
+    """
+    return relative_half_width is None or is_precise(values_s(past), relative_half_width)
+
+
+def values_s(past: Sequence[PastRun]) -> list[float]:
+    """The values of a configuration's runs that count and were made in the environment of the newest."""
+    counted = [run for run in past if run.counted and run.value_s is not None]
+    newest = max(counted, key=lambda run: run.block, default=None)
+    return [
+        run.value_s
+        for run in counted
+        if run.value_s is not None and newest is not None and run.environment_id == newest.environment_id
+    ]
+
+
+def _order(run: PastRun, seed: int) -> tuple[int, int, str]:
+    """Blocks stay whole; within one a run that is tried again comes last, the others as the seed says."""
+    text = f"{seed}/{run.block}/{run.configuration_id}"
+    return run.block, run.tries, hashlib.sha256(text.encode()).hexdigest()
+
+
+def _skip(history: Sequence[PastRun]) -> Skip | None:
+    """After a failure that would come again: the runs that would fail in the same way."""
+    pending = [run for run in history if run.state == "pending"]
+    if not pending:
+        return None
+    sealed = {run.configuration_id for run in history if run.state == "sealed"}
+    for failed in history:
+        if failed.state != "failed" or failed.reason is None or failed.reason == "lost":
+            continue
+        if failed.reason in RETRIED and failed.configuration_id in sealed:
+            continue
+        hopeless = tuple(run.run_id for run in pending if _would_fail_too(run, failed))
+        if hopeless:
+            return Skip(
+                hopeless, failed.reason, f"batch size {failed.batch_size} failed with {failed.reason}"
+            )
+    return None
+
+
+def _would_fail_too(run: PastRun, failed: PastRun) -> bool:
+    if run.configuration_id == failed.configuration_id:
+        return True
+    return failed.reason == "oom" and run.family == failed.family and run.batch_size > failed.batch_size
+
+
+def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: Choice | None) -> Step:
+    """What the block after the last one holds: what wants a run, or what was or is to be chosen."""
+    by_configuration: dict[str, list[PastRun]] = defaultdict(list)
+    for run in history:
+        by_configuration[run.configuration_id].append(run)
+    block = max((run.block for run in history), default=0) + 1
+    missing = tuple(one for one, past in by_configuration.items() if _misses_runs(past, repeats))
+    able = tuple(one for one, past in by_configuration.items() if _may_go_on(past, repeats))
+    if repeats.adaptive is not None and not missing and able:
+        if choice is None or choice.block != block:
+            return Choose(able, block)
+        if choice.configuration_ids is not None:
+            further = tuple(one for one in able if one in choice.configuration_ids)
+            return _append(further, by_configuration, repeats, block)
+    width = repeats.relative_half_width
+    imprecise = {one for one in able if not has_converged(by_configuration[one], width)}
+    wanting = tuple(one for one in by_configuration if one in missing or one in imprecise)
+    if missing and (repeats.adaptive is not None or not imprecise):
+        return Append(missing, block)
+    return _append(wanting, by_configuration, repeats, block)
+
+
+def _append(
+    wanting: tuple[str, ...], by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats, block: int
+) -> Step:
+    """A block of these and the canary."""
+    canary = _canary(by_configuration, repeats)
+    if wanting and canary is not None and canary not in wanting:
+        wanting = (canary, *wanting)
+    return Append(wanting, block) if wanting else Done()
+
+
+def _canary(by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats) -> str | None:
+    """The first configuration that runs: it stays in every block, so that drift shows to the end."""
+    for configuration_id, past in by_configuration.items():
+        if all(run.state == "sealed" for run in past):
+            is_open = _places(past, repeats.runs_min)[0] < repeats.runs_max
+            return configuration_id if is_open else None
+    return None
+
+
+def _is_over(past: Sequence[PastRun]) -> bool:
+    return any(run.state in ("skipped", "cancelled", "failed") for run in past)
+
+
+def _misses_runs(past: Sequence[PastRun], repeats: Repeats) -> bool:
+    """Fewer runs than the least, or one that was set aside and wants a replacement."""
+    places, to_replace = _places(past, repeats.runs_min)
+    return not _is_over(past) and (to_replace > 0 or places < repeats.runs_min)
+
+
+def _may_go_on(past: Sequence[PastRun], repeats: Repeats) -> bool:
+    """Has all it needs and may get more."""
+    has_enough = sum(run.counted is not False for run in past) >= repeats.runs_min
+    places, _ = _places(past, repeats.runs_min)
+    is_open = not _is_over(past) and not _misses_runs(past, repeats)
+    return is_open and has_enough and places < repeats.runs_max
+
+
+def _places(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
+    """How many runs a configuration's runs stand for, and how many of these still want a replacement.
+
+    The first `runs_min` runs stand for themselves; a later one replaces the run that was set aside first
+    and is not replaced yet, or else is one more.
+    """
+    places, tries = 0, deque[int]()
+    for number, run in enumerate(sorted(runs, key=lambda run: run.block)):
+        if number >= runs_min and tries:
+            used = tries.popleft() + 1
+        else:
+            places, used = places + 1, 0
+        if run.counted is False and used < REPLACEMENTS_PER_RUN:
+            tries.append(used)
+    return places, len(tries)

@@ -1,0 +1,1 @@
+"""What agents and the command may ask of a collector, as plain functions."""

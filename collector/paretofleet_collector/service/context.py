@@ -1,0 +1,97 @@
+"""What the handlers work with."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from paretofleet_collector.config import Config
+from paretofleet_collector.errors import StorageFull
+from paretofleet_collector.jobs.worker import Worker
+from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.store import Store
+
+#: Free space is looked up at most this often.
+_ROOM_S = 0.5
+
+
+class Changes:
+    """Wakes those who watch. `bump` may come from any thread; a bump is never missed, several may be one."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._scheduled = False
+        self._waiting: set[asyncio.Event] = set()
+
+    def bump(self) -> None:
+        """Says that something was committed."""
+        with self._lock:
+            if self._scheduled or self._loop.is_closed():
+                return
+            self._scheduled = True
+        with suppress(RuntimeError):  # the loop closed in between: nobody watches any more
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._scheduled = False
+        for event in self._waiting:
+            event.set()
+
+    def subscribe(self) -> asyncio.Event:
+        """An event that is set after every change; clear it before looking at the state."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        return event
+
+    def unsubscribe(self, event: asyncio.Event) -> None:
+        """Ends a subscription."""
+        self._waiting.discard(event)
+
+
+@dataclass
+class Context:
+    """The parts of a running collector. `now` is wall time in seconds since 1970.
+
+    `heavy` computes for the command (models, reports); sealing has a worker of its own.
+    """
+
+    config: Config
+    store: Store
+    lake: Lake
+    heavy: Worker
+    changes: Changes
+    collector_id: str
+    now: Callable[[], float] = time.time
+    poke_sealer: Callable[[], None] = lambda: None
+    #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
+    choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
+
+    @property
+    def offline_after_s(self) -> float:
+        """A device that was silent for so long is shown as offline."""
+        return max(3 * self.config.heartbeat_s, 10.0)
+
+    def has_room(self) -> bool:
+        """False when less is free under the home than the configuration asks for."""
+        looked, answer = self._room
+        if time.monotonic() - looked > _ROOM_S:
+            answer = shutil.disk_usage(self.config.home).free >= self.config.disk_low_bytes
+            self._room = (time.monotonic(), answer)
+        return answer
+
+    def check_room(self) -> None:
+        """Raises StorageFull when the disk is nearly full."""
+        if not self.has_room():
+            least = self.config.disk_low_bytes / 2**20
+            raise StorageFull(
+                f"The collector's disk has less than {least:g} MiB free; free some space under "
+                f"{self.config.home} (or lower disk_low_bytes), nothing was stored."
+            )

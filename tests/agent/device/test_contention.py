@@ -1,0 +1,48 @@
+"""Whose work it was that kept the runner's CPUs busy during the window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paretofleet_agent.device.contention import ForeignLoad
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+SPUN_S = 0.4
+
+
+def busy_for(sysroot, ticks):
+    """The kernel's count of CPU 0, `ticks` after its first."""
+    (sysroot / "proc").mkdir(exist_ok=True)
+    (sysroot / "proc" / "stat").write_text(f"cpu0 {1000 + ticks} 0 0 5000 0 0 0 0 0 0\n")
+
+
+@pytest.fixture
+def spin(tmp_path):
+    """Lets trtexec's stand-in spin for SPUN_S of CPU time as a child that ends; the ticks of it."""
+    program = shutil.copy(str(Path(__file__).parents[1] / "fake_trtexec.py"), str(tmp_path / "fake.py"))
+
+    def child():
+        variables = dict(os.environ, FAKE_TRTEXEC=f"spin:{SPUN_S}")
+        subprocess.run([sys.executable, program, "--help"], env=variables, check=True, capture_output=True)
+        return round(SPUN_S / TICK_S)
+
+    return child
+
+
+def test_the_work_of_an_ended_child_of_ours_is_our_own(tmp_path, spin):
+    busy_for(tmp_path, 0)
+    load = ForeignLoad(tmp_path, [0], [os.getpid()])
+    busy_for(tmp_path, spin())
+    assert not load.contaminates()
+
+
+def test_what_nobody_of_ours_did_contaminates(tmp_path, spin):
+    busy_for(tmp_path, 0)
+    load = ForeignLoad(tmp_path, [0], [os.getpid()])
+    busy_for(tmp_path, 100 + 3 * spin())
+    assert load.contaminates()

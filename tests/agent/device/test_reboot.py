@@ -1,0 +1,44 @@
+"""Rebooting by the owner's command, and going on where the device stays up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from paretofleet_agent.device.reboot import reboot
+from paretofleet_agent.uplink import identity
+
+
+def test_the_command_runs_and_the_agent_waits_to_be_ended(tmp_path):
+    mark = tmp_path / "rebooted"
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    before = signal.getsignal(signal.SIGTERM)
+    assert reboot([sys.executable, "-c", f"open({str(mark)!r}, 'w')"], down_s=20)
+    timer.join()
+    assert mark.exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_command_that_fails_or_is_absent_is_named(caplog):
+    caplog.set_level(logging.ERROR)
+    assert not reboot([sys.executable, "-c", "import sys; sys.exit('no right to')"])
+    assert "ended with 1 (no right to)" in caplog.text
+    assert not reboot(["no-such-command"])
+    assert "`no-such-command` failed (No such file or directory)" in caplog.text
+
+
+def test_a_device_that_stays_up_is_noticed(caplog):
+    assert not reboot(["true"], down_s=0.2)
+    assert "did not go down within 0.2 s" in caplog.text
+
+
+def test_the_boot_is_that_of_the_device_tree(tmp_path):
+    file = tmp_path / "proc/sys/kernel/random/boot_id"
+    file.parent.mkdir(parents=True)
+    file.write_text("first\n")
+    assert identity.start(tmp_path, tmp_path).boot_id == "first"
+    assert identity.boot_id(tmp_path / "nothing") == ""

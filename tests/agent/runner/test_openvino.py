@@ -1,0 +1,94 @@
+"""OpenVINO: the same file, its own precisions, and what is executed as the executed graph tells it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pytest
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.runner import loop
+from paretofleet_agent.runner.failure import RunFailed
+from paretofleet_agent.runner.runtimes import openvino_runtime
+
+PYTHON = os.environ.get("PARETOFLEET_TEST_OPENVINO_PYTHON")
+with_openvino = pytest.mark.skipif(
+    not PYTHON, reason="NOT TRIED: PARETOFLEET_TEST_OPENVINO_PYTHON names no Python with openvino"
+)
+np = pytest.importorskip("numpy")
+
+
+@pytest.fixture
+def dense(kit, tmp_path):
+    weight = np.random.RandomState(0).standard_normal((64, 64)).astype("float32") / 8
+    return kit.make_model(
+        tmp_path / "dense.onnx",
+        nodes=[("MatMul", ["x", "w"], ["y"])],
+        shape=("N", 64),
+        constants={"w": weight},
+    )
+
+
+def run(kit, here, path, **wanted):
+    device = dataclasses.replace(here, interpreters={"openvino": PYTHON})
+    lease = kit.lease_of(path, runtime="openvino", **wanted)
+    return measure(lease, path, kit.Samples(), kit.Watch(), device)
+
+
+@with_openvino
+@pytest.mark.parametrize("mode", loop.MODES)
+def test_openvino_runs_the_file_and_agrees_with_the_reference(kit, here, dense, mode):
+    pytest.importorskip("onnxruntime")
+    outcome = run(kit, here, dense, mode=mode)
+    assert outcome.ok, outcome.message
+    effective = outcome.facts["effective"]
+    assert (effective["precision"], effective["provider"], effective["mode"]) == ("fp32", "CPU", mode)
+    assert effective["layers"] == {"fp32": 1}
+    assert effective["settings"]["INFERENCE_NUM_THREADS"] == "1"
+    assert effective["settings"]["PERFORMANCE_HINT"] == mode.upper()
+    assert effective["reference"]["relative_error"] < 1e-5
+
+
+@with_openvino
+def test_a_precision_is_what_the_layers_ran_in_or_it_is_refused(kit, here, dense):
+    outcome = run(kit, here, dense, precision="bf16")
+    if outcome.ok:
+        assert outcome.facts["effective"]["layers"] == {"bf16": 1}
+    else:
+        assert (outcome.reason, "bf16 was asked for" in outcome.message) == ("unsupported", True)
+    outcome = run(kit, here, dense, precision="int8")
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert "int8 was asked for" in outcome.message
+
+
+def test_a_precision_falls_back_in_silence_nowhere():
+    assert openvino_runtime.effective_precision("native", {"bf16": 3, "fp32": 1}) == "bf16"
+    assert openvino_runtime.effective_precision("fp32", {}) == "fp32"
+    with pytest.raises(
+        RunFailed, match="fp16 was asked for, but OpenVINO runs this file on this CPU in bf16"
+    ):
+        openvino_runtime.effective_precision("fp16", {"bf16": 21})
+
+
+@with_openvino
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        (({"shape": (1, 16)}, {"batch_size": 4}), "fixed batch size 1"),
+        (({"nodes": [("NoSuchOperator", ["x"], ["y"])]}, {}), "NoSuchOperator"),
+        (({}, {"target_id": "GPU-1"}), "cpu only"),
+        (({}, {"precision": "tf32"}), "tf32"),
+        (({}, {"options": {"cpu_pinning": 1}}), "cpu_pinning"),
+    ],
+)
+def test_what_openvino_cannot_run_is_unsupported_with_a_sentence(kit, here, tmp_path, how, says):
+    how, wanted = how
+    outcome = run(kit, here, kit.make_model(tmp_path / "m.onnx", **how), **wanted)
+    assert outcome.reason == "unsupported", outcome.message
+    assert says in outcome.message
+
+
+@with_openvino
+def test_outputs_that_are_not_finite_are_wrong(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Log", ["x"], ["y"])])
+    assert run(kit, here, path).reason == "wrong_output"

@@ -1,0 +1,193 @@
+"""What a device says of itself, and one model measured without a collector."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+import pytest
+from paretofleet_agent import main
+from paretofleet_agent.device import probe, runtimes
+from paretofleet_agent.errors import PfError
+from paretofleet_agent.hardware import environment
+from paretofleet_agent.model import Absent, Target
+from paretofleet_agent.runner import loop, serve
+from paretofleet_agent.standalone import bench, bench_statistics
+from paretofleet_agent.standalone.run_options import Way, options_of
+
+CPU = Target(target_id="cpu", alias="cpu", description="")
+
+
+def test_probe_names_what_is_there_and_why_the_rest_is_not(tmp_path):
+    device = probe.look(tmp_path, None, 1, {"onnxruntime": "/nowhere/python"})
+    text = probe.describe(device)
+    assert "absent" in text
+    assert "rapl" in text
+    assert "/nowhere/python does not start" in text
+    assert "fix: " in text
+    assert device.inventory.runtimes == ()
+    told = probe.as_json(device)
+    assert {absent["what"] for absent in told["absent"]} >= {"rapl", "onnxruntime", "nvml", "ina3221"}
+    assert json.loads(json.dumps(told))["inventory"]["targets"][0]["alias"] == "cpu"
+
+
+def test_probe_finds_the_runtime_of_this_interpreter(here):
+    (runtime,) = [one for one in here.inventory.runtimes if one.name == "onnxruntime"]
+    assert runtime.version[0] == "1"
+    assert runtime.target_ids == ("cpu",)
+
+
+def test_an_interpreter_that_cannot_import_the_runtime_is_told_apart(tmp_path):
+    bare = tmp_path / "bare-python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -I "$@"\n')
+    bare.chmod(0o755)
+    absent = runtimes.look_for_runtime("onnxruntime", str(bare), (CPU,))
+    assert "No module named" in absent.why
+    assert "pip install onnxruntime" in absent.fix
+
+
+def test_a_runtime_with_foreign_instructions_is_told_apart(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -ILL $$\n")
+    python.chmod(0o755)
+    assert "SIGILL" in runtimes.look_for_runtime("onnxruntime", str(python), (CPU,)).why
+
+
+def test_the_environment_holds_what_stays_and_the_readings_what_moves(tmp_path):
+    tree = {
+        "proc/sys/kernel/osrelease": "4.9.253-tegra",
+        "proc/sys/kernel/random/boot_id": "b007",
+        "proc/cpuinfo": "processor : 0\nCPU implementer : 0x41\nCPU part : 0xd07",
+        "proc/loadavg": "0.50 0.25 0.10 1/200 999",
+        "proc/meminfo": "MemTotal: 8000 kB\nMemAvailable: 7000 kB\nSwapFree: 5 kB",
+        "proc/device-tree/model": "quill\0",
+        "sys/devices/system/cpu/cpufreq/policy0/scaling_governor": "schedutil",
+        "sys/devices/system/cpu/cpufreq/policy1/scaling_governor": "schedutil",
+        "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq": "345600",
+        "sys/class/thermal/thermal_zone0/type": "CPU-therm",
+        "sys/class/thermal/thermal_zone0/temp": "41500",
+        "sys/class/thermal/thermal_zone1/type": "PMIC-Die",
+        "sys/class/thermal/thermal_zone1/temp": "100000",
+        "sys/fs/cgroup/cpu.max": "150000 100000",
+        "sys/fs/cgroup/memory.max": "max",
+    }
+    for name, content in tree.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content + "\n")
+    stays, moves = environment.environment(tmp_path, (0, 1)), environment.readings(tmp_path)
+    assert stays["governor"] == ["schedutil"]
+    assert stays["cpu_quota"] == 1.5
+    assert stays["cpu_model"] == "0x41 0xd07"
+    assert stays["board"] == "quill"
+    assert "memory_limit_bytes" not in stays, "what is not there is left out"
+    assert moves["temperatures_c"] == {"thermal_zone0:CPU-therm": 41.5}
+    assert moves["load_average"] == [0.5, 0.25, 0.1]
+    assert moves["frequencies_khz"] == [345600]
+    assert not set(stays) & set(moves)
+    assert environment.boot_id(tmp_path) == "b007"
+    assert environment.memory_bytes(tmp_path) == 8000 * 1024
+
+
+def test_bench_prints_a_table_and_progress_apart(here, model, capsys):
+    assert bench.run(model, here, batch_size=2, iterations=40, warm_up_s=0.02, runs=3) == 0
+    out, err = capsys.readouterr()
+    assert "median" in out
+    assert "items/s" in out
+    assert out.count("CPUExecutionProvider") == 1
+    assert "run 3 of 3: 40 iterations" in err
+
+
+def test_bench_as_json_has_no_interval_where_there_are_too_few(here, model, capsys):
+    assert bench.run(model, here, iterations=10, warm_up_s=0.02, output="json") == 0
+    told = json.loads(capsys.readouterr().out)
+    (run,) = told["runs"]
+    assert run["iterations"] == 10
+    assert run["batch_latency_p50_s"] > 0
+    assert run["batch_latency_p90_s"] is None
+    assert told["total"]["batch_latency_mean_interval_s"] is None
+
+
+def test_bench_of_a_file_that_is_not_there_is_one_sentence(here, tmp_path):
+    with pytest.raises(PfError, match=r"cannot read the model .*none.onnx: No such file"):
+        bench.run(tmp_path / "none.onnx", here)
+
+
+def test_bench_of_what_cannot_run_names_file_and_reason(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "fixed.onnx", shape=(1, 16))
+    with pytest.raises(PfError, match=r"fixed.onnx.*fixed batch size 1.*\[unsupported\]"):
+        bench.run(path, here, batch_size=4)
+
+
+def test_bench_goes_another_way_when_told_and_says_so(here, model, capsys):
+    way = Way(mode="throughput", precision="fp32", options={"allow_spinning": False})
+    assert bench.run(model, here, way=way, iterations=40, warm_up_s=0.02, runs=3, output="json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["requested"]["mode"] == told["effective"]["mode"] == "throughput"
+    assert told["effective"]["options"]["allow_spinning"] is False
+    assert told["effective"]["precision"] == "fp32"
+    (run, *_), total = told["runs"], told["total"]
+    assert run["batch_latency_p50_s"] is None, "in throughput mode nobody waits for one batch"
+    assert run["throughput_items_s"] == pytest.approx(40 / run["window_s"])
+    low, high = total["throughput_interval_items_s"]
+    assert low < total["throughput_items_s"] < high
+
+
+def test_bench_in_throughput_mode_prints_items_and_no_waits(here, model, capsys):
+    assert bench.run(model, here, way=Way(mode="throughput"), iterations=40, warm_up_s=0.02) == 0
+    out = capsys.readouterr().out
+    assert "items/s" in out
+    assert "median" not in out
+
+
+def test_options_of_a_bench_are_what_they_look_like():
+    texts = ["compile=true", "provider=openvino", "n=2", "path=a=b"]
+    assert options_of(texts) == {"compile": True, "provider": "openvino", "n": 2, "path": "a=b"}
+    for text in ("compile", "=true", "compile="):
+        with pytest.raises(PfError, match="write KEY=VALUE"):
+            options_of([text])
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        (Way(runtime="trtexec"), r"trtexec cannot be used here, it is not in PATH: install TensorRT"),
+        (Way(runtime="torch"), r"torch cannot be used here, .*cannot import it: no torch: pip install"),
+        (Way(target="cuda:7"), r"this device has no target cuda:7: it has cpu"),
+        (Way(options={"speed": "high"}), r"relu.onnx: option 'speed' is none of .*allow_spinning"),
+        (Way(precision="int8"), r"relu.onnx: .*int8.*\[unsupported\]"),
+    ],
+)
+def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, way, sentence):
+    absent = (
+        Absent("trtexec", "it is not in PATH", "install TensorRT"),
+        Absent("torch", "/opt/python cannot import it: no torch", "pip install torch"),
+    )
+    runtimes = tuple(one for one in here.inventory.runtimes if one.name == "onnxruntime")
+    inventory = dataclasses.replace(here.inventory, runtimes=runtimes)
+    device = dataclasses.replace(here, inventory=inventory, absent=absent)
+    with pytest.raises(PfError, match=sentence) as refused:
+        bench.run(model, device, way=way, iterations=5, warm_up_s=0.02)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_command_s_choices_are_the_runtimes_and_modes_that_there_are():
+    assert set(main.RUNTIMES) == set(serve.RUNTIMES) - {"simulated"}
+    assert set(main.MODES) == set(loop.MODES)
+
+
+def test_an_interval_of_a_mean_is_students():
+    low, high = bench_statistics.mean_interval([1.0, 2.0, 3.0])
+    assert (low, high) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "n"), [("p50", 6), ("p90", 29), ("p99", 299)])
+def test_a_quantile_has_an_interval_only_from_the_count_where_one_exists(name, n):
+    p = bench_statistics.QUANTILES[name]
+    assert bench_statistics.quantile_interval(range(n), p, n) is not None
+    assert bench_statistics.quantile_interval(range(n - 1), p, n - 1) is None
+
+
+def test_correlated_iterations_count_for_less():
+    assert bench_statistics.effective_count([1.0, 2.0] * 50) == 100
+    assert bench_statistics.effective_count([1.0] * 50 + [2.0] * 50) < 5

@@ -1,0 +1,308 @@
+"""The daemon's loop against a real server; `measure` is a stand-in, the real one has tests of its own."""
+# ruff: noqa: ARG001  stand-ins take what the real one takes
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import time
+
+import grpc
+import pytest
+from daemon_parts import INVENTORY, OK, WHO, columns, config, fill, key
+from fake_collector import FakeCollector
+from paretofleet_agent import daemon as daemon_module
+from paretofleet_agent.daemon import Daemon
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.host_lock import host_lock
+from paretofleet_agent.errors import AttemptFailed, Refused, Stopped
+from paretofleet_agent.model import Absent, Outcome
+from paretofleet_agent.uplink.client import Link
+from paretofleet_agent.uplink.spool import Spool
+
+DEVICE = DeviceUnderTest(INVENTORY, sysroot=None, seed=1, housekeeping_cpu=1, runner_cpus=(0,))
+
+
+def well(lease, path, sink, watch, device):
+    assert path.read_bytes() == b"model"
+    assert device is DEVICE
+    watch.phase("measure", 7)
+    sink.put("iterations", "iterations/1", 10, columns(10))
+    time.sleep(0.3)
+    return OK
+
+
+def until_stopped(lease, path, sink, watch, device):
+    sink.put("iterations", "iterations/1", 10, columns(10))
+    until = time.monotonic() + 10
+    while not watch.stopped():
+        assert time.monotonic() < until, "nobody stopped the attempt"
+        time.sleep(0.01)
+    raise Stopped("told to end")
+
+
+class Agent:
+    """A daemon in a thread."""
+
+    def __init__(self, tmp_path, address, **changes):
+        settings = config(tmp_path, address, **changes)
+        self.link = Link(settings, WHO, INVENTORY)
+        self.tmp_path, self.settings = tmp_path, settings
+        self.error = self.result = None
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=self._work)
+
+    def _work(self):
+        with contextlib.closing(Spool.open(self.tmp_path)) as spool:
+            self.daemon = Daemon(self.settings, DEVICE, spool, self.link)
+            self.ready.set()
+            try:
+                self.result = self.daemon.serve(once=self.once)
+            except BaseException as error:  # noqa: BLE001 handed to the test
+                self.error = error
+            finally:
+                self.daemon.heart.stop()
+                self.link.close()
+
+    def start(self, *, once=False):
+        self.once = once
+        self.thread.start()
+        assert self.ready.wait(5)
+        return self
+
+    def join(self):
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+        if self.error:
+            raise self.error
+        return self.result
+
+
+def wait_for(condition):
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def collector():
+    with FakeCollector().running() as collector:
+        yield collector
+
+
+def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon_module, "measure", well)
+    collector.grant("run-1")
+    collector.grant("run-2")
+    assert Agent(tmp_path, collector.address).start(once=True).join() == 0
+    assert {k[0] for k in collector.stored} == {"run-1", "run-2"}
+    assert set(collector.stores.values()) == {1}
+    assert all(end.ok for end in collector.ends.values())
+    assert '"simulated": false' in collector.ends["run-1", 1].facts_json
+    assert ("measure", 7) in {(beat.phase, beat.iterations) for beat in collector.beats}
+    assert collector.fetches == [0], "the model is fetched once"
+    with contextlib.closing(Spool.open(tmp_path)) as spool:
+        assert spool.held() == ()
+
+
+def test_nothing_is_uploaded_while_a_run_measures(collector, tmp_path, monkeypatch):
+    uploads = []
+
+    def watched(*arguments):
+        uploads.append(collector.uploads)
+        outcome = well(*arguments)
+        uploads.append(collector.uploads)
+        return outcome
+
+    monkeypatch.setattr(daemon_module, "measure", watched)
+    collector.grant("run-1")
+    Agent(tmp_path, collector.address).start(once=True).join()
+    assert uploads == [0, 0]
+    assert collector.uploads == 2
+
+
+@pytest.mark.parametrize(
+    ("fails", "reason"),
+    [
+        (AttemptFailed("oom", "no room for batch 64"), "oom"),
+        (RuntimeError("broken"), "crashed"),
+        (Outcome(ok=False, reason="unsupported", message="no int8"), "unsupported"),
+        (Outcome(ok=True, facts={"load_ns": float("nan")}), "crashed"),
+    ],
+)
+def test_a_failed_attempt_is_reported_and_the_next_is_measured(
+    collector, tmp_path, monkeypatch, fails, reason
+):
+    def measure(lease, *rest):
+        if lease.key.run_id == "run-2":
+            return well(lease, *rest)
+        if isinstance(fails, Outcome):
+            return fails
+        raise fails
+
+    monkeypatch.setattr(daemon_module, "measure", measure)
+    collector.grant("run-1")
+    collector.grant("run-2")
+    Agent(tmp_path, collector.address).start(once=True).join()
+    assert (collector.ends["run-1", 1].ok, collector.ends["run-1", 1].reason) == (False, reason)
+    assert collector.ends["run-1", 1].message
+    assert collector.ends["run-2", 1].ok
+
+
+def test_a_model_that_is_gone_fails_the_attempt(collector, tmp_path):
+    sha256 = collector.grant("run-1")
+    del collector.models[sha256]
+    Agent(tmp_path, collector.address).start(once=True).join()
+    assert collector.ends["run-1", 1].reason == "model_unavailable"
+
+
+def test_a_superseded_attempt_is_stopped_by_the_heartbeat(collector, tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon_module, "measure", until_stopped)
+    collector.grant("run-1")
+    collector.word = {"run-1": 2}
+    Agent(tmp_path, collector.address).start(once=True).join()
+    assert collector.ends["run-1", 1].reason == "cancelled"
+    assert collector.stored == {}
+
+
+def test_told_to_end_it_abandons_the_run_says_so_and_leaves_nothing(collector, tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon_module, "measure", until_stopped)
+    collector.grant("run-1")
+    agent = Agent(tmp_path, collector.address).start()
+    wait_for(lambda: any(beat.HasField("running") for beat in collector.beats))
+    agent.daemon.stop()
+    assert agent.join() == 0
+    assert collector.ends["run-1", 1].reason == "lost"
+
+
+def test_what_a_crash_left_is_sent_at_the_next_start(collector, tmp_path):
+    with contextlib.closing(Spool.open(tmp_path)) as spool:
+        fill(spool, key("whole"))
+        spool.begin(key("cut"))
+    Agent(tmp_path, collector.address).start(once=True).join()
+    assert {(ref.run_id) for ref in collector.hellos[0].held} == {"whole", "cut"}
+    assert collector.ends["whole", 1].ok
+    assert collector.ends["cut", 1].reason == "lost"
+
+
+def test_a_collector_that_comes_and_goes_costs_nothing_but_time(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(daemon_module, "measure", well)
+    collector = FakeCollector()
+    collector.start()
+    collector.stop()
+    for run in range(4):
+        collector.grant(f"run-{run}")
+    agent = Agent(tmp_path, collector.address).start()
+    wait_for(lambda: "Trying again" in caplog.text)
+    collector.start()
+    for run in range(2):
+        wait_for(lambda run=run: (f"run-{run}", 1) in collector.ends)
+        collector.stop()
+        time.sleep(0.4)
+        collector.start()
+    wait_for(lambda: len(collector.ends) == 4)
+    agent.daemon.stop()
+    agent.join()
+    collector.stop()
+    assert all(end.ok for end in collector.ends.values())
+    assert set(collector.stores.values()) == {1}
+    assert caplog.text.count("Trying again") <= 4
+    assert "the collector answers again" in caplog.text
+
+
+def test_a_run_goes_on_while_the_collector_is_away(tmp_path, monkeypatch):
+    def slow(lease, path, sink, watch, device):
+        collector.stop()
+        time.sleep(0.5)
+        assert not watch.stopped()
+        collector.start()
+        return well(lease, path, sink, watch, device)
+
+    monkeypatch.setattr(daemon_module, "measure", slow)
+    collector = FakeCollector()
+    collector.start()
+    collector.grant("run-1")
+    agent = Agent(tmp_path, collector.address).start()
+    wait_for(lambda: ("run-1", 1) in collector.ends)
+    agent.daemon.stop()
+    agent.join()
+    collector.stop()
+    assert collector.ends["run-1", 1].ok
+
+
+def test_a_copied_identity_is_refused_at_start_and_later(collector, tmp_path, monkeypatch):
+    sentence = "Another agent uses this identity: give this one a home of its own."
+    collector.refuse = (grpc.StatusCode.FAILED_PRECONDITION, sentence)
+    with pytest.raises(Refused, match=sentence):
+        Agent(tmp_path, collector.address).start().join()
+
+    collector.refuse = None
+    monkeypatch.setattr(daemon_module, "measure", until_stopped)
+    collector.grant("run-1")
+    (tmp_path / "later").mkdir()
+    agent = Agent(tmp_path / "later", collector.address).start()
+    wait_for(lambda: any(beat.HasField("running") for beat in collector.beats))
+    collector.refuse = (grpc.StatusCode.FAILED_PRECONDITION, sentence)
+    with pytest.raises(Refused, match=sentence):
+        agent.join()
+
+
+def test_one_run_at_a_time_per_host(collector, tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon_module, "measure", well)
+    collector.grant("run-1")
+    with host_lock(tmp_path) as mine:
+        assert mine
+        agent = Agent(tmp_path, collector.address).start(once=True)
+        time.sleep(0.5)
+        assert len(collector.grants) == 1, "nothing is leased while another agent measures"
+    agent.join()
+    assert collector.ends["run-1", 1].ok
+
+
+def test_an_agent_that_is_refused_does_not_wait_for_the_host(collector, tmp_path):
+    with host_lock(tmp_path):
+        agent = Agent(tmp_path, collector.address).start()
+        wait_for(lambda: collector.beats)
+        collector.refuse = (grpc.StatusCode.PERMISSION_DENIED, "The device was removed.")
+        with pytest.raises(Refused, match="removed"):
+            agent.join()
+
+
+def test_a_power_source_that_is_refused_is_one_line_of_the_log(tmp_path, monkeypatch, caplog):
+    absent = (
+        Absent("rapl/package-0", "permission denied: energy_uj", "as root: chmod a+r", refused=True),
+        Absent("battery", "no battery under /sys/class/power_supply"),
+    )
+    device = dataclasses.replace(DEVICE, absent=absent, simulate="jetson-tx2")
+    monkeypatch.setattr(daemon_module.probe, "look", lambda *_, **__: device)
+    monkeypatch.setattr(daemon_module, "_serve", lambda *_, **__: False)
+    daemon_module.run(config(tmp_path, "127.0.0.1:1"), once=True)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("the power source rapl/package-0 cannot be used")
+    assert line.endswith("permission denied: energy_uj; as root: chmod a+r")
+
+
+def test_nothing_is_leased_when_the_disk_is_nearly_full(collector, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(daemon_module, "free_bytes", lambda _: 1000)
+    collector.grant("run-1")
+    agent = Agent(tmp_path, collector.address).start()
+    wait_for(lambda: "1000 bytes left" in caplog.text)
+    agent.daemon.stop()
+    agent.join()
+    assert len(collector.grants) == 1
+
+
+@pytest.mark.parametrize(("allowed", "ends"), [(True, True), (False, False)])
+def test_a_reboot_that_is_asked_for_ends_the_work_where_it_is_allowed(collector, tmp_path, allowed, ends):
+    collector.reboot = "2 of 4 blocks are done within this boot"
+    agent = Agent(tmp_path, collector.address, allow_reboot=allowed).start()
+    wait_for(lambda: collector.hellos)
+    assert collector.hellos[0].may_reboot == allowed
+    if not ends:
+        time.sleep(0.5)
+        agent.daemon.stop()
+    assert agent.join() == 0
+    assert agent.daemon.wants_reboot == ends

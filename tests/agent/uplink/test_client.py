@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+from daemon_parts import INVENTORY, WHO, config, key
+from fake_collector import FakeCollector
+from paretofleet_agent import __version__
+from paretofleet_agent.errors import Refused, Unreachable
+from paretofleet_agent.uplink import backoff
+from paretofleet_agent.uplink.client import OPTIONS, Link
+
+
+def connect(collector, tmp_path, **changes):
+    return Link(config(tmp_path, collector.address, **changes), WHO, INVENTORY)
+
+
+def test_a_hello_says_who_and_what_this_device_is(tmp_path):
+    with FakeCollector().running() as collector:
+        link = connect(collector, tmp_path)
+        welcome = link.hello([key("a", 2)])
+        link.close()
+    (join,), (hello,) = collector.joins, collector.hellos
+    assert (join.name, join.device_class, dict(join.labels)) == ("dev-1", "cpu", {"room": "b12"})
+    assert (hello.session.device_id, hello.session.instance) == (WHO.device_id, WHO.instance)
+    assert (hello.agent_version, hello.wire_version, hello.boot_id) == (__version__, 1, "boot")
+    assert [(ref.run_id, ref.attempt) for ref in hello.held] == [("a", 2)]
+    assert hello.inventory.runtimes[0].version == "1.19.2"
+    assert (hello.inventory.sensors[0].scope, list(hello.inventory.cpus)) == ("package", [0, 1])
+    assert (welcome.heartbeat_s, welcome.window_chunks) == (0.1, 4)
+
+
+@pytest.mark.parametrize(
+    "code", ["ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED", "INVALID_ARGUMENT"]
+)
+def test_a_refusal_is_passed_on_in_the_collectors_words(tmp_path, code):
+    collector = FakeCollector()
+    collector.refuse = (
+        getattr(grpc.StatusCode, code),
+        "The name dev-1 is taken: choose another with --name.",
+    )
+    with collector.running():
+        link = connect(collector, tmp_path)
+        with pytest.raises(Refused, match=r"^The name dev-1 is taken: choose another with --name\.$"):
+            link.hello([])
+        link.close()
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL"])
+def test_trouble_that_passes_is_not_a_refusal(tmp_path, code):
+    collector = FakeCollector()
+    collector.refuse = (getattr(grpc.StatusCode, code), "The disk is full.")
+    with collector.running():
+        link = connect(collector, tmp_path)
+        with pytest.raises(Unreachable, match="The disk is full"):
+            link.hello([])
+        link.close()
+
+
+def test_nobody_there_is_one_sentence(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        link = Link(config(tmp_path, address), WHO, INVENTORY)
+        with pytest.raises(Unreachable, match=address) as raised:
+            link.hello([])
+        link.close()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from fake_collector import FakeCollector\n"
+        "c = FakeCollector(); c.port = int(sys.argv[2]); c.start()\n"
+        "print(c.port, flush=True); sys.stdin.read()"
+    )
+
+    def start(port):
+        command = [sys.executable, "-c", code, str(Path(__file__).parents[1]), str(port)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return process, int(process.stdout.readline())
+
+    def greets():
+        try:
+            link.hello([])
+        except Unreachable:
+            return False
+        return True
+
+    process, port = start(0)
+    link = Link(config(tmp_path, f"127.0.0.1:{port}"), WHO, INVENTORY)
+    assert greets()
+    for _ in range(2):
+        process.kill()
+        process.communicate()
+        assert not any(greets() for _ in range(3))
+        process, _ = start(port)
+        until = time.monotonic() + 5
+        while not greets():
+            assert time.monotonic() < until, "the channel never connected again"
+            time.sleep(0.1)
+    link.close()
+    process.kill()
+    process.communicate()
+
+
+def test_a_grant_comes_whole(tmp_path):
+    with FakeCollector().running() as collector:
+        sha256 = collector.grant("run-7", 2)
+        link = connect(collector, tmp_path)
+        lease = link.lease().lease
+        answer = link.lease()
+        link.close()
+    assert (lease.key, lease.artifact.sha256, lease.configuration) == (
+        key("run-7", 2),
+        sha256,
+        {"batch_size": 1},
+    )
+    assert (lease.limits.iterations_max, lease.limits.timeout_s) == (2, 30)
+    assert (answer.lease, answer.ask_again_s, answer.reboot) == (None, 0.1, "")
+
+
+def test_dead_peers_are_noticed_in_seconds():
+    # Without ping_timeout_ms the answer to a keepalive ping is awaited for 60 s.
+    options = dict(OPTIONS)
+    assert options["grpc.keepalive_time_ms"] == 20_000
+    assert options["grpc.keepalive_timeout_ms"] == options["grpc.http2.ping_timeout_ms"] == 5_000
+
+
+def test_waits_are_jittered_and_their_bound_doubles():
+    class Most(random.Random):
+        def uniform(self, low, high):
+            assert low == 0.0
+            return high
+
+    waits = backoff.waits(Most())
+    assert [next(waits) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    one, two = backoff.waits(random.Random(1)), backoff.waits(random.Random(2))
+    assert [next(one) for _ in range(5)] != [next(two) for _ in range(5)]
+
+
+def test_a_lasting_failure_is_told_at_first_and_then_ever_more_rarely():
+    retry = backoff.Retry(random.Random(1))
+    lines = [now for now in range(2000) if retry.worth_a_line(float(now))]
+    assert lines == [0, 30, 90, 210, 450, 930, 1530]
+    assert retry.succeeded()
+    assert not retry.succeeded()
+    assert retry.worth_a_line(2001.0)

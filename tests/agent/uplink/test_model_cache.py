@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import hashlib
+import random
+
+import pytest
+from daemon_parts import INVENTORY, WHO, config
+from fake_collector import FakeCollector
+from paretofleet_agent.errors import AttemptFailed, Stopped, Unreachable
+from paretofleet_agent.model import Artifact
+from paretofleet_agent.uplink import model_cache
+from paretofleet_agent.uplink.client import Link
+from paretofleet_agent.uplink.model_cache import Models
+
+CONTENT = random.Random(1).getrandbits(8 * 10_500).to_bytes(10_500, "little")
+ARTIFACT = Artifact(hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), "net.onnx")
+
+
+@pytest.fixture
+def collector():
+    with FakeCollector().running() as collector:
+        collector.models[ARTIFACT.sha256] = CONTENT
+        yield collector
+
+
+@pytest.fixture
+def models(collector, tmp_path):
+    link = Link(config(tmp_path, collector.address), WHO, INVENTORY)
+    yield Models(tmp_path, link.fetch_model)
+    link.close()
+
+
+def never():
+    return False
+
+
+def test_a_model_is_fetched_once_and_kept_under_its_sha256(models, collector, tmp_path):
+    path = models.get(ARTIFACT, never)
+    assert path == tmp_path / "models" / ARTIFACT.sha256
+    assert path.read_bytes() == CONTENT
+    assert models.get(ARTIFACT, never) == path
+    assert collector.fetches == [0]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_cut_download_goes_on_where_it_was(models, collector):
+    collector.script = lambda n: "cut_after" if n < 4 else None
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            models.get(ARTIFACT, never)
+    assert models.get(ARTIFACT, never).read_bytes() == CONTENT
+    assert collector.fetches == [0, 1000, 2000, 3000]
+
+
+def test_a_wrong_content_is_thrown_away_and_fetched_again(models, collector):
+    collector.script = lambda n: "damaged" if n == 1 else None
+    assert models.get(ARTIFACT, never).read_bytes() == CONTENT
+    assert collector.fetches == [0, 0]
+
+
+def test_a_content_that_stays_wrong_fails_the_attempt_and_leaves_nothing(models, collector, tmp_path):
+    collector.script = lambda _: "damaged"
+    with pytest.raises(AttemptFailed, match=r"came twice with a content") as raised:
+        models.get(ARTIFACT, never)
+    assert raised.value.reason == "model_unavailable"
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_stored_file_that_rotted_is_fetched_again(models, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / ARTIFACT.sha256).write_bytes(CONTENT[:-1] + b"?")
+    assert models.get(ARTIFACT, never).read_bytes() == CONTENT
+
+
+def test_a_part_longer_than_the_model_is_not_trusted(models, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / f"{ARTIFACT.sha256}.part").write_bytes(b"x" * 20_000)
+    assert models.get(ARTIFACT, never).read_bytes() == CONTENT
+
+
+def test_a_model_that_the_collector_has_not(models):
+    with pytest.raises(AttemptFailed, match="no such model") as raised:
+        models.get(Artifact("0" * 64, 5, "gone.onnx"), never)
+    assert raised.value.reason == "model_unavailable"
+
+
+@pytest.mark.parametrize("sha256", ["../../etc/passwd", "", "A" * 64, "0" * 63])
+def test_a_name_that_is_no_sha256_never_becomes_a_path(models, sha256):
+    with pytest.raises(AttemptFailed, match="not the SHA-256"):
+        models.get(Artifact(sha256, 5, "x"), never)
+
+
+def test_room_is_made_by_forgetting_the_models_unused_for_longest(models, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    for age, name in enumerate(("old", "older")):
+        (tmp_path / "models" / name).write_bytes(b"x" * 1000)
+        model_cache.os.utime(tmp_path / "models" / name, (1000 - age, 1000 - age))
+    free = {2: 0, 1: model_cache.MARGIN_BYTES + len(CONTENT)}
+    monkeypatch.setattr(
+        model_cache,
+        "free_bytes",
+        lambda folder: free.get(len(list(folder.iterdir())), model_cache.MARGIN_BYTES),
+    )
+    models.get(ARTIFACT, never)
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"old", ARTIFACT.sha256}
+
+
+def test_a_full_disk_fails_the_attempt_with_one_sentence(models, collector, monkeypatch):
+    monkeypatch.setattr(model_cache, "free_bytes", lambda _: 1000)
+    with pytest.raises(AttemptFailed, match=r"net.onnx has 10500 bytes and the disk .* 1000 free"):
+        models.get(ARTIFACT, never)
+    assert collector.fetches == []
+
+
+def test_a_download_stops_when_told(models):
+    with pytest.raises(Stopped):
+        models.get(ARTIFACT, lambda: True)

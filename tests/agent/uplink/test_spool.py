@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from daemon_parts import OK, columns, fill, key
+from paretofleet_agent.errors import HomeError
+from paretofleet_agent.uplink import spool as spool_module
+from paretofleet_agent.uplink.chunks import Gatherer
+from paretofleet_agent.uplink.spool import Spool
+
+
+def test_what_was_ended_is_there_after_opening_again(tmp_path):
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    spool.close()
+    spool = Spool.open(tmp_path)
+    assert spool.held() == (key(),)
+    assert spool.waiting(key()) == (("stream-0", 0), ("stream-1", 0), ("stream-2", 0))
+    assert spool.chunk(key(), "stream-1", 0).columns == columns(10, 1)
+    assert spool.end_of(key()).outcome == OK
+    assert spool.end_of(key()).chunks == {"stream-0": 1, "stream-1": 1, "stream-2": 1}
+
+
+def test_an_attempt_without_an_end_is_ended_as_lost(tmp_path):
+    spool = Spool.open(tmp_path)
+    fill(spool, key("whole"))
+    spool.begin(key("cut-off"))
+    spool.close()
+    spool = Spool.open(tmp_path)
+    assert spool.end_of(key("cut-off")) is None
+    assert spool.recover() == (key("cut-off"),)
+    assert spool.recover() == ()
+    assert spool.held() == (key("whole"), key("cut-off"))
+    end = spool.end_of(key("cut-off"))
+    assert (end.outcome.ok, end.outcome.reason, end.chunks) == (False, "lost", {})
+    assert spool.end_of(key("whole")).outcome.ok
+
+
+def test_a_chunk_leaves_only_when_it_is_forgotten_and_the_room_comes_back(tmp_path):
+    spool = Spool.open(tmp_path)
+    sink = Gatherer()
+    sink.put("power", "power/1", 200_000, columns(200_000))
+    spool.end(key(), sink.chunks(key()), OK)
+    spool.shrink()
+    full = (tmp_path / "spool.db").stat().st_size
+    spool.forget_chunks(key(), [("power", 0)])
+    assert [seq for _, seq in spool.waiting(key())] == list(range(1, 13))
+    spool.forget_below(key(), {"power": 12, "other": 5})
+    assert spool.waiting(key()) == (("power", 12),)
+    spool.drop(key())
+    spool.shrink()
+    assert spool.held() == ()
+    assert spool.contents() == spool_module.Contents(0, 0, 0, 0)
+    assert (tmp_path / "spool.db").stat().st_size < full / 10
+
+
+def test_what_is_set_aside_is_kept_and_ends_as_lost(tmp_path):
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    spool.set_aside(key(), "somebody else's chunk")
+    assert spool.waiting(key()) == ()
+    assert spool.contents().set_aside == 3
+    assert spool.end_of(key()).outcome.reason == "lost"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sigkill_at_any_time_leaves_whole_attempts_only(tmp_path, seed):
+    writer = textwrap.dedent("""
+        import sys
+        sys.path.insert(0, sys.argv[2])
+        from pathlib import Path
+        from daemon_parts import fill, key
+        from paretofleet_agent.spool import Spool
+        spool = Spool.open(Path(sys.argv[1]))
+        print("ready", flush=True)
+        for i in range(100_000):
+            fill(spool, key(f"run-{i}"))
+            print(i, flush=True)
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", writer, str(tmp_path), str(Path(__file__).parents[1])],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(random.Random(seed).randint(1, 12)):
+        said = int(process.stdout.readline())
+    os.kill(process.pid, signal.SIGKILL)
+    rest = [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    said = max([said, *rest])
+    spool = Spool.open(tmp_path)
+    lost = spool.recover()
+    assert len(lost) <= 1
+    whole = [k for k in spool.held() if k not in lost]
+    assert len(whole) >= said + 1, "what was reported as stored must be there"
+    for k in whole:
+        assert len(spool.waiting(k)) == 3
+        assert spool.end_of(k).outcome == OK
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_damaged_file_is_kept_aside_and_never_ends_in_a_crash_loop(tmp_path, seed, caplog):
+    spool = Spool.open(tmp_path)
+    for i in range(20):
+        fill(spool, key(f"run-{i}"))
+    spool.shrink()
+    spool.close()
+    path = tmp_path / "spool.db"
+    data, chance = bytearray(path.read_bytes()), random.Random(seed)
+    if seed % 2:
+        del data[chance.randrange(1, len(data)) :]
+    else:
+        at = 0 if seed == 0 else chance.randrange(0, len(data) - 4096)
+        data[at : at + 2048] = bytes(chance.randrange(256) for _ in range(2048))
+    path.write_bytes(data)
+    spool = Spool.open(tmp_path)
+    fill(spool, key("new"))
+    assert key("new") in spool.held()
+    for k in spool.held():
+        spool.end_of(k)
+    if (tmp_path / "spool.db.damaged-1").exists():
+        assert "kept as" in caplog.text
+        assert spool.held() == (key("new"),)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE attempts SET run_id = CAST(X'ff' AS TEXT)",
+        "UPDATE chunks SET stream = CAST(X'80' AS TEXT) WHERE stream = 'stream-1'",
+        "ALTER TABLE attempts RENAME TO others",
+        "DROP TABLE chunks",
+    ],
+)
+def test_damage_that_sqlite_does_not_see_is_found_at_the_start(tmp_path, damage):
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    spool._database.execute(damage)
+    spool.close()
+    spool = Spool.open(tmp_path)
+    assert (tmp_path / "spool.db.damaged-1").exists()
+    assert spool.held() == ()
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    spool = Spool.open(tmp_path)
+    spool._database.execute("PRAGMA max_page_count = 20")
+
+    def fill_up():
+        for i in range(100):
+            fill(spool, key(f"run-{i}"))
+
+    with pytest.raises(HomeError, match=r"full or failing .* free some space") as raised:
+        fill_up()
+    assert "\n" not in str(raised.value)
+    whole = [k for k in spool.held() if spool.end_of(k)]
+    assert all(len(spool.waiting(k)) == 3 for k in whole)
+
+
+def test_a_spool_of_a_newer_agent_is_not_touched(tmp_path):
+    Spool.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / "spool.db") as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(HomeError, match="newer agent"):
+        Spool.open(tmp_path)
+
+
+def test_peek_reads_beside_a_running_daemon_and_after_it(tmp_path):
+    assert spool_module.peek(tmp_path) is None
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    assert spool_module.peek(tmp_path).chunks == 3
+    spool.close()
+    assert spool_module.peek(tmp_path) == spool_module.Contents(1, 3, 480, 0)

@@ -1,0 +1,198 @@
+"""The property: after any faults each chunk is stored exactly once, and the spool ends empty."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from daemon_parts import INVENTORY, OK, WHO, config, fill, key
+from fake_collector import FAULTS, FakeCollector
+from paretofleet_agent.errors import Unreachable
+from paretofleet_agent.model import Outcome
+from paretofleet_agent.uplink import upload
+from paretofleet_agent.uplink.client import Link
+from paretofleet_agent.uplink.spool import Spool
+from paretofleet_agent.uplink.wire import HeldState
+
+
+@pytest.fixture
+def spool(tmp_path):
+    spool = Spool.open(tmp_path)
+    yield spool
+    spool.close()
+
+
+def connect(collector, tmp_path):
+    return Link(config(tmp_path, collector.address), WHO, INVENTORY)
+
+
+def try_once(link, spool, *, ack_s=2.0):
+    """What the daemon does after each failure: hello, then drain. True when it went through."""
+    try:
+        welcome = link.hello(spool.held())
+        for held_key, word in welcome.held.items():
+            upload.apply_word(spool, held_key, word)
+        upload.drain(spool, lambda: link.upload(ack_s), welcome.window_chunks)
+    except Unreachable:
+        return False
+    return True
+
+
+def wanted(spool):
+    return {
+        (k.run_id, k.attempt, stream, seq): spool.chunk(k, stream, seq).columns
+        for k in spool.held()
+        for stream, seq in spool.waiting(k)
+    }
+
+
+def test_a_quiet_day(spool, tmp_path):
+    fill(spool, key("a"), chunks=10)
+    fill(spool, key("b"), chunks=0, outcome=Outcome(ok=False, reason="oom", message="too big"))
+    want = wanted(spool)
+    with FakeCollector().running() as collector:
+        link = connect(collector, tmp_path)
+        assert try_once(link, spool)
+        link.close()
+    assert collector.stored == want
+    assert set(collector.stores.values()) == {1}
+    assert collector.ends["a", 1].ok
+    assert dict(collector.ends["a", 1].chunks) == {f"stream-{i}": 1 for i in range(10)}
+    assert (collector.ends["b", 1].reason, collector.ends["b", 1].message) == ("oom", "too big")
+    assert spool.held() == ()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_after_any_faults_each_chunk_is_stored_once_and_the_spool_is_empty(spool, tmp_path, seed):
+    chance = random.Random(seed)
+    for run in range(3):
+        fill(spool, key(f"run-{run}"), chunks=chance.randint(1, 30))
+    want = wanted(spool)
+    plan = {n: chance.choice(FAULTS) for n in chance.sample(range(1, 120), 25)}
+    collector = FakeCollector(script=plan.get, window=chance.choice((1, 2, 16)))
+    collector.start()
+    link = connect(collector, tmp_path)
+    for _ in range(60):
+        if chance.random() < 0.1:
+            collector.stop()
+            collector.start()
+        if try_once(link, spool):
+            break
+    link.close()
+    collector.stop()
+    assert collector.stored == want
+    assert set(collector.stores.values()) == {1}
+    assert set(collector.ends) == {(f"run-{run}", 1) for run in range(3)}
+    assert spool.held() == ()
+
+
+def test_a_collector_that_falls_silent_is_given_up_and_nothing_is_lost(spool, tmp_path):
+    fill(spool, key(), chunks=5)
+    want = wanted(spool)
+    collector = FakeCollector(script=lambda n: "silent" if n >= 3 else None)
+    with collector.running():
+        link = connect(collector, tmp_path)
+        with pytest.raises(Unreachable, match=r"acknowledged nothing for 0\.5 s"):
+            upload.drain(spool, lambda: link.upload(ack_s=0.5), window=2)
+        collector.script = lambda _: None
+        assert try_once(link, spool)
+        link.close()
+    assert collector.stored == want
+    assert set(collector.stores.values()) == {1}
+    assert spool.held() == ()
+
+
+def test_a_hello_spares_what_the_collector_has_already(spool, tmp_path):
+    fill(spool, key(), chunks=4)
+    collector = FakeCollector(script=lambda n: "cut_after" if n == 3 else None, window=16)
+    with collector.running():
+        link = connect(collector, tmp_path)
+        assert not try_once(link, spool)
+        before = collector.uploads
+        assert try_once(link, spool)
+        link.close()
+    assert collector.uploads - before <= 4 - 3 + 1 + 1
+
+
+@pytest.mark.parametrize("verdict", ["conflict", "malformed"])
+def test_a_chunk_that_is_refused_is_set_aside_and_its_attempt_ends_as_lost(spool, tmp_path, verdict):
+    fill(spool, key("bad"), chunks=3)
+    fill(spool, key("good"), chunks=2)
+    collector = FakeCollector(script=lambda n: verdict if n == 2 else None)
+    with collector.running():
+        link = connect(collector, tmp_path)
+        assert try_once(link, spool)
+        link.close()
+    assert (collector.ends["bad", 1].ok, collector.ends["bad", 1].reason) == (False, "lost")
+    assert verdict in collector.ends["bad", 1].message
+    assert collector.ends["good", 1].ok
+    assert spool.contents().set_aside >= 1
+    assert spool.held() == ()
+
+
+def test_a_run_that_was_deleted_is_dropped(spool, tmp_path):
+    fill(spool, key("gone"), chunks=3)
+    fill(spool, key("here"), chunks=3)
+    collector = FakeCollector(script=lambda n: "unknown_attempt" if n == 1 else None)
+    with collector.running():
+        link = connect(collector, tmp_path)
+        assert try_once(link, spool)
+        link.close()
+    assert set(collector.ends) == {("here", 1)}
+    assert spool.held() == ()
+
+
+def test_a_chunk_that_rotted_in_the_spool_is_never_sent_as_if_it_were_whole(spool, tmp_path):
+    fill(spool, key("rotten"), chunks=3)
+    spool._database.execute("UPDATE chunks SET columns = zeroblob(160) WHERE stream = 'stream-1'")
+    with FakeCollector().running() as collector:
+        link = connect(collector, tmp_path)
+        assert try_once(link, spool)
+        link.close()
+    assert ("rotten", 1, "stream-1", 0) not in collector.stored
+    assert collector.ends["rotten", 1].reason == "lost"
+    assert spool.held() == ()
+
+
+def test_an_answer_that_was_left_out_is_noticed(spool, tmp_path):
+    fill(spool, key(), chunks=5)
+    collector = FakeCollector(script=lambda n: "silent" if n == 2 else None)
+    with collector.running():
+        link = connect(collector, tmp_path)
+        with pytest.raises(Unreachable, match="answered for stream-2 0, not for stream-1 0"):
+            upload.drain(spool, link.upload, window=4)
+        assert try_once(link, spool)
+        link.close()
+    assert set(collector.stores.values()) == {1}
+
+
+def test_a_collector_that_lost_committed_chunks_does_not_get_half_an_attempt(spool, tmp_path):
+    fill(spool, key(), chunks=1)
+    spool._database.execute("UPDATE chunks SET seq = 1")
+    chunk = spool.chunk(key(), "stream-0", 1)
+    from paretofleet_agent.uplink.chunks import seal
+
+    again = seal(key(), "stream-0", 1, schema=chunk.schema, n=chunk.n, columns=chunk.columns)
+    spool._database.execute("UPDATE chunks SET crc32 = ?", (again.crc32,))
+    with FakeCollector().running() as collector:
+        link = connect(collector, tmp_path)
+        assert try_once(link, spool)
+        link.close()
+    assert collector.ends["run-1", 1].reason == "lost"
+    assert "misses chunk 0" in collector.ends["run-1", 1].message
+
+
+def test_words_of_a_hello_on_held_attempts(spool, tmp_path):
+    fill(spool, key("unknown"))
+    fill(spool, key("superseded"))
+    collector = FakeCollector()
+    collector.word = {"unknown": 3, "superseded": 2}
+    with collector.running():
+        link = connect(collector, tmp_path)
+        welcome = link.hello(spool.held())
+        assert welcome.held[key("superseded")].state is HeldState.SUPERSEDED
+        assert try_once(link, spool)
+        link.close()
+    assert set(collector.ends) == {("superseded", 1)}, "kept aside by the collector, but not lost"
+    assert spool.held() == ()
+    assert OK.ok

@@ -1,0 +1,374 @@
+"""What a user types, sees and gets as exit code."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from command_harness import Command
+from fake_control import REPORT, FakeControl
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.model.views import Part
+from paretofleet_collector.rpc.downloads import receive_files
+
+SUBMIT = ("sweep", "submit", "--model", "zoo:resnet50", "--batch-size", "1,2", "--protocol", "quick")
+
+
+@pytest.fixture
+def swept(paretofleet: Command) -> Command:
+    paretofleet(*SUBMIT, "--name", "first")
+    return paretofleet
+
+
+def commands() -> list[list[str]]:
+    nouns = {
+        "devices": ("list", "show", "label", "pause", "resume", "remove"),
+        "models": ("list", "show", "add"),
+        "sweep": ("plan", "submit", "list", "show", "watch", "cancel", "retry", "delete"),
+        "report": ("pull", "samples", "rebuild"),
+        "collector": ("init", "serve"),
+    }
+    return [
+        [],
+        ["up"],
+        ["rank"],
+        *([noun] for noun in nouns),
+        *([noun, verb] for noun in nouns for verb in nouns[noun]),
+    ]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_help_carries_an_example(paretofleet: Command, words: list[str]) -> None:
+    said = paretofleet(*words, "--help").out
+    assert f"Example: paretofleet {' '.join(words)}".strip() in " ".join(said.split())
+
+
+@pytest.mark.parametrize("noun", ["devices", "models", "sweep"])
+def test_every_listing_is_also_json_and_csv(swept: Command, noun: str) -> None:
+    rows = swept(noun, "list", "-o", "json").json
+    table = list(csv.DictReader(io.StringIO(swept(noun, "list", "-o", "csv").out)))
+    assert len(rows) == len(table) > 0
+    assert list(rows[0]) == list(table[0])
+    plain = swept(noun, "list").out.splitlines()
+    assert len(plain) == len(rows) + 1
+
+
+def test_empty_listings_say_so_beside_the_data(paretofleet: Command) -> None:
+    said = paretofleet("sweep", "list")
+    assert said.out == ""
+    assert "no sweep was submitted" in said.err
+    assert paretofleet("sweep", "list", "-o", "json").json == []
+
+
+def test_usage_errors_are_one_line_and_exit_with_2(paretofleet: Command) -> None:
+    for words in (
+        ["nope"],
+        ["sweep", "lst"],
+        ["sweep", "list", "--what"],
+        ["sweep", "list", "-o", "xml"],
+        ["sweep", "submit"],
+    ):
+        said = paretofleet(*words, code=2)
+        assert said.out == ""
+        assert said.err.count("\n") == 1
+        assert "--help`" in said.err
+
+
+def test_a_collector_that_is_down_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    said = Command("127.0.0.1:1", capsys)("devices", "list", code=1)
+    assert said.err.startswith(
+        "paretofleet: no collector answers at 127.0.0.1:1; start one with `paretofleet up`"
+    )
+    assert said.err.count("\n") == 1
+    assert "not an address" in Command("here", capsys)("devices", "list", code=1).err
+
+
+def test_submit_names_the_sweep_on_standard_output_and_the_rest_beside_it(paretofleet: Command) -> None:
+    said = paretofleet(*SUBMIT, "--name", "first")
+    assert said.out == "first\n"
+    assert "resnet50@fp32: 25.6 M parameters" in said.err
+    assert "4 configurations, 20 runs on pc, tx2" in said.err
+
+
+def test_a_network_of_the_zoo_needs_no_prefix(paretofleet: Command) -> None:
+    assert "resnet50@fp32" in paretofleet("sweep", "submit", "--model", "resnet50").err
+
+
+def test_a_request_sent_twice_is_one_sweep(paretofleet: Command) -> None:
+    words = (*SUBMIT, "--request-id", "r1", "-o", "json")
+    assert paretofleet(*words).json == paretofleet(*words).json
+    assert len(paretofleet("sweep", "list", "-o", "json").json) == 1
+
+
+def test_a_sweep_without_a_name_is_called_after_its_first_model(paretofleet: Command) -> None:
+    assert paretofleet(*SUBMIT).out == "resnet50\n"
+
+
+@pytest.mark.parametrize(
+    ("ends_as", "code"), [("finished", 0), ("finished_with_failures", 3), ("cancelled", 1)]
+)
+def test_the_exit_code_of_a_watched_sweep_is_its_end(
+    paretofleet: Command, control: FakeControl, ends_as: str, code: int
+) -> None:
+    control.ends_as = ends_as
+    said = paretofleet(*SUBMIT, "--name", "first", "--watch", code=code)
+    assert said.out == "first\n"
+    assert "first: 3/20 runs; resnet50 batch 1 on pc sealed; about 3 min left" in said.err
+    assert f"first {ends_as.replace('_', ' ')}: 20/20 runs" in said.err
+    assert paretofleet("sweep", "watch", "first", code=code).out == ""
+
+
+def test_a_watch_outlives_a_restart_of_the_collector(swept: Command, control: FakeControl) -> None:
+    control.goes_away = 2
+    said = swept("sweep", "watch", "first").err
+    assert said.count("is away; waiting for it") == 2
+    assert "first finished: 20/20 runs" in said
+
+
+def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: Command) -> None:
+    said = paretofleet("sweep", "plan", *SUBMIT[2:], "--precision", "native,int8")
+    assert "1, 2" in said.out
+    assert (
+        "left out: resnet50 at int8 with onnxruntime: resnet50 has no int8 variant: "
+        "add one with `paretofleet models add" in said.err
+    )
+    plan = paretofleet("sweep", "plan", *SUBMIT[2:], "-o", "json").json
+    assert len(plan["configurations"]) == 4
+    assert plan["devices"][0]["seconds_min"] == pytest.approx(2 * 5 * 1.8)
+    assert paretofleet("sweep", "list", "-o", "json").json == []
+
+
+def test_the_plan_says_how_the_hours_of_an_adaptive_sweep_follow(paretofleet: Command) -> None:
+    words = ("sweep", "plan", *SUBMIT[2:], "--repeats", "5-20")
+    assert "adaptive" not in paretofleet(*words).err
+    said = paretofleet(*words, "--adaptive").err
+    assert "adaptive: at least the time of 5 runs of every configuration, at most of 20" in said
+    refused = paretofleet(*words[:-1], "5", "--adaptive", code=1).err
+    assert "nothing to choose" in refused
+
+
+def test_the_plan_says_what_several_boots_mean(paretofleet: Command, tmp_path) -> None:
+    spec = tmp_path / "spread.yaml"
+    spec.write_text("models: [zoo:alexnet]\nrepeats: {boots: 2}\n")
+    said = paretofleet("sweep", "plan", spec).err
+    assert "spread over 2 boots of each device whose owner allows reboots" in said
+
+
+def test_flags_change_what_the_file_says(paretofleet: Command, tmp_path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(b"ONNX")
+    spec = tmp_path / "edge.yaml"
+    spec.write_text("models: [zoo:alexnet, ./mine.onnx]\nbatch_sizes: [1, 2]\n")
+    words = (
+        "sweep",
+        "plan",
+        spec,
+        "--device",
+        "pc",
+        "--threads",
+        "1,default",
+        "--repeats",
+        "5-9",
+        "-o",
+        "json",
+    )
+    plan = paretofleet(*words).json
+    assert {one["model"] for one in plan["configurations"]} == {"alexnet", "mine"}
+    assert {one["threads"] for one in plan["configurations"]} == {1, None}
+    assert [(one["device"], one["runs_min"], one["runs_max"]) for one in plan["devices"]] == [("pc", 40, 72)]
+    assert paretofleet("sweep", "submit", spec).out == "edge\n"
+    stored = [one["model"] for one in paretofleet("models", "list", "-o", "json").json if one["stored"]]
+    assert stored == ["alexnet", "mine"], "the file was added once, and of the zoo only what was asked for"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--model", "zoo:resnet5"), "Unknown model 'zoo:resnet5': did you mean resnet50?"),
+        (("--model", "resnet50", "--device", "tx3"), "Unknown device 'tx3': did you mean tx2?"),
+        (("--model", "resnet50", "--device", "class=gpu"), "No device matches class=gpu"),
+        (("--model", "./nothing.onnx"), "nothing.onnx is not a file"),
+        (("--model", "resnet50", "--batch-size", "two"), "'two' is not a whole number"),
+        (("--model", "resnet50", "--repeats", "many"), "'many' is not a number of runs"),
+        (("nothing.yaml",), "nothing.yaml does not exist"),
+        (("--model", "resnet50", "--name", "a b"), "is not a sweep's name"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_one_sentence(
+    paretofleet: Command, words: tuple[str, ...], sentence: str
+) -> None:
+    said = paretofleet("sweep", "submit", *words, code=1)
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert paretofleet("sweep", "list", "-o", "json").json == []
+
+
+def test_control_characters_of_others_do_not_reach_the_terminal(swept: Command) -> None:
+    assert "oom: no ?[31mroom" in swept("sweep", "show", "first").out
+
+
+def test_a_file_too_large_for_onnx_is_refused_before_it_is_read(paretofleet: Command, tmp_path: Path) -> None:
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(1 << 40)
+    said = paretofleet("models", "add", tmp_path / "huge.onnx", code=1).err
+    assert "huge.onnx is larger than 2 GiB" in said
+
+
+def test_models_are_added_one_by_one_and_a_bad_one_stops_no_other(paretofleet: Command, tmp_path) -> None:
+    good, bad, empty = tmp_path / "My net.onnx", tmp_path / "bad.onnx", tmp_path / "empty.onnx"
+    good.write_bytes(b"ONNX" * 1_000_000)
+    bad.write_bytes(b"rubbish")
+    empty.write_bytes(b"")
+    said = paretofleet(
+        "models", "add", bad, empty, tmp_path / "none.onnx", good, "zoo:alexnet", "zoo:lenet", code=1
+    )
+    lines = said.err.splitlines()
+    assert len(lines) == 6
+    assert "[1/6] " in lines[0]
+    assert "bad is not an ONNX file." in lines[0]
+    assert "empty.onnx is empty" in lines[1]
+    assert "none.onnx is not a file" in lines[2]
+    assert "[4/6] My-net@fp32" in lines[3]
+    assert "alexnet@fp32" in lines[4]
+    assert "The zoo has no lenet" in lines[5]
+
+
+def test_a_variant_names_its_model_and_precision(paretofleet: Command, tmp_path) -> None:
+    file = tmp_path / "r50.onnx"
+    file.write_bytes(b"ONNX")
+    paretofleet(
+        "models",
+        "add",
+        file,
+        "--variant-of",
+        "resnet50",
+        "--precision",
+        "int8",
+        "--top1",
+        "76",
+        "--top1-n",
+        "50000",
+    )
+    shown = paretofleet("models", "show", "resnet50@int8", "-o", "json").json
+    assert [one["variant"] for one in shown] == ["int8"]
+    for words in (["--precision", "int9"], ["--top1", "76"], ["--top1", "176", "--top1-n", "1"]):
+        paretofleet("models", "add", file, *words, code=2)
+    paretofleet("models", "add", file, file, "--name", "x", code=2)
+
+
+def test_devices_are_shown_labelled_and_paused(paretofleet: Command) -> None:
+    assert "id-tx2" in paretofleet("devices", "show", "tx2").out
+    assert "tx2 is paused" in paretofleet("devices", "pause", "tx2").err
+    assert "labels rack=3" in paretofleet("devices", "label", "tx2", "rack=3", "owner=").err
+    assert "is not a label" in paretofleet("devices", "label", "tx2", "rack", code=1).err
+    assert "Unknown device 'tx': did you mean tx2?" in paretofleet("devices", "show", "tx", code=1).err
+
+
+def test_a_report_is_written_whole_or_not_at_all(swept: Command, control: FakeControl, tmp_path) -> None:
+    target = tmp_path / "report.parquet"
+    swept("report", "pull", "first", "-o", target)
+    assert target.read_bytes() == REPORT
+    control.damaged = True
+    assert "arrived damaged" in swept("report", "pull", "first", "-o", target, code=1).err
+    assert target.read_bytes() == REPORT, "the old report stays"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.parquet"]
+    assert "Unknown sweep 'none'" in swept("report", "pull", "none", "-o", tmp_path / "none", code=1).err
+    assert (
+        "does not exist" in swept("report", "pull", "first", "-o", tmp_path / "no" / "r.parquet", code=1).err
+    )
+    assert "is a folder" in swept("report", "pull", "first", "-o", tmp_path, code=1).err
+
+
+def test_samples_stay_below_their_folder(swept: Command, control: FakeControl, tmp_path) -> None:
+    folder = tmp_path / "samples"
+    assert "wrote 2 files" in swept("report", "samples", "first", "-o", folder).err
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*.parquet")} == {*control.sample_paths}
+    for path in ("../out.parquet", "/etc/out", "a/../../out", "C:\\out", ""):
+        control.sample_paths = (path,)
+        assert "not a relative one" in swept("report", "samples", "first", "-o", folder, code=1).err
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_rebuild_cancel_retry_and_delete_say_what_they_did(swept: Command) -> None:
+    assert "10 runs computed again by rule 1; 0 changed" in swept("report", "rebuild", "first").out
+    assert swept("report", "rebuild", "first", "-o", "json").json["changed"] == 0
+    assert "first is planned" in swept("sweep", "cancel", "first").err
+    assert "20 runs to go" in swept("sweep", "retry", "first").err
+    assert "10 runs, 2 files" in swept("sweep", "delete", "first", "--yes").err
+    assert "Unknown sweep 'first'" in swept("sweep", "show", "first", code=1).err
+
+
+def test_init_writes_every_key_once(paretofleet: Command, tmp_path) -> None:
+    paretofleet("collector", "init", "--home", tmp_path / "c", "--listen", "127.0.0.1:9")
+    assert 'listen = "127.0.0.1:9"' in (tmp_path / "c" / "collector.toml").read_text()
+    assert "exists already" in paretofleet("collector", "init", "--home", tmp_path / "c", code=1).err
+
+
+def test_a_defect_is_told_without_its_traceback(
+    paretofleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json, "dumps", lambda *_, **__: 1 / 0)
+    said = paretofleet("devices", "list", "-o", "json", code=1)
+    assert said.err.startswith("paretofleet: internal error (ZeroDivisionError")
+    assert said.err.count("\n") == 1
+
+
+def test_a_device_that_is_away_is_named_when_a_sweep_needs_it(
+    paretofleet: Command, control: FakeControl
+) -> None:
+    control.devices[1] = replace(control.devices[1], state="offline")
+    assert "tx2 is offline; its runs wait until it is back" in paretofleet(*SUBMIT).err
+    assert "tx2" not in paretofleet(*SUBMIT, "--device", "pc").err
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "said"),
+    [
+        (
+            "{command} models list >/dev/full",
+            1,
+            "paretofleet: standard output cannot be written: No space left on device\n",
+        ),
+        ("{command} models list >&-", 0, ""),
+        ("{command} models list | head -c 1 >/dev/null", 141, ""),
+        ("PYTHONIOENCODING=ascii {command} models list >/dev/null", 0, ""),
+        (
+            "{command} report pull none -o /dev/full/x",
+            1,
+            "paretofleet: /dev/full does not exist; make the folder first.\n",
+        ),
+    ],
+)
+def test_broken_outputs_leave_no_traceback(
+    paretofleet: Command, control: FakeControl, shell: str, code: int, said: str
+) -> None:
+    control.variants *= 2000
+    command = f"{sys.executable} -m paretofleet_collector --collector {paretofleet.address}"
+    script = f"set -o pipefail; {shell.format(command=command)}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    parts = [Part("r.parquet", b"x", is_last=True, sha256=hashlib.sha256(b"x").hexdigest())]
+    with pytest.raises(CollectorError, match=r"r.parquet cannot be written: No space left on device"):
+        receive_files(parts, lambda path: tmp_path / path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CollectorError, match="broke off"):
+        receive_files([Part("r.parquet", b"x", is_last=False, sha256="")], lambda path: tmp_path / path)
+    assert list(tmp_path.iterdir()) == []

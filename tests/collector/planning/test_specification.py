@@ -1,0 +1,195 @@
+"""What a specification may say, what it means when it is silent, and how it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paretofleet_collector.cli import specification
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.planning.protocols import PROTOCOLS
+from paretofleet_collector.planning.specification import PRECISIONS, Spec, from_mapping, parse_yaml
+
+BASE = Path("/models")
+
+FULL = """
+name: edge-classifiers
+models: [zoo:resnet50, zoo:mobilenet_v2, ./mine.onnx]
+devices: {class: jetson-tx2}
+targets: [cpu]
+runtimes: [onnxruntime]
+options: {onnxruntime: {}}
+precisions: [fp32, int8]
+batch_sizes: [1, 2, 4, 8, 16, 32, 64]
+threads: [1]
+mode: latency
+timing_scope: copy+compute
+protocol: standard
+repeats: {min: 5, max: 20, relative_half_width: 0.02}
+seed: 1
+"""
+
+
+def test_the_specification_of_the_design_is_read_as_it_stands():
+    spec = parse_yaml(FULL, BASE)
+    assert spec == Spec(
+        name="edge-classifiers",
+        models=("zoo:resnet50", "zoo:mobilenet_v2", "/models/mine.onnx"),
+        devices={"class": ("jetson-tx2",)},
+        precisions=("fp32", "int8"),
+        batch_sizes=(1, 2, 4, 8, 16, 32, 64),
+        threads=(1,),
+        protocol="standard",
+        repeats=Repeats(5, 20, 0.02, seed=1),
+    )
+    assert spec.local_models() == ("/models/mine.onnx",)
+
+
+def test_only_models_are_needed():
+    spec = parse_yaml("models: zoo:resnet18", BASE)
+    assert spec == Spec(models=("zoo:resnet18",))
+    assert spec.devices == {}
+    assert spec.threads == (None,)
+    assert spec.repeats == Repeats(5, 20, 0.02, seed=1)
+
+
+def test_a_flag_for_the_repeats_leaves_what_else_the_file_says_of_them(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("{models: [a], repeats: {min: 5, max: 20, relative_half_width: 0.01, boots: 2}}")
+    assert specification.build(file, repeats="4-9").repeats == Repeats(4, 9, 0.01, seed=1, boots=2)
+    with pytest.raises(Refused, match="2 boots need at least as many blocks"):
+        specification.build(file, repeats="1")
+
+
+def test_the_flag_for_adaptive_sweeps_leaves_the_use_to_the_file(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("{models: [a], adaptive: offline}")
+    assert specification.build(file, adaptive=True).repeats.adaptive == "offline"
+    assert specification.build(file, adaptive=False).repeats.adaptive is None
+    file.write_text("{models: [a]}")
+    assert specification.build(file, adaptive=True).repeats.adaptive == "realtime"
+
+
+def test_repeats_follow_the_protocol_unless_given():
+    assert parse_yaml("{models: [a], protocol: quick}", BASE).repeats == Repeats(5, 5, 0.02, seed=1)
+    assert parse_yaml("{models: [a], repeats: 7}", BASE).repeats == Repeats(7, 7, 0.02, seed=1)
+    assert parse_yaml("{models: [a], repeats: {min: 30}}", BASE).repeats == Repeats(30, 30, 0.02, seed=1)
+    assert parse_yaml("{models: [a], repeats: {max: 3}}", BASE).repeats == Repeats(3, 3, 0.02, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "use"),
+    [
+        ("models: [a]", None),
+        ("{models: [a], adaptive: false}", None),
+        ("{models: [a], adaptive: true}", "realtime"),
+        ("{models: [a], adaptive: true, batch_sizes: [8, 16]}", "offline"),
+        ("{models: [a], adaptive: offline, batch_sizes: [1, 8]}", "offline"),
+    ],
+)
+def test_adaptive_names_the_use_whose_ranking_chooses(text: str, use: str | None):
+    spec = parse_yaml(text, BASE)
+    assert spec.repeats.adaptive == use
+    assert Spec.from_json(spec.to_json()) == spec
+
+
+def test_a_value_written_twice_counts_once():
+    assert parse_yaml("{models: [a, a], batch_sizes: [2, 1, 2]}", BASE).batch_sizes == (2, 1)
+
+
+def test_a_list_of_devices_is_a_list_of_names():
+    assert parse_yaml("{models: [a], devices: [tx2-a, tx2-b]}", BASE).devices == {"name": ("tx2-a", "tx2-b")}
+
+
+def test_local_models_are_replaced_by_the_names_they_got():
+    spec = parse_yaml("models: [./mine.onnx, zoo:resnet18]", BASE)
+    assert spec.with_models({"/models/mine.onnx": "mine"}).models == ("mine", "zoo:resnet18")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "mapping with at least `models"),
+        ("[1, 2]", "mapping with at least `models"),
+        ("models: [a\nname: b", "not YAML in line 2"),
+        ("{models: [a], name: x, name: y}", "'name' is written twice"),
+        ("name: a", "`models` is missing"),
+        ("models: []", "`models` is empty"),
+        ("models: [1]", "1 is not a name"),
+        ("{models: [a], batchsizes: [1]}", "Unknown key 'batchsizes': did you mean batch_sizes"),
+        ("{models: [a], batch_sizes: [two]}", "'two' is not a whole number from 1"),
+        ("{models: [a], batch_sizes: [0]}", "0 is not a whole number from 1"),
+        ("{models: [a], batch_sizes: [true]}", "True is not a whole number"),
+        ("{models: [a], batch_sizes: [1.5]}", "1.5 is not a whole number"),
+        ("{models: [a], threads: [0]}", "`threads`: 0 is not"),
+        ("{models: [a], precisions: [fp31]}", "'fp31' is not offered; did you mean fp32"),
+        ("{models: [a], protocol: quik}", "'quik' is not offered; did you mean quick"),
+        ("{models: [a], mode: training}", "'training' is not offered; known: latency"),
+        ("{models: [a], timing_scope: compute}", "known: copy\\+compute|did you mean copy\\+compute"),
+        ("{models: [a], repeats: {min: 9, max: 3}}", "min 9 is more than max 3"),
+        ("{models: [a], repeats: {mn: 9}}", "Unknown key 'repeats.mn': did you mean min"),
+        ("{models: [a], repeats: {relative_half_width: 2}}", "not a fraction between 0 and 1"),
+        ("{models: [a], repeats: {min: 3, boots: 4}}", "4 boots need at least as many blocks"),
+        ("{models: [a], repeats: {boots: 0}}", "`repeats.boots`: 0 is not"),
+        ("{models: [a], adaptive: maybe}", "'maybe' is not offered; write true, false, realtime or offline"),
+        ("{models: [a], adaptive: true, protocol: quick}", "nothing to choose where every .* 5 runs"),
+        ("{models: [a], adaptive: true, repeats: {min: 2}}", "raise `repeats.min` from 2 to 3"),
+        ("{models: [a], adaptive: realtime, batch_sizes: [2]}", "`batch_sizes` does not have; write `off"),
+        ("{models: [a], seed: -1}", "`seed`: -1 is not"),
+        ("{models: [a], name: 'a b'}", "is not a sweep's name"),
+        ("{models: [a], options: {torch: {}}}", "names the runtime 'torch', which is not in `runtimes`"),
+        ("{models: [a], options: {onnxruntime: {x: [1]}}}", "options.onnxruntime.x"),
+        ("{models: [a], devices: 3}", "list of names or a selector"),
+        ("!!python/object/apply:os.system ['true']", "not YAML"),
+    ],
+)
+def test_a_wrong_specification_is_refused_by_name(text: str, sentence: str):
+    with pytest.raises(Refused, match=sentence):
+        parse_yaml(text, BASE)
+
+
+def test_json_that_is_none_is_refused():
+    for text in ("{", "[" * 100_000, "null"):
+        with pytest.raises(Refused):
+            Spec.from_json(text)
+
+
+names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+specs = st.builds(
+    dict,
+    name=names,
+    models=st.lists(names, min_size=1, max_size=3),
+    devices=st.dictionaries(names, st.lists(names, min_size=1, max_size=2), max_size=2),
+    precisions=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=3),
+    batch_sizes=st.lists(st.integers(1, 512), min_size=1, max_size=4),
+    threads=st.lists(st.none() | st.integers(1, 64), min_size=1, max_size=3),
+    protocol=st.sampled_from(sorted(PROTOCOLS)),
+    seed=st.integers(0, 2**63 - 1),
+)
+
+
+@given(specs)
+def test_json_says_the_same_as_the_specification(value: dict[str, object]):
+    spec = from_mapping(value)
+    assert Spec.from_json(spec.to_json()) == spec
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+    )
+)
+def test_anything_else_is_refused_and_never_breaks(value: object):
+    for candidate in (
+        value,
+        {"models": value},
+        {"models": ["a"], "devices": value, "options": value, "repeats": value},
+    ):
+        try:
+            from_mapping(candidate)
+        except Refused:
+            continue

@@ -1,0 +1,179 @@
+"""A collector without its network: real store, real lake, a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import tempfile
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from paretofleet_collector.config import Config
+from paretofleet_collector.jobs.worker import Worker
+from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.lifecycle import ingest
+from paretofleet_collector.model.entities import (
+    AttemptEnd,
+    AttemptKey,
+    Chunk,
+    Grant,
+    Inventory,
+    RuntimeInfo,
+    Sweep,
+    Target,
+    Variant,
+)
+from paretofleet_collector.model.messages import Answer, Hello, Join, Session, Welcome
+from paretofleet_collector.service import agents, sweeps
+from paretofleet_collector.service.context import Changes, Context
+from paretofleet_collector.service.sealing import Sealer
+from paretofleet_collector.store import Store, models, runs
+
+INVENTORY = Inventory(
+    targets=(Target("cpu", "cpu"),),
+    runtimes=(RuntimeInfo("onnxruntime", "1.19.2", ("cpu",)),),
+    cpus=(0, 1),
+    architecture="x86_64",
+)
+TINY = Variant(model="tiny", variant="file", sha256="ab" * 32, size_bytes=4, parameters=1)
+
+
+def chunk(
+    key: AttemptKey, stream: str, seq: int, first: Any, second: Any, *, schema: str = "", texts: bytes = b""
+) -> Chunk:
+    columns = np.asarray(first, "<i8").tobytes() + np.asarray(second, "<i8").tobytes() + texts
+    schema = schema or {"power": "power/1"}.get(stream.partition(":")[0], f"{stream}/1")
+    made = Chunk(key, stream, seq, schema, len(first), columns, 0)
+    return Chunk(key, stream, seq, schema, len(first), columns, ingest.crc32_of(made))
+
+
+def samples_of(key: AttemptKey, *, seconds: float = 0.01, chunks: int = 2, each: int = 10) -> list[Chunk]:
+    """Iterations of equal length, all measured, with marks around them."""
+    step = int(seconds * 1e9)
+    made = [chunk(key, "marks", 0, [0, chunks * each * step + 1], [4, 5])]
+    for seq in range(chunks):
+        starts = np.arange(seq * each, (seq + 1) * each) * step
+        made.append(chunk(key, "iterations", seq, starts, np.full(each, step)))
+    return made
+
+
+def end_of(
+    key: AttemptKey, chunks: list[Chunk], reason: str = "", facts: Mapping[str, Any] | None = None
+) -> AttemptEnd:
+    counts: dict[str, int] = {}
+    for one in chunks:
+        counts[one.stream] = counts.get(one.stream, 0) + 1
+    known = {"boot_id": "b", "started_unix_s": 1.0, "environment": {"kernel": "6"}, **(facts or {})}
+    return AttemptEnd(
+        key, counts, not reason, reason, f"it was {reason}" if reason else "", json.dumps(known)
+    )
+
+
+@dataclass
+class Rig:
+    """A collector in this process. Every method is one call of an agent or of the command."""
+
+    home: Path
+    loop: asyncio.AbstractEventLoop
+    context: Context
+    clock: list[float] = field(default_factory=lambda: [1000.0])
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def joined(self, name: str = "box", instance: int = 1) -> Session:
+        session = Session(f"id-{name}", instance, secrets.token_hex(4))
+        self.do(agents.join(self.context, Join(session.device_id, name, "cpu", {})))
+        self.hello(session)
+        return session
+
+    def hello(self, session: Session, *held: AttemptKey, inventory: Inventory = INVENTORY) -> Welcome:
+        said = Hello(session, "boot", "0.1.0", 1, inventory, held, {"room": "lab"}, "cpu")
+        return self.do(agents.hello(self.context, said))
+
+    def submit(
+        self, *, batch_sizes: tuple[int, ...] = (1,), runs_min: int = 1, runs_max: int = 1, **spec: Any
+    ) -> Sweep:
+        repeats = {"min": runs_min, "max": runs_max, "relative_half_width": spec.pop("half_width", 0.02)}
+        text = {
+            "models": ["tiny"],
+            "batch_sizes": list(batch_sizes),
+            "repeats": repeats,
+            "protocol": "quick",
+            **spec,
+        }
+        request_id = secrets.token_hex(8)
+        return self.do(sweeps.submit(self.context, request_id, json.dumps(text)))[0]
+
+    def sweep(self, name: str) -> Sweep:
+        return self.do(sweeps.show(self.context, name))[0]
+
+    def lease(self, session: Session) -> Grant | None:
+        return self.do(agents.lease(self.context, session)).grant
+
+    def send(self, session: Session, one: Chunk) -> Answer:
+        return self.do(asyncio.wrap_future(agents.upload_chunk(self.context, session, one), loop=self.loop))
+
+    def end(self, session: Session, one: AttemptEnd) -> Answer:
+        return self.do(asyncio.wrap_future(agents.upload_end(self.context, session, one), loop=self.loop))
+
+    def upload(self, session: Session, grant: Grant, **samples: Any) -> list[Chunk]:
+        """All of a good attempt."""
+        made = samples_of(grant.key, **samples)
+        for one in made:
+            self.send(session, one)
+        self.end(session, end_of(grant.key, made))
+        return made
+
+    def fail(self, session: Session, grant: Grant, reason: str) -> Answer:
+        return self.end(session, end_of(grant.key, [], reason))
+
+    def state(self, key: AttemptKey) -> str:
+        run = self.context.store.read_now(lambda connection: runs.get(connection, key.run_id))
+        return run.state if run else "deleted"
+
+    def seal(self) -> None:
+        """Seals what is uploaded, as the collector's background task would."""
+
+        async def once() -> None:
+            sealer = Sealer(self.context, self.context.heavy)
+            task = asyncio.create_task(sealer.run())
+            for _ in range(600):
+                await asyncio.sleep(0.05)
+                if not await self.context.store.read(
+                    lambda connection: runs.in_state(connection, "uploaded")
+                ):
+                    break
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self.do(once())
+
+
+def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **config: Any) -> Rig:
+    changes = Changes(loop)
+    store = Store.at(home, changes.bump)
+    settings = Config(home=home, disk_low_bytes=1, **config)
+    context = Context(settings, store, Lake(home / "lake"), Worker(), changes, "c", now=lambda: clock[0])
+    rig = Rig(home, loop, context, clock)
+    if not store.read_now(models.listing):
+        rig.do(store.write(lambda connection: models.add(connection, TINY)))
+        context.lake.model_path(TINY.sha256).write_bytes(b"onnx")
+    return rig
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    memory = Path("/dev/shm")  # noqa: S108 - thousands of syncs; what they are for is tested elsewhere
+    loop = asyncio.new_event_loop()
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
+        made = build(Path(home), loop, [1000.0])
+        yield made
+        loop.run_until_complete(made.context.heavy.close())
+        made.context.store.close()
+    loop.close()

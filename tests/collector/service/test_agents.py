@@ -1,0 +1,381 @@
+"""Agents and the collector: sessions, leases, fencing, and chunks that are stored exactly once."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from paretofleet_collector.errors import NotFound, Refused, SessionRefused, StorageFull, Taken
+from paretofleet_collector.model.entities import AttemptKey
+from paretofleet_collector.model.messages import HeldState, Hello, Join, Progress, Session, Verdict
+from paretofleet_collector.service import agents, catalogue, sweeps
+from paretofleet_collector.store import chunks
+from rig import INVENTORY, Rig, chunk, end_of, samples_of
+
+
+def staged(rig: Rig, key: AttemptKey) -> list[tuple[str, int, bytes]]:
+    rows = rig.context.store.read_now(lambda connection: list(chunks.staged(connection, key)))
+    return [(row.stream, row.seq, row.columns) for row in rows]
+
+
+def progress(rig: Rig, session: Session, *held: AttemptKey, running: AttemptKey | None = None):
+    return rig.do(agents.progress(rig.context, Progress(session, held, running, "measure", 7)))
+
+
+class TestSessions:
+    def test_joining_again_changes_nothing_and_another_device_cannot_take_the_name(self, rig):
+        rig.joined("box")
+        assert rig.do(agents.join(rig.context, Join("id-box", "other", "cpu", {}))) == "box"
+        with pytest.raises(Taken, match="'box' belongs to another device"):
+            rig.do(agents.join(rig.context, Join("id-2", "box", "cpu", {})))
+
+    def test_a_higher_instance_replaces_and_the_old_session_is_told(self, rig):
+        old = rig.joined("box", instance=1)
+        new = Session(old.device_id, 2, "new")
+        rig.hello(new)
+        with pytest.raises(SessionRefused, match="replaced") as caught:
+            rig.lease(old)
+        assert caught.value.why == "replaced"
+        with pytest.raises(SessionRefused, match="copy of its identity") as caught:
+            rig.hello(old)
+        assert caught.value.why == "copied"
+
+    def test_the_same_process_may_say_hello_again_but_not_another_with_its_number(self, rig):
+        session = rig.joined()
+        rig.hello(session)
+        with pytest.raises(SessionRefused, match="'box'"):
+            rig.hello(replace(session, session_id="elsewhere"))
+
+    def test_an_old_agent_learns_how_to_upgrade(self, rig):
+        session = rig.joined()
+        old = Hello(session, "boot", "0.0.1", 0, INVENTORY, (), {}, "cpu")
+        with pytest.raises(SessionRefused, match="pip install --upgrade"):
+            rig.do(agents.hello(rig.context, old))
+
+    def test_a_removed_device_is_refused_and_its_name_is_free(self, rig):
+        session = rig.joined()
+        rig.do(catalogue.change_device(rig.context, "box", "remove", {}))
+        with pytest.raises(SessionRefused, match="removed"):
+            rig.hello(session)
+        rig.do(agents.join(rig.context, Join("id-2", "box", "cpu", {})))
+        with pytest.raises(Taken):
+            rig.do(catalogue.change_device(rig.context, "id-box", "resume", {}))
+
+    def test_names_are_checked(self, rig):
+        with pytest.raises(Refused, match="not a device's name"):
+            rig.do(agents.join(rig.context, Join("id", "a b", "cpu", {})))
+
+
+class TestLeases:
+    def test_a_device_gets_one_run_at_a_time(self, rig):
+        session = rig.joined()
+        rig.submit(batch_sizes=(1, 2))
+        first = rig.lease(session)
+        assert first.planned.configuration.device_id == session.device_id
+        progress(rig, session, running=first.key)
+        assert rig.lease(session) is None
+        rig.upload(session, first)
+        second = rig.lease(session)
+        assert second.key.run_id != first.key.run_id
+
+    def test_a_grant_whose_reply_was_lost_is_repeated(self, rig):
+        session = rig.joined()
+        rig.submit()
+        assert rig.lease(session).key == rig.lease(session).key
+
+    def test_an_expired_lease_is_granted_again_and_supersedes(self, rig):
+        session = rig.joined()
+        rig.submit()
+        first = rig.lease(session)
+        progress(rig, session, running=first.key)
+        rig.clock[0] += 61
+        second = rig.lease(session)
+        assert second.key == AttemptKey(first.key.run_id, 2)
+        (held,) = progress(rig, session, first.key)
+        assert held.state is HeldState.SUPERSEDED
+
+    def test_expiry_alone_voids_nothing(self, rig):
+        session = rig.joined()
+        rig.submit()
+        grant = rig.lease(session)
+        rig.clock[0] += 10_000
+        assert rig.hello(session, grant.key).held[0].state is HeldState.CURRENT
+        assert rig.lease(session) is None or rig.lease(session).key == grant.key
+        rig.upload(session, grant)
+        assert rig.state(grant.key) == "uploaded"
+
+    def test_after_three_silent_attempts_a_run_is_lost(self, rig):
+        session = rig.joined()
+        sweep = rig.submit()
+        for number in (1, 2, 3):
+            grant = rig.lease(session)
+            assert grant.key.attempt == number
+            progress(rig, session, running=grant.key)
+            rig.clock[0] += 61
+        assert rig.lease(session) is None
+        assert rig.state(grant.key) == "failed"
+        assert rig.sweep(sweep.name).state == "finished_with_failures"
+
+    def test_a_restarted_agent_gives_up_what_it_no_longer_holds_at_once(self, rig):
+        session = rig.joined()
+        rig.submit()
+        grant = rig.lease(session)
+        progress(rig, session, running=grant.key)
+        again = Session(session.device_id, 2, "again")
+        rig.hello(again)
+        assert rig.lease(again).key == AttemptKey(grant.key.run_id, 2)
+
+    def test_hello_renews_what_is_held_before_anything_is_granted(self, rig):
+        session = rig.joined()
+        rig.submit()
+        grant = rig.lease(session)
+        for one in samples_of(grant.key)[:2]:
+            rig.send(session, one)
+        rig.clock[0] += 1000
+        again = Session(session.device_id, 2, "again")
+        welcome = rig.hello(again, grant.key, AttemptKey("unknown", 1))
+        assert [held.state for held in welcome.held] == [HeldState.CURRENT, HeldState.UNKNOWN]
+        assert welcome.held[0].marks == {"marks": 1, "iterations": 1}
+        assert rig.lease(again) is None
+
+    @pytest.mark.parametrize("reason", ["crashed", "timeout", "lost"])
+    def test_what_may_pass_is_tried_three_times(self, rig, reason):
+        session = rig.joined()
+        sweep = rig.submit()
+        for number in (1, 2, 3):
+            grant = rig.lease(session)
+            assert grant.key.attempt == number
+            rig.fail(session, grant, reason)
+        assert rig.lease(session) is None
+        _, (state,) = rig.do(sweeps.show(rig.context, sweep.name))
+        assert (dict(state.runs_by_state), state.reason, state.message) == (
+            {"failed": 1},
+            reason,
+            f"it was {reason}",
+        )
+
+    def test_out_of_memory_is_final_and_skips_larger_batches(self, rig):
+        session = rig.joined()
+        sweep = rig.submit(batch_sizes=(1, 2, 4, 8), runs_min=2, runs_max=2)
+        while (grant := rig.lease(session)) is not None:
+            if grant.planned.configuration.batch_size >= 4:
+                rig.fail(session, grant, "oom")
+            else:
+                rig.upload(session, grant)
+                rig.seal()
+        shown, states = rig.do(sweeps.show(rig.context, sweep.name))
+        assert shown.state == "finished_with_failures"
+        by_size = {state.planned.configuration.batch_size: dict(state.runs_by_state) for state in states}
+        assert by_size[1] == by_size[2] == {"sealed": 2}
+        assert "sealed" not in {**by_size[4], **by_size[8]}
+        assert {state.reason for state in states[2:]} == {"oom"}
+        told = {
+            state.planned.configuration.batch_size: state.message
+            for state in states
+            if "failed" in state.runs_by_state
+        }
+        assert set(told.values()) == {"it was oom"}, "what failed says more than that the rest was skipped"
+
+    def test_sweeps_of_a_device_come_one_after_the_other(self, rig):
+        session = rig.joined()
+        first = rig.submit(batch_sizes=(1, 2))
+        second = rig.submit(batch_sizes=(4,))
+        order = []
+        for _ in range(20):
+            grant = rig.lease(session)
+            if grant is None and rig.sweep(second.name).state != "planned":
+                break
+            if grant is None:
+                rig.seal()
+                continue
+            order.append(grant.sweep_id)
+            rig.upload(session, grant)
+        assert order == [first.sweep_id, first.sweep_id, second.sweep_id]
+
+    def test_a_paused_device_gets_nothing_until_it_is_resumed(self, rig):
+        session = rig.joined()
+        rig.submit()
+        rig.do(catalogue.change_device(rig.context, "box", "pause", {}))
+        assert rig.lease(session) is None
+        rig.do(catalogue.change_device(rig.context, "box", "resume", {}))
+        assert rig.lease(session) is not None
+
+
+class TestChunks:
+    def test_stored_once_whatever_is_sent_twice(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        made = samples_of(key, chunks=5)
+        for one in made:
+            assert rig.send(session, one).verdict is Verdict.COMMITTED
+            assert rig.send(session, one).verdict is Verdict.COMMITTED
+        assert len(staged(rig, key)) == len(made)
+
+    def test_any_order_ends_with_every_chunk_once(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        made = samples_of(key, chunks=6)
+        rng = random.Random(5)
+        for _ in range(200):
+            one = rng.choice(made)
+            answer = rig.send(session, one)
+            if answer.verdict is Verdict.GAP:
+                assert answer.next_seq < one.seq
+            else:
+                assert answer.verdict is Verdict.COMMITTED
+        assert sorted(staged(rig, key)) == sorted((one.stream, one.seq, one.columns) for one in made)
+
+    def test_another_payload_under_the_same_number_is_a_conflict_and_the_first_stays(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        first = chunk(key, "iterations", 0, [1], [2])
+        rig.send(session, first)
+        assert rig.send(session, chunk(key, "iterations", 0, [1], [3])).verdict is Verdict.CONFLICT
+        assert staged(rig, key) == [("iterations", 0, first.columns)]
+
+    def test_damage_is_seen(self, rig):
+        session = rig.joined()
+        rig.submit()
+        one = chunk(rig.lease(session).key, "iterations", 0, [1], [2])
+        flipped = bytes([one.columns[0] ^ 1]) + one.columns[1:]
+        assert rig.send(session, replace(one, columns=flipped)).verdict is Verdict.DAMAGED
+
+    @pytest.mark.parametrize(
+        ("stream", "first", "second", "more"),
+        [
+            ("iterations", [1], [-2], {}),
+            ("iterations", [-1], [2], {}),
+            ("marks", [1], [99], {}),
+            ("iterations", [1], [2], {"texts": b"x"}),
+            ("iterations", [1], [2], {"schema": "power/1"}),
+            ("iterations", [1], [2], {"schema": "iterations/2"}),
+            ("power:x/../../y\n", [1], [2], {}),
+            ("nonsense", [1], [2], {"schema": "marks/1"}),
+            ("state", [1], [3], {"texts": b"{"}),
+            ("state", [1], [2**62], {"texts": b"{"}),
+            ("iterations", [], [], {}),
+        ],
+    )
+    def test_malformed_chunks_are_refused(self, rig, stream, first, second, more):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        answer = rig.send(session, chunk(key, stream, 0, first, second, **more))
+        assert answer.verdict is Verdict.MALFORMED
+        assert answer.message
+        assert staged(rig, key) == []
+
+    def test_power_may_flow_back_and_states_carry_text(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        assert rig.send(session, chunk(key, "power:ina/x", 0, [1], [-5])).verdict is Verdict.COMMITTED
+        assert rig.send(session, chunk(key, "state", 0, [1], [2], texts=b"{}")).verdict is Verdict.COMMITTED
+
+    def test_a_stranger_s_attempt_is_unknown(self, rig):
+        mine, other = rig.joined("box"), rig.joined("other")
+        rig.submit(devices=["box"])
+        key = rig.lease(mine).key
+        one = chunk(key, "iterations", 0, [1], [2])
+        assert rig.send(other, one).verdict is Verdict.UNKNOWN_ATTEMPT
+        assert rig.end(other, end_of(key, [])).verdict is Verdict.UNKNOWN_ATTEMPT
+        assert rig.send(mine, one).verdict is Verdict.COMMITTED
+
+    def test_a_replaced_session_cannot_write(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        rig.hello(Session(session.device_id, 2, "new"), key)
+        with pytest.raises(SessionRefused, match="replaced"):
+            rig.send(session, chunk(key, "iterations", 0, [1], [2]))
+
+    def test_a_superseded_attempt_is_kept_aside_and_never_sealed(self, rig):
+        session = rig.joined()
+        sweep = rig.submit()
+        first = rig.lease(session)
+        old = samples_of(first.key, seconds=9.0)
+        rig.send(session, old[0])
+        rig.clock[0] += 61
+        second = rig.lease(session)
+        for one in old:
+            assert rig.send(session, one).verdict is Verdict.COMMITTED
+        assert rig.end(session, end_of(first.key, old)).verdict is Verdict.COMMITTED
+        assert rig.state(first.key) == "leased"
+        made = rig.upload(session, second, seconds=0.01)
+        rig.seal()
+        assert rig.sweep(sweep.name).state == "finished"
+        assert staged(rig, first.key) == []
+        assert rig.send(session, old[0]).verdict is Verdict.UNKNOWN_ATTEMPT
+        assert rig.send(session, made[0]).verdict is Verdict.COMMITTED
+
+    def test_the_end_waits_for_every_chunk(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        made = samples_of(key)
+        end = end_of(key, made)
+        for one in made[:-1]:
+            rig.send(session, one)
+        answer = rig.end(session, end)
+        assert answer.verdict is Verdict.GAP
+        assert "iterations" in answer.message
+        assert rig.state(key) == "leased" or rig.state(key) == "running"
+        rig.send(session, made[-1])
+        assert rig.end(session, end).verdict is Verdict.COMMITTED
+        assert rig.end(session, end).verdict is Verdict.COMMITTED
+        assert rig.state(key) == "uploaded"
+        late = chunk(key, "iterations", 2, [1], [2])
+        assert rig.send(session, late).verdict is Verdict.MALFORMED
+
+    @pytest.mark.parametrize("facts", ["", "{", "[1]", "x" * 2_000_000, "[" * 100_000])
+    def test_facts_that_are_no_json_object(self, rig, facts):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        made = samples_of(key)
+        for one in made:
+            rig.send(session, one)
+        answer = rig.end(session, replace(end_of(key, made), facts_json=facts))
+        assert answer.verdict is (Verdict.COMMITTED if facts == "" else Verdict.MALFORMED)
+
+    def test_without_room_nothing_is_taken_and_nothing_granted(self, rig):
+        session = rig.joined()
+        rig.submit()
+        key = rig.lease(session).key
+        rig.context.config = replace(rig.context.config, disk_low_bytes=1 << 60)
+        rig.context._room = (float("-inf"), True)
+        with pytest.raises(StorageFull, match="MiB free"):
+            rig.send(session, chunk(key, "iterations", 0, [1], [2]))
+        assert rig.lease(session) is None
+
+
+class TestModels:
+    def test_a_fetched_model_is_known_and_lies_there(self, rig):
+        session = rig.joined()
+        path = rig.do(agents.model_path(rig.context, session, "ab" * 32, 0))
+        assert path.read_bytes() == b"onnx"
+        with pytest.raises(NotFound):
+            rig.do(agents.model_path(rig.context, session, "cd" * 32, 0))
+        with pytest.raises(NotFound, match="none at 5"):
+            rig.do(agents.model_path(rig.context, session, "ab" * 32, 5))
+
+
+def test_configurations_are_known_by_the_hash_of_their_canonical_json(rig):
+    import hashlib
+
+    session = rig.joined()
+    rig.submit(batch_sizes=(4,))
+    configuration = rig.lease(session).planned.configuration
+    text = json.dumps(
+        json.loads(configuration.canonical_json), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    assert configuration.configuration_id == hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert set(json.loads(text)) == {
+        "batch_size", "device_id", "mode", "options", "precision", "protocol", "runtime", "target_id",
+        "threads", "timing_scope", "variant_sha256",
+    }  # fmt: skip

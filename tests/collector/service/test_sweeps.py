@@ -1,0 +1,210 @@
+"""Sweeps as the command sees them: submitted once, watched, cancelled, tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from paretofleet_analysis.report import files
+from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.jobs import report as reports
+from paretofleet_collector.model.messages import HeldState, Progress, Verdict
+from paretofleet_collector.service import catalogue, sweeps
+from rig import Rig, chunk
+
+SPEC = json.dumps({"models": ["tiny"], "protocol": "quick", "name": "edge"})
+
+
+def test_the_same_request_makes_one_sweep(rig):
+    rig.joined()
+    first, _ = rig.do(sweeps.submit(rig.context, "request-1", SPEC))
+    again, _ = rig.do(sweeps.submit(rig.context, "request-1", SPEC))
+    other, _ = rig.do(sweeps.submit(rig.context, "request-2", SPEC))
+    assert first.sweep_id == again.sweep_id
+    assert [sweep.name for sweep in rig.do(sweeps.list_sweeps(rig.context))] == ["edge", "edge-2"]
+    assert other.name == "edge-2"
+    assert (first.configurations, first.runs, first.devices) == (1, 5, ("box",))
+
+
+def test_what_cannot_be_planned_is_not_stored(rig):
+    for spec in ("{", "{}", '{"models": ["nothing"]}'):
+        with pytest.raises(Refused):
+            rig.do(sweeps.submit(rig.context, "request", spec))
+    rig.joined()
+    with pytest.raises(NotFound, match="Unknown model 'nothing'"):
+        rig.do(sweeps.submit(rig.context, "request", '{"models": ["nothing"]}'))
+    assert rig.do(sweeps.list_sweeps(rig.context)) == []
+
+
+def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_goes_on(rig):
+    session = rig.joined()
+    spec = {"runtimes": ["onnxruntime", "torch"], "batch_sizes": [1, 2], "repeats": {"min": 2, "max": 2}}
+    text = json.dumps({"models": ["tiny"], "protocol": "quick", **spec})
+    sweep, refusals = rig.do(sweeps.submit(rig.context, "request", text))
+    assert [one.what for one in refusals] == ["box cpu torch"]
+    assert dict(rig.sweep(sweep.name).runs_by_state) == {"pending": 4, "failed": 2}
+    while (grant := rig.lease(session)) is not None:
+        assert grant.planned.configuration.runtime == "onnxruntime"
+        rig.upload(session, grant)
+        rig.seal()
+    assert rig.sweep(sweep.name).state == "finished_with_failures"
+    _, states = rig.do(sweeps.show(rig.context, sweep.name))
+    assert [one.reason for one in states] == ["", "", "runtime_missing", "runtime_missing"]
+    assert "box has no runtime torch (it has onnxruntime); install it there" in states[-1].message
+    inputs = rig.context.store.read_now(lambda connection: reports.report_inputs(connection, sweep.sweep_id))
+    rows = files.build(inputs).to_pylist()
+    assert [(row["runtime"], row["status"], row["reason"]) for row in rows] == [
+        *[("onnxruntime", "ok", None)] * 2,
+        *[("torch", "failed", "runtime_missing")] * 2,
+    ]
+
+
+def test_once_the_runtime_is_there_a_retry_measures_what_lacked_it(rig):
+    session = rig.joined()
+    text = json.dumps({"models": ["tiny"], "runtimes": ["onnxruntime", "torch"], "protocol": "quick"})
+    sweep, _ = rig.do(sweeps.submit(rig.context, "request", text))
+    rig.do(sweeps.retry(rig.context, sweep.name))
+    while (grant := rig.lease(session)) is not None:
+        rig.upload(session, grant)
+        rig.seal()
+    assert dict(rig.sweep(sweep.name).runs_by_state) == {"sealed": 10}
+
+
+def test_where_no_runtime_is_there_nothing_is_stored(rig):
+    rig.joined()
+    with pytest.raises(Refused, match="Nothing is left to run: box has no runtime torch"):
+        rig.do(sweeps.submit(rig.context, "request", '{"models": ["tiny"], "runtimes": ["torch"]}'))
+    assert rig.do(sweeps.list_sweeps(rig.context)) == []
+
+
+def test_cancelling_tells_the_agent_and_keeps_what_was_sealed(rig):
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2, 4))
+    rig.upload(session, rig.lease(session))
+    rig.seal()
+    grant = rig.lease(session)
+    cancelled = rig.do(sweeps.cancel(rig.context, sweep.name))
+    assert cancelled.state == "cancelled"
+    assert dict(cancelled.runs_by_state) == {"sealed": 1, "cancelled": 2}
+    from paretofleet_collector.service import agents
+
+    said = Progress(session, (grant.key,), grant.key, "measure", 1)
+    (held,) = rig.do(agents.progress(rig.context, said))
+    assert held.state is HeldState.SUPERSEDED
+    assert rig.send(session, chunk(grant.key, "iterations", 0, [1], [1])).verdict is Verdict.UNKNOWN_ATTEMPT
+    assert rig.fail(session, grant, "cancelled").verdict is Verdict.COMMITTED
+    assert rig.lease(session) is None
+    assert rig.do(sweeps.cancel(rig.context, sweep.name)).state == "cancelled"
+
+
+def test_retry_runs_again_what_failed_and_nothing_else(rig):
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2))
+    for _ in range(2):
+        grant = rig.lease(session)
+        if grant.planned.configuration.batch_size == 1:
+            rig.fail(session, grant, "wrong_output")
+        else:
+            rig.upload(session, grant)
+    rig.seal()
+    assert rig.sweep(sweep.name).state == "finished_with_failures"
+    assert rig.do(sweeps.retry(rig.context, sweep.name)).state == "running"
+    grant = rig.lease(session)
+    assert (grant.planned.configuration.batch_size, grant.key.attempt) == (1, 2)
+    rig.upload(session, grant)
+    rig.seal()
+    assert rig.sweep(sweep.name).state == "finished"
+    with pytest.raises(Refused, match="no failed"):
+        rig.do(sweeps.retry(rig.context, sweep.name))
+
+
+def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
+    session = rig.joined()
+    sweep = rig.submit(batch_sizes=(1, 2))
+    seen = []
+
+    async def watch() -> None:
+        async for message in sweeps.watch(rig.context, sweep.name):
+            seen.append(message)  # noqa: PERF401 - looked at while it grows
+
+    watching = rig.loop.create_task(watch())
+    rig.do(asyncio.sleep(0.3))
+    assert [message.seconds_left for message in seen] == [None]
+    for _ in range(2):
+        grant = rig.lease(session)
+        rig.clock[0] += 10
+        rig.upload(session, grant)
+        rig.seal()
+        rig.do(asyncio.sleep(0.5))
+    rig.do(asyncio.wait_for(watching, 5))
+    ends = [message.event for message in seen if "sealed" in message.event]
+    assert sorted(ends) == [
+        f"box: tiny native batch size {size}, onnxruntime on cpu, run 1: sealed" for size in (1, 2)
+    ]
+    assert seen[-1].sweep.state == "finished"
+    assert any(message.seconds_left == pytest.approx(10, rel=0.2) for message in seen)
+    assert any(message.running for message in seen)
+
+
+def test_removing_a_device_lets_its_sweep_end_without_it(rig):
+    here, gone = rig.joined("here"), rig.joined("gone")
+    sweep = rig.submit()
+    assert rig.lease(gone) is not None
+    rig.do(catalogue.change_device(rig.context, "gone", "remove", {}))
+    rig.upload(here, rig.lease(here))
+    rig.seal()
+    ended = rig.sweep(sweep.name)
+    assert ended.state == "finished_with_failures"
+    assert dict(ended.runs_by_state) == {"sealed": 1, "cancelled": 1}
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_device_that_is_removed_while_its_last_run_is_sealed_gets_no_further_block(rig, adaptive):
+    gone = rig.joined("gone")
+    sweep = rig.submit(batch_sizes=(1, 2), runs_min=3, runs_max=9, half_width=0.0001, adaptive=adaptive)
+    for number in range(6):
+        rig.upload(gone, rig.lease(gone), seconds=0.01 + 0.001 * number)
+        if number < 5:
+            rig.seal()
+    rig.do(catalogue.change_device(rig.context, "gone", "remove", {}))
+    rig.seal()
+    ended = rig.sweep(sweep.name)
+    assert (ended.state, dict(ended.runs_by_state)) == ("finished", {"sealed": 6})
+
+
+def test_what_a_removed_device_left_is_not_tried_again_because_nobody_would_fetch_it(rig):
+    here, gone = rig.joined("here"), rig.joined("gone")
+    sweep = rig.submit()
+    rig.fail(here, rig.lease(here), "unsupported")
+    rig.do(catalogue.change_device(rig.context, "gone", "remove", {}))
+    rig.do(sweeps.retry(rig.context, sweep.name))
+    rig.upload(here, rig.lease(here))
+    rig.seal()
+    ended = rig.sweep(sweep.name)
+    assert (ended.state, dict(ended.runs_by_state)) == (
+        "finished_with_failures",
+        {"sealed": 1, "cancelled": 1},
+    )
+    with pytest.raises(Refused, match="on a device that was not removed"):
+        rig.do(sweeps.retry(rig.context, sweep.name))
+    rig.do(catalogue.change_device(rig.context, gone.device_id, "resume", {}))
+    assert rig.do(sweeps.retry(rig.context, sweep.name)).runs_by_state["pending"] == 1
+
+
+def test_an_unknown_sweep_or_device_is_named(rig):
+    for call in (sweeps.show, sweeps.cancel, sweeps.retry, sweeps.delete):
+        with pytest.raises(NotFound, match="'nope'"):
+            rig.do(call(rig.context, "nope"))
+    with pytest.raises(NotFound, match="'nope'"):
+        rig.do(catalogue.change_device(rig.context, "nope", "pause", {}))
+
+
+def test_labels_are_set_and_removed_on_top_of_the_agent_s(rig: Rig):
+    rig.joined()
+    labels = rig.do(catalogue.change_device(rig.context, "box", "label", {"rack": "3", "room": ""})).labels
+    assert labels == {"rack": "3"}
+    (device,) = rig.do(catalogue.list_devices(rig.context))
+    assert (device.name, device.state, device.labels) == ("box", "online", {"rack": "3"})
+    rig.clock[0] += 100
+    assert rig.do(catalogue.list_devices(rig.context))[0].state == "offline"

@@ -1,0 +1,49 @@
+"""The table of rooms: whom each may import. A room is a folder, or a file that stands alone."""
+
+from __future__ import annotations
+
+#: The files on which everything may stand; they import nothing but one another.
+GROUND = {
+    "agent": {"config", "errors", "files", "model"},
+    "collector": {"config", "errors", "model", "suggest"},
+    "analysis": {"errors", "numbers", "objectives"},
+}
+
+#: Room to the rooms that it may import, beside the ground and itself; from the top of the house down.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "agent": {
+        "main": {"daemon", "status", "standalone", "device", "power", "uplink"},
+        "status": {"uplink", "device", "power"},
+        "daemon": {"measure", "uplink", "device"},
+        "standalone": {"measure", "device", "power", "hardware", "sensors", "runner"},
+        "measure": {"device", "power", "sensors", "hardware", "runner"},
+        "device": {"power", "simulate", "sensors", "hardware", "runner"},
+        "power": {"simulate", "sensors", "hardware", "runner"},
+        "simulate": {"sensors"},
+        "sensors": {"hardware"},
+        "hardware": set(),
+        "uplink": set(),
+        "runner": set(),
+    },
+    "collector": {
+        "__main__": {"cli"},
+        "cli": {"rpc", "planning"},
+        "rpc": {"service"},
+        "service": {"jobs", "lifecycle", "planning", "models", "store", "lake"},
+        "jobs": {"lifecycle", "models", "planning", "store", "lake"},
+        "lifecycle": {"planning", "store"},
+        "models": {"lake"},
+        "planning": set(),
+        "store": set(),
+        "lake": set(),
+    },
+    "analysis": {
+        "present": {"ranking", "diagnostics", "statistics"},
+        "ranking": {"diagnostics", "report", "pareto", "statistics"},
+        "diagnostics": {"report", "statistics"},
+        "report": {"statistics"},
+        "runs": {"statistics"},
+        "pareto": set(),
+        "statistics": set(),
+    },
+}
