@@ -86,11 +86,11 @@ def measure(model: Path, seconds: float) -> Network:
     device = probe.look(Path("/"), None, 1, {})
     cpus = device.runner_cpus[:1]
     allowed = os.sched_getaffinity(0)
-    process.keep_to_cpus(cpus)
+    process.pin_to_cpus(cpus)
     try:
         run = OnnxRuntime(runner_request(parts.lease(model, 2), model, device, cpus, 1), process.clock())
         run.ready()
-        process.still_gc()
+        process.freeze_gc()
         run.block(1.0, ENDLESS)
         inner = Inner(run.step)
         run.step = inner.call

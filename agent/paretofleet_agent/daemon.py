@@ -282,7 +282,7 @@ def _say_what_is_refused(device: DeviceUnderTest) -> None:
         if one.refused:
             log.warning(
                 "the power source %s cannot be used, so no run has its energy and each is flagged: %s%s",
-                *(one.what, one.why, f"; {one.fix}" if one.fix else ""),
+                *(one.name, one.why, f"; {one.fix}" if one.fix else ""),
             )
 
 

@@ -151,16 +151,20 @@ class Inventory:
 
 
 @dataclass(frozen=True)
-class Absent:
-    """Something that was looked for and not found: why, and what would mend it.
+class Unavailable:
+    """`name`: something that was looked for and is not there or cannot be used; why, and what would mend it.
 
     `refused`: a power source that is there, or that the owner named, and cannot be used.
     """
 
-    what: str
+    name: str
     why: str
     fix: str | None = None
     refused: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry under `absent` in the answers of probe and sampler."""
+        return {"what": self.name, "why": self.why, "fix": self.fix, "refused": self.refused}
 
 
 Facts = Dict[str, Any]

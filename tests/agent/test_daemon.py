@@ -17,7 +17,7 @@ from paretofleet_agent.daemon import Daemon
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped
-from paretofleet_agent.model import Absent, Outcome
+from paretofleet_agent.model import Outcome, Unavailable
 from paretofleet_agent.uplink.client import Link
 from paretofleet_agent.uplink.spool import Spool
 
@@ -273,8 +273,8 @@ def test_an_agent_that_is_refused_does_not_wait_for_the_host(collector, tmp_path
 
 def test_a_power_source_that_is_refused_is_one_line_of_the_log(tmp_path, monkeypatch, caplog):
     absent = (
-        Absent("rapl/package-0", "permission denied: energy_uj", "as root: chmod a+r", refused=True),
-        Absent("battery", "no battery under /sys/class/power_supply"),
+        Unavailable("rapl/package-0", "permission denied: energy_uj", "as root: chmod a+r", refused=True),
+        Unavailable("battery", "no battery under /sys/class/power_supply"),
     )
     device = dataclasses.replace(DEVICE, absent=absent, simulate="jetson-tx2")
     monkeypatch.setattr(daemon_module.probe, "look", lambda *_, **__: device)

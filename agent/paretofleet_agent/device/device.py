@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from paretofleet_agent.hardware.boards import is_jetson
-from paretofleet_agent.model import Absent, Inventory
+from paretofleet_agent.model import Inventory, Unavailable
 
 TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
 
@@ -30,7 +30,7 @@ class DeviceUnderTest:
     seed: int
     housekeeping_cpu: int
     runner_cpus: tuple[int, ...]
-    absent: tuple[Absent, ...] = ()
+    absent: tuple[Unavailable, ...] = ()
     simulate: str | None = None
     interpreters: Mapping[str, str] = field(default_factory=dict)
     truth_path: Path | None = None

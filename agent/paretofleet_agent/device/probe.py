@@ -87,7 +87,7 @@ def as_json(device: DeviceUnderTest) -> dict[str, Any]:
     """The device as JSON-ready values."""
     return {
         "inventory": asdict(device.inventory),
-        "absent": [asdict(absent) for absent in device.absent],
+        "absent": [absent.as_json() for absent in device.absent],
         "housekeeping_cpu": device.housekeeping_cpu,
         "runner_cpus": list(device.runner_cpus),
         "simulate": device.simulate,
@@ -111,7 +111,7 @@ def describe(device: DeviceUnderTest) -> str:
     if not inventory.sensors:
         lines.append(("sensor", "none: this device has no power sensor, so no energy is measured"))
     for absent in device.absent:
-        lines.append(("absent", f"{absent.what}: {absent.why}"))
+        lines.append(("absent", f"{absent.name}: {absent.why}"))
         if absent.fix:
             lines.append(("", f"fix: {absent.fix}"))
     runner = ", ".join(map(str, device.runner_cpus))

@@ -15,7 +15,7 @@ from typing import Mapping, Sequence
 
 from paretofleet_agent.device.device import TRTEXEC
 from paretofleet_agent.hardware import environment, nvml
-from paretofleet_agent.model import Absent, RuntimeInfo, Target
+from paretofleet_agent.model import RuntimeInfo, Target, Unavailable
 from paretofleet_agent.runner.failure import one_line
 from paretofleet_agent.runner.runtimes.trtexec_command import PLACES
 
@@ -58,7 +58,7 @@ ASKED: Mapping[str, Question] = {
 def gpus(sysroot: Path) -> tuple[Target, ...]:
     """The CUDA GPUs: those that NVML names by their UUID, or the one of a Jetson."""
     library = nvml.load(sysroot, None)
-    if not isinstance(library, Absent):
+    if not isinstance(library, Unavailable):
         found = [(gpu.uuid, gpu.name) for gpu in nvml.gpus(library)]
         library.nvmlShutdown()
         return tuple(
@@ -72,7 +72,7 @@ def gpus(sysroot: Path) -> tuple[Target, ...]:
 
 def look_for_runtimes(
     interpreters: Mapping[str, str], targets: Sequence[Target]
-) -> tuple[tuple[RuntimeInfo, ...], tuple[Absent, ...]]:
+) -> tuple[tuple[RuntimeInfo, ...], tuple[Unavailable, ...]]:
     """All runtimes at once. `interpreters` maps one to its Python (trtexec: to the program)."""
     with ThreadPoolExecutor() as pool:
         asked = [
@@ -83,11 +83,11 @@ def look_for_runtimes(
     answers.append(look_for_trtexec(interpreters.get(TRTEXEC), targets))
     return (
         tuple(one for one in answers if isinstance(one, RuntimeInfo)),
-        tuple(one for one in answers if isinstance(one, Absent)),
+        tuple(one for one in answers if isinstance(one, Unavailable)),
     )
 
 
-def look_for_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> RuntimeInfo | Absent:
+def look_for_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
     """Imports a runtime in its interpreter, in a process of its own: the version, or why it is absent."""
     question = ASKED[name]
     fix = (
@@ -97,39 +97,39 @@ def look_for_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> 
     try:
         done = _output([interpreter, "-c", question.program])
     except OSError as error:
-        return Absent(name, f"the interpreter {interpreter} does not start: {error.strerror}", fix)
+        return Unavailable(name, f"the interpreter {interpreter} does not start: {error.strerror}", fix)
     except subprocess.TimeoutExpired:
-        return Absent(name, f"importing it in {interpreter} took more than {IMPORT_TIMEOUT_S} s", fix)
+        return Unavailable(name, f"importing it in {interpreter} took more than {IMPORT_TIMEOUT_S} s", fix)
     if done.returncode == -signal.SIGILL:
         why = "its wheel uses an instruction that this CPU does not have (SIGILL)"
-        return Absent(name, why, f"an older {name} that was built for this CPU")
+        return Unavailable(name, why, f"an older {name} that was built for this CPU")
     lines = (done.stderr if done.returncode else done.stdout).decode("utf-8", "replace").strip().splitlines()
     last = one_line(lines[-1]) if lines else f"exit code {done.returncode}"
     try:
         version, kinds = json.loads(last)
     except ValueError:
-        return Absent(name, f"{interpreter} cannot import it: {last}", fix)
+        return Unavailable(name, f"{interpreter} cannot import it: {last}", fix)
     usable = tuple(target.target_id for target in targets if target.alias.partition(":")[0] in kinds)
     if not usable:
-        return Absent(name, f"version {version} can use no target of this device", fix)
+        return Unavailable(name, f"version {version} can use no target of this device", fix)
     return RuntimeInfo(name=name, version=version, target_ids=usable)
 
 
-def look_for_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo | Absent:
+def look_for_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
     """TensorRT's program, for the GPUs; its version is in the first line that it prints."""
     found = program or shutil.which(TRTEXEC) or next((one for one in PLACES if Path(one).exists()), None)
     fix = "install TensorRT, or name the program in agent.ini: [runtimes] trtexec = /path/to/trtexec"
     if found is None:
-        return Absent(TRTEXEC, "it is not in PATH and not where JetPack puts it", fix)
+        return Unavailable(TRTEXEC, "it is not in PATH and not where JetPack puts it", fix)
     usable = tuple(target.target_id for target in targets if target.alias.startswith(CUDA))
     if not usable:
-        return Absent(TRTEXEC, f"{found} has no CUDA GPU to use", None)
+        return Unavailable(TRTEXEC, f"{found} has no CUDA GPU to use", None)
     try:
         said = _output([found, "--help"])
     except OSError as error:
-        return Absent(TRTEXEC, f"{found} does not start: {error.strerror}", fix)
+        return Unavailable(TRTEXEC, f"{found} does not start: {error.strerror}", fix)
     except subprocess.TimeoutExpired:
-        return Absent(TRTEXEC, f"{found} --help took more than {IMPORT_TIMEOUT_S} s", fix)
+        return Unavailable(TRTEXEC, f"{found} --help took more than {IMPORT_TIMEOUT_S} s", fix)
     version = re.search(rb"\[TensorRT v(\d+)\]", said.stdout + said.stderr)
     return RuntimeInfo(
         name=TRTEXEC, version=version.group(1).decode() if version else "unknown", target_ids=usable

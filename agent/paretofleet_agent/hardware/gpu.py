@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Container, TypeVar
 
 from paretofleet_agent.hardware.nvml import Gpu, gpus, load
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 
 #: What stays between runs, by its name in the environment; NVML gives the present and the pending mode.
 MODES = {
@@ -79,7 +79,7 @@ def _ask(sysroot: Path, target_id: str, library: Any, question: Callable[[Gpu], 
     if target_id == "cpu":
         return None
     library = load(sysroot, library)
-    if isinstance(library, Absent):
+    if isinstance(library, Unavailable):
         return None
     try:
         return next((question(gpu) for gpu in gpus(library) if gpu.uuid == target_id), None)

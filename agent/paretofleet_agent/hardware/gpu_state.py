@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from paretofleet_agent.hardware.nvml import Gpu, gpus, load
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 
 #: Bits of the reasons why the clocks are not higher, and the flag that each gives a run.
 REASONS = {
@@ -31,7 +31,7 @@ SM_CLOCK, MEMORY_CLOCK, GPU_TEMPERATURE = 1, 2, 0
 def state(sysroot: Path, library: Any = None) -> dict[str, Any]:
     """The state of every GPU by its UUID; empty where there is none."""
     library = load(sysroot, library)
-    if isinstance(library, Absent):
+    if isinstance(library, Unavailable):
         return {}
     found = {gpu.uuid: _state_of(gpu) for gpu in gpus(library)}
     library.nvmlShutdown()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from paretofleet_agent.hardware.boards import is_jetson
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 
 #: A superchip may refuse the GPU's own scope and know its module's.
 FIELD_SCOPES = (0, 1)
@@ -98,36 +98,38 @@ class Gpu:
 
 
 def load(sysroot: Path, library: Any) -> Any:
-    """The library, initialised once more, or an Absent. `library` stands in for the module pynvml."""
+    """The library, initialised once more, or an Unavailable. `library` stands in for the module pynvml."""
     if is_jetson(sysroot):
-        return Absent("nvml", "on a Jetson NVML gives no power; its power monitor is read instead")
+        return Unavailable("nvml", "on a Jetson NVML gives no power; its power monitor is read instead")
     if library is None:
         if sysroot.resolve() != Path("/"):
-            return Absent("nvml", "this is a copied tree, and NVML speaks only for the machine it runs on")
+            return Unavailable(
+                "nvml", "this is a copied tree, and NVML speaks only for the machine it runs on"
+            )
         library = _import()
-    if isinstance(library, Absent):
+    if isinstance(library, Unavailable):
         return library
     if not hasattr(library, "_nvmlGetFunctionPointer"):
         why = "the module pynvml is of another distribution than nvidia-ml-py"
-        return Absent("nvml", why, INSTALL_FIX, refused=True)
+        return Unavailable("nvml", why, INSTALL_FIX, refused=True)
     try:
         library.nvmlInit()
     except library.NVMLError as error:
         why, fix = REASONS.get(error.value, (f"NVML does not start: {error}", "nvidia-smi shows more"))
-        return Absent("nvml", why, fix, refused=error.value not in (NOT_LOADED, NO_LIBRARY))
+        return Unavailable("nvml", why, fix, refused=error.value not in (NOT_LOADED, NO_LIBRARY))
     return library
 
 
 def _import() -> Any:
-    """The module pynvml, or an Absent; the module, 2 MB in memory, is of no use without the driver."""
+    """The module pynvml, or an Unavailable; the module, 2 MB in memory, is of no use without the driver."""
     try:
         ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
-        return Absent("nvml", *REASONS[NO_LIBRARY])
+        return Unavailable("nvml", *REASONS[NO_LIBRARY])
     try:
         import pynvml
     except ImportError:
-        return Absent("nvml", "the Python package nvidia-ml-py is missing", "pip install nvidia-ml-py")
+        return Unavailable("nvml", "the Python package nvidia-ml-py is missing", "pip install nvidia-ml-py")
     return pynvml
 
 

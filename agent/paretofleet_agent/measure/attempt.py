@@ -193,7 +193,7 @@ class _Attempt:
         device = self._device
         if not device.has_power:
             self.facts["sensors"] = []
-            self._note_refused([asdict(one) for one in device.absent])
+            self._note_refused([one.as_json() for one in device.absent])
             return
         child = self._start("sampler", [sys.executable, "-m", "paretofleet_agent.power.sampler"])
         self._power = Sampling(child, self._sink.put)

@@ -37,7 +37,7 @@ class Sampling:
         self._begin_ns = 0
         self.lost = False
         self.report: dict[str, Any] = {}
-        #: What the sampler looked for and did not find, as `model.Absent` has it.
+        #: What the sampler looked for and did not find, as `model.Unavailable` has it.
         self.absent: Sequence[Mapping[str, Any]] = ()
 
     @property

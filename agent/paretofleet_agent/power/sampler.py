@@ -18,12 +18,11 @@ if __name__ == "__main__":
 
 import time
 from array import array
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, List, Mapping, Protocol, Sequence, Tuple
 
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.power.polling import Measured, rhythm_of
 from paretofleet_agent.runner import frames, process
 from paretofleet_agent.sensors import Rail, Readings, Sensor, find_all
@@ -148,16 +147,16 @@ def serve(reader: frames.Reader, sink: int) -> None:
         return
     request: dict[str, Any] = frame[0]
     recorder: Recorder
-    absent: list[Absent] = []
+    absent: list[Unavailable] = []
     if request["simulate"] is not None:
         recorder = recorder_of(request["simulate"])
     else:
-        process.keep_to_cpus([request["cpu"]])
+        process.pin_to_cpus([request["cpu"]])
         found, absent = find_all(Path(request["sysroot"]), request.get("sensors") or {})
         recorder = SensorRecorder(found, request["period_s"], request.get("measured") or {})
     rails, facts = recorder.rails(), [dict(one) for one in recorder.facts()]
-    process.still_gc()
-    frames.write(sink, {"kind": "ready", "rails": facts, "absent": [asdict(each) for each in absent]})
+    process.freeze_gc()
+    frames.write(sink, {"kind": "ready", "rails": facts, "absent": [each.as_json() for each in absent]})
     while True:
         try:
             frame = reader.read(recorder.wait_s())

@@ -28,7 +28,7 @@ def offer_to_oom_killer() -> None:
         pass  # not Linux, or not allowed: the daemon still tells the reason from the exit
 
 
-def still_gc() -> None:
+def freeze_gc() -> None:
     """Collects once and then never again: no pause falls into a block. `gc.freeze` is 3.7 and later."""
     gc.collect()
     freeze = getattr(gc, "freeze", None)
@@ -37,7 +37,7 @@ def still_gc() -> None:
     gc.disable()
 
 
-def keep_to_cpus(cpus: Sequence[int]) -> List[int]:
+def pin_to_cpus(cpus: Sequence[int]) -> List[int]:
     """Pins this process, and every thread it starts later, to `cpus`. Returns those it may use."""
     if cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus)

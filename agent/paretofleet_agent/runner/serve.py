@@ -36,12 +36,12 @@ def _serve(reader: frames.Reader, write: Write) -> None:
     request = frame[0]
     if request["runtime"] not in RUNTIMES:
         raise RunFailed("unsupported", "runtime %r is not one that this agent drives" % request["runtime"])
-    cpus = process.keep_to_cpus(request["cpus"])  # before the runtime starts its threads
+    cpus = process.pin_to_cpus(request["cpus"])  # before the runtime starts its threads
     module, name = RUNTIMES[request["runtime"]]
     run = getattr(importlib.import_module("." + module, __package__), name)(request, process.clock())
     ready = run.ready()
     ready["effective"]["cpus"] = request["cpus"] if request["runtime"] == "simulated" else cpus
-    process.still_gc()
+    process.freeze_gc()
     write(dict(ready, kind="ready"), b"")
     while True:
         frame = reader.read()

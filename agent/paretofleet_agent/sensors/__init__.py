@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping
 
 from paretofleet_agent.hardware import gpu_state as _nvml_state
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors import (
     _interference,
     amdgpu,
@@ -77,14 +77,14 @@ FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
 }
 
 
-def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sensor], list[Absent]]:
+def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> tuple[list[Sensor], list[Unavailable]]:
     """Every sensor of the device under `sysroot`, opened; and what was not found, why, and the fix.
 
     `settings` is the section [sensors] of agent.ini. Two sensors that claim the same power
     or the same name are both left out.
     """
     found: list[Sensor] = []
-    absent: list[Absent] = []
+    absent: list[Unavailable] = []
     for find in BUILT_IN.values():
         sensors, missing = find(sysroot, settings)
         found += sensors
@@ -124,7 +124,7 @@ def _find_of(entry: metadata.EntryPoint, sysroot: Path, settings: Settings) -> F
     except Exception as error:  # a stranger's code may raise anything
         log.debug("the sensor %s failed", entry.name, exc_info=True)
         why = f"{type(error).__name__}: {error} (from the entry point {entry.value})"
-        return [], [Absent(entry.name, why, "ask whoever made it, or uninstall it", refused=True)]
+        return [], [Unavailable(entry.name, why, "ask whoever made it, or uninstall it", refused=True)]
 
 
 def states(sysroot: Path) -> State:

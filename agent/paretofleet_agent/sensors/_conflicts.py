@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import Rail, Sensor
 
 Claim = Tuple[Sensor, Rail]
 
 
-def without_disputes(found: list[Sensor], absent: list[Absent]) -> tuple[list[Sensor], list[Absent]]:
+def without_disputes(
+    found: list[Sensor], absent: list[Unavailable]
+) -> tuple[list[Sensor], list[Unavailable]]:
     """The sensors without those in a dispute, which are closed, and `absent` with a reason for each."""
     claims = [(sensor, rail) for sensor in found for rail in sensor.rails()]
     disputed: list[Sensor] = []
@@ -18,7 +20,7 @@ def without_disputes(found: list[Sensor], absent: list[Absent]) -> tuple[list[Se
         disputed += [sensor for sensor, _ in named]
         name = stream.partition(":")[2]
         why = f"{len(named)} sources call themselves {name}: whose readings are whose cannot be known"
-        absent = [*absent, Absent(name, why, "give each its own id", refused=True)]
+        absent = [*absent, Unavailable(name, why, "give each its own id", refused=True)]
     for scope, rivals in _rivals(claims):
         disputed += [sensor for sensor, _ in rivals]
         names = " and ".join(
@@ -26,7 +28,7 @@ def without_disputes(found: list[Sensor], absent: list[Absent]) -> tuple[list[Se
         )
         why = f"{names} all claim the scope {scope}: which one is right cannot be known"
         fix = "disconnect or uninstall all but one"
-        absent = [*absent, Absent(f"power of scope {scope}", why, fix, refused=True)]
+        absent = [*absent, Unavailable(f"power of scope {scope}", why, fix, refused=True)]
     for sensor in found:
         if any(sensor is one for one in disputed):
             sensor.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import Found, Rail, Readings
 
 #: Some drivers answer "try again" while a conversion is under way.
@@ -85,7 +85,7 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
     """
     descriptors: dict[Path, int] = {}
     readable: list[FileRail] = []
-    absent: list[Absent] = []
+    absent: list[Unavailable] = []
     for each in rails:
         name = f"{each.rail.source}/{each.rail.rail}"
         try:
@@ -94,9 +94,9 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
                     descriptors[path] = os.open(path, os.O_RDONLY)
         except PermissionError as error:
             why = f"permission denied: {error.filename}"
-            absent.append(Absent(name, why, fix, refused=each.rail.primary))
+            absent.append(Unavailable(name, why, fix, refused=each.rail.primary))
         except OSError as error:
-            absent.append(Absent(name, f"{error.filename}: {error.strerror}"))
+            absent.append(Unavailable(name, f"{error.filename}: {error.strerror}"))
         else:
             readable.append(each)
     first = _first_readings(FilesSensor(readable, descriptors))
@@ -123,9 +123,9 @@ def _first_readings(sensor: FilesSensor) -> Sequence[Readings]:
     return sensor.read()
 
 
-def _silent(each: FileRail) -> Absent:
+def _silent(each: FileRail) -> Unavailable:
     said = ", ".join(f"{path} says '{text(path)}'" for path in each.paths)
-    return Absent(f"{each.rail.source}/{each.rail.rail}", f"no reading: {said}")
+    return Unavailable(f"{each.rail.source}/{each.rail.rail}", f"no reading: {said}")
 
 
 def _reading(convert: Callable[[Sequence[str]], int], found: Sequence[tuple[int, str] | None]) -> Readings:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 
 #: Monitors that read the same chips again and again, by the name of their process.
 NAMES = ("tegrastats", "jtop", "nv-hostengine", "dcgmi", "dcgm-exporter", "nvidia-smi", "nvtop")
@@ -24,10 +24,10 @@ def flags(_before: dict[str, Any], _after: dict[str, Any]) -> Iterable[str]:
     return [POLLED]
 
 
-def warnings(sysroot: Path) -> list[Absent]:
+def warnings(sysroot: Path) -> list[Unavailable]:
     """What probe says of them."""
     programs = state(sysroot).get("programs")
     if not programs:
         return []
     why = f"{', '.join(programs)} polls the power sensors too, and its work is in their readings"
-    return [Absent("undisturbed power", why, "stop it while you measure")]
+    return [Unavailable("undisturbed power", why, "stop it while you measure")]

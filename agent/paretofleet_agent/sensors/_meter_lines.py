@@ -6,7 +6,7 @@ import math
 import re
 from typing import Mapping
 
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, Rail
 
 VERSION = "paretofleet-meter/1"
@@ -18,17 +18,17 @@ SECONDS_MAX = 4e9
 FIX = "see the setting meter in CONTRIBUTING.md; `SCOPE@tcp://HOST:PORT` or `SCOPE@serial:///dev/NAME`"
 
 
-def rail_of(said: Mapping[str, str], scope: str, url: str, board: str) -> Rail | Absent:
+def rail_of(said: Mapping[str, str], scope: str, url: str, board: str) -> Rail | Unavailable:
     """The rail of a meter that greeted us so, or why it is refused."""
     if "busy" in said:
         why = f"the meter at {url} already gives its figures to {said['busy']}"
-        return Absent("meter", why, "one meter measures one board")
+        return Unavailable("meter", why, "one meter measures one board")
     if said.get("unit") not in ("W", "J") or not NAME.fullmatch(said.get("id", "")):
-        return Absent("meter", f"{url} did not greet us as {VERSION} with id= and unit=W or J", FIX)
+        return Unavailable("meter", f"{url} did not greet us as {VERSION} with id= and unit=W or J", FIX)
     theirs = said.get("board", "")
     if theirs != board:
         why = f"the meter {said['id']} at {url} measures '{theirs}' and not '{board}'"
-        return Absent("meter", why, f"write {scope}@{url}#{theirs} only if that is this device")
+        return Unavailable("meter", why, f"write {scope}@{url}#{theirs} only if that is this device")
     is_counter = said["unit"] == "J"
     quantum = _positive(said.get("quantum"))
     return Rail(

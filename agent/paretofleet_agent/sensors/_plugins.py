@@ -7,7 +7,7 @@ import json
 import logging
 from typing import Any, Sequence
 
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import (
     BOXCAR,
     COUNTER,
@@ -63,8 +63,8 @@ def guarded(answer: Any) -> Found:
         if not found[0][-1].rails():
             raise ValueError("a sensor without rails")
     for one in absent:
-        if not isinstance(one, Absent):
-            raise TypeError(f"{one!r} is no Absent")
+        if not isinstance(one, Unavailable):
+            raise TypeError(f"{one!r} is no Unavailable")
         found[1].append(one)
     return found
 

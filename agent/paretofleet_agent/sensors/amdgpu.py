@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import of_gpus
 from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, Found, Rail, Settings
@@ -25,7 +25,7 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     """The power of every AMD GPU under `sysroot`, or why there is none."""
     planned = [rail for found in of_gpus(sysroot, ("amdgpu",)) for rail in rails(*found)]
     if not planned:
-        return [], [Absent("amdgpu", "no AMD GPU with a power sensor under /sys/class/drm")]
+        return [], [Unavailable("amdgpu", "no AMD GPU with a power sensor under /sys/class/drm")]
     return open_rails(planned)
 
 

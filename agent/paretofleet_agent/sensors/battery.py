@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, open_rails
 from paretofleet_agent.sensors.protocol import FILTERED, NO_SETTINGS, Found, Rail, Settings
 
@@ -26,16 +26,16 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     batteries = [path for path in sorted((sysroot / SUPPLIES).glob("*")) if text(path / "type") == "Battery"]
     own = [path for path in batteries if text(path / "scope") != "Device"]  # not a mouse's
     if not own:
-        return [], [Absent("battery", "no battery under /sys/class/power_supply")]
+        return [], [Unavailable("battery", "no battery under /sys/class/power_supply")]
     planned, absent = [], []
     for path in own:
         status = text(path / "status")
         files = _files(path)
         if status != DISCHARGING:
             why = f"{path.name} is {status.lower() or 'in an unknown state'}, so it does not carry the load"
-            absent.append(Absent("battery", why, "unplug the device for the whole sweep"))
+            absent.append(Unavailable("battery", why, "unplug the device for the whole sweep"))
         elif files is None:
-            absent.append(Absent("battery", f"{path.name} tells neither power nor voltage and current"))
+            absent.append(Unavailable("battery", f"{path.name} tells neither power nor voltage and current"))
         else:
             planned.append(FileRail(_rail(path.name), (path / "status", *files[0]), files[1]))
     sensors, unreadable = open_rails(planned) if planned else ([], [])

@@ -13,7 +13,7 @@ from typing import Any, Callable, Sequence
 
 from paretofleet_agent.hardware.boards import Board, board_of, is_jetson
 from paretofleet_agent.hardware.sysfs import number
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, open_rails
 from paretofleet_agent.sensors._ina3221_channels import Channel, chips, read_channels
 from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, Found, Rail, Settings
@@ -27,14 +27,14 @@ GAIN_UNCERTAINTY = 0.03
 def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     """The rails of a Jetson board under `sysroot`, and its totals; or why there are none."""
     if not is_jetson(sysroot):
-        return [], [Absent("ina3221", "this is not a Jetson board")]
+        return [], [Unavailable("ina3221", "this is not a Jetson board")]
     board = board_of(sysroot)
     channels = [channel for chip in chips(sysroot) for channel in read_channels(chip)]
     if board and not board.monitored:
-        return [], [Absent("ina3221", board.note, "an external meter at its supply")]
+        return [], [Unavailable("ina3221", board.note, "an external meter at its supply")]
     if not channels:
         why = "no channel of a power monitor under /sys/bus/i2c/drivers/ina3221x or ina3221"
-        return [], [Absent("ina3221", why, "a container needs the host's /sys")]
+        return [], [Unavailable("ina3221", why, "a container needs the host's /sys")]
     rails, absent = plan(channels, board)
     sensors, unreadable = open_rails(rails, fix="as root: chmod a+r the file")
     return sensors, absent + unreadable
@@ -46,7 +46,7 @@ def state(sysroot: Path) -> dict[str, Any]:
     return {address: {"continuous": mode == 1} for address, mode in modes.items() if mode is not None}
 
 
-def plan(channels: Sequence[Channel], board: Board | None) -> tuple[list[FileRail], list[Absent]]:
+def plan(channels: Sequence[Channel], board: Board | None) -> tuple[list[FileRail], list[Unavailable]]:
     """Every channel as a rail, the board's totals, and what is missing for them."""
     by_label = {channel.label: channel for channel in channels}
     found = {
@@ -62,12 +62,12 @@ def plan(channels: Sequence[Channel], board: Board | None) -> tuple[list[FileRai
     absent = []
     if board is None:
         why = "this board is not in our list, so none of its rails is called the total"
-        absent.append(Absent("ina3221 total", why, SNAPSHOT_FIX))
+        absent.append(Unavailable("ina3221 total", why, SNAPSHOT_FIX))
     elif board.module and "module" not in found:
         why = f"a {board.name} should have {', '.join(board.module)}, and has {', '.join(by_label)}"
-        absent.append(Absent("ina3221 total", why, SNAPSHOT_FIX))
+        absent.append(Unavailable("ina3221 total", why, SNAPSHOT_FIX))
     elif board.note:
-        absent.append(Absent("power of the whole board", board.note, "an external meter at its supply"))
+        absent.append(Unavailable("power of the whole board", board.note, "an external meter at its supply"))
     return rails, absent
 
 

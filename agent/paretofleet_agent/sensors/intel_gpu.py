@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import of_gpus
 from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, PART, Found, Rail, Settings
@@ -25,7 +25,7 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     """The energy counters of every Intel GPU under `sysroot`, or why there are none."""
     planned = [rail for found in of_gpus(sysroot, DRIVERS) for rail in rails(*found)]
     if not planned:
-        return [], [Absent("intel_gpu", "no Intel GPU with an energy counter under /sys/class/drm")]
+        return [], [Unavailable("intel_gpu", "no Intel GPU with an energy counter under /sys/class/drm")]
     return open_rails(planned, fix="as root: chmod a+r the file")
 
 

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._meter_clock import MeterClock
 from paretofleet_agent.sensors._meter_lines import FIX, VERSION, parse_greeting, parse_reading, rail_of
 from paretofleet_agent.sensors._meter_link import Link, greeting, open_link
@@ -74,32 +74,34 @@ def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> Found:
     """The meters that the setting names, each greeted; or why not."""
     wanted = [one.strip() for one in settings.get("meter", "").split(",") if one.strip()]
     if not wanted:
-        return [], [Absent("meter", "no external meter is configured", FIX)]
+        return [], [Unavailable("meter", "no external meter is configured", FIX)]
     found: Found = ([], [])
     for one in wanted:
         answer = connect(one)
-        if isinstance(answer, Absent):
+        if isinstance(answer, Unavailable):
             found[1].append(replace(answer, refused=True))
         else:
             found[0].append(answer)
     return found
 
 
-def connect(setting: str) -> MeterSensor | Absent:
+def connect(setting: str) -> MeterSensor | Unavailable:
     """Opens one meter, SCOPE@URL#BOARD."""
     scope, _, url = setting.partition("@")
     url, _, board = url.partition("#")
     if scope not in SCOPES:
-        return Absent("meter", f"'{scope}' in {setting} is no scope; scopes are {', '.join(SCOPES)}", FIX)
+        return Unavailable(
+            "meter", f"'{scope}' in {setting} is no scope; scopes are {', '.join(SCOPES)}", FIX
+        )
     try:
         link = open_link(url)
     except BlockingIOError:
-        return Absent("meter", f"{url} is being read by another process", "one agent reads a meter")
+        return Unavailable("meter", f"{url} is being read by another process", "one agent reads a meter")
     except (OSError, ValueError) as error:
-        return Absent("meter", f"{url}: {error}", FIX)
+        return Unavailable("meter", f"{url}: {error}", FIX)
     said = parse_greeting(greeting(link, f"hello {VERSION}", VERSION, GREETING_S))
     answer = rail_of(said, scope, url, board)
-    if isinstance(answer, Absent):
+    if isinstance(answer, Unavailable):
         link.close()
         return answer
     return MeterSensor(answer, link)

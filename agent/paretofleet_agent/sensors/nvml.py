@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Sequence, Tuple
 
 from paretofleet_agent.hardware.nvml import Gpu, gpus, load
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._nvml_priors import GA100, Prior, prior_of
 from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, NO_SETTINGS, Found, Rail, Readings, Settings
 
@@ -61,7 +61,7 @@ class NvmlSensor:
 def find(sysroot: Path, _settings: Settings = NO_SETTINGS, library: Any = None) -> Found:
     """The GPUs of this machine, or why there are none. `library` stands in for the module pynvml."""
     library = load(sysroot, library)
-    if isinstance(library, Absent):
+    if isinstance(library, Unavailable):
         return [], [library]
     found: Found = ([], [])
     for gpu in gpus(library):
@@ -72,11 +72,11 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS, library: Any = None) 
             found[0].append(NvmlSensor(channels, library.nvmlShutdown))
     library.nvmlShutdown()
     if not found[0] and not found[1]:
-        found[1].append(Absent("nvml", "there is an NVIDIA driver, and it shows no GPU"))
+        found[1].append(Unavailable("nvml", "there is an NVIDIA driver, and it shows no GPU"))
     return found
 
 
-def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Absent]]:
+def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Unavailable]]:
     """The rails that a GPU gives, the best one primary, and what its driver refuses."""
     capability = gpu.ask("nvmlDeviceGetCudaComputeCapability")
     prior = prior_of(capability)
@@ -89,7 +89,7 @@ def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Absent]]:
         ("average", average, (AVERAGE_FIELD,)),
     ]
     channels: list[Channel] = []
-    absent: list[Absent] = []
+    absent: list[Unavailable] = []
     for name, facts, questions in offers:
         if name == "usage" and any(rail.rail.endswith("-instant") for rail, _ in channels):
             continue  # the same figure under a name that says less
@@ -104,7 +104,7 @@ def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Absent]]:
         absent.append(_refused(gpu, SAMPLES, "nvmlDeviceGetSamples"))
     if (gpu.ask("nvmlDeviceGetMigMode") or [0])[0]:
         why = "MIG is on: the power of the board is not that of one of its slices"
-        return [], [Absent(f"nvml/{gpu.uuid}", why, MIG_FIX)]
+        return [], [Unavailable(f"nvml/{gpu.uuid}", why, MIG_FIX)]
     return channels, absent
 
 
@@ -134,7 +134,9 @@ def _timed(read: Callable[[], int | None]) -> Readings:
     return None if value is None else [((before + time.perf_counter_ns()) // 2, value * 1000)]
 
 
-def _refused(gpu: Gpu, name: str, question: str | int) -> Absent:
+def _refused(gpu: Gpu, name: str, question: str | int) -> Unavailable:
     asked = f"field {question}" if isinstance(question, int) else question
     reason = gpu.refusals.get(str(question), "it is always 0")
-    return Absent(f"nvml/{gpu.uuid}-{name}", f"{gpu.name} does not give {asked}: {reason}", FALL_BACK[name])
+    return Unavailable(
+        f"nvml/{gpu.uuid}-{name}", f"{gpu.name} does not give {asked}: {reason}", FALL_BACK[name]
+    )

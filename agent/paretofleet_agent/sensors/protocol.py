@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple
 
-from paretofleet_agent.model import Absent, SensorInfo
+from paretofleet_agent.model import SensorInfo, Unavailable
 
 COUNTER, INSTANT, BOXCAR, FILTERED = "counter", "instant", "boxcar", "filtered"
 ENERGY_SCHEMA, POWER_SCHEMA = "energy/1", "power/1"
@@ -19,7 +19,7 @@ NO_SETTINGS: Settings = {}
 Reading = Tuple[int, int]
 #: What is new of a rail since the last read, mostly one reading; None where reading failed.
 Readings = Optional[Sequence[Reading]]
-Found = Tuple[List["Sensor"], List[Absent]]
+Found = Tuple[List["Sensor"], List[Unavailable]]
 
 
 @dataclass(frozen=True)

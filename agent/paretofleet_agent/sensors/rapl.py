@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, Found, Rail, Settings
 
@@ -33,8 +33,8 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
     zones = read_zones(sysroot / ZONES)
     if not zones:
         return [], [
-            Absent(
-                what="rapl",
+            Unavailable(
+                name="rapl",
                 why=f"no intel-rapl zone under /{ZONES}: not an x86 CPU, a virtual machine, or a hidden /sys",
                 fix="on bare x86: modprobe intel_rapl_msr; a container needs the host's /sys",
             )

@@ -10,7 +10,7 @@ from typing import Any, Iterable
 
 from paretofleet_agent.hardware.boards import DEVICE_TREE
 from paretofleet_agent.hardware.sysfs import text
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import NO_SETTINGS, Found, Settings
 
 MODEL = "Raspberry Pi"
@@ -32,7 +32,7 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
         return [], []
     why = "a Raspberry Pi has no current sensor at its supply, so its power cannot be read"
     return [], [
-        Absent("raspberry", why, "an external meter at its USB supply: the setting meter in [sensors]")
+        Unavailable("raspberry", why, "an external meter at its USB supply: the setting meter in [sensors]")
     ]
 
 

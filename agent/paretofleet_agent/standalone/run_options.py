@@ -51,7 +51,7 @@ def target_id_of(device: DeviceUnderTest, way: Way) -> str:
         return found[way.target]
     here = {runtime.name: runtime for runtime in device.inventory.runtimes}
     if way.runtime not in here:
-        absent = next((one for one in device.absent if one.what == way.runtime), None)
+        absent = next((one for one in device.absent if one.name == way.runtime), None)
         why = "this agent does not know it" if absent is None else absent.why
         fix = "" if absent is None or absent.fix is None else f": {absent.fix}"
         raise PfError(f"the runtime {way.runtime} cannot be used here, {why}{fix}")

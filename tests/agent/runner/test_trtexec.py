@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from paretofleet_agent.device import runtimes
 from paretofleet_agent.measure.attempt import measure
-from paretofleet_agent.model import PHASES, Absent, Target
+from paretofleet_agent.model import PHASES, Target, Unavailable
 from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.runtimes import trtexec_command as command
 from paretofleet_agent.runner.runtimes.trtexec_log import Log
@@ -218,5 +218,5 @@ def test_probe_finds_it_for_gpus_only(trtexec):
     program = trtexec()
     found = runtimes.look_for_trtexec(program, (GPU,))
     assert (found.version, found.target_ids) == ("8201", ("GPU-1",))
-    assert isinstance(runtimes.look_for_trtexec(program, ()), Absent)
+    assert isinstance(runtimes.look_for_trtexec(program, ()), Unavailable)
     assert "does not start" in runtimes.look_for_trtexec("/nowhere/trtexec", (GPU,)).why

@@ -9,7 +9,7 @@ import sys
 import pytest
 import trees
 from paretofleet_agent import sensors
-from paretofleet_agent.model import Absent
+from paretofleet_agent.model import Unavailable
 from paretofleet_agent.power import characterise
 from paretofleet_agent.power.sampler import SensorRecorder
 from paretofleet_agent.sensors import Rail
@@ -89,7 +89,7 @@ def test_every_tree_keeps_to_the_protocol(tree, name):
 def test_a_machine_without_any_sensor_hears_why_of_each(tmp_path):
     found, absent = sensors.find_all(tmp_path)
     assert found == []
-    assert {each.what for each in absent} == set(sensors.BUILT_IN) - {"raspberry"}
+    assert {each.name for each in absent} == set(sensors.BUILT_IN) - {"raspberry"}
 
 
 def test_no_descriptor_stays_open(tree):
@@ -122,7 +122,7 @@ def test_another_distribution_adds_a_sensor_by_an_entry_point(tree):
         sensor.close()
     assert "power:probe9000/x" in streams
     assert "power:rapl/package-0" in streams
-    (broken,) = [each for each in absent if each.what == "worse"]
+    (broken,) = [each for each in absent if each.name == "worse"]
     assert broken.why == "RuntimeError: no licence (from the entry point probe9000:broken)"
 
 
@@ -131,7 +131,7 @@ def test_another_distribution_adds_a_sensor_by_an_entry_point(tree):
 def test_what_is_no_sensor_becomes_a_line_of_probe(tmp_path):
     found, absent = sensors.find_all(tmp_path)
     assert found == []
-    (broken,) = [each for each in absent if each.what == "worse"]
+    (broken,) = [each for each in absent if each.name == "worse"]
     assert "from the entry point probe9000:" in broken.why
     assert broken.refused
 
@@ -162,7 +162,7 @@ class NoLoad:
 def test_two_sensors_that_claim_one_scope_are_both_left_out(monkeypatch, tmp_path):
     one, two, three = Claims("a", "wall"), Claims("b", "wall"), Claims("c", "package")
     monkeypatch.setattr(
-        sensors, "BUILT_IN", {"x": lambda _root, _settings: ([one, two, three], [Absent("y", "z")])}
+        sensors, "BUILT_IN", {"x": lambda _root, _settings: ([one, two, three], [Unavailable("y", "z")])}
     )
     found, absent = sensors.find_all(tmp_path)
     assert found == [three]
@@ -194,7 +194,7 @@ def test_two_sources_of_one_name_are_both_left_out_whatever_their_scopes(monkeyp
     assert found == [three]
     assert (one.closed, two.closed, three.closed) == (True, True, False)
     told = absent[-1]
-    assert (told.what, told.fix, told.refused) == ("meter/x", "give each its own id", True)
+    assert (told.name, told.fix, told.refused) == ("meter/x", "give each its own id", True)
     assert told.why.startswith("2 sources call themselves meter/x")
 
 
@@ -209,7 +209,7 @@ def test_permission_that_is_denied_is_a_refusal_where_the_energy_comes_from(tree
     monkeypatch.setattr(os, "open", refuse)
     found, absent = sensors.find_all(tree("rapl_amd"))
     assert found == []
-    told = {each.what: each.refused for each in absent if "permission denied" in each.why}
+    told = {each.name: each.refused for each in absent if "permission denied" in each.why}
     assert told == {"rapl/package-0": True, "rapl/package-0-core": False}
 
 
@@ -229,7 +229,7 @@ def test_a_monitor_that_polls_the_same_sensors_is_named_by_probe_and_flags_a_run
         (root / f"proc/{number}/comm").write_text(f"{name}\n")
     (sensor,), absent = sensors.find_all(root)
     sensor.close()
-    (told,) = [each for each in absent if each.what == "undisturbed power"]
+    (told,) = [each for each in absent if each.name == "undisturbed power"]
     assert told.why.startswith("jtop, tegrastats polls the power sensors too")
     busy = sensors.states(root)
     assert sensors.flags(busy, busy) == ["power_polled"]

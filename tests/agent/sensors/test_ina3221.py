@@ -201,7 +201,7 @@ def test_a_rail_that_gives_no_reading_at_the_start_is_named_and_its_total_is_mis
     (sensor,), absent = ina3221.find(root)
     assert [rail.rail for rail in sensor.rails()] == ["VDD_GPU_SOC", "VIN_SYS_5V0"]
     sensor.close()
-    assert {each.what for each in absent} >= {f"ina3221/{SUM_OF_ORIN}", "ina3221/VDD_CPU_CV"}
+    assert {each.name for each in absent} >= {f"ina3221/{SUM_OF_ORIN}", "ina3221/VDD_CPU_CV"}
     assert "says 'unavailable'" in absent[-1].why
 
 
@@ -212,5 +212,5 @@ def test_a_rail_that_cannot_be_opened_is_named(tree):
     (sensor,), absent = ina3221.find(root)
     assert [rail.rail for rail in sensor.rails()] == ["VDD_CPU_GPU_CV", "VDD_SOC"]
     sensor.close()
-    assert absent[-1].what == "ina3221/VDD_IN"
+    assert absent[-1].name == "ina3221/VDD_IN"
     assert "No such file" in absent[-1].why

@@ -42,7 +42,7 @@ after = _nvml_state.state(Path("/"))
 for sensor in found:
     sensor.close()
 print(json.dumps({"rails": rails, "readings": readings, "failures": failures, "state": after,
-    "flags": sorted(_nvml_state.flags(before, after)), "absent": [[a.what, a.why, a.fix] for a in absent]}))
+    "flags": sorted(_nvml_state.flags(before, after)), "absent": [[a.name, a.why, a.fix] for a in absent]}))
 """
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="the stub is built with gcc")

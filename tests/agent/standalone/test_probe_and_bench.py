@@ -11,7 +11,7 @@ from paretofleet_agent import main
 from paretofleet_agent.device import probe, runtimes
 from paretofleet_agent.errors import PfError
 from paretofleet_agent.hardware import environment
-from paretofleet_agent.model import Absent, Target
+from paretofleet_agent.model import Target, Unavailable
 from paretofleet_agent.runner import loop, serve
 from paretofleet_agent.standalone import bench, bench_statistics
 from paretofleet_agent.standalone.run_options import Way, options_of
@@ -160,8 +160,8 @@ def test_options_of_a_bench_are_what_they_look_like():
 )
 def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, way, sentence):
     absent = (
-        Absent("trtexec", "it is not in PATH", "install TensorRT"),
-        Absent("torch", "/opt/python cannot import it: no torch", "pip install torch"),
+        Unavailable("trtexec", "it is not in PATH", "install TensorRT"),
+        Unavailable("torch", "/opt/python cannot import it: no torch", "pip install torch"),
     )
     runtimes = tuple(one for one in here.inventory.runtimes if one.name == "onnxruntime")
     inventory = dataclasses.replace(here.inventory, runtimes=runtimes)
