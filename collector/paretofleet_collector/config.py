@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.suggest import hint
+from paretofleet_collector.suggest import did_you_mean
 
 FILE_NAME = "collector.toml"
 DEFAULT_ADDRESS = "127.0.0.1:7411"
@@ -108,7 +108,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise Refused(f"{path}: 'collector' is not a section; write [collector].")
     for key in section:
         if key not in _TYPES:
-            raise Refused(f"{path}: unknown key '{key}'; {hint(key, _TYPES)}")
+            raise Refused(f"{path}: unknown key '{key}'; {did_you_mean(key, _TYPES)}")
     return {key: _converted(key, value, str(path)) for key, value in section.items()}
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def hint(word: str, known: Iterable[str], *, most: int = 8) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 8) -> str:
     """Says `did you mean X?` where something is close, else `known: A, B, C`, else nothing."""
     names = sorted(set(known))
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import config
-from paretofleet_collector.cli.session import tell
+from paretofleet_collector.cli.session import notify
 from paretofleet_collector.errors import Refused
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ def init(home: Home = None, listen: Listen = None) -> None:
             file.write(config.render(settings))
     except FileExistsError:
         raise Refused(f"{path} exists already; edit it, or name another folder with --home.") from None
-    tell(f"wrote {path}; start the collector with `paretofleet collector serve --home {settings.home}`")
+    notify(f"wrote {path}; start the collector with `paretofleet collector serve --home {settings.home}`")
 
 
 @app.command(epilog="Example: paretofleet collector serve --listen 127.0.0.1:7411")

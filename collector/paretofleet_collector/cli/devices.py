@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
-from paretofleet_collector.cli.session import connected, tell
+from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import ago, clock
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.model.views import DeviceView
-from paretofleet_collector.suggest import hint
+from paretofleet_collector.suggest import did_you_mean
 
 app = typer.Typer(
     no_args_is_help=True, help="The devices of the fleet.", epilog="Example: paretofleet devices list"
@@ -35,7 +35,7 @@ _COLUMNS = (
 @app.command("list", epilog="Example: paretofleet devices list -o json")
 def list_(context: typer.Context, output: Output = Format.table) -> None:
     """List the devices that joined."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         rows = [row_of(one) for one in client.list_devices()]
     show(rows, _COLUMNS, output, nothing="no device has joined; start one with `paretofleet-agent run`")
 
@@ -43,25 +43,24 @@ def list_(context: typer.Context, output: Output = Format.table) -> None:
 @app.command("show", epilog="Example: paretofleet devices show tx2-a")
 def show_(context: typer.Context, device: Name, output: Output = Format.table) -> None:
     """Show one device with its targets, runtimes and power sensors."""
-    with connected(context) as client:
-        found = client.list_devices()
-    one = _find(found, device)
+    with collector_client(context) as client:
+        view = _find(client.list_devices(), device)
     if output is Format.json:
-        write_json(row_of(one))
+        write_json(row_of(view))
         return
     facts = {
-        "name": one.name,
-        "device id": one.device_id,
-        "class": one.device_class,
-        "state": one.state,
-        "simulated": "yes" if one.simulated else "no",
-        "labels": ", ".join(f"{key}={value}" for key, value in one.labels.items()),
-        "targets": ", ".join(one.targets),
-        "runtimes": ", ".join(one.runtimes),
-        "power": "; ".join(f"{s.source} {s.rail} ({s.scope}, {s.kind})" for s in one.sensors) or "no sensor",
-        "agent": one.agent_version,
-        "last seen": f"{clock(one.last_seen_unix_s)} ({ago(one.last_seen_unix_s)})",
-        "running": one.running,
+        "name": view.name,
+        "device id": view.device_id,
+        "class": view.device_class,
+        "state": view.state,
+        "simulated": "yes" if view.simulated else "no",
+        "labels": ", ".join(f"{key}={value}" for key, value in view.labels.items()),
+        "targets": ", ".join(view.targets),
+        "runtimes": ", ".join(view.runtimes),
+        "power": "; ".join(f"{s.source} {s.rail} ({s.scope}, {s.kind})" for s in view.sensors) or "no sensor",
+        "agent": view.agent_version,
+        "last seen": f"{clock(view.last_seen_unix_s)} ({ago(view.last_seen_unix_s)})",
+        "running": view.running,
     }
     rows = [{"what": key, "value": value} for key, value in facts.items()]
     show(rows, (column("what"), column("value")), output)
@@ -80,10 +79,10 @@ def label(
         if not key or not equals:
             raise Refused(f"'{text}' is not a label; write KEY=VALUE, or KEY= to remove it.")
         pairs[key] = value
-    with connected(context) as client:
+    with collector_client(context) as client:
         changed = client.change_device(device, "label", pairs)
     there = ", ".join(f"{key}={value}" for key, value in changed.labels.items()) or "none"
-    tell(f"{changed.name}: labels {there}")
+    notify(f"{changed.name}: labels {there}")
 
 
 @app.command(epilog="Example: paretofleet devices pause tx2-a")
@@ -105,15 +104,15 @@ def remove(context: typer.Context, device: Name) -> None:
 
 
 def _change(context: typer.Context, device: str, action: str) -> None:
-    with connected(context) as client:
+    with collector_client(context) as client:
         changed = client.change_device(device, action)
-    tell(f"{changed.name} is {changed.state}")
+    notify(f"{changed.name} is {changed.state}")
 
 
-def _find(devices: tuple[DeviceView, ...], wanted: str) -> DeviceView:
-    for one in devices:
-        if wanted in (one.name, one.device_id):
-            return one
-    raise NotFound(
-        f"Unknown device '{wanted}': {hint(wanted, (one.name for one in devices)) or 'none has joined'}"
-    )
+def _find(devices: tuple[DeviceView, ...], name: str) -> DeviceView:
+    """The device of that name or id; raises NotFound."""
+    for device in devices:
+        if name in (device.name, device.device_id):
+            return device
+    near = did_you_mean(name, (device.name for device in devices))
+    raise NotFound(f"Unknown device '{name}': {near or 'none has joined'}")

@@ -11,12 +11,12 @@ import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
 from paretofleet_collector.cli.progress import Transfer, working
-from paretofleet_collector.cli.session import connected, tell
+from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import count, duration, size
 from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, Unreachable
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.planning.specification import PRECISIONS
-from paretofleet_collector.suggest import hint
+from paretofleet_collector.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
@@ -47,7 +47,7 @@ _COLUMNS = (
 @app.command("list", epilog="Example: paretofleet models list -o csv")
 def list_(context: typer.Context, output: Output = Format.table) -> None:
     """List the models that were added and those that the zoo can build."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         rows = [row_of(one) for one in client.list_models()]
     show(rows, _COLUMNS, output, nothing="no model is here; add one with `paretofleet models add FILE`")
 
@@ -59,13 +59,13 @@ def show_(
     output: Output = Format.table,
 ) -> None:
     """Show the variants of one model."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         known = client.list_models()
     name, _, variant = model.removeprefix("zoo:").partition("@")
     found = [one for one in known if one.model == name and variant in ("", one.variant)]
     if not found:
         raise NotFound(
-            f"Unknown model '{model}': {hint(name, (one.model for one in known)) or 'none is here'}"
+            f"Unknown model '{model}': {did_you_mean(name, (one.model for one in known)) or 'none is here'}"
         )
     if output is Format.json:
         write_json([row_of(one) for one in found])
@@ -103,11 +103,11 @@ def add(
             "--name, --variant-of, --precision and --top1 are for files, not for the zoo"
         )
     if precision and precision not in PRECISIONS[1:]:
-        raise typer.BadParameter(f"--precision {precision}: {hint(precision, PRECISIONS[1:])}")
+        raise typer.BadParameter(f"--precision {precision}: {did_you_mean(precision, PRECISIONS[1:])}")
     if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("--top1 and --top1-n belong together, so that the accuracy has an interval")
     refused = 0
-    with connected(context) as client:
+    with collector_client(context) as client:
         for at, model in enumerate(models, start=1):
             counter = f"[{at}/{len(models)}] " if len(models) > 1 else ""
             try:
@@ -125,7 +125,7 @@ def add(
                 raise
             except (CollectorError, OSError) as error:
                 refused += 1
-                tell(f"{counter}{error if model in str(error) else f'{model}: {error}'}")
+                notify(f"{counter}{error if model in str(error) else f'{model}: {error}'}")
     if refused:
         raise typer.Exit(1)
 
@@ -164,7 +164,7 @@ def add_one(
                 top1_n=top1_n,
                 sent=transfer.at,
             )
-    tell(
+    notify(
         f"{counter}{added.model}@{added.variant}: {count(added.parameters)} parameters, "
         f"{size(added.size_bytes)}, {duration(time.monotonic() - started)}"
     )

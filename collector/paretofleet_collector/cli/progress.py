@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from paretofleet_collector.cli.output import clean
-from paretofleet_collector.cli.session import tell
+from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import duration, left, size
 from paretofleet_collector.model.entities import RUN_FINAL
 from paretofleet_collector.model.views import Progress, SweepView
@@ -85,9 +85,9 @@ def _follow_plain(messages: Iterable[Progress]) -> SweepView | None:
         now = time.monotonic()
         for note in message.sweep.notes:
             if last is None or note not in last.notes:
-                tell(f"{message.sweep.name}: {note}")
+                notify(f"{message.sweep.name}: {note}")
         if message.event or last is None or now - told > _QUIET_S or message.sweep.ended_unix_s:
-            tell(_line(message))
+            notify(_line(message))
             told = now
         last = message.sweep
     return last

@@ -17,7 +17,7 @@ import typer
 
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
-from paretofleet_collector.cli.session import connected
+from paretofleet_collector.cli.session import collector_client
 from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[list[Path
                         f"{source} does not exist; pull it with `paretofleet report pull SWEEP -o {source}`."
                     )
                 path = Path(folder) / f"{at}.parquet"
-                with connected(context) as client, working(f"pulling the report of {source}"):
+                with collector_client(context) as client, working(f"pulling the report of {source}"):
                     client.pull_report(source, path)
             paths.append(path)
         yield paths

@@ -9,7 +9,7 @@ import typer
 
 from paretofleet_collector.cli.output import Format, Output, row_of, write_json
 from paretofleet_collector.cli.progress import working
-from paretofleet_collector.cli.session import connected, tell
+from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import size
 from paretofleet_collector.errors import Refused
 
@@ -35,9 +35,9 @@ def pull(
         raise Refused(f"{output} is a folder; name a file, as in -o {output / 'report.parquet'}.")
     if not output.absolute().parent.is_dir():
         raise Refused(f"{output.absolute().parent} does not exist; make the folder first.")
-    with connected(context) as client, working(f"pulling the report of {sweep}"):
+    with collector_client(context) as client, working(f"pulling the report of {sweep}"):
         path = client.pull_report(sweep, output)
-    tell(f"wrote {path} ({size(path.stat().st_size)})")
+    notify(f"wrote {path} ({size(path.stat().st_size)})")
 
 
 @app.command(epilog="Example: paretofleet report samples edge-classifiers -o samples")
@@ -51,15 +51,15 @@ def samples(
     """Write the sealed samples, every iteration and power reading."""
     if output.exists() and not output.is_dir():
         raise Refused(f"{output} is a file; name a folder.")
-    with connected(context) as client, working(f"pulling the samples of {sweep}"):
+    with collector_client(context) as client, working(f"pulling the samples of {sweep}"):
         written = client.pull_samples(sweep, output)
-    tell(f"wrote {len(written)} files ({size(sum(path.stat().st_size for path in written))}) to {output}")
+    notify(f"wrote {len(written)} files ({size(sum(path.stat().st_size for path in written))}) to {output}")
 
 
 @app.command(epilog="Example: paretofleet report rebuild edge-classifiers")
 def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table) -> None:
     """Compute every number again from the stored samples."""
-    with connected(context) as client, working(f"rebuilding the report of {sweep}"):
+    with collector_client(context) as client, working(f"rebuilding the report of {sweep}"):
         result = client.rebuild_report(sweep)
     if output is Format.json:
         write_json(row_of(result))

@@ -28,7 +28,7 @@ class Settings:
 
 
 @contextmanager
-def connected(context: typer.Context) -> Iterator[Client]:
+def collector_client(context: typer.Context) -> Iterator[Client]:
     """A client of the collector that the user named."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines would stand between ours
     from paretofleet_collector.rpc.client import Client  # gRPC takes a while to load, and help needs none
@@ -37,13 +37,13 @@ def connected(context: typer.Context) -> Iterator[Client]:
         yield client
 
 
-def tell(message: str) -> None:
+def notify(message: str) -> None:
     """One line to the user, beside the data: on standard error."""
     sys.stderr.write(f"{clean(message)}\n")
     sys.stderr.flush()
 
 
-def tell_refusals(refusals: Sequence[Refusal]) -> None:
+def notify_refusals(refusals: Sequence[Refusal]) -> None:
     """What is left out of a sweep, one line each."""
     for refusal in refusals:
-        tell(f"left out: {refusal.what}: {refusal.why}")
+        notify(f"left out: {refusal.what}: {refusal.why}")

@@ -14,7 +14,7 @@ import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
 from paretofleet_collector.cli.progress import ended, follow, tally, working
-from paretofleet_collector.cli.session import connected, tell, tell_refusals
+from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
 from paretofleet_collector.cli.specification import (
     Adaptive,
     BatchSizes,
@@ -108,14 +108,14 @@ def plan_(
         seed=seed,
         name=name,
     )
-    with connected(context) as client:
+    with collector_client(context) as client:
         planned = client.plan_sweep(add_files(client, spec).to_json())
-        _tell_absent(client, [one.device for one in planned.devices])
+        _notify_absent(client, [one.device for one in planned.devices])
     _show_plan(planned, spec.protocol, output)
     if spec.repeats.adaptive is not None:
-        tell(_adaptive(spec.repeats))
+        notify(_adaptive(spec.repeats))
     if spec.repeats.boots > 1:
-        tell(
+        notify(
             f"boots: the blocks are spread over {spec.repeats.boots} boots of each device whose owner allows "
             "reboots, whose time comes on top; of other devices they run within one boot"
         )
@@ -166,14 +166,14 @@ def submit(
         name=name,
     )
     request_id = request_id or secrets.token_hex(16)
-    with connected(context) as client:
+    with collector_client(context) as client:
         spec = named(add_files(client, spec), file)
         client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
         build_zoo(client, spec.models)
         sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
-        tell_refusals(refusals)
-        _tell_absent(client, sweep.devices)
-        tell(
+        notify_refusals(refusals)
+        _notify_absent(client, sweep.devices)
+        notify(
             f"submitted {sweep.name}: {sweep.configurations} configurations, {sweep.runs} runs "
             f"on {', '.join(sweep.devices)}; follow it with `paretofleet sweep watch {sweep.name}`"
         )
@@ -189,7 +189,7 @@ def submit(
 @app.command("list", epilog="Example: paretofleet sweep list -o json")
 def list_(context: typer.Context, output: Output = Format.table) -> None:
     """List the sweeps."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         sweeps = client.list_sweeps()
     show([_row(one) for one in sweeps], _SWEEP_COLUMNS, output, nothing="no sweep was submitted")
 
@@ -206,7 +206,7 @@ def show_(
     output: Output = Format.table,
 ) -> None:
     """Show a sweep's configurations and what became of their runs."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         detail = client.show_sweep(sweep)
         told = _timing(client, sweep) if timing else None
     rows = [
@@ -254,16 +254,16 @@ def show_(
 @app.command(epilog="Example: paretofleet sweep watch edge-classifiers")
 def watch(context: typer.Context, sweep: Sweep) -> None:
     """Follow a sweep until it has ended; Ctrl-C stops watching, the sweep goes on."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         raise typer.Exit(_watch(client, sweep))
 
 
 @app.command(epilog="Example: paretofleet sweep cancel edge-classifiers")
 def cancel(context: typer.Context, sweep: Sweep) -> None:
     """Cancel what has not ended; sealed runs stay in the report."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         changed = client.cancel_sweep(sweep)
-    tell(
+    notify(
         f"{changed.name} is {changed.state}: {ended(changed)}/{changed.runs} runs ended"
         + (f"; {tally(changed)}" if tally(changed) else "")
     )
@@ -272,9 +272,9 @@ def cancel(context: typer.Context, sweep: Sweep) -> None:
 @app.command(epilog="Example: paretofleet sweep retry edge-classifiers")
 def retry(context: typer.Context, sweep: Sweep) -> None:
     """Run again what failed or was cancelled."""
-    with connected(context) as client:
+    with collector_client(context) as client:
         changed = client.retry_sweep(sweep)
-    tell(f"{changed.name} is {changed.state}: {changed.runs - ended(changed)} runs to go")
+    notify(f"{changed.name} is {changed.state}: {changed.runs - ended(changed)} runs to go")
 
 
 @app.command(epilog="Example: paretofleet sweep delete edge-classifiers --yes")
@@ -288,9 +288,9 @@ def delete(
     """Delete a sweep with its runs and samples; pull what you need first."""
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Delete {sweep} with all its samples?", abort=True, err=True)
-    with connected(context) as client:
+    with collector_client(context) as client:
         deleted = client.delete_sweep(sweep)
-    tell(f"deleted {sweep}: {deleted.runs} runs, {deleted.files} files")
+    notify(f"deleted {sweep}: {deleted.runs} runs, {deleted.files} files")
 
 
 def _timing(client: Client, sweep: str) -> dict[str, Any]:
@@ -307,13 +307,13 @@ def _watch(client: Client, sweep: str) -> int:
     try:
         last = follow(client.watch_sweep(sweep, away=_away))
     except KeyboardInterrupt:
-        tell(f"no longer watching; the sweep goes on, watch it with `paretofleet sweep watch {sweep}`")
+        notify(f"no longer watching; the sweep goes on, watch it with `paretofleet sweep watch {sweep}`")
         raise
     if last is None:
         raise CollectorError(
             f"The collector said nothing about {sweep}; look with `paretofleet sweep show {sweep}`."
         )
-    tell(
+    notify(
         f"{last.name} {last.state.replace('_', ' ')}: {ended(last)}/{last.runs} runs"
         + (f"; {tally(last)}" if tally(last) else "")
     )
@@ -322,15 +322,15 @@ def _watch(client: Client, sweep: str) -> int:
     return FINISHED_WITH_FAILURES if last.state == "finished_with_failures" else 0
 
 
-def _tell_absent(client: Client, devices: Sequence[str]) -> None:
+def _notify_absent(client: Client, devices: Sequence[str]) -> None:
     """Says which devices of a sweep cannot start now."""
     for one in client.list_devices():
         if one.name in devices and one.state != "online":
-            tell(f"{one.name} is {one.state}; its runs wait until it is back")
+            notify(f"{one.name} is {one.state}; its runs wait until it is back")
 
 
 def _away(address: str) -> None:
-    tell(f"the collector at {address} is away; waiting for it")
+    notify(f"the collector at {address} is away; waiting for it")
 
 
 def _row(sweep: SweepView) -> dict[str, Any]:
@@ -354,8 +354,8 @@ def _show_plan(planned: PlanView, protocol: str, output: Format) -> None:
         Column("at every time limit", lambda row: duration(row["seconds_max"]), right=True),
     )
     show([row_of(one) for one in planned.devices], columns, output)
-    tell_refusals(planned.refusals)
-    tell(
+    notify_refusals(planned.refusals)
+    notify(
         f"time by protocol {protocol}: shortest warm-up and window of the fewest runs, with a power source "
         "also guards, idle and the least that its energy needs; process start, load and slow iterations "
         "come on top, and a run with its most iterations ends sooner"

@@ -20,7 +20,7 @@ from typing import IO, Annotated
 
 import typer
 
-from paretofleet_collector.cli.session import tell
+from paretofleet_collector.cli.session import notify
 from paretofleet_collector.config import DEFAULT_ADDRESS, default_home
 from paretofleet_collector.errors import CollectorError, Refused
 
@@ -67,13 +67,13 @@ def up(
         address = _wait_until_ready(parts[0], words, stop)
         if address is None:
             return
-        tell(f"collector at {address}, process {parts[0].process.pid}, home {chosen / 'collector'}")
+        notify(f"collector at {address}, process {parts[0].process.pid}, home {chosen / 'collector'}")
         more = ["--name", name] if name else []
         options = ["--collector", address, "--home", str(chosen / "agent"), *more]
         parts.append(_start("agent", [*agent, "run", *options], None))
-        tell(f"agent, process {parts[1].process.pid}, home {chosen / 'agent'}")
+        notify(f"agent, process {parts[1].process.pid}, home {chosen / 'agent'}")
         where = "" if address == DEFAULT_ADDRESS else f"--collector {address} "
-        tell(f"try `paretofleet {where}sweep submit --model zoo:resnet18 --protocol quick --watch`")
+        notify(f"try `paretofleet {where}sweep submit --model zoo:resnet18 --protocol quick --watch`")
         _wait_for_the_end(parts, stop)
     finally:
         _end(parts)
@@ -137,7 +137,7 @@ def _end_with_parent() -> None:
 
 def _pass_on(name: str, lines: IO[str], words: queue.SimpleQueue[str] | None) -> None:
     for line in lines:
-        tell(f"{name} | {line.rstrip()}")
+        notify(f"{name} | {line.rstrip()}")
         if words is not None:
             words.put(line)
 
@@ -183,9 +183,9 @@ def _end(parts: Sequence[Part]) -> None:
         try:
             part.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            tell(f"the {part.name} did not end within {STOP_S:.0f} s and is killed")
+            notify(f"the {part.name} did not end within {STOP_S:.0f} s and is killed")
             part.process.kill()
             part.process.wait()
         part.reader.join(1.0)
     if parts:
-        tell("ended")
+        notify("ended")

@@ -16,7 +16,7 @@ from paretofleet_analysis.runs.summary import summarize_run
 
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.lake import samples
-from paretofleet_collector.lake.files import Lake, sha256_of
+from paretofleet_collector.lake.files import Lake, samples_file, sha256_of
 from paretofleet_collector.model.entities import AttemptKey, PlannedConfiguration, short_id
 from paretofleet_collector.store import chunks, runs, sealed, sweeps
 from paretofleet_collector.store.engine import open_engine
@@ -53,7 +53,7 @@ def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
         nonlocal counted
         counted = samples.write_parquet(path, streams, run_id, attempt, metadata)
 
-    relative = Lake.samples_of(run.sweep_id, run_id, attempt)
+    relative = samples_file(run.sweep_id, run_id, attempt)
     path = root.put(relative, write)
     environment = facts.get("environment")
     return {

@@ -53,7 +53,7 @@ class Offer:
     soon: bool = False
     reboot: str = ""
     sweep_id: str = ""
-    choose: schedule.Choose | None = None
+    choose: schedule.ChooseBlock | None = None
 
 
 def next_grant(connection: sa.Connection, session: Session, now: float, lease_s: float) -> Offer:
@@ -69,18 +69,18 @@ def next_grant(connection: sa.Connection, session: Session, now: float, lease_s:
         return Offer(soon=True)
     for sweep_id in sweeps.unfinished_of(connection, session.device_id):
         step = settle(connection, sweep_id, session.device_id, now)
-        if isinstance(step, schedule.Wait | schedule.Choose):
-            choose = step if isinstance(step, schedule.Choose) else None
+        if isinstance(step, schedule.Wait | schedule.ChooseBlock):
+            choose = step if isinstance(step, schedule.ChooseBlock) else None
             return Offer(soon=True, sweep_id=sweep_id, choose=choose)
         if isinstance(step, schedule.Reboot):
             return Offer(reboot=_ask_to_reboot(connection, sweep_id, session.device_id, step, now))
-        if isinstance(step, schedule.Give):
+        if isinstance(step, schedule.GrantRun):
             return _give(connection, step, session, now, lease_s)
     return Offer()
 
 
 def _give(
-    connection: sa.Connection, step: schedule.Give, session: Session, now: float, lease_s: float
+    connection: sa.Connection, step: schedule.GrantRun, session: Session, now: float, lease_s: float
 ) -> Offer:
     run = runs.get(connection, step.run_id)
     boot_id, _ = devices.boot(connection, session.device_id)
@@ -113,7 +113,7 @@ def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float)
     repeats = sweeps.repeats(connection, sweep_id)
     while True:
         step = next_step(connection, sweep_id, device_id, repeats, now)
-        if isinstance(step, schedule.Skip):
+        if isinstance(step, schedule.SkipRuns):
             for run_id in step.run_ids:
                 runs.move(
                     connection,
@@ -123,14 +123,14 @@ def settle(connection: sa.Connection, sweep_id: str, device_id: str, now: float)
                     values={"reason": step.reason, "message": step.because, "ended_unix_s": now},
                 )
                 chunks.drop(connection, run_id)
-        elif isinstance(step, schedule.Fail):
+        elif isinstance(step, schedule.FailRun):
             fail_lost(connection, step.run_id, now)
-        elif isinstance(step, schedule.Append | schedule.Choose) and _gets_no_more(
+        elif isinstance(step, schedule.AddBlock | schedule.ChooseBlock) and _gets_no_more(
             connection, sweep_id, device_id
         ):
             finish(connection, sweep_id, now)
             return schedule.Done()
-        elif isinstance(step, schedule.Append):
+        elif isinstance(step, schedule.AddBlock):
             pairs = [(configuration_id, device_id) for configuration_id in step.configuration_ids]
             runs.append(connection, sweep_id, step.block, pairs)
         else:
@@ -151,7 +151,7 @@ def next_step(
     choice = None
     if repeats.adaptive is not None:
         newest = choices.newest(connection, sweep_id, device_id)
-        choice = None if newest is None else schedule.Choice(newest[1], newest[0], newest[2])
+        choice = None if newest is None else schedule.BlockChoice(newest[1], newest[0], newest[2])
     boot = None
     if repeats.boots > 1:
         boot_id, may_reboot = devices.boot(connection, device_id)
@@ -200,7 +200,7 @@ def _is_choosing(connection: sa.Connection, sweep_id: str, now: float) -> bool:
     if repeats.adaptive is None:
         return False
     return any(
-        isinstance(next_step(connection, sweep_id, device_id, repeats, now), schedule.Choose)
+        isinstance(next_step(connection, sweep_id, device_id, repeats, now), schedule.ChooseBlock)
         for device_id, _ in sweeps.devices_of(connection, sweep_id)
         if not devices.is_removed(connection, device_id)
     )

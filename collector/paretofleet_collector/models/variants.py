@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.lake.files import Lake, model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.models import onnxfile, zoo
 
@@ -28,7 +28,7 @@ def build_zoo(lake: str, name: str) -> dict[str, Any]:
     path = root.temporary(".onnx")
     try:
         built = zoo.build(name, path)
-        root.place(path, f"models/{built.sha256}.onnx")
+        root.commit(path, model_file(built.sha256))
     finally:
         path.unlink(missing_ok=True)
     return {"sha256": built.sha256, "size_bytes": built.size_bytes}

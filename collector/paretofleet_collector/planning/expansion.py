@@ -18,7 +18,7 @@ from paretofleet_collector.model.entities import (
 )
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.specification import Spec, is_local
-from paretofleet_collector.suggest import hint
+from paretofleet_collector.suggest import did_you_mean
 
 CONFIGURATIONS_MAX = 100_000
 #: (runtime, kind of target) -> the precisions in which it executes weights that the file keeps in fp32.
@@ -124,7 +124,7 @@ def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
     present = [device for device in devices if device.state != "removed"]
     for name in spec.devices.get("name", ()):
         if not any(name in (device.name, device.device_id) for device in present):
-            near = hint(name, (device.name for device in present))
+            near = did_you_mean(name, (device.name for device in present))
             raise NotFound(f"Unknown device '{name}': {near or 'no device has joined.'}")
     if not present:
         raise NotFound("No device has joined; start one with `paretofleet up` or `paretofleet-agent run`.")
@@ -139,7 +139,7 @@ def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
         more = f" and {len(present) - 5} more" if len(present) > 5 else ""
         keys = {"class", "name"}.union(*(device.labels for device in present))
         odd = next((key for key in spec.devices if key not in keys), None)
-        why = f"; no device has a label '{odd}', {hint(odd, keys)}" if odd else ""
+        why = f"; no device has a label '{odd}', {did_you_mean(odd, keys)}" if odd else ""
         raise NotFound(f"No device matches {asked}; there are {there}{more}{why}")
     return chosen
 
@@ -176,13 +176,15 @@ def find_variants(reference: str, variants: Sequence[Variant]) -> list[Variant]:
     name, _, variant = reference.removeprefix("zoo:").partition("@")
     found = [one for one in variants if one.model == name]
     if not found:
-        near = hint(name, (one.model for one in variants))
+        near = did_you_mean(name, (one.model for one in variants))
         raise NotFound(f"Unknown model '{reference}': {near or 'add it with `paretofleet models add FILE`.'}")
     if not variant:
         return found
     exact = [one for one in found if variant == one.variant or _is_prefix(variant, one.sha256)]
     if not exact:
-        raise NotFound(f"{name} has no variant '{variant}': {hint(variant, (one.variant for one in found))}")
+        raise NotFound(
+            f"{name} has no variant '{variant}': {did_you_mean(variant, (one.variant for one in found))}"
+        )
     return exact[:1]
 
 

@@ -61,7 +61,7 @@ class Boot:
 
 
 @dataclass(frozen=True)
-class Skip:
+class SkipRuns:
     """Runs that are not worth a try, and why: the reason of the run that showed it."""
 
     run_ids: tuple[str, ...]
@@ -70,14 +70,14 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Fail:
+class FailRun:
     """A run whose last attempt expired without an end."""
 
     run_id: str
 
 
 @dataclass(frozen=True)
-class Append:
+class AddBlock:
     """One more run for each of these configurations, in a new block."""
 
     configuration_ids: tuple[str, ...]
@@ -85,7 +85,7 @@ class Append:
 
 
 @dataclass(frozen=True)
-class Choose:
+class ChooseBlock:
     """The next block is to be chosen from these configurations, by what was measured so far."""
 
     configuration_ids: tuple[str, ...]
@@ -93,7 +93,7 @@ class Choose:
 
 
 @dataclass(frozen=True)
-class Choice:
+class BlockChoice:
     """What was chosen for a block, and why. Empty: the device has ended. None: what has not converged."""
 
     configuration_ids: tuple[str, ...] | None
@@ -110,7 +110,7 @@ class Reboot:
 
 
 @dataclass(frozen=True)
-class Give:
+class GrantRun:
     """Grant this run."""
 
     run_id: str
@@ -126,14 +126,14 @@ class Done:
     """Nothing is left for this device in this sweep."""
 
 
-Step = Skip | Fail | Append | Choose | Reboot | Give | Wait | Done
+Step = SkipRuns | FailRun | AddBlock | ChooseBlock | Reboot | GrantRun | Wait | Done
 
 
 def next_run(
     history: Sequence[PastRun],
     repeats: Repeats,
     now: float,
-    choice: Choice | None = None,
+    choice: BlockChoice | None = None,
     boot: Boot | None = None,
 ) -> Step:
     """The next step for one device in one sweep, given all its runs there, its newest choice and its boot.
@@ -146,13 +146,13 @@ def next_run(
     expired = [run for run in history if is_expired(run, now)]
     for run in expired:
         if run.tries + 1 >= ATTEMPTS_MAX:
-            return Fail(run.run_id)
+            return FailRun(run.run_id)
     if any(run.state in _UNDER_WAY and not is_expired(run, now) for run in history):
         return Wait()
     open_runs = [run for run in history if run.state == "pending"] + expired
     if open_runs:
         first = min(open_runs, key=lambda run: _order(run, repeats.seed))
-        return _reboot(first, history, repeats, now, boot) or Give(first.run_id)
+        return _reboot(first, history, repeats, now, boot) or GrantRun(first.run_id)
     if any(run.state == "uploaded" for run in history):
         return Wait()
     return _next_block(history, repeats, choice)
@@ -209,7 +209,7 @@ def _order(run: PastRun, seed: int) -> tuple[int, int, str]:
     return run.block, run.tries, hashlib.sha256(text.encode()).hexdigest()
 
 
-def _skip(history: Sequence[PastRun]) -> Skip | None:
+def _skip(history: Sequence[PastRun]) -> SkipRuns | None:
     """After a failure that would come again: the runs that would fail in the same way."""
     pending = [run for run in history if run.state == "pending"]
     if not pending:
@@ -222,7 +222,7 @@ def _skip(history: Sequence[PastRun]) -> Skip | None:
             continue
         hopeless = tuple(run.run_id for run in pending if _would_fail_too(run, failed))
         if hopeless:
-            return Skip(
+            return SkipRuns(
                 hopeless, failed.reason, f"batch size {failed.batch_size} failed with {failed.reason}"
             )
     return None
@@ -234,17 +234,17 @@ def _would_fail_too(run: PastRun, failed: PastRun) -> bool:
     return failed.reason == "oom" and run.family == failed.family and run.batch_size > failed.batch_size
 
 
-def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: Choice | None) -> Step:
+def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: BlockChoice | None) -> Step:
     """What the block after the last one holds: what wants a run, or what was or is to be chosen."""
     by_configuration: dict[str, list[PastRun]] = defaultdict(list)
     for run in history:
         by_configuration[run.configuration_id].append(run)
     block = max((run.block for run in history), default=0) + 1
     missing = tuple(one for one, past in by_configuration.items() if _misses_runs(past, repeats))
-    able = tuple(one for one, past in by_configuration.items() if _may_go_on(past, repeats))
+    able = tuple(one for one, past in by_configuration.items() if _may_get_more_runs(past, repeats))
     if repeats.adaptive is not None and not missing and able:
         if choice is None or choice.block != block:
-            return Choose(able, block)
+            return ChooseBlock(able, block)
         if choice.configuration_ids is not None:
             further = tuple(one for one in able if one in choice.configuration_ids)
             return _append(further, by_configuration, repeats, block)
@@ -252,7 +252,7 @@ def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: Choice | N
     imprecise = {one for one in able if not has_converged(by_configuration[one], width)}
     wanting = tuple(one for one in by_configuration if one in missing or one in imprecise)
     if missing and (repeats.adaptive is not None or not imprecise):
-        return Append(missing, block)
+        return AddBlock(missing, block)
     return _append(wanting, by_configuration, repeats, block)
 
 
@@ -263,14 +263,14 @@ def _append(
     canary = _canary(by_configuration, repeats)
     if wanting and canary is not None and canary not in wanting:
         wanting = (canary, *wanting)
-    return Append(wanting, block) if wanting else Done()
+    return AddBlock(wanting, block) if wanting else Done()
 
 
 def _canary(by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats) -> str | None:
     """The first configuration that runs: it stays in every block, so that drift shows to the end."""
     for configuration_id, past in by_configuration.items():
         if all(run.state == "sealed" for run in past):
-            is_open = _places(past, repeats.runs_min)[0] < repeats.runs_max
+            is_open = _run_slots(past, repeats.runs_min)[0] < repeats.runs_max
             return configuration_id if is_open else None
     return None
 
@@ -281,19 +281,19 @@ def _is_over(past: Sequence[PastRun]) -> bool:
 
 def _misses_runs(past: Sequence[PastRun], repeats: Repeats) -> bool:
     """Fewer runs than the least, or one that was set aside and wants a replacement."""
-    places, to_replace = _places(past, repeats.runs_min)
+    places, to_replace = _run_slots(past, repeats.runs_min)
     return not _is_over(past) and (to_replace > 0 or places < repeats.runs_min)
 
 
-def _may_go_on(past: Sequence[PastRun], repeats: Repeats) -> bool:
+def _may_get_more_runs(past: Sequence[PastRun], repeats: Repeats) -> bool:
     """Has all it needs and may get more."""
     has_enough = sum(run.counted is not False for run in past) >= repeats.runs_min
-    places, _ = _places(past, repeats.runs_min)
+    places, _ = _run_slots(past, repeats.runs_min)
     is_open = not _is_over(past) and not _misses_runs(past, repeats)
     return is_open and has_enough and places < repeats.runs_max
 
 
-def _places(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
+def _run_slots(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
     """How many runs a configuration's runs stand for, and how many of these still want a replacement.
 
     The first `runs_min` runs stand for themselves; a later one replaces the run that was set aside first

@@ -14,7 +14,7 @@ import yaml
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Repeats
 from paretofleet_collector.planning.protocols import PROTOCOLS
-from paretofleet_collector.suggest import hint
+from paretofleet_collector.suggest import did_you_mean
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 #: What agents can do today; the other modes and scopes of the design are refused by name.
@@ -168,7 +168,7 @@ def from_mapping(value: object) -> Spec:
         raise Refused("A specification is a mapping with at least `models: [...]`.")
     for key in value:
         if key not in _KEYS:
-            raise Refused(f"Unknown key '{key}': {hint(str(key), _KEYS, most=len(_KEYS))}")
+            raise Refused(f"Unknown key '{key}': {did_you_mean(str(key), _KEYS, most=len(_KEYS))}")
     given = {key: item for key, item in value.items() if item is not None}
     if "models" not in given:
         raise Refused("`models` is missing: name at least one, as in `models: [zoo:resnet50]`.")
@@ -221,7 +221,7 @@ def _whole(key: str, value: object, low: int, high: int) -> int:
 
 def _choice(key: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise Refused(f"`{key}`: {value!r} is not offered; {hint(str(value), choices)}")
+        raise Refused(f"`{key}`: {value!r} is not offered; {did_you_mean(str(value), choices)}")
     return value
 
 
@@ -297,7 +297,7 @@ def _repeats(value: object, protocol: str, seed: int) -> Repeats:
     known = ("min", "max", "relative_half_width", "boots")
     for key in value:
         if key not in known:
-            raise Refused(f"Unknown key 'repeats.{key}': {hint(str(key), known)}")
+            raise Refused(f"Unknown key 'repeats.{key}': {did_you_mean(str(key), known)}")
     given = {key: item for key, item in value.items() if item is not None}
     low = _whole("repeats.min", given["min"], 1, RUNS_MAX) if "min" in given else None
     high = _whole("repeats.max", given["max"], 1, RUNS_MAX) if "max" in given else None

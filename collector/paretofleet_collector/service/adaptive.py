@@ -39,10 +39,10 @@ class Wanted:
 
     sweep_id: str
     device_id: str
-    step: schedule.Choose
+    step: schedule.ChooseBlock
 
 
-def block_of(further: Further, able: Collection[str], block: int) -> schedule.Choice:
+def block_of(further: Further, able: Collection[str], block: int) -> schedule.BlockChoice:
     """The next block of a device whose configurations `able` may still run.
 
     Empty where every verdict of the ranking is given, or where none that could change one may run here.
@@ -50,14 +50,14 @@ def block_of(further: Further, able: Collection[str], block: int) -> schedule.Ch
     by = f"by {', '.join(further.objectives)}"
     count = len(further.undecided)
     if not count:
-        return schedule.Choice((), block, f"all {len(further.compared)} configurations are decided {by}")
+        return schedule.BlockChoice((), block, f"all {len(further.compared)} configurations are decided {by}")
     chosen = tuple(one for one in able if one in further.runs)
     if not set(chosen) & set(further.undecided):
         chosen = tuple(one for one in able if one in further.undecided) or chosen
     open_ones = f"{count} of {len(further.compared)} configurations {'is' if count == 1 else 'are'} undecided"
     if not chosen:
-        return schedule.Choice((), block, f"{open_ones} {by}, and more runs here would not tell")
-    return schedule.Choice(chosen, block, f"{open_ones} {by}")
+        return schedule.BlockChoice((), block, f"{open_ones} {by}, and more runs here would not tell")
+    return schedule.BlockChoice(chosen, block, f"{open_ones} {by}")
 
 
 def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
             inputs = report_inputs(connection, sweep_id)
     finally:
         engine.dispose()
-    if not isinstance(step, schedule.Choose) or repeats.adaptive is None:
+    if not isinstance(step, schedule.ChooseBlock) or repeats.adaptive is None:
         return {"block": 0, "configuration_ids": None, "why": ""}
     able = step.configuration_ids
     try:
@@ -92,7 +92,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
         )
         choice = block_of(further, able, step.block)
     except RankError as error:
-        choice = schedule.Choice(None, step.block, f"{UNRANKED}: {error}")
+        choice = schedule.BlockChoice(None, step.block, f"{UNRANKED}: {error}")
     return {"block": choice.block, "configuration_ids": choice.configuration_ids, "why": choice.why}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused
+from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.lifecycle.notes import running_now
 from paretofleet_collector.model.entities import Device, Variant
@@ -133,8 +134,8 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
 
 async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
     """Puts an inspected file in its place, then stores its row; without the row the file goes again."""
-    placed = f"models/{variant.sha256}.onnx"
-    context.lake.place(path, placed)
+    placed = model_file(variant.sha256)
+    context.lake.commit(path, placed)
     try:
         return await context.store.write(lambda connection: models.add(connection, variant))
     except CollectorError:

@@ -11,7 +11,15 @@ from paretofleet_analysis.ranking.allocation import Further, further_runs
 from paretofleet_analysis.report.files import ReportInput, RunInput, build
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.entities import Repeats
-from paretofleet_collector.planning.schedule import Append, Choice, Choose, Done, Give, PastRun, next_run
+from paretofleet_collector.planning.schedule import (
+    AddBlock,
+    BlockChoice,
+    ChooseBlock,
+    Done,
+    GrantRun,
+    PastRun,
+    next_run,
+)
 from paretofleet_collector.service import adaptive, catalogue, sweeps
 from paretofleet_collector.service.adaptive import block_of
 from rig import Rig
@@ -20,7 +28,7 @@ FURTHER = Further(("batch_latency_p90_s",), ("a", "b", "c"), ("a", "b"), {"a": 2
 
 
 def test_a_block_holds_what_gets_runs_and_may_have_them():
-    assert block_of(FURTHER, ("a", "b", "c"), 6) == Choice(
+    assert block_of(FURTHER, ("a", "b", "c"), 6) == BlockChoice(
         ("a", "b"), 6, "2 of 3 configurations are undecided by batch_latency_p90_s"
     )
     assert block_of(FURTHER, ("b", "c"), 6).configuration_ids == ("b",)
@@ -28,7 +36,7 @@ def test_a_block_holds_what_gets_runs_and_may_have_them():
 
 def test_where_all_is_decided_the_device_has_ended():
     said = block_of(replace(FURTHER, undecided=()), ("a", "b", "c"), 6)
-    assert said == Choice((), 6, "all 3 configurations are decided by batch_latency_p90_s")
+    assert said == BlockChoice((), 6, "all 3 configurations are decided by batch_latency_p90_s")
 
 
 def test_what_is_undecided_goes_on_where_the_runs_would_go_elsewhere():
@@ -81,16 +89,16 @@ def played(truth_s: dict[str, float], top1: dict[str, float], repeats: Repeats) 
         step = next_run(history, repeats, 0.0, choice)
         if isinstance(step, Done):
             break
-        if isinstance(step, Give):
+        if isinstance(step, GrantRun):
             at = next(i for i, run in enumerate(history) if run.run_id == step.run_id)
             value_s = truth_s[history[at].configuration_id] * float(np.exp(rng.normal(0, 0.04)))
             history[at] = replace(history[at], state="sealed", counted=True, value_s=value_s)
-        elif isinstance(step, Append):
+        elif isinstance(step, AddBlock):
             history += [
                 PastRun(f"{name}-{step.block}", name, name, 1, step.block, "pending")
                 for name in step.configuration_ids
             ]
-        elif isinstance(step, Choose):
+        elif isinstance(step, ChooseBlock):
             of = {name: [run.value_s for run in history if run.configuration_id == name] for name in truth_s}
             table = build([measured(name, values, top1[name]) for name, values in of.items()])
             further = further_runs(table, use="realtime", budget=len(step.configuration_ids), seed=step.block)

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paretofleet_collector.model.entities import Repeats
 from paretofleet_collector.planning.schedule import (
-    Append,
+    AddBlock,
+    BlockChoice,
     Boot,
-    Choice,
-    Choose,
+    ChooseBlock,
     Done,
-    Fail,
-    Give,
+    FailRun,
+    GrantRun,
     PastRun,
     Reboot,
-    Skip,
+    SkipRuns,
     Step,
     Wait,
     has_converged,
@@ -61,13 +61,13 @@ def play(history: list[PastRun], repeats: Repeats, outcome) -> tuple[list[PastRu
         step: Step = next_run(history, repeats, NOW)
         if isinstance(step, Done):
             return history, order
-        assert not isinstance(step, Wait | Fail)
-        if isinstance(step, Skip):
+        assert not isinstance(step, Wait | FailRun)
+        if isinstance(step, SkipRuns):
             history = [
                 replace(r, state="skipped", reason=step.reason) if r.run_id in step.run_ids else r
                 for r in history
             ]
-        elif isinstance(step, Append):
+        elif isinstance(step, AddBlock):
             first = {run.configuration_id: run for run in history}
             history = history + [
                 replace(
@@ -80,7 +80,7 @@ def play(history: list[PastRun], repeats: Repeats, outcome) -> tuple[list[PastRu
                 )
                 for one in step.configuration_ids
             ]
-        elif isinstance(step, Give):
+        elif isinstance(step, GrantRun):
             order.append(step.run_id)
             history = [outcome(run) if run.run_id == step.run_id else run for run in history]
     raise AssertionError("the schedule does not end")
@@ -247,15 +247,15 @@ def test_one_run_at_a_time_and_an_expired_lease_is_given_again_up_to_three_attem
     run = replace(fresh(1, 1)[0], state="running", attempt=1, lease_until_unix_s=NOW + 1)
     repeats = Repeats(1, 1, None, 1)
     assert next_run([run], repeats, NOW) == Wait()
-    assert next_run([run], repeats, NOW + 1) == Give(run.run_id)
-    assert next_run([replace(run, tries=2)], repeats, NOW + 1) == Fail(run.run_id)
+    assert next_run([run], repeats, NOW + 1) == GrantRun(run.run_id)
+    assert next_run([replace(run, tries=2)], repeats, NOW + 1) == FailRun(run.run_id)
 
 
 def test_what_is_tried_again_comes_last_in_its_block():
     history = fresh(3, 1)
     repeats = Repeats(1, 1, None, 1)
     first = next_run(history, repeats, NOW)
-    again = [replace(run, tries=1) if Give(run.run_id) == first else run for run in history]
+    again = [replace(run, tries=1) if GrantRun(run.run_id) == first else run for run in history]
     assert play(again, repeats, sealed)[1][-1] == first.run_id
 
 
@@ -274,24 +274,24 @@ ADAPTIVE = Repeats(3, 6, 0.02, 1, adaptive="realtime")
 
 def test_after_the_first_blocks_an_adaptive_sweep_asks_what_the_next_shall_hold():
     history = [sealed(run) for run in fresh(3, 3)]
-    assert next_run(history, ADAPTIVE, NOW) == Choose(("c0", "c1", "c2"), 4)
-    assert next_run(history, ADAPTIVE, NOW, Choice(("c1",), 3, "")) == Choose(("c0", "c1", "c2"), 4)
+    assert next_run(history, ADAPTIVE, NOW) == ChooseBlock(("c0", "c1", "c2"), 4)
+    assert next_run(history, ADAPTIVE, NOW, BlockChoice(("c1",), 3, "")) == ChooseBlock(("c0", "c1", "c2"), 4)
 
 
 def test_a_chosen_block_holds_what_was_chosen_and_the_canary():
     history = [sealed(run) for run in fresh(4, 3)]
-    assert next_run(history, ADAPTIVE, NOW, Choice(("c2",), 4, "")) == Append(("c0", "c2"), 4)
-    assert next_run(history, ADAPTIVE, NOW, Choice((), 4, "all is decided")) == Done()
+    assert next_run(history, ADAPTIVE, NOW, BlockChoice(("c2",), 4, "")) == AddBlock(("c0", "c2"), 4)
+    assert next_run(history, ADAPTIVE, NOW, BlockChoice((), 4, "all is decided")) == Done()
 
 
 def test_where_nothing_can_be_ranked_an_adaptive_block_holds_what_has_not_converged():
     history = [sealed(run, run.block if run.configuration_id == "c1" else 1.0) for run in fresh(2, 3)]
-    assert next_run(history, ADAPTIVE, NOW, Choice(None, 4, "")) == Append(("c0", "c1"), 4)
+    assert next_run(history, ADAPTIVE, NOW, BlockChoice(None, 4, "")) == AddBlock(("c0", "c1"), 4)
 
 
 def test_replacements_come_before_anything_is_chosen():
     history = [sealed(run, counted=run.run_id != "r2-1") for run in fresh(2, 3)]
-    assert next_run(history, ADAPTIVE, NOW) == Append(("c1",), 4)
+    assert next_run(history, ADAPTIVE, NOW) == AddBlock(("c1",), 4)
 
 
 def test_what_failed_or_has_the_most_runs_is_not_to_be_chosen():
@@ -300,7 +300,7 @@ def test_what_failed_or_has_the_most_runs_is_not_to_be_chosen():
         for run in fresh(3, 3)
     ]
     history += [sealed(run) for run in fresh(3, 6) if run.configuration_id == "c1" and run.block > 3]
-    assert next_run(history, ADAPTIVE, NOW) == Choose(("c2",), 7)
+    assert next_run(history, ADAPTIVE, NOW) == ChooseBlock(("c2",), 7)
     assert next_run(history, replace(ADAPTIVE, runs_max=3), NOW) == Done()
 
 
@@ -314,28 +314,28 @@ def in_boot(run: PastRun, boot: str) -> PastRun:
 def test_blocks_are_spread_over_boots_where_reboots_are_allowed():
     history = [in_boot(run, "first") if run.block <= 2 else run for run in fresh(2, 4)]
     assert next_run(history, SPREAD, NOW, None, Boot("first", may_reboot=True)) == Reboot(2, 4)
-    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)), Give)
-    assert isinstance(next_run(fresh(2, 4), SPREAD, NOW, None, Boot("first", may_reboot=True)), Give)
+    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)), GrantRun)
+    assert isinstance(next_run(fresh(2, 4), SPREAD, NOW, None, Boot("first", may_reboot=True)), GrantRun)
     one = replace(SPREAD, boots=1)
-    assert isinstance(next_run(history, one, NOW, None, Boot("first", may_reboot=True)), Give)
+    assert isinstance(next_run(history, one, NOW, None, Boot("first", may_reboot=True)), GrantRun)
 
 
 def test_without_the_permission_the_blocks_go_on_within_one_boot():
     history = [in_boot(run, "first") if run.block <= 2 else run for run in fresh(2, 4)]
-    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("first")), Give)
+    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("first")), GrantRun)
 
 
 def test_a_device_that_does_not_reboot_is_waited_for_ten_minutes():
     history = [in_boot(run, "first") if run.block <= 2 else run for run in fresh(1, 4)]
     boot = Boot("first", may_reboot=True, asked_unix_s=NOW)
     assert next_run(history, SPREAD, NOW + 599, None, boot) == Reboot(2, 4)
-    assert isinstance(next_run(history, SPREAD, NOW + 600, None, boot), Give)
+    assert isinstance(next_run(history, SPREAD, NOW + 600, None, boot), GrantRun)
 
 
 def test_a_reboot_that_came_by_itself_counts_and_later_blocks_need_no_more():
     history = [in_boot(run, "first" if run.block == 1 else "second") for run in fresh(1, 4)]
     history += [replace(run, block=5, run_id="later") for run in fresh(1, 1)]
-    assert next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)) == Give("later")
+    assert next_run(history, SPREAD, NOW, None, Boot("second", may_reboot=True)) == GrantRun("later")
     three = replace(SPREAD, boots=3)
     assert next_run(history, three, NOW, None, Boot("second", may_reboot=True)) == Reboot(3, 4)
 
@@ -345,9 +345,9 @@ def test_a_boot_within_which_no_block_was_done_is_not_left_for_another():
     six = replace(SPREAD, runs_min=6, boots=3)
     history = [in_boot(run, "first") if run.block <= 4 else run for run in fresh(2, 6)]
     boot = Boot("second", may_reboot=True)
-    assert isinstance(next_run(history, six, NOW, None, boot), Give)
+    assert isinstance(next_run(history, six, NOW, None, boot), GrantRun)
     history = [in_boot(run, "second") if run.run_id == "r5-0" else run for run in history]
-    assert next_run(history, six, NOW, None, boot) == Give("r5-1"), "a block that has begun stays whole"
+    assert next_run(history, six, NOW, None, boot) == GrantRun("r5-1"), "a block that has begun stays whole"
     history = [
         in_boot(run, "second") if run.block == 5 and run.state == "pending" else run for run in history
     ]
@@ -357,7 +357,7 @@ def test_a_boot_within_which_no_block_was_done_is_not_left_for_another():
 def test_blocks_whose_attempts_were_all_lost_call_for_no_reboots():
     lost = [replace(run, state="failed", reason="lost", attempt=3) for run in fresh(1, 2)]
     history = lost + [run for run in fresh(1, 4) if run.block > 2]
-    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("now", may_reboot=True)), Give)
+    assert isinstance(next_run(history, SPREAD, NOW, None, Boot("now", may_reboot=True)), GrantRun)
 
 
 def test_runs_of_another_environment_repeat_nothing():
@@ -367,4 +367,4 @@ def test_runs_of_another_environment_repeat_nothing():
     assert not has_converged(runs_of([1.0] * 5, "driver 535") + runs_of([1.0], "driver 550", 6), 0.02)
     repeats = Repeats(runs_min=5, runs_max=20, relative_half_width=0.02, seed=1)
     updated = runs_of([1.0] * 3, "driver 535") + runs_of([1.0] * 2, "driver 550", 4)
-    assert next_run(updated, repeats, NOW) == Append(("c",), 6)
+    assert next_run(updated, repeats, NOW) == AddBlock(("c",), 6)
