@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from paretofleet_analysis.ranking.selection import Row, label
-from paretofleet_analysis.report.access import by_block, place
+from paretofleet_analysis.report.access import Row, by_block, label, place
 from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN
 
 #: A drift of more than this in a block is one that block effects must be fitted for.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 import pyarrow as pa
 
 from paretofleet_analysis.diagnostics import canary, variance_levels
-from paretofleet_analysis.present.ranking_text import drift_lines
 from paretofleet_analysis.report.access import place
 
 #: The measure that drift is told in: every mode has it.
@@ -22,11 +20,12 @@ _COLUMNS = (
 )
 
 
-def told(report: pa.Table) -> dict[str, Any]:
-    """JSON-ready: `drift` as `drift.of_devices`, and `levels`, one entry for each device and sweep.
+def timing_summary(report: pa.Table) -> dict[str, Any]:
+    """What the repeats of `report` say, JSON-ready: `drift` and `levels`.
 
-    Of levels: `configurations` with runs enough, `between`, the median share of the variance of the runs'
-    mean latencies that is between runs, and `help`, how many configurations each way of repeating helps.
+    `drift` is as of `canary.of_devices`; `levels` has one entry for each device and sweep:
+    `configurations` with runs enough, `between`, the median share of the variance of the runs' mean
+    latencies that is between runs, and `help`, how many configurations each way of repeating helps.
     """
     rows = report.select(_COLUMNS).to_pylist()
     found: dict[tuple[str, str], list[variance_levels.Advice]] = {}
@@ -47,21 +46,3 @@ def told(report: pa.Table) -> dict[str, Any]:
             for (device, sweep), advices in found.items()
         ],
     }
-
-
-def lines(known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    """What `told` found, in sentences."""
-    yield from drift_lines(known["drift"])
-    for one in known["levels"]:
-        share, count = 100 * one["between"], one["configurations"]
-        helps = ", ".join(f"{what} in {number}" for what, number in sorted(one["help"].items()))
-        yield (
-            f"repeats on {one['device']}: of the variance of mean latencies {share:.0f} % is between runs "
-            f"and {100 - share:.0f} % within them (median of {count} configurations); "
-            f"what would help: {helps}"
-        )
-    if not known["levels"]:
-        yield (
-            f"repeats: nothing to say before {variance_levels.PROCESSES_MIN} runs of "
-            f"{variance_levels.ITERATIONS_MIN} iterations"
-        )

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paretofleet_analysis.numbers import two_digits
 from paretofleet_analysis.report.access import Row
 
-#: Consecutive parts of a window whose means are taken as independent, and the least window for it.
-BATCHES, ITERATIONS_MIN = 10, 30
 #: The pilot that the paper's numbers need.
 PROCESSES_MIN = 5
 #: Windows within this factor of the best one are as good as it.
@@ -47,17 +44,6 @@ class Levels:
         more of them add nothing.
         """
         return None if self.t2 == 0 else math.sqrt(overhead_s * window_s * self.within / self.t2)
-
-
-def mean_error(values: np.ndarray) -> float | None:
-    """The standard error of the mean of a run's iterations, in their order; None below 30 of them.
-
-    By batch means, which allows for the correlation between neighbours.
-    """
-    if values.size < ITERATIONS_MIN:
-        return None
-    means = [part.mean() for part in np.array_split(values, BATCHES)]
-    return float(np.std(means, ddof=1) / math.sqrt(BATCHES))
 
 
 def levels(means: Sequence[float], errors: Sequence[float]) -> Levels | None:
@@ -114,21 +100,3 @@ def advice(row: Row) -> Advice | None:
         what = MORE_RUNS if best_s * NEAR_BEST < window_s else BALANCED
     spread, between = math.sqrt(found.s2) / mean_s, found.t2 / found.s2
     return Advice(what, spread, between, len(runs), overhead_s, window_s, best_s)
-
-
-def sentence(told: Advice) -> str:
-    """The advice in words."""
-    spread = two_digits(100 * told.spread)
-    split = (
-        f"Its mean latency varies by {spread} % from run to run ({told.runs} runs); of that "
-        f"variance {100 * told.between:.0f} % is between runs, {100 * (1 - told.between):.0f} % within them"
-    )
-    cost = f"a run spends {two_digits(told.overhead_s)} s beside its window of {two_digits(told.window_s)} s"
-    if told.best_window_s is None:
-        return f"{split}: longer windows help as much as more runs ({cost})."
-    best = f"{cost}; {two_digits(told.best_window_s)} s would be best"
-    return {
-        MORE_RUNS: f"{split}: more runs help, longer windows do not ({best}).",
-        LONGER_WINDOWS: f"{split}: longer windows help more than as many more runs ({best}).",
-        BALANCED: f"{split}: runs and windows are in balance ({best}).",
-    }[told.help]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paretofleet_analysis.diagnostics import variance_levels
 from paretofleet_analysis.diagnostics.paired import Paired
+from paretofleet_analysis.diagnostics.variance_levels import BALANCED, LONGER_WINDOWS, MORE_RUNS, Advice
 from paretofleet_analysis.numbers import two_digits
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.ranking_text import WIDTH, WIDTH_MIN, wrapped
@@ -47,7 +47,27 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
 
 def render_advice(why: Explanation) -> str:
     """Whether more runs or longer windows would make the row's mean surer; empty where too few runs tell."""
-    return "" if why.advice is None else "\n".join(["", *wrapped(variance_levels.sentence(why.advice)), ""])
+    return "" if why.advice is None else "\n".join(["", *wrapped(advice_sentence(why.advice)), ""])
+
+
+def advice_sentence(advice: Advice) -> str:
+    """What `advice` says of a row's repeats, as one sentence."""
+    spread = two_digits(100 * advice.spread)
+    split = (
+        f"Its mean latency varies by {spread} % from run to run ({advice.runs} runs); of that variance "
+        f"{100 * advice.between:.0f} % is between runs, {100 * (1 - advice.between):.0f} % within them"
+    )
+    cost = (
+        f"a run spends {two_digits(advice.overhead_s)} s beside its window of {two_digits(advice.window_s)} s"
+    )
+    if advice.best_window_s is None:
+        return f"{split}: longer windows help as much as more runs ({cost})."
+    best = f"{cost}; {two_digits(advice.best_window_s)} s would be best"
+    return {
+        MORE_RUNS: f"{split}: more runs help, longer windows do not ({best}).",
+        LONGER_WINDOWS: f"{split}: longer windows help more than as many more runs ({best}).",
+        BALANCED: f"{split}: runs and windows are in balance ({best}).",
+    }[advice.help]
 
 
 def _paired(paired: Sequence[Paired]) -> str:

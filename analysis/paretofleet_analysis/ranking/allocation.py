@@ -11,8 +11,9 @@ from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.pareto import next_runs
 from paretofleet_analysis.ranking.fleet import Field
-from paretofleet_analysis.ranking.selection import Row, Selection, Wish, columns_of, select
+from paretofleet_analysis.ranking.selection import Selection, Wish, columns_of, select
 from paretofleet_analysis.ranking.verdicts import UNDECIDED
+from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.report.files import conform
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, objective
 from paretofleet_analysis.pareto import BlockCorrection, remove_block_effects
-from paretofleet_analysis.ranking.selection import sampled
+from paretofleet_analysis.report.access import sampled
 from paretofleet_analysis.report.files import conform
 
 #: Effects that are rounding only; values are then left as they came, so that ties stay ties.

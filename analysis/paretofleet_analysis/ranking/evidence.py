@@ -14,7 +14,8 @@ from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.ranking import accuracy
 from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.probability import Probabilities
-from paretofleet_analysis.ranking.selection import Row, Selection
+from paretofleet_analysis.ranking.selection import Selection
+from paretofleet_analysis.report.access import Row
 
 #: The columns that say which configuration a ranked row is.
 IDENTITY = (

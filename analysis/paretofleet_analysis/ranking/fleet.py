@@ -27,8 +27,8 @@ from paretofleet_analysis.ranking.probability import (
     through,
 )
 from paretofleet_analysis.ranking.result import Efficient, RankedRow
-from paretofleet_analysis.ranking.selection import OF_POWER, Selection, label, sampled
-from paretofleet_analysis.report.access import measured_again
+from paretofleet_analysis.ranking.selection import OF_POWER, Selection
+from paretofleet_analysis.report.access import label, measured_again, sampled
 from paretofleet_analysis.statistics.intervals import RUNS_MIN, Estimate, log_reach
 from paretofleet_analysis.statistics.moments import moments
 

@@ -12,9 +12,8 @@ import numpy as np
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS, objective, refuse_functions_of_each_other
 from paretofleet_analysis.ranking.energy_rate import take_rate
+from paretofleet_analysis.report.access import Row, label, samples
 from paretofleet_analysis.report.schema import COLUMNS, MEASURES
-
-Row = dict[str, Any]
 
 #: Why a value may be absent, where the reason is one.
 _HINTS = {
@@ -73,14 +72,6 @@ class Selection:
             found.setdefault(reason, []).append(name)
         ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
         return tuple(Exclusion(reason, tuple(names)) for reason, names in ordered)
-
-
-def label(row: Row) -> str:
-    """What a sentence calls a row: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
-    return (
-        f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
-        f"batch {row['batch_size']}"
-    )
 
 
 def columns_of(wish: Wish) -> list[str]:
@@ -311,41 +302,8 @@ def _value_reason(row: Row, names: Sequence[str]) -> str | None:
     return None
 
 
-def _values(row: Row, name: str) -> list[float | None]:
-    """The counted runs' values of a measured objective."""
-    pairs = zip(row[f"{name}_runs"], row["run_counted"], strict=True)
-    return [value if is_counted else None for value, is_counted in pairs]
-
-
 def _refuse_nothing_left(chosen: Selection) -> None:
     if chosen.rows:
         return
     reasons = "; ".join(f"{len(found.rows)} x {found.reason}" for found in chosen.exclusions()[:4])
     raise RankError(f"no row of the report can be ranked ({reasons}): change the sweep or the objectives")
-
-
-def samples(row: Row, names: Sequence[str]) -> np.ndarray:
-    """(m, d) values of the counted runs that have every objective."""
-    return sampled(row, names)[0]
-
-
-def sampled(
-    row: Row, names: Sequence[str], *, without: set[int] | None = None
-) -> tuple[np.ndarray, list[int]]:
-    """(m, d) values of the counted runs that have every objective, and the block of each run.
-
-    `without` leaves out runs by position. Objectives that the model fixes repeat in every run.
-    """
-    columns = [
-        _values(row, name) if OBJECTIVES[name].is_measured else [row[name]] * len(row["run_ids"])
-        for name in names
-    ]
-    kept = [
-        (values, block)
-        for position, (values, is_counted, block) in enumerate(
-            zip(zip(*columns, strict=True), row["run_counted"], row["run_blocks"], strict=True)
-        )
-        if is_counted and None not in values and position not in (without or ())
-    ]
-    values = np.array([values for values, _ in kept], dtype=float).reshape(len(kept), len(names))
-    return values, [block for _, block in kept]

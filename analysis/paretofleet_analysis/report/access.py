@@ -1,13 +1,26 @@
-"""The repeats of a report's row, by block: what drift and comparisons within blocks are computed from."""
+"""What a reader takes from a report's row: what to call it, its runs' values, and which blocks they share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-Row = Mapping[str, Any]
+import numpy as np
+
+from paretofleet_analysis.objectives import OBJECTIVES
+
+#: A row of the report: column to value.
+Row = dict[str, Any]
+
+
+def label(row: Row) -> str:
+    """What a sentence calls a row: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
+    return (
+        f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
+        f"batch {row['batch_size']}"
+    )
 
 
 def by_block(row: Row, name: str) -> dict[int, float]:
@@ -22,6 +35,39 @@ def by_block(row: Row, name: str) -> dict[int, float]:
         if is_counted and value is not None and 0 < value < math.inf:
             found.setdefault(block, []).append(float(value))
     return {block: sum(values) / len(values) for block, values in found.items()}
+
+
+def samples(row: Row, names: Sequence[str]) -> np.ndarray:
+    """(m, d) values of the counted runs that have every objective."""
+    return sampled(row, names)[0]
+
+
+def sampled(
+    row: Row, names: Sequence[str], *, without: set[int] | None = None
+) -> tuple[np.ndarray, list[int]]:
+    """(m, d) values of the counted runs that have every objective, and the block of each run.
+
+    `without` leaves out runs by position. Objectives that the model fixes repeat in every run.
+    """
+    columns = [
+        _values(row, name) if OBJECTIVES[name].is_measured else [row[name]] * len(row["run_ids"])
+        for name in names
+    ]
+    kept = [
+        (values, block)
+        for position, (values, is_counted, block) in enumerate(
+            zip(zip(*columns, strict=True), row["run_counted"], row["run_blocks"], strict=True)
+        )
+        if is_counted and None not in values and position not in (without or ())
+    ]
+    values = np.array([values for values, _ in kept], dtype=float).reshape(len(kept), len(names))
+    return values, [block for _, block in kept]
+
+
+def _values(row: Row, name: str) -> list[float | None]:
+    """The counted runs' values of a measured objective."""
+    pairs = zip(row[f"{name}_runs"], row["run_counted"], strict=True)
+    return [value if is_counted else None for value, is_counted in pairs]
 
 
 def place(row: Row) -> tuple[str, str]:

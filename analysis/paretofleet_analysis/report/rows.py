@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.schema import MEASURES, schema
-from paretofleet_analysis.runs.energy_uncertainty import varies_between_runs
 from paretofleet_analysis.statistics.intervals import mean_interval
+from paretofleet_analysis.statistics.stopping import is_precise
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ _RAIL_LARGEST = (
     *("relative_uncertainty", "gain_uncertainty", "edge_uncertainty", "sampling_uncertainty"),
     *("quantum_uncertainty", "time_uncertainty", "error_bound", "dynamic_relative_uncertainty"),
 )
+#: From so many processes on their energies' interval is looked at, and it is wide beyond this half-width.
+PROCESSES_MIN, PROCESS_HALF_WIDTH_MAX = 5, 0.02
 
 
 def build(rows: Iterable[ReportInput]) -> pa.Table:
@@ -259,6 +262,23 @@ def _power(
     keys = dict.fromkeys(_rail(entry) for s in summaries for entry in s.get("energy") or ())
     row["energy"] = [_rail_struct(key, summaries, counted) for key in keys] or None
     return row
+
+
+def varies_between_runs(energies_j: Sequence[float | None], relative: float | None) -> bool:
+    """Whether processes differ in their energy by more than each one's own error, and leave it wide open.
+
+    That is, from 5 runs on: the 95 % interval of the mean is wider than 2 % on either side, and the runs'
+    standard deviation is larger than half of `relative`, their own uncertainty at 95 %.
+
+    >>> varies_between_runs([1.0, 1.1, 0.9, 1.08, 0.93], 0.02)
+    True
+    >>> varies_between_runs([1.0, 1.1, 0.9, 1.08, 0.93], 0.3), varies_between_runs([1.0, 1.1, 0.9], 0.02)
+    (False, False)
+    """
+    known = [value for value in energies_j if value is not None]
+    if len(known) < PROCESSES_MIN or relative is None or is_precise(known, PROCESS_HALF_WIDTH_MAX):
+        return False
+    return float(np.std(known, ddof=1)) > relative / 2 * abs(float(np.mean(known)))
 
 
 def _rail(entry: Mapping[str, Any]) -> tuple[Any, ...]:

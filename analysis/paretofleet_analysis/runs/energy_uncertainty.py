@@ -18,18 +18,16 @@ quantum:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
 from paretofleet_analysis.runs.energy_integral import Readings, joules
-from paretofleet_analysis.statistics.stopping import is_precise
+from paretofleet_analysis.statistics.correlation import effective_count
 
 #: With fewer effective refreshes than this the t quantile is taken as if there were so many.
 FREEDOM_MIN = 4.0
-CORRELATION_MAX = 0.95
 #: A standard deviation needs so many refreshes; a window with fewer borrows so many on either side.
 SEEN_MIN, AROUND_REFRESHES = 3, 8
 #: A refresh may be this much later than its period says.
@@ -38,8 +36,6 @@ JITTER_MAX = 1.5
 DYNAMIC_SHARE_MIN = 0.2
 #: A counter that differs by more from the integral of the power beside it does not agree with it.
 MISMATCH_MAX = 0.03
-#: From so many processes on their energies' interval is looked at, and it is wide beyond this half-width.
-PROCESSES_MIN, PROCESS_HALF_WIDTH_MAX = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -129,16 +125,6 @@ def _between_refreshes(t_s: np.ndarray, counted_j: np.ndarray, late_s: float) ->
     return math.sqrt(max(float(np.mean(beside**2)) - (power * late_s) ** 2 / 6, 0.0))
 
 
-def effective_count(values: np.ndarray) -> float:
-    """How many independent values so many correlated ones are worth, at least 1.
-
-    >>> effective_count(np.array([1.0, 2.0, 1.0, 2.0, 1.0]))
-    5.0
-    """
-    rho = _first_autocorrelation(values)
-    return float(max(values.size * (1 - rho) / (1 + rho), 1.0))
-
-
 def dynamic_joules(
     energy_j: float, relative: float | None, idle_j: float, idle_relative: float | None
 ) -> tuple[float | None, float | None]:
@@ -166,29 +152,3 @@ def disagree(counted_j: float, integrated_j: float, counted: float | None, integ
     """
     allowed = max(MISMATCH_MAX, math.hypot(counted or 0.0, integrated or 0.0))
     return abs(counted_j / integrated_j - 1) > allowed
-
-
-def varies_between_runs(energies_j: Sequence[float | None], relative: float | None) -> bool:
-    """Whether processes differ in their energy by more than each one's own error, and leave it wide open.
-
-    That is, from 5 runs on: the 95 % interval of the mean is wider than 2 % on either side, and the runs'
-    standard deviation is larger than half of `relative`, their own uncertainty at 95 %.
-
-    >>> varies_between_runs([1.0, 1.1, 0.9, 1.08, 0.93], 0.02)
-    True
-    >>> varies_between_runs([1.0, 1.1, 0.9, 1.08, 0.93], 0.3), varies_between_runs([1.0, 1.1, 0.9], 0.02)
-    (False, False)
-    """
-    known = [value for value in energies_j if value is not None]
-    if len(known) < PROCESSES_MIN or relative is None or is_precise(known, PROCESS_HALF_WIDTH_MAX):
-        return False
-    return float(np.std(known, ddof=1)) > relative / 2 * abs(float(np.mean(known)))
-
-
-def _first_autocorrelation(values: np.ndarray) -> float:
-    """Lag-one autocorrelation, clipped to [0, 0.95]; 0 where it is not defined."""
-    if values.size < 3:
-        return 0.0
-    centred = values - values.mean()
-    total = float(centred @ centred)
-    return float(np.clip(centred[1:] @ centred[:-1] / total, 0, CORRELATION_MAX)) if total > 0 else 0.0

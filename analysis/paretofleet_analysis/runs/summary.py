@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.diagnostics.variance_levels import mean_error
 from paretofleet_analysis.errors import SampleError
 from paretofleet_analysis.runs import power, primary_sensor, steadiness
 from paretofleet_analysis.runs.power import Span, Window
 from paretofleet_analysis.runs.sample_schemas import PHASES, SCHEMAS
+from paretofleet_analysis.statistics.batch_means import mean_error
 from paretofleet_analysis.statistics.intervals import quantile
 
 #: Version of the rules in this package's summaries; it stands beside every value that they computed.

@@ -243,11 +243,10 @@ def show_(
     ]
     show(rows, columns, output)
     if told is not None and output is Format.table:
-        from paretofleet_analysis.diagnostics import timing as repeats
-        from paretofleet_analysis.present import ranking_text
+        from paretofleet_analysis.present import ranking_text, timing_text
 
         typer.echo()
-        for line in repeats.lines(told):
+        for line in timing_text.timing_lines(told):
             typer.echo("\n".join(ranking_text.wrapped(clean(line))))
 
 
@@ -299,7 +298,7 @@ def _timing(client: Client, sweep: str) -> dict[str, Any]:
     from paretofleet_analysis.report import files
 
     with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder, working("pulling the report"):
-        return timing.told(files.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
+        return timing.timing_summary(files.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
 
 
 def _watch(client: Client, sweep: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from paretofleet_analysis.diagnostics import timing
+from paretofleet_analysis.present.timing_text import timing_lines
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.rows import ReportInput, RunInput
 
@@ -60,12 +61,12 @@ def test_a_sweep_tells_how_its_devices_drifted_and_what_to_repeat():
             configuration("c", MEANS[:2], 1e-5, device="young"),
         ]
     )
-    told = timing.told(table)
-    assert told["drift"][0]["measures"]["time_per_item_s"]["per_block"] == pytest.approx(np.expm1(0.03))
-    (desk,) = told["levels"]
+    summary = timing.timing_summary(table)
+    assert summary["drift"][0]["measures"]["time_per_item_s"]["per_block"] == pytest.approx(np.expm1(0.03))
+    (desk,) = summary["levels"]
     assert (desk["device"], desk["configurations"]) == ("desk", 3)
     assert desk["help"] == {"more runs": 2, "longer windows": 1}
-    text = "\n".join(timing.lines(told))
+    text = "\n".join(timing_lines(summary))
     assert "drift of desk by its canary (canary fp32" in text
     assert "drift of young: unknown, no configuration ran in 3 blocks" in text
     assert "is between runs and 0 % within them (median of 3 configurations)" in text
@@ -73,6 +74,6 @@ def test_a_sweep_tells_how_its_devices_drifted_and_what_to_repeat():
 
 
 def test_a_young_sweep_says_that_there_is_nothing_to_say():
-    told = timing.told(files.build([configuration("a", MEANS[:2], 1e-5)]))
-    assert told["levels"] == []
-    assert "nothing to say before 5 runs of 30 iterations" in "\n".join(timing.lines(told))
+    summary = timing.timing_summary(files.build([configuration("a", MEANS[:2], 1e-5)]))
+    assert summary["levels"] == []
+    assert "nothing to say before 5 runs of 30 iterations" in "\n".join(timing_lines(summary))

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from paretofleet_analysis.diagnostics.variance_levels import advice, levels, mean_error, sentence
+from paretofleet_analysis.diagnostics.variance_levels import advice, levels
+from paretofleet_analysis.present.explanation_text import advice_sentence
+from paretofleet_analysis.statistics.batch_means import mean_error
 
 
 def of(*processes):
@@ -56,19 +58,6 @@ def test_the_corrected_variance_is_what_processes_really_differ_by():
     assert math.sqrt(unclamped) == pytest.approx(0.03, rel=0.05)
 
 
-def test_the_error_of_a_run_s_mean_allows_for_iterations_that_resemble_their_neighbours():
-    """AR(1) with 0.7: the mean's variance is (1 + 0.7) / (1 - 0.7) = 5.67 times that without it."""
-    rng = np.random.default_rng(6)
-    shocks = rng.standard_normal((300, 600))
-    series = np.zeros((300, 600))
-    for at in range(1, 600):
-        series[:, at] = 0.7 * series[:, at - 1] + shocks[:, at] * math.sqrt(1 - 0.49)
-    errors = math.sqrt(np.mean([mean_error(one) ** 2 for one in series]))
-    assert errors == pytest.approx(math.sqrt(5.67 / 600), rel=0.06)
-    assert errors == pytest.approx(float(series.mean(axis=1).std()), rel=0.15)
-    assert mean_error(np.ones(29)) is None
-
-
 def row(means, error_s, *, overhead_s=3.0, iterations=500):
     return {
         "runs": len(means),
@@ -84,26 +73,28 @@ MEANS = [0.0100, 0.0102, 0.0098, 0.0101, 0.0099]
 
 
 def test_runs_that_differ_more_than_their_iterations_ask_for_more_of_them():
-    told = advice(row(MEANS, 1e-5))
-    assert told.help == "more runs"
-    assert told.spread == pytest.approx(0.0158, abs=1e-4)
-    assert told.between == pytest.approx(0.996)
-    assert told.best_window_s == pytest.approx(math.sqrt(3.0 * 5.0 * 1e-10 / (2.5e-8 - 1e-10)))
-    assert "100 % is between runs, 0 % within them: more runs help, longer windows do not" in sentence(told)
+    result = advice(row(MEANS, 1e-5))
+    assert result.help == "more runs"
+    assert result.spread == pytest.approx(0.0158, abs=1e-4)
+    assert result.between == pytest.approx(0.996)
+    assert result.best_window_s == pytest.approx(math.sqrt(3.0 * 5.0 * 1e-10 / (2.5e-8 - 1e-10)))
+    assert "100 % is between runs, 0 % within them: more runs help, longer windows do not" in advice_sentence(
+        result
+    )
 
 
 def test_runs_that_differ_as_their_iterations_do_ask_for_longer_windows():
-    told = advice(row(MEANS, 2e-4))
-    assert (told.help, told.between, told.best_window_s) == ("longer windows", 0.0, None)
-    assert "longer windows help as much as more runs" in sentence(told)
+    result = advice(row(MEANS, 2e-4))
+    assert (result.help, result.between, result.best_window_s) == ("longer windows", 0.0, None)
+    assert "longer windows help as much as more runs" in advice_sentence(result)
 
 
 def test_an_expensive_start_makes_longer_windows_worth_it():
     assert advice(row(MEANS, 8e-5, overhead_s=1.0)).help == "more runs"
-    told = advice(row(MEANS, 8e-5, overhead_s=200.0))
-    assert told.help == "longer windows"
-    assert told.best_window_s > 15
-    assert "longer windows help more than as many more runs" in sentence(told)
+    result = advice(row(MEANS, 8e-5, overhead_s=200.0))
+    assert result.help == "longer windows"
+    assert result.best_window_s > 15
+    assert "longer windows help more than as many more runs" in advice_sentence(result)
 
 
 def test_few_runs_alike_runs_and_runs_without_an_error_give_no_advice():
