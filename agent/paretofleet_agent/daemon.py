@@ -67,7 +67,7 @@ def run(config: Config, *, once: bool = False) -> int:
 
 def _serve(config: Config, device: DeviceUnderTest, *, once: bool) -> bool:
     """One session identity from start to end; True when the device shall reboot."""
-    who = identity.start(config.home, config.sysroot)
+    who = identity.start(config.home, device.boot_id)
     write_atomically(config.home / "daemon.json", _card(config))
     with contextlib.closing(Spool.open(config.home)) as spool:
         link = Link(config, who, device.inventory)

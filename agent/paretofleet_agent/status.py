@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from paretofleet_agent.device import selftest_result
 from paretofleet_agent.errors import HomeError
-from paretofleet_agent.standalone import selftest
 from paretofleet_agent.uplink import identity, spool
 
 
@@ -33,7 +33,7 @@ def look(home: Path) -> dict[str, Any]:
         **card,
         "spool": asdict(contents) if contents else None,
         "spool_damage": damage,
-        "selftest": selftest.stored(home),
+        "selftest": selftest_result.stored(home),
         "damaged_spools": sorted(path.name for path in home.glob(f"{spool.FILE}.damaged-*[0-9]")),
     }
 

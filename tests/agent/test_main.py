@@ -25,7 +25,7 @@ def test_status_of_a_home_without_an_agent(tmp_path, capsys):
 
 
 def test_status_tells_what_waits(tmp_path, capsys):
-    who = identity.start(tmp_path)
+    who = identity.start(tmp_path, "boot")
     spool = Spool.open(tmp_path)
     fill(spool, key())
     (tmp_path / "daemon.json").write_text(json.dumps({"collector": "127.0.0.1:7411", "name": "dev-1"}))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
+from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.boards import is_jetson
 from paretofleet_agent.model import Inventory, Unavailable
 
@@ -49,6 +50,11 @@ class DeviceUnderTest:
         is_first = key not in self.cold_idles
         self.cold_idles.add(key)
         return is_first or self.simulate is not None
+
+    @property
+    def boot_id(self) -> str:
+        """The boot of the machine that runs this agent, which is real even where the device is simulated."""
+        return environment.boot_id(self.sysroot)
 
     @property
     def has_power(self) -> bool:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from paretofleet_agent import __version__, sensors
+from paretofleet_agent.device import selftest_result
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, PfError
-from paretofleet_agent.files import write_atomically
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import Lease
@@ -29,8 +29,6 @@ from paretofleet_agent.standalone import bench, paired
 from paretofleet_agent.standalone.bench_statistics import mean_interval
 from paretofleet_agent.standalone.warm_runner import Held, HeldDaemon, HeldSampler, compare
 
-FILE = "selftest.json"
-VERSION = 2
 GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
 #: The part of the time for the same model twice; the rest is the sampler's.
 TWICE_SHARE = 0.5
@@ -63,7 +61,7 @@ def run(
     model = model or _smallest(home / "models")
     until_s = time.monotonic() + 60 * minutes
     facts: dict[str, Any] = {
-        "version": VERSION,
+        "version": selftest_result.VERSION,
         "agent_version": __version__,
         "unix_s": time.time(),
         "boot_id": environment.boot_id(device.sysroot),
@@ -76,21 +74,11 @@ def run(
         "sensors": {stream: dict(measured) for stream, measured in sorted(device.sensor_facts.items())},
     }
     facts["verdict"] = verdict(facts)
-    home.mkdir(parents=True, exist_ok=True)
-    write_atomically(home / FILE, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    selftest_result.store(home, facts)
     sys.stdout.write(
         (json.dumps(facts, indent=2, sort_keys=True) if output == "json" else table(facts)) + "\n"
     )
     return 0
-
-
-def stored(home: Path) -> Mapping[str, Any] | None:
-    """The facts of the last self-test, or None where none was made by a version like this one."""
-    with contextlib.suppress(OSError, ValueError):
-        facts = json.loads((home / FILE).read_text(encoding="utf-8"))
-        if isinstance(facts, dict) and facts.get("version") == VERSION:
-            return facts
-    return None
 
 
 def same_model_twice(model: Path, device: DeviceUnderTest, until_s: float) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from typing import Any, Iterator
 from paretofleet_agent.errors import HomeError
 from paretofleet_agent.files import try_lock, write_atomically
 
-BOOT_ID = "proc/sys/kernel/random/boot_id"
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -26,8 +24,8 @@ class Identity:
     boot_id: str
 
 
-def start(home: Path, sysroot: Path = Path("/")) -> Identity:
-    """Counts one more start of the agent in `home`, durably, and says who it is and in which boot.
+def start(home: Path, boot_id: str) -> Identity:
+    """Counts one more start of the agent in `home`, durably, and says who it is in the boot `boot_id`.
 
     Raises HomeError when identity.json is damaged or cannot be written.
     """
@@ -40,7 +38,7 @@ def start(home: Path, sysroot: Path = Path("/")) -> Identity:
         raise HomeError(
             f"{path} cannot be written ({error.strerror}): free some space or mend its rights."
         ) from error
-    return Identity(device_id, instance, uuid.uuid4().hex, boot_id(sysroot))
+    return Identity(device_id, instance, uuid.uuid4().hex, boot_id)
 
 
 def read(home: Path) -> dict[str, Any] | None:
@@ -61,14 +59,6 @@ def read(home: Path) -> dict[str, Any] | None:
             f"{path} is damaged: put its copy back, or remove it to let this device join again as a new one."
         ) from error
     return {"device_id": known["device_id"], "instance": known["instance"]}
-
-
-def boot_id(sysroot: Path) -> str:
-    """The id of this boot of the kernel: times of two boots do not compare."""
-    try:
-        return (sysroot / BOOT_ID).read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 @contextlib.contextmanager

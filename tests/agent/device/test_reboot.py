@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 
 from paretofleet_agent.device.reboot import reboot
+from paretofleet_agent.hardware import environment
 from paretofleet_agent.uplink import identity
 
 
@@ -40,5 +42,15 @@ def test_the_boot_is_that_of_the_device_tree(tmp_path):
     file = tmp_path / "proc/sys/kernel/random/boot_id"
     file.parent.mkdir(parents=True)
     file.write_text("first\n")
-    assert identity.start(tmp_path, tmp_path).boot_id == "first"
-    assert identity.boot_id(tmp_path / "nothing") == ""
+    assert environment.boot_id(tmp_path) == "first"
+    assert identity.start(tmp_path, environment.boot_id(tmp_path)).boot_id == "first"
+
+
+def test_a_device_that_hides_its_boot_is_in_one_boot_as_long_as_its_agent_runs(tmp_path, here):
+    hidden = environment.boot_id(tmp_path / "nothing")
+    assert hidden == environment.boot_id(tmp_path) != ""
+    assert dataclasses.replace(here, sysroot=tmp_path).boot_id == hidden
+
+
+def test_a_simulated_device_is_in_the_boot_of_its_machine(tx2, here):
+    assert tx2.boot_id == here.boot_id

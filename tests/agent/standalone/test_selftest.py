@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from paretofleet_agent import status
-from paretofleet_agent.device import probe
+from paretofleet_agent.device import probe, selftest_result
 from paretofleet_agent.errors import PfError
 from paretofleet_agent.standalone import paired, selftest, warm_runner
 
@@ -39,7 +39,7 @@ def test_a_device_with_power_is_tested_whole_and_status_shows_the_verdict(
     assert facts["same_model_twice"]["pairs"] >= selftest.TWICE_MIN
     assert facts["sampler"].get("samples", 1) > 0, "the sampler read the files while it was on"
     assert facts["verdict"] in {selftest.GOOD, selftest.BAD, selftest.UNDECIDED}
-    assert selftest.stored(home) == facts
+    assert selftest_result.stored(home) == facts
     assert status.look(home)["selftest"] == facts
 
 
@@ -97,11 +97,11 @@ def test_a_model_that_does_not_run_is_one_sentence(here, tmp_path):
 
 
 def test_a_stored_verdict_that_cannot_be_read_is_none(tmp_path):
-    assert selftest.stored(tmp_path) is None
-    (tmp_path / selftest.FILE).write_text("{")
-    assert selftest.stored(tmp_path) is None
-    (tmp_path / selftest.FILE).write_text('{"version": 0}')
-    assert selftest.stored(tmp_path) is None
+    assert selftest_result.stored(tmp_path) is None
+    (tmp_path / selftest_result.FILE).write_text("{")
+    assert selftest_result.stored(tmp_path) is None
+    (tmp_path / selftest_result.FILE).write_text('{"version": 0}')
+    assert selftest_result.stored(tmp_path) is None
 
 
 def facts_of(**wanted):

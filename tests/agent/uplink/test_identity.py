@@ -12,7 +12,7 @@ from paretofleet_agent.uplink import identity
 
 
 def test_the_id_lasts_and_each_start_counts(tmp_path):
-    first, second = identity.start(tmp_path), identity.start(tmp_path)
+    first, second = identity.start(tmp_path, "boot"), identity.start(tmp_path, "boot")
     assert first.device_id == second.device_id
     assert (first.instance, second.instance) == (1, 2)
     assert first.session_id != second.session_id
@@ -22,7 +22,9 @@ def test_the_id_lasts_and_each_start_counts(tmp_path):
 def test_two_homes_are_two_devices(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert identity.start(tmp_path / "a").device_id != identity.start(tmp_path / "b").device_id
+    assert (
+        identity.start(tmp_path / "a", "boot").device_id != identity.start(tmp_path / "b", "boot").device_id
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_two_homes_are_two_devices(tmp_path):
 def test_a_damaged_identity_is_not_replaced_by_a_new_one(tmp_path, text):
     (tmp_path / "identity.json").write_text(text)
     with pytest.raises(HomeError, match=r"identity\.json is damaged: .* remove it"):
-        identity.start(tmp_path)
+        identity.start(tmp_path, "boot")
     assert (tmp_path / "identity.json").read_text() == text
 
 
