@@ -1,35 +1,26 @@
-"""A process that computes: jobs come and results go as JSON lines over its pipes.
+"""The collector's end of the process that computes (`python -m paretofleet_collector.jobs`).
 
-It is started with a fresh interpreter (gRPC does not survive a fork), runs at low priority, since a measured
-device may share the machine, and ends when its input ends or its parent dies.
+Jobs go to it, by name, and results come back as JSON lines over its pipes. It is started with a fresh
+interpreter, since gRPC does not survive a fork.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import errno
 import json
-import logging
-import os
-import signal
 import sys
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from paretofleet_collector import errors
-from paretofleet_collector.errors import CollectorError, StorageFull
+from paretofleet_collector.errors import CollectorError
 
 LINE_MAX_BYTES = 256 << 20
 JOB_S = 1800.0
-_NICE = 10
-_PR_SET_PDEATHSIG = 1
-_log = logging.getLogger(__name__)
 
 
 class Worker:
-    """The collector's end. Jobs run one after the other; the process is started for the first one."""
+    """Runs jobs one after the other in one process, which is started for the first of them."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -73,7 +64,7 @@ class Worker:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "paretofleet_collector.jobs.worker",
+                "paretofleet_collector.jobs",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LINE_MAX_BYTES,
@@ -84,75 +75,3 @@ class Worker:
         streams[0].write(line.encode() + b"\n")
         await streams[0].drain()
         return await streams[1].readline()
-
-
-def _jobs() -> Mapping[str, Callable[..., Any]]:
-    from paretofleet_collector.jobs import report, seal
-    from paretofleet_collector.models import variants
-    from paretofleet_collector.service import adaptive
-
-    return {
-        "seal": seal.seal,
-        "summarize_again": seal.summarize_again,
-        "choose": adaptive.choose,
-        "report": report.write_report,
-        "inspect": variants.inspect,
-        "build_zoo": variants.build_zoo,
-    }
-
-
-def _answer(line: str) -> dict[str, Any]:
-    """Runs the job in a line; never raises, for the next job must find a process that lives."""
-    try:
-        job = json.loads(line)
-        return {"result": _jobs()[job["kind"]](**job["arguments"])}
-    except CollectorError as error:
-        return {"error": type(error).__name__, "message": str(error)}
-    except MemoryError:
-        return {"error": CollectorError.__name__, "message": "The collector has not enough memory for that."}
-    except Exception as error:  # noqa: BLE001 - see above
-        return _failure(error)
-
-
-def _failure(error: Exception) -> dict[str, Any]:
-    """What the collector is told of an error that no job raises on purpose."""
-    if _is_disk_full(error):
-        return {"error": StorageFull.__name__, "message": "The collector's disk is full; free some space."}
-    _log.error("a job failed", exc_info=error)
-    if isinstance(error, OSError):
-        return {"error": CollectorError.__name__, "message": f"The collector could not do that: {error}."}
-    return {
-        "error": CollectorError.__name__,
-        "message": f"The collector failed inside ({type(error).__name__}: {error}).",
-    }
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    """Whether that, or what it was raised for, is a disk without room, said by the system or by SQLite."""
-    from paretofleet_collector.store.engine import is_full
-
-    while error is not None:
-        if is_full(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-            return True
-        error = error.__cause__
-    return False
-
-
-def main() -> None:
-    """Serves jobs until the input ends. Whatever a library prints goes to standard error."""
-    parent = os.getppid()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICE)
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for line in sys.stdin:
-        print(json.dumps(_answer(line)), file=out, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -118,7 +118,7 @@ async def lease(context: Context, session: Session) -> Leased:
         return Leased(None, ASK_AGAIN_S)
     grant, offer = await context.store.write(work)
     if offer.choose is not None:
-        adaptive.start(context, adaptive.Wanted(offer.sweep_id, session.device_id, offer.choose))
+        adaptive.start(context, adaptive.BlockRequest(offer.sweep_id, session.device_id, offer.choose))
     return Leased(grant, ASK_SOON_S if offer.soon else ASK_AGAIN_S, offer.reboot)
 
 

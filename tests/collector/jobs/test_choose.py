@@ -10,6 +10,7 @@ import numpy as np
 from paretofleet_analysis.ranking.allocation import Further, further_runs
 from paretofleet_analysis.report.files import ReportInput, RunInput, build
 from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.jobs.choose import choose_block
 from paretofleet_collector.model.entities import Repeats
 from paretofleet_collector.planning.schedule import (
     AddBlock,
@@ -21,27 +22,26 @@ from paretofleet_collector.planning.schedule import (
     next_run,
 )
 from paretofleet_collector.service import adaptive, catalogue, sweeps
-from paretofleet_collector.service.adaptive import block_of
 from rig import Rig
 
 FURTHER = Further(("batch_latency_p90_s",), ("a", "b", "c"), ("a", "b"), {"a": 2, "b": 1})
 
 
 def test_a_block_holds_what_gets_runs_and_may_have_them():
-    assert block_of(FURTHER, ("a", "b", "c"), 6) == BlockChoice(
+    assert choose_block(FURTHER, ("a", "b", "c"), 6) == BlockChoice(
         ("a", "b"), 6, "2 of 3 configurations are undecided by batch_latency_p90_s"
     )
-    assert block_of(FURTHER, ("b", "c"), 6).configuration_ids == ("b",)
+    assert choose_block(FURTHER, ("b", "c"), 6).configuration_ids == ("b",)
 
 
 def test_where_all_is_decided_the_device_has_ended():
-    said = block_of(replace(FURTHER, undecided=()), ("a", "b", "c"), 6)
+    said = choose_block(replace(FURTHER, undecided=()), ("a", "b", "c"), 6)
     assert said == BlockChoice((), 6, "all 3 configurations are decided by batch_latency_p90_s")
 
 
 def test_what_is_undecided_goes_on_where_the_runs_would_go_elsewhere():
-    assert block_of(replace(FURTHER, runs={"c": 3}), ("a", "c"), 6).configuration_ids == ("a",)
-    assert block_of(FURTHER, ("c",), 6).configuration_ids == ()
+    assert choose_block(replace(FURTHER, runs={"c": 3}), ("a", "c"), 6).configuration_ids == ("a",)
+    assert choose_block(FURTHER, ("c",), 6).configuration_ids == ()
 
 
 def measured(name: str, values_s: list[float], top1: float) -> ReportInput:
@@ -102,7 +102,7 @@ def played(truth_s: dict[str, float], top1: dict[str, float], repeats: Repeats) 
             of = {name: [run.value_s for run in history if run.configuration_id == name] for name in truth_s}
             table = build([measured(name, values, top1[name]) for name, values in of.items()])
             further = further_runs(table, use="realtime", budget=len(step.configuration_ids), seed=step.block)
-            choice = block_of(further, step.configuration_ids, step.block)
+            choice = choose_block(further, step.configuration_ids, step.block)
     return Counter(run.configuration_id for run in history)
 
 

@@ -1,0 +1,97 @@
+"""The process that computes: reads jobs as JSON lines, runs them, and writes their results.
+
+It runs at low priority, since a measured device may share the machine, and ends when its input ends or its
+parent dies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from paretofleet_collector.errors import CollectorError, StorageFull
+
+_NICE = 10
+_PR_SET_PDEATHSIG = 1
+_log = logging.getLogger(__name__)
+
+
+def _jobs() -> Mapping[str, Callable[..., Any]]:
+    """The table of jobs, by the names under which the collector asks for them."""
+    # Imported here, when the priority is low and what a library prints cannot reach the results.
+    from paretofleet_collector.jobs import choose, report, seal
+    from paretofleet_collector.models import variants
+
+    return {
+        "seal": seal.seal,
+        "summarize_again": seal.summarize_again,
+        "choose": choose.choose,
+        "report": report.write_report,
+        "inspect": variants.inspect,
+        "build_zoo": variants.build_zoo,
+    }
+
+
+def _answer(line: str) -> dict[str, Any]:
+    """Runs the job in a line; never raises, for the next job must find a process that lives."""
+    try:
+        job = json.loads(line)
+        return {"result": _jobs()[job["kind"]](**job["arguments"])}
+    except CollectorError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    except MemoryError:
+        return {"error": CollectorError.__name__, "message": "The collector has not enough memory for that."}
+    except Exception as error:  # noqa: BLE001 - see above
+        return _failure(error)
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What the collector is told of an error that no job raises on purpose."""
+    if _is_disk_full(error):
+        return {"error": StorageFull.__name__, "message": "The collector's disk is full; free some space."}
+    _log.error("a job failed", exc_info=error)
+    if isinstance(error, OSError):
+        return {"error": CollectorError.__name__, "message": f"The collector could not do that: {error}."}
+    return {
+        "error": CollectorError.__name__,
+        "message": f"The collector failed inside ({type(error).__name__}: {error}).",
+    }
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether that, or what it was raised for, is a disk without room, said by the system or by SQLite."""
+    from paretofleet_collector.store.engine import is_full
+
+    while error is not None:
+        if is_full(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+            return True
+        error = error.__cause__
+    return False
+
+
+def main() -> None:
+    """Serves jobs until the input ends. Whatever a library prints goes to standard error."""
+    parent = os.getppid()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICE)
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for line in sys.stdin:
+        print(json.dumps(_answer(line)), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Chooses what the later blocks of an adaptive sweep hold, by the ranking of what is sealed so far.
+
+It only reads; the collector stores the answer as a choice, from which the schedule then goes on. The same
+report gives the same choice: everything drawn comes from the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paretofleet_collector.lifecycle import transitions
+from paretofleet_collector.planning import schedule
+from paretofleet_collector.store import sweeps
+from paretofleet_collector.store.engine import open_engine
+
+if TYPE_CHECKING:
+    from paretofleet_analysis.ranking.allocation import Further
+
+UNRANKED = "not ranked, so what has not converged goes on"
+_SEEDS = 2**63
+
+
+def choose_block(further: Further, able: Collection[str], block: int) -> schedule.BlockChoice:
+    """The next block of a device whose configurations `able` may still run.
+
+    Empty where every verdict of the ranking is given, or where none that could change one may run here.
+    """
+    by = f"by {', '.join(further.objectives)}"
+    count = len(further.undecided)
+    if not count:
+        return schedule.BlockChoice((), block, f"all {len(further.compared)} configurations are decided {by}")
+    chosen = tuple(one for one in able if one in further.runs)
+    if not set(chosen) & set(further.undecided):
+        chosen = tuple(one for one in able if one in further.undecided) or chosen
+    open_ones = f"{count} of {len(further.compared)} configurations {'is' if count == 1 else 'are'} undecided"
+    if not chosen:
+        return schedule.BlockChoice((), block, f"{open_ones} {by}, and more runs here would not tell")
+    return schedule.BlockChoice(chosen, block, f"{open_ones} {by}")
+
+
+def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
+    """The choice for the next block of a device as a JSON object; for the worker process.
+
+    Where nothing can be compared (fewer than 3 runs, fewer than 2 configurations, ...) the block is left to
+    the rule of sweeps that are not adaptive, and the reason says so. Raises NotFound for a deleted sweep.
+    """
+    # The ranking is loaded for choices alone: sealing has such a process too, and does without it.
+    from paretofleet_analysis.errors import RankError
+    from paretofleet_analysis.ranking.allocation import further_runs
+    from paretofleet_analysis.report import files
+
+    from paretofleet_collector.jobs.report import report_inputs
+
+    engine = open_engine(Path(database), writes=False)
+    try:
+        with engine.begin() as connection:
+            repeats = sweeps.find(connection, sweep_id).repeats
+            step = transitions.next_step(connection, sweep_id, device_id, repeats, float("-inf"))
+            inputs = report_inputs(connection, sweep_id)
+    finally:
+        engine.dispose()
+    if not isinstance(step, schedule.ChooseBlock) or repeats.adaptive is None:
+        return {"block": 0, "configuration_ids": None, "why": ""}
+    able = step.configuration_ids
+    try:
+        further = further_runs(
+            files.build(inputs),
+            use=repeats.adaptive,
+            budget=len(able),
+            seed=(repeats.seed + step.block) % _SEEDS,
+        )
+        choice = choose_block(further, able, step.block)
+    except RankError as error:
+        choice = schedule.BlockChoice(None, step.block, f"{UNRANKED}: {error}")
+    return {"block": choice.block, "configuration_ids": choice.configuration_ids, "why": choice.why}
