@@ -38,8 +38,8 @@ app.add_typer(report.app, name="report")
 app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"paretofleet {__version__}")
         raise typer.Exit
 
@@ -121,13 +121,13 @@ def _usage(error: Exception) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    """What an error says to the user. The analysis' errors are told by name: no command has to load it."""
+    """What an error says to the user. The analysis' errors are known by name: no command has to load it."""
     if isinstance(error, CollectorError) or any(k.__name__ == "AnalysisError" for k in type(error).__mro__):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else _UNWRITTEN.format(error.strerror)
-    what = f"{type(error).__name__}: {error}"
-    return f"internal error ({what}); set PARETOFLEET_DEBUG=1 to see where, and please report it"
+    detail = f"{type(error).__name__}: {error}"
+    return f"internal error ({detail}); set PARETOFLEET_DEBUG=1 to see where, and please report it"
 
 
 def _pipe_closed() -> int:

@@ -61,6 +61,6 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    from paretofleet_collector.rpc.server import serve as serve_until_told
+    from paretofleet_collector.rpc.server import serve as serve_until_signal
 
-    raise typer.Exit(serve_until_told(config.load(home, listen=listen)))
+    raise typer.Exit(serve_until_signal(config.load(home, listen=listen)))

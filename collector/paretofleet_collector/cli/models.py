@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from paretofleet_collector.cli.model_upload import FileDetails, add_model
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
-from paretofleet_collector.cli.progress import Transfer, working
 from paretofleet_collector.cli.session import collector_client, notify
-from paretofleet_collector.cli.units import count, duration, size
-from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, Unreachable
+from paretofleet_collector.cli.units import count, size
+from paretofleet_collector.errors import CollectorError, NotFound, Unreachable
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.planning.specification import PRECISIONS
 from paretofleet_collector.suggest import did_you_mean
-
-if TYPE_CHECKING:
-    from paretofleet_collector.rpc.client import Client
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The models that sweeps can run.",
     epilog="Example: paretofleet models add zoo:resnet18 ./mine.onnx",
 )
-
-#: Protobuf's limit; checked before a huge file is read only to name it by its SHA-256.
-ONNX_MAX_BYTES = 2 << 30
 
 _COLUMNS = (
     column("model"),
@@ -60,18 +51,17 @@ def show_(
 ) -> None:
     """Show the variants of one model."""
     with collector_client(context) as client:
-        known = client.list_models()
+        present = client.list_models()
     name, _, variant = model.removeprefix("zoo:").partition("@")
-    found = [one for one in known if one.model == name and variant in ("", one.variant)]
-    if not found:
-        raise NotFound(
-            f"Unknown model '{model}': {did_you_mean(name, (one.model for one in known)) or 'none is here'}"
-        )
+    chosen = [each for each in present if each.model == name and variant in ("", each.variant)]
+    if not chosen:
+        near = did_you_mean(name, (each.model for each in present))
+        raise NotFound(f"Unknown model '{model}': {near or 'none is here'}")
     if output is Format.json:
-        write_json([row_of(one) for one in found])
+        write_json([row_of(each) for each in chosen])
         return
-    for one in found:
-        rows = [{"what": key, "value": value} for key, value in _facts(one).items()]
+    for each in chosen:
+        rows = [{"what": key, "value": value} for key, value in _facts(each).items()]
         show(rows, (column("what"), column("value")), output)
 
 
@@ -106,21 +96,13 @@ def add(
         raise typer.BadParameter(f"--precision {precision}: {did_you_mean(precision, PRECISIONS[1:])}")
     if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("--top1 and --top1-n belong together, so that the accuracy has an interval")
+    details = FileDetails(name, variant_of, precision, top1, top1_n)
     refused = 0
     with collector_client(context) as client:
         for at, model in enumerate(models, start=1):
             counter = f"[{at}/{len(models)}] " if len(models) > 1 else ""
             try:
-                add_one(
-                    client,
-                    model,
-                    counter,
-                    name=name,
-                    variant_of=variant_of,
-                    precision=precision,
-                    top1=top1,
-                    top1_n=top1_n,
-                )
+                add_model(client, model, details, counter=counter)
             except Unreachable:
                 raise
             except (CollectorError, OSError) as error:
@@ -130,70 +112,25 @@ def add(
         raise typer.Exit(1)
 
 
-def add_one(
-    client: Client,
-    model: str,
-    counter: str = "",
-    *,
-    name: str = "",
-    variant_of: str = "",
-    precision: str = "",
-    top1: float | None = None,
-    top1_n: int | None = None,
-) -> Variant:
-    """Adds a file or a network of the zoo, telling how it goes; raises Refused and OSError."""
-    started = time.monotonic()
-    if model.startswith("zoo:"):
-        with working(f"{counter}building {model}"):
-            added = client.add_zoo_model(model.removeprefix("zoo:"))
-    else:
-        path = Path(model)
-        if not path.is_file():
-            raise Refused(f"{model} is not a file; give an ONNX file, or zoo:NAME for a network of the zoo.")
-        if path.stat().st_size == 0:
-            raise ModelRefused(f"{model} is empty, not an ONNX file.")
-        if path.stat().st_size > ONNX_MAX_BYTES:
-            raise ModelRefused(f"{model} is larger than 2 GiB, which ONNX files may not be.")
-        with Transfer(f"{counter}{path.name}") as transfer:
-            added = client.add_model(
-                path,
-                model=name or name_of(path),
-                variant_of=variant_of,
-                precision=precision,
-                top1=top1,
-                top1_n=top1_n,
-                sent=transfer.at,
-            )
-    notify(
-        f"{counter}{added.model}@{added.variant}: {count(added.parameters)} parameters, "
-        f"{size(added.size_bytes)}, {duration(time.monotonic() - started)}"
-    )
-    return added
-
-
-def name_of(path: Path) -> str:
-    """A model's name from that of its file: letters, digits, dots, hyphens and underscores."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.removesuffix(".onnx")).strip("-._")
-    return name[:64] or "model"
-
-
-def _facts(one: Variant) -> dict[str, str | None]:
+def _facts(variant: Variant) -> dict[str, str | None]:
     return {
-        "model": one.model,
-        "variant": one.variant,
-        "sha256": one.sha256,
-        "recipe": one.recipe,
-        "weights": one.weights_precision,
-        "parameters": _both(one.parameters),
-        "MACs per item": _both(one.macs),
-        "size": size(one.size_bytes or None),
-        "batch size": str(one.fixed_batch_size or "any"),
+        "model": variant.model,
+        "variant": variant.variant,
+        "sha256": variant.sha256,
+        "recipe": variant.recipe,
+        "weights": variant.weights_precision,
+        "parameters": _both(variant.parameters),
+        "MACs per item": _both(variant.macs),
+        "size": size(variant.size_bytes or None),
+        "batch size": str(variant.fixed_batch_size or "any"),
         "top-1": None
-        if one.top1 is None
-        else f"{one.top1:.2f} % of {one.top1_n or 'an unknown number of'} items",
-        "top-1 source": one.top1_source,
-        "accuracy group": one.accuracy_group,
-        "stored": "yes" if one.stored else f"no; build it with `paretofleet models add zoo:{one.model}`",
+        if variant.top1 is None
+        else f"{variant.top1:.2f} % of {variant.top1_n or 'an unknown number of'} items",
+        "top-1 source": variant.top1_source,
+        "accuracy group": variant.accuracy_group,
+        "stored": "yes"
+        if variant.stored
+        else f"no; build it with `paretofleet models add zoo:{variant.model}`",
     }
 
 

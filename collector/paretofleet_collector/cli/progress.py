@@ -23,30 +23,30 @@ _QUIET_S = 60.0
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Shows on a terminal that something of unknown length goes on; silent elsewhere."""
+def working(task: str) -> Iterator[None]:
+    """Shows on a terminal that `task`, of unknown length, goes on; silent elsewhere."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(clean(what))):
+    with Console(stderr=True).status(Text(clean(task))):
         yield
 
 
 class Transfer:
-    """The upload of one file; `at` is told how much is done. Silent where there is no terminal."""
+    """The upload of one file; `at` takes how much is done. Silent where there is no terminal."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, label: str) -> None:
+        self._label = label
         self._bar: object = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
 
-            self._bar = Console(stderr=True).status(clean(self._what))
+            self._bar = Console(stderr=True).status(clean(self._label))
             self._bar.start()
         return self
 
@@ -59,7 +59,7 @@ class Transfer:
     def at(self, done: int, whole: int) -> None:
         """`done` of `whole` bytes are on their way."""
         if self._bar is not None:
-            self._bar.update(f"{clean(self._what)} {size(done)} of {size(whole)}")  # type: ignore[attr-defined]
+            self._bar.update(f"{clean(self._label)} {size(done)} of {size(whole)}")  # type: ignore[attr-defined]
 
 
 def follow(messages: Iterable[Progress]) -> SweepView | None:
@@ -80,15 +80,15 @@ def tally(sweep: SweepView) -> str:
 
 def _follow_plain(messages: Iterable[Progress]) -> SweepView | None:
     last: SweepView | None = None
-    told = 0.0
+    written_s = 0.0
     for message in messages:
         now = time.monotonic()
         for note in message.sweep.notes:
             if last is None or note not in last.notes:
                 notify(f"{message.sweep.name}: {note}")
-        if message.event or last is None or now - told > _QUIET_S or message.sweep.ended_unix_s:
+        if message.event or last is None or now - written_s > _QUIET_S or message.sweep.ended_unix_s:
             notify(_line(message))
-            told = now
+            written_s = now
         last = message.sweep
     return last
 
@@ -136,9 +136,9 @@ def _picture(message: Progress) -> RenderableType:
         else Text(sweep.state if sweep.ended_unix_s else left(message.seconds_left)),
     )
     lines: list[RenderableType] = [head]
-    for one in message.running:
-        at = f"{one.phase}, {one.iterations} iterations" if one.iterations else one.phase
-        lines.append(Text(clean(f"  {one.device}: {one.what}  {at}"), style="cyan"))
+    for run in message.running:
+        at = f"{run.phase}, {run.iterations} iterations" if run.iterations else run.phase
+        lines.append(Text(clean(f"  {run.device}: {run.what}  {at}"), style="cyan"))
     lines += [Text(clean(f"  {note}"), style="yellow") for note in sweep.notes if not sweep.ended_unix_s]
     if message.event and not sweep.ended_unix_s:
         lines.append(Text(clean(f"  {message.event}"), style="dim"))

@@ -11,17 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.rank_rows import row_cells, row_facts
 from paretofleet_collector.cli.session import collector_client
 from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
-    from paretofleet_analysis.ranking.rank import RankedRow, Ranking
+    from paretofleet_analysis.ranking.rank import Ranking
 
 EXAMPLE = (
     "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10, or --rate 5 for a "
@@ -122,14 +123,16 @@ def _write(result: Ranking, output: Format, *, whole: bool) -> None:
     from paretofleet_analysis.present import explanation_text, ranking_text
 
     if output is Format.csv:
-        show([_flat(row) for row in result.rows], (), output)
+        show([row_cells(row) for row in result.rows], (), output)
     elif output is Format.json:
         typer.echo(ranking_text.to_json(result))
     elif whole:
         sys.stdout.write(ranking_text.render(result, columns=_columns()))
     else:
         for row in result.rows:
-            _explain(row)
+            show(
+                [{"what": key, "value": value} for key, value in row_facts(row).items()], _FACTS, Format.table
+            )
         if result.why is not None:
             sys.stdout.write(explanation_text.render_advice(result.why))
             sys.stdout.write("\n" + explanation_text.render_why(result.why, columns=_columns()))
@@ -140,63 +143,11 @@ def _columns() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
-def _only(result: Ranking, wanted: str) -> Ranking:
+def _only(result: Ranking, row_name: str) -> Ranking:
     """The ranking with the one row of that number or configuration id, which `rank` has found."""
     from paretofleet_analysis.ranking.rank import is_row
 
-    return replace(result, rows=tuple(row for row in result.rows if is_row(row, wanted)))
-
-
-def _explain(row: RankedRow) -> None:
-    from paretofleet_analysis.ranking.verdicts import shown
-
-    facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
-    for name, one in row.estimates.items():
-        interval = "" if one.lo is None else f" (95 %: {one.lo:.6g} to {one.hi:.6g}, {row.runs} runs)"
-        facts[name] = None if one.mean is None else f"{one.mean:.6g}{interval}"
-        if row.corrected_means and name in row.corrected_means:
-            facts[f"{name} without block effects"] = f"{row.corrected_means[name]:.6g}"
-    chances = ("p_near_front", "p_front", "p_front_next_run")
-    facts |= {name: shown(getattr(row, name)) for name in chances if getattr(row, name) is not None}
-    if row.expected_dominators is not None:
-        facts["expected_dominators"] = f"{row.expected_dominators:.2f}"
-    facts |= {"efficiency": _of_costs(row), "rank": _ranks(row)}
-    facts |= {"selected": row.selected, "confirmed": row.confirmed}
-    facts |= {"group": row.group, "flags": row.flags, **row.identity}
-    show([{"what": key, "value": value} for key, value in facts.items()], _FACTS, Format.table)
-
-
-def _of_costs(row: RankedRow) -> str | None:
-    found = row.efficiency
-    if found is None:
-        return None
-    interval = "" if found.lo is None else f" (95 %: {found.lo:.3f} to {found.hi:.3f})"
-    return f"{found.median:.3f}{interval}"
-
-
-def _ranks(row: RankedRow) -> str | None:
-    if row.rank_interval is None:
-        return None
-    low, high = row.rank_interval
-    if low == high:
-        return str(low)
-    return f"{low} or more" if high is None else f"{low} to {high}"
-
-
-def _flat(row: RankedRow) -> dict[str, Any]:
-    """A row for CSV: what it is, its estimates with their intervals, its probabilities."""
-    flat: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
-    for name, one in row.estimates.items():
-        flat |= {name: one.mean, f"{name}_lo": one.lo, f"{name}_hi": one.hi}
-        flat[f"{name}_corrected"] = (row.corrected_means or {}).get(name)
-    for name in ("p_near_front", "p_front", "p_front_next_run", "expected_dominators", "group", "verdict"):
-        flat[name] = getattr(row, name)
-    if row.efficiency is not None:
-        flat |= {"efficiency": row.efficiency.median}
-        flat |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
-    low, high = row.rank_interval or (None, None)
-    flat |= {"rank_lo": low, "rank_hi": high, "selected": row.selected, "confirmed": row.confirmed}
-    return {**flat, "sentence": row.sentence, "flags": row.flags}
+    return replace(result, rows=tuple(row for row in result.rows if is_row(row, row_name)))
 
 
 @contextmanager

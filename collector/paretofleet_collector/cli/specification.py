@@ -6,82 +6,37 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from paretofleet_collector.cli.models import add_one, name_of
+from paretofleet_collector.cli.model_upload import add_model, model_name
+from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.planning.specification import PRECISIONS, Spec, from_mapping, mapping_of
+from paretofleet_collector.planning.specification import Spec, from_mapping, mapping_of
 
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
 
-SpecFile = Annotated[
-    Path | None, typer.Argument(metavar="[SPEC.yaml]", help="A specification; flags change it.")
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option("--model", help="A model: zoo:NAME, NAME, NAME@VARIANT or a file. Repeatable."),
-]
-Devices = Annotated[
-    list[str] | None,
-    typer.Option("--device", help="A device's name, or KEY=VALUE of a label or class. Repeatable."),
-]
-Targets = Annotated[
-    str | None, typer.Option("--target", metavar="LIST", help="cpu, cuda:0, cuda (all of them), ...")
-]
-Runtimes = Annotated[str | None, typer.Option("--runtime", metavar="LIST", help="onnxruntime, ...")]
-Precisions = Annotated[
-    str | None, typer.Option("--precision", metavar="LIST", help=f"{', '.join(PRECISIONS)}.")
-]
-BatchSizes = Annotated[
-    str | None, typer.Option("--batch-size", metavar="LIST", help="Batch sizes, as in 1,2,4.")
-]
-Threads = Annotated[
-    str | None, typer.Option("--threads", metavar="LIST", help="Numbers of threads, or `default`.")
-]
-Protocol = Annotated[str | None, typer.Option("--protocol", help="quick, standard or sustained.")]
-Repeats = Annotated[
-    str | None, typer.Option("--repeats", metavar="N|MIN-MAX", help="Runs of each configuration.")
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the order of the runs.")]
-Adaptive = Annotated[
-    bool | None,
-    typer.Option(
-        "--adaptive/--no-adaptive",
-        help="After the least runs, run what the ranking leaves open. The file may say for which use.",
-        show_default=False,
-    ),
-]
-Name = Annotated[
-    str | None, typer.Option("--name", help="The sweep's name; one is made where none is given.")
-]
 
-
-def build(file: Path | None, **flags: Any) -> Spec:
-    """The specification of the file with the flags that are not None; raises Refused and BadParameter."""
-    if file is None and not flags.get("models"):
+def build(file: Path | None, flags: SweepFlags) -> Spec:
+    """The specification in `file`, changed by the flags that were given; raises Refused and BadParameter."""
+    if file is None and not flags.models:
         raise typer.BadParameter("give a SPEC.yaml or at least --model")
-    value: Any = {}
-    base = Path()
-    if file is not None:
-        base = file.parent
-        value = _read(file)
-    given = {key: _parsed(key, flag) for key, flag in flags.items() if flag is not None}
+    value: Any = {} if file is None else _read(file)
+    base = Path() if file is None else file.parent
+    given = _given(flags)
     if isinstance(value, dict):
         if "repeats" in given and isinstance(value.get("repeats"), dict):
             given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
-        if given.get("adaptive") is True and isinstance(value.get("adaptive"), str):
+        if flags.adaptive is True and isinstance(value.get("adaptive"), str):
             del given["adaptive"]  # the file says for which use
         value = {**value, **given}
     try:
         spec = from_mapping(value)
     except Refused as error:
         raise type(error)(f"{file}: {error}" if file else str(error)) from None
-    if "models" in given:
-        base = Path()
-    return spec.resolved(base)
+    return spec.resolved(Path() if flags.models is not None else base)
 
 
 def add_files(client: Client, spec: Spec) -> Spec:
@@ -90,25 +45,25 @@ def add_files(client: Client, spec: Spec) -> Spec:
         return spec
     from paretofleet_collector.rpc.client import sha256_of
 
-    known = client.list_models()
+    variants = client.list_models()
     names: dict[str, str] = {}
     for path in spec.local_models():
         if not Path(path).is_file():
             raise Refused(f"{path} is not a file; give an ONNX file, the name of a model or zoo:NAME.")
         sha256 = sha256_of(Path(path))
-        there = next((one for one in known if one.sha256 == sha256 and one.stored), None)
-        one = there or add_one(client, path)
-        names[path] = f"{one.model}@{one.variant}"
+        stored = next((each for each in variants if each.sha256 == sha256 and each.stored), None)
+        variant = stored or add_model(client, path)
+        names[path] = f"{variant.model}@{variant.variant}"
     return spec.with_models(names)
 
 
 def build_zoo(client: Client, models: Sequence[str]) -> None:
     """Builds what of the zoo is asked for and not stored yet; the plan has refused unknown names."""
-    missing = {one.model for one in client.list_models() if not one.stored}
+    missing = {variant.model for variant in client.list_models() if not variant.stored}
     names = dict.fromkeys(model.removeprefix("zoo:").partition("@")[0] for model in models)
-    wanted = [name for name in names if name in missing]
-    for at, name in enumerate(wanted, start=1):
-        add_one(client, f"zoo:{name}", f"[{at}/{len(wanted)}] ")
+    to_build = [name for name in names if name in missing]
+    for at, name in enumerate(to_build, start=1):
+        add_model(client, f"zoo:{name}", counter=f"[{at}/{len(to_build)}] ")
 
 
 def named(spec: Spec, file: Path | None = None) -> Spec:
@@ -119,7 +74,7 @@ def named(spec: Spec, file: Path | None = None) -> Spec:
     if spec.name:
         return spec
     first = file.stem if file else spec.models[0].removeprefix("zoo:").partition("@")[0]
-    return replace(spec, name=name_of(Path(first))[:60])
+    return replace(spec, name=model_name(Path(first))[:60])
 
 
 def _read(file: Path) -> Any:
@@ -135,37 +90,50 @@ def _read(file: Path) -> Any:
         raise Refused(f"{file}: {error}") from None
 
 
-def _parsed(key: str, flag: Any) -> Any:
-    """A flag's text as the value that the YAML would hold."""
-    if key == "devices":
-        return _selector(flag)
-    if key in ("batch_sizes", "threads"):
-        return [_number(key, text) for text in _words(flag)]
-    if key == "repeats":
-        found = re.fullmatch(r"(\d+)(?:\s*[-:.]+\s*(\d+))?", flag.strip())
-        if not found:
-            raise Refused(f"--repeats: '{flag}' is not a number of runs such as 5, or a range such as 5-20.")
-        return {"min": int(found[1]), "max": int(found[2] or found[1])}
-    if key == "models":
-        return [word for text in flag for word in _words(text)]
-    return _words(flag) if key in ("targets", "runtimes", "precisions") else flag
+def _given(flags: SweepFlags) -> dict[str, Any]:
+    """The flags that were given, under the keys and with the values that the YAML would hold."""
+    values = {
+        "models": None if flags.models is None else _items(",".join(flags.models)),
+        "devices": None if flags.devices is None else _selector(flags.devices),
+        "targets": None if flags.targets is None else _items(flags.targets),
+        "runtimes": None if flags.runtimes is None else _items(flags.runtimes),
+        "precisions": None if flags.precisions is None else _items(flags.precisions),
+        "batch_sizes": None if flags.batch_sizes is None else _numbers(flags.batch_sizes),
+        "threads": None if flags.threads is None else _threads(flags.threads),
+        "protocol": flags.protocol,
+        "repeats": None if flags.repeats is None else _repeats(flags.repeats),
+        "adaptive": flags.adaptive,
+        "seed": flags.seed,
+        "name": flags.name,
+    }
+    return {key: value for key, value in values.items() if value is not None}
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _number(key: str, text: str) -> int | str | None:
-    if key == "threads" and text == "default":
-        return None
-    return int(text) if text.isdecimal() else text
+def _numbers(text: str) -> list[int | str]:
+    """What is no number stays text, so that the specification refuses it by its key."""
+    return [int(item) if item.isdecimal() else item for item in _items(text)]
+
+
+def _threads(text: str) -> list[int | str | None]:
+    return [None if number == "default" else number for number in _numbers(text)]
+
+
+def _repeats(text: str) -> dict[str, int]:
+    match = re.fullmatch(r"(\d+)(?:\s*[-:.]+\s*(\d+))?", text.strip())
+    if not match:
+        raise Refused(f"--repeats: '{text}' is not a number of runs such as 5, or a range such as 5-20.")
+    return {"min": int(match[1]), "max": int(match[2] or match[1])}
 
 
 def _selector(flags: Sequence[str]) -> dict[str, list[str]]:
     """`NAME` chooses by name, `KEY=VALUE` by class or label; several values of a key are alternatives."""
     selector: dict[str, list[str]] = {}
     for text in flags:
-        for word in _words(text):
-            key, equals, value = word.partition("=")
+        for item in _items(text):
+            key, equals, value = item.partition("=")
             selector.setdefault(key if equals else "name", []).append(value if equals else key)
     return selector

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
-from paretofleet_collector.cli.progress import ended, follow, tally, working
+from paretofleet_collector.cli.output import Format, Output, row_of, show
+from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, show_plan
+from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
-from paretofleet_collector.cli.specification import (
+from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
+from paretofleet_collector.cli.sweep_options import (
     Adaptive,
     BatchSizes,
     Devices,
@@ -27,17 +26,12 @@ from paretofleet_collector.cli.specification import (
     Runtimes,
     Seed,
     SpecFile,
+    SweepFlags,
     Targets,
     Threads,
-    add_files,
-    build,
-    build_zoo,
-    named,
 )
-from paretofleet_collector.cli.units import clock, duration
+from paretofleet_collector.cli.sweep_text import SWEEP_COLUMNS, pull_timing, show_detail, sweep_row
 from paretofleet_collector.errors import CollectorError
-from paretofleet_collector.model.entities import Repeats as RepeatsOf
-from paretofleet_collector.model.views import PlannedView, PlanView, SweepView
 
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
@@ -51,26 +45,6 @@ app = typer.Typer(
 )
 
 Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.")]
-_SWEEP_COLUMNS = (
-    column("name"),
-    column("state"),
-    column("configurations", right=True),
-    Column("runs", lambda row: f"{row['ended']}/{row['runs']}", right=True),
-    Column("not well", lambda row: row["not_well"] or "-"),
-    column("devices"),
-    Column("created", lambda row: clock(row["created_unix_s"])),
-    column("sweep_id", "id"),
-)
-_GROUP_COLUMNS = (
-    column("device"),
-    column("target"),
-    column("model"),
-    column("variant"),
-    column("precision"),
-    column("runtime"),
-    column("threads"),
-    column("batch_sizes", "batch sizes"),
-)
 
 
 @app.command("plan", epilog="Example: paretofleet sweep plan SPEC.yaml -o json")
@@ -93,8 +67,7 @@ def plan_(
     output: Output = Format.table,
 ) -> None:
     """Show what a sweep would run, where, and hours per device; runs nothing. Local model files are added."""
-    spec = build(
-        file,
+    flags = SweepFlags(
         models=models,
         devices=devices,
         targets=targets,
@@ -108,17 +81,15 @@ def plan_(
         seed=seed,
         name=name,
     )
+    spec = build(file, flags)
     with collector_client(context) as client:
         planned = client.plan_sweep(add_files(client, spec).to_json())
         _notify_absent(client, [one.device for one in planned.devices])
-    _show_plan(planned, spec.protocol, output)
+    show_plan(planned, spec.protocol, output)
     if spec.repeats.adaptive is not None:
-        notify(_adaptive(spec.repeats))
+        notify(adaptive_sentence(spec.repeats))
     if spec.repeats.boots > 1:
-        notify(
-            f"boots: the blocks are spread over {spec.repeats.boots} boots of each device whose owner allows "
-            "reboots, whose time comes on top; of other devices they run within one boot"
-        )
+        notify(boots_sentence(spec.repeats))
 
 
 @app.command(
@@ -150,8 +121,7 @@ def submit(
     output: Output = Format.table,
 ) -> None:
     """Submit a sweep; its name goes to standard output."""
-    spec = build(
-        file,
+    flags = SweepFlags(
         models=models,
         devices=devices,
         targets=targets,
@@ -165,6 +135,7 @@ def submit(
         seed=seed,
         name=name,
     )
+    spec = build(file, flags)
     request_id = request_id or secrets.token_hex(16)
     with collector_client(context) as client:
         spec = named(add_files(client, spec), file)
@@ -180,8 +151,8 @@ def submit(
         if output is Format.table:
             typer.echo(sweep.name)
         else:
-            row = {**_row(sweep), "refusals": [row_of(one) for one in refusals]}
-            show([row], _SWEEP_COLUMNS, output)
+            row = {**sweep_row(sweep), "refusals": [row_of(one) for one in refusals]}
+            show([row], SWEEP_COLUMNS, output)
         if watch:
             raise typer.Exit(_watch(client, sweep.sweep_id))
 
@@ -191,7 +162,7 @@ def list_(context: typer.Context, output: Output = Format.table) -> None:
     """List the sweeps."""
     with collector_client(context) as client:
         sweeps = client.list_sweeps()
-    show([_row(one) for one in sweeps], _SWEEP_COLUMNS, output, nothing="no sweep was submitted")
+    show([sweep_row(one) for one in sweeps], SWEEP_COLUMNS, output, nothing="no sweep was submitted")
 
 
 @app.command("show", epilog="Example: paretofleet sweep show edge-classifiers --timing")
@@ -208,46 +179,8 @@ def show_(
     """Show a sweep's configurations and what became of their runs."""
     with collector_client(context) as client:
         detail = client.show_sweep(sweep)
-        told = _timing(client, sweep) if timing else None
-    rows = [
-        {
-            **row_of(one.configuration),
-            "runs_by_state": dict(one.runs_by_state),
-            "reason": one.reason,
-            "message": one.message,
-        }
-        for one in detail.configurations
-    ]
-    if output is Format.json:
-        known = {"sweep": _row(detail.sweep), "spec": json.loads(detail.spec_json), "configurations": rows}
-        write_json(known if told is None else {**known, "timing": told})
-        return
-    if output is Format.table:
-        show([_row(detail.sweep)], _SWEEP_COLUMNS, output)
-        for note in detail.sweep.notes:
-            typer.echo(clean(note))
-        typer.echo()
-    columns = [
-        column("device"),
-        column("target"),
-        column("model"),
-        column("variant"),
-        column("precision"),
-        column("runtime"),
-        column("batch_size", "batch", right=True),
-        Column("threads", lambda row: str(row["threads"] or "default"), right=True),
-        Column(
-            "runs", lambda row: ", ".join(f"{count} {state}" for state, count in row["runs_by_state"].items())
-        ),
-        Column("why", lambda row: ": ".join(text for text in (row["reason"], row["message"]) if text)),
-    ]
-    show(rows, columns, output)
-    if told is not None and output is Format.table:
-        from paretofleet_analysis.present import ranking_text, timing_text
-
-        typer.echo()
-        for line in timing_text.timing_lines(told):
-            typer.echo("\n".join(ranking_text.wrapped(clean(line))))
+        repeats = pull_timing(client, sweep) if timing else None
+    show_detail(detail, repeats, output)
 
 
 @app.command(epilog="Example: paretofleet sweep watch edge-classifiers")
@@ -292,15 +225,6 @@ def delete(
     notify(f"deleted {sweep}: {deleted.runs} runs, {deleted.files} files")
 
 
-def _timing(client: Client, sweep: str) -> dict[str, Any]:
-    """What the repeats say so far, from the sweep's report."""
-    from paretofleet_analysis.diagnostics import timing
-    from paretofleet_analysis.report import files
-
-    with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder, working("pulling the report"):
-        return timing.timing_summary(files.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
-
-
 def _watch(client: Client, sweep: str) -> int:
     """Follows the sweep; returns the exit code that its end stands for."""
     try:
@@ -323,68 +247,10 @@ def _watch(client: Client, sweep: str) -> int:
 
 def _notify_absent(client: Client, devices: Sequence[str]) -> None:
     """Says which devices of a sweep cannot start now."""
-    for one in client.list_devices():
-        if one.name in devices and one.state != "online":
-            notify(f"{one.name} is {one.state}; its runs wait until it is back")
+    for device in client.list_devices():
+        if device.name in devices and device.state != "online":
+            notify(f"{device.name} is {device.state}; its runs wait until it is back")
 
 
 def _away(address: str) -> None:
     notify(f"the collector at {address} is away; waiting for it")
-
-
-def _row(sweep: SweepView) -> dict[str, Any]:
-    return {**row_of(sweep), "ended": ended(sweep), "not_well": tally(sweep)}
-
-
-def _show_plan(planned: PlanView, protocol: str, output: Format) -> None:
-    if output is Format.json:
-        write_json(row_of(planned))
-        return
-    if output is Format.csv:
-        show([row_of(one) for one in planned.configurations], (), output)
-        return
-    show(_groups(planned.configurations), _GROUP_COLUMNS, output)
-    typer.echo()
-    columns = (
-        column("device"),
-        column("configurations", right=True),
-        Column("runs", lambda row: _range(row["runs_min"], row["runs_max"]), right=True),
-        Column("at its shortest", lambda row: duration(row["seconds_min"]), right=True),
-        Column("at every time limit", lambda row: duration(row["seconds_max"]), right=True),
-    )
-    show([row_of(one) for one in planned.devices], columns, output)
-    notify_refusals(planned.refusals)
-    notify(
-        f"time by protocol {protocol}: shortest warm-up and window of the fewest runs, with a power source "
-        "also guards, idle and the least that its energy needs; process start, load and slow iterations "
-        "come on top, and a run with its most iterations ends sooner"
-    )
-
-
-def _adaptive(repeats: RepeatsOf) -> str:
-    """How the hours of an adaptive sweep follow."""
-    return (
-        f"adaptive: at least the time of {repeats.runs_min} runs of every configuration, at most of "
-        f"{repeats.runs_max}; in between only what the ranking for {repeats.adaptive} use leaves undecided "
-        "runs on, and a device's first configuration, which shows its drift"
-    )
-
-
-def _range(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low} to {high}"
-
-
-def _groups(configurations: Sequence[PlannedView]) -> list[dict[str, Any]]:
-    """One row for all batch sizes and threads of what is otherwise the same."""
-    groups: dict[tuple[str, ...], list[PlannedView]] = {}
-    for one in configurations:
-        key = (one.device, one.target, one.model, one.variant, one.precision, one.runtime)
-        groups.setdefault(key, []).append(one)
-    return [
-        {
-            **row_of(members[0]),
-            "threads": ", ".join(dict.fromkeys(str(one.threads or "default") for one in members)),
-            "batch_sizes": ", ".join(dict.fromkeys(str(one.batch_size) for one in members)),
-        }
-        for members in groups.values()
-    ]

@@ -35,7 +35,7 @@ def duration(seconds: float | None) -> str:
 
 
 def left(seconds: float | None) -> str:
-    """A rough time left: nothing below ten seconds is told apart."""
+    """A rough time left: below ten seconds nothing is distinguished."""
     if seconds is None:
         return ""
     if seconds < 10:

@@ -26,14 +26,14 @@ from paretofleet_collector.errors import CollectorError, Refused
 
 EXAMPLE = "Example: paretofleet up --home ./fleet"
 READY = "listening on "
-#: Seconds for the collector to say that it listens, and for a process to end once it was told to.
+#: Seconds for the collector to say that it listens, and for a process to end once it was asked to.
 START_S, STOP_S = 60.0, 20.0
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
-class Part:
-    """One of the two processes, with the thread that passes its words on."""
+class ChildProcess:
+    """One of the two processes, with the thread that passes its lines on."""
 
     name: str
     process: subprocess.Popen[str]
@@ -57,14 +57,14 @@ def up(
     agent = _agent_command()
     chosen = home.absolute() if home else default_home("")
     stop = _stop_on_signals()
-    parts: list[Part] = []
-    words: queue.SimpleQueue[str] = queue.SimpleQueue()
+    parts: list[ChildProcess] = []
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     try:
         service = [sys.executable, "-m", "paretofleet_collector", "collector", "serve"]
         parts.append(
-            _start("collector", [*service, "--home", str(chosen / "collector"), "--listen", listen], words)
+            _start("collector", [*service, "--home", str(chosen / "collector"), "--listen", listen], lines)
         )
-        address = _wait_until_ready(parts[0], words, stop)
+        address = _wait_until_ready(parts[0], lines, stop)
         if address is None:
             return
         notify(f"collector at {address}, process {parts[0].process.pid}, home {chosen / 'collector'}")
@@ -83,12 +83,12 @@ def _agent_command() -> list[str]:
     """How to start the agent: in this interpreter where it is installed, else by its name."""
     if importlib.util.find_spec("paretofleet_agent") is not None:
         return [sys.executable, "-m", "paretofleet_agent.main"]
-    found = shutil.which("paretofleet-agent")
-    if found is None:
+    script = shutil.which("paretofleet-agent")
+    if script is None:
         raise Refused(
             "The agent is not installed here; add it with `pip install 'paretofleet-agent[onnxruntime]'`."
         )
-    return [found]
+    return [script]
 
 
 def _stop_on_signals() -> threading.Event:
@@ -102,7 +102,7 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _start(name: str, command: Sequence[str], words: queue.SimpleQueue[str] | None) -> Part:
+def _start(name: str, command: Sequence[str], queued: queue.SimpleQueue[str] | None) -> ChildProcess:
     """Starts a process that ends with this one; its lines are passed on with its name before them."""
     process = subprocess.Popen(
         command,
@@ -117,10 +117,10 @@ def _start(name: str, command: Sequence[str], words: queue.SimpleQueue[str] | No
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     if process.stdout is None:
-        raise CollectorError(f"The {name} was started without a pipe; its words cannot be read.")
-    reader = threading.Thread(target=_pass_on, args=(name, process.stdout, words), daemon=True)
+        raise CollectorError(f"The {name} was started without a pipe; its lines cannot be read.")
+    reader = threading.Thread(target=_pass_on, args=(name, process.stdout, queued), daemon=True)
     reader.start()
-    return Part(name, process, reader)
+    return ChildProcess(name, process, reader)
 
 
 def _collector_first() -> None:
@@ -135,23 +135,23 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _pass_on(name: str, lines: IO[str], words: queue.SimpleQueue[str] | None) -> None:
+def _pass_on(name: str, lines: IO[str], queued: queue.SimpleQueue[str] | None) -> None:
     for line in lines:
         notify(f"{name} | {line.rstrip()}")
-        if words is not None:
-            words.put(line)
+        if queued is not None:
+            queued.put(line)
 
 
-def _wait_until_ready(part: Part, words: queue.SimpleQueue[str], stop: threading.Event) -> str | None:
+def _wait_until_ready(part: ChildProcess, lines: queue.SimpleQueue[str], stop: threading.Event) -> str | None:
     """The address at which the collector listens; None when the user ended it first."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if stop.is_set():
             return None
         try:
-            line = words.get(timeout=0.1)
+            line = lines.get(timeout=0.1)
         except queue.Empty:
-            if part.process.poll() is not None and words.empty():
+            if part.process.poll() is not None and lines.empty():
                 part.reader.join(1.0)
                 raise CollectorError(_ended(part)) from None
             continue
@@ -160,7 +160,7 @@ def _wait_until_ready(part: Part, words: queue.SimpleQueue[str], stop: threading
     raise CollectorError(f"The collector did not listen within {START_S:.0f} s; see its lines above.")
 
 
-def _wait_for_the_end(parts: Sequence[Part], stop: threading.Event) -> None:
+def _wait_for_the_end(parts: Sequence[ChildProcess], stop: threading.Event) -> None:
     """Returns when the user ends it; raises CollectorError when one of the processes ends by itself."""
     while not stop.wait(0.2):
         for part in parts:
@@ -169,14 +169,14 @@ def _wait_for_the_end(parts: Sequence[Part], stop: threading.Event) -> None:
                 raise CollectorError(_ended(part))
 
 
-def _ended(part: Part) -> str:
+def _ended(part: ChildProcess) -> str:
     code = part.process.returncode
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     return f"The {part.name} ended {how}, so everything is stopped; its lines above say why."
 
 
-def _end(parts: Sequence[Part]) -> None:
-    """Ends the agent first, so that its last words find the collector."""
+def _end(parts: Sequence[ChildProcess]) -> None:
+    """Ends the agent first, so that its last chunks find the collector."""
     for part in reversed(parts):
         if part.process.poll() is None:
             part.process.terminate()

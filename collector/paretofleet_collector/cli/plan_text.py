@@ -1,0 +1,88 @@
+"""How `paretofleet sweep plan` shows what a sweep would run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from paretofleet_collector.cli.output import Column, Format, column, row_of, show, write_json
+from paretofleet_collector.cli.session import notify, notify_refusals
+from paretofleet_collector.cli.units import duration
+from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.model.views import PlannedView, PlanView
+
+_GROUP_COLUMNS = (
+    column("device"),
+    column("target"),
+    column("model"),
+    column("variant"),
+    column("precision"),
+    column("runtime"),
+    column("threads"),
+    column("batch_sizes", "batch sizes"),
+)
+_DEVICE_COLUMNS = (
+    column("device"),
+    column("configurations", right=True),
+    Column("runs", lambda row: _range(row["runs_min"], row["runs_max"]), right=True),
+    Column("at its shortest", lambda row: duration(row["seconds_min"]), right=True),
+    Column("at every time limit", lambda row: duration(row["seconds_max"]), right=True),
+)
+
+
+def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
+    """Writes the configurations, grouped, and the hours of each device; what is left out goes to the user."""
+    if output is Format.json:
+        write_json(row_of(planned))
+        return
+    if output is Format.csv:
+        show([row_of(configuration) for configuration in planned.configurations], (), output)
+        return
+    show(_groups(planned.configurations), _GROUP_COLUMNS, output)
+    typer.echo()
+    show([row_of(device) for device in planned.devices], _DEVICE_COLUMNS, output)
+    notify_refusals(planned.refusals)
+    notify(
+        f"time by protocol {protocol}: shortest warm-up and window of the fewest runs, with a power source "
+        "also guards, idle and the least that its energy needs; process start, load and slow iterations "
+        "come on top, and a run with its most iterations ends sooner"
+    )
+
+
+def adaptive_sentence(repeats: Repeats) -> str:
+    """How the hours of an adaptive sweep follow."""
+    return (
+        f"adaptive: at least the time of {repeats.runs_min} runs of every configuration, at most of "
+        f"{repeats.runs_max}; in between only what the ranking for {repeats.adaptive} use leaves undecided "
+        "runs on, and a device's first configuration, which shows its drift"
+    )
+
+
+def boots_sentence(repeats: Repeats) -> str:
+    """How a sweep over several boots of its devices runs."""
+    return (
+        f"boots: the blocks are spread over {repeats.boots} boots of each device whose owner allows "
+        "reboots, whose time comes on top; of other devices they run within one boot"
+    )
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _groups(configurations: Sequence[PlannedView]) -> list[dict[str, Any]]:
+    """One row for all batch sizes and threads of what is otherwise the same."""
+    groups: dict[tuple[str, ...], list[PlannedView]] = {}
+    for each in configurations:
+        key = (each.device, each.target, each.model, each.variant, each.precision, each.runtime)
+        groups.setdefault(key, []).append(each)
+    return [
+        {
+            **row_of(members[0]),
+            "threads": ", ".join(dict.fromkeys(str(each.threads or "default") for each in members)),
+            "batch_sizes": ", ".join(dict.fromkeys(str(each.batch_size) for each in members)),
+        }
+        for members in groups.values()
+    ]

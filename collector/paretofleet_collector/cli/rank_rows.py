@@ -1,0 +1,73 @@
+"""A row of a ranking as facts for one person to read, and as cells for a CSV file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paretofleet_analysis.ranking.rank import RankedRow
+
+
+def row_facts(row: RankedRow) -> dict[str, Any]:
+    """What is known of a row: its estimates with their 95 % intervals, its probabilities, what it is."""
+    from paretofleet_analysis.ranking.verdicts import shown
+
+    facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
+    for name, estimate in row.estimates.items():
+        interval = ""
+        if estimate.lo is not None:
+            interval = f" (95 %: {estimate.lo:.6g} to {estimate.hi:.6g}, {row.runs} runs)"
+        facts[name] = None if estimate.mean is None else f"{estimate.mean:.6g}{interval}"
+        if row.corrected_means and name in row.corrected_means:
+            facts[f"{name} without block effects"] = f"{row.corrected_means[name]:.6g}"
+    facts |= {
+        name: shown(probability)
+        for name, probability in _probabilities(row).items()
+        if probability is not None
+    }
+    if row.expected_dominators is not None:
+        facts["expected_dominators"] = f"{row.expected_dominators:.2f}"
+    facts |= {"efficiency": _efficiency(row), "rank": _ranks(row)}
+    facts |= {"selected": row.selected, "confirmed": row.confirmed}
+    return facts | {"group": row.group, "flags": row.flags, **row.identity}
+
+
+def row_cells(row: RankedRow) -> dict[str, Any]:
+    """A row for CSV: what it is, its estimates with their intervals, its probabilities."""
+    cells: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
+    for name, estimate in row.estimates.items():
+        cells |= {name: estimate.mean, f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
+        cells[f"{name}_corrected"] = (row.corrected_means or {}).get(name)
+    cells |= _probabilities(row)
+    cells |= {"expected_dominators": row.expected_dominators, "group": row.group, "verdict": row.verdict}
+    if row.efficiency is not None:
+        cells |= {"efficiency": row.efficiency.median}
+        cells |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
+    low, high = row.rank_interval or (None, None)
+    cells |= {"rank_lo": low, "rank_hi": high, "selected": row.selected, "confirmed": row.confirmed}
+    return {**cells, "sentence": row.sentence, "flags": row.flags}
+
+
+def _probabilities(row: RankedRow) -> dict[str, float | None]:
+    return {
+        "p_near_front": row.p_near_front,
+        "p_front": row.p_front,
+        "p_front_next_run": row.p_front_next_run,
+    }
+
+
+def _efficiency(row: RankedRow) -> str | None:
+    efficiency = row.efficiency
+    if efficiency is None:
+        return None
+    interval = "" if efficiency.lo is None else f" (95 %: {efficiency.lo:.3f} to {efficiency.hi:.3f})"
+    return f"{efficiency.median:.3f}{interval}"
+
+
+def _ranks(row: RankedRow) -> str | None:
+    if row.rank_interval is None:
+        return None
+    low, high = row.rank_interval
+    if low == high:
+        return str(low)
+    return f"{low} or more" if high is None else f"{low} to {high}"

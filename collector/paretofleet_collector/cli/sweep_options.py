@@ -1,0 +1,70 @@
+"""The options of `paretofleet sweep plan` and `submit` that write a specification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paretofleet_collector.planning.specification import PRECISIONS
+
+SpecFile = Annotated[
+    Path | None, typer.Argument(metavar="[SPEC.yaml]", help="A specification; flags change it.")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A model: zoo:NAME, NAME, NAME@VARIANT or a file. Repeatable."),
+]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", help="A device's name, or KEY=VALUE of a label or class. Repeatable."),
+]
+Targets = Annotated[
+    str | None, typer.Option("--target", metavar="LIST", help="cpu, cuda:0, cuda (all of them), ...")
+]
+Runtimes = Annotated[str | None, typer.Option("--runtime", metavar="LIST", help="onnxruntime, ...")]
+Precisions = Annotated[
+    str | None, typer.Option("--precision", metavar="LIST", help=f"{', '.join(PRECISIONS)}.")
+]
+BatchSizes = Annotated[
+    str | None, typer.Option("--batch-size", metavar="LIST", help="Batch sizes, as in 1,2,4.")
+]
+Threads = Annotated[
+    str | None, typer.Option("--threads", metavar="LIST", help="Numbers of threads, or `default`.")
+]
+Protocol = Annotated[str | None, typer.Option("--protocol", help="quick, standard or sustained.")]
+Repeats = Annotated[
+    str | None, typer.Option("--repeats", metavar="N|MIN-MAX", help="Runs of each configuration.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the order of the runs.")]
+Adaptive = Annotated[
+    bool | None,
+    typer.Option(
+        "--adaptive/--no-adaptive",
+        help="After the least runs, run what the ranking leaves open. The file may say for which use.",
+        show_default=False,
+    ),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", help="The sweep's name; one is made where none is given.")
+]
+
+
+@dataclass(frozen=True)
+class SweepFlags:
+    """The values of these options as they were typed; None: not given, so the file's value stays."""
+
+    models: list[str] | None = None
+    devices: list[str] | None = None
+    targets: str | None = None
+    runtimes: str | None = None
+    precisions: str | None = None
+    batch_sizes: str | None = None
+    threads: str | None = None
+    protocol: str | None = None
+    repeats: str | None = None
+    adaptive: bool | None = None
+    seed: int | None = None
+    name: str | None = None

@@ -1,0 +1,96 @@
+"""How sweeps, and what became of their runs, are listed."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from paretofleet_collector.cli.output import Column, Format, clean, column, row_of, show, write_json
+from paretofleet_collector.cli.progress import ended, tally, working
+from paretofleet_collector.cli.units import clock
+from paretofleet_collector.model.views import SweepDetail, SweepView
+
+if TYPE_CHECKING:
+    from paretofleet_collector.rpc.client import Client
+
+SWEEP_COLUMNS = (
+    column("name"),
+    column("state"),
+    column("configurations", right=True),
+    Column("runs", lambda row: f"{row['ended']}/{row['runs']}", right=True),
+    Column("not well", lambda row: row["not_well"] or "-"),
+    column("devices"),
+    Column("created", lambda row: clock(row["created_unix_s"])),
+    column("sweep_id", "id"),
+)
+_CONFIGURATION_COLUMNS = (
+    column("device"),
+    column("target"),
+    column("model"),
+    column("variant"),
+    column("precision"),
+    column("runtime"),
+    column("batch_size", "batch", right=True),
+    Column("threads", lambda row: str(row["threads"] or "default"), right=True),
+    Column(
+        "runs", lambda row: ", ".join(f"{count} {state}" for state, count in row["runs_by_state"].items())
+    ),
+    Column("why", lambda row: ": ".join(text for text in (row["reason"], row["message"]) if text)),
+)
+
+
+def sweep_row(sweep: SweepView) -> dict[str, Any]:
+    """A sweep as a row of a listing."""
+    return {**row_of(sweep), "ended": ended(sweep), "not_well": tally(sweep)}
+
+
+def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: Format) -> None:
+    """Writes a sweep's configurations and their runs; `timing` as `pull_timing` gave it, None: without."""
+    rows = _configuration_rows(detail)
+    if output is Format.json:
+        spec = json.loads(detail.spec_json)
+        document = {"sweep": sweep_row(detail.sweep), "spec": spec, "configurations": rows}
+        write_json(document if timing is None else {**document, "timing": timing})
+        return
+    if output is Format.table:
+        show([sweep_row(detail.sweep)], SWEEP_COLUMNS, output)
+        for note in detail.sweep.notes:
+            typer.echo(clean(note))
+        typer.echo()
+    show(rows, _CONFIGURATION_COLUMNS, output)
+    if timing is not None and output is Format.table:
+        _show_timing(timing)
+
+
+def _configuration_rows(detail: SweepDetail) -> Sequence[dict[str, Any]]:
+    return [
+        {
+            **row_of(each.configuration),
+            "runs_by_state": dict(each.runs_by_state),
+            "reason": each.reason,
+            "message": each.message,
+        }
+        for each in detail.configurations
+    ]
+
+
+def pull_timing(client: Client, sweep: str) -> dict[str, Any]:
+    """What the repeats say so far of drift and of further runs, from the sweep's report."""
+    from paretofleet_analysis.diagnostics import timing
+    from paretofleet_analysis.report import files
+
+    with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder, working("pulling the report"):
+        return timing.timing_summary(files.read(client.pull_report(sweep, Path(folder) / "report.parquet")))
+
+
+def _show_timing(summary: Mapping[str, Any]) -> None:
+    from paretofleet_analysis.present import ranking_text, timing_text
+
+    typer.echo()
+    for line in timing_text.timing_lines(summary):
+        typer.echo("\n".join(ranking_text.wrapped(clean(line))))
