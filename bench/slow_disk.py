@@ -27,7 +27,7 @@ from paretofleet_agent.device import probe
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.standalone import bench, paired
-from paretofleet_agent.uplink.chunks import Gatherer
+from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.spool import Spool
 
 BYTES_PER_S, WRITE_S, SYNC_S = 10e6, 0.002, 0.02
@@ -118,7 +118,7 @@ class Home:
 
     def median_s(self, device: DeviceUnderTest, number: int) -> float:
         """One run as the daemon makes it; the median of its window."""
-        lease, samples, sink = parts.lease(self.model, number), bench.Samples(), Gatherer()
+        lease, samples, sink = parts.lease(self.model, number), bench.Samples(), ChunkBuilder()
         begin_s = time.perf_counter()
         self.spool.begin(lease.key)
         begun_s = time.perf_counter() - begin_s
@@ -133,7 +133,7 @@ class Home:
 
 
 class _Both:
-    def __init__(self, *sinks: bench.Samples | Gatherer) -> None:
+    def __init__(self, *sinks: bench.Samples | ChunkBuilder) -> None:
         self._sinks = sinks
 
     def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:

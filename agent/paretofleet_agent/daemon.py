@@ -22,12 +22,12 @@ from paretofleet_agent.files import free_bytes, write_atomically
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import Lease, Outcome
 from paretofleet_agent.uplink import backoff, identity, upload
-from paretofleet_agent.uplink.chunks import Gatherer
-from paretofleet_agent.uplink.client import Link
-from paretofleet_agent.uplink.heartbeat import Heart, Running
-from paretofleet_agent.uplink.model_cache import Models
+from paretofleet_agent.uplink.chunks import ChunkBuilder
+from paretofleet_agent.uplink.client import CollectorClient
+from paretofleet_agent.uplink.heartbeat import Heartbeat, RunningAttempt
+from paretofleet_agent.uplink.model_cache import ModelCache
+from paretofleet_agent.uplink.replies import LeaseReply
 from paretofleet_agent.uplink.spool import Spool
-from paretofleet_agent.uplink.wire import Answer
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ ROOM_BYTES = 32 << 20
 ROOM_WAIT_S = 10.0
 SLICE_S = 0.1
 #: Told to end, the agent tries for so long to pass on what it has; the rest goes at the next start.
-LAST_WORDS_S = 3.0
+FLUSH_ON_EXIT_S = 3.0
 
 
 def run(config: Config, *, once: bool = False) -> int:
@@ -70,31 +70,33 @@ def _serve(config: Config, device: DeviceUnderTest, *, once: bool) -> bool:
     who = identity.start(config.home, device.boot_id)
     write_atomically(config.home / "daemon.json", _card(config))
     with contextlib.closing(Spool.open(config.home)) as spool:
-        link = Link(config, who, device.inventory)
-        daemon = Daemon(config, device, spool, link)
+        client = CollectorClient(config, who, device.inventory)
+        daemon = Daemon(config, device, spool, client)
         try:
-            with _told_to_end(daemon):
+            with stop_on_signals(daemon):
                 daemon.serve(once=once)
         finally:
-            daemon.heart.stop()
-            link.close()
+            daemon.heartbeat.stop()
+            client.close()
     return daemon.wants_reboot
 
 
 class Daemon:
-    """The one thread that works; `heart` is the other one."""
+    """The one thread that works; `heartbeat` is the other one."""
 
-    def __init__(self, config: Config, device: DeviceUnderTest, spool: Spool, link: Link) -> None:
+    def __init__(
+        self, config: Config, device: DeviceUnderTest, spool: Spool, client: CollectorClient
+    ) -> None:
         self._config = config
         self._device = device
         self._spool = spool
-        self._link = link
-        self._models = Models(config.home, link.fetch_model)
+        self._client = client
+        self._models = ModelCache(config.home, client.fetch_model)
         self._window = 1
-        self._greeted = False
+        self._has_served = False
         self._stopping = False
         self.wants_reboot = False
-        self.heart = Heart(link, heartbeat_s=5.0)
+        self.heartbeat = Heartbeat(client, heartbeat_s=5.0)
 
     def stop(self) -> None:
         """Ends the work soon: the attempt that runs is abandoned. Safe in a signal handler."""
@@ -112,13 +114,13 @@ class Daemon:
         while not self._stopping:
             if self._session(retry, once=once):
                 return 0
-        self._last_words()
+        self._flush_on_exit()
         return 0
 
     def _session(self, retry: backoff.Retry, *, once: bool) -> bool:
         """Works until the collector is lost; True when `once` has nothing more to do."""
         try:
-            self._greet()
+            self._open_session()
             while not self._stopping:
                 if not self._work(once=once):
                     return True
@@ -130,30 +132,30 @@ class Daemon:
             self._sleep(retry.wait_s())
         return False
 
-    def _greet(self) -> None:
+    def _open_session(self) -> None:
         """Says hello with all that is held, and brings the spool up to date with the answer."""
-        welcome = self._link.hello(self._spool.held())
-        for key, word in welcome.held.items():
-            upload.apply_word(self._spool, key, word)
+        welcome = self._client.hello(self._spool.attempts())
+        for key, status in welcome.attempts.items():
+            upload.apply_attempt_status(self._spool, key, status)
         self._window = welcome.window_chunks
-        self.heart.heartbeat_s = welcome.heartbeat_s
-        self.heart.held = self._spool.held()
-        if not self._greeted:
-            self._greeted = True
-            self.heart.start()
+        self.heartbeat.heartbeat_s = welcome.heartbeat_s
+        self.heartbeat.attempts = self._spool.attempts()
+        if not self._has_served:
+            self._has_served = True
+            self.heartbeat.start()
             log.info("serving the collector at %s as %s", self._config.collector, self._config.name)
 
     def _work(self, *, once: bool) -> bool:
         """Empties the spool, then measures one run if there is one; False when `once` has nothing to do."""
-        if self.heart.refusal is not None:
-            raise self.heart.refusal
-        upload.drain(self._spool, self._link.upload, self._window, self.stopping)
-        self.heart.held = self._spool.held()
+        if self.heartbeat.refusal is not None:
+            raise self.heartbeat.refusal
+        upload.drain(self._spool, self._client.upload, self._window, self.stopping)
+        self.heartbeat.attempts = self._spool.attempts()
         if not self._has_room():
             self._sleep(ROOM_WAIT_S)
             return True
-        with self._host() as mine:
-            answer = self._link.lease() if mine else Answer(None, 0.0, "")
+        with self._host() as is_held:
+            answer = self._client.lease() if is_held else LeaseReply(None, 0.0, "")
             if answer.lease is not None:
                 self._attempt(answer.lease)
                 return True
@@ -170,15 +172,15 @@ class Daemon:
     def _attempt(self, lease: Lease) -> None:
         key, began = lease.key, time.monotonic()
         self._spool.begin(key)
-        running = Running(key, self.stopping)
-        self.heart.running = running
-        sink = Gatherer()
+        running = RunningAttempt(key, self.stopping)
+        self.heartbeat.running = running
+        sink = ChunkBuilder()
         try:
             outcome = self._outcome(lease, sink, running)
         finally:
-            self.heart.running = None
+            self.heartbeat.running = None
         self._spool.end(key, () if running.stopped() and not outcome.ok else sink.chunks(key), outcome)
-        self.heart.held = self._spool.held()
+        self.heartbeat.attempts = self._spool.attempts()
         took = f"{time.monotonic() - began:.1f} s"
         what = f"{lease.artifact.name} batch {lease.configuration.get('batch_size')}"
         if outcome.ok:
@@ -188,7 +190,7 @@ class Daemon:
                 "%s, block %d: %s after %s: %s", what, lease.block, outcome.reason, took, outcome.message
             )
 
-    def _outcome(self, lease: Lease, sink: Gatherer, running: Running) -> Outcome:
+    def _outcome(self, lease: Lease, sink: ChunkBuilder, running: RunningAttempt) -> Outcome:
         try:
             path = None if self._device.simulate else self._fetch(lease, running)
             outcome = measure(lease, path, sink, running, self._device)
@@ -196,8 +198,8 @@ class Daemon:
             json.dumps(outcome.facts, allow_nan=False)
             return outcome  # noqa: TRY300  the check above belongs inside
         except Stopped:
-            if running.given_up:
-                return Outcome(ok=False, reason="cancelled", message=running.given_up)
+            if running.stop_reason:
+                return Outcome(ok=False, reason="cancelled", message=running.stop_reason)
             return Outcome(ok=False, reason="lost", message="The agent was told to end during this attempt.")
         except AttemptFailed as error:
             return Outcome(ok=False, reason=error.reason, message=str(error))
@@ -207,7 +209,7 @@ class Daemon:
             log.debug("the attempt broke", exc_info=True)
             return Outcome(ok=False, reason="crashed", message=f"{type(error).__name__}: {error}")
 
-    def _fetch(self, lease: Lease, running: Running) -> Path:
+    def _fetch(self, lease: Lease, running: RunningAttempt) -> Path:
         """The model file; waits for the collector as long as the attempt is wanted."""
         waits = backoff.waits(random.Random())
         while True:
@@ -225,12 +227,12 @@ class Daemon:
         if self._device.simulate:
             yield True
             return
-        with host_lock(self._config.lock_dir, self._need_not_wait) as mine:
-            yield mine
+        with host_lock(self._config.lock_dir, self._need_not_wait) as is_held:
+            yield is_held
 
     def _need_not_wait(self) -> bool:
         """Whether the agent is to end, or is refused meanwhile: then nothing would be leased."""
-        return self._stopping or self.heart.refusal is not None
+        return self._stopping or self.heartbeat.refusal is not None
 
     def _has_room(self) -> bool:
         free = free_bytes(self._config.home)
@@ -244,24 +246,24 @@ class Daemon:
         )
         return False
 
-    def _last_words(self) -> None:
-        until = time.monotonic() + LAST_WORDS_S
+    def _flush_on_exit(self) -> None:
+        until = time.monotonic() + FLUSH_ON_EXIT_S
         with contextlib.suppress(Unreachable, Refused):
             upload.drain(
                 self._spool,
-                lambda: self._link.upload(ack_s=LAST_WORDS_S),
+                lambda: self._client.upload(ack_s=FLUSH_ON_EXIT_S),
                 self._window,
                 lambda: time.monotonic() > until,
             )
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while not self._stopping and self.heart.refusal is None and time.monotonic() < until:
+        while not self._stopping and self.heartbeat.refusal is None and time.monotonic() < until:
             time.sleep(min(SLICE_S, seconds))
 
 
 @contextlib.contextmanager
-def _told_to_end(daemon: Daemon) -> Iterator[None]:
+def stop_on_signals(daemon: Daemon) -> Iterator[None]:
     """SIGTERM and SIGINT end the work in good order while this lasts."""
 
     def handle(number: int, _frame: Any) -> None:

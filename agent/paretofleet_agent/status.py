@@ -12,12 +12,12 @@ from typing import Any
 
 from paretofleet_agent.device import selftest_result
 from paretofleet_agent.errors import HomeError
-from paretofleet_agent.uplink import identity, spool
+from paretofleet_agent.uplink import identity, spool, spool_file
 
 
 def look(home: Path) -> dict[str, Any]:
     """JSON-ready facts of `home`; null where there is nothing yet. Raises HomeError on a damaged identity."""
-    known = identity.read(home) or {"device_id": None, "instance": None}
+    agent = identity.read(home) or {"device_id": None, "instance": None}
     card: dict[str, Any] = {"collector": None, "name": None, "device_class": None, "simulate": None}
     with contextlib.suppress(OSError, ValueError):
         card.update(json.loads((home / "daemon.json").read_text(encoding="utf-8")))
@@ -29,12 +29,12 @@ def look(home: Path) -> dict[str, Any]:
     return {
         "home": str(home),
         "process_id": identity.holder(home),
-        **known,
+        **agent,
         **card,
         "spool": asdict(contents) if contents else None,
         "spool_damage": damage,
         "selftest": selftest_result.stored(home),
-        "damaged_spools": sorted(path.name for path in home.glob(f"{spool.FILE}.damaged-*[0-9]")),
+        "damaged_spools": spool_file.damaged_spools(home),
     }
 
 
@@ -49,8 +49,8 @@ def describe(facts: dict[str, Any]) -> str:
         ("device id", facts["device_id"]),
         ("collector", facts["collector"]),
         ("home", facts["home"]),
-        ("spool", _waiting(facts)),
-        ("selftest", _tested(facts["selftest"])),
+        ("spool", _spool_line(facts)),
+        ("selftest", _selftest_line(facts["selftest"])),
     ]
     lines += [
         ("damaged", f"{name} was set aside; remove it when nobody needs it")
@@ -59,23 +59,25 @@ def describe(facts: dict[str, Any]) -> str:
     return "\n".join(f"{name:<10} {value}" for name, value in lines)
 
 
-def _tested(found: Any) -> str:
-    if found is None:
+def _selftest_line(result: Any) -> str:
+    if result is None:
         return "none yet; make one with `paretofleet-agent selftest`"
-    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found["unix_s"]))
-    return f"{found['verdict']}, {when}"
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(result["unix_s"]))
+    return f"{result['verdict']}, {when}"
 
 
-def _waiting(facts: dict[str, Any]) -> str:
+def _spool_line(facts: dict[str, Any]) -> str:
     if facts["spool_damage"]:
         return str(facts["spool_damage"])
-    held = facts["spool"]
-    if held is None or not (held["attempts"] or held["set_aside"]):
+    spooled = facts["spool"]
+    if spooled is None or not (spooled["attempts"] or spooled["set_aside"]):
         return "empty: the collector has everything"
-    attempts, chunks = _counted(held["attempts"], "attempt"), _counted(held["chunks"], "chunk")
-    text = f"{attempts} with {chunks} ({held['bytes']} bytes) to send"
-    return text + (f", {_counted(held['set_aside'], 'chunk')} set aside" if held["set_aside"] else "")
+    attempts, chunks = _counted(spooled["attempts"], "attempt"), _counted(spooled["chunks"], "chunk")
+    text = f"{attempts} with {chunks} ({spooled['bytes']} bytes) to send"
+    if spooled["set_aside"]:
+        text += f", {_counted(spooled['set_aside'], 'chunk')} set aside"
+    return text
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

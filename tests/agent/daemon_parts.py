@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paretofleet_agent.config import Config
 from paretofleet_agent.model import AttemptKey, Inventory, Outcome, RuntimeInfo, SensorInfo, Target
-from paretofleet_agent.uplink.chunks import Gatherer
+from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.identity import Identity
 
 WHO = Identity("d" * 32, 1, "s" * 32, "boot")
@@ -50,7 +50,7 @@ def columns(n: int, first: int = 0) -> bytes:
 
 def fill(spool, attempt_key, chunks=3, outcome=OK):
     """Begins and ends an attempt with so many streams of one chunk."""
-    sink = Gatherer()
+    sink = ChunkBuilder()
     for stream in range(chunks):
         sink.put(f"stream-{stream}", "marks/1", 10, columns(10, stream))
     spool.begin(attempt_key)

@@ -18,7 +18,7 @@ from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped
 from paretofleet_agent.model import Outcome, Unavailable
-from paretofleet_agent.uplink.client import Link
+from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.spool import Spool
 
 DEVICE = DeviceUnderTest(INVENTORY, sysroot=None, seed=1, housekeeping_cpu=1, runner_cpus=(0,))
@@ -47,7 +47,7 @@ class Agent:
 
     def __init__(self, tmp_path, address, **changes):
         settings = config(tmp_path, address, **changes)
-        self.link = Link(settings, WHO, INVENTORY)
+        self.client = CollectorClient(settings, WHO, INVENTORY)
         self.tmp_path, self.settings = tmp_path, settings
         self.error = self.result = None
         self.ready = threading.Event()
@@ -55,15 +55,15 @@ class Agent:
 
     def _work(self):
         with contextlib.closing(Spool.open(self.tmp_path)) as spool:
-            self.daemon = Daemon(self.settings, DEVICE, spool, self.link)
+            self.daemon = Daemon(self.settings, DEVICE, spool, self.client)
             self.ready.set()
             try:
                 self.result = self.daemon.serve(once=self.once)
             except BaseException as error:  # noqa: BLE001 handed to the test
                 self.error = error
             finally:
-                self.daemon.heart.stop()
-                self.link.close()
+                self.daemon.heartbeat.stop()
+                self.client.close()
 
     def start(self, *, once=False):
         self.once = once
@@ -104,7 +104,7 @@ def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):
     assert ("measure", 7) in {(beat.phase, beat.iterations) for beat in collector.beats}
     assert collector.fetches == [0], "the model is fetched once"
     with contextlib.closing(Spool.open(tmp_path)) as spool:
-        assert spool.held() == ()
+        assert spool.attempts() == ()
 
 
 def test_nothing_is_uploaded_while_a_run_measures(collector, tmp_path, monkeypatch):

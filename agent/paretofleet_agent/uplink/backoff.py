@@ -14,7 +14,7 @@ LONGEST_SILENCE_S = 600.0
 def waits(chance: random.Random, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> Iterator[float]:
     """Endless waits in seconds, uniform between 0 and a bound that doubles from `first_s` to `longest_s`.
 
-    Full jitter: a fleet that lost its collector at one moment does not come back at one moment.
+    `chance` draws them. Full jitter: a fleet that lost its collector at once does not come back at once.
     """
     bound = first_s
     while True:

@@ -15,15 +15,20 @@ BYTES_MAX = 1 << 20
 STATE = "state/1"
 
 
-def seal(key: AttemptKey, stream: str, seq: int, *, schema: str, n: int, columns: bytes) -> Chunk:
-    """A chunk with the CRC-32 over its identity and content that fleet.proto defines."""
+def make_chunk(key: AttemptKey, stream: str, seq: int, *, schema: str, n: int, columns: bytes) -> Chunk:
+    """The chunk `seq`, from 0, of a `stream` of the attempt `key`, with the CRC-32 that fleet.proto defines.
+
+    `columns` holds `n` samples as the `schema` says, int64 little-endian, one column after the other.
+    """
     head = f"{key.run_id}/{key.attempt}/{stream}/{seq}/{schema}/{n}\n"
     return Chunk(key, stream, seq, schema, n, columns, zlib.crc32(columns, zlib.crc32(head.encode())))
 
 
 def is_intact(chunk: Chunk) -> bool:
-    """True when the content still fits the checksum."""
-    again = seal(chunk.key, chunk.stream, chunk.seq, schema=chunk.schema, n=chunk.n, columns=chunk.columns)
+    """True when the content of `chunk` still fits its checksum."""
+    again = make_chunk(
+        chunk.key, chunk.stream, chunk.seq, schema=chunk.schema, n=chunk.n, columns=chunk.columns
+    )
     return again.crc32 == chunk.crc32
 
 
@@ -35,7 +40,7 @@ class _Stream:
     texts: bytearray = field(default_factory=bytearray)
 
 
-class Gatherer:
+class ChunkBuilder:
     """The sink of one attempt: keeps what it is given in memory, in order, until `chunks` cuts it up.
 
     Nothing is written while an attempt measures; what a power cut costs is this one attempt.
@@ -68,7 +73,7 @@ class Gatherer:
         """All samples as chunks of attempt `key`; `seq` counts from 0 in each stream."""
         for stream, kept in self._streams.items():
             for seq, (n, columns) in enumerate(_cuts(kept)):
-                yield seal(key, stream, seq, schema=kept.schema, n=n, columns=columns)
+                yield make_chunk(key, stream, seq, schema=kept.schema, n=n, columns=columns)
 
 
 def _text_bytes(schema: str, n: int, columns: bytes) -> int:

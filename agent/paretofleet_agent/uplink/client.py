@@ -1,25 +1,24 @@
-"""The agent's side of the wire: one channel, its calls, and what their failures mean."""
+"""The agent's calls to the collector over one channel, which is renewed when the connection was lost."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import logging
-import queue
 import threading
-from typing import Any, Callable, Iterable, Iterator
+from typing import Callable, Iterable, Iterator
 
 import grpc
 from paretofleet_proto.v1 import fleet_pb2 as pb
 from paretofleet_proto.v1 import fleet_pb2_grpc
 
 from paretofleet_agent.config import Config
-from paretofleet_agent.errors import AttemptFailed, PfError, Refused, Unreachable
-from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Inventory
+from paretofleet_agent.errors import PfError, Unreachable
+from paretofleet_agent.model import AttemptKey, Inventory
 from paretofleet_agent.uplink import wire
+from paretofleet_agent.uplink.call_errors import as_missing, as_refusal, as_unreachable
 from paretofleet_agent.uplink.identity import Identity
-
-log = logging.getLogger(__name__)
+from paretofleet_agent.uplink.replies import AttemptStatus, LeaseReply, Welcome
+from paretofleet_agent.uplink.upload_stream import UploadStream
 
 CALL_S = 10.0
 FETCH_S = 120.0
@@ -41,58 +40,15 @@ OPTIONS = (
     ("grpc.max_send_message_length", 8 << 20),
     ("grpc.max_receive_message_length", 8 << 20),
 )
-#: Answers that another try, later or after a new hello, may change. All others are for good.
-PASSING = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.DATA_LOSS,
-    }
-)
 
 
-def as_refusal(error: grpc.RpcError, address: str) -> Refused | Unreachable:
-    """What a failed hello means: refused for good, in the collector's words, or not reached for now."""
-    code, details = error.code(), (error.details() or "").strip()
-    if code in PASSING:
-        return as_unreachable(error, address)
-    if code == grpc.StatusCode.UNIMPLEMENTED:
-        return Refused(f"What answers at {address} is no paretofleet collector, or too old a one.")
-    return Refused(details or f"The collector at {address} refused with {code.name.lower()} and no reason.")
-
-
-def as_unreachable(error: grpc.RpcError, address: str) -> Unreachable:
-    """What a failed call after the hello means: say hello again, which tells whether it is for good."""
-    details = (error.details() or "").strip()
-    if error.code() == grpc.StatusCode.UNAVAILABLE:
-        # The last part of a chain such as "failed to connect to all addresses; ...: Connection refused".
-        why = details.rsplit(": ", 1)[-1]
-        return Unreachable(
-            f"The collector at {address} cannot be reached ({why}): does it run, and is the tunnel open?"
-        )
-    return Unreachable(f"The collector at {address} cannot serve this agent now: {details}")
-
-
-def as_missing(error: grpc.RpcError, address: str) -> AttemptFailed | Unreachable:
-    """What a failed download means: there is no such model, or the collector was not reached."""
-    if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE):
-        return AttemptFailed("model_unavailable", error.details() or "The collector has no such model.")
-    return as_unreachable(error, address)
-
-
-class Link:
+class CollectorClient:
     """A channel to one collector, for several threads. Calls raise Unreachable, `hello` also Refused."""
 
     def __init__(self, config: Config, identity: Identity, inventory: Inventory) -> None:
         self._config = config
         self._identity = identity
         self._inventory = inventory
-        self._session = wire.session(identity)
         self._lock = threading.Lock()
         self._lost = False
         self._channel, self._stub = self._open()
@@ -101,46 +57,49 @@ class Link:
         """Ends every call and the connection."""
         self._channel.close()
 
-    def hello(self, held: Iterable[AttemptKey]) -> wire.Welcome:
-        """Joins (which changes nothing when done before) and opens the session again, naming what is held."""
+    def hello(self, attempts: Iterable[AttemptKey]) -> Welcome:
+        """Joins (which changes nothing when done before) and opens the session again.
+
+        `attempts` are those that run or are in the spool.
+        """
         self._renew()
-        join = wire.join_request(self._identity, self._config)
-        hello = wire.hello_request(self._identity, self._config, self._inventory, held)
+        join = wire.join_to_proto(self._identity, self._config)
+        hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts)
         with self._calling(as_refusal) as stub:
             stub.Join(join, timeout=CALL_S)
-            return wire.welcome(stub.Hello(hello, timeout=CALL_S))
+            return wire.welcome_from_proto(stub.Hello(hello, timeout=CALL_S))
 
-    def lease(self) -> wire.Answer:
+    def lease(self) -> LeaseReply:
         """The next run, or how long to wait before asking again, or that the device shall reboot."""
+        request = pb.LeaseRequest(session=wire.session_to_proto(self._identity))
         with self._calling() as stub:
-            return wire.answer_of(stub.Lease(pb.LeaseRequest(session=self._session), timeout=CALL_S))
+            return wire.lease_reply_from_proto(stub.Lease(request, timeout=CALL_S))
 
     def progress(
-        self, held: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
-    ) -> dict[AttemptKey, wire.Held]:
-        """Renews leases; says how far the running attempt is; learns what to give up."""
-        request = pb.ProgressRequest(
-            session=self._session,
-            held=[wire.ref(key) for key in held],
-            running=wire.ref(running) if running else None,
-            phase=phase,
-            iterations=iterations,
-        )
+        self, attempts: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
+    ) -> dict[AttemptKey, AttemptStatus]:
+        """Renews the leases of `attempts` and of the `running` one, None when idle; returns their status.
+
+        `phase` and `iterations` say how far the running one is.
+        """
+        request = wire.progress_to_proto(self._identity, attempts, running, phase, iterations)
         with self._calling() as stub:
-            return wire.held_of(stub.Progress(request, timeout=CALL_S).held)
+            return wire.statuses_from_proto(stub.Progress(request, timeout=CALL_S).held)
 
     def fetch_model(self, sha256: str, offset: int) -> Iterator[bytes]:
         """The bytes of a model file from `offset`. Raises AttemptFailed when the collector has it not."""
-        request = pb.FetchModelRequest(session=self._session, sha256=sha256, offset=offset)
+        session = wire.session_to_proto(self._identity)
+        request = pb.FetchModelRequest(session=session, sha256=sha256, offset=offset)
         with self._calling(as_missing) as stub:
             for part in stub.FetchModel(request, timeout=FETCH_S):
                 yield part.data
 
     def upload(self, ack_s: float = ACK_S) -> UploadStream:
-        """Opens the stream of chunks and ends; without an answer for `ack_s` it is given up."""
+        """Opens the stream of chunks and ends; without an answer for `ack_s` seconds it is given up."""
+        session, address = wire.session_to_proto(self._identity), self._config.collector
         with self._calling() as stub:
-            lost = functools.partial(self._note_loss, stub)
-            return UploadStream(stub.Upload, self._session, self._config.collector, ack_s=ack_s, lost=lost)
+            on_loss = functools.partial(self._note_loss, stub)
+            return UploadStream(stub.Upload, session, address, ack_s=ack_s, on_loss=on_loss)
 
     def _open(self) -> tuple[grpc.Channel, fleet_pb2_grpc.FleetStub]:
         channel = grpc.insecure_channel(self._config.collector, options=list(OPTIONS))
@@ -180,70 +139,3 @@ class Link:
         except ValueError as error:
             # What grpc raises for a call on a channel that was closed meanwhile.
             raise Unreachable(f"The connection to {self._config.collector} was given up.") from error
-
-
-class UploadStream:
-    """One bidirectional upload: `send` never waits, `receive` waits for the next answer at most ACK_S."""
-
-    def __init__(
-        self,
-        method: Callable[..., Any],
-        session: pb.Session,
-        address: str,
-        *,
-        ack_s: float,
-        lost: Callable[[], None],
-    ) -> None:
-        self._address = address
-        self._ack_s = ack_s
-        self._lost = lost
-        self._session: pb.Session | None = session
-        self._outgoing: queue.Queue[pb.UploadRequest | None] = queue.Queue()
-        self._incoming: queue.Queue[pb.UploadReply | grpc.RpcError | None] = queue.Queue()
-        self._call = method(iter(self._outgoing.get, None))
-        threading.Thread(target=self._read, name="upload-replies", daemon=True).start()
-
-    def send_chunk(self, chunk: Chunk) -> None:
-        """Hands a chunk to the stream."""
-        self._send(wire.upload_of_chunk(chunk))
-
-    def send_end(self, end: AttemptEnd) -> None:
-        """Hands an attempt's end to the stream."""
-        self._send(wire.upload_of_end(end))
-
-    def receive(self) -> wire.Reply:
-        """The next answer. Raises Unreachable, also when none comes in time."""
-        try:
-            reply = self._incoming.get(timeout=self._ack_s)
-        except queue.Empty:
-            self._lost()
-            self.close()
-            raise Unreachable(
-                f"The collector at {self._address} acknowledged nothing for {self._ack_s:g} s."
-            ) from None
-        if reply is None:
-            raise Unreachable(f"The collector at {self._address} ended the upload.")
-        if isinstance(reply, grpc.RpcError):
-            self._lost()
-            raise as_unreachable(reply, self._address) from reply
-        return wire.reply_of(reply)
-
-    def close(self) -> None:
-        """Ends the stream at once; what was not answered counts as not sent."""
-        self._outgoing.put(None)
-        self._call.cancel()
-
-    def _send(self, request: pb.UploadRequest) -> None:
-        if self._session is not None:
-            request.session.CopyFrom(self._session)
-            self._session = None
-        self._outgoing.put(request)
-
-    def _read(self) -> None:
-        try:
-            for reply in self._call:
-                self._incoming.put(reply)
-        except grpc.RpcError as error:
-            self._incoming.put(error)
-        else:
-            self._incoming.put(None)

@@ -8,52 +8,55 @@ from typing import Callable, Iterable, Mapping, Protocol
 
 from paretofleet_agent.errors import PfError, Refused
 from paretofleet_agent.model import AttemptKey
-from paretofleet_agent.uplink.wire import Held, HeldState, Welcome
+from paretofleet_agent.uplink.replies import AttemptState, AttemptStatus, Welcome
 
 log = logging.getLogger(__name__)
 
 
-class Line(Protocol):
-    """What a heartbeat needs of the link."""
+class Collector(Protocol):
+    """What a heartbeat needs of the collector; both calls raise PfError, Refused where it is for good."""
 
-    def hello(self, held: Iterable[AttemptKey]) -> Welcome: ...
+    def hello(self, attempts: Iterable[AttemptKey]) -> Welcome: ...
     def progress(
-        self, held: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
-    ) -> dict[AttemptKey, Held]: ...
+        self, attempts: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
+    ) -> Mapping[AttemptKey, AttemptStatus]: ...
 
 
-class Running:
-    """The attempt that runs: told to stop by one thread, asked and informed by another."""
+class RunningAttempt:
+    """The attempt that runs: one thread measures and reports its phase, another may tell it to stop."""
 
     def __init__(self, key: AttemptKey, shutting_down: Callable[[], bool]) -> None:
         self.key = key
-        self.now: tuple[str, int] = ("", 0)
-        self.given_up = ""
+        self.progress: tuple[str, int] = ("", 0)
+        self.stop_reason = ""
         self._shutting_down = shutting_down
 
     def stopped(self) -> bool:
         """Whether the attempt shall end soon."""
-        return bool(self.given_up) or self._shutting_down()
+        return bool(self.stop_reason) or self._shutting_down()
 
     def phase(self, phase: str, iterations: int) -> None:
         """Takes note of how far the attempt is."""
-        self.now = (phase, iterations)
+        self.progress = (phase, iterations)
 
     def give_up(self, why: str) -> None:
-        """Ends the attempt at its next look."""
-        self.given_up = why
+        """Ends the attempt when it next asks whether it is stopped."""
+        self.stop_reason = why
 
 
-class Heart:
-    """Beats every `heartbeat_s`; a beat that fails is followed by a hello."""
+class Heartbeat:
+    """Beats every `heartbeat_s` seconds; a beat that fails is followed by a hello.
 
-    def __init__(self, line: Line, heartbeat_s: float) -> None:
-        self._line = line
+    The daemon sets `running` and `attempts`, those in the spool, and reads `refusal`.
+    """
+
+    def __init__(self, collector: Collector, heartbeat_s: float) -> None:
+        self._collector = collector
         self.heartbeat_s = heartbeat_s
-        self.running: Running | None = None
-        self.held: tuple[AttemptKey, ...] = ()
+        self.running: RunningAttempt | None = None
+        self.attempts: tuple[AttemptKey, ...] = ()
         self.refusal: Refused | None = None
-        self._greet = False
+        self._needs_hello = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
@@ -62,19 +65,14 @@ class Heart:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops beating. A beat that waits for its answer ends when the link is closed."""
+        """Stops beating. A beat that waits for its answer ends when the client is closed."""
         self._end.set()
 
     def beat(self) -> None:
         """One beat. What fails is left to the next one; a refusal is kept for the daemon."""
         running = self.running
         try:
-            if self._greet:
-                held = dict.fromkeys((*self.held, running.key) if running else self.held)
-                words: Mapping[AttemptKey, Held] = self._line.hello(held).held
-            else:
-                phase, iterations = running.now if running else ("", 0)
-                words = self._line.progress(self.held, running.key if running else None, phase, iterations)
+            statuses = self._say_hello(running) if self._needs_hello else self._report(running)
         except Refused as error:
             self.refusal = error
             if running:
@@ -82,14 +80,24 @@ class Heart:
             return
         except PfError as error:
             log.debug("no heartbeat: %s", error)
-            self._greet = True
+            self._needs_hello = True
             return
-        self._greet = False
-        if running and running.key in words:
-            if words[running.key].state is HeldState.SUPERSEDED:
+        self._needs_hello = False
+        if running and running.key in statuses:
+            if statuses[running.key].state is AttemptState.SUPERSEDED:
                 running.give_up("The attempt was cancelled, or another one took its place.")
-            elif words[running.key].state is HeldState.UNKNOWN:
+            elif statuses[running.key].state is AttemptState.UNKNOWN:
                 running.give_up("The collector does not know the run any more.")
+
+    def _say_hello(self, running: RunningAttempt | None) -> Mapping[AttemptKey, AttemptStatus]:
+        attempts = (*self.attempts, running.key) if running else self.attempts
+        return self._collector.hello(dict.fromkeys(attempts)).attempts
+
+    def _report(self, running: RunningAttempt | None) -> Mapping[AttemptKey, AttemptStatus]:
+        if running is None:
+            return self._collector.progress(self.attempts, None, "", 0)
+        phase, iterations = running.progress
+        return self._collector.progress(self.attempts, running.key, phase, iterations)
 
     def _beat_on(self) -> None:
         while not self._end.wait(self.heartbeat_s):

@@ -30,8 +30,8 @@ def start(home: Path, boot_id: str) -> Identity:
     Raises HomeError when identity.json is damaged or cannot be written.
     """
     path = home / "identity.json"
-    known = read(home) or {"device_id": uuid.uuid4().hex, "instance": 0}
-    device_id, instance = str(known["device_id"]), int(known["instance"]) + 1
+    stored = read(home) or {"device_id": uuid.uuid4().hex, "instance": 0}
+    device_id, instance = str(stored["device_id"]), int(stored["instance"]) + 1
     try:
         write_atomically(path, json.dumps({"device_id": device_id, "instance": instance}) + "\n")
     except OSError as error:
@@ -42,23 +42,29 @@ def start(home: Path, boot_id: str) -> Identity:
 
 
 def read(home: Path) -> dict[str, Any] | None:
-    """What identity.json says; None before the first start. Raises HomeError when it is damaged."""
+    """`device_id` and `instance` from identity.json in `home`; None before the first start.
+
+    Raises HomeError when the file is damaged or cannot be read.
+    """
     path = home / "identity.json"
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if not (
-            isinstance(known["device_id"], str) and known["device_id"] and isinstance(known["instance"], int)
-        ):
-            raise ValueError
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        device_id, instance = stored["device_id"], stored["instance"]
     except FileNotFoundError:
         return None
     except OSError as error:
         raise HomeError(f"{path} cannot be read ({error.strerror}): mend its rights.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise HomeError(
-            f"{path} is damaged: put its copy back, or remove it to let this device join again as a new one."
-        ) from error
-    return {"device_id": known["device_id"], "instance": known["instance"]}
+        raise _damaged(path) from error
+    if not (isinstance(device_id, str) and device_id and isinstance(instance, int)):
+        raise _damaged(path)
+    return {"device_id": device_id, "instance": instance}
+
+
+def _damaged(path: Path) -> HomeError:
+    return HomeError(
+        f"{path} is damaged: put its copy back, or remove it to let this device join again as a new one."
+    )
 
 
 @contextlib.contextmanager

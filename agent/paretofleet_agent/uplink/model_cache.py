@@ -21,8 +21,8 @@ PIECE_BYTES = 1 << 20
 HEX = frozenset("0123456789abcdef")
 
 
-class Models:
-    """The folder of model files. `fetch(sha256, offset)` is the link's; it may raise Unreachable."""
+class ModelCache:
+    """The folder of model files. `fetch(sha256, offset)` is the client's; it may raise Unreachable."""
 
     def __init__(self, home: Path, fetch: Callable[[str, int], Iterator[bytes]]) -> None:
         self._folder = home / "models"

@@ -11,44 +11,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
-from paretofleet_agent.errors import HomeError
-from paretofleet_agent.files import sync_folder
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Outcome
+from paretofleet_agent.uplink.spool_file import FILE, as_home_error, open_database, quarantine
 
 log = logging.getLogger(__name__)
 
-FILE = "spool.db"
-VERSION = 1
-TABLES = """
-CREATE TABLE attempts (
-  position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
-  ended INTEGER NOT NULL DEFAULT 0, chunks_json TEXT, ok INTEGER, reason TEXT, message TEXT, facts_json TEXT,
-  UNIQUE (run_id, attempt), CHECK (typeof(run_id) = 'text' AND typeof(attempt) = 'integer')
-);
-CREATE TABLE chunks (
-  run_id TEXT NOT NULL, attempt INTEGER NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
-  schema TEXT NOT NULL, n INTEGER NOT NULL, columns BLOB NOT NULL, crc32 INTEGER NOT NULL,
-  PRIMARY KEY (run_id, attempt, stream, seq),
-  CHECK (typeof(run_id) || typeof(stream) || typeof(schema) || typeof(columns) = 'texttexttextblob'),
-  CHECK (typeof(attempt) || typeof(seq) || typeof(n) || typeof(crc32) = 'integerintegerintegerinteger')
-);
-CREATE TABLE aside (
-  run_id TEXT, attempt INTEGER, stream TEXT, seq INTEGER,
-  schema TEXT, n INTEGER, columns BLOB, crc32 INTEGER, why TEXT NOT NULL
-);
-"""
 CUT_OFF = Outcome(ok=False, reason="lost", message="The agent was stopped in the middle of this attempt.")
 DAMAGED = Outcome(ok=False, reason="lost", message="The end of the attempt was damaged in the spool.")
-TEXTS = (
-    "SELECT run_id, chunks_json, reason, message, facts_json FROM attempts",
-    "SELECT run_id, stream, schema FROM chunks",
-)
 OF_ATTEMPT = "run_id = ? AND attempt = ?"
 OF_CHUNK = f"{OF_ATTEMPT} AND stream = ? AND seq = ?"
 
@@ -78,15 +52,15 @@ class Spool:
         """
         path = home / FILE
         try:
-            return cls(_open(path), path)
+            return cls(open_database(path), path)
         except sqlite3.OperationalError as error:
-            raise _sentence(path, error) from error
+            raise as_home_error(path, error) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            _quarantine(path, error)
+            quarantine(path, error)
         try:
-            return cls(_open(path), path)
+            return cls(open_database(path), path)
         except sqlite3.Error as error:
-            raise _sentence(path, error) from error
+            raise as_home_error(path, error) from error
 
     def close(self) -> None:
         """Closes the file; what is in it stays."""
@@ -114,13 +88,13 @@ class Spool:
             self.end(key, (), CUT_OFF)
         return keys
 
-    def held(self) -> tuple[AttemptKey, ...]:
+    def attempts(self) -> tuple[AttemptKey, ...]:
         """The attempts that the collector has not wholly, oldest first."""
         return tuple(
             AttemptKey(*row) for row in self._read("SELECT run_id, attempt FROM attempts ORDER BY position")
         )
 
-    def waiting(self, key: AttemptKey) -> tuple[tuple[str, int], ...]:
+    def pending_chunks(self, key: AttemptKey) -> tuple[tuple[str, int], ...]:
         """(stream, seq) of the attempt's chunks, each stream in its order."""
         query = f"SELECT stream, seq FROM chunks WHERE {OF_ATTEMPT} ORDER BY stream, seq"
         return tuple((stream, seq) for stream, seq in self._read(query, *_of(key)))
@@ -146,10 +120,10 @@ class Spool:
             for stream, seq in chunks:
                 self._database.execute(f"DELETE FROM chunks WHERE {OF_CHUNK}", (*_of(key), stream, seq))
 
-    def forget_below(self, key: AttemptKey, marks: Mapping[str, int]) -> None:
-        """Lets go of the chunks below `marks` (stream: next seq that the collector expects)."""
+    def forget_below(self, key: AttemptKey, next_seqs: Mapping[str, int]) -> None:
+        """Lets go of the chunks below `next_seqs`, the seq that the collector expects next by stream."""
         with self._transaction():
-            for stream, next_seq in marks.items():
+            for stream, next_seq in next_seqs.items():
                 query = f"DELETE FROM chunks WHERE {OF_ATTEMPT} AND stream = ? AND seq < ?"
                 self._database.execute(query, (*_of(key), stream, next_seq))
 
@@ -211,7 +185,7 @@ class Spool:
         try:
             yield
         except sqlite3.Error as error:
-            raise _sentence(self._path, error) from error
+            raise as_home_error(self._path, error) from error
 
 
 def peek(home: Path) -> Contents | None:
@@ -222,68 +196,6 @@ def peek(home: Path) -> Contents | None:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
     with contextlib.closing(database):
         return Spool(database, path).contents()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(str(path), isolation_level=None, timeout=10)
-    try:
-        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version == VERSION:
-            _verify(database)
-        else:
-            raise HomeError(f"{path} is of a newer agent: upgrade this one, or choose another --home DIR.")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _verify(database: sqlite3.Connection) -> None:
-    """Raises DatabaseError or UnicodeDecodeError when what is stored cannot all be read again."""
-    (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(str(verdict))
-    # It does not look into texts; they are read as bytes, since sqlite3's own complaint is no DatabaseError.
-    database.text_factory = bytes
-    try:
-        for query in TEXTS:
-            for row in database.execute(query):
-                b"".join(text or b"" for text in row).decode()
-    except sqlite3.OperationalError as error:
-        if "no such" in str(error):
-            raise sqlite3.DatabaseError(str(error)) from error
-        raise
-    database.text_factory = str
-
-
-def _quarantine(path: Path, error: Exception) -> None:
-    number = 1
-    while path.with_name(f"{FILE}.damaged-{number}").exists():
-        number += 1
-    kept = path.with_name(f"{FILE}.damaged-{number}")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(f"{path}{suffix}", f"{kept}{suffix}")
-    sync_folder(path.parent)
-    log.error("the spool was damaged (%s) and is kept as %s; its attempts will be run again", error, kept)
-
-
-def _sentence(path: Path, error: sqlite3.Error) -> HomeError:
-    text = str(error)
-    if "full" in text or "disk I/O" in text:
-        return HomeError(
-            f"The disk of {path} is full or failing ({text}): free some space and start the agent again."
-        )
-    if "readonly" in text or "unable to open" in text:
-        return HomeError(f"{path} cannot be written ({text}): mend its rights or choose another --home DIR.")
-    return HomeError(
-        f"{path} cannot be used ({text}): start the agent again, it keeps a damaged spool aside."
-    )
 
 
 def _ending(key: AttemptKey, row: tuple[str, int, str, str, str]) -> AttemptEnd:

@@ -14,13 +14,13 @@ from typing import Callable, Iterable, Protocol, Tuple
 from paretofleet_agent.errors import Unreachable
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk
 from paretofleet_agent.uplink.chunks import is_intact
+from paretofleet_agent.uplink.replies import AttemptState, AttemptStatus, UploadReply, UploadVerdict
 from paretofleet_agent.uplink.spool import Spool
-from paretofleet_agent.uplink.wire import Held, HeldState, Reply, Verdict
 
 log = logging.getLogger(__name__)
 
 #: (stream, seq) of a chunk of the attempt at hand.
-Ref = Tuple[str, int]
+ChunkRef = Tuple[str, int]
 
 
 class Stream(Protocol):
@@ -28,27 +28,31 @@ class Stream(Protocol):
 
     def send_chunk(self, chunk: Chunk) -> None: ...
     def send_end(self, end: AttemptEnd) -> None: ...
-    def receive(self) -> Reply: ...
+    def receive(self) -> UploadReply: ...
     def close(self) -> None: ...
 
 
-def apply_word(spool: Spool, key: AttemptKey, held: Held) -> None:
-    """Forgets the chunks of a spooled attempt that the collector has; drops it when its run is not known."""
-    if held.state is HeldState.UNKNOWN:
+def apply_attempt_status(spool: Spool, key: AttemptKey, status: AttemptStatus) -> None:
+    """Brings the attempt `key` in `spool` up to date with the collector's `status` of it.
+
+    Forgets the chunks that the collector has; drops the attempt when its run is not known there.
+    """
+    if status.state is AttemptState.UNKNOWN:
         log.warning("the collector does not know run %s; its samples are dropped", key.run_id)
         spool.drop(key)
     else:
-        spool.forget_below(key, held.marks)
+        spool.forget_below(key, status.next_seqs)
 
 
 def drain(
     spool: Spool, open_stream: Callable[[], Stream], window: int, stopped: Callable[[], bool] = lambda: False
 ) -> None:
-    """Sends everything that is over; returns with the spool empty, or early when `stopped()`.
+    """Sends every attempt of `spool` that has ended; returns when none is left, or early when `stopped()`.
 
-    Raises Unreachable or Refused with the rest still in the spool.
+    `open_stream` opens an upload, on which at most `window` chunks are unanswered at any time. Raises
+    Unreachable or Refused with the rest still in the spool.
     """
-    keys = [key for key in spool.held() if spool.end_of(key) is not None]
+    keys = [key for key in spool.attempts() if spool.end_of(key) is not None]
     if not keys:
         return
     stream = open_stream()
@@ -64,12 +68,12 @@ def drain(
 
 def _send_attempt(spool: Spool, stream: Stream, key: AttemptKey, window: int) -> None:
     while True:
-        waiting = spool.waiting(key)
-        if not waiting:
+        pending = spool.pending_chunks(key)
+        if not pending:
             break
-        _Round(spool, stream, key, waiting).run(window)
-        if spool.waiting(key) == waiting:
-            raise Unreachable(f"The collector took none of {len(waiting)} chunks of run {key.run_id}.")
+        _Round(spool, stream, key, pending).run(window)
+        if spool.pending_chunks(key) == pending:
+            raise Unreachable(f"The collector took none of {len(pending)} chunks of run {key.run_id}.")
     end = spool.end_of(key)
     if end is not None:
         _send_end(spool, stream, end)
@@ -80,24 +84,24 @@ def _send_end(spool: Spool, stream: Stream, end: AttemptEnd) -> None:
     reply = stream.receive()
     if (reply.key, reply.stream) != (end.key, ""):
         raise Unreachable(f"The collector answered for {reply.key} {reply.stream!r} instead of an end.")
-    if reply.verdict in (Verdict.COMMITTED, Verdict.UNKNOWN_ATTEMPT):
+    if reply.verdict in (UploadVerdict.COMMITTED, UploadVerdict.UNKNOWN_ATTEMPT):
         spool.drop(end.key)
-    elif reply.verdict in (Verdict.GAP, Verdict.DAMAGED) or not end.outcome.ok:
+    elif reply.verdict in (UploadVerdict.GAP, UploadVerdict.DAMAGED) or not end.outcome.ok:
         raise Unreachable(f"The collector did not take the end of run {end.key.run_id}: {reply.message}")
     else:
         spool.set_aside(end.key, f"The collector refused the end ({reply.verdict.value}): {reply.message}")
 
 
 class _Round:
-    """What waits of one attempt, sent once."""
+    """The pending chunks of one attempt, sent once."""
 
-    def __init__(self, spool: Spool, stream: Stream, key: AttemptKey, waiting: Iterable[Ref]) -> None:
+    def __init__(self, spool: Spool, stream: Stream, key: AttemptKey, pending: Iterable[ChunkRef]) -> None:
         self._spool = spool
         self._stream = stream
         self._key = key
-        self._to_send = deque(waiting)
-        self._in_flight: deque[Ref] = deque()
-        self._committed: list[Ref] = []
+        self._to_send = deque(pending)
+        self._in_flight: deque[ChunkRef] = deque()
+        self._committed: list[ChunkRef] = []
         self._unknown = False
         self._trouble = ""
         # The lowest seq left of each stream: nothing below it can be sent again.
@@ -129,20 +133,20 @@ class _Round:
         else:
             self._give_up(f"Chunk {seq} of {name} was damaged in the spool.")
 
-    def _take(self, reply: Reply, sent: Ref) -> None:
+    def _take(self, reply: UploadReply, sent: ChunkRef) -> None:
         name, seq = sent
         if (reply.key, reply.stream, reply.seq) != (self._key, name, seq):
             raise Unreachable(f"The collector answered for {reply.stream} {reply.seq}, not for {name} {seq}.")
-        if reply.verdict is Verdict.COMMITTED:
+        if reply.verdict is UploadVerdict.COMMITTED:
             self._committed.append(sent)
-        elif reply.verdict is Verdict.UNKNOWN_ATTEMPT:
+        elif reply.verdict is UploadVerdict.UNKNOWN_ATTEMPT:
             self._unknown = True
             self._to_send.clear()
-        elif reply.verdict in (Verdict.CONFLICT, Verdict.MALFORMED):
+        elif reply.verdict in (UploadVerdict.CONFLICT, UploadVerdict.MALFORMED):
             self._give_up(
                 f"The collector refused chunk {seq} of {name} as {reply.verdict.value}: {reply.message}"
             )
-        elif reply.verdict is Verdict.GAP and reply.next_seq < self._lowest[name]:
+        elif reply.verdict is UploadVerdict.GAP and reply.next_seq < self._lowest[name]:
             self._give_up(
                 f"The collector misses chunk {reply.next_seq} of {name}, which it had taken before."
             )

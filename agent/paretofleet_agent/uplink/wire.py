@@ -1,11 +1,9 @@
-"""Between the agent's own words and the generated messages, which only this file and link.py know."""
+"""Between the agent's terms and the generated messages: `x_to_proto` and `x_from_proto`, one a message."""
 
 from __future__ import annotations
 
-import enum
 import json
-from dataclasses import dataclass
-from typing import Iterable, Mapping
+from typing import Iterable
 
 from paretofleet_proto.v1 import fleet_pb2 as pb
 
@@ -14,81 +12,34 @@ from paretofleet_agent.config import Config
 from paretofleet_agent.errors import Refused
 from paretofleet_agent.model import Artifact, AttemptEnd, AttemptKey, Chunk, Inventory, Lease, Limits
 from paretofleet_agent.uplink.identity import Identity
+from paretofleet_agent.uplink.replies import (
+    AttemptState,
+    AttemptStatus,
+    LeaseReply,
+    UploadReply,
+    UploadVerdict,
+    Welcome,
+)
 
 #: The newest number of the protocol in fleet.proto that this agent speaks.
 WIRE_VERSION = 1
-
-
-class HeldState(enum.Enum):
-    """What the collector thinks of an attempt that the agent holds."""
-
-    CURRENT = "current"
-    SUPERSEDED = "superseded"
-    UNKNOWN = "unknown"
-
-
-class Verdict(enum.Enum):
-    """What became of a chunk or an end that was sent."""
-
-    COMMITTED = "committed"
-    GAP = "gap"
-    DAMAGED = "damaged"
-    CONFLICT = "conflict"
-    UNKNOWN_ATTEMPT = "unknown_attempt"
-    MALFORMED = "malformed"
-
-
-@dataclass(frozen=True)
-class Held:
-    """The collector's word on one attempt; `marks`: the next seq that it expects of each stream."""
-
-    state: HeldState
-    marks: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Welcome:
-    """The collector's answer to a hello."""
-
-    collector_version: str
-    heartbeat_s: float
-    window_chunks: int
-    held: Mapping[AttemptKey, Held]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The collector's answer to a request for work: a run, or when to ask again. `reboot`, not empty: reboot
-    the device first, and why.
-    """
-
-    lease: Lease | None
-    ask_again_s: float
-    reboot: str
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The collector's answer to one chunk, or to an end when `stream` is empty."""
-
-    key: AttemptKey
-    stream: str
-    seq: int
-    verdict: Verdict
-    next_seq: int
-    message: str
-
-
 _STATES = {
-    pb.HeldAttempt.CURRENT: HeldState.CURRENT,
-    pb.HeldAttempt.SUPERSEDED: HeldState.SUPERSEDED,
-    pb.HeldAttempt.UNKNOWN: HeldState.UNKNOWN,
+    pb.HeldAttempt.CURRENT: AttemptState.CURRENT,
+    pb.HeldAttempt.SUPERSEDED: AttemptState.SUPERSEDED,
+    pb.HeldAttempt.UNKNOWN: AttemptState.UNKNOWN,
 }
-_VERDICTS = {getattr(pb.UploadReply, verdict.name): verdict for verdict in Verdict}
+_VERDICTS = {
+    pb.UploadReply.COMMITTED: UploadVerdict.COMMITTED,
+    pb.UploadReply.GAP: UploadVerdict.GAP,
+    pb.UploadReply.DAMAGED: UploadVerdict.DAMAGED,
+    pb.UploadReply.CONFLICT: UploadVerdict.CONFLICT,
+    pb.UploadReply.UNKNOWN_ATTEMPT: UploadVerdict.UNKNOWN_ATTEMPT,
+    pb.UploadReply.MALFORMED: UploadVerdict.MALFORMED,
+}
 
 
-def join_request(identity: Identity, config: Config) -> pb.JoinRequest:
-    """Asks for a name in the fleet."""
+def join_to_proto(identity: Identity, config: Config) -> pb.JoinRequest:
+    """The request for a name in the fleet: `config.name` for the device of `identity`."""
     return pb.JoinRequest(
         device_id=identity.device_id,
         name=config.name,
@@ -97,53 +48,84 @@ def join_request(identity: Identity, config: Config) -> pb.JoinRequest:
     )
 
 
-def session(identity: Identity) -> pb.Session:
-    """Who speaks."""
+def session_to_proto(identity: Identity) -> pb.Session:
+    """Who speaks: `identity` as every call carries it."""
     return pb.Session(
         device_id=identity.device_id, instance=identity.instance, session_id=identity.session_id
     )
 
 
-def hello_request(
-    identity: Identity, config: Config, inventory: Inventory, held: Iterable[AttemptKey]
+def hello_to_proto(
+    identity: Identity, config: Config, inventory: Inventory, attempts: Iterable[AttemptKey]
 ) -> pb.HelloRequest:
-    """Opens a session: what this device is and has, and the attempts it holds."""
+    """The request that opens a session: what this device is by `identity` and `config`, its `inventory`, and
+    the `attempts` that it still has.
+    """
     return pb.HelloRequest(
-        session=session(identity),
+        session=session_to_proto(identity),
         boot_id=identity.boot_id,
         agent_version=__version__,
         wire_version=WIRE_VERSION,
-        inventory=_inventory(inventory),
-        held=[ref(key) for key in held],
+        inventory=inventory_to_proto(inventory),
+        held=[key_to_proto(key) for key in attempts],
         labels=dict(config.labels),
         device_class=config.device_class,
         may_reboot=config.allow_reboot,
     )
 
 
-def welcome(reply: pb.HelloReply) -> Welcome:
-    """Reads a hello's answer; senseless numbers are replaced by usable ones."""
+def welcome_from_proto(reply: pb.HelloReply) -> Welcome:
+    """The answer to a hello from `reply`; senseless numbers are replaced by usable ones."""
     return Welcome(
         collector_version=reply.collector_version,
         heartbeat_s=min(max(reply.heartbeat_s, 0.1), 60.0) if reply.heartbeat_s > 0 else 5.0,
         window_chunks=min(max(reply.window_chunks, 1), 64),
-        held=held_of(reply.held),
+        attempts=statuses_from_proto(reply.held),
     )
 
 
-def held_of(attempts: Iterable[pb.HeldAttempt]) -> dict[AttemptKey, Held]:
-    """Reads the collector's word on attempts; a state that this version does not know changes nothing."""
+def progress_to_proto(
+    identity: Identity,
+    attempts: Iterable[AttemptKey],
+    running: AttemptKey | None,
+    phase: str,
+    iterations: int,
+) -> pb.ProgressRequest:
+    """The heartbeat of `identity`: the `attempts` it still has, and of the `running` one, None when idle, the
+    `phase` and the `iterations` so far.
+    """
+    return pb.ProgressRequest(
+        session=session_to_proto(identity),
+        held=[key_to_proto(key) for key in attempts],
+        running=key_to_proto(running) if running else None,
+        phase=phase,
+        iterations=iterations,
+    )
+
+
+def statuses_from_proto(attempts: Iterable[pb.HeldAttempt]) -> dict[AttemptKey, AttemptStatus]:
+    """The status of each of `attempts`; a state that this version does not know changes nothing."""
     return {
-        key_of(attempt.attempt): Held(
-            _STATES.get(attempt.state, HeldState.CURRENT),
+        key_from_proto(attempt.attempt): AttemptStatus(
+            _STATES.get(attempt.state, AttemptState.CURRENT),
             {mark.stream: mark.next_seq for mark in attempt.marks},
         )
         for attempt in attempts
     }
 
 
-def lease_of(grant: pb.Grant) -> Lease:
-    """Reads a grant. Raises Refused when its configuration is not JSON."""
+def lease_reply_from_proto(reply: pb.LeaseReply) -> LeaseReply:
+    """The answer to a request for work from `reply`; a senseless wait is replaced by a usable one.
+
+    Raises Refused when the granted configuration is not JSON.
+    """
+    if reply.HasField("grant"):
+        return LeaseReply(lease_from_proto(reply.grant), 0.0, "")
+    return LeaseReply(None, min(max(reply.ask_again_s, 0.05), 60.0), reply.reboot)
+
+
+def lease_from_proto(grant: pb.Grant) -> Lease:
+    """The lease that `grant` gives. Raises Refused when its configuration is not JSON."""
     try:
         configuration = json.loads(grant.configuration_json)
     except ValueError as error:
@@ -151,28 +133,42 @@ def lease_of(grant: pb.Grant) -> Lease:
             f"The collector granted configuration {grant.configuration_id}, which is not JSON: "
             "upgrade the older of the two."
         ) from error
-    names = [field.name for field in pb.Limits.DESCRIPTOR.fields]
     return Lease(
-        key=key_of(grant.attempt),
+        key=key_from_proto(grant.attempt),
         sweep_name=grant.sweep_name,
         configuration_id=grant.configuration_id,
         configuration=configuration,
         block=grant.block,
-        limits=Limits(**{name: getattr(grant.limits, name) for name in names if name in _LIMITS}),
+        limits=limits_from_proto(grant.limits),
         artifact=Artifact(grant.artifact.sha256, grant.artifact.size_bytes, grant.artifact.name),
         seed=grant.seed,
         lease_s=grant.lease_s,
     )
 
 
-_LIMITS = frozenset(Limits.__dataclass_fields__)
+def limits_from_proto(limits: pb.Limits) -> Limits:
+    """The `limits` of one run."""
+    return Limits(
+        warm_up_min_s=limits.warm_up_min_s,
+        warm_up_min_iterations=limits.warm_up_min_iterations,
+        warm_up_max_s=limits.warm_up_max_s,
+        warm_up_max_iterations=limits.warm_up_max_iterations,
+        iterations_min=limits.iterations_min,
+        iterations_max=limits.iterations_max,
+        window_min_s=limits.window_min_s,
+        block_s=limits.block_s,
+        idle_s=limits.idle_s,
+        timeout_s=limits.timeout_s,
+        is_short=limits.is_short,
+        cool_max_s=limits.cool_max_s,
+    )
 
 
-def upload_of_chunk(chunk: Chunk) -> pb.UploadRequest:
-    """A chunk on its way."""
+def chunk_to_proto(chunk: Chunk) -> pb.UploadRequest:
+    """The upload of `chunk`; the stream's first request gets the session beside it."""
     return pb.UploadRequest(
         chunk=pb.Chunk(
-            attempt=ref(chunk.key),
+            attempt=key_to_proto(chunk.key),
             stream=chunk.stream,
             seq=chunk.seq,
             schema=chunk.schema,
@@ -183,11 +179,11 @@ def upload_of_chunk(chunk: Chunk) -> pb.UploadRequest:
     )
 
 
-def upload_of_end(end: AttemptEnd) -> pb.UploadRequest:
-    """An end on its way."""
+def end_to_proto(end: AttemptEnd) -> pb.UploadRequest:
+    """The upload of an attempt's `end`."""
     return pb.UploadRequest(
         end=pb.AttemptEnd(
-            attempt=ref(end.key),
+            attempt=key_to_proto(end.key),
             chunks=dict(end.chunks),
             ok=end.outcome.ok,
             reason=end.outcome.reason,
@@ -197,35 +193,35 @@ def upload_of_end(end: AttemptEnd) -> pb.UploadRequest:
     )
 
 
-def reply_of(reply: pb.UploadReply) -> Reply:
-    """Reads an upload's answer. Raises Refused at a verdict that this version does not know."""
+def upload_reply_from_proto(reply: pb.UploadReply) -> UploadReply:
+    """The answer to an upload from `reply`. Raises Refused at a verdict that this version does not know."""
     if reply.verdict not in _VERDICTS:
         raise Refused(
             f"The collector answered an upload with verdict {int(reply.verdict)}, which this agent "
             f"({__version__}) does not know: upgrade the agent."
         )
-    verdict = _VERDICTS[reply.verdict]
-    return Reply(key_of(reply.attempt), reply.stream, reply.seq, verdict, reply.next_seq, reply.message)
+    return UploadReply(
+        key=key_from_proto(reply.attempt),
+        stream=reply.stream,
+        seq=reply.seq,
+        verdict=_VERDICTS[reply.verdict],
+        next_seq=reply.next_seq,
+        message=reply.message,
+    )
 
 
-def answer_of(reply: pb.LeaseReply) -> Answer:
-    """Reads the answer to a request for work; a senseless wait is replaced by a usable one."""
-    if reply.HasField("grant"):
-        return Answer(lease_of(reply.grant), 0.0, "")
-    return Answer(None, min(max(reply.ask_again_s, 0.05), 60.0), reply.reboot)
-
-
-def ref(key: AttemptKey) -> pb.AttemptRef:
-    """An attempt's name on the wire."""
+def key_to_proto(key: AttemptKey) -> pb.AttemptRef:
+    """An attempt's `key` on the wire."""
     return pb.AttemptRef(run_id=key.run_id, attempt=key.attempt)
 
 
-def key_of(attempt: pb.AttemptRef) -> AttemptKey:
-    """An attempt's name here."""
+def key_from_proto(attempt: pb.AttemptRef) -> AttemptKey:
+    """The key of `attempt`."""
     return AttemptKey(attempt.run_id, attempt.attempt)
 
 
-def _inventory(inventory: Inventory) -> pb.Inventory:
+def inventory_to_proto(inventory: Inventory) -> pb.Inventory:
+    """A device's `inventory`; the wire carries no more of a sensor than what the collector plans by."""
     return pb.Inventory(
         targets=[
             pb.Target(target_id=target.target_id, alias=target.alias, description=target.description)

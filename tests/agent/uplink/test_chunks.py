@@ -7,7 +7,7 @@ import zlib
 import pytest
 from daemon_parts import columns, key
 from paretofleet_agent.model import Chunk
-from paretofleet_agent.uplink.chunks import BYTES_MAX, SAMPLES_MAX, Gatherer, is_intact
+from paretofleet_agent.uplink.chunks import BYTES_MAX, SAMPLES_MAX, ChunkBuilder, is_intact
 
 
 def int64s(data):
@@ -15,7 +15,7 @@ def int64s(data):
 
 
 def test_what_is_put_in_blocks_comes_out_as_one_chunk_with_whole_columns():
-    sink = Gatherer()
+    sink = ChunkBuilder()
     sink.put("iterations", "iterations/1", 2, struct.pack("<4q", 1, 2, 10, 20))
     sink.put("iterations", "iterations/1", 1, struct.pack("<2q", 3, 30))
     (chunk,) = sink.chunks(key())
@@ -24,7 +24,7 @@ def test_what_is_put_in_blocks_comes_out_as_one_chunk_with_whole_columns():
 
 
 def test_the_checksum_is_the_one_of_the_proto():
-    sink = Gatherer()
+    sink = ChunkBuilder()
     sink.put("power:rapl/package-0", "energy/1", 1, columns(1))
     (chunk,) = sink.chunks(key("r", 3))
     assert chunk.crc32 == zlib.crc32(b"r/3/power:rapl/package-0/0/energy/1/1\n" + columns(1))
@@ -34,7 +34,7 @@ def test_the_checksum_is_the_one_of_the_proto():
 
 
 def test_a_long_stream_is_cut_and_nothing_is_lost():
-    sink, n = Gatherer(), 2 * SAMPLES_MAX + 5
+    sink, n = ChunkBuilder(), 2 * SAMPLES_MAX + 5
     starts, durations = range(n), range(n, 2 * n)
     sink.put("iterations", "iterations/1", n, struct.pack(f"<{2 * n}q", *starts, *durations))
     cut = list(sink.chunks(key()))
@@ -46,7 +46,7 @@ def test_a_long_stream_is_cut_and_nothing_is_lost():
 
 
 def test_states_carry_their_texts_and_stay_below_the_limit_of_the_wire():
-    sink = Gatherer()
+    sink = ChunkBuilder()
     texts = [json.dumps({"i": i, "pad": "ä" * 100_000}).encode() for i in range(30)]
     for i, text in enumerate(texts):
         sink.put("state", "state/1", 1, struct.pack("<2q", i, len(text)) + text)
@@ -68,4 +68,4 @@ def test_states_carry_their_texts_and_stay_below_the_limit_of_the_wire():
 )
 def test_bytes_that_do_not_fit_their_schema_are_refused(wrong):
     with pytest.raises(ValueError, match="marks"):
-        Gatherer().put("marks", *wrong)
+        ChunkBuilder().put("marks", *wrong)

@@ -14,18 +14,18 @@ from fake_collector import FakeCollector
 from paretofleet_agent import __version__
 from paretofleet_agent.errors import Refused, Unreachable
 from paretofleet_agent.uplink import backoff
-from paretofleet_agent.uplink.client import OPTIONS, Link
+from paretofleet_agent.uplink.client import OPTIONS, CollectorClient
 
 
 def connect(collector, tmp_path, **changes):
-    return Link(config(tmp_path, collector.address, **changes), WHO, INVENTORY)
+    return CollectorClient(config(tmp_path, collector.address, **changes), WHO, INVENTORY)
 
 
 def test_a_hello_says_who_and_what_this_device_is(tmp_path):
     with FakeCollector().running() as collector:
-        link = connect(collector, tmp_path)
-        welcome = link.hello([key("a", 2)])
-        link.close()
+        client = connect(collector, tmp_path)
+        welcome = client.hello([key("a", 2)])
+        client.close()
     (join,), (hello,) = collector.joins, collector.hellos
     assert (join.name, join.device_class, dict(join.labels)) == ("dev-1", "cpu", {"room": "b12"})
     assert (hello.session.device_id, hello.session.instance) == (WHO.device_id, WHO.instance)
@@ -46,10 +46,10 @@ def test_a_refusal_is_passed_on_in_the_collectors_words(tmp_path, code):
         "The name dev-1 is taken: choose another with --name.",
     )
     with collector.running():
-        link = connect(collector, tmp_path)
+        client = connect(collector, tmp_path)
         with pytest.raises(Refused, match=r"^The name dev-1 is taken: choose another with --name\.$"):
-            link.hello([])
-        link.close()
+            client.hello([])
+        client.close()
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL"])
@@ -57,20 +57,20 @@ def test_trouble_that_passes_is_not_a_refusal(tmp_path, code):
     collector = FakeCollector()
     collector.refuse = (getattr(grpc.StatusCode, code), "The disk is full.")
     with collector.running():
-        link = connect(collector, tmp_path)
+        client = connect(collector, tmp_path)
         with pytest.raises(Unreachable, match="The disk is full"):
-            link.hello([])
-        link.close()
+            client.hello([])
+        client.close()
 
 
 def test_nobody_there_is_one_sentence(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        link = Link(config(tmp_path, address), WHO, INVENTORY)
+        client = CollectorClient(config(tmp_path, address), WHO, INVENTORY)
         with pytest.raises(Unreachable, match=address) as raised:
-            link.hello([])
-        link.close()
+            client.hello([])
+        client.close()
     assert "\n" not in str(raised.value)
 
 
@@ -88,13 +88,13 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
 
     def greets():
         try:
-            link.hello([])
+            client.hello([])
         except Unreachable:
             return False
         return True
 
     process, port = start(0)
-    link = Link(config(tmp_path, f"127.0.0.1:{port}"), WHO, INVENTORY)
+    client = CollectorClient(config(tmp_path, f"127.0.0.1:{port}"), WHO, INVENTORY)
     assert greets()
     for _ in range(2):
         process.kill()
@@ -105,7 +105,7 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
         while not greets():
             assert time.monotonic() < until, "the channel never connected again"
             time.sleep(0.1)
-    link.close()
+    client.close()
     process.kill()
     process.communicate()
 
@@ -113,10 +113,10 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
 def test_a_grant_comes_whole(tmp_path):
     with FakeCollector().running() as collector:
         sha256 = collector.grant("run-7", 2)
-        link = connect(collector, tmp_path)
-        lease = link.lease().lease
-        answer = link.lease()
-        link.close()
+        client = connect(collector, tmp_path)
+        lease = client.lease().lease
+        answer = client.lease()
+        client.close()
     assert (lease.key, lease.artifact.sha256, lease.configuration) == (
         key("run-7", 2),
         sha256,

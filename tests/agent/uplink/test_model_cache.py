@@ -9,8 +9,8 @@ from fake_collector import FakeCollector
 from paretofleet_agent.errors import AttemptFailed, Stopped, Unreachable
 from paretofleet_agent.model import Artifact
 from paretofleet_agent.uplink import model_cache
-from paretofleet_agent.uplink.client import Link
-from paretofleet_agent.uplink.model_cache import Models
+from paretofleet_agent.uplink.client import CollectorClient
+from paretofleet_agent.uplink.model_cache import ModelCache
 
 CONTENT = random.Random(1).getrandbits(8 * 10_500).to_bytes(10_500, "little")
 ARTIFACT = Artifact(hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), "net.onnx")
@@ -25,9 +25,9 @@ def collector():
 
 @pytest.fixture
 def models(collector, tmp_path):
-    link = Link(config(tmp_path, collector.address), WHO, INVENTORY)
-    yield Models(tmp_path, link.fetch_model)
-    link.close()
+    client = CollectorClient(config(tmp_path, collector.address), WHO, INVENTORY)
+    yield ModelCache(tmp_path, client.fetch_model)
+    client.close()
 
 
 def never():

@@ -13,7 +13,7 @@ import pytest
 from daemon_parts import OK, columns, fill, key
 from paretofleet_agent.errors import HomeError
 from paretofleet_agent.uplink import spool as spool_module
-from paretofleet_agent.uplink.chunks import Gatherer
+from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.spool import Spool
 
 
@@ -22,8 +22,8 @@ def test_what_was_ended_is_there_after_opening_again(tmp_path):
     fill(spool, key())
     spool.close()
     spool = Spool.open(tmp_path)
-    assert spool.held() == (key(),)
-    assert spool.waiting(key()) == (("stream-0", 0), ("stream-1", 0), ("stream-2", 0))
+    assert spool.attempts() == (key(),)
+    assert spool.pending_chunks(key()) == (("stream-0", 0), ("stream-1", 0), ("stream-2", 0))
     assert spool.chunk(key(), "stream-1", 0).columns == columns(10, 1)
     assert spool.end_of(key()).outcome == OK
     assert spool.end_of(key()).chunks == {"stream-0": 1, "stream-1": 1, "stream-2": 1}
@@ -38,7 +38,7 @@ def test_an_attempt_without_an_end_is_ended_as_lost(tmp_path):
     assert spool.end_of(key("cut-off")) is None
     assert spool.recover() == (key("cut-off"),)
     assert spool.recover() == ()
-    assert spool.held() == (key("whole"), key("cut-off"))
+    assert spool.attempts() == (key("whole"), key("cut-off"))
     end = spool.end_of(key("cut-off"))
     assert (end.outcome.ok, end.outcome.reason, end.chunks) == (False, "lost", {})
     assert spool.end_of(key("whole")).outcome.ok
@@ -46,18 +46,18 @@ def test_an_attempt_without_an_end_is_ended_as_lost(tmp_path):
 
 def test_a_chunk_leaves_only_when_it_is_forgotten_and_the_room_comes_back(tmp_path):
     spool = Spool.open(tmp_path)
-    sink = Gatherer()
+    sink = ChunkBuilder()
     sink.put("power", "power/1", 200_000, columns(200_000))
     spool.end(key(), sink.chunks(key()), OK)
     spool.shrink()
     full = (tmp_path / "spool.db").stat().st_size
     spool.forget_chunks(key(), [("power", 0)])
-    assert [seq for _, seq in spool.waiting(key())] == list(range(1, 13))
+    assert [seq for _, seq in spool.pending_chunks(key())] == list(range(1, 13))
     spool.forget_below(key(), {"power": 12, "other": 5})
-    assert spool.waiting(key()) == (("power", 12),)
+    assert spool.pending_chunks(key()) == (("power", 12),)
     spool.drop(key())
     spool.shrink()
-    assert spool.held() == ()
+    assert spool.attempts() == ()
     assert spool.contents() == spool_module.Contents(0, 0, 0, 0)
     assert (tmp_path / "spool.db").stat().st_size < full / 10
 
@@ -66,7 +66,7 @@ def test_what_is_set_aside_is_kept_and_ends_as_lost(tmp_path):
     spool = Spool.open(tmp_path)
     fill(spool, key())
     spool.set_aside(key(), "somebody else's chunk")
-    assert spool.waiting(key()) == ()
+    assert spool.pending_chunks(key()) == ()
     assert spool.contents().set_aside == 3
     assert spool.end_of(key()).outcome.reason == "lost"
 
@@ -78,7 +78,7 @@ def test_a_sigkill_at_any_time_leaves_whole_attempts_only(tmp_path, seed):
         sys.path.insert(0, sys.argv[2])
         from pathlib import Path
         from daemon_parts import fill, key
-        from paretofleet_agent.spool import Spool
+        from paretofleet_agent.uplink.spool import Spool
         spool = Spool.open(Path(sys.argv[1]))
         print("ready", flush=True)
         for i in range(100_000):
@@ -100,10 +100,10 @@ def test_a_sigkill_at_any_time_leaves_whole_attempts_only(tmp_path, seed):
     spool = Spool.open(tmp_path)
     lost = spool.recover()
     assert len(lost) <= 1
-    whole = [k for k in spool.held() if k not in lost]
+    whole = [k for k in spool.attempts() if k not in lost]
     assert len(whole) >= said + 1, "what was reported as stored must be there"
     for k in whole:
-        assert len(spool.waiting(k)) == 3
+        assert len(spool.pending_chunks(k)) == 3
         assert spool.end_of(k).outcome == OK
 
 
@@ -124,12 +124,12 @@ def test_a_damaged_file_is_kept_aside_and_never_ends_in_a_crash_loop(tmp_path, s
     path.write_bytes(data)
     spool = Spool.open(tmp_path)
     fill(spool, key("new"))
-    assert key("new") in spool.held()
-    for k in spool.held():
+    assert key("new") in spool.attempts()
+    for k in spool.attempts():
         spool.end_of(k)
     if (tmp_path / "spool.db.damaged-1").exists():
         assert "kept as" in caplog.text
-        assert spool.held() == (key("new"),)
+        assert spool.attempts() == (key("new"),)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_damage_that_sqlite_does_not_see_is_found_at_the_start(tmp_path, damage)
     spool.close()
     spool = Spool.open(tmp_path)
     assert (tmp_path / "spool.db.damaged-1").exists()
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):
@@ -162,8 +162,8 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     with pytest.raises(HomeError, match=r"full or failing .* free some space") as raised:
         fill_up()
     assert "\n" not in str(raised.value)
-    whole = [k for k in spool.held() if spool.end_of(k)]
-    assert all(len(spool.waiting(k)) == 3 for k in whole)
+    whole = [k for k in spool.attempts() if spool.end_of(k)]
+    assert all(len(spool.pending_chunks(k)) == 3 for k in whole)
 
 
 def test_a_spool_of_a_newer_agent_is_not_touched(tmp_path):

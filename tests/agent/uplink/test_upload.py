@@ -10,9 +10,9 @@ from fake_collector import FAULTS, FakeCollector
 from paretofleet_agent.errors import Unreachable
 from paretofleet_agent.model import Outcome
 from paretofleet_agent.uplink import upload
-from paretofleet_agent.uplink.client import Link
+from paretofleet_agent.uplink.client import CollectorClient
+from paretofleet_agent.uplink.replies import AttemptState
 from paretofleet_agent.uplink.spool import Spool
-from paretofleet_agent.uplink.wire import HeldState
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ def spool(tmp_path):
 
 
 def connect(collector, tmp_path):
-    return Link(config(tmp_path, collector.address), WHO, INVENTORY)
+    return CollectorClient(config(tmp_path, collector.address), WHO, INVENTORY)
 
 
-def try_once(link, spool, *, ack_s=2.0):
+def try_once(client, spool, *, ack_s=2.0):
     """What the daemon does after each failure: hello, then drain. True when it went through."""
     try:
-        welcome = link.hello(spool.held())
-        for held_key, word in welcome.held.items():
-            upload.apply_word(spool, held_key, word)
-        upload.drain(spool, lambda: link.upload(ack_s), welcome.window_chunks)
+        welcome = client.hello(spool.attempts())
+        for attempt_key, status in welcome.attempts.items():
+            upload.apply_attempt_status(spool, attempt_key, status)
+        upload.drain(spool, lambda: client.upload(ack_s), welcome.window_chunks)
     except Unreachable:
         return False
     return True
@@ -41,8 +41,8 @@ def try_once(link, spool, *, ack_s=2.0):
 def wanted(spool):
     return {
         (k.run_id, k.attempt, stream, seq): spool.chunk(k, stream, seq).columns
-        for k in spool.held()
-        for stream, seq in spool.waiting(k)
+        for k in spool.attempts()
+        for stream, seq in spool.pending_chunks(k)
     }
 
 
@@ -51,15 +51,15 @@ def test_a_quiet_day(spool, tmp_path):
     fill(spool, key("b"), chunks=0, outcome=Outcome(ok=False, reason="oom", message="too big"))
     want = wanted(spool)
     with FakeCollector().running() as collector:
-        link = connect(collector, tmp_path)
-        assert try_once(link, spool)
-        link.close()
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
     assert collector.stored == want
     assert set(collector.stores.values()) == {1}
     assert collector.ends["a", 1].ok
     assert dict(collector.ends["a", 1].chunks) == {f"stream-{i}": 1 for i in range(10)}
     assert (collector.ends["b", 1].reason, collector.ends["b", 1].message) == ("oom", "too big")
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -71,19 +71,19 @@ def test_after_any_faults_each_chunk_is_stored_once_and_the_spool_is_empty(spool
     plan = {n: chance.choice(FAULTS) for n in chance.sample(range(1, 120), 25)}
     collector = FakeCollector(script=plan.get, window=chance.choice((1, 2, 16)))
     collector.start()
-    link = connect(collector, tmp_path)
+    client = connect(collector, tmp_path)
     for _ in range(60):
         if chance.random() < 0.1:
             collector.stop()
             collector.start()
-        if try_once(link, spool):
+        if try_once(client, spool):
             break
-    link.close()
+    client.close()
     collector.stop()
     assert collector.stored == want
     assert set(collector.stores.values()) == {1}
     assert set(collector.ends) == {(f"run-{run}", 1) for run in range(3)}
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 def test_a_collector_that_falls_silent_is_given_up_and_nothing_is_lost(spool, tmp_path):
@@ -91,26 +91,26 @@ def test_a_collector_that_falls_silent_is_given_up_and_nothing_is_lost(spool, tm
     want = wanted(spool)
     collector = FakeCollector(script=lambda n: "silent" if n >= 3 else None)
     with collector.running():
-        link = connect(collector, tmp_path)
+        client = connect(collector, tmp_path)
         with pytest.raises(Unreachable, match=r"acknowledged nothing for 0\.5 s"):
-            upload.drain(spool, lambda: link.upload(ack_s=0.5), window=2)
+            upload.drain(spool, lambda: client.upload(ack_s=0.5), window=2)
         collector.script = lambda _: None
-        assert try_once(link, spool)
-        link.close()
+        assert try_once(client, spool)
+        client.close()
     assert collector.stored == want
     assert set(collector.stores.values()) == {1}
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 def test_a_hello_spares_what_the_collector_has_already(spool, tmp_path):
     fill(spool, key(), chunks=4)
     collector = FakeCollector(script=lambda n: "cut_after" if n == 3 else None, window=16)
     with collector.running():
-        link = connect(collector, tmp_path)
-        assert not try_once(link, spool)
+        client = connect(collector, tmp_path)
+        assert not try_once(client, spool)
         before = collector.uploads
-        assert try_once(link, spool)
-        link.close()
+        assert try_once(client, spool)
+        client.close()
     assert collector.uploads - before <= 4 - 3 + 1 + 1
 
 
@@ -120,14 +120,14 @@ def test_a_chunk_that_is_refused_is_set_aside_and_its_attempt_ends_as_lost(spool
     fill(spool, key("good"), chunks=2)
     collector = FakeCollector(script=lambda n: verdict if n == 2 else None)
     with collector.running():
-        link = connect(collector, tmp_path)
-        assert try_once(link, spool)
-        link.close()
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
     assert (collector.ends["bad", 1].ok, collector.ends["bad", 1].reason) == (False, "lost")
     assert verdict in collector.ends["bad", 1].message
     assert collector.ends["good", 1].ok
     assert spool.contents().set_aside >= 1
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 def test_a_run_that_was_deleted_is_dropped(spool, tmp_path):
@@ -135,34 +135,34 @@ def test_a_run_that_was_deleted_is_dropped(spool, tmp_path):
     fill(spool, key("here"), chunks=3)
     collector = FakeCollector(script=lambda n: "unknown_attempt" if n == 1 else None)
     with collector.running():
-        link = connect(collector, tmp_path)
-        assert try_once(link, spool)
-        link.close()
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
     assert set(collector.ends) == {("here", 1)}
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 def test_a_chunk_that_rotted_in_the_spool_is_never_sent_as_if_it_were_whole(spool, tmp_path):
     fill(spool, key("rotten"), chunks=3)
     spool._database.execute("UPDATE chunks SET columns = zeroblob(160) WHERE stream = 'stream-1'")
     with FakeCollector().running() as collector:
-        link = connect(collector, tmp_path)
-        assert try_once(link, spool)
-        link.close()
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
     assert ("rotten", 1, "stream-1", 0) not in collector.stored
     assert collector.ends["rotten", 1].reason == "lost"
-    assert spool.held() == ()
+    assert spool.attempts() == ()
 
 
 def test_an_answer_that_was_left_out_is_noticed(spool, tmp_path):
     fill(spool, key(), chunks=5)
     collector = FakeCollector(script=lambda n: "silent" if n == 2 else None)
     with collector.running():
-        link = connect(collector, tmp_path)
+        client = connect(collector, tmp_path)
         with pytest.raises(Unreachable, match="answered for stream-2 0, not for stream-1 0"):
-            upload.drain(spool, link.upload, window=4)
-        assert try_once(link, spool)
-        link.close()
+            upload.drain(spool, client.upload, window=4)
+        assert try_once(client, spool)
+        client.close()
     assert set(collector.stores.values()) == {1}
 
 
@@ -170,14 +170,14 @@ def test_a_collector_that_lost_committed_chunks_does_not_get_half_an_attempt(spo
     fill(spool, key(), chunks=1)
     spool._database.execute("UPDATE chunks SET seq = 1")
     chunk = spool.chunk(key(), "stream-0", 1)
-    from paretofleet_agent.uplink.chunks import seal
+    from paretofleet_agent.uplink.chunks import make_chunk
 
-    again = seal(key(), "stream-0", 1, schema=chunk.schema, n=chunk.n, columns=chunk.columns)
+    again = make_chunk(key(), "stream-0", 1, schema=chunk.schema, n=chunk.n, columns=chunk.columns)
     spool._database.execute("UPDATE chunks SET crc32 = ?", (again.crc32,))
     with FakeCollector().running() as collector:
-        link = connect(collector, tmp_path)
-        assert try_once(link, spool)
-        link.close()
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
     assert collector.ends["run-1", 1].reason == "lost"
     assert "misses chunk 0" in collector.ends["run-1", 1].message
 
@@ -188,11 +188,11 @@ def test_words_of_a_hello_on_held_attempts(spool, tmp_path):
     collector = FakeCollector()
     collector.word = {"unknown": 3, "superseded": 2}
     with collector.running():
-        link = connect(collector, tmp_path)
-        welcome = link.hello(spool.held())
-        assert welcome.held[key("superseded")].state is HeldState.SUPERSEDED
-        assert try_once(link, spool)
-        link.close()
+        client = connect(collector, tmp_path)
+        welcome = client.hello(spool.attempts())
+        assert welcome.attempts[key("superseded")].state is AttemptState.SUPERSEDED
+        assert try_once(client, spool)
+        client.close()
     assert set(collector.ends) == {("superseded", 1)}, "kept aside by the collector, but not lost"
-    assert spool.held() == ()
+    assert spool.attempts() == ()
     assert OK.ok

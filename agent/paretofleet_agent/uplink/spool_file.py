@@ -1,0 +1,112 @@
+"""The spool's file: its tables, how it is opened and checked, and what becomes of a damaged one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from paretofleet_agent.errors import HomeError
+from paretofleet_agent.files import sync_folder
+
+log = logging.getLogger(__name__)
+
+FILE = "spool.db"
+VERSION = 1
+TABLES = """
+CREATE TABLE attempts (
+  position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+  ended INTEGER NOT NULL DEFAULT 0, chunks_json TEXT, ok INTEGER, reason TEXT, message TEXT, facts_json TEXT,
+  UNIQUE (run_id, attempt), CHECK (typeof(run_id) = 'text' AND typeof(attempt) = 'integer')
+);
+CREATE TABLE chunks (
+  run_id TEXT NOT NULL, attempt INTEGER NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
+  schema TEXT NOT NULL, n INTEGER NOT NULL, columns BLOB NOT NULL, crc32 INTEGER NOT NULL,
+  PRIMARY KEY (run_id, attempt, stream, seq),
+  CHECK (typeof(run_id) || typeof(stream) || typeof(schema) || typeof(columns) = 'texttexttextblob'),
+  CHECK (typeof(attempt) || typeof(seq) || typeof(n) || typeof(crc32) = 'integerintegerintegerinteger')
+);
+CREATE TABLE aside (
+  run_id TEXT, attempt INTEGER, stream TEXT, seq INTEGER,
+  schema TEXT, n INTEGER, columns BLOB, crc32 INTEGER, why TEXT NOT NULL
+);
+"""
+TEXTS = (
+    "SELECT run_id, chunks_json, reason, message, facts_json FROM attempts",
+    "SELECT run_id, stream, schema FROM chunks",
+)
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Opens the spool at `path`; makes its tables in a new one and checks all that an older one holds.
+
+    Raises HomeError for a spool of a newer agent, DatabaseError or UnicodeDecodeError for a damaged one.
+    """
+    database = sqlite3.connect(str(path), isolation_level=None, timeout=10)
+    try:
+        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        elif version == VERSION:
+            _verify(database)
+        else:
+            raise HomeError(f"{path} is of a newer agent: upgrade this one, or choose another --home DIR.")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _verify(database: sqlite3.Connection) -> None:
+    """Raises DatabaseError or UnicodeDecodeError when what is stored cannot all be read again."""
+    (damage,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if damage != "ok":
+        raise sqlite3.DatabaseError(str(damage))
+    # It does not look into texts; they are read as bytes, since sqlite3's own complaint is no DatabaseError.
+    database.text_factory = bytes
+    try:
+        for query in TEXTS:
+            for row in database.execute(query):
+                b"".join(text or b"" for text in row).decode()
+    except sqlite3.OperationalError as error:
+        if "no such" in str(error):
+            raise sqlite3.DatabaseError(str(error)) from error
+        raise
+    database.text_factory = str
+
+
+def damaged_spools(home: Path) -> list[str]:
+    """The names of the damaged spools that were set aside in `home`."""
+    return sorted(path.name for path in home.glob(f"{FILE}.damaged-*[0-9]"))
+
+
+def quarantine(path: Path, error: Exception) -> None:
+    """Renames the spool at `path` to `spool.db.damaged-N` and reports `error`, which tells the damage."""
+    number = 1
+    while path.with_name(f"{FILE}.damaged-{number}").exists():
+        number += 1
+    kept = path.with_name(f"{FILE}.damaged-{number}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{kept}{suffix}")
+    sync_folder(path.parent)
+    log.error("the spool was damaged (%s) and is kept as %s; its attempts will be run again", error, kept)
+
+
+def as_home_error(path: Path, error: sqlite3.Error) -> HomeError:
+    """What `error` means for the user, who has the spool at `path`."""
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return HomeError(
+            f"The disk of {path} is full or failing ({text}): free some space and start the agent again."
+        )
+    if "readonly" in text or "unable to open" in text:
+        return HomeError(f"{path} cannot be written ({text}): mend its rights or choose another --home DIR.")
+    return HomeError(
+        f"{path} cannot be used ({text}): start the agent again, it keeps a damaged spool aside."
+    )
