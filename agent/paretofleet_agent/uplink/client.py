@@ -96,10 +96,10 @@ class CollectorClient:
 
     def upload(self, ack_s: float = ACK_S) -> UploadStream:
         """Opens the stream of chunks and ends; without an answer for `ack_s` seconds it is given up."""
-        session, address = wire.session_to_proto(self._identity), self._config.collector
+        address = self._config.collector
         with self._calling() as stub:
             on_loss = functools.partial(self._note_loss, stub)
-            return UploadStream(stub.Upload, session, address, ack_s=ack_s, on_loss=on_loss)
+            return UploadStream(stub.Upload, self._identity, address, ack_s=ack_s, on_loss=on_loss)
 
     def _open(self) -> tuple[grpc.Channel, fleet_pb2_grpc.FleetStub]:
         channel = grpc.insecure_channel(self._config.collector, options=list(OPTIONS))

@@ -7,26 +7,26 @@ import threading
 from typing import Any, Callable
 
 import grpc
-from paretofleet_proto.v1 import fleet_pb2 as pb
 
 from paretofleet_agent.errors import Unreachable
 from paretofleet_agent.model import AttemptEnd, Chunk
 from paretofleet_agent.uplink import wire
 from paretofleet_agent.uplink.call_errors import as_unreachable
+from paretofleet_agent.uplink.identity import Identity
 from paretofleet_agent.uplink.replies import UploadReply
 
 
 class UploadStream:
     """An open upload: sending never waits, `receive` waits for the next answer at most `ack_s`.
 
-    `method` is the stub's, `session` goes out with the first request, `address` is for messages. `on_loss` is
-    called when the connection seems to be lost.
+    `method` is the stub's, the session of `identity` goes out with the first request, `address` is for
+    messages. `on_loss` is called when the connection seems to be lost.
     """
 
     def __init__(
         self,
         method: Callable[..., Any],
-        session: pb.Session,
+        identity: Identity,
         address: str,
         *,
         ack_s: float,
@@ -35,9 +35,10 @@ class UploadStream:
         self._address = address
         self._ack_s = ack_s
         self._on_loss = on_loss
-        self._session: pb.Session | None = session
-        self._outgoing: queue.Queue[pb.UploadRequest | None] = queue.Queue()
-        self._incoming: queue.Queue[pb.UploadReply | grpc.RpcError | None] = queue.Queue()
+        self._identity: Identity | None = identity
+        #: Generated messages; None ends a queue, an RpcError the upload.
+        self._outgoing: queue.Queue[Any] = queue.Queue()
+        self._incoming: queue.Queue[Any] = queue.Queue()
         self._call = method(iter(self._outgoing.get, None))
         threading.Thread(target=self._read, name="upload-replies", daemon=True).start()
 
@@ -71,10 +72,10 @@ class UploadStream:
         self._outgoing.put(None)
         self._call.cancel()
 
-    def _send(self, request: pb.UploadRequest) -> None:
-        if self._session is not None:
-            request.session.CopyFrom(self._session)
-            self._session = None
+    def _send(self, request: Any) -> None:
+        if self._identity is not None:
+            request.session.CopyFrom(wire.session_to_proto(self._identity))
+            self._identity = None
         self._outgoing.put(request)
 
     def _read(self) -> None:
