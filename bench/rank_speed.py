@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 from paretofleet_analysis.present import ranking_text
 from paretofleet_analysis.ranking.rank import rank
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 
 ROWS, RUNS, NOISE, LIMIT_S = 5000, 5, 0.03, 2.0
 NETWORKS = 500
@@ -32,7 +33,7 @@ def fleet(rows: int, seed: int = 1) -> pa.Table:
         energy = 10 * latency * np.exp(0.4 * rng.standard_normal())
         device = f"device-{k // NETWORKS % 2}"
         inputs.append(
-            files.ReportInput(
+            ReportInput(
                 sweep="bench",
                 configuration_id=f"{k:016x}",
                 model=f"network-{network}",
@@ -61,12 +62,12 @@ def fleet(rows: int, seed: int = 1) -> pa.Table:
                 accuracy_group=f"network-{network}",
             )
         )
-    return files.build(inputs)
+    return build_report(inputs)
 
 
-def run(row: int, block: int, latency: float, energy: float) -> files.RunInput:
+def run(row: int, block: int, latency: float, energy: float) -> RunInput:
     """A sealed run with these values."""
-    return files.RunInput(
+    return RunInput(
         run_id=f"{row}-{block}",
         block=block,
         state="sealed",

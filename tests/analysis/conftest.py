@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 
 #: Simulated windows stand beside this file; simulated sweeps are shared with the benchmarks.
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[2] / "bench")]
@@ -57,7 +58,7 @@ def make_configuration(name="resnet18", latencies=(0.010,) * 5, energies=None, *
     energies = energies or (None,) * len(latencies)
     identity = f"{name}-{batch_size}-{more.get('device', 'desk')}-{more.get('runtime', 'onnxruntime')}"
     runs = [
-        files.RunInput(
+        RunInput(
             run_id=f"{identity}-run-{block}",
             block=block,
             state="sealed",
@@ -69,7 +70,7 @@ def make_configuration(name="resnet18", latencies=(0.010,) * 5, energies=None, *
         )
         for block, (latency, energy) in enumerate(zip(latencies, energies, strict=True), start=1)
     ]
-    given = files.ReportInput(
+    given = ReportInput(
         sweep="demo",
         configuration_id=identity,
         model=name,
@@ -122,6 +123,6 @@ def fleet():
             latencies = latency * np.exp(noise * rng.standard_normal(runs))
             identity = {"configuration_id": f"{next(counter):016x}"}
             rows.append(make_configuration(name, list(latencies), top1=top1, **{**identity, **more}))
-        return files.build(rows)
+        return build_report(rows)
 
     return make

@@ -31,7 +31,7 @@ class Further:
 
 
 def further_runs(report: pa.Table, *, use: str, budget: int, seed: int) -> Further:
-    """How `budget` further runs should be shared out over the configurations of a report (`report.build`).
+    """How `budget` further runs should be shared out over the configurations of a `report`.
 
     The rows, objectives, block corrections, margins and verdicts are those of `rank` for that `use`
     ("realtime", "offline"); a report in which no row has an accuracy is ranked by the other objectives of

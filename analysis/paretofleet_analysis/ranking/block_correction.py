@@ -71,7 +71,7 @@ def stretches(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def of_report(report: pa.Table, *, objectives: Sequence[str]) -> tuple[list[int], BlockCorrection]:
-    """`remove_block_effects` of a report (`report.read`): rows counted from 0, and what it found of them.
+    """`remove_block_effects` of a report (`files.read`): rows counted from 0, and what it found of them.
 
     Rows whose counted runs lack one of the measured `objectives` are left out. Devices are numbered in the
     order of `stretches`' names, so a device that several sweeps measured counts as several. Raises

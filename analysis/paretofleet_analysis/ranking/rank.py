@@ -48,7 +48,7 @@ def rank(
     report_sha256: Sequence[str] = (),
     why: str | None = None,
 ) -> Ranking:
-    """Rank the rows of a report (`report.read`, or several joined by `report.concatenate`).
+    """Rank the rows of a report (`files.read`, or several joined by `files.concatenate`).
 
     `use`: "realtime", "offline", "deadline=30ms", or "deadline" with `deadline_s`; `objectives` replaces
     the use's own. `margins`: by objective, "2%" of the value or "0.2" in its unit; a float is of the

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def label(row: Row) -> str:
-    """What a sentence calls a row: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
+    """What a sentence calls a `row`: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
     return (
         f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
         f"batch {row['batch_size']}"
@@ -24,7 +24,7 @@ def label(row: Row) -> str:
 
 
 def by_block(row: Row, name: str) -> dict[int, float]:
-    """Block to value of the counted runs that have a positive one; where a block has several, their mean.
+    """Block to value of column `name` in a `row`: counted runs that have a positive one, averaged in a block.
 
     >>> by_block({"run_blocks": [1, 2, 2], "run_counted": [True] * 3, "x_runs": [1.0, 2.0, 4.0]}, "x")
     {1: 1.0, 2: 3.0}
@@ -38,14 +38,14 @@ def by_block(row: Row, name: str) -> dict[int, float]:
 
 
 def samples(row: Row, names: Sequence[str]) -> np.ndarray:
-    """(m, d) values of the counted runs that have every objective."""
+    """(m, d) values of the counted runs of a `row` that have each of the d objectives `names`."""
     return sampled(row, names)[0]
 
 
 def sampled(
     row: Row, names: Sequence[str], *, without: set[int] | None = None
 ) -> tuple[np.ndarray, list[int]]:
-    """(m, d) values of the counted runs that have every objective, and the block of each run.
+    """(m, d) values of the counted runs of a `row` that have all objectives `names`, and each run's block.
 
     `without` leaves out runs by position. Objectives that the model fixes repeat in every run.
     """
@@ -65,21 +65,21 @@ def sampled(
 
 
 def _values(row: Row, name: str) -> list[float | None]:
-    """The counted runs' values of a measured objective."""
+    """The counted runs' values of a measured objective; None for the others."""
     pairs = zip(row[f"{name}_runs"], row["run_counted"], strict=True)
     return [value if is_counted else None for value, is_counted in pairs]
 
 
 def place(row: Row) -> tuple[str, str]:
-    """Where and when blocks are the same: rows of a device and sweep share theirs, whatever the runtime."""
+    """The device and sweep of a `row`: rows of one such place share their blocks, whatever the runtime."""
     return str(row["device"]), str(row["sweep"])
 
 
 def measured_again(rows: Sequence[Row]) -> dict[int, int]:
-    """By row the next of the same configuration in the same environment, by the start of their last runs.
+    """By number of a row in `rows` that of the next of the same configuration in the same environment.
 
-    Rows whose runs have no times follow each other as they come; one that shares a run with another is no
-    measurement of its own.
+    They are in the order of the start of their last runs. Rows whose runs have no times follow each other as
+    they come; one that shares a run with another is no measurement of its own.
 
     >>> row = {"configuration_id": "a", "environment_id": "e", "run_counted": [True]}
     >>> measured_again([row | {"run_ids": [f"r{at}"], "run_started_s": [at]} for at in (7.0, 9.0, 8.0)])

@@ -1,4 +1,4 @@
-"""The report: build it from sealed runs, write it whole or not at all, read it back checked."""
+"""The report as a file: written whole or not at all, read back checked; several joined."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.report.rows import ReportInput, RunInput, build
 from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, schema
-
-__all__ = ["ReportInput", "RunInput", "build", "concatenate", "read", "write"]
 
 
 def write(table: pa.Table, path: Path) -> None:
-    """Write Parquet through a temporary file, synced and renamed: nothing half-written remains.
+    """Writes a report, `table`, to `path` as Parquet: synced and renamed, nothing half-written remains.
 
     Raises `ReportError` when the folder cannot be written to.
     """
@@ -59,7 +56,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
-    """A report of this or an older version, in this version's columns; newer columns of an old file are null.
+    """The report at `path`, of this or an older version, in this version's columns; null where it has none.
 
     Raises `ReportError`: not a Parquet file, a newer version, missing columns (named), another type; more
     rows than `rows_max`, before they are read.
@@ -83,10 +80,13 @@ def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
 
 
 def conform(table: pa.Table, *, name: str) -> pa.Table:
-    """The table in the columns, order and types of the current schema; `name` is what an error calls it."""
+    """The `table` in the columns, order and types of the current schema; `name` is what an error calls it.
+
+    Raises `ReportError` where the version is newer, a column is missing or of another type.
+    """
     version = _version(table, name)
-    wanted = [column for column in COLUMNS if column.since <= version]
-    missing = [column.name for column in wanted if column.name not in table.column_names]
+    due = [column.name for column in COLUMNS if column.since <= version]
+    missing = [column for column in due if column not in table.column_names]
     if missing:
         more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         raise ReportError(
@@ -120,7 +120,7 @@ def _version(table: pa.Table, name: str) -> int:
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """Several reports as one, to be ranked together."""
+    """Several reports, `tables`, as one, to be ranked together; raises ReportError as `conform` does."""
     return pa.concat_tables(
         [schema().empty_table(), *(conform(table, name="the report") for table in tables)]
     )

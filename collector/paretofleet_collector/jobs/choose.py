@@ -49,7 +49,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
     # The ranking is loaded for choices alone: sealing has such a process too, and does without it.
     from paretofleet_analysis.errors import RankError
     from paretofleet_analysis.ranking.allocation import further_runs
-    from paretofleet_analysis.report import files
+    from paretofleet_analysis.report.rows import build_report
 
     from paretofleet_collector.jobs.report import report_inputs
 
@@ -66,7 +66,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
     able = step.configuration_ids
     try:
         further = further_runs(
-            files.build(inputs),
+            build_report(inputs),
             use=repeats.adaptive,
             budget=len(able),
             seed=(repeats.seed + step.block) % _SEEDS,

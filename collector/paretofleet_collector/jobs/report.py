@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from paretofleet_analysis.report import files
-from paretofleet_analysis.report.files import ReportInput, RunInput
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.lifecycle import transitions
@@ -35,7 +36,7 @@ def write_report(database: str, lake: str, sweep_id: str) -> str:
     finally:
         engine.dispose()
     path = Lake(Path(lake)).temporary(".parquet")
-    files.write(files.build(rows), path)
+    files.write(build_report(rows), path)
     return str(path)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from paretofleet_analysis.diagnostics import timing
 from paretofleet_analysis.present.timing_text import timing_lines
-from paretofleet_analysis.report import files
-from paretofleet_analysis.report.rows import ReportInput, RunInput
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 
 MEANS = [0.0100, 0.0102, 0.0098, 0.0101, 0.0099]
 
@@ -53,7 +53,7 @@ def configuration(model, means, error_s, device="desk"):
 
 
 def test_a_sweep_tells_how_its_devices_drifted_and_what_to_repeat():
-    table = files.build(
+    table = build_report(
         [
             configuration("canary", list(0.02 * np.exp(0.03 * np.arange(8))), 1e-5),
             configuration("a", MEANS, 1e-5),
@@ -74,6 +74,6 @@ def test_a_sweep_tells_how_its_devices_drifted_and_what_to_repeat():
 
 
 def test_a_young_sweep_says_that_there_is_nothing_to_say():
-    summary = timing.timing_summary(files.build([configuration("a", MEANS[:2], 1e-5)]))
+    summary = timing.timing_summary(build_report([configuration("a", MEANS[:2], 1e-5)]))
     assert summary["levels"] == []
     assert "nothing to say before 5 runs of 30 iterations" in "\n".join(timing_lines(summary))

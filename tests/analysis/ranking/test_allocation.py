@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.ranking.allocation import further_runs
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
 
 CLOSE = (0.0100, 0.0104, 0.0097, 0.0102, 0.0098)
 CLOSE_TOO = (0.0101, 0.0098, 0.0104, 0.0096, 0.0103)
@@ -17,7 +17,7 @@ def identified(configuration, name, latencies, **more):
 
 
 def test_a_close_pair_gets_the_runs_and_a_clear_loser_none(configuration):
-    table = files.build(
+    table = build_report(
         [
             identified(configuration, "a", CLOSE, top1=70.0),
             identified(configuration, "b", CLOSE_TOO, top1=70.5),
@@ -41,14 +41,14 @@ def test_what_is_decided_is_not_called_undecided(fleet):
 
 
 def test_without_any_accuracy_the_other_objectives_are_compared(configuration):
-    table = files.build(
+    table = build_report(
         [identified(configuration, name, CLOSE, top1=None, top1_source=None) for name in ("a", "b")]
     )
     assert further_runs(table, use="realtime", budget=2, seed=1).objectives == ("batch_latency_p90_s",)
 
 
 def test_what_the_use_does_not_rank_takes_no_part(configuration):
-    table = files.build(
+    table = build_report(
         [
             identified(configuration, "a", CLOSE),
             identified(configuration, "b", CLOSE_TOO),
@@ -61,6 +61,6 @@ def test_what_the_use_does_not_rank_takes_no_part(configuration):
 
 
 def test_fewer_than_two_configurations_cannot_be_compared(configuration):
-    table = files.build([identified(configuration, "a", CLOSE), identified(configuration, "b", CLOSE[:2])])
+    table = build_report([identified(configuration, "a", CLOSE), identified(configuration, "b", CLOSE[:2])])
     with pytest.raises(RankError, match="fewer than 2 configurations have 3 runs"):
         further_runs(table, use="realtime", budget=2, seed=1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from paretofleet_analysis.pareto import front_probability
 from paretofleet_analysis.ranking.rank import rank
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
 
 OBJECTIVES = ["batch_latency_mean_s", "load_s", "first_inference_s"]
 SIZE, RUNS, NOISE, DRIFT, FLEETS = 40, 5, 0.05, 0.04, 6
@@ -46,7 +46,7 @@ def ranked(campaigns, configuration, summary):
                 told = summary(batch_latency_mean_s=latency, load_s=load, first_inference_s=first)
                 object.__setattr__(run, "summary", told)
             rows.append(given)
-        return rank(files.build(rows), objectives=OBJECTIVES)
+        return rank(build_report(rows), objectives=OBJECTIVES)
 
     front, near, medians, rows = [], [], [], []
     for means, values in campaigns:

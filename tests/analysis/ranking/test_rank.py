@@ -20,6 +20,8 @@ from paretofleet_analysis.ranking import verdicts as verdict_words
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import RunInput
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.report.schema import schema
 
 MODELS = {
@@ -96,14 +98,14 @@ def test_configurations_of_one_model_are_told_apart_by_the_rest(configuration):
     """What two rows have exactly in common cannot protect the slower one."""
     fast = configuration("resnet18", [0.0100, 0.0101, 0.0100], runtime="onnxruntime")
     slow = configuration("resnet18", [0.0200, 0.0201, 0.0200], runtime="openvino")
-    ranking = rank(files.build([fast, slow]))
+    ranking = rank(build_report([fast, slow]))
     assert [row.verdict for row in ranking.rows] == ["front", "dominated"]
 
 
 def test_fewer_than_three_runs_are_undecided_and_compared_with_nothing(configuration):
     better = configuration("better", [0.001, 0.001], top1=90.0)
     rows = [better, configuration("other", [0.010, 0.011, 0.010], top1=70.0)]
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     few = by_model(ranking)["better"]
     assert few.verdict == "undecided"
     assert few.p_front is None
@@ -147,7 +149,7 @@ def test_a_row_of_one_run_is_nobody_s_better(configuration):
     rows = [configuration("lucky", [0.001], top1=90.0)]
     rows += [configuration("good", [0.010, 0.0101, 0.010], top1=71.0)]
     rows += [configuration("bad", [0.020, 0.0201, 0.020], top1=70.0)]
-    found = by_model(rank(files.build(rows)))
+    found = by_model(rank(build_report(rows)))
     assert found["bad"].verdict == "dominated"
     assert found["bad"].sentence.startswith(f"Row {found['good'].number} is better")
 
@@ -157,7 +159,7 @@ def test_a_row_of_one_run_is_nobody_s_better(configuration):
 
 def test_realtime_is_batch_one_and_offline_any(configuration):
     rows = [configuration("a", batch_size=1), configuration("a", batch_size=4), configuration("b", top1=71)]
-    table = files.build(rows)
+    table = build_report(rows)
     assert reasons(rank(table)) == {"batch size is not 1": 1}
     offline = rank(table, use="offline")
     assert [used.name for used in offline.objectives] == ["top1", "throughput_items_s"]
@@ -166,7 +168,7 @@ def test_realtime_is_batch_one_and_offline_any(configuration):
 
 def test_named_objectives_leave_nothing_of_a_use_but_its_deadline(configuration):
     """Rows of any batch are ranked then, so nothing is said of one item at a time."""
-    table = files.build([configuration("a", batch_size=1), configuration("a", batch_size=4)])
+    table = build_report([configuration("a", batch_size=1), configuration("a", batch_size=4)])
     ranking = rank(table, objectives=["top1", "throughput_items_s"])
     assert len(ranking.rows) == 2
     assert ranking_text.render(ranking).startswith("For named objectives. Question: mean")
@@ -181,7 +183,7 @@ def test_a_deadline_is_a_limit_on_the_99th_percentile(configuration, summary):
             rows, runs=[replace(run, summary=summary(batch_latency_p99_s=p99)) for run in rows.runs]
         )
 
-    table = files.build([with_p99("a", 0.020), with_p99("b", 0.040), with_p99("c", None)])
+    table = build_report([with_p99("a", 0.020), with_p99("b", 0.040), with_p99("c", None)])
     for ranking in (rank(table, use="deadline=30ms"), rank(table, use="deadline", deadline_s=0.030)):
         assert ranking.use == "deadline=30ms"
         assert list(verdicts(ranking)) == ["a"]
@@ -193,36 +195,36 @@ def test_a_deadline_is_a_limit_on_the_99th_percentile(configuration, summary):
 
 
 def test_maxima_exclude(configuration):
-    table = files.build([configuration("a", energies=[0.1] * 5), configuration("b", energies=[0.5] * 5)])
+    table = build_report([configuration("a", energies=[0.1] * 5), configuration("b", energies=[0.5] * 5)])
     ranking = rank(table, maxima={"power_w": 20})
     assert list(verdicts(ranking)) == ["a"]
     assert reasons(ranking) == {"power_w is above 20 W": 1}
 
 
 def test_what_did_not_run_is_excluded_with_its_reason(configuration):
-    oom = configuration("b", runs=[files.RunInput(run_id="x", block=1, state="failed", reason="oom")])
-    ranking = rank(files.build([configuration("a"), oom]))
+    oom = configuration("b", runs=[RunInput(run_id="x", block=1, state="failed", reason="oom")])
+    ranking = rank(build_report([configuration("a"), oom]))
     assert reasons(ranking) == {"status failed: oom": 1}
     assert ranking.exclusions[0].rows == ("b fp32, onnxruntime on desk cpu, batch 1",)
 
 
 def test_a_row_without_accuracy_is_excluded(configuration):
-    ranking = rank(files.build([configuration("a"), configuration("b", top1=None)]))
+    ranking = rank(build_report([configuration("a"), configuration("b", top1=None)]))
     assert reasons(ranking) == {"top1 is absent: give the model's accuracy, or rank by other objectives": 1}
 
 
 def test_other_timing_scopes_are_not_compared(configuration):
     rows = [configuration("a"), configuration("b"), configuration("c", timing_scope="compute")]
-    assert reasons(rank(files.build(rows))) == {"timing scope is not copy+compute": 1}
+    assert reasons(rank(build_report(rows))) == {"timing scope is not copy+compute": 1}
 
 
 def test_a_short_protocol_ranks_by_the_mean_where_a_percentile_is_missing(configuration, summary):
     short = configuration("b")
     short = replace(short, runs=[replace(r, summary=summary(batch_latency_p90_s=None)) for r in short.runs])
-    ranking = rank(files.build([configuration("a"), short]))
+    ranking = rank(build_report([configuration("a"), short]))
     assert [used.name for used in ranking.objectives] == ["top1", "batch_latency_mean_s"]
     assert any("batch_latency_p90_s is absent in 1 of 2 rows" in note for note in ranking.notes)
-    named = rank(files.build([configuration("a"), short]), objectives=["top1", "batch_latency_p90_s"])
+    named = rank(build_report([configuration("a"), short]), objectives=["top1", "batch_latency_p90_s"])
     assert reasons(named) == {"batch_latency_p90_s is absent: fewer than 29 iterations a run": 1}
 
 
@@ -241,10 +243,10 @@ def test_the_order_of_the_rows_changes_nothing(fleet):
 def test_a_configuration_entered_again_under_another_name_changes_no_other_row(configuration):
     latencies = [[0.0100, 0.0104, 0.0099], [0.0101, 0.0103, 0.0102], [0.0110, 0.0100, 0.0105]]
     rows = [configuration(f"m{k}", values, top1=70 + k / 4) for k, values in enumerate(latencies)]
-    once = by_model(rank(files.build(rows)))
+    once = by_model(rank(build_report(rows)))
     for copies in (2, 5, 10):
         twins = [replace(rows[0], model=f"twin{k}", configuration_id=f"twin{k}") for k in range(copies - 1)]
-        more = by_model(rank(files.build([*rows, *twins])))
+        more = by_model(rank(build_report([*rows, *twins])))
         for name, row in once.items():
             assert (more[name].p_near_front, more[name].p_front) == (row.p_near_front, row.p_front)
             assert more[name].verdict == row.verdict
@@ -275,12 +277,12 @@ def module(rows):
 
 def test_energy_joins_when_every_row_has_one_scope(configuration):
     rows = [configuration(name, energies=[0.1] * 5) for name in "ab"]
-    assert [used.name for used in rank(files.build(rows)).objectives][-1] == "energy_j_per_item"
+    assert [used.name for used in rank(build_report(rows)).objectives][-1] == "energy_j_per_item"
 
 
 def test_the_gain_of_several_sensors_is_named(configuration):
     rows = [configuration(name, energies=[0.1] * 5, device=name) for name in "ab"]
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     assert any(
         note.startswith("Energy comes from 2 sensors; their gain (up to 3 %) is integrated over")
         for note in ranking.notes
@@ -290,16 +292,16 @@ def test_the_gain_of_several_sensors_is_named(configuration):
 
 def test_energy_is_left_out_with_a_sentence(configuration):
     with_energy, without = configuration("a", energies=[0.1] * 5), configuration("b")
-    ranking = rank(files.build([with_energy, without]))
+    ranking = rank(build_report([with_energy, without]))
     assert "energy_j_per_item is left out: 1 of 2 rows have no measured energy." in ranking.notes
-    mixed = rank(files.build([with_energy, module(configuration("b", energies=[0.1] * 5))]))
+    mixed = rank(build_report([with_energy, module(configuration("b", energies=[0.1] * 5))]))
     assert "energy_j_per_item" not in [used.name for used in mixed.objectives]
     assert any("scopes module and package do not compare" in note for note in mixed.notes)
 
 
 def test_mixed_scopes_are_refused_when_named_and_ranked_when_told(configuration):
     rows = [configuration("a", energies=[0.1] * 5), module(configuration("b", energies=[0.1] * 5))]
-    table = files.build(rows)
+    table = build_report(rows)
     with pytest.raises(
         RankError, match="has scopes module and package, which do not compare: choose one with"
     ):
@@ -311,7 +313,7 @@ def test_mixed_scopes_are_refused_when_named_and_ranked_when_told(configuration)
 
 def test_a_power_scope_can_be_chosen(configuration):
     rows = [configuration("a", energies=[0.1] * 5), module(configuration("b", energies=[0.1] * 5))]
-    ranking = rank(files.build(rows), power_scope="module")
+    ranking = rank(build_report(rows), power_scope="module")
     assert list(verdicts(ranking)) == ["b"]
     assert reasons(ranking) == {"no energy of scope module": 1}
     assert ranking.evidence["power_sources"] == ["module by ina3221"]
@@ -330,7 +332,7 @@ def test_a_chosen_scope_brings_the_gain_of_its_own_sensor(configuration):
             for run in given.runs
         ]
         rows.append(replace(given, runs=runs))
-    notes = " ".join(rank(files.build(rows), power_scope="wall").notes)
+    notes = " ".join(rank(build_report(rows), power_scope="wall").notes)
     assert "their gain (up to 20 %) is integrated over" in notes
 
 
@@ -339,7 +341,7 @@ def test_a_chosen_scope_brings_the_gain_of_its_own_sensor(configuration):
 
 def test_simulated_and_real_are_not_ranked_together_unless_told(configuration):
     simulated = configuration("b", device="tx2", device_class="sim:jetson-tx2", simulated=True)
-    table = files.build([configuration("a"), simulated])
+    table = build_report([configuration("a"), simulated])
     with pytest.raises(
         RankError, match=r"simulated \(tx2\) and real devices \(desk\) are not ranked together"
     ):
@@ -354,7 +356,7 @@ def test_latencies_that_throughput_mode_does_not_measure_are_said_to_be_so(confi
     absent = dict.fromkeys(f"batch_latency_{end}" for end in ("mean_s", "p50_s", "p90_s", "p99_s"))
     row = configuration("a", mode="throughput")
     runs = [replace(run, summary={**run.summary, **absent}) for run in row.runs]
-    table = files.build([replace(row, runs=runs)])
+    table = build_report([replace(row, runs=runs)])
     with pytest.raises(RankError, match="throughput mode has no latencies, rank it by --for offline"):
         rank(table)
     assert rank(table, use="offline").rows[0].identity["model"] == "a"
@@ -362,7 +364,7 @@ def test_latencies_that_throughput_mode_does_not_measure_are_said_to_be_so(confi
 
 def test_the_rows_of_some_devices_are_ranked_apart(configuration):
     simulated = configuration("b", device="tx2", device_class="sim:jetson-tx2", simulated=True)
-    table = files.build([configuration("a"), simulated])
+    table = build_report([configuration("a"), simulated])
     told = rank(table, devices=["tx2"])
     assert [row.identity["device"] for row in told.rows] == ["tx2"]
     assert [one.reason for one in told.exclusions] == ["device is not tx2"]
@@ -403,13 +405,13 @@ def test_the_rows_of_some_devices_are_ranked_apart(configuration):
 def test_one_sentence_names_what_is_wrong(configuration, arguments, sentence):
     rows = [configuration(name, energies=[0.1] * 5, top1=70 + k) for k, name in enumerate("abcde")]
     with pytest.raises(RankError, match=sentence) as caught:
-        rank(files.build(rows), **arguments)
+        rank(build_report(rows), **arguments)
     assert "\n" not in str(caught.value)
 
 
 def test_an_empty_report_and_missing_columns_are_named(fleet):
     with pytest.raises(RankError, match="the report has no rows"):
-        rank(files.build([]))
+        rank(build_report([]))
     with pytest.raises(ReportError, match="lacks the column top1"):
         rank(fleet(MODELS).drop_columns(["top1"]))
 
@@ -417,7 +419,7 @@ def test_an_empty_report_and_missing_columns_are_named(fleet):
 def test_a_value_that_is_not_positive_excludes_its_row(configuration, summary):
     zero = configuration("b")
     zero = replace(zero, runs=[replace(r, summary=summary(batch_latency_p90_s=0.0)) for r in zero.runs])
-    ranking = rank(files.build([configuration("a"), zero]))
+    ranking = rank(build_report([configuration("a"), zero]))
     assert reasons(ranking) == {"batch_latency_p90_s is not a positive number": 1}
 
 
@@ -454,7 +456,7 @@ def test_verdicts_that_hang_on_one_block_or_on_flagged_runs_are_named(configurat
     flagged = replace(slow.runs[4], flags=("contaminated",))
     slow = replace(slow, runs=(*slow.runs[:4], flagged))
     fast = configuration("b", [0.0090, 0.0091, 0.0090, 0.0092, 0.0091], top1=71.0)
-    ranking = rank(files.build([slow, fast]))
+    ranking = rank(build_report([slow, fast]))
     assert by_model(ranking)["a"].verdict == "undecided"
     changes = ranking.evidence["verdicts_that_change"]
     assert any(c.startswith("without flagged runs, a ") and c.endswith("to dominated") for c in changes)
@@ -463,7 +465,7 @@ def test_verdicts_that_hang_on_one_block_or_on_flagged_runs_are_named(configurat
 
 def test_objectives_that_order_alike_are_named(configuration):
     rows = [configuration(f"m{k}", [0.01 * k] * 5, top1=50 + k, energies=[0.1 * k] * 5) for k in range(1, 8)]
-    notes = rank(files.build(rows)).notes
+    notes = rank(build_report(rows)).notes
     assert any("batch_latency_p90_s and energy_j_per_item order the rows almost alike" in n for n in notes)
 
 
@@ -487,7 +489,7 @@ def test_text_fits_a_terminal_of_100_columns(configuration):
         )
         for k in range(40)
     ]
-    text = ranking_text.render(rank(files.build(rows)))
+    text = ranking_text.render(rank(build_report(rows)))
     assert max(map(len, text.splitlines())) <= 100
     assert text.endswith("\n")
 
@@ -659,16 +661,16 @@ def test_a_margin_reads_back(value):
 
 def test_the_evidence_says_where_more_boots_were_asked_for_than_seen(configuration):
     rows = [configuration("a", (0.010,) * 5), configuration("b", (0.020,) * 5, top1=80.0)]
-    assert "boots: 1; " in ranking_text.render(rank(files.build(rows)))
+    assert "boots: 1; " in ranking_text.render(rank(build_report(rows)))
     within = [replace(row, flags=("within_one_boot",)) for row in rows]
     assert "boots: 1 (within one boot, though more were asked for); " in ranking_text.render(
-        rank(files.build(within))
+        rank(build_report(within))
     )
 
 
 @pytest.mark.parametrize("wanted", ["99", "0", "nobody"])
 def test_a_row_that_is_not_there_is_not_explained(configuration, wanted):
-    table = files.build(
+    table = build_report(
         [configuration("good", [0.01, 0.011, 0.01]), configuration("bad", [0.02, 0.021, 0.02])]
     )
     with pytest.raises(RankError, match=f"There is no row '{wanted}': give a number from 1 to 2 or a config"):

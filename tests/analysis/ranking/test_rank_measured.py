@@ -12,7 +12,7 @@ from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import replicates
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import rank
-from paretofleet_analysis.report import files as report
+from paretofleet_analysis.report.rows import build_report
 
 FILE = Path(__file__).parents[1] / "pareto" / "data" / "cnn_benchmarks_passes.csv"
 #: Depth stands for quality: the timings come without an accuracy.
@@ -50,7 +50,7 @@ def table(passes, configuration, summary):
             object.__setattr__(run, "block", 1000 * number + k)  # passes of two networks share no block
         object.__setattr__(given, "parameters", 1000 - LAYERS[model])
         rows.append(given)
-    return report.build(rows)
+    return build_report(rows)
 
 
 def simulated(draw, layers, rng, draws):

@@ -20,6 +20,7 @@ from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import ROWS_MAX, rank
 from paretofleet_analysis.ranking.verdicts import picked
 from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.report.schema import schema
 from paretofleet_analysis.statistics.intervals import mean_interval
 
@@ -49,7 +50,7 @@ def drifting(configuration, drift, models=("a", "b", "c", "d")):
     for k, name in enumerate(models):
         values = 0.01 * (1 + k / 100) * factors * np.exp(0.001 * rng.standard_normal(5))
         rows.append(configuration(name, list(values), top1=70.0 + k))
-    return files.build(rows)
+    return build_report(rows)
 
 
 def test_drift_that_a_device_shares_is_removed_and_told(configuration):
@@ -86,7 +87,7 @@ def test_blocks_that_hold_too_few_are_named_beside_those_that_were_corrected(con
         configuration(name, list(0.01 * np.exp(0.02 * rng.standard_normal(runs))), top1=70.0 + runs)
         for name, runs in {"a": 7, "b": 7, "c": 5, "d": 4}.items()
     ]
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     assert ranking.evidence["block_effects"][0]["blocks_left"] == [6, 7]
     text = " ".join(ranking_text.render(ranking).split())
     assert "; kept in blocks with fewer than 3 configurations: 6, 7" in text
@@ -126,7 +127,7 @@ def in_two_halves(configuration, *, environments=("e" * 16, "e" * 16), by=0.2):
 
 def test_rows_of_blocks_that_share_no_configuration_are_not_judged_by_each_other(configuration):
     """Nothing tells their drift from their difference: nobody is dominated, nor sure to be on the front."""
-    ranking = rank(files.build(in_two_halves(configuration)))
+    ranking = rank(build_report(in_two_halves(configuration)))
     assert {row.verdict for row in ranking.rows} == {"undecided"}
     assert ranking.evidence["block_effects"][0]["apart"] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
     assert any(
@@ -147,14 +148,14 @@ def test_drift_between_parts_makes_everything_worse_or_everything_better(configu
             power = {"power_scope": "package", "power_source": "rapl", "energy_gain_uncertainty": 0.03}
             runs.append(replace(run, summary=dict(run.summary) | costs | power))
         rows.append(replace(row, runs=runs))
-    ranking = rank(files.build(rows), use="offline")
+    ranking = rank(build_report(rows), use="offline")
     assert {row.verdict for row in ranking.rows} == {"undecided"}
 
 
 @pytest.mark.parametrize("late", [1, 2])
 def test_a_row_or_two_in_blocks_of_their_own_are_a_part_too(configuration, late):
     """Too few for a correction of theirs, and nothing connects them to the others."""
-    ranking = rank(files.build(in_two_halves(configuration)[: 3 + late]))
+    ranking = rank(build_report(in_two_halves(configuration)[: 3 + late]))
     assert {row.verdict for row in ranking.rows} == {"undecided"}
     assert ranking.evidence["block_effects"][0]["apart"] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
     assert any("share no configuration" in note for note in ranking.notes)
@@ -182,7 +183,7 @@ def test_the_block_effects_of_a_report_are_those_of_its_arrays(configuration):
 
 def test_one_row_in_both_halves_makes_them_comparable(configuration):
     bridge = configuration("m6", [0.01] * 5 + [0.01 * np.exp(0.2)] * 5, top1=70.0)
-    ranking = rank(files.build([*in_two_halves(configuration), bridge]))
+    ranking = rank(build_report([*in_two_halves(configuration), bridge]))
     assert ranking.evidence["block_effects"][0]["apart"] == []
     assert all(row.p_near_front > 0.95 for row in ranking.rows)
 
@@ -193,7 +194,7 @@ def test_inside_blocks_that_stand_apart_rows_are_judged_as_ever(configuration):
     slow = rows[5].runs
     summary = dict(slow[0].summary) | {"batch_latency_p90_s": 0.03}
     rows[5] = replace(rows[5], runs=[replace(run, summary=summary) for run in slow])
-    found = by_model(rank(files.build(rows)))
+    found = by_model(rank(build_report(rows)))
     assert found["m5"].verdict == "dominated"
     assert found["m4"].verdict == found["m0"].verdict == "undecided"
 
@@ -201,7 +202,7 @@ def test_inside_blocks_that_stand_apart_rows_are_judged_as_ever(configuration):
 def test_another_environment_in_blocks_of_its_own_is_compared_as_another_device_is(configuration):
     """A new driver from block 6 on: its rows are others, and what it changed is what is asked."""
     rows = in_two_halves(configuration, environments=("e" * 16, "f" * 16))
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     assert {row.identity["model"] for row in ranking.rows if row.verdict == "dominated"} == {"m3", "m4", "m5"}
     assert not any("share no configuration" in note for note in ranking.notes)
     assert ranking.evidence["block_effects"][0]["apart"] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
@@ -214,9 +215,9 @@ def test_a_twin_moves_no_block_effect(configuration):
         )
         for k, name in enumerate("abcde")
     ]
-    once = by_model(rank(files.build(rows)))
+    once = by_model(rank(build_report(rows)))
     twin = replace(rows[0], model="twin", configuration_id="twin")
-    more = by_model(rank(files.build([*rows, twin, replace(twin, model="two", configuration_id="two")])))
+    more = by_model(rank(build_report([*rows, twin, replace(twin, model="two", configuration_id="two")])))
     for name, row in once.items():
         assert (more[name].p_front, more[name].p_near_front) == (row.p_front, row.p_near_front)
     assert more["twin"].p_front == once["a"].p_front
@@ -230,7 +231,7 @@ def test_the_canary_s_drift_is_part_of_the_evidence_whether_it_is_ranked_or_not(
         configuration("canary", list(hotter), top1=71.0, batch_size=4),
         configuration("else", [0.010, 0.011], top1=70.0, device="young"),
     ]
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     desk, young = ranking.evidence["canary_drift"]
     assert (desk["device"], desk["sweep"], desk["blocks"]) == ("desk", "demo", 8)
     assert desk["canary"].startswith("canary fp32")
@@ -305,7 +306,7 @@ def test_accuracy_by_population_is_drawn_once_for_a_model(configuration):
         configuration("b", [0.0120, 0.0121, 0.0120], top1=70.5, top1_n=1000),
         configuration("b", [0.0130, 0.0131, 0.0130], top1=70.5, top1_n=1000, runtime="openvino"),
     ]
-    table = files.build(rows)
+    table = build_report(rows)
     fixed, population = rank(table), rank(table, accuracy_question="population")
     assert [row.verdict for row in fixed.rows] == ["front", "front", "dominated"]
     slower = population.rows[-1]
@@ -327,7 +328,7 @@ def test_accuracy_by_population_is_drawn_once_for_a_model(configuration):
 def test_an_accuracy_question_that_cannot_be_answered(configuration, question, sentence):
     rows = [configuration(name, top1=70 + k, top1_n=None) for k, name in enumerate("ab")]
     with pytest.raises(RankError, match=sentence):
-        rank(files.build(rows), accuracy_question=question)
+        rank(build_report(rows), accuracy_question=question)
 
 
 # Efficiency, dominators, ranks.
@@ -339,7 +340,7 @@ def test_efficiency_is_the_share_of_costs_that_another_as_accurate_needs(configu
         configuration("slow", [0.0200, 0.0202, 0.0198], top1=70.0),
         configuration("large", [0.0400, 0.0404, 0.0396], top1=80.0),
     ]
-    found = by_model(rank(files.build(rows)))
+    found = by_model(rank(build_report(rows)))
     assert found["slow"].efficiency.median == pytest.approx(0.5, rel=0.01)
     assert 0.45 < found["slow"].efficiency.lo < 0.5 < found["slow"].efficiency.hi < 0.55
     assert found["small"].efficiency.median == found["large"].efficiency.median == 1.0
@@ -411,7 +412,7 @@ def test_an_accuracy_in_common_stays_in_common_whatever_the_number_of_runs(
     """The mean of five times 58.18 is not 58.18 in floating point; a bit of it must not beat a rival."""
     slow = configuration("net", [0.02 + k / 1e5 for k in range(of_slow)], top1=top1, runtime="openvino")
     fast = configuration("net", [0.01 + k / 1e5 for k in range(of_fast)], top1=top1)
-    rows = rank(files.build([slow, fast])).rows
+    rows = rank(build_report([slow, fast])).rows
     assert [row.is_on_frontier_of_means for row in rows] == [True, False]
     assert rows[1].sentence.startswith("Row 1 is better: p90 ")
 
@@ -425,10 +426,10 @@ def test_the_best_of_several_that_overlap_is_marked_selected(configuration):
         configuration("b", [0.0101, 0.0104, 0.0099], top1=71.0),
         configuration("c", [0.0200, 0.0204, 0.0196], top1=75.0),
     ]
-    found = by_model(rank(files.build(rows)))
+    found = by_model(rank(build_report(rows)))
     assert found["a"].selected == ("batch_latency_p90_s",)
     assert found["b"].selected == found["c"].selected == ()
-    text = " ".join(ranking_text.render(rank(files.build(rows))).split())
+    text = " ".join(ranking_text.render(rank(build_report(rows))).split())
     assert "is selected: the best in batch_latency_p90_s of several whose intervals overlap" in text
 
 
@@ -443,7 +444,7 @@ def swept(row, sweep, *, after_s=0.0):
 def marks(rows):
     return {
         (row.identity["model"], row.identity["sweep"]): (row.selected, row.confirmed)
-        for row in rank(files.build(rows)).rows
+        for row in rank(build_report(rows)).rows
     }
 
 
@@ -471,7 +472,7 @@ def test_a_pick_that_stays_the_best_when_measured_again_is_confirmed_and_not_sel
     first = [configuration("a", [0.0100, 0.0103, 0.0098]), configuration("b", [0.0102, 0.0105, 0.0100])]
     rows = [*first, swept(configuration("a", [0.0100, 0.0102, 0.0099]), "two", after_s=1e5)]
     assert marks(rows) == {("a", "demo"): ((), ()), ("a", "two"): ((), P90), ("b", "demo"): ((), ())}
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     text = " ".join(ranking_text.render(ranking).split())
     assert "is confirmed: it measures again what was picked as the best in batch_latency_p90_s" in text
     assert " confirmed " in ranking_text.render(ranking).split("verdict")[1]
@@ -491,7 +492,7 @@ def test_more_runs_of_the_same_sweep_confirm_nothing(configuration):
     """Two pulls of one sweep: the later one holds the very runs of the pick."""
     first = [configuration("a", [0.0100, 0.0103, 0.0098]), configuration("b", [0.0102, 0.0105, 0.0100])]
     longer = configuration("a", [0.0100, 0.0103, 0.0098, 0.0101])
-    found = rank(files.build([*first, longer])).rows
+    found = rank(build_report([*first, longer])).rows
     assert not any(row.confirmed for row in found)
 
 
@@ -513,21 +514,21 @@ def test_another_environment_confirms_no_pick(configuration):
 
 def test_three_runs_leave_nothing_to_leave_out_and_it_says_so(configuration):
     rows = [configuration(name, [0.0100, 0.0101, 0.0100]) for name in "abc"]
-    ranking = rank(files.build(rows))
+    ranking = rank(build_report(rows))
     assert ranking.evidence["verdicts_that_change"] is None
     assert "stability: unknown, too few runs to leave any out" in ranking_text.render(ranking)
 
 
 def test_unknown_boots_are_not_zero_boots(configuration):
     given = configuration("a")
-    ranking = rank(files.build([replace(given, runs=[replace(run, boot_id=None) for run in given.runs])]))
+    ranking = rank(build_report([replace(given, runs=[replace(run, boot_id=None) for run in given.runs])]))
     assert ranking.evidence["boots"] is None
     assert "boots: unknown;" in ranking_text.render(ranking)
 
 
 def test_large_differences_are_written_without_an_exponent(configuration):
     rows = [configuration("quick", [0.010, 0.0101, 0.010]), configuration("slow", [0.050, 0.051, 0.050])]
-    ranking = rank(files.build(rows), use="offline", objectives=["throughput_items_s"], why="2")
+    ranking = rank(build_report(rows), use="offline", objectives=["throughput_items_s"], why="2")
     text = " ".join(explanation_text.render_why(ranking.why).split())
     assert re.search(r"rate 400 % better \(\+3\d0 to \+4\d0\)", text)
     assert "rate 40" in text.split("hold both: ")[1]
@@ -536,7 +537,7 @@ def test_large_differences_are_written_without_an_exponent(configuration):
 
 def test_rows_within_the_margins_are_named_by_what_tells_them_apart(configuration):
     rows = [configuration("a", [0.0100, 0.0101, 0.0100], runtime=name) for name in ("openvino", "torch")]
-    text = ranking_text.render(rank(files.build(rows)))
+    text = ranking_text.render(rank(build_report(rows)))
     assert "each other: rows 1 (a openvino), 2 (a torch)." in text
 
 
@@ -548,7 +549,7 @@ def test_why_names_who_is_ahead_by_how_much_and_what_would_decide(configuration)
         configuration("two", list(0.0094 * noise[1]), top1=71.0),
         configuration("far", [0.0500] * 5, top1=60.0),
     ]
-    table = files.build(rows)
+    table = build_report(rows)
     number = by_model(rank(table))["one"].number
     why = rank(table, why=str(number)).why
     assert why.number == number
@@ -577,7 +578,7 @@ def test_why_compares_a_row_with_its_rivals_within_blocks_where_drift_cancels(co
         configuration("away", list(0.0050 * wobble), top1=72.0, device="other"),
     ]
     rows[1] = replace(rows[1], runs=[replace(run, environment_id="f" * 16) for run in rows[1].runs])
-    table = files.build(rows)
+    table = build_report(rows)
     numbers = {name: row.number for name, row in by_model(rank(table)).items()}
     why = rank(table, why=str(numbers["own"])).why
     paired = {rival.number: rival.paired for rival in why.rivals}
@@ -602,7 +603,7 @@ def test_why_says_whether_more_runs_or_longer_windows_would_make_a_mean_surer(co
     for row, error_s in zip(rows, (1e-5, 4e-4), strict=True):
         for run in row.runs:
             run.summary.update(mean_error_s=error_s, overhead_s=3.0)
-    table = files.build(rows)
+    table = build_report(rows)
     numbers = {name: row.number for name, row in by_model(rank(table)).items()}
     runs, windows = (rank(table, why=str(numbers[name])).why for name in "ab")
     assert runs.advice.help == "more runs"
@@ -610,7 +611,7 @@ def test_why_says_whether_more_runs_or_longer_windows_would_make_a_mean_surer(co
     assert windows.advice.help == "longer windows"
     assert windows.advice.between == 0.0
     assert "more runs help, longer windows do not" in " ".join(explanation_text.render_advice(runs).split())
-    assert rank(files.build(rows[:1]), why="1").why.advice == runs.advice, "also of a row without a rival"
+    assert rank(build_report(rows[:1]), why="1").why.advice == runs.advice, "also of a row without a rival"
     assert explanation_text.render_advice(rank(drifting(configuration, 0.1), why="1").why) == "", (
         "errors are unknown"
     )
@@ -623,7 +624,7 @@ def test_more_runs_follow_the_power_formula(configuration):
         configuration("one", list(0.0100 * np.exp(spread)), top1=70.0),
         configuration("two", list(0.0096 * np.exp(spread)), top1=71.0),
     ]
-    table = files.build(rows)
+    table = build_report(rows)
     number = by_model(rank(table))["one"].number
     rival = rank(table, why=str(number)).why.rivals[0]
     assert 0.05 < rival.p_beats < 0.95
@@ -645,7 +646,7 @@ def test_a_table_of_a_million_rows_is_refused_at_once():
 def test_a_run_that_is_no_positive_number_excludes_its_row_by_name(configuration, summary, value):
     odd = configuration("odd")
     runs = [replace(run, summary=summary(batch_latency_p90_s=value)) for run in odd.runs]
-    ranking = rank(files.build([configuration("a"), replace(odd, runs=runs)]))
+    ranking = rank(build_report([configuration("a"), replace(odd, runs=runs)]))
     assert {found.reason: found.rows for found in ranking.exclusions} == {
         "batch_latency_p90_s is not a positive number": ("odd fp32, onnxruntime on desk cpu, batch 1",)
     }
@@ -657,16 +658,16 @@ def test_counted_runs_without_an_objective_are_left_out_and_named(configuration,
         replace(run, summary=summary(batch_latency_p90_s=None if k < 2 else 0.011))
         for k, run in enumerate(odd.runs)
     ]
-    ranking = rank(files.build([configuration("a"), replace(odd, runs=runs)]))
+    ranking = rank(build_report([configuration("a"), replace(odd, runs=runs)]))
     assert by_model(ranking)["odd"].runs == 3
     name = "odd fp32, onnxruntime on desk cpu, batch 1"
     assert f"2 counted runs lack batch_latency_p90_s and are left out: {name}." in ranking.notes
-    assert not any("counted run" in note for note in rank(files.build([configuration("a")])).notes)
+    assert not any("counted run" in note for note in rank(build_report([configuration("a")])).notes)
 
 
 def test_exact_ties_share_the_frontier(configuration):
     rows = [configuration(name, [0.01] * 5, top1=70.0) for name in "ab"]
     rows.append(configuration("c", [0.02] * 5, top1=60.0))
-    found = by_model(rank(files.build(rows)))
+    found = by_model(rank(build_report(rows)))
     assert found["a"].verdict == found["b"].verdict == "front"
     assert found["c"].verdict == "dominated"

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import RunInput
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.report.schema import COLUMNS, MEASURES, VERSION, VERSION_KEY, schema
 
 DESIGN_COLUMNS = {
@@ -52,7 +54,7 @@ def test_every_column_says_what_it_is():
 
 
 def test_a_row_is_the_mean_over_counted_runs_with_aligned_values(configuration):
-    table = files.build([configuration(latencies=[0.010, 0.012, 0.011, 0.010, 0.012])])
+    table = build_report([configuration(latencies=[0.010, 0.012, 0.011, 0.010, 0.012])])
     found = row(table)
     assert found["batch_latency_mean_s"] == pytest.approx(0.011)
     assert found["batch_latency_mean_s_lo"] < 0.011 < found["batch_latency_mean_s_hi"]
@@ -67,7 +69,7 @@ def test_a_row_is_the_mean_over_counted_runs_with_aligned_values(configuration):
 
 
 def test_what_is_absent_is_null(configuration):
-    found = row(files.build([configuration()]))
+    found = row(build_report([configuration()]))
     for name in (
         "power_w",
         "energy_j_per_item",
@@ -83,7 +85,7 @@ def test_what_is_absent_is_null(configuration):
 def test_every_list_of_a_row_has_one_length_and_order(configuration):
     shuffled = configuration(latencies=[0.010, 0.011, 0.012, 0.013])
     shuffled = replace(shuffled, runs=tuple(reversed(shuffled.runs)))
-    found = row(files.build([shuffled]))
+    found = row(build_report([shuffled]))
     assert found["run_blocks"] == [1, 2, 3, 4]
     assert found["batch_latency_mean_s_runs"] == [0.010, 0.011, 0.012, 0.013]
     lists = [name for name in found if name.startswith("run_") or name.endswith("_runs")]
@@ -93,7 +95,7 @@ def test_every_list_of_a_row_has_one_length_and_order(configuration):
 def test_a_run_set_aside_stays_visible_and_counts_nowhere(configuration):
     rows = configuration(latencies=[0.010, 0.010, 0.010, 0.900])
     aside = replace(rows.runs[3], counted=False, flags=("contaminated",))
-    found = row(files.build([replace(rows, runs=(*rows.runs[:3], aside))]))
+    found = row(build_report([replace(rows, runs=(*rows.runs[:3], aside))]))
     assert found["runs"] == 3
     assert found["batch_latency_mean_s"] == pytest.approx(0.010)
     assert found["batch_latency_mean_s_runs"][3] == 0.900
@@ -103,7 +105,7 @@ def test_a_run_set_aside_stays_visible_and_counts_nowhere(configuration):
 
 
 def test_below_three_runs_there_is_a_mean_and_no_interval(configuration):
-    found = row(files.build([configuration(latencies=[0.010, 0.012])]))
+    found = row(build_report([configuration(latencies=[0.010, 0.012])]))
     assert found["batch_latency_mean_s"] == pytest.approx(0.011)
     assert found["batch_latency_mean_s_lo"] is None
 
@@ -111,8 +113,8 @@ def test_below_three_runs_there_is_a_mean_and_no_interval(configuration):
 def test_environments_are_rows_of_their_own(configuration):
     given_rows = configuration(latencies=[0.010, 0.010, 0.020, 0.020])
     runs = [replace(run, environment_id="ab"[run.block > 2] * 16) for run in given_rows.runs]
-    lost = files.RunInput(run_id="x", block=5, state="failed", reason="lost")
-    table = files.build([replace(given_rows, runs=(*runs, lost))])
+    lost = RunInput(run_id="x", block=5, state="failed", reason="lost")
+    table = build_report([replace(given_rows, runs=(*runs, lost))])
     assert table["environment_id"].to_pylist() == ["a" * 16, "b" * 16]
     assert table["batch_latency_mean_s"].to_pylist() == pytest.approx([0.010, 0.020])
     assert table["status"].to_pylist() == ["partial", "partial"]
@@ -130,10 +132,8 @@ def test_environments_are_rows_of_their_own(configuration):
     ],
 )
 def test_a_row_without_sealed_runs_says_why(configuration, states, status, reason):
-    runs = [
-        files.RunInput(run_id=str(k), block=k, state=state, reason="oom") for k, state in enumerate(states)
-    ]
-    found = row(files.build([configuration(runs=runs)]))
+    runs = [RunInput(run_id=str(k), block=k, state=state, reason="oom") for k, state in enumerate(states)]
+    found = row(build_report([configuration(runs=runs)]))
     assert (found["status"], found["reason"]) == (status, reason)
     assert found["environment_id"] is None
     assert found["runs"] == 0
@@ -141,9 +141,9 @@ def test_a_row_without_sealed_runs_says_why(configuration, states, status, reaso
 
 
 def test_the_largest_batch_that_fits_is_a_result(configuration):
-    failed = [files.RunInput(run_id="f", block=1, state="failed", reason="oom")]
-    skipped = [files.RunInput(run_id="s", block=1, state="skipped", reason="oom")]
-    table = files.build(
+    failed = [RunInput(run_id="f", block=1, state="failed", reason="oom")]
+    skipped = [RunInput(run_id="s", block=1, state="skipped", reason="oom")]
+    table = build_report(
         [
             configuration(batch_size=1),
             configuration(batch_size=2),
@@ -156,7 +156,7 @@ def test_the_largest_batch_that_fits_is_a_result(configuration):
 
 
 def test_energy_keeps_every_scope_with_its_runs(configuration):
-    found = row(files.build([configuration(energies=[0.5, 0.6, 0.5, 0.6, 0.5])]))
+    found = row(build_report([configuration(energies=[0.5, 0.6, 0.5, 0.6, 0.5])]))
     assert found["energy_j_per_item"] == pytest.approx(0.54)
     assert (found["power_scope"], found["power_source"]) == ("package", "rapl")
     assert found["energy_relative_uncertainty"] == 0.004
@@ -169,7 +169,7 @@ def test_energy_keeps_every_scope_with_its_runs(configuration):
 def test_runs_with_different_scopes_have_no_common_energy(configuration, summary):
     rows = configuration(energies=[0.5] * 5)
     other = replace(rows.runs[0], summary=summary(0.01, 0.9, power_scope="module"))
-    found = row(files.build([replace(rows, runs=(other, *rows.runs[1:]))]))
+    found = row(build_report([replace(rows, runs=(other, *rows.runs[1:]))]))
     assert found["energy_j_per_item"] is None
     assert found["power_scope"] is None
     assert "mixed_power_scope" in found["flags"]
@@ -178,7 +178,7 @@ def test_runs_with_different_scopes_have_no_common_energy(configuration, summary
 def test_what_was_effective_must_agree(configuration):
     rows = configuration()
     other = replace(rows.runs[0], facts={"effective": {"precision": "fp32", "provider": "Other"}})
-    found = row(files.build([replace(rows, runs=(other, *rows.runs[1:]))]))
+    found = row(build_report([replace(rows, runs=(other, *rows.runs[1:]))]))
     assert found["effective_provider"] is None
     assert found["effective_precision"] == "fp32"
     assert "effective_differs" in found["flags"]
@@ -186,16 +186,16 @@ def test_what_was_effective_must_agree(configuration):
 
 def test_accuracy_out_of_range_is_refused(configuration):
     with pytest.raises(ReportError, match=r"top1 of resnet18 is 690: give it in percent"):
-        files.build([configuration(top1=690)])
+        build_report([configuration(top1=690)])
 
 
 def test_an_empty_report_is_a_report(tmp_path):
-    files.write(files.build([]), tmp_path / "r.parquet")
+    files.write(build_report([]), tmp_path / "r.parquet")
     assert files.read(tmp_path / "r.parquet").num_rows == 0
 
 
 def test_what_is_written_is_read_back(configuration, tmp_path):
-    table = files.build([configuration(energies=[0.5] * 5), configuration("alexnet", batch_size=2)])
+    table = build_report([configuration(energies=[0.5] * 5), configuration("alexnet", batch_size=2)])
     path = tmp_path / "sweep=demo" / "report.parquet"
     path.parent.mkdir()
     files.write(table, path)
@@ -206,7 +206,7 @@ def test_what_is_written_is_read_back(configuration, tmp_path):
 
 def test_pandas_and_duckdb_open_it(configuration, tmp_path):
     path = tmp_path / "report.parquet"
-    files.write(files.build([configuration(energies=[0.5] * 5), configuration("alexnet")]), path)
+    files.write(build_report([configuration(energies=[0.5] * 5), configuration("alexnet")]), path)
     frame = pd.read_parquet(path)
     assert list(frame["model"]) == ["resnet18", "alexnet"]
     assert frame["energy_j_per_item"].isna().tolist() == [False, True]
@@ -217,7 +217,7 @@ def test_pandas_and_duckdb_open_it(configuration, tmp_path):
 
 def test_a_report_that_went_through_pandas_is_still_read(configuration, tmp_path):
     path = tmp_path / "report.parquet"
-    table = files.build([configuration(), configuration("alexnet", threads=None)])
+    table = build_report([configuration(), configuration("alexnet", threads=None)])
     table.to_pandas().to_parquet(path)
     assert files.read(path).column("model").to_pylist() == ["resnet18", "alexnet"]
     assert files.read(path).schema.equals(schema())
@@ -225,7 +225,7 @@ def test_a_report_that_went_through_pandas_is_still_read(configuration, tmp_path
 
 def test_missing_columns_are_named(configuration, tmp_path):
     path = tmp_path / "report.parquet"
-    table = files.build([configuration()]).drop_columns(["top1", "batch_latency_p90_s_runs"])
+    table = build_report([configuration()]).drop_columns(["top1", "batch_latency_p90_s_runs"])
     pq.write_table(table, path)
     with pytest.raises(
         ReportError, match=r"lacks the columns top1, batch_latency_p90_s_runs: pull the report"
@@ -235,7 +235,7 @@ def test_missing_columns_are_named(configuration, tmp_path):
 
 def test_a_column_of_another_type_is_named(configuration, tmp_path):
     path = tmp_path / "report.parquet"
-    table = files.build([configuration()])
+    table = build_report([configuration()])
     index = table.column_names.index("batch_size")
     pq.write_table(table.set_column(index, "batch_size", pa.array(["one"])), path)
     with pytest.raises(ReportError, match=r"column batch_size of .* holds string, not int64"):
@@ -244,7 +244,7 @@ def test_a_column_of_another_type_is_named(configuration, tmp_path):
 
 def test_a_newer_version_is_refused(configuration, tmp_path):
     path = tmp_path / "report.parquet"
-    table = files.build([configuration()]).replace_schema_metadata({VERSION_KEY: b"99"})
+    table = build_report([configuration()]).replace_schema_metadata({VERSION_KEY: b"99"})
     pq.write_table(table, path)
     with pytest.raises(ReportError, match=f"version 99, this program reads 1 to {VERSION}: upgrade"):
         files.read(path)
@@ -252,7 +252,7 @@ def test_a_newer_version_is_refused(configuration, tmp_path):
 
 def test_an_older_version_reads_with_nulls_for_what_came_later(configuration, tmp_path, monkeypatch):
     path = tmp_path / "report.parquet"
-    files.write(files.build([configuration()]), path)
+    files.write(build_report([configuration()]), path)
     later = (*COLUMNS, replace(COLUMNS[0], name="new_later", since=VERSION + 1))
     newer = schema().append(later[-1].field())
     monkeypatch.setattr(files, "COLUMNS", later)
@@ -278,7 +278,7 @@ def test_a_missing_file_and_a_folder_give_one_sentence(tmp_path):
 
 
 def test_a_write_that_fails_leaves_nothing(configuration, tmp_path):
-    table = files.build([configuration()])
+    table = build_report([configuration()])
     with pytest.raises(ReportError, match="cannot write"):
         files.write(table, tmp_path / "nowhere" / "report.parquet")
     (tmp_path / "taken.parquet").mkdir()
@@ -288,7 +288,7 @@ def test_a_write_that_fails_leaves_nothing(configuration, tmp_path):
 
 
 def test_reports_join(configuration):
-    tables = [files.build([configuration()]), files.build([configuration("alexnet")])]
+    tables = [build_report([configuration()]), build_report([configuration("alexnet")])]
     assert files.concatenate(tables)["model"].to_pylist() == ["resnet18", "alexnet"]
     assert files.concatenate([]).num_rows == 0
 

@@ -14,7 +14,8 @@ from paretofleet_agent.simulate.sensor_models import MODELS, SensorModel, with_f
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.ranking.energy_rate import energy_j_per_item_at_rate, take_rate
 from paretofleet_analysis.ranking.rank import rank
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.runs import energy_integral
 from paretofleet_analysis.runs.energy_uncertainty import budget
 from paretofleet_analysis.runs.summary import summarize_run
@@ -275,16 +276,16 @@ def test_at_a_rate_idle_fills_the_period(energy_j, time_s, idle_w, share):
 def report_of(summaries):
     """The report of one configuration with a run for each summary."""
     runs = [
-        files.RunInput(run_id=str(k), block=k, state="sealed", environment_id="e" * 16, summary=summary)
+        RunInput(run_id=str(k), block=k, state="sealed", environment_id="e" * 16, summary=summary)
         for k, summary in enumerate(summaries, 1)
     ]
-    given_ = files.ReportInput(
+    given_ = ReportInput(
         sweep="s", configuration_id="c", model="m", variant="v", variant_sha256="0" * 64,
         weights_precision="fp32", device="d", device_class="cpu", target="cpu", runtime="r", options={},
         precision="fp32", batch_size=1, threads=None, mode="latency", timing_scope="copy+compute",
         protocol="standard", simulated=True, runs=runs,
     )  # fmt: skip
-    return files.build([given_])
+    return build_report([given_])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.runs.sample_schemas import PHASES
 from paretofleet_analysis.runs.summary import summarize_run
 
@@ -27,14 +28,12 @@ def summary(durations_ms, **facts):
 def row(*runs):
     """The report's row of a configuration with these (summary, facts)."""
     inputs = [
-        files.RunInput(
-            f"r{i}", i, "sealed", environment_id="e", counted=one["counted"], summary=one, facts=facts
-        )
+        RunInput(f"r{i}", i, "sealed", environment_id="e", counted=one["counted"], summary=one, facts=facts)
         for i, (one, facts) in enumerate(runs)
     ]
     names = ("sweep", "configuration_id", "model", "variant", "variant_sha256", "weights_precision", "device")
     more = ("device_class", "target", "runtime", "precision", "mode", "timing_scope", "protocol")
-    given = files.ReportInput(
+    given = ReportInput(
         **dict.fromkeys((*names, *more), "x"),
         options={},
         batch_size=1,
@@ -42,7 +41,7 @@ def row(*runs):
         simulated=False,
         runs=inputs,
     )
-    return files.build([given]).to_pylist()[0]
+    return build_report([given]).to_pylist()[0]
 
 
 def test_foreign_load_sets_a_run_aside_unless_the_protocol_is_short():

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from command_harness import Command
 from paretofleet_analysis.report import files
-from paretofleet_analysis.report.rows import ReportInput, RunInput, build
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 
 SUMMARY = {
     "iterations": 30,
@@ -83,7 +84,7 @@ def test_rank_at_a_rate_is_by_the_energy_of_items_that_come_at_it(
     """A frugal network that is slow and a quick one on a board that idles high change places."""
     slow = measured(configuration("frugal", 0.1, 70.0), 0.5, 1.0)
     quick = measured(configuration("quick", 0.01, 70.0), 0.4, 6.0)
-    files.write(build([slow, quick]), tmp_path / "two.parquet")
+    files.write(build_report([slow, quick]), tmp_path / "two.parquet")
     asked = ("rank", tmp_path / "two.parquet", "--objective", "energy_j_per_item", "-o", "csv")
     found = {}
     for rate in ((), ("--rate", "5")):
@@ -102,7 +103,7 @@ def file(tmp_path: Path) -> Path:
         configuration("fast", 0.01, 70.0),
         configuration("bad", 0.03, 60.0),
     ]
-    files.write(build(rows), tmp_path / "report.parquet")
+    files.write(build_report(rows), tmp_path / "report.parquet")
     return tmp_path / "report.parquet"
 
 
@@ -151,7 +152,7 @@ def test_a_number_that_no_row_has_is_not_looked_for_inside_names(
 ) -> None:
     """`10` is in the batch size of a row that is not ranked, whose reason would answer another question."""
     left_out = replace(configuration("other", 0.01, 70.0), batch_size=10, configuration_id="f" * 16)
-    files.write(build([left_out, configuration("good", 0.02, 80.0)]), tmp_path / "two.parquet")
+    files.write(build_report([left_out, configuration("good", 0.02, 80.0)]), tmp_path / "two.parquet")
     refused = paretofleet("rank", tmp_path / "two.parquet", "--why", "10", code=1).err
     assert refused == "paretofleet: There is no row '10': give 1, the only one, or a configuration id.\n"
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 from paretofleet_analysis.ranking.allocation import Further, further_runs
-from paretofleet_analysis.report.files import ReportInput, RunInput, build
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.jobs.choose import choose_block
 from paretofleet_collector.model.entities import Repeats
@@ -100,7 +101,7 @@ def played(truth_s: dict[str, float], top1: dict[str, float], repeats: Repeats) 
             ]
         elif isinstance(step, ChooseBlock):
             of = {name: [run.value_s for run in history if run.configuration_id == name] for name in truth_s}
-            table = build([measured(name, values, top1[name]) for name, values in of.items()])
+            table = build_report([measured(name, values, top1[name]) for name, values in of.items()])
             further = further_runs(table, use="realtime", budget=len(step.configuration_ids), seed=step.block)
             choice = choose_block(further, step.configuration_ids, step.block)
     return Counter(run.configuration_id for run in history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.jobs import report as reports
 
 
@@ -21,7 +21,7 @@ def measured(rig, mode: str, lengths_s: tuple[float, ...]) -> list[dict]:
         rig.seal()
     assert rig.sweep(sweep.name).state == "finished"
     inputs = rig.context.store.read_now(lambda connection: reports.report_inputs(connection, sweep.sweep_id))
-    return files.build(inputs).to_pylist()
+    return build_report(inputs).to_pylist()
 
 
 @pytest.mark.parametrize("mode", ["latency", "throughput"])

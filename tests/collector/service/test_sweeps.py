@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.jobs import report as reports
 from paretofleet_collector.model.messages import HeldState, Progress, Verdict
@@ -53,7 +53,7 @@ def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_g
     assert [one.reason for one in states] == ["", "", "runtime_missing", "runtime_missing"]
     assert "box has no runtime torch (it has onnxruntime); install it there" in states[-1].message
     inputs = rig.context.store.read_now(lambda connection: reports.report_inputs(connection, sweep.sweep_id))
-    rows = files.build(inputs).to_pylist()
+    rows = build_report(inputs).to_pylist()
     assert [(row["runtime"], row["status"], row["reason"]) for row in rows] == [
         *[("onnxruntime", "ok", None)] * 2,
         *[("torch", "failed", "runtime_missing")] * 2,

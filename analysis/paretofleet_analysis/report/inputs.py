@@ -1,0 +1,66 @@
+"""What a report is built of: the configurations of a sweep and their runs, as the collector knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """One run as the collector knows it.
+
+    `state` is pending, leased, running, uploaded, sealed, failed, skipped or cancelled. Only sealed runs
+    carry a `summary` (the dictionary of `summary.summarize_run`). `facts` are the attempt's facts; what was
+    effective is read from there. `environment_id` is None when no attempt got as far as one.
+    """
+
+    run_id: str
+    block: int
+    state: str
+    reason: str | None = None
+    environment_id: str | None = None
+    boot_id: str | None = None
+    started_s: float | None = None
+    flags: Sequence[str] = ()
+    counted: bool = True
+    summary: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """One configuration of a sweep with all its runs, sealed or not; the report splits it by environment.
+
+    `options` is the configuration's mapping, `target` the alias, `device` the name. `top1` is in percent.
+    `flags` are the collector's own about the configuration, such as `not_converged`.
+    """
+
+    sweep: str
+    configuration_id: str
+    model: str
+    variant: str
+    variant_sha256: str
+    weights_precision: str | None
+    device: str
+    device_class: str
+    target: str
+    runtime: str
+    options: Mapping[str, Any]
+    precision: str
+    batch_size: int
+    threads: int | None
+    mode: str
+    timing_scope: str
+    protocol: str
+    simulated: bool
+    runs: Sequence[RunInput]
+    parameters: int | None = None
+    macs: int | None = None
+    size_bytes: int | None = None
+    top1: float | None = None
+    top1_n: int | None = None
+    top1_source: str | None = None
+    accuracy_group: str | None = None
+    flags: Sequence[str] = ()
