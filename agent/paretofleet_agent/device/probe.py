@@ -15,7 +15,7 @@ from paretofleet_agent.device.runtimes import CPU, gpus, look_for_runtimes
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.model import Inventory, RuntimeInfo, SensorInfo, Target
 from paretofleet_agent.power import characterise
-from paretofleet_agent.sensors import NO_SETTINGS, Found, find_all
+from paretofleet_agent.sensors import NO_SETTINGS, FindResult, find_all
 from paretofleet_agent.simulate.power import rail_of
 
 #: Who waited for the host lock for less than this did not wait: a meter's lines are as fresh as they were.
@@ -123,7 +123,7 @@ def describe(device: DeviceUnderTest) -> str:
 
 
 @contextlib.contextmanager
-def _opened(sysroot: Path, settings: Mapping[str, str]) -> Iterator[Found]:
+def _opened(sysroot: Path, settings: Mapping[str, str]) -> Iterator[FindResult]:
     """The sensors, open for as long as this lasts, and what is absent."""
     sensors, absent = find_all(sysroot, settings)
     try:

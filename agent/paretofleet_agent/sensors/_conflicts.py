@@ -5,34 +5,33 @@ from __future__ import annotations
 from typing import Tuple
 
 from paretofleet_agent.model import Unavailable
-from paretofleet_agent.sensors.protocol import Rail, Sensor
+from paretofleet_agent.sensors.protocol import FindResult, Rail, Sensor
 
 Claim = Tuple[Sensor, Rail]
 
 
-def without_disputes(
-    found: list[Sensor], absent: list[Unavailable]
-) -> tuple[list[Sensor], list[Unavailable]]:
-    """The sensors without those in a dispute, which are closed, and `absent` with a reason for each."""
-    claims = [(sensor, rail) for sensor in found for rail in sensor.rails()]
-    disputed: list[Sensor] = []
-    for stream, named in _named_alike(claims).items():
-        disputed += [sensor for sensor, _ in named]
+def without_disputes(sensors: list[Sensor], absent: list[Unavailable]) -> FindResult:
+    """The `sensors` without those in a dispute, which are closed, and `absent` with a reason for each."""
+    claims = [(sensor, rail) for sensor in sensors for rail in sensor.rails()]
+    absent = list(absent)
+    disputed: list[Claim] = []
+    for stream, namesakes in _named_alike(claims).items():
+        disputed += namesakes
         name = stream.partition(":")[2]
-        why = f"{len(named)} sources call themselves {name}: whose readings are whose cannot be known"
-        absent = [*absent, Unavailable(name, why, "give each its own id", refused=True)]
+        why = f"{len(namesakes)} sources call themselves {name}: whose readings are whose cannot be known"
+        absent.append(Unavailable(name, why, "give each its own id", refused=True))
     for scope, rivals in _rivals(claims):
-        disputed += [sensor for sensor, _ in rivals]
+        disputed += rivals
         names = " and ".join(
             rail.stream for sensor, rail in claims if rail.scope == scope and _holds(rivals, sensor)
         )
         why = f"{names} all claim the scope {scope}: which one is right cannot be known"
         fix = "disconnect or uninstall all but one"
-        absent = [*absent, Unavailable(f"power of scope {scope}", why, fix, refused=True)]
-    for sensor in found:
-        if any(sensor is one for one in disputed):
+        absent.append(Unavailable(f"power of scope {scope}", why, fix, refused=True))
+    for sensor in sensors:
+        if _holds(disputed, sensor):
             sensor.close()
-    return [sensor for sensor in found if not any(sensor is one for one in disputed)], absent
+    return [sensor for sensor in sensors if not _holds(disputed, sensor)], absent
 
 
 def _named_alike(claims: list[Claim]) -> dict[str, list[Claim]]:
@@ -40,7 +39,7 @@ def _named_alike(claims: list[Claim]) -> dict[str, list[Claim]]:
     streams: dict[str, list[Claim]] = {}
     for claim in claims:
         streams.setdefault(claim[1].stream, []).append(claim)
-    return {stream: named for stream, named in streams.items() if len(named) > 1}
+    return {stream: sharing for stream, sharing in streams.items() if len(sharing) > 1}
 
 
 def _rivals(claims: list[Claim]) -> list[tuple[str, list[Claim]]]:
@@ -63,4 +62,4 @@ def _rivals(claims: list[Claim]) -> list[tuple[str, list[Claim]]]:
 
 
 def _holds(claims: list[Claim], sensor: Sensor) -> bool:
-    return any(sensor is one for one, _ in claims)
+    return any(sensor is claimant for claimant, _ in claims)

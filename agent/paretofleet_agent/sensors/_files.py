@@ -11,7 +11,7 @@ from typing import Callable, Mapping, Sequence
 
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
-from paretofleet_agent.sensors.protocol import Found, Rail, Readings
+from paretofleet_agent.sensors.protocol import FindResult, Rail, Readings
 
 #: Some drivers answer "try again" while a conversion is under way.
 TRIES = 3
@@ -78,10 +78,10 @@ class FilesSensor:
             os.close(self._descriptors.popitem()[1])
 
 
-def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
+def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> FindResult:
     """A sensor of those `rails` that give a reading now, if any, and why the others do not.
 
-    `fix` is what to do where permission is denied.
+    `fix` says how to mend a permission that is denied.
     """
     descriptors: dict[Path, int] = {}
     readable: list[FileRail] = []
@@ -109,7 +109,7 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> Found:
 
 
 def one_integer(texts: Sequence[str]) -> int:
-    """The reading of a file that already holds microjoules or microwatts."""
+    """The reading of a file that already holds microjoules or microwatts: the only one of `texts`."""
     return int(texts[0])
 
 
@@ -124,17 +124,17 @@ def _first_readings(sensor: FilesSensor) -> Sequence[Readings]:
 
 
 def _silent(each: FileRail) -> Unavailable:
-    said = ", ".join(f"{path} says '{text(path)}'" for path in each.paths)
-    return Unavailable(f"{each.rail.source}/{each.rail.rail}", f"no reading: {said}")
+    contents = ", ".join(f"{path} says '{text(path)}'" for path in each.paths)
+    return Unavailable(f"{each.rail.source}/{each.rail.rail}", f"no reading: {contents}")
 
 
-def _reading(convert: Callable[[Sequence[str]], int], found: Sequence[tuple[int, str] | None]) -> Readings:
+def _reading(convert: Callable[[Sequence[str]], int], reads: Sequence[tuple[int, str] | None]) -> Readings:
     times, texts = [], []
-    for each in found:
-        if each is None:
+    for read in reads:
+        if read is None:
             return None
-        times.append(each[0])
-        texts.append(each[1])
+        times.append(read[0])
+        texts.append(read[1])
     try:
         return [((min(times) + max(times)) // 2, convert(texts))]
     except (ValueError, IndexError):

@@ -12,12 +12,12 @@ HWMONS = "sys/class/drm/card*/device/hwmon/hwmon*"
 
 def of_gpus(sysroot: Path, drivers: Sequence[str]) -> list[tuple[Path, str]]:
     """(folder, PCI address) of every hwmon of a GPU under `sysroot` whose name is one of `drivers`."""
-    found = [path for path in sorted(sysroot.glob(HWMONS)) if text(path / "name") in drivers]
-    return [(path, pci_address(path.parent.parent)) for path in found]
+    folders = [path for path in sorted(sysroot.glob(HWMONS)) if text(path / "name") in drivers]
+    return [(path, pci_address(path.parent.parent)) for path in folders]
 
 
 def pci_address(device: Path) -> str:
-    """The PCI address of a device folder, its name where it does not tell one."""
+    """The PCI address of the folder `device`, its name where it does not tell one."""
     for line in text(device / "uevent").splitlines():
         key, _, value = line.partition("=")
         if key == "PCI_SLOT_NAME":

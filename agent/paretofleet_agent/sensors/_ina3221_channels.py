@@ -32,18 +32,18 @@ class Channel:
 
 
 def chips(sysroot: Path) -> list[Path]:
-    """The folder of every chip's files, by address."""
-    found: dict[str, Path] = {}
+    """The folder of the files of every chip under `sysroot`, in the order of their addresses."""
+    folders: dict[str, Path] = {}
     for driver, patterns in LAYOUTS:
         folder = sysroot / DRIVERS / driver
         for pattern in patterns:
             for path in sorted(folder.glob(f"*-*/{pattern}")):
-                found.setdefault(path.relative_to(folder).parts[0], path)
-    return [found[address] for address in sorted(found)]
+                folders.setdefault(path.relative_to(folder).parts[0], path)
+    return [folders[address] for address in sorted(folders)]
 
 
 def read_channels(chip: Path) -> Iterator[Channel]:
-    """The channels of a chip that measure something."""
+    """The channels that measure something, of the `chip` with its files in that folder."""
     for index in (0, 1, 2):
         if (chip / "rail_name_0").exists():
             channel = _iio_channel(chip, index)
@@ -54,7 +54,7 @@ def read_channels(chip: Path) -> Iterator[Channel]:
 
 
 def config_period_s(register: int) -> float:
-    """The refresh period that a configuration register means, in seconds.
+    """The refresh period in seconds that the 16 bits of a configuration `register` mean.
 
     >>> round(config_period_s(0x7727), 4)
     0.4224

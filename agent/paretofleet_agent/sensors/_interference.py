@@ -14,18 +14,18 @@ POLLED = "power_polled"
 
 
 def state(sysroot: Path) -> dict[str, Any]:
-    """The monitors that run now; empty where there are none."""
-    found = {text(path) for path in (sysroot / "proc").glob("[0-9]*/comm")} & set(NAMES)
-    return {"programs": sorted(found)} if found else {}
+    """The monitors that run now by the /proc of `sysroot`; empty where there are none."""
+    programs = {text(path) for path in (sysroot / "proc").glob("[0-9]*/comm")} & set(NAMES)
+    return {"programs": sorted(programs)} if programs else {}
 
 
 def flags(_before: dict[str, Any], _after: dict[str, Any]) -> Iterable[str]:
-    """Both ends of the run saw one."""
+    """The flag of a run that saw a monitor at both ends; which, in `_before` and `_after`, is no matter."""
     return [POLLED]
 
 
 def warnings(sysroot: Path) -> list[Unavailable]:
-    """What probe says of them."""
+    """What probe says of the monitors under `sysroot`."""
     programs = state(sysroot).get("programs")
     if not programs:
         return []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Seen(NamedTuple):
-    """A line, in nanoseconds: when it came, what its clock said, and the least that ours was ahead so far."""
+class LineTime(NamedTuple):
+    """A line, in nanoseconds: when it came by our clock, when by the meter's, and the least that ours was
+    ahead so far.
+    """
 
-    own_ns: int
+    arrival_ns: int
     meter_ns: int
     offset_ns: int
 
@@ -23,9 +25,9 @@ class MeterClock:
 
     def __init__(self, slack_ns: int) -> None:
         self._slack_ns = slack_ns
-        self._last: Seen | None = None
-        self._before: Seen | None = None
-        self._refused: Seen | None = None
+        self._last: LineTime | None = None
+        self._before: LineTime | None = None
+        self._refused: LineTime | None = None
 
     def accepts(self, meter_ns: int, now_ns: int) -> bool:
         """Takes note of a line that says `meter_ns` and came until `now_ns`; False where that is rubbish."""
@@ -33,7 +35,7 @@ class MeterClock:
             self._before = self._last
         elif self._repeats(meter_ns) or not self._follows(self._before, meter_ns, now_ns):
             is_set = self._refused is not None and self._follows(self._refused, meter_ns, now_ns)
-            self._refused = Seen(now_ns, meter_ns, now_ns - meter_ns)
+            self._refused = LineTime(now_ns, meter_ns, now_ns - meter_ns)
             if not is_set:
                 return False
             self._before = None
@@ -41,7 +43,7 @@ class MeterClock:
         offset_ns = now_ns - meter_ns
         if self._before is not None:
             offset_ns = min(offset_ns, self._before.offset_ns)
-        self._last = Seen(now_ns, meter_ns, offset_ns)
+        self._last = LineTime(now_ns, meter_ns, offset_ns)
         return True
 
     def dates(self, meter_ns: int) -> int:
@@ -51,5 +53,7 @@ class MeterClock:
     def _repeats(self, meter_ns: int) -> bool:
         return self._last is not None and self._last.meter_ns == meter_ns
 
-    def _follows(self, seen: Seen | None, meter_ns: int, now_ns: int) -> bool:
-        return seen is None or 0 < meter_ns - seen.meter_ns <= now_ns - seen.own_ns + self._slack_ns
+    def _follows(self, earlier: LineTime | None, meter_ns: int, now_ns: int) -> bool:
+        return (
+            earlier is None or 0 < meter_ns - earlier.meter_ns <= now_ns - earlier.arrival_ns + self._slack_ns
+        )

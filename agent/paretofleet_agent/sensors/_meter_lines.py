@@ -1,4 +1,4 @@
-"""What a meter says: its greeting and its readings; the protocol stands in meter.py."""
+"""The lines of a meter: its greeting and its readings; the protocol stands in meter.py."""
 
 from __future__ import annotations
 
@@ -18,41 +18,46 @@ SECONDS_MAX = 4e9
 FIX = "see the setting meter in CONTRIBUTING.md; `SCOPE@tcp://HOST:PORT` or `SCOPE@serial:///dev/NAME`"
 
 
-def rail_of(said: Mapping[str, str], scope: str, url: str, board: str) -> Rail | Unavailable:
-    """The rail of a meter that greeted us so, or why it is refused."""
-    if "busy" in said:
-        why = f"the meter at {url} already gives its figures to {said['busy']}"
+def rail_of(greeting: Mapping[str, str], scope: str, url: str, board: str) -> Rail | Unavailable:
+    """The rail of the meter at `url` by its `greeting`, from `parse_greeting`, or why it is refused.
+
+    `scope` is what the owner says that it sees, `board` its name for this device, empty where it has none.
+    """
+    if "busy" in greeting:
+        why = f"the meter at {url} already gives its figures to {greeting['busy']}"
         return Unavailable("meter", why, "one meter measures one board")
-    if said.get("unit") not in ("W", "J") or not NAME.fullmatch(said.get("id", "")):
+    if greeting.get("unit") not in ("W", "J") or not NAME.fullmatch(greeting.get("id", "")):
         return Unavailable("meter", f"{url} did not greet us as {VERSION} with id= and unit=W or J", FIX)
-    theirs = said.get("board", "")
+    theirs = greeting.get("board", "")
     if theirs != board:
-        why = f"the meter {said['id']} at {url} measures '{theirs}' and not '{board}'"
+        why = f"the meter {greeting['id']} at {url} measures '{theirs}' and not '{board}'"
         return Unavailable("meter", why, f"write {scope}@{url}#{theirs} only if that is this device")
-    is_counter = said["unit"] == "J"
-    quantum = _positive(said.get("quantum"))
+    is_counter = greeting["unit"] == "J"
+    quantum = _positive(greeting.get("quantum"))
     return Rail(
         source="meter",
-        rail=said["id"],
+        rail=greeting["id"],
         scope=scope,
         kind=COUNTER if is_counter else BOXCAR,
         primary=True,
-        period_s=_positive(said.get("period")),
-        window_s=None if is_counter else _positive(said.get("window")) or _positive(said.get("period")),
+        period_s=_positive(greeting.get("period")),
+        window_s=None
+        if is_counter
+        else _positive(greeting.get("window")) or _positive(greeting.get("period")),
         quantum_w=None if is_counter else quantum,
         quantum_j=quantum if is_counter else None,
-        gain_relative_uncertainty=_positive(said.get("gain")),
+        gain_relative_uncertainty=_positive(greeting.get("gain")),
         is_self_timed=True,
     )
 
 
 def parse_greeting(line: str) -> dict[str, str]:
-    """The words KEY=VALUE of a greeting; none where there was no greeting."""
+    """The values by key of a greeting's KEY=VALUE; none where the `line` is empty, as without a greeting."""
     return {key: value for key, sign, value in (word.partition("=") for word in line.split()) if sign}
 
 
 def parse_reading(line: str) -> tuple[int, int] | None:
-    """(nanoseconds of the meter's clock, microwatts or microjoules) of a line; None where it is none."""
+    """(nanoseconds of the meter's clock, microwatts or microjoules) of a `line`; None where it is none."""
     try:
         seconds, value = (float(word) for word in line.split(" "))
     except ValueError:
@@ -64,9 +69,9 @@ def parse_reading(line: str) -> tuple[int, int] | None:
     return int(seconds * 1e9), round(value * 1e6)
 
 
-def _positive(word: str | None) -> float | None:
+def _positive(text: str | None) -> float | None:
     try:
-        value = float(word or "")
+        value = float(text or "")
     except ValueError:
         return None
     return value if math.isfinite(value) and value > 0 else None

@@ -35,7 +35,7 @@ UNKNOWN = Prior(INSTANT, None, None, None)
 
 
 def prior_of(capability: Capability | None) -> Prior:
-    """What is known of the sensor of a GPU of that compute capability."""
+    """What is known of the sensor of a GPU of that compute `capability`; None where that is unknown."""
     if capability is None:
         return UNKNOWN
     return next(prior for lowest, prior in PRIORS if capability >= lowest)

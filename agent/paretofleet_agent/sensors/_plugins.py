@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import Any, Sequence
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Sequence
 
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import (
@@ -13,20 +15,25 @@ from paretofleet_agent.sensors.protocol import (
     COUNTER,
     FILTERED,
     INSTANT,
-    Found,
+    FindResult,
     Rail,
     Readings,
     Sensor,
+    Settings,
 )
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 log = logging.getLogger(__name__)
 
+GROUP = "paretofleet.sensors"
 KINDS = (COUNTER, INSTANT, BOXCAR, FILTERED)
 INT64_MAX = 2**63 - 1
 
 
-class Guarded:
-    """A stranger's sensor whose every failure is a failed reading."""
+class CheckedSensor:
+    """A plugin's sensor whose every failure is a failed reading."""
 
     def __init__(self, sensor: Sensor, rails: Sequence[Rail]) -> None:
         self._sensor, self._rails = sensor, rails
@@ -38,10 +45,10 @@ class Guarded:
     def read(self) -> Sequence[Readings]:
         """What is new of each rail; None where the sensor raised or gave something else."""
         try:
-            found = list(self._sensor.read())
-            if len(found) == len(self._rails):
-                return [None if new is None else _integers(new) for new in found]
-        except Exception:  # a stranger's code may raise anything
+            by_rail = list(self._sensor.read())
+            if len(by_rail) == len(self._rails):
+                return [None if new is None else _integers(new) for new in by_rail]
+        except Exception:  # a plugin's code may raise anything
             log.debug("a sensor of another distribution failed", exc_info=True)
         return [None] * len(self._rails)
 
@@ -51,22 +58,59 @@ class Guarded:
             self._sensor.close()
 
 
-def guarded(answer: Any) -> Found:
-    """The answer of a stranger's `find` with its sensors guarded.
+def find_plugins(sysroot: Path, settings: Settings) -> list[FindResult]:
+    """What each plugin finds under `sysroot` with the owner's `settings`; one that breaks is unavailable."""
+    return [_find(entry, sysroot, settings) for entry in entry_points()]
+
+
+def entry_points() -> list[metadata.EntryPoint]:
+    """The sensors of other distributions, by name."""
+    if not _are_declared():
+        return []
+    from importlib import metadata
+
+    if sys.version_info >= (3, 10):
+        return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    return sorted(metadata.entry_points().get(GROUP, ()), key=lambda entry: entry.name)
+
+
+def checked_plugin(answer: Any) -> FindResult:
+    """The `answer` of a plugin's `find`, with its sensors wrapped.
 
     Raises TypeError, ValueError and whatever the sensors raise where that is no answer.
     """
-    sensors, absent = answer
-    found: Found = ([], [])
+    sensors, unavailable = answer
+    absent = list(unavailable)
+    checked: list[Sensor] = []
     for sensor in sensors:
-        found[0].append(Guarded(sensor, [_checked(rail) for rail in sensor.rails()]))
-        if not found[0][-1].rails():
+        rails = [_checked(rail) for rail in sensor.rails()]
+        if not rails:
             raise ValueError("a sensor without rails")
-    for one in absent:
-        if not isinstance(one, Unavailable):
-            raise TypeError(f"{one!r} is no Unavailable")
-        found[1].append(one)
-    return found
+        checked.append(CheckedSensor(sensor, rails))
+    for each in absent:
+        if not isinstance(each, Unavailable):
+            raise TypeError(f"{each!r} is no Unavailable")
+    return checked, absent
+
+
+def _find(entry: metadata.EntryPoint, sysroot: Path, settings: Settings) -> FindResult:
+    try:
+        return checked_plugin(entry.load()(sysroot, settings))
+    except Exception as error:  # a plugin's code may raise anything
+        log.debug("the sensor %s failed", entry.name, exc_info=True)
+        why = f"{type(error).__name__}: {error} (from the entry point {entry.value})"
+        return [], [Unavailable(entry.name, why, "ask whoever made it, or uninstall it", refused=True)]
+
+
+def _are_declared() -> bool:
+    """Whether any distribution names the group; only then is `importlib.metadata`, 2 MB in memory, needed."""
+    folders = [Path(entry or ".") for entry in sys.path]
+    return any(
+        GROUP.encode() in path.read_bytes()
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.glob("*-info/entry_points.txt")
+    )
 
 
 def _checked(rail: Any) -> Rail:

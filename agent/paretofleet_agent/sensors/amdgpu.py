@@ -12,7 +12,7 @@ from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import of_gpus
-from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, FindResult, Rail, Settings
 
 #: The voltage that only an APU has.
 APU_VOLTAGE = "vddnb"
@@ -21,16 +21,19 @@ FILES = {"average": ("power1_average", BOXCAR), "input": ("power1_input", INSTAN
 GAIN_UNCERTAINTY = 0.05
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
-    """The power of every AMD GPU under `sysroot`, or why there is none."""
-    planned = [rail for found in of_gpus(sysroot, ("amdgpu",)) for rail in rails(*found)]
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
+    """The power of every AMD GPU under `sysroot`, or why there is none. No key of `_settings` is for them."""
+    planned = [rail for hwmon, address in of_gpus(sysroot, ("amdgpu",)) for rail in rails(hwmon, address)]
     if not planned:
         return [], [Unavailable("amdgpu", "no AMD GPU with a power sensor under /sys/class/drm")]
     return open_rails(planned)
 
 
 def rails(hwmon: Path, address: str) -> list[FileRail]:
-    """The rails of one GPU; the instantaneous one is primary where both are there."""
+    """The rails of the GPU at the PCI `address`, with its files in the folder `hwmon`.
+
+    The instantaneous one is primary where both are there.
+    """
     present = {name: file for name, file in FILES.items() if (hwmon / file[0]).exists()}
     is_apu = text(hwmon / "in1_label") == APU_VOLTAGE
     return [

@@ -13,7 +13,7 @@ from typing import Callable, Sequence
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, open_rails
-from paretofleet_agent.sensors.protocol import FILTERED, NO_SETTINGS, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import FILTERED, NO_SETTINGS, FindResult, Rail, Settings
 
 SUPPLIES = "sys/class/power_supply"
 DISCHARGING = "Discharging"
@@ -21,14 +21,17 @@ DISCHARGING = "Discharging"
 GAIN_UNCERTAINTY = 0.05
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
-    """The batteries under `sysroot` that are carrying the load, or why there are none."""
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
+    """The batteries under `sysroot` that are carrying the load, or why there are none.
+
+    No key of `_settings` is for them.
+    """
     batteries = [path for path in sorted((sysroot / SUPPLIES).glob("*")) if text(path / "type") == "Battery"]
-    own = [path for path in batteries if text(path / "scope") != "Device"]  # not a mouse's
-    if not own:
+    batteries = [path for path in batteries if text(path / "scope") != "Device"]  # not a mouse's
+    if not batteries:
         return [], [Unavailable("battery", "no battery under /sys/class/power_supply")]
     planned, absent = [], []
-    for path in own:
+    for path in batteries:
         status = text(path / "status")
         files = _files(path)
         if status != DISCHARGING:
@@ -43,13 +46,13 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
 
 
 def power_now(texts: Sequence[str]) -> int:
-    """Microwatts of (status, power_now in microwatts). Raises ValueError when not discharging."""
+    """Microwatts of `texts`: status, power_now in microwatts. Raises ValueError when not discharging."""
     _check(texts[0])
     return abs(int(texts[1]))
 
 
 def voltage_times_current(texts: Sequence[str]) -> int:
-    """Microwatts of (status, microvolts, microamperes). Raises ValueError when not discharging."""
+    """Microwatts of `texts`: status, microvolts, microamperes. Raises ValueError when not discharging."""
     _check(texts[0])
     return int(texts[1]) * abs(int(texts[2])) // 10**6
 

@@ -16,7 +16,7 @@ from paretofleet_agent.hardware.sysfs import number
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, open_rails
 from paretofleet_agent.sensors._ina3221_channels import Channel, chips, read_channels
-from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, PART, FindResult, Rail, Settings
 
 Convert = Callable[[Sequence[str]], int]
 SNAPSHOT_FIX = "paretofleet-agent snapshot -o board.tar.gz, and send it to us"
@@ -24,8 +24,11 @@ SNAPSHOT_FIX = "paretofleet-agent snapshot -o board.tar.gz, and send it to us"
 GAIN_UNCERTAINTY = 0.03
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
-    """The rails of a Jetson board under `sysroot`, and its totals; or why there are none."""
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
+    """The rails of a Jetson board under `sysroot`, and its totals; or why there are none.
+
+    No key of `_settings` is for them.
+    """
     if not is_jetson(sysroot):
         return [], [Unavailable("ina3221", "this is not a Jetson board")]
     board = board_of(sysroot)
@@ -41,29 +44,32 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
 
 
 def state(sysroot: Path) -> dict[str, Any]:
-    """Whether each chip runs continuously, by its address: it decides what a reading means."""
+    """Whether each chip under `sysroot` runs continuously, by address: it decides what a reading means."""
     modes = {chip.parent.name: number(chip / "running_mode") for chip in chips(sysroot)}
     return {address: {"continuous": mode == 1} for address, mode in modes.items() if mode is not None}
 
 
 def plan(channels: Sequence[Channel], board: Board | None) -> tuple[list[FileRail], list[Unavailable]]:
-    """Every channel as a rail, the board's totals, and what is missing for them."""
+    """Each of `channels` as a rail, the totals of the `board`, and what is missing for them.
+
+    `board` is None where it is not in our list.
+    """
     by_label = {channel.label: channel for channel in channels}
-    found = {
+    totals = {
         scope: labels
         for scope, labels in (board.totals() if board else {}).items()
         if all(label in by_label for label in labels)
     }
-    whole = {labels[0]: scope for scope, labels in found.items() if len(labels) == 1}
+    whole = {labels[0]: scope for scope, labels in totals.items() if len(labels) == 1}
     rails = [_rail([channel], label, whole.get(label, PART)) for label, channel in by_label.items()]
-    for scope, labels in found.items():
+    for scope, labels in totals.items():
         if len(labels) > 1:
             rails.append(_rail([by_label[label] for label in labels], "+".join(labels), scope))
     absent = []
     if board is None:
         why = "this board is not in our list, so none of its rails is called the total"
         absent.append(Unavailable("ina3221 total", why, SNAPSHOT_FIX))
-    elif board.module and "module" not in found:
+    elif board.module and "module" not in totals:
         why = f"a {board.name} should have {', '.join(board.module)}, and has {', '.join(by_label)}"
         absent.append(Unavailable("ina3221 total", why, SNAPSHOT_FIX))
     elif board.note:
@@ -72,7 +78,7 @@ def plan(channels: Sequence[Channel], board: Board | None) -> tuple[list[FileRai
 
 
 def _rail(channels: Sequence[Channel], name: str, scope: str) -> FileRail:
-    """The sum of some channels as a rail."""
+    """The sum of the channels as a rail."""
     periods = [channel.period_s for channel in channels]
     quanta = [channel.quantum_w for channel in channels]
     is_averaged = any(channel.is_averaged for channel in channels)
@@ -94,7 +100,7 @@ def _rail(channels: Sequence[Channel], name: str, scope: str) -> FileRail:
 
 
 def more_than_nothing(convert: Convert) -> Convert:
-    """The same for a whole board: 0 is what a chip shows that has not converted yet, and no reading."""
+    """`convert` for a whole board, raising ValueError at 0: a chip shows that before its first conversion."""
 
     def checked(texts: Sequence[str]) -> int:
         value = convert(texts)
@@ -106,10 +112,10 @@ def more_than_nothing(convert: Convert) -> Convert:
 
 
 def milliwatts_summed(texts: Sequence[str]) -> int:
-    """Microwatts of channels that give mW."""
+    """Microwatts of `texts`, one of each channel in milliwatts."""
     return sum(int(each) for each in texts) * 1000
 
 
 def products_summed(texts: Sequence[str]) -> int:
-    """Microwatts of channels that give mV and mA, in turn: a product of the two is microwatts."""
+    """Microwatts of `texts`, for each channel millivolts and milliamperes: their product is microwatts."""
     return sum(int(volts) * int(amperes) for volts, amperes in zip(texts[::2], texts[1::2]))

@@ -13,7 +13,7 @@ from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import of_gpus
-from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, PART, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, PART, FindResult, Rail, Settings
 
 DRIVERS = ("i915", "xe")
 SCOPES = {"card": "gpu-board", "pkg": PART}
@@ -21,17 +21,23 @@ SCOPES = {"card": "gpu-board", "pkg": PART}
 GAIN_UNCERTAINTY = 0.05
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
-    """The energy counters of every Intel GPU under `sysroot`, or why there are none."""
-    planned = [rail for found in of_gpus(sysroot, DRIVERS) for rail in rails(*found)]
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
+    """The energy counters of every Intel GPU under `sysroot`, or why there are none.
+
+    No key of `_settings` is for them.
+    """
+    planned = [rail for hwmon, address in of_gpus(sysroot, DRIVERS) for rail in rails(hwmon, address)]
     if not planned:
         return [], [Unavailable("intel_gpu", "no Intel GPU with an energy counter under /sys/class/drm")]
     return open_rails(planned, fix="as root: chmod a+r the file")
 
 
 def rails(hwmon: Path, address: str) -> list[FileRail]:
-    """The rails of one card: itself, which is primary, and its chip."""
-    found = []
+    """The rails of the card at the PCI `address`, with its files in the folder `hwmon`.
+
+    They are itself, which is primary, and its chip.
+    """
+    planned = []
     for path in sorted(hwmon.glob("energy*_input")):
         label = text(path.with_name(path.name.replace("_input", "_label"))) or "card"
         rail = Rail(
@@ -43,5 +49,5 @@ def rails(hwmon: Path, address: str) -> list[FileRail]:
             gain_relative_uncertainty=GAIN_UNCERTAINTY,
             target_id=address,
         )
-        found.append(FileRail(rail, (path,), one_integer))
-    return found
+        planned.append(FileRail(rail, (path,), one_integer))
+    return planned

@@ -23,9 +23,9 @@ from typing import Sequence
 
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._meter_clock import MeterClock
+from paretofleet_agent.sensors._meter_connection import MeterConnection, greet, open_connection
 from paretofleet_agent.sensors._meter_lines import FIX, VERSION, parse_greeting, parse_reading, rail_of
-from paretofleet_agent.sensors._meter_link import Link, greeting, open_link
-from paretofleet_agent.sensors.protocol import NO_SETTINGS, Found, Rail, Reading, Readings, Settings
+from paretofleet_agent.sensors.protocol import NO_SETTINGS, FindResult, Rail, Reading, Readings, Settings
 
 SCOPES = ("wall", "usb-input", "module+carrier", "module")
 GREETING_S = 3.0
@@ -36,8 +36,8 @@ SILENT_PERIODS, SILENT_S = 3.0, 2.0
 class MeterSensor:
     """A meter that greeted us. Its clock spaces the readings, ours says when they came."""
 
-    def __init__(self, rail: Rail, link: Link) -> None:
-        self._rail, self._link = rail, link
+    def __init__(self, rail: Rail, connection: MeterConnection) -> None:
+        self._rail, self._connection = rail, connection
         self._last_ns = time.perf_counter_ns()
         self._silent_ns = int(max(SILENT_S, SILENT_PERIODS * (rail.period_s or 1.0)) * 1e9)
         self._clock = MeterClock(self._silent_ns)
@@ -50,58 +50,57 @@ class MeterSensor:
     def read(self) -> Sequence[Readings]:
         """The refreshes that arrived since the last read; None where rubbish came or nothing for long."""
         now_ns = time.perf_counter_ns()
-        lines = self._link.lines()
+        lines = self._connection.lines()
         new: list[Reading] = []
         for line in lines:
             reading = parse_reading(line)
             if reading is not None and self._clock.accepts(reading[0], now_ns):
-                new = [one for one in new if one[0] < reading[0]] + [reading]
+                new = [earlier for earlier in new if earlier[0] < reading[0]] + [reading]
         dated = [(self._clock.dates(meter_ns), value) for meter_ns, value in new]
         dated = [reading for reading in dated if reading[0] > self._dated_ns]
         if dated:
             self._last_ns, self._dated_ns = now_ns, dated[-1][0]
             return [dated]
         rubbish = any(not line.startswith("#") for line in lines)
-        silent = not self._link.is_open or now_ns - self._last_ns > self._silent_ns
+        silent = not self._connection.is_open or now_ns - self._last_ns > self._silent_ns
         return [None if rubbish or silent else ()]
 
     def close(self) -> None:
         """Hangs up."""
-        self._link.close()
+        self._connection.close()
 
 
-def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> Found:
-    """The meters that the setting names, each greeted; or why not."""
-    wanted = [one.strip() for one in settings.get("meter", "").split(",") if one.strip()]
-    if not wanted:
+def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
+    """The meters that `settings["meter"]` names, each greeted; or why not.
+
+    No file under `_sysroot` tells of them.
+    """
+    meters = [setting.strip() for setting in settings.get("meter", "").split(",") if setting.strip()]
+    if not meters:
         return [], [Unavailable("meter", "no external meter is configured", FIX)]
-    found: Found = ([], [])
-    for one in wanted:
-        answer = connect(one)
-        if isinstance(answer, Unavailable):
-            found[1].append(replace(answer, refused=True))
-        else:
-            found[0].append(answer)
-    return found
+    answers = [connect(setting) for setting in meters]
+    return (
+        [answer for answer in answers if not isinstance(answer, Unavailable)],
+        [replace(answer, refused=True) for answer in answers if isinstance(answer, Unavailable)],
+    )
 
 
 def connect(setting: str) -> MeterSensor | Unavailable:
-    """Opens one meter, SCOPE@URL#BOARD."""
+    """Opens and greets the meter of one `setting`, SCOPE@URL#BOARD."""
     scope, _, url = setting.partition("@")
     url, _, board = url.partition("#")
     if scope not in SCOPES:
-        return Unavailable(
-            "meter", f"'{scope}' in {setting} is no scope; scopes are {', '.join(SCOPES)}", FIX
-        )
+        why = f"'{scope}' in {setting} is no scope; scopes are {', '.join(SCOPES)}"
+        return Unavailable("meter", why, FIX)
     try:
-        link = open_link(url)
+        connection = open_connection(url)
     except BlockingIOError:
         return Unavailable("meter", f"{url} is being read by another process", "one agent reads a meter")
     except (OSError, ValueError) as error:
         return Unavailable("meter", f"{url}: {error}", FIX)
-    said = parse_greeting(greeting(link, f"hello {VERSION}", VERSION, GREETING_S))
-    answer = rail_of(said, scope, url, board)
+    greeting = parse_greeting(greet(connection, f"hello {VERSION}", VERSION, GREETING_S))
+    answer = rail_of(greeting, scope, url, board)
     if isinstance(answer, Unavailable):
-        link.close()
+        connection.close()
         return answer
-    return MeterSensor(answer, link)
+    return MeterSensor(answer, connection)

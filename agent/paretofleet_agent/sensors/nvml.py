@@ -16,7 +16,16 @@ from typing import Any, Callable, Sequence, Tuple
 from paretofleet_agent.hardware.nvml import Gpu, gpus, load
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._nvml_priors import GA100, Prior, prior_of
-from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, NO_SETTINGS, Found, Rail, Readings, Settings
+from paretofleet_agent.sensors.protocol import (
+    BOXCAR,
+    COUNTER,
+    NO_SETTINGS,
+    FindResult,
+    Rail,
+    Readings,
+    Sensor,
+    Settings,
+)
 
 Channel = Tuple[Rail, Callable[[], Readings]]
 #: The counter by its function, or by its field where a driver lacks the function; then two fields.
@@ -58,26 +67,30 @@ class NvmlSensor:
         self._close()
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS, library: Any = None) -> Found:
-    """The GPUs of this machine, or why there are none. `library` stands in for the module pynvml."""
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS, library: Any = None) -> FindResult:
+    """The GPUs of this machine, or why there are none; also where `sysroot` is a copied tree.
+
+    No key of `_settings` is for them. `library` stands in for the module pynvml.
+    """
     library = load(sysroot, library)
     if isinstance(library, Unavailable):
         return [], [library]
-    found: Found = ([], [])
+    sensors: list[Sensor] = []
+    absent: list[Unavailable] = []
     for gpu in gpus(library):
         channels, missing = channels_of(gpu)
-        found[1].extend(missing)
+        absent += missing
         if channels:
-            library.nvmlInit()  # one for each sensor: the last one to close lets the library go
-            found[0].append(NvmlSensor(channels, library.nvmlShutdown))
+            library.nvmlInit()  # once for each sensor: the last to close lets the library go
+            sensors.append(NvmlSensor(channels, library.nvmlShutdown))
     library.nvmlShutdown()
-    if not found[0] and not found[1]:
-        found[1].append(Unavailable("nvml", "there is an NVIDIA driver, and it shows no GPU"))
-    return found
+    if not sensors and not absent:
+        absent.append(Unavailable("nvml", "there is an NVIDIA driver, and it shows no GPU"))
+    return sensors, absent
 
 
 def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Unavailable]]:
-    """The rails that a GPU gives, the best one primary, and what its driver refuses."""
+    """The rails that `gpu` gives, the best of them primary, and what its driver refuses."""
     capability = gpu.ask("nvmlDeviceGetCudaComputeCapability")
     prior = prior_of(capability)
     average = prior._replace(kind=BOXCAR, window_s=AVERAGE_S)
@@ -135,8 +148,7 @@ def _timed(read: Callable[[], int | None]) -> Readings:
 
 
 def _refused(gpu: Gpu, name: str, question: str | int) -> Unavailable:
-    asked = f"field {question}" if isinstance(question, int) else question
+    quantity = f"field {question}" if isinstance(question, int) else question
     reason = gpu.refusals.get(str(question), "it is always 0")
-    return Unavailable(
-        f"nvml/{gpu.uuid}-{name}", f"{gpu.name} does not give {asked}: {reason}", FALL_BACK[name]
-    )
+    why = f"{gpu.name} does not give {quantity}: {reason}"
+    return Unavailable(f"nvml/{gpu.uuid}-{name}", why, FALL_BACK[name])

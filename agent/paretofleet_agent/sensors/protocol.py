@@ -19,7 +19,8 @@ NO_SETTINGS: Settings = {}
 Reading = Tuple[int, int]
 #: What is new of a rail since the last read, mostly one reading; None where reading failed.
 Readings = Optional[Sequence[Reading]]
-Found = Tuple[List["Sensor"], List[Unavailable]]
+#: The sensors that were found, open, and what is unavailable.
+FindResult = Tuple[List["Sensor"], List[Unavailable]]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
-from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, Found, Rail, Settings
+from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, FindResult, Rail, Settings
 
 ZONES = "sys/class/powercap"
 CONTROL_TYPES = ("intel-rapl", "intel-rapl-mmio")
@@ -28,8 +28,8 @@ GAIN_UNCERTAINTY = 0.03
 COUNTER_STEPS = 2**32 - 1
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
-    """The RAPL zones under `sysroot`, opened, or why there are none."""
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
+    """The RAPL zones under `sysroot`, opened, or why there are none. No key of `_settings` is for them."""
     zones = read_zones(sysroot / ZONES)
     if not zones:
         return [], [
@@ -46,7 +46,7 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
 
 
 def read_zones(folder: Path) -> dict[str, dict[str, str]]:
-    """The text of `name` and `max_energy_range_uj` of every zone of the first control type that has any."""
+    """The texts of `name` and `max_energy_range_uj` by zone, of the first control type that `folder` has."""
     for control_type in CONTROL_TYPES:
         pattern = re.compile(re.escape(control_type) + r"(:\d+)+$")
         try:
@@ -62,29 +62,28 @@ def read_zones(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def rails(zones: dict[str, dict[str, str]]) -> list[tuple[str, Rail]]:
-    """(zone, rail) of each zone. A zone within a package is named after it; only packages are primary."""
-    found = []
+    """(zone, rail) of each of `zones`, which `read_zones` gave.
+
+    A zone within a package is named after it; only packages are primary.
+    """
+    by_zone = []
     for zone, texts in zones.items():
         name = texts["name"] or zone
         parent, _, _ = zone.rpartition(":")
         label = f"{zones[parent]['name']}-{name}" if parent in zones else name
         max_range_uj = int(texts["max_energy_range_uj"]) if texts["max_energy_range_uj"].isdigit() else None
         scope = "package" if name.startswith("package") else {"psys": "platform"}.get(name, name)
-        found.append(
-            (
-                zone,
-                Rail(
-                    source="rapl",
-                    rail=label,
-                    scope=scope,
-                    kind=COUNTER,
-                    primary=scope == "package",
-                    max_range_uj=max_range_uj,
-                    period_s=PERIOD_S,
-                    lag_s=0.0,
-                    gain_relative_uncertainty=GAIN_UNCERTAINTY,
-                    quantum_j=max_range_uj / COUNTER_STEPS / 1e6 if max_range_uj else None,
-                ),
-            )
+        rail = Rail(
+            source="rapl",
+            rail=label,
+            scope=scope,
+            kind=COUNTER,
+            primary=scope == "package",
+            max_range_uj=max_range_uj,
+            period_s=PERIOD_S,
+            lag_s=0.0,
+            gain_relative_uncertainty=GAIN_UNCERTAINTY,
+            quantum_j=max_range_uj / COUNTER_STEPS / 1e6 if max_range_uj else None,
         )
-    return found
+        by_zone.append((zone, rail))
+    return by_zone

@@ -11,7 +11,7 @@ from typing import Any, Iterable
 from paretofleet_agent.hardware.boards import DEVICE_TREE
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
-from paretofleet_agent.sensors.protocol import NO_SETTINGS, Found, Settings
+from paretofleet_agent.sensors.protocol import NO_SETTINGS, FindResult, Settings
 
 MODEL = "Raspberry Pi"
 FIRMWARE = "sys/devices/platform"
@@ -26,8 +26,8 @@ RUN_FLAGS = {
 }
 
 
-def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
-    """Never a sensor; on a Raspberry Pi it says so."""
+def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
+    """Never a sensor; where `sysroot` is a Raspberry Pi it says so. No key of `_settings` changes that."""
     if MODEL not in text(sysroot / DEVICE_TREE / "model"):
         return [], []
     why = "a Raspberry Pi has no current sensor at its supply, so its power cannot be read"
@@ -37,14 +37,14 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> Found:
 
 
 def state(sysroot: Path) -> dict[str, Any]:
-    """The bits of get_throttled by name, now and since boot; empty where there are none."""
+    """The bits of get_throttled under `sysroot` by name, now and since boot; empty where there are none."""
     folder = sysroot / FIRMWARE
     paths = sorted([*folder.glob("*firmware*/get_throttled"), *folder.glob("*/*firmware*/get_throttled")])
     return parse(text(paths[0])) if paths else {}
 
 
 def parse(content: str) -> dict[str, Any]:
-    """The named bits of a hexadecimal number; nothing where it is none.
+    """The names of the bits in `content`, a hexadecimal number; nothing where it is none.
 
     >>> parse("50005")["now"]
     ['under_voltage', 'throttled']
@@ -60,6 +60,6 @@ def parse(content: str) -> dict[str, Any]:
 
 
 def flags(before: dict[str, Any], after: dict[str, Any]) -> Iterable[str]:
-    """What was true at either end of a run, or became true for the first time in between."""
+    """Flags of what was true `before` or `after` a run, or became true for the first time in between."""
     new = set(after["since_boot"]) - set(before["since_boot"])
     return {RUN_FLAGS[name] for name in {*before["now"], *after["now"], *new}}

@@ -22,13 +22,14 @@ UUID = "GPU-00000000-0000-0000-0000-000000000001"
 READ = """
 import json, sys, time
 from pathlib import Path
-from paretofleet_agent.sensors import _nvml_state, nvml
+from paretofleet_agent.hardware import gpu_state
+from paretofleet_agent.sensors import nvml
 seconds, rhythm = float(sys.argv[1]), float(sys.argv[2])
 found, absent = nvml.find(Path("/"))
 rails = [rail.facts() for sensor in found for rail in sensor.rails()]
 readings = [[] for _ in rails]
 failures = [0 for _ in rails]
-before = _nvml_state.state(Path("/"))
+before = gpu_state.state(Path("/"))
 end = time.perf_counter() + seconds
 while True:
     news = [new for sensor in found for new in sensor.read()]
@@ -38,11 +39,11 @@ while True:
     if time.perf_counter() >= end:
         break
     time.sleep(rhythm)
-after = _nvml_state.state(Path("/"))
+after = gpu_state.state(Path("/"))
 for sensor in found:
     sensor.close()
 print(json.dumps({"rails": rails, "readings": readings, "failures": failures, "state": after,
-    "flags": sorted(_nvml_state.flags(before, after)), "absent": [[a.name, a.why, a.fix] for a in absent]}))
+    "flags": sorted(gpu_state.flags(before, after)), "absent": [[a.name, a.why, a.fix] for a in absent]}))
 """
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="the stub is built with gcc")

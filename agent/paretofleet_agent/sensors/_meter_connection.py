@@ -17,7 +17,7 @@ READS_MAX = 16
 BAUD = 115200
 
 
-class Link:
+class MeterConnection:
     """An open connection to a meter; `descriptor` does not block."""
 
     def __init__(self, descriptor: int) -> None:
@@ -76,8 +76,11 @@ class Link:
             self._descriptor = None
 
 
-def open_link(url: str) -> Link:
-    """Opens `tcp://HOST:PORT` or `serial:///dev/NAME[?baud=N]`. Raises ValueError and OSError."""
+def open_connection(url: str) -> MeterConnection:
+    """Opens `url`, `tcp://HOST:PORT` or `serial:///dev/NAME[?baud=N]`.
+
+    Raises ValueError where it is neither, OSError where nothing answers or another process reads it.
+    """
     kind, _, rest = url.partition("://")
     if kind == "tcp":
         host, _, port = rest.rpartition(":")
@@ -85,10 +88,10 @@ def open_link(url: str) -> Link:
             raise ValueError(f"{url} is not tcp://HOST:PORT")
         with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as connection:
             connection.setblocking(False)
-            return Link(connection.detach())
+            return MeterConnection(connection.detach())
     if kind == "serial":
         path, _, query = rest.partition("?")
-        return Link(_open_serial(path, _baud(query)))
+        return MeterConnection(_open_serial(path, _baud(query)))
     raise ValueError(f"{url} is neither tcp://HOST:PORT nor serial:///dev/NAME?baud={BAUD}")
 
 
@@ -120,15 +123,18 @@ def _open_serial(path: str, speed: int) -> int:
     return descriptor
 
 
-def greeting(link: Link, hello: str, prefix: str, seconds: float) -> str:
-    """Says hello and returns the first line that begins with `prefix`; empty when none comes in time."""
-    link.say(hello)
-    end_s = time.monotonic() + seconds
-    while link.is_open and time.monotonic() < end_s:
-        lines = link.lines()
+def greet(connection: MeterConnection, hello: str, prefix: str, limit_s: float) -> str:
+    """Sends `hello` over the `connection` and returns the first line that begins with `prefix`.
+
+    Empty when none comes within `limit_s` seconds; lines after it stay to be read.
+    """
+    connection.say(hello)
+    end_s = time.monotonic() + limit_s
+    while connection.is_open and time.monotonic() < end_s:
+        lines = connection.lines()
         for number, line in enumerate(lines):
             if line.startswith(prefix):
-                link.keep(lines[number + 1 :])
+                connection.keep(lines[number + 1 :])
                 return line
-        link.wait(end_s - time.monotonic() if end_s > time.monotonic() else 0.0)
+        connection.wait(max(0.0, end_s - time.monotonic()))
     return ""
