@@ -19,15 +19,17 @@ CHANCE = 3.0
 
 
 def phases(times_s: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
-    """Where in its iteration each time lies, from 0 to 1; times outside of the iterations are left out.
+    """Where in its iteration each of `times_s` lies, from 0 to 1.
+
+    `starts_s`: starts of the iterations in order; times outside of them are left out.
 
     >>> phases(np.array([0.25, 1.5, 9.0]), np.array([0.0, 1.0, 2.0]))
     array([0.25, 0.5 ])
     """
     place = np.searchsorted(starts_s, times_s, side="right") - 1
-    known = (place >= 0) & (place < starts_s.size - 1)
-    place = place[known]
-    return np.asarray((times_s[known] - starts_s[place]) / (starts_s[place + 1] - starts_s[place]))
+    inside = (place >= 0) & (place < starts_s.size - 1)
+    place = place[inside]
+    return np.asarray((times_s[inside] - starts_s[place]) / (starts_s[place + 1] - starts_s[place]))
 
 
 def is_possible(
@@ -46,20 +48,20 @@ def is_possible(
     """
     if window_s >= spacing_s or times_s.size < 3 or starts_s.size < 3:
         return False
-    found = phases(times_s if rhythm_s is None else on_grid(times_s, rhythm_s), starts_s)
-    if found.size < 3:
+    refreshed = phases(times_s if rhythm_s is None else on_grid(times_s, rhythm_s), starts_s)
+    if refreshed.size < 3:
         return False
     turn = window_s / float(np.median(np.diff(starts_s)))
     for harmonic in range(1, HARMONICS + 1):
-        together = abs(np.exp(2j * math.pi * harmonic * found).mean())
+        together = abs(np.exp(2j * math.pi * harmonic * refreshed).mean())
         seen = together * abs(np.sinc(harmonic * turn))
-        if together > CHANCE / math.sqrt(found.size) and seen > STRENGTH_MIN:
+        if together > CHANCE / math.sqrt(refreshed.size) and seen > STRENGTH_MIN:
             return True
     return False
 
 
 def on_grid(times_s: np.ndarray, period_s: float) -> np.ndarray:
-    """Times of refreshes as their own rhythm gives them; unchanged where they follow none.
+    """Times of refreshes, `times_s`, as their rhythm of `period_s` seconds gives them; unchanged without one.
 
     A refresh is seen by the next read, which blurs its time; the line through all of them does not.
     """

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from paretofleet_analysis.runs.energy_integral import Readings, joules
+from paretofleet_analysis.runs.energy_integral import energy_j
+from paretofleet_analysis.runs.power_curve import PowerCurve
 from paretofleet_analysis.statistics.correlation import effective_count
 
 #: With fewer effective refreshes than this the t quantile is taken as if there were so many.
@@ -39,8 +40,8 @@ MISMATCH_MAX = 0.03
 
 
 @dataclass(frozen=True)
-class Budget:
-    """The error budget of a window's energy, all terms relative to it. `relative` is U at 95 %."""
+class ErrorBudget:
+    """How far a window's energy may be off, all terms relative to it. `relative` is U at 95 %."""
 
     edge: float
     sampling: float
@@ -51,57 +52,98 @@ class Budget:
     bound: float
 
 
-def budget(
-    curve: Readings, start_s: float, end_s: float, *, quantum: float | None, edge_w: float | None
-) -> Budget | None:
-    """The budget of the energy between two times; None where the energy or the quantum is unknown.
+@dataclass(frozen=True)
+class _Terms:
+    """What depends on the kind of reading, relative to the energy: uniform errors' widths, and the worst."""
+
+    effective_refreshes: float
+    sampling: float
+    quantum: float
+    quantum_most: float
+    time: float
+    time_most: float
+
+
+def error_budget(
+    curve: PowerCurve, start_s: float, end_s: float, *, quantum: float | None, edge_w: float | None
+) -> ErrorBudget | None:
+    """The error budget of the energy of the `curve` from `start_s` to `end_s`, on its axis.
 
     `quantum` in joules (counter) or watts. `edge_w`: mean power of the guard bands; None means unknown, and
-    then the worst case, nothing, is assumed.
+    then the worst case, nothing, is assumed. None where the energy or the quantum is unknown.
     """
-    energy = joules(curve, start_s, end_s)
+    energy = energy_j(curve, start_s, end_s)
     if quantum is None or energy is None or energy <= 0:
         return None
-    length = end_s - start_s
-    power = energy / length
-    inside = curve.inside(start_s, end_s)
-    seen = curve.value[inside]
-    late = curve.late_s[inside] if seen.size else np.array([curve.spacing_s])
-    late_s, latest_s = float(np.sqrt(np.mean(late**2))), float(late.max())
-    step = abs(1 - (edge_w or 0.0) / power)
-    edge = curve.spacing_s / length * step
+    length_s = end_s - start_s
+    step = abs(1 - (edge_w or 0.0) / (energy / length_s))
     if curve.is_counter:
-        n_eff, sampling = float(seen.size), 0.0
-        quanta, most_quanta = 2 * quantum / energy, 2 * quantum / energy
-        between = _between_refreshes(curve.t_s[inside], seen, late_s) / energy
-        time = math.hypot(late_s / length * math.sqrt(2), 2 * between)
-        most_time = JITTER_MAX * latest_s / length
+        terms = _counter_terms(curve, start_s, end_s, quantum=quantum, energy=energy)
     else:
-        n_eff = effective_count(seen)
-        known = _spread(curve, start_s, end_s)
-        spread = power if known is None else known
-        sampling = spread / (power * math.sqrt(n_eff))
-        # Steps average out only where the power itself moves across them.
-        rounded = n_eff if spread > quantum / 2 else 1.0
-        quanta, most_quanta = quantum / (power * math.sqrt(rounded)), quantum / (2 * power)
-        time, most_time = late_s / length * step, latest_s / length * step
-    unknown = curve.unknown_lag_s / length * step
+        terms = _power_terms(curve, start_s, end_s, quantum=quantum, power=energy / length_s, step=step)
+    edge = curve.spacing_s / length_s * step
+    unknown = curve.unknown_lag_s / length_s * step
     # Nothing is moved for it, so the error is one-sided: its mean square is p^2 / 3 and not p^2 / 12.
-    time, most_time = math.hypot(time, 2 * unknown), most_time + unknown
-    terms = (edge / math.sqrt(12), sampling, quanta / math.sqrt(12), time / math.sqrt(12))
-    reach = float(stdtrit(max(n_eff - 1, FREEDOM_MIN), 0.975))
-    return Budget(
-        edge=terms[0],
-        sampling=terms[1],
-        quantum=terms[2],
-        time=terms[3],
-        effective_refreshes=n_eff,
-        relative=reach * math.hypot(*terms),
-        bound=edge + most_quanta + most_time,
+    time, time_most = math.hypot(terms.time, 2 * unknown), terms.time_most + unknown
+    widths = (edge / math.sqrt(12), terms.sampling, terms.quantum / math.sqrt(12), time / math.sqrt(12))
+    reach = float(stdtrit(max(terms.effective_refreshes - 1, FREEDOM_MIN), 0.975))
+    return ErrorBudget(
+        edge=widths[0],
+        sampling=widths[1],
+        quantum=widths[2],
+        time=widths[3],
+        effective_refreshes=terms.effective_refreshes,
+        relative=reach * math.hypot(*widths),
+        bound=edge + terms.quantum_most + time_most,
     )
 
 
-def _spread(curve: Readings, start_s: float, end_s: float) -> float | None:
+def _counter_terms(
+    curve: PowerCurve, start_s: float, end_s: float, *, quantum: float, energy: float
+) -> _Terms:
+    inside = curve.inside(start_s, end_s)
+    seen, length_s = curve.value[inside], end_s - start_s
+    late_s, latest_s = _lateness(curve, inside)
+    quanta = 2 * quantum / energy
+    between = _between_refreshes(curve.t_s[inside], seen, late_s) / energy
+    return _Terms(
+        effective_refreshes=float(seen.size),
+        sampling=0.0,
+        quantum=quanta,
+        quantum_most=quanta,
+        time=math.hypot(late_s / length_s * math.sqrt(2), 2 * between),
+        time_most=JITTER_MAX * latest_s / length_s,
+    )
+
+
+def _power_terms(
+    curve: PowerCurve, start_s: float, end_s: float, *, quantum: float, power: float, step: float
+) -> _Terms:
+    inside = curve.inside(start_s, end_s)
+    length_s = end_s - start_s
+    late_s, latest_s = _lateness(curve, inside)
+    count = effective_count(curve.value[inside])
+    measured = _spread(curve, start_s, end_s)
+    spread = power if measured is None else measured
+    # Steps average out only where the power itself moves across them.
+    rounded = count if spread > quantum / 2 else 1.0
+    return _Terms(
+        effective_refreshes=count,
+        sampling=spread / (power * math.sqrt(count)),
+        quantum=quantum / (power * math.sqrt(rounded)),
+        quantum_most=quantum / (2 * power),
+        time=late_s / length_s * step,
+        time_most=latest_s / length_s * step,
+    )
+
+
+def _lateness(curve: PowerCurve, inside: np.ndarray) -> tuple[float, float]:
+    """How late the refreshes may have been seen, in seconds: root mean square and most."""
+    late_s = curve.late_s[inside] if inside.any() else np.array([curve.spacing_s])
+    return float(np.sqrt(np.mean(late_s**2))), float(late_s.max())
+
+
+def _spread(curve: PowerCurve, start_s: float, end_s: float) -> float | None:
     """Standard deviation of the refreshes in a window, and around it where it holds fewer than three.
 
     None where there are too few around it, too.
@@ -125,16 +167,17 @@ def _between_refreshes(t_s: np.ndarray, counted_j: np.ndarray, late_s: float) ->
     return math.sqrt(max(float(np.mean(beside**2)) - (power * late_s) ** 2 / 6, 0.0))
 
 
-def dynamic_joules(
+def dynamic_energy_j(
     energy_j: float, relative: float | None, idle_j: float, idle_relative: float | None
 ) -> tuple[float | None, float | None]:
-    """(energy above idle, its relative uncertainty at 95 %); None where it is below 20 % of the energy.
+    """Joules above idle and their relative uncertainty at 95 %; None where below 20 % of the energy.
 
-    `idle_j` is the idle power times the window. The uncertainty is None where one of the two is.
+    `energy_j`: of the window, joules; `idle_j`: the idle power times the window. `relative` and
+    `idle_relative`: their uncertainties at 95 %; that of the difference is None where one of the two is.
 
-    >>> dynamic_joules(100.0, 0.03, 50.0, 0.08)
+    >>> dynamic_energy_j(100.0, 0.03, 50.0, 0.08)
     (50.0, 0.1)
-    >>> dynamic_joules(100.0, 0.01, 90.0, 0.02)
+    >>> dynamic_energy_j(100.0, 0.01, 90.0, 0.02)
     (None, None)
     """
     dynamic = energy_j - idle_j
@@ -148,7 +191,8 @@ def dynamic_joules(
 def disagree(counted_j: float, integrated_j: float, counted: float | None, integrated: float | None) -> bool:
     """Whether a counter and the integral beside it differ by more than 3 % and than their uncertainty.
 
-    They share the sensor's gain, so only the statistical uncertainties count.
+    `counted_j`, `integrated_j`: the two energies, joules; `counted`, `integrated`: the relative uncertainty
+    of each at 95 %, None where unknown. They share the sensor's gain, so only these statistical ones count.
     """
     allowed = max(MISMATCH_MAX, math.hypot(counted or 0.0, integrated or 0.0))
     return abs(counted_j / integrated_j - 1) > allowed

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 FLAT, WARMING, SLOWING, NO_STEADY = "flat", "warming", "slowing", "no_steady"
+THERMALLY_LIMITED = "thermally_limited"
 #: A split must gain this many times log(n) in n log(sum of squares): Barrett's penalty.
 PENALTY = 15.0
 #: Levels within this of the last one (relative) are the same: what warm-up tolerates between two windows.
@@ -60,7 +61,7 @@ def classify(durations: np.ndarray) -> Steadiness:
 
 
 def change_points(values: np.ndarray) -> list[int]:
-    """Where the level changes: indices at which a new segment begins, ascending.
+    """Where the level of `values`, in order of time, changes: indices where a new segment begins, ascending.
 
     Binary segmentation, seeded (Kovacs et al., Biometrika 2023): each segment is also searched in halves,
     quarters and so on that overlap, since levels that take turns have no best split over the whole.
@@ -76,26 +77,27 @@ def change_points(values: np.ndarray) -> list[int]:
     clipped = np.clip(values, middle - reach, middle + reach) - middle
     # What the clock cannot tell apart is no change, so every sum of squares has at least that much.
     floor = (RESOLUTION * middle) ** 2 + np.finfo(float).tiny
-    found, open_segments = [], [(0, groups)]
+    starts, open_segments = [], [(0, groups)]
     while open_segments:
         start, end = open_segments.pop()
         gain, at = max(_best_split(clipped, a, b, floor) for a, b in _stretches(start, end))
         if gain > PENALTY * np.log(groups):
-            found.append(at)
+            starts.append(at)
             open_segments += [(start, at), (at, end)]
-    return [int(edges[at]) for at in sorted(found)]
+    return [int(edges[at]) for at in sorted(starts)]
 
 
-def flags(durations: np.ndarray, facts: Mapping[str, Any]) -> set[str]:
+def steadiness_flags(durations: np.ndarray, facts: Mapping[str, Any]) -> set[str]:
     """What the series says against the run: its class unless `flat`, and `thermally_limited`.
 
-    That one is for a run that got slower while its clocks fell.
+    That one is for a run that got slower while its clocks fell. `durations` as of `classify`; `facts`: the
+    attempt's, with its readings of clocks in kHz.
     """
     kind = classify(durations).kind
     if kind == FLAT:
         return set()
     is_held_back = kind == SLOWING and _clocks_fell(facts)
-    return {kind, "thermally_limited"} if is_held_back else {kind}
+    return {kind, THERMALLY_LIMITED} if is_held_back else {kind}
 
 
 def _stretches(start: int, end: int) -> list[tuple[int, int]]:

@@ -7,15 +7,15 @@ its first measured iteration to the end of its last one; throughput, power and e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.errors import SampleError
-from paretofleet_analysis.runs import power, primary_sensor, steadiness
-from paretofleet_analysis.runs.power import Span, Window
-from paretofleet_analysis.runs.sample_schemas import PHASES, SCHEMAS
+from paretofleet_analysis.runs.power import rail_energy
+from paretofleet_analysis.runs.primary_sensor import primary_energy
+from paretofleet_analysis.runs.sample_schemas import Streams, sensor_readings, stream_columns
+from paretofleet_analysis.runs.steadiness import steadiness_flags
+from paretofleet_analysis.runs.window import Span, Window, measured_window, phase_spans
 from paretofleet_analysis.statistics.batch_means import mean_error
 from paretofleet_analysis.statistics.intervals import quantile
 
@@ -25,9 +25,7 @@ RULE_VERSION = "4"
 #: Evidence about the device that sets a run aside; a short protocol, whose numbers are rough anyway, is only
 #: flagged: it is for a first look, also on a machine with other work.
 SETS_ASIDE = frozenset({"contaminated"})
-SHORT = "short_protocol"
-
-Streams = Mapping[str, Mapping[str, np.ndarray]]
+SHORT, NO_ITERATIONS = "short_protocol", "no_measured_iterations"
 
 
 def summarize_run(
@@ -51,9 +49,9 @@ def summarize_run(
     >>> run["load_s"], run["batch_latency_p90_s"], run["energy_j_per_item"]
     (0.005, None, None)
     """
-    spans = _spans(_columns(streams, "marks", "marks/1"))
-    iterations = _columns(streams, "iterations", "iterations/1")
-    window = _window(iterations, spans, batch_size, is_spread=bool(facts.get("phase_spread")))
+    spans = phase_spans(stream_columns(streams, "marks", "marks/1"))
+    iterations = stream_columns(streams, "iterations", "iterations/1")
+    window = measured_window(iterations, spans, batch_size, is_spread=bool(facts.get("phase_spread")))
     flags = set(facts.get("flags") or ())
     result: dict[str, Any] = {
         "iterations": 0 if window is None else int(window.durations_s.size),
@@ -65,72 +63,22 @@ def summarize_run(
         "mean_error_s": None if window is None or mode != "latency" else mean_error(window.durations_s),
         "overhead_s": None if window is None else _overhead_s(spans, window),
     }
+    sensors = facts.get("sensors") or ()
     entries: list[dict[str, Any]] = []
     if window is None:
-        flags.add("no_measured_iterations")
+        flags.add(NO_ITERATIONS)
     else:
-        flags |= steadiness.flags(_steps_s(window, facts, mode), facts)
-        entries = [
-            power.entry_of(sensor, _readings(streams, sensor), spans, window)
-            for sensor in facts.get("sensors") or ()
-        ]
-    sensors = facts.get("sensors") or ()
-    result |= primary_sensor.primary_of(entries, sensors, target_kind, flags, facts.get("target_id"))
-    result["energy"] = entries
+        flags |= steadiness_flags(_steps_s(window, facts, mode), facts)
+        entries = [rail_energy(sensor, sensor_readings(streams, sensor), spans, window) for sensor in sensors]
+    energy = primary_energy(entries, sensors, target_kind, facts.get("target_id"))
+    flags |= energy.flags
+    result |= energy.values
+    result["energy"] = [entry | {"primary": entry["stream"] in energy.streams} for entry in entries]
     result["flags"] = sorted(flags)
     is_set_aside = bool(SETS_ASIDE & flags) and SHORT not in flags
     result["counted"] = bool(facts.get("counted", True)) and window is not None and not is_set_aside
     result["rule_version"] = RULE_VERSION
     return result
-
-
-def _columns(streams: Streams, name: str, schema: str) -> tuple[np.ndarray, np.ndarray]:
-    """The two columns of a stream as int64 arrays, empty where there is no such stream."""
-    columns = streams.get(name)
-    if columns is None:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    missing = [column for column in SCHEMAS[schema] if column not in columns]
-    if missing:
-        raise SampleError(f"stream {name} has no column {missing[0]}: it does not follow schema {schema}")
-    first, second = (np.asarray(columns[column], dtype=np.int64) for column in SCHEMAS[schema])
-    if first.size != second.size:
-        raise SampleError(
-            f"stream {name} has columns of {first.size} and {second.size} values: seal it again"
-        )
-    return first, second
-
-
-def _spans(marks: tuple[np.ndarray, np.ndarray]) -> list[Span]:
-    """The phases in order of time; marks that repeat a phase extend it, and the last mark only closes."""
-    times, phases = marks
-    if phases.size and (phases.min() < 0 or phases.max() >= len(PHASES)):
-        raise SampleError(f"stream marks has phase {int(phases.max())}: phases are 0 to {len(PHASES) - 1}")
-    spans: list[Span] = []
-    order = np.argsort(times, kind="stable")
-    for here, after in pairwise(order):
-        phase, start, end = PHASES[phases[here]], int(times[here]), int(times[after])
-        if spans and spans[-1].phase == phase:
-            start = spans.pop().start_ns
-        spans.append(Span(phase, start, end))
-    return spans
-
-
-def _window(
-    iterations: tuple[np.ndarray, np.ndarray], spans: Sequence[Span], batch_size: int, *, is_spread: bool
-) -> Window | None:
-    """The iterations that began in the last phase `measure`; None where there are none."""
-    starts, durations = iterations
-    measured = [span for span in spans if span.phase == "measure"]
-    if not measured:
-        return None
-    inside = (starts >= measured[-1].start_ns) & (starts < measured[-1].end_ns)
-    starts, durations = starts[inside], durations[inside]
-    if starts.size == 0:
-        return None
-    if durations.min() < 0:
-        raise SampleError("stream iterations has a negative duration: the run's clock went backwards")
-    ends = starts + durations
-    return Window(durations / 1e9, starts, int(ends.max()), int(starts.size) * batch_size, is_spread)
 
 
 def _overhead_s(spans: Sequence[Span], window: Window) -> float:
@@ -173,13 +121,3 @@ def _steps_s(window: Window, facts: Mapping[str, Any], mode: str) -> np.ndarray:
     starts_ns = window.starts_ns[ends - counts + 1]
     spans_s = (window.starts_ns[ends] - starts_ns) / 1e9 + window.durations_s[ends]
     return np.asarray(spans_s / counts)
-
-
-def _readings(streams: Streams, sensor: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The readings of a sensor."""
-    schema = str(sensor.get("schema"))
-    if schema not in ("energy/1", "power/1"):
-        raise SampleError(
-            f"sensor {sensor.get('stream')} has schema {schema}: energy/1 or power/1 is expected"
-        )
-    return _columns(streams, str(sensor.get("stream")), schema)

@@ -9,7 +9,8 @@ import pytest
 from paretofleet_agent.power import characterise
 from paretofleet_agent.power.estimators import improve
 from paretofleet_agent.simulate.sensor_models import Curve, SensorModel, readings, with_faults
-from paretofleet_analysis.runs import energy_integral
+from paretofleet_analysis.runs.energy_integral import energy_j
+from paretofleet_analysis.runs.power_curve import SensorFacts, power_curve
 
 LOW_W, HIGH_W = 60.0, 250.0
 SENSORS = {
@@ -37,19 +38,18 @@ def shifts(model, facts, *, every_s=0.05):
     curve, times = steps()
     series = readings(model, curve, begin_s=0.01, end_s=times[-1] + HOLD_S, every_s=every_s)
     t_ns, value = (np.array(column) for column in zip(*series, strict=True))
-    found = energy_integral.readings(
-        t_ns,
-        value,
+    sensor = SensorFacts(
         is_counter=model.kind == "counter",
         period_s=facts["period_s"],
         lag_s=facts["lag_s"],
         window_s=facts["window_s"] if model.kind == "boxcar" else None,
     )
+    found = power_curve(t_ns, value, sensor)
     late = []
     for number, step_s in enumerate(times):
         begin_s, end_s = step_s - 0.4 * HOLD_S, step_s + 0.4 * HOLD_S
         origin_s = found.origin_ns / 1e9
-        joules = energy_integral.joules(found, begin_s - origin_s, end_s - origin_s)
+        joules = energy_j(found, begin_s - origin_s, end_s - origin_s)
         rise_w = (HIGH_W - LOW_W) * (1 if number % 2 == 0 else -1)
         late.append((curve.joules(begin_s, end_s) - joules) / rise_w)
     return late
@@ -96,16 +96,16 @@ def test_readings_with_times_of_their_own_are_not_moved_for_our_reads(kind, read
     """A meter of one second on a ramp: what it shows at a time is the mean of, or the count to, that time."""
     at_s = np.arange(1, 61)
     watts, joules = 10.0 * (at_s - 0.5), 5.0 * at_s**2.0
-    curve = energy_integral.readings(
-        at_s * 10**9,
-        np.round((watts if kind == "boxcar" else joules) * 1e6).astype(np.int64),
+    sensor = SensorFacts(
         is_counter=kind == "counter",
         period_s=1.0,
         window_s=1.0 if kind == "boxcar" else None,
         read_s=read_s,
         is_self_timed=True,
     )
-    assert energy_integral.joules(curve, 9.0, 49.0) == pytest.approx(5.0 * (50**2 - 10**2), rel=1e-3)
+    value_u = np.round((watts if kind == "boxcar" else joules) * 1e6).astype(np.int64)
+    curve = power_curve(at_s * 10**9, value_u, sensor)
+    assert energy_j(curve, 9.0, 49.0) == pytest.approx(5.0 * (50**2 - 10**2), rel=1e-3)
     assert curve.late_s.max() <= read_s
 
 

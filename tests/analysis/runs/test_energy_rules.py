@@ -16,8 +16,9 @@ from paretofleet_analysis.ranking.energy_rate import energy_j_per_item_at_rate, 
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
-from paretofleet_analysis.runs import energy_integral
-from paretofleet_analysis.runs.energy_uncertainty import budget
+from paretofleet_analysis.runs.energy_integral import energy_j
+from paretofleet_analysis.runs.energy_uncertainty import error_budget
+from paretofleet_analysis.runs.power_curve import PowerCurve, SensorFacts, power_curve
 from paretofleet_analysis.runs.summary import summarize_run
 from windows import Load, run_of
 
@@ -79,7 +80,7 @@ def test_what_an_unknown_lag_adds_covers_the_error_of_lags_between_none_and_a_pe
     t_s = np.arange(-4.0, 9.0, 1.0)
     power_w = np.where(t_s < 0, 10.0, 30.0)
     window_s = 5.0
-    curve = energy_integral.Readings(
+    curve = PowerCurve(
         t_s=t_s,
         value=power_w,
         is_counter=False,
@@ -90,7 +91,7 @@ def test_what_an_unknown_lag_adds_covers_the_error_of_lags_between_none_and_a_pe
         late_s=np.zeros(t_s.size),
         unknown_lag_s=1.0,
     )
-    found = budget(curve, 0.0, window_s, quantum=0.0, edge_w=10.0)
+    found = error_budget(curve, 0.0, window_s, quantum=0.0, edge_w=10.0)
     lags_s = np.linspace(0.0, 1.0, 1001)
     errors = (10.0 - 30.0) * lags_s / (30.0 * window_s)
     assert found.time == pytest.approx(math.sqrt(np.mean(errors**2)), rel=0.01)
@@ -248,8 +249,8 @@ def test_a_stale_counter_is_read_across_its_standstill():
     t_ns = np.arange(0, 40) * 50_000_000
     counted = (np.arange(0, 40) // 2 * 5_000_000).copy()
     counted[20:22] = counted[18]
-    curve = energy_integral.readings(t_ns, counted, is_counter=True, period_s=0.1)
-    assert energy_integral.joules(curve, 0.5, 1.5) == pytest.approx(50.0, rel=1e-9)
+    curve = power_curve(t_ns, counted, SensorFacts(is_counter=True, period_s=0.1))
+    assert energy_j(curve, 0.5, 1.5) == pytest.approx(50.0, rel=1e-9)
 
 
 # Items that come at a rate.

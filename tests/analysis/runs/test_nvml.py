@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paretofleet_analysis.runs import energy_integral
+from paretofleet_analysis.runs.energy_integral import energy_j
+from paretofleet_analysis.runs.power_curve import SensorFacts, power_curve
 
 STUB = Path(__file__).parent.parent.parent / "fixtures" / "nvml_stub" / "nvml_stub.c"
 READ = """
 import json, sys, time
 from pathlib import Path
-from paretofleet_agent.sampler import SensorRecorder
+from paretofleet_agent.power.sampler import SensorRecorder
 from paretofleet_agent.sensors import nvml
 found, absent = nvml.find(Path("/"))
 recorder = SensorRecorder(found, 0.05)
@@ -52,16 +53,15 @@ def joules(library, folder, *lines, seconds=1.5):
     )
     told, found = json.loads(done.stdout), {}
     for rail, (t_ns, value) in zip(told["rails"], told["columns"], strict=True):
-        curve = energy_integral.readings(
-            np.array(t_ns),
-            np.array(value),
+        sensor = SensorFacts(
             is_counter=rail["kind"] == "counter",
             period_s=0.002 if rail["kind"] == "counter" else 0.1,
             max_range_u=rail["max_range_uj"],
             read_s=rail["read_s"],
         )
+        curve = power_curve(np.array(t_ns), np.array(value), sensor)
         name = rail["rail"].rpartition("-")[2]
-        found[name] = None if curve is None else energy_integral.joules(curve, 0.6, 1.1)
+        found[name] = None if curve is None else energy_j(curve, 0.6, 1.1)
     return found
 
 

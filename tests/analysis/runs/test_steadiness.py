@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from paretofleet_analysis.runs import steadiness
-from paretofleet_analysis.runs.steadiness import FLAT, NO_STEADY, SLOWING, WARMING, classify
+from paretofleet_analysis.runs.steadiness import FLAT, NO_STEADY, SLOWING, WARMING, classify, steadiness_flags
 
 N = 600
 
@@ -72,12 +71,12 @@ def test_slowing_under_a_falling_clock_is_thermally_limited():
         "readings_before": {"frequencies_khz": [2_000_000, 2_000_000]},
         "readings_after": {"frequencies_khz": [1_400_000, 1_400_000]},
     }
-    assert steadiness.flags(slower, fell) == {"slowing", "thermally_limited"}
-    assert steadiness.flags(slower, {}) == {"slowing"}
-    assert steadiness.flags(steady, fell) == set()
-    assert steadiness.flags(noisy(SHAPES["step down"][0]), fell) == {"warming"}
+    assert steadiness_flags(slower, fell) == {"slowing", "thermally_limited"}
+    assert steadiness_flags(slower, {}) == {"slowing"}
+    assert steadiness_flags(steady, fell) == set()
+    assert steadiness_flags(noisy(SHAPES["step down"][0]), fell) == {"warming"}
     stood = {**fell, "readings_after": fell["readings_before"]}
-    assert steadiness.flags(slower, stood) == {"slowing"}
+    assert steadiness_flags(slower, stood) == {"slowing"}
 
 
 def test_clocks_read_while_the_cores_work_say_more_than_those_of_idle_ones():
@@ -87,13 +86,13 @@ def test_clocks_read_while_the_cores_work_say_more_than_those_of_idle_ones():
         "readings_after": {"frequencies_khz": [600_000]},
     }
     held_back = [2_000_000, 2_000_000, 2_000_000, 1_500_000, 1_500_000, 1_500_000]
-    assert steadiness.flags(slower, {**idle, "window_clocks_khz": held_back}) == {
+    assert steadiness_flags(slower, {**idle, "window_clocks_khz": held_back}) == {
         "slowing",
         "thermally_limited",
     }
-    assert steadiness.flags(slower, {**idle, "window_clocks_khz": held_back[:3]}) == {"slowing"}
+    assert steadiness_flags(slower, {**idle, "window_clocks_khz": held_back[:3]}) == {"slowing"}
     governor = {
         "readings_before": {"frequencies_khz": [2_000_000]},
         "readings_after": {"frequencies_khz": [600_000]},
     }
-    assert steadiness.flags(slower, {**governor, "window_clocks_khz": [2_000_000] * 6}) == {"slowing"}
+    assert steadiness_flags(slower, {**governor, "window_clocks_khz": [2_000_000] * 6}) == {"slowing"}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paretofleet_analysis.errors import SampleError
-from paretofleet_analysis.runs import energy_integral
+from paretofleet_analysis.runs.energy_integral import energy_j
+from paretofleet_analysis.runs.power_curve import SensorFacts, power_curve
 from paretofleet_analysis.runs.sample_schemas import PHASES
 from paretofleet_analysis.runs.summary import summarize_run
 from paretofleet_analysis.statistics.intervals import quantile, quantile_interval
@@ -287,17 +288,17 @@ def test_no_sensor_no_energy_and_no_flag():
 def test_stale_reads_are_one_reading():
     """A sensor of 100 ms polled every 5 ms: the trapezoid joins refreshes, not stairs."""
     stairs = sampled(lambda t: 10.0 * np.floor(t / 0.1 + 1e-6) * 0.1, 3.0, every_s=0.005)
-    curve = energy_integral.readings(stairs["t_ns"], stairs["value_uw"], is_counter=False, period_s=0.1)
+    curve = power_curve(stairs["t_ns"], stairs["value_uw"], SensorFacts(is_counter=False, period_s=0.1))
     assert curve.t_s.size == 31
     late_j = 10.0 * 0.005 / 2 * 0.5  # each refresh is taken to have come in the middle between two reads
-    assert energy_integral.joules(curve, 1.0, 1.5) == pytest.approx(10.0 * (1.5**2 - 1.0**2) / 2 + late_j)
+    assert energy_j(curve, 1.0, 1.5) == pytest.approx(10.0 * (1.5**2 - 1.0**2) / 2 + late_j)
 
 
 def test_a_steady_sensor_still_refreshes():
     flat = sampled(lambda _: 5.0, 3.0, every_s=0.05)
-    curve = energy_integral.readings(flat["t_ns"], flat["value_uw"], is_counter=False, period_s=0.4)
+    curve = power_curve(flat["t_ns"], flat["value_uw"], SensorFacts(is_counter=False, period_s=0.4))
     assert curve.t_s.size == 8
-    assert energy_integral.joules(curve, 0.5, 2.5) == pytest.approx(10.0)
+    assert energy_j(curve, 0.5, 2.5) == pytest.approx(10.0)
 
 
 def test_a_lagging_sensor_is_shifted_back():
