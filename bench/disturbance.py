@@ -22,7 +22,7 @@ import parts
 from paretofleet_agent.device import probe
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.standalone import paired
-from paretofleet_agent.standalone.warm_runner import Held, HeldSampler, compare
+from paretofleet_agent.standalone.warm_runner import WarmRunner, WarmSampler, compare
 
 sys.path.insert(0, str(parts.ROOT / "tests" / "system"))
 
@@ -69,8 +69,8 @@ def main() -> int:
             lease = parts.lease(model, 2)
             with contextlib.ExitStack() as measured:
                 measured.enter_context(parts.host())
-                runner = measured.enter_context(contextlib.closing(Held(lease, model, device)))
-                sampler = measured.enter_context(contextlib.closing(HeldSampler(device, lease)))
+                runner = measured.enter_context(contextlib.closing(WarmRunner(lease, model, device)))
+                sampler = measured.enter_context(contextlib.closing(WarmSampler(device, lease)))
                 logs = compare(runner, [daemon, sampler.pid], between=sampler.collect, until_s=until_s)
             print(f"{network}: {sampler.samples} samples read from {read}")
             tell(paired.change(logs), len(logs))

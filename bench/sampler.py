@@ -16,9 +16,8 @@ import parts
 import psutil
 from paretofleet_agent.device import probe
 from paretofleet_agent.device.device import DeviceUnderTest
-from paretofleet_agent.hardware import environment
 from paretofleet_agent.measure.child import Child
-from paretofleet_agent.measure.requests import sampler_request
+from paretofleet_agent.measure.requests import sampler_command, sampler_request
 
 PERIOD_S, ALLOWED = 0.02, 0.01
 COLLECT_S, HANG_S = 1.0, 30.0
@@ -27,9 +26,7 @@ SECONDS, SHORT_SECONDS = 60.0, 10.0
 
 def cost(device: DeviceUnderTest, period_s: float | None, seconds: float) -> tuple[float, int, int]:
     """(share of a core, reads, missed reads) of a sampler that is asked for its samples once a second."""
-    command = [sys.executable, "-m", "paretofleet_agent.power.sampler"]
-    variables = environment.child_environment(device.sysroot)
-    child = Child("sampler", command, variables=variables, sysroot=device.sysroot, stopped=lambda: False)
+    child = Child("sampler", sampler_command(), sysroot=device.sysroot, stopped=lambda: False)
     with contextlib.closing(child):
         request = dict(sampler_request(device, shares=False), period_s=period_s)
         child.ask(request, "ready", time.monotonic() + HANG_S)

@@ -13,21 +13,21 @@ SHARE_MAX = 0.03
 TICKS_MIN = 5
 
 
-class ForeignLoad:
-    """Counts from its making. `pids` are our own processes on these CPUs, everything else is foreign."""
+class ContentionMeter:
+    """Counts from its making. `pids` are our own processes on `cpus`, everything else is foreign."""
 
     def __init__(self, sysroot: Path, cpus: Sequence[int], pids: Sequence[int]) -> None:
         self._sysroot, self._cpus, self._pids = sysroot, cpus, pids
-        self._busy, self._own = self._ticks()
+        self._busy_ticks, self._own_ticks = self._ticks()
 
     def contaminates(self) -> bool:
         """Whether foreign work was more than counting error and more than its allowed share."""
-        busy, own = self._ticks()
-        if busy is None or self._busy is None:
+        busy_ticks_now, own_ticks_now = self._ticks()
+        if busy_ticks_now is None or self._busy_ticks is None:
             return False
-        all_ticks = busy - self._busy
-        foreign = all_ticks - (own - self._own)
-        return foreign >= TICKS_MIN and foreign > SHARE_MAX * all_ticks
+        all_ticks = busy_ticks_now - self._busy_ticks
+        foreign_ticks = all_ticks - (own_ticks_now - self._own_ticks)
+        return foreign_ticks >= TICKS_MIN and foreign_ticks > SHARE_MAX * all_ticks
 
     def _ticks(self) -> tuple[int | None, int]:
         return busy_ticks(self._sysroot, self._cpus), sum(process_ticks(pid) for pid in self._pids)

@@ -6,13 +6,20 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
+from paretofleet_agent.device.host import Host, RealHost
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.boards import is_jetson
-from paretofleet_agent.model import Inventory, Unavailable
+from paretofleet_agent.model import Inventory, Lease, Unavailable
 
 TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
+
+
+def open_real_host(device: DeviceUnderTest, lease: Lease, threads: int) -> Host:
+    """The machine that `device` is, for an attempt at `lease`; it is the same for any number of `threads`."""
+    del threads
+    return RealHost(device.sysroot, device.inventory.cpus, lease.configuration["target_id"])
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class DeviceUnderTest:
     sampler keep to `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
     `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here.
     `truth_path` takes the truth of simulated runs as JSON lines; it is for tests and never uploaded.
+    `open_host` gives the machine as an attempt sees it, from the device, the lease and its threads.
     """
 
     inventory: Inventory
@@ -35,6 +43,9 @@ class DeviceUnderTest:
     simulate: str | None = None
     interpreters: Mapping[str, str] = field(default_factory=dict)
     truth_path: Path | None = None
+    open_host: Callable[[DeviceUnderTest, Lease, int], Host] = field(
+        default=open_real_host, compare=False, repr=False
+    )
     sensor_settings: Mapping[str, str] = field(default_factory=dict)
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.

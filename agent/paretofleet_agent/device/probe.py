@@ -12,6 +12,7 @@ from typing import Any, Callable, ContextManager, Iterator, Mapping
 from paretofleet_agent import simulate as simulation
 from paretofleet_agent.device.device import DeviceUnderTest, allowed_cpus, split_cpus
 from paretofleet_agent.device.runtimes import CPU, gpus, look_for_runtimes
+from paretofleet_agent.device.simulated_host import open_simulated_host
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.model import Inventory, RuntimeInfo, SensorInfo, Target
 from paretofleet_agent.power import characterise
@@ -173,4 +174,5 @@ def _simulated(
         housekeeping_cpu=housekeeping,
         runner_cpus=runner_cpus,
         truth_path=truth_path,
+        open_host=open_simulated_host,
     )

@@ -21,33 +21,42 @@ _Answer = TypeVar("_Answer")
 
 
 def modes(sysroot: Path, target_id: str, library: Any = None) -> dict[str, int]:
-    """Persistence, ECC and MIG mode of the GPU that a target is; what it does not tell is left out."""
+    """Persistence, ECC and MIG mode of the GPU with the UUID `target_id`; what it does not tell is left out.
+
+    `sysroot` and `library` are as for `nvml.load`.
+    """
     return _ask(sysroot, target_id, library, _modes_of) or {}
 
 
 def processes(sysroot: Path, target_id: str, library: Any = None) -> frozenset[int] | None:
-    """The ids of the processes that compute on the GPU that a target is; None where they are not told."""
+    """The ids of the processes that compute on the GPU with the UUID `target_id`; None where none are listed.
+
+    `sysroot` and `library` are as for `nvml.load`.
+    """
     return _ask(sysroot, target_id, library, _processes_of)
 
 
 def memory_bytes(sysroot: Path, target_id: str, pid: int, library: Any = None) -> int | None:
-    """What the process holds of the memory of the GPU that a target is, CUDA's context too.
+    """What the process `pid` holds of the memory of the GPU with the UUID `target_id`, CUDA's context too.
 
-    None where that is not told: on a Jetson, and inside of a container, which has ids of its own.
+    None where that is not counted: on a Jetson, and inside of a container, which has ids of its own.
+    `sysroot` and `library` are as for `nvml.load`.
     """
     return _ask(sysroot, target_id, library, lambda gpu: _memory_of(gpu, pid))
 
 
-def strangers(sysroot: Path, target_id: str, own: Container[int] = (), library: Any = None) -> list[int]:
-    """Processes of others on a target's GPU, looked at twice where there are any.
+def other_processes(
+    sysroot: Path, target_id: str, pids: Container[int] = (), library: Any = None
+) -> list[int]:
+    """Processes of others on the GPU with the UUID `target_id`, looked at twice where there are any.
 
-    Once `own` work is under way they are told from it by its ids. Where none of the ids is listed, as inside
-    of a container, which has ids of its own, the list says nothing.
+    `pids` are ours, once our work is under way. Where none of them is listed, as inside of a container, which
+    has ids of its own, the list says nothing. `sysroot` and `library` are as for `nvml.load`.
     """
-    found = processes(sysroot, target_id, library)
-    if not found or (own and not any(pid in own for pid in found)):
+    listed = processes(sysroot, target_id, library)
+    if not listed or (pids and not any(pid in pids for pid in listed)):
         return []
-    others = {pid for pid in found if pid not in own}
+    others = {pid for pid in listed if pid not in pids}
     if others:
         time.sleep(LINGERS_S)
         others &= processes(sysroot, target_id, library) or frozenset()

@@ -29,28 +29,37 @@ SM_CLOCK, MEMORY_CLOCK, GPU_TEMPERATURE = 1, 2, 0
 
 
 def state(sysroot: Path, library: Any = None) -> dict[str, Any]:
-    """The state of every GPU by its UUID; empty where there is none."""
+    """The state of every GPU by its UUID; empty where `nvml.load(sysroot, library)` gives none."""
     library = load(sysroot, library)
     if isinstance(library, Unavailable):
         return {}
-    found = {gpu.uuid: _state_of(gpu) for gpu in gpus(library)}
+    by_uuid = {gpu.uuid: _state(gpu) for gpu in gpus(library)}
     library.nvmlShutdown()
-    return found
+    return by_uuid
+
+
+def state_of(sysroot: Path, target_id: str) -> dict[str, Any]:
+    """The state of the GPU with the UUID `target_id`, as the driver of the device at `sysroot` has it.
+
+    Empty for other targets; no other sensor is looked at, which would cost time while a block works.
+    """
+    gpu_state: dict[str, Any] = {} if target_id == "cpu" else state(sysroot).get(target_id, {})
+    return gpu_state
 
 
 def flags(before: dict[str, Any], after: dict[str, Any]) -> Iterable[str]:
-    """What limited the clocks at either end of a run, or by the counters in between."""
-    found = set()
+    """What limited the clocks in the states `before` or `after` a run, or by their counters in between."""
+    limits = set()
     for uuid in before.keys() & after.keys():
-        for one in (before[uuid], after[uuid]):
-            found |= {flag for bit, (_, flag) in REASONS.items() if (one["clock_reasons"] or 0) & bit}
+        for gpu in (before[uuid], after[uuid]):
+            limits |= {flag for bit, (_, flag) in REASONS.items() if (gpu["clock_reasons"] or 0) & bit}
         for name, end in after[uuid]["limited_times"].items():
             if end > before[uuid]["limited_times"].get(name, end):
-                found.add("power_capped" if name in POWER else "thermally_limited")
-    return found
+                limits.add("power_capped" if name in POWER else "thermally_limited")
+    return limits
 
 
-def _state_of(gpu: Gpu) -> dict[str, Any]:
+def _state(gpu: Gpu) -> dict[str, Any]:
     reasons = gpu.ask("nvmlDeviceGetCurrentClocksEventReasons")
     if reasons is None:
         reasons = gpu.ask("nvmlDeviceGetCurrentClocksThrottleReasons")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from paretofleet_agent.errors import AttemptFailed, Stopped
-from paretofleet_agent.hardware.environment import oom_kills
+from paretofleet_agent.hardware.environment import child_environment, oom_kills
 from paretofleet_agent.runner import failure, frames
 
 #: How often a waiting daemon looks whether it shall stop.
@@ -29,6 +29,8 @@ class Child:
     """A runner or a sampler: started by exec, asked one thing at a time, never left behind.
 
     It gets a session of its own, so that a Ctrl-C reaches only the daemon, which then ends it in order.
+    `argv` is its command, `sysroot` where the kernel counts kills for memory; once `stopped()` it is not
+    waited for any more. Raises AttemptFailed when it does not start.
     """
 
     def __init__(
@@ -36,7 +38,6 @@ class Child:
         name: str,
         argv: Sequence[str],
         *,
-        variables: Mapping[str, str],
         sysroot: Path,
         stopped: Callable[[], bool],
     ) -> None:
@@ -51,7 +52,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=variables,
+                env=child_environment(sysroot),
                 cwd="/",
                 start_new_session=True,
             )
@@ -151,22 +152,23 @@ class Child:
 def explain_exit(name: str, code: int, last_line: str, *, killed_for_memory: bool) -> tuple[str, str]:
     """(reason, sentence) of the child `name` that ended without a result.
 
-    `code` is negative for a signal. `killed_for_memory`: the kernel counted a kill for memory meanwhile, or
-    counts none, in which case a SIGKILL is taken for one.
+    `code` is its exit code, negative for a signal, and `last_line` the last that it printed.
+    `killed_for_memory`: the kernel counted a kill for memory meanwhile, or counts none, in which case a
+    SIGKILL is taken for one.
     """
-    said = f"; its last words: {last_line}" if last_line else ""
+    its_last_line = f"; its last words: {last_line}" if last_line else ""
     if failure.says_out_of_memory(last_line):
-        return "oom", f"memory ran out{said}"
+        return "oom", f"memory ran out{its_last_line}"
     if code == -signal.SIGKILL and killed_for_memory:
         return "oom", f"the kernel ended the {name} with SIGKILL, for lack of memory"
     if code == -signal.SIGILL:
         return (
             "unsupported_isa",
-            f"the runtime uses an instruction that this CPU does not have (SIGILL){said}",
+            f"the runtime uses an instruction that this CPU does not have (SIGILL){its_last_line}",
         )
     if code < 0:
-        return "crashed", f"the {name} ended with {_signal_name(-code)}{said}"
-    return "crashed", f"the {name} ended with exit code {code} before its result{said}"
+        return "crashed", f"the {name} ended with {_signal_name(-code)}{its_last_line}"
+    return "crashed", f"the {name} ended with exit code {code} before its result{its_last_line}"
 
 
 def _signal_name(number: int) -> str:

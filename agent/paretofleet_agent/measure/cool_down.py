@@ -6,13 +6,11 @@ Leakage rises with temperature and clocks fall: what runs after something heavy 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable
 
-from paretofleet_agent import sensors, simulate
 from paretofleet_agent.device.clock import Clock
 from paretofleet_agent.device.device import DeviceUnderTest
-from paretofleet_agent.hardware import environment
+from paretofleet_agent.device.host import Host
 from paretofleet_agent.model import Lease
 
 #: A run starts at most this far above the temperature before the first run of its sweep.
@@ -48,9 +46,10 @@ def cool_down(
     clock: Clock,
     stopped: Callable[[], bool],
 ) -> CoolDown | None:
-    """Waits until `read` is at most TOLERANCE_C above `reference_c`, for `limit_s` at most.
+    """Waits on `clock` until `read` gives at most TOLERANCE_C above `reference_c`, both in degrees Celsius.
 
-    Without a reference this is the sweep's first run, which sets it. None where there is no temperature.
+    For `limit_s` seconds at most, and not after `stopped()`. Without a reference this is the sweep's first
+    run, which sets it. None where there is no temperature.
     """
     before_c = after_c = read()
     if before_c is None:
@@ -67,35 +66,20 @@ def cool_down(
     return CoolDown(reference_c, before_c, after_c, waited_s)
 
 
-def temperature_c(sysroot: Path, target_id: str) -> float | None:
-    """Degrees Celsius of the GPU that is the target, else of the hottest thermal zone; None without any."""
-    gpu = sensors.gpu_state(sysroot, target_id)
-    if gpu.get("temperature_c") is not None:
-        return float(gpu["temperature_c"])
-    return max(environment.temperatures_c(sysroot).values(), default=None)
-
-
-def gate(
-    device: DeviceUnderTest,
-    lease: Lease,
-    simulated: simulate.SimulatedRun | None,
-    clock: Clock,
-    stopped: Callable[[], bool],
+def wait_until_cool(
+    device: DeviceUnderTest, lease: Lease, host: Host, stopped: Callable[[], bool]
 ) -> CoolDown | None:
-    """Waits before a run as its limits say; a sweep's first run on a target sets what later ones wait for.
+    """Waits before a run of `lease` on `device` as its limits say, or until `stopped()`.
 
-    A simulated device waits for its temperature at rest, so that a run is the same whatever ran before it.
+    A sweep's first run on a target sets what later ones wait for, unless `host` has a temperature at rest.
+    None where there is no temperature.
     """
-    target_id: str = lease.configuration["target_id"]
-    known, key = device.start_temperatures_c, (lease.sweep_name, target_id)
-
-    def read() -> float | None:
-        if simulated is not None:
-            return simulated.temperature_c(clock.now_ns())
-        return temperature_c(device.sysroot, target_id)
-
-    reference_c = known.get(key) if simulated is None else simulate.REST_C
-    waited = cool_down(read, reference_c, lease.limits.cool_max_s, clock, stopped)
-    if waited is not None:
-        known.setdefault(key, waited.reference_c)
-    return waited
+    start_temperatures_c = device.start_temperatures_c
+    key = (lease.sweep_name, lease.configuration["target_id"])
+    reference_c = host.rest_temperature_c
+    if reference_c is None:
+        reference_c = start_temperatures_c.get(key)
+    wait = cool_down(host.temperature_c, reference_c, lease.limits.cool_max_s, host.clock, stopped)
+    if wait is not None:
+        start_temperatures_c.setdefault(key, wait.reference_c)
+    return wait

@@ -5,34 +5,33 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.measure.child import Child
+from paretofleet_agent.measure.missing_rails import missing_rails
+from paretofleet_agent.measure.run_record import RunRecord
 from paretofleet_agent.model import SensorInfo
 from paretofleet_agent.power import stopping
-from paretofleet_agent.power.estimators import POLLING_S, improve
+from paretofleet_agent.power.estimators import POLLING_S, with_measured
 from paretofleet_agent.power.polling import MISSED_SHARE_MAX, Measured, failing, slowest_share
-from paretofleet_agent.power.stopping import Sensor, Verdict
+from paretofleet_agent.power.stopping import RailFacts, WindowVerdict
 from paretofleet_agent.runner import frames
-from paretofleet_agent.sensors import Rail
 
 log = logging.getLogger(__name__)
 
 #: A sampler answers at once; a minute of silence is a hang.
 TIMEOUT_S = 60.0
-#: Flags of a run: a sensor is read less often than is said, or its reads fail.
-SLOW, FAILING = "sampler_slow", "sensor_failing"
-
-Put = Callable[[str, str, int, bytes], None]
+#: Flags of a run: a sensor is read less often than is said, its reads fail, or the sampler died.
+SLOW, FAILING, SAMPLER_LOST = "sampler_slow", "sensor_failing", "sampler_lost"
 
 
-class Sampling:
+class PowerSession:
     """The sampler process, or that there is none. `lost` says that it died; the run goes on without it."""
 
-    def __init__(self, child: Child | None, put: Put) -> None:
-        self._child, self._put = child, put
-        self._sensors: Sequence[Sensor] = ()
+    def __init__(self, child: Child | None, record: RunRecord) -> None:
+        self._child, self._record = child, record
+        self._rails: Sequence[RailFacts] = ()
         self._samples: dict[str, tuple[list[int], list[int]]] = {}
         self._begin_ns = 0
         self.lost = False
@@ -61,16 +60,16 @@ class Sampling:
         if self._child is None:
             return []
         header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
-        rails = [improve(rail, measured.get(rail["stream"])) for rail in header["rails"]]
+        rails = [with_measured(rail, measured.get(rail["stream"])) for rail in header["rails"]]
         self.absent = header.get("absent", ())
-        return rails + missing(expected, rails, self.absent)
+        return rails + missing_rails(expected, rails, self.absent)
 
-    def watch(self, rails: Sequence[Mapping[str, Any]], target_id: str) -> None:
+    def choose_rails(self, rails: Sequence[Mapping[str, Any]], target_id: str) -> None:
         """Says which rails the run's energy is taken from: the primary ones of its target."""
-        self._sensors = stopping.sensors_of(rails, target_id, POLLING_S)
+        self._rails = stopping.rails_of(rails, target_id, POLLING_S)
 
     def collect(self, now_ns: int, activity: str) -> None:
-        """Takes what the sampler has, and hands it on."""
+        """Takes what the sampler has up to `now_ns`, and hands it on; `activity`: idle, load or busy."""
         if self._child is None or self.lost:
             return
         request = {"kind": "collect", "until_ns": now_ns, "activity": activity}
@@ -79,17 +78,18 @@ class Sampling:
         except AttemptFailed:
             self._child.kill()
             self.lost = True
+            self._record.add_flag(SAMPLER_LOST)
             return
         at = 0
         for stream in header["streams"]:
             size = 2 * frames.ITEM_BYTES * stream["n"]
             if stream["n"]:
                 part = columns[at : at + size]
-                self._put(stream["stream"], stream["schema"], stream["n"], part)
+                self._record.put(stream["stream"], stream["schema"], stream["n"], part)
                 self._keep(stream["stream"], part, stream["n"])
             at += size
         if header.get("report"):
-            self._say(now_ns, header["report"])
+            self._keep_report(now_ns, header["report"])
 
     def close(self) -> None:
         """Ends the sampler."""
@@ -100,52 +100,54 @@ class Sampling:
         """What the sampler's last report says against its readings; failing sensors in a sentence each."""
         if not self.report:
             return []
-        found = failing(self.report)
-        for stream, (failed, reads) in found.items():
+        failures = failing(self.report)
+        for stream, (failed, reads) in failures.items():
             log.warning(
                 "the power sensor %s gave nothing at %d of %d reads of this run; where the window is not "
                 "covered its energy is null: look at its connection with paretofleet-agent probe",
-                *(stream.partition(":")[2], failed, reads),
+                stream.partition(":")[2],
+                failed,
+                reads,
             )
-        is_slow = slowest_share(self.report) > MISSED_SHARE_MAX
-        return [SLOW] * is_slow + [FAILING] * bool(found)
+        flags = [SLOW] if slowest_share(self.report) > MISSED_SHARE_MAX else []
+        return [*flags, FAILING] if failures else flags
 
     # What the readings decide
 
     @property
     def decides(self) -> bool:
         """Whether there is a sensor whose energy the window must be long enough for."""
-        return bool(self._sensors) and not self.lost
+        return bool(self._rails) and not self.lost
 
     def guard_s(self, *, is_short: bool) -> float:
         """How long the load runs before and after the window."""
-        return stopping.guard_s(self._sensors, is_short=is_short)
+        return stopping.guard_s(self._rails, is_short=is_short)
 
     def block_s(self) -> float:
         """How long a block lasts that is there for the energy."""
-        return stopping.block_s(self._sensors)
+        return stopping.block_s(self._rails)
 
     def least_s(self) -> float:
         """The shortest window that makes sense for every sensor."""
-        return max([0.0] + [stopping.least_s(sensor) for sensor in self._sensors])
+        return max([0.0] + [stopping.least_s(rail) for rail in self._rails])
 
     def begin(self, now_ns: int) -> None:
         """The guard before the window begins: readings count from here on."""
         self._begin_ns = now_ns
-        self._samples = {sensor.stream: ([], []) for sensor in self._sensors}
+        self._samples = {rail.stream: ([], []) for rail in self._rails}
 
-    def judge(self, start_ns: int, now_ns: int) -> Verdict:
+    def judge(self, start_ns: int, now_ns: int) -> WindowVerdict:
         """Whether the window from `start_ns` to `now_ns` is long enough."""
         return stopping.judge(
-            self._sensors, self._samples, begin_ns=self._begin_ns, start_ns=start_ns, now_ns=now_ns
+            self._rails, self._samples, begin_ns=self._begin_ns, start_ns=start_ns, now_ns=now_ns
         )
 
     def pause_s(self, iteration_s: float) -> float:
         """The idle after each iteration that a part-time sensor needs; 0 where none is needed."""
         pauses = [
-            stopping.spread_pause_s(iteration_s, period_s=sensor.own_period_s, window_s=sensor.window_s)
-            for sensor in self._sensors
-            if sensor.is_part_time
+            stopping.spread_pause_s(iteration_s, period_s=rail.own_period_s, window_s=rail.window_s)
+            for rail in self._rails
+            if rail.is_part_time
         ]
         return max([0.0] + [pause for pause in pauses if pause is not None])
 
@@ -155,44 +157,8 @@ class Sampling:
             self._samples[stream][0].extend(times)
             self._samples[stream][1].extend(values)
 
-    def _say(self, now_ns: int, report: Mapping[str, Any]) -> None:
+    def _keep_report(self, now_ns: int, report: Mapping[str, Any]) -> None:
         """What the sampler says of itself is a sample too, and the last one a fact."""
         self.report = dict(report)
         text = json.dumps({"sampler": report}, sort_keys=True).encode()
-        self._put("state", "state/1", 1, frames.pack_columns(([now_ns], [len(text)])) + text)
-
-
-def missing(
-    expected: Sequence[SensorInfo], rails: Sequence[Mapping[str, Any]], absent: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """The facts of every rail that was there when the agent looked and is not now, each told in a sentence.
-
-    `absent` is what a new look says of what it did not find.
-    """
-    there = {rail["stream"] for rail in rails}
-    found = []
-    for info in expected:
-        rail = Rail(info.source, info.rail, info.scope, info.kind, info.primary, target_id=info.target_id)
-        if rail.stream in there:
-            continue
-        why = _why(rail, absent)
-        log.warning(
-            "the power sensor %s/%s is missing in this run, so its energy is null: %s; "
-            "paretofleet-agent probe tells more",
-            *(info.source, info.rail, why),
-        )
-        found.append(dict(rail.facts(), missing=why))
-    return found
-
-
-def _why(rail: Rail, absent: Sequence[Mapping[str, Any]]) -> str:
-    """The best of the reasons: of the rail, of a dispute that names it, of its source."""
-    name = f"{rail.source}/{rail.rail}"
-    for told in (
-        [one["why"] for one in absent if one["what"] == name],
-        [one["why"] for one in absent if rail.stream in one["why"]],
-        [one["why"] for one in absent if one["what"].partition("/")[0] == rail.source],
-    ):
-        if told:
-            return str(told[0])
-    return "it was there when the agent started"
+        self._record.put("state", "state/1", 1, frames.pack_columns(([now_ns], [len(text)])) + text)

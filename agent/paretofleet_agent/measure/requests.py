@@ -1,7 +1,8 @@
-"""What a runner and a sampler are told first."""
+"""How a runner and a sampler are started, and what each is asked first."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -9,19 +10,29 @@ from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.model import Lease
 from paretofleet_agent.power.polling import of_request
 
+RUNNER = Path(__file__).parent.parent / "runner" / "__main__.py"
 #: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
 SLOW_SAMPLE_S = 0.2
 
 
+def sampler_command() -> list[str]:
+    """The command that starts a sampler, in this interpreter."""
+    return [sys.executable, "-m", "paretofleet_agent.power.sampler"]
+
+
+def runner_command(python: str) -> list[str]:
+    """The command that starts a runner in the interpreter `python`."""
+    return [python, str(RUNNER)]
+
+
 def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:
-    """What a sampler of real sensors is told first; `shares`: the runner works on its CPU too."""
+    """What a sampler of the real sensors of `device` is asked; `shares`: the runner works on its CPU too."""
     return {
         "kind": "prepare",
         "sysroot": str(device.sysroot),
         "cpu": device.housekeeping_cpu,
         "period_s": SLOW_SAMPLE_S if shares else None,
         "measured": of_request(device.sensor_facts),
-        "simulate": None,
         "sensors": dict(device.sensor_settings),
     }
 
@@ -29,7 +40,10 @@ def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:
 def runner_request(
     lease: Lease, artifact_path: Path | None, device: DeviceUnderTest, cpus: Sequence[int], threads: int
 ) -> dict[str, Any]:
-    """What a runner of a real model is told first."""
+    """What a runner of a real model is asked: `lease` on `device`, pinned to `cpus`, with so many `threads`.
+
+    `artifact_path` is the model file, None where a host simulates the runtime.
+    """
     configuration = lease.configuration
     runtime = configuration["runtime"]
     return dict(
@@ -44,5 +58,4 @@ def runner_request(
         program=device.interpreters.get(runtime),
         # Once per configuration is enough, and every process costs its time.
         reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
-        simulate=None,
     )

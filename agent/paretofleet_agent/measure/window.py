@@ -6,13 +6,35 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paretofleet_agent.measure import series as decide
-from paretofleet_agent.measure.power_session import Sampling
+from paretofleet_agent.measure.power_session import PowerSession
+from paretofleet_agent.measure.series import BLOCK_ITERATIONS_MAX, BLOCK_S_MIN, Block, Series
 from paretofleet_agent.model import Limits
 from paretofleet_agent.power import stopping
 
 #: What must be left of a run's time for a further block that only its energy asks for.
 SPARE_S = 10.0
+
+
+def enough(series: Series, limits: Limits) -> bool:
+    """Whether `series` holds enough by `limits`: the most iterations, or the least with the least time."""
+    if series.n >= limits.iterations_max:
+        return True
+    return series.n >= limits.iterations_min and series.elapsed_s >= limits.window_min_s
+
+
+def next_block(series: Series, limits: Limits) -> Block:
+    """The block after `series`: never past the most iterations of `limits`, not far past the least time."""
+    most = max(1, limits.iterations_max - series.n)
+    left_s = limits.window_min_s - series.elapsed_s
+    if left_s > 0:
+        return Block(seconds=max(min(limits.block_s, left_s), BLOCK_S_MIN), max_iterations=most)
+    missing = max(1, limits.iterations_min - series.n)
+    return Block(seconds=limits.block_s, max_iterations=min(most, missing))
+
+
+def whole_window(limits: Limits) -> Block:
+    """The window as one block within `limits`, for a runtime that starts anew with every block."""
+    return Block(limits.window_min_s, limits.iterations_max, limits.iterations_min)
 
 
 @dataclass
@@ -24,7 +46,7 @@ class Window:
     """
 
     limits: Limits
-    power: Sampling
+    power: PowerSession
     deadline_s: float
     one_block: bool
     capped: bool = False
@@ -35,9 +57,9 @@ class Window:
         """Whether the window goes on until its energy is known well."""
         return self.power.decides and not self.limits.is_short
 
-    def has_enough(self, series: decide.Series) -> bool:
+    def has_enough(self, series: Series) -> bool:
         """Whether times and energy are known well enough, or as well as they will be (then `capped`)."""
-        if not decide.enough(series, self.limits):
+        if not enough(series, self.limits):
             return False
         if not self.energy_decides:
             return True
@@ -48,15 +70,15 @@ class Window:
         self.capped = verdict.state == stopping.CAPPED or (verdict.state == stopping.MORE and not may_go_on)
         return self.capped or verdict.state == stopping.ENOUGH
 
-    def next_block(self, series: decide.Series) -> decide.Block:
-        """The next block: for the times as `decide` says, then for the energy alone."""
+    def next_block(self, series: Series) -> Block:
+        """The next block: for the times as `next_block` says, then for the energy alone."""
         if self.one_block:
-            block = decide.whole_window(self.limits)
+            block = whole_window(self.limits)
             return replace(block, seconds=max(block.seconds, self.power.least_s()))
-        if not decide.enough(series, self.limits):
-            return decide.next_block(series, self.limits)
-        return decide.Block(self.power.block_s(), decide.WARM_UP_BLOCK_ITERATIONS)
+        if not enough(series, self.limits):
+            return next_block(series, self.limits)
+        return Block(self.power.block_s(), BLOCK_ITERATIONS_MAX)
 
-    def facts(self, series: decide.Series) -> dict[str, Any]:
+    def facts(self, series: Series) -> dict[str, Any]:
         """What the window came to."""
         return {"seconds": series.elapsed_s, "iterations": series.n, "uncertainty": self.uncertainty}

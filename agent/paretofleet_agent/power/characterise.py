@@ -193,7 +193,7 @@ def character_of(
     half_s, rise_s = estimators.step_response(slow, rail.kind, steps_ns, step_s)
     lag_s, window_s = None, None
     if rail.kind == BOXCAR and rail.window_s is not None:
-        window_s = estimators.looked_s(rail.window_s, rail.period_s, refresh.period_s)
+        window_s = estimators.averaging_window_s(rail.window_s, rail.period_s, refresh.period_s)
     if half_s is not None:
         lag_s = estimators.own_lag_s(half_s, period_s=refresh.period_s, window_s=window_s)
     cost_s = statistics.median(costs)

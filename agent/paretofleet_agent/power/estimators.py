@@ -249,13 +249,15 @@ def polling_s(kind: str, period_s: float | None, read_cost_s: float) -> float:
     return max(min(wanted, POLLING_S_MAX), read_cost_s / COST_SHARE_MAX)
 
 
-def improve(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> dict[str, Any]:
+def with_measured(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> dict[str, Any]:
     """The facts of a rail with what was measured in the place of what was assumed, and all of it beside."""
     if character is None:
         return dict(facts)
     better = dict(facts, measured=dict(character))
     if facts["window_s"] is not None:
-        better["window_s"] = looked_s(facts["window_s"], facts["period_s"], character.get("period_s"))
+        better["window_s"] = averaging_window_s(
+            facts["window_s"], facts["period_s"], character.get("period_s")
+        )
     for key in ("period_s", "lag_s"):
         if character.get(key) is not None:
             better[key] = character[key]
@@ -266,11 +268,13 @@ def improve(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> di
     return better
 
 
-def looked_s(window_s: float, assumed_s: float | None, measured_s: float | None) -> float:
+def averaging_window_s(window_s: float, assumed_s: float | None, measured_s: float | None) -> float:
     """What a refresh averages over, its period being measured: a source that always looks still does.
 
-    >>> looked_s(0.1, 0.1, 0.1004), looked_s(0.025, 0.1, 0.1004), looked_s(1.0, 0.1, None)
-    (0.1004, 0.025, 1.0)
+    >>> averaging_window_s(0.1, 0.1, 0.1004), averaging_window_s(0.025, 0.1, 0.1004)
+    (0.1004, 0.025)
+    >>> averaging_window_s(1.0, 0.1, None)
+    1.0
     """
     return measured_s if measured_s is not None and window_s == assumed_s else window_s
 

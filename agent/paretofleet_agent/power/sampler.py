@@ -148,7 +148,7 @@ def serve(reader: frames.Reader, sink: int) -> None:
     request: dict[str, Any] = frame[0]
     recorder: Recorder
     absent: list[Unavailable] = []
-    if request["simulate"] is not None:
+    if "simulate" in request:
         recorder = recorder_of(request["simulate"])
     else:
         process.pin_to_cpus([request["cpu"]])

@@ -51,7 +51,7 @@ Samples = Tuple[Sequence[int], Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Sensor:
+class RailFacts:
     """What the rule must know of a rail. `period_s` is as seen: its own, or the time between our reads.
 
     `own_times_s`: of a sensor that gives the times of its refreshes, how far they may be off.
@@ -87,21 +87,21 @@ class Sensor:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WindowVerdict:
     """Whether the window goes on, and the largest U of the sensors; None where no sensor says anything."""
 
     state: str
     uncertainty: float | None
 
 
-def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> list[Sensor]:
+def rails_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> list[RailFacts]:
     """The rails that a run on a target takes its energy from, by their facts.
 
     They are read every `read_s` where their facts say nothing else. A rail that is missing decides nothing,
     and a battery nothing beside a nearer one: its gauge would make every window as long as windows get.
     """
     sensors = [
-        Sensor(
+        RailFacts(
             stream=rail["stream"],
             scope=rail["scope"],
             kind=rail["kind"],
@@ -119,7 +119,7 @@ def sensors_of(rails: Sequence[Mapping[str, Any]], target_id: str, read_s: float
     return [sensor for sensor in sensors if sensor.scope != BATTERY] or sensors
 
 
-def guard_s(sensors: Sequence[Sensor], *, is_short: bool = False) -> float:
+def guard_s(sensors: Sequence[RailFacts], *, is_short: bool = False) -> float:
     """How long the load runs before and after the window, so that a slow sensor sees only load inside it.
 
     A sensor whose averages overlap, such as that of a second, gets half of one more. Where the guard ends
@@ -129,29 +129,29 @@ def guard_s(sensors: Sequence[Sensor], *, is_short: bool = False) -> float:
     return min(max([GUARD_S_MIN, *needed]), SHORT_GUARD_S_MAX if is_short else GUARD_S_MAX)
 
 
-def block_s(sensors: Sequence[Sensor]) -> float:
+def block_s(sensors: Sequence[RailFacts]) -> float:
     """How long a block of the window lasts at least, so that it brings refreshes."""
     return max([BLOCK_S_MIN] + [BLOCK_REFRESHES * sensor.period_s for sensor in sensors])
 
 
-def least_s(sensor: Sensor) -> float:
+def least_s(sensor: RailFacts) -> float:
     """The shortest window that makes sense for a sensor, whatever its readings say."""
     return max(_floor_s(sensor), WINDOW_REFRESHES * sensor.period_s)
 
 
-def cap_s(sensors: Sequence[Sensor]) -> float:
+def cap_s(sensors: Sequence[RailFacts]) -> float:
     """The longest window."""
     return BOARD_CAP_S if any(sensor.scope in BOARD_SCOPES for sensor in sensors) else CAP_S
 
 
 def judge(
-    sensors: Sequence[Sensor],
+    sensors: Sequence[RailFacts],
     samples: Mapping[str, Samples],
     *,
     begin_ns: int,
     start_ns: int,
     now_ns: int,
-) -> Verdict:
+) -> WindowVerdict:
     """Whether the window from `start_ns` to `now_ns` is long enough for every sensor.
 
     `samples` holds each stream's readings from `begin_ns` on, where the guard before began. A sensor that
@@ -168,11 +168,13 @@ def judge(
             known.append(found)
     worst = max(known) if known else None
     if goes_on and elapsed_s >= cap_s(sensors):
-        return Verdict(CAPPED, worst)
-    return Verdict(MORE if goes_on else ENOUGH, worst)
+        return WindowVerdict(CAPPED, worst)
+    return WindowVerdict(MORE if goes_on else ENOUGH, worst)
 
 
-def uncertainty(sensor: Sensor, samples: Samples, begin_ns: int, start_ns: int, end_ns: int) -> float | None:
+def uncertainty(
+    sensor: RailFacts, samples: Samples, begin_ns: int, start_ns: int, end_ns: int
+) -> float | None:
     """U of a window's energy from the readings so far; None where too few came or the quantum is unknown."""
     edge = _refreshes(sensor, samples, begin_ns, start_ns)
     seen = _refreshes(sensor, samples, start_ns, end_ns)
@@ -240,11 +242,11 @@ def student_975(freedom: float) -> float:
     return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
-def _memory_s(sensor: Sensor) -> float:
+def _memory_s(sensor: RailFacts) -> float:
     return sensor.window_s * (1.5 if sensor.window_s > sensor.own_period_s else 1.0)
 
 
-def _floor_s(sensor: Sensor) -> float:
+def _floor_s(sensor: RailFacts) -> float:
     if sensor.own_period_s >= METER_PERIOD_S:
         return METER_S
     if sensor.is_counter:
@@ -254,7 +256,7 @@ def _floor_s(sensor: Sensor) -> float:
     return SLOW_S if is_slow or looks_back or sensor.is_part_time else STEADY_S
 
 
-def _refreshes(sensor: Sensor, samples: Samples, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+def _refreshes(sensor: RailFacts, samples: Samples, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
     """Distinct refreshes between two times: the value changed or, of a power, a period passed."""
     found: list[tuple[int, int]] = []
     for t_ns, value in zip(*samples):
@@ -266,7 +268,7 @@ def _refreshes(sensor: Sensor, samples: Samples, from_ns: int, to_ns: int) -> li
     return found
 
 
-def _mean_w(sensor: Sensor, refreshes: Sequence[tuple[int, int]]) -> float | None:
+def _mean_w(sensor: RailFacts, refreshes: Sequence[tuple[int, int]]) -> float | None:
     """Mean power of some refreshes; None after a reset of a counter."""
     if not sensor.is_counter:
         return sum(value for _, value in refreshes) / 1e6 / len(refreshes)

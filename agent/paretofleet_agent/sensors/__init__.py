@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Mapping
 
-from paretofleet_agent.hardware import gpu_state as nvml_state
+from paretofleet_agent.hardware import gpu_state
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors import (
     _interference,
@@ -37,7 +37,6 @@ __all__ = [
     "Settings",
     "find_all",
     "flags",
-    "gpu_state",
     "states",
 ]
 
@@ -55,14 +54,14 @@ BUILT_IN: Mapping[str, Callable[[Path, Settings], FindResult]] = {
 State = Dict[str, Any]
 #: What sensors know beside power, JSON-ready: throttling, clocks, voltage. Empty where there is nothing.
 STATES: Mapping[str, Callable[[Path], State]] = {
-    "nvml": nvml_state.state,
+    "nvml": gpu_state.state,
     "ina3221": ina3221.state,
     "raspberry": raspberry.state,
     "pollers": _interference.state,
 }
 #: What two such states around a window say of the run between them.
 FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
-    "nvml": nvml_state.flags,
+    "nvml": gpu_state.flags,
     "raspberry": raspberry.flags,
     "pollers": _interference.flags,
 }
@@ -91,14 +90,6 @@ def states(sysroot: Path) -> State:
     """What the sensors under `sysroot` know beside power, by sensor; ask only outside a measured window."""
     states = {name: state(sysroot) for name, state in STATES.items()}
     return {name: state for name, state in states.items() if state}
-
-
-def gpu_state(sysroot: Path, target_id: str) -> State:
-    """What NVML knows of the GPU `target_id`, with no look at anything else; empty for other targets.
-
-    `sysroot` must be the running machine's, or nothing is known.
-    """
-    return {} if target_id == "cpu" else STATES["nvml"](sysroot).get(target_id, {})
 
 
 def flags(before: State, after: State) -> list[str]:

@@ -27,7 +27,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import Lease
 from paretofleet_agent.standalone import bench, paired
 from paretofleet_agent.standalone.bench_statistics import mean_interval
-from paretofleet_agent.standalone.warm_runner import Held, HeldDaemon, HeldSampler, compare
+from paretofleet_agent.standalone.warm_runner import IdleDaemon, WarmRunner, WarmSampler, compare
 
 GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
 #: The part of the time for the same model twice; the rest is the sampler's.
@@ -108,9 +108,9 @@ def sampler_on_and_off(model: Path, device: DeviceUnderTest, until_s: float) -> 
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paretofleet-selftest-")))
         metered = device if device.has_power else with_files(device, root / "tree")
-        daemon = stack.enter_context(contextlib.closing(HeldDaemon(device, root / "home")))
-        runner = stack.enter_context(contextlib.closing(Held(lease, model, device)))
-        sampler = stack.enter_context(contextlib.closing(HeldSampler(metered, lease)))
+        daemon = stack.enter_context(contextlib.closing(IdleDaemon(device, root / "home")))
+        runner = stack.enter_context(contextlib.closing(WarmRunner(lease, model, device)))
+        sampler = stack.enter_context(contextlib.closing(WarmSampler(metered, lease)))
         logs = compare(runner, [daemon.pid, sampler.pid], between=sampler.collect, until_s=until_s)
     progress.done(f"{len(logs)} pairs, {sampler.samples} samples read")
     found = paired.change(logs)

@@ -16,10 +16,13 @@ from typing import Callable, Iterator, Sequence
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed
-from paretofleet_agent.hardware import environment
-from paretofleet_agent.measure.attempt import RUNNER
 from paretofleet_agent.measure.child import Child
-from paretofleet_agent.measure.requests import runner_request, sampler_request
+from paretofleet_agent.measure.requests import (
+    runner_command,
+    runner_request,
+    sampler_command,
+    sampler_request,
+)
 from paretofleet_agent.model import Lease
 from paretofleet_agent.runner import frames
 from paretofleet_agent.standalone import paired
@@ -37,14 +40,14 @@ START_DAEMON = (
 )
 
 
-class Held:
+class WarmRunner:
     """A runner that is asked for blocks as long as one likes; close it by `contextlib.closing`."""
 
     def __init__(self, lease: Lease, model: Path, device: DeviceUnderTest) -> None:
         cpus = device.cpus_for(lease.configuration["threads"])
         threads = lease.configuration["threads"] or len(cpus)
         python = device.interpreter_of(lease.configuration["runtime"])
-        self._child = _start("runner", [python, str(RUNNER)], device)
+        self._child = _start("runner", runner_command(python), device)
         self._ask(runner_request(lease, model, device, cpus, threads), "ready")
         self.median_s(WARM_UP_S)
 
@@ -62,11 +65,11 @@ class Held:
         return self._child.ask(request, expect, time.monotonic() + HANG_S)
 
 
-class HeldSampler:
+class WarmSampler:
     """A sampler of the device's sensors that keeps what it reads until `collect` takes it."""
 
     def __init__(self, device: DeviceUnderTest, lease: Lease) -> None:
-        self._child = _start("sampler", [sys.executable, "-m", "paretofleet_agent.power.sampler"], device)
+        self._child = _start("sampler", sampler_command(), device)
         shares = device.housekeeping_cpu in device.cpus_for(lease.configuration["threads"])
         self._ask(sampler_request(device, shares=shares), "ready")
         self.samples = 0
@@ -90,7 +93,7 @@ class HeldSampler:
         return self._child.ask(request, expect, time.monotonic() + HANG_S)
 
 
-class HeldDaemon:
+class IdleDaemon:
     """An agent's daemon, of a simulated device in a `home` of its own, that looks for a collector."""
 
     def __init__(self, device: DeviceUnderTest, home: Path) -> None:
@@ -123,7 +126,7 @@ class HeldDaemon:
 
 
 def compare(
-    runner: Held,
+    runner: WarmRunner,
     process_ids: Sequence[int],
     *,
     between: Callable[[], None],
@@ -153,8 +156,7 @@ def compare(
 
 
 def _start(name: str, argv: Sequence[str], device: DeviceUnderTest) -> Child:
-    variables = environment.child_environment(device.sysroot)
-    return Child(name, argv, variables=variables, sysroot=device.sysroot, stopped=lambda: False)
+    return Child(name, argv, sysroot=device.sysroot, stopped=lambda: False)
 
 
 def _signal(process_ids: Sequence[int], number: int) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from paretofleet_agent.device.contention import ForeignLoad
+from paretofleet_agent.device.contention import ContentionMeter
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SPUN_S = 0.4
@@ -36,13 +36,13 @@ def spin(tmp_path):
 
 def test_the_work_of_an_ended_child_of_ours_is_our_own(tmp_path, spin):
     busy_for(tmp_path, 0)
-    load = ForeignLoad(tmp_path, [0], [os.getpid()])
+    load = ContentionMeter(tmp_path, [0], [os.getpid()])
     busy_for(tmp_path, spin())
     assert not load.contaminates()
 
 
 def test_what_nobody_of_ours_did_contaminates(tmp_path, spin):
     busy_for(tmp_path, 0)
-    load = ForeignLoad(tmp_path, [0], [os.getpid()])
+    load = ContentionMeter(tmp_path, [0], [os.getpid()])
     busy_for(tmp_path, 100 + 3 * spin())
     assert load.contaminates()

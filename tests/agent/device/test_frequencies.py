@@ -7,7 +7,8 @@ import itertools
 
 import pytest
 from paretofleet_agent.device import frequencies
-from paretofleet_agent.measure.attempt import UNSTEADY, measure
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.phases import UNSTEADY
 
 FREQUENCY = "sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq"
 
@@ -28,9 +29,9 @@ def test_the_clock_of_a_run_is_that_of_its_fastest_cpu(tmp_path):
 
 
 def test_a_gpu_has_its_own_clock(tmp_path, monkeypatch):
-    """Of the states of all sensors only NVML's is asked: the others cost time while a block works."""
+    """No other sensor is asked for its state: that costs time while a block works."""
     states = {"GPU-1": {"sm_clock_mhz": 1410}, "GPU-2": {"sm_clock_mhz": None}}
-    monkeypatch.setattr(frequencies.sensors, "STATES", {"nvml": lambda _: states})
+    monkeypatch.setattr(frequencies.gpu_state, "state", lambda _: states)
     root = tree(tmp_path, {0: 1_200_000})
     assert frequencies.reading_khz(root, (0,), "GPU-1") == {"cpu": 1_200_000, "gpu": 1_410_000}
     assert frequencies.reading_khz(root, (0,), "GPU-2") == {"cpu": 1_200_000}

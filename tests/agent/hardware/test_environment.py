@@ -7,8 +7,8 @@ import types
 
 import pytest
 from paretofleet_agent.hardware import environment, gpu
-from paretofleet_agent.measure import attempt
 from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.run_record import CONTAMINATED
 
 GPU = "GPU-1"
 TX2 = {
@@ -137,7 +137,7 @@ def test_persistence_and_ecc_are_asked_of_the_target_s_gpu(no_jetson):
     ids=["nobody", "somebody", "who just ended", "we", "we and somebody", "ids of another container"],
 )
 def test_who_else_computes_on_a_gpu(no_jetson, own, listed, found):
-    assert gpu.strangers(no_jetson, GPU, own, Library(*listed)) == found
+    assert gpu.other_processes(no_jetson, GPU, own, Library(*listed)) == found
 
 
 def test_a_run_beside_others_on_its_gpu_or_at_its_quota_says_so(kit, here, model, monkeypatch):
@@ -146,11 +146,11 @@ def test_a_run_beside_others_on_its_gpu_or_at_its_quota_says_so(kit, here, model
     monkeypatch.setattr(environment, "readings", lambda _: next(readings))
     looked = []
     monkeypatch.setattr(gpu, "modes", lambda *_: {"gpu_ecc": 1})
-    monkeypatch.setattr(gpu, "strangers", lambda *asked: looked.append(asked[1:]) or [7])
+    monkeypatch.setattr(gpu, "other_processes", lambda *asked: looked.append(asked[1:]) or [7])
     outcome = measure(kit.lease_of(model), model, kit.Samples(), kit.Watch(), dataclasses.replace(here))
     assert outcome.ok, outcome.message
-    assert {"cpu_quota_reached", attempt.CONTAMINATED} <= set(outcome.facts["flags"])
-    assert outcome.facts["flags"].count(attempt.CONTAMINATED) == 1
+    assert {"cpu_quota_reached", CONTAMINATED} <= set(outcome.facts["flags"])
+    assert outcome.facts["flags"].count(CONTAMINATED) == 1
     assert outcome.facts["gpu_strangers"] == [7]
     assert outcome.facts["environment"]["gpu_ecc"] == 1
     before, after = (asked[1:] for asked in looked)

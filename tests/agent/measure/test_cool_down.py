@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from paretofleet_agent import simulate
 from paretofleet_agent.device.clock import VirtualClock
+from paretofleet_agent.device.host import RealHost
 from paretofleet_agent.errors import Stopped
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.measure.cool_down import (
@@ -15,8 +16,7 @@ from paretofleet_agent.measure.cool_down import (
     TOO_WARM,
     CoolDown,
     cool_down,
-    gate,
-    temperature_c,
+    wait_until_cool,
 )
 
 ZONE = "sys/class/thermal/thermal_zone{}/{}"
@@ -94,20 +94,22 @@ def zones(tmp_path):
 
 def test_the_hottest_zone_is_looked_at_and_every_sweep_has_its_own_start(zones, here, kit):
     device = dataclasses.replace(here, sysroot=zones(45.0), start_temperatures_c={})
-    assert temperature_c(device.sysroot, "cpu") == 45.0
+    host = RealHost(device.sysroot, (0,), "cpu", VirtualClock(0))
+    assert host.temperature_c() == 45.0
     limits = dataclasses.replace(kit.QUICK, cool_max_s=3.0)
     lease = kit.lease_of(limits=limits)
-    assert gate(device, lease, None, VirtualClock(0), never) == CoolDown(45.0, 45.0, 45.0, 0.0)
+    assert wait_until_cool(device, lease, host, never) == CoolDown(45.0, 45.0, 45.0, 0.0)
     zones(52.0)
-    assert gate(device, lease, None, VirtualClock(0), never) == CoolDown(45.0, 52.0, 52.0, 3.0)
+    assert wait_until_cool(device, lease, host, never) == CoolDown(45.0, 52.0, 52.0, 3.0)
     other = dataclasses.replace(lease, sweep_name="other")
-    assert gate(device, other, None, VirtualClock(0), never) == CoolDown(52.0, 52.0, 52.0, 0.0)
+    assert wait_until_cool(device, other, host, never) == CoolDown(52.0, 52.0, 52.0, 0.0)
 
 
 def test_a_device_without_zones_has_no_gate(tmp_path, here, kit):
     device = dataclasses.replace(here, sysroot=tmp_path)
     lease = kit.lease_of(limits=dataclasses.replace(kit.QUICK, cool_max_s=3.0))
-    assert gate(device, lease, None, VirtualClock(0), never) is None
+    host = RealHost(tmp_path, (0,), "cpu", VirtualClock(0))
+    assert wait_until_cool(device, lease, host, never) is None
 
 
 def run(kit, device, watch, *, cool_max_s, block=1):

@@ -6,17 +6,18 @@ import array
 import dataclasses
 import json
 import time
+import types
 from pathlib import Path
 
 import pytest
 from paretofleet_agent.device import probe
 from paretofleet_agent.measure import series
 from paretofleet_agent.measure.attempt import measure
-from paretofleet_agent.measure.power_session import Sampling
+from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.window import Window
 from paretofleet_agent.model import PHASES
 from paretofleet_agent.power import stopping
-from paretofleet_agent.power.stopping import Sensor
+from paretofleet_agent.power.stopping import RailFacts
 from paretofleet_agent.runner import paced_loop
 from paretofleet_agent.runner.frames import pack_columns
 from paretofleet_agent.simulate.sensor_models import MODELS
@@ -134,8 +135,8 @@ class Answers:
 
 def sampling_of(name, put=lambda *_: None, **more):
     sampler = Answers(MODELS[name].rail("sim", name, "gpu-board").facts(), **more)
-    power = Sampling(sampler, put)
-    power.watch(power.prepare({}, (), {}), "cpu")
+    power = PowerSession(sampler, types.SimpleNamespace(put=put))
+    power.choose_rails(power.prepare({}, (), {}), "cpu")
     return power
 
 
@@ -207,8 +208,8 @@ def test_pauses_come_after_each_iteration_and_count_in_the_block():
 def test_a_real_run_pauses_after_each_iteration_of_its_window_only(kit, model, tmp_path, monkeypatch):
     """Its sensor is said to look for a microsecond every 20 ms; its time is short, so the window is too."""
     device = probe.look(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, 1, {})
-    rail = Sensor("power:rapl/package-0", "package", "boxcar", 0.05, 0.02, 1e-6, 0.0, 1e-3)
-    monkeypatch.setattr(stopping, "sensors_of", lambda *_: [rail])
+    rail = RailFacts("power:rapl/package-0", "package", "boxcar", 0.05, 0.02, 1e-6, 0.0, 1e-3)
+    monkeypatch.setattr(stopping, "rails_of", lambda *_: [rail])
     limits = dataclasses.replace(
         kit.QUICK, is_short=False, idle_s=0.05, warm_up_max_s=0.2, iterations_max=10, timeout_s=10.0
     )

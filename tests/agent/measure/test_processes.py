@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from paretofleet_agent.measure import attempt, child
+from paretofleet_agent.measure import child
 from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.requests import RUNNER
 
 
 def alive(pid):
@@ -187,9 +188,7 @@ def test_sigkill_of_the_parent_ends_runner_and_sampler(kit, model, tmp_path):
 
 
 def test_a_runner_ends_at_the_end_of_its_input():
-    runner = subprocess.Popen(
-        [sys.executable, str(attempt.RUNNER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    runner = subprocess.Popen([sys.executable, str(RUNNER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     runner.stdin.close()
     assert runner.wait(10) == 0
     runner.stdout.close()

@@ -23,7 +23,7 @@ def facts(name, **more):
 
 
 def sensor(name, **more):
-    (found,) = stopping.sensors_of([facts(name, **more)], "cpu", READ_S)
+    (found,) = stopping.rails_of([facts(name, **more)], "cpu", READ_S)
     return found
 
 
@@ -155,7 +155,7 @@ def test_only_primary_rails_of_the_target_count():
         facts("nvml-counter", target_id="GPU-1"),
         facts("nvml-full", target_id="GPU-1", primary=False),
     ]
-    streams = [[one.stream for one in stopping.sensors_of(rails, t, READ_S)] for t in ("cpu", "GPU-1")]
+    streams = [[one.stream for one in stopping.rails_of(rails, t, READ_S)] for t in ("cpu", "GPU-1")]
     assert streams == [["power:sim/rapl"], ["power:sim/rapl", "power:sim/nvml-counter"]]
 
 
@@ -166,7 +166,7 @@ def test_a_battery_decides_only_where_there_is_nothing_nearer():
         ([battery], 10.0),
         ([{**package, "missing": "gone"}, battery], 10.0),
     ):
-        assert max(map(stopping.least_s, stopping.sensors_of(rails, "cpu", READ_S))) == least_s
+        assert max(map(stopping.least_s, stopping.rails_of(rails, "cpu", READ_S))) == least_s
 
 
 def test_guards_cover_what_a_sensor_remembers():

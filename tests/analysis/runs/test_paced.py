@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from paretofleet_agent.measure.attempt import RUNNER, measure
-from paretofleet_agent.measure.power_session import Sampling
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.power_session import PowerSession
+from paretofleet_agent.measure.requests import RUNNER
 from paretofleet_agent.standalone import bench
 from paretofleet_analysis.ranking.energy_rate import energy_j_per_item_at_rate
 from paretofleet_analysis.runs.summary import summarize_run
@@ -79,7 +80,7 @@ def test_a_paced_run_costs_what_the_rule_says_of_the_run_without_a_break(device,
     model = convolution(tmp_path / "net.onnx", channels=64, side=448)
     facts, streams = run(device, model, 2)
     unbroken = summarize_run(streams, facts, batch_size=1, mode="latency", target_kind="cpu")
-    monkeypatch.setattr(Sampling, "pause_s", lambda _self, iteration_s: 1 / RATE_HZ - iteration_s)
+    monkeypatch.setattr(PowerSession, "pause_s", lambda _self, iteration_s: 1 / RATE_HZ - iteration_s)
     facts, streams = run(device, model, 3)
     del facts["phase_spread"]  # the pauses are the camera's, and stay in the energy
     paced = summarize_run(streams, facts, batch_size=1, mode="latency", target_kind="cpu")

@@ -1,0 +1,102 @@
+"""The phases of a run in which time passes: idle, warm-up, guards and the measured window."""
+
+from __future__ import annotations
+
+from paretofleet_agent.measure import warm_up
+from paretofleet_agent.measure.power_session import PowerSession
+from paretofleet_agent.measure.preparation import Attempt
+from paretofleet_agent.measure.runner_session import RunnerSession
+from paretofleet_agent.measure.series import Block, Series, quantile
+from paretofleet_agent.measure.window import Window
+
+UNSTEADY, ENERGY_CAPPED, SPREAD = "warmup_not_steady", "energy_not_converged", "phase_spread"
+
+
+def idle(attempt: Attempt, power: PowerSession, phase: str) -> None:
+    """Nothing works while `power` is read, for as long as the limits of `attempt` say. Raises Stopped.
+
+    `phase` is the name under which it is marked, as for all functions here.
+    """
+    clock, record = attempt.host.clock, attempt.record
+    record.mark(clock.now_ns(), phase)
+    clock.sleep(attempt.limits.idle_s, record.stopped)
+    record.raise_if_stopped()
+    power.collect(clock.now_ns(), "idle")
+
+
+def warm_up_until_steady(attempt: Attempt, runner: RunnerSession, power: PowerSession) -> None:
+    """Lets `runner` work until its times and clock rates stand; flags of `attempt` say where they do not.
+
+    What `power` reads meanwhile is kept. Raises AttemptFailed and Stopped.
+    """
+    limits, record = attempt.limits, attempt.record
+    record.mark(attempt.host.clock.now_ns(), "warm_up")
+    record.facts["warm_up_min_s"] = limits.warm_up_min_s
+    log = attempt.host.frequency_log(attempt.cpus, attempt.target_id)
+    meanwhile = log.read if _has_time_to_read(attempt, runner) else None
+    series, state = Series(), warm_up.MORE
+    while state == warm_up.MORE:
+        block = warm_up.next_warm_up_block(series, limits)
+        series = runner.block(series, block, "warm_up", power, meanwhile)
+        state = warm_up.warm_up(series, limits, log.khz, overlaps=attempt.overlaps)
+    if state == warm_up.CAPPED:
+        record.flags.append(UNSTEADY)
+    if log.khz:
+        record.facts["warm_up_clocks_khz"] = log.khz
+
+
+def guard(attempt: Attempt, runner: RunnerSession, power: PowerSession, phase: str) -> Series:
+    """Load around the window, in which a slow sensor of `power` comes to see nothing else.
+
+    Returns the iterations that `runner` did in the `phase` of `attempt`. Raises AttemptFailed and Stopped.
+    """
+    limits = attempt.limits
+    attempt.record.mark(attempt.host.clock.now_ns(), phase)
+    seconds, series = power.guard_s(is_short=limits.is_short), Series()
+    while series.elapsed_s < seconds:
+        rest = Block(seconds=seconds - series.elapsed_s, max_iterations=limits.iterations_max)
+        series = runner.block(series, rest, phase, power)
+    return series
+
+
+def spread_iterations(attempt: Attempt, runner: RunnerSession, power: PowerSession, guard: Series) -> None:
+    """Lets `runner` idle after each iteration, where a part-time sensor of `power` would keep step with it.
+
+    The iterations of the `guard` tell how long each takes; the pause is a fact of `attempt`.
+    """
+    if runner.block_is_a_process or attempt.overlaps:
+        return
+    iteration_s = quantile(sorted(guard.durations_ns), 0.5) / 1e9
+    pause_s = power.pause_s(iteration_s)
+    if pause_s > 0:
+        runner.pause_ns = round(pause_s * 1e9)
+        attempt.record.flags.append(SPREAD)
+        attempt.record.facts[SPREAD] = {"pause_s": pause_s, "iteration_s": iteration_s}
+
+
+def measure_window(attempt: Attempt, runner: RunnerSession, power: PowerSession, window: Window) -> None:
+    """Lets `runner` work until the rule of the `window` has enough, and keeps what came of it as facts.
+
+    What `power` reads meanwhile is kept by `attempt` too. Raises AttemptFailed and Stopped.
+    """
+    record = attempt.record
+    record.mark(attempt.host.clock.now_ns(), "measure")
+    log = attempt.host.frequency_log(attempt.cpus, "cpu")  # a GPU's clock costs too much to read here
+    meanwhile = log.read if _has_time_to_read(attempt, runner) else None
+    series = Series()
+    while not window.has_enough(series):
+        series = runner.block(series, window.next_block(series), "measure", power, meanwhile)
+    runner.pause_ns = 0
+    if log.khz:
+        record.facts["window_clocks_khz"] = [reading["cpu"] for reading in log.khz]
+    if attempt.overlaps:
+        record.facts["window_blocks"] = [n for n, _ in series.blocks]
+    if window.energy_decides:
+        record.facts["energy_window"] = window.facts(series)
+    if window.capped:
+        record.flags.append(ENERGY_CAPPED)
+
+
+def _has_time_to_read(attempt: Attempt, runner: RunnerSession) -> bool:
+    """Whether clock rates are read while blocks work: a first look is too short for it."""
+    return not (attempt.limits.is_short or runner.block_is_a_process)
