@@ -87,7 +87,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended. `facts` is JSON-ready; its keys are listed in ARCHITECTURE.md."""
+    """How an attempt ended. `facts` is JSON-ready; its keys are in docs/reference/attempt-facts.md."""
 
     ok: bool
     reason: str = ""

@@ -26,7 +26,7 @@ DEVICES = (
 )
 KINDS = {name: kind for name, _, kind in DEVICES}
 REPEATS = 4
-README = Path(__file__).parent.parent.parent / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "read-a-report.md"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_power_samples_travel_with_the_phases_of_their_run(swept: Farm) -> None:
         for row in frame.itertuples()
         for run_id, power_w in zip(row.run_ids, row.power_w_runs, strict=True)
     }
-    section = README.read_text(encoding="utf-8").partition("## Reading the samples")[2].partition("\n## ")[0]
+    section = PAGE.read_text(encoding="utf-8").partition("## Reading the samples")[2].partition("\n## ")[0]
     documented = {
         name
         for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)

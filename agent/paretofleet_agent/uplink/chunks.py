@@ -9,7 +9,7 @@ from typing import Iterator
 
 from paretofleet_agent.model import SCHEMAS, AttemptKey, Chunk
 
-#: The collector pays per message, the wire refuses above a few MiB: facts are in ARCHITECTURE.md.
+#: The collector pays per message, the wire refuses above a few MiB.
 SAMPLES_MAX = 16384
 BYTES_MAX = 1 << 20
 STATE = "state/1"
