@@ -15,7 +15,10 @@ PACKAGES = {name: ROOT / name / f"paretofleet_{name}" for name in ("proto", "age
 WIRE_FILES = {
     "agent/paretofleet_agent/uplink/wire.py",
     "agent/paretofleet_agent/uplink/client.py",
-    "collector/paretofleet_collector/rpc/convert.py",
+    "collector/paretofleet_collector/rpc/control_servicer.py",
+    "collector/paretofleet_collector/rpc/convert/control.py",
+    "collector/paretofleet_collector/rpc/convert/fleet.py",
+    "collector/paretofleet_collector/rpc/fleet_servicer.py",
     "collector/paretofleet_collector/rpc/server.py",
     "collector/paretofleet_collector/rpc/client.py",
 }

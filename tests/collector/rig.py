@@ -16,7 +16,7 @@ import pytest
 from paretofleet_collector.config import Config
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
-from paretofleet_collector.lifecycle import ingest
+from paretofleet_collector.lifecycle import chunk_faults
 from paretofleet_collector.model.entities import (
     AttemptEnd,
     AttemptKey,
@@ -24,12 +24,12 @@ from paretofleet_collector.model.entities import (
     Grant,
     Inventory,
     RuntimeInfo,
-    Sweep,
     Target,
     Variant,
 )
-from paretofleet_collector.model.messages import Answer, Hello, Join, Session, Welcome
-from paretofleet_collector.service import agents, sweeps
+from paretofleet_collector.model.messages import Hello, Join, Session, UploadReply, Welcome
+from paretofleet_collector.model.views import SweepView
+from paretofleet_collector.service import agents, sweeps, uploads
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.store import Store, models, runs
@@ -49,7 +49,7 @@ def chunk(
     columns = np.asarray(first, "<i8").tobytes() + np.asarray(second, "<i8").tobytes() + texts
     schema = schema or {"power": "power/1"}.get(stream.partition(":")[0], f"{stream}/1")
     made = Chunk(key, stream, seq, schema, len(first), columns, 0)
-    return Chunk(key, stream, seq, schema, len(first), columns, ingest.crc32_of(made))
+    return Chunk(key, stream, seq, schema, len(first), columns, chunk_faults.crc32_of(made))
 
 
 def samples_of(key: AttemptKey, *, seconds: float = 0.01, chunks: int = 2, each: int = 10) -> list[Chunk]:
@@ -98,7 +98,7 @@ class Rig:
 
     def submit(
         self, *, batch_sizes: tuple[int, ...] = (1,), runs_min: int = 1, runs_max: int = 1, **spec: Any
-    ) -> Sweep:
+    ) -> SweepView:
         repeats = {"min": runs_min, "max": runs_max, "relative_half_width": spec.pop("half_width", 0.02)}
         text = {
             "models": ["tiny"],
@@ -110,17 +110,17 @@ class Rig:
         request_id = secrets.token_hex(8)
         return self.do(sweeps.submit(self.context, request_id, json.dumps(text)))[0]
 
-    def sweep(self, name: str) -> Sweep:
-        return self.do(sweeps.show(self.context, name))[0]
+    def sweep(self, name: str) -> SweepView:
+        return self.do(sweeps.show(self.context, name)).sweep
 
     def lease(self, session: Session) -> Grant | None:
         return self.do(agents.lease(self.context, session)).grant
 
-    def send(self, session: Session, one: Chunk) -> Answer:
-        return self.do(asyncio.wrap_future(agents.upload_chunk(self.context, session, one), loop=self.loop))
+    def send(self, session: Session, one: Chunk) -> UploadReply:
+        return self.do(asyncio.wrap_future(uploads.upload_chunk(self.context, session, one), loop=self.loop))
 
-    def end(self, session: Session, one: AttemptEnd) -> Answer:
-        return self.do(asyncio.wrap_future(agents.upload_end(self.context, session, one), loop=self.loop))
+    def end(self, session: Session, one: AttemptEnd) -> UploadReply:
+        return self.do(asyncio.wrap_future(uploads.upload_end(self.context, session, one), loop=self.loop))
 
     def upload(self, session: Session, grant: Grant, **samples: Any) -> list[Chunk]:
         """All of a good attempt."""
@@ -130,7 +130,7 @@ class Rig:
         self.end(session, end_of(grant.key, made))
         return made
 
-    def fail(self, session: Session, grant: Grant, reason: str) -> Answer:
+    def fail(self, session: Session, grant: Grant, reason: str) -> UploadReply:
         return self.end(session, end_of(grant.key, [], reason))
 
     def state(self, key: AttemptKey) -> str:
@@ -141,7 +141,7 @@ class Rig:
         """Seals what is uploaded, as the collector's background task would."""
 
         async def once() -> None:
-            sealer = Sealer(self.context, self.context.heavy)
+            sealer = Sealer(self.context, self.context.worker)
             task = asyncio.create_task(sealer.run())
             for _ in range(600):
                 await asyncio.sleep(0.05)
@@ -174,6 +174,6 @@ def rig() -> Iterator[Rig]:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
         made = build(Path(home), loop, [1000.0])
         yield made
-        loop.run_until_complete(made.context.heavy.close())
+        loop.run_until_complete(made.context.worker.close())
         made.context.store.close()
     loop.close()

@@ -13,7 +13,7 @@ from paretofleet_collector.cli.output import clean
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import duration, left, size
 from paretofleet_collector.model.entities import RUN_FINAL
-from paretofleet_collector.model.views import Progress, SweepView
+from paretofleet_collector.model.views import SweepProgress, SweepView
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,7 +62,7 @@ class Transfer:
             self._bar.update(f"{clean(self._label)} {size(done)} of {size(whole)}")  # type: ignore[attr-defined]
 
 
-def follow(messages: Iterable[Progress]) -> SweepView | None:
+def follow(messages: Iterable[SweepProgress]) -> SweepView | None:
     """Shows a watched sweep until it has ended; returns its last state, None when nothing came."""
     return _follow_live(messages) if sys.stderr.isatty() else _follow_plain(messages)
 
@@ -78,7 +78,7 @@ def tally(sweep: SweepView) -> str:
     return ", ".join(f"{number} {state}" for state, number in bad if number)
 
 
-def _follow_plain(messages: Iterable[Progress]) -> SweepView | None:
+def _follow_plain(messages: Iterable[SweepProgress]) -> SweepView | None:
     last: SweepView | None = None
     written_s = 0.0
     for message in messages:
@@ -93,7 +93,7 @@ def _follow_plain(messages: Iterable[Progress]) -> SweepView | None:
     return last
 
 
-def _line(message: Progress) -> str:
+def _line(message: SweepProgress) -> str:
     sweep = message.sweep
     parts = [
         f"{sweep.name}: {ended(sweep)}/{sweep.runs} runs",
@@ -104,7 +104,7 @@ def _line(message: Progress) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _follow_live(messages: Iterable[Progress]) -> SweepView | None:
+def _follow_live(messages: Iterable[SweepProgress]) -> SweepView | None:
     from rich.console import Console
     from rich.live import Live
 
@@ -117,7 +117,7 @@ def _follow_live(messages: Iterable[Progress]) -> SweepView | None:
     return last
 
 
-def _picture(message: Progress) -> RenderableType:
+def _picture(message: SweepProgress) -> RenderableType:
     """The bar of the sweep, a line for each device at work, and what ended last."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
@@ -138,7 +138,7 @@ def _picture(message: Progress) -> RenderableType:
     lines: list[RenderableType] = [head]
     for run in message.running:
         at = f"{run.phase}, {run.iterations} iterations" if run.iterations else run.phase
-        lines.append(Text(clean(f"  {run.device}: {run.what}  {at}"), style="cyan"))
+        lines.append(Text(clean(f"  {run.device}: {run.configuration}  {at}"), style="cyan"))
     lines += [Text(clean(f"  {note}"), style="yellow") for note in sweep.notes if not sweep.ended_unix_s]
     if message.event and not sweep.ended_unix_s:
         lines.append(Text(clean(f"  {message.event}"), style="dim"))

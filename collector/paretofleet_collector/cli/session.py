@@ -46,4 +46,4 @@ def notify(message: str) -> None:
 def notify_refusals(refusals: Sequence[Refusal]) -> None:
     """What is left out of a sweep, one line each."""
     for refusal in refusals:
-        notify(f"left out: {refusal.what}: {refusal.why}")
+        notify(f"left out: {refusal.combination}: {refusal.why}")

@@ -14,14 +14,18 @@ from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
 
 from paretofleet_collector.lake.files import Lake
-from paretofleet_collector.lifecycle import transitions
-from paretofleet_collector.model.entities import PlannedConfiguration, Repeats, Variant, short_id
+from paretofleet_collector.model.entities import (
+    Device,
+    PastRun,
+    PlannedConfiguration,
+    Repeats,
+    Variant,
+    short_id,
+)
 from paretofleet_collector.planning import schedule
-from paretofleet_collector.store import models, sweeps
-from paretofleet_collector.store.devices import DEVICES
+from paretofleet_collector.store import configurations, devices, history, models, sweeps
 from paretofleet_collector.store.engine import open_engine
-from paretofleet_collector.store.runs import ATTEMPTS, OPEN, RUNS
-from paretofleet_collector.store.sealed import SUMMARIES
+from paretofleet_collector.store.runs import OPEN
 
 #: Of a row whose sweep asked for more boots than its runs saw.
 WITHIN_ONE_BOOT = ("within_one_boot",)
@@ -44,7 +48,7 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
     """Every configuration of a sweep with all its runs, in the order of the plan."""
     sweep = sweeps.find(connection, sweep_id)
     by_configuration = _runs(connection, sweep_id)
-    devices = {row.device_id: row for row in connection.execute(DEVICES.select())}
+    device_of = devices.by_id(connection)
     variants = {variant.sha256: variant for variant in models.listing(connection)}
     unsettled = _not_converged(connection, sweep_id, sweep.repeats)
     boots = sweep.repeats.boots
@@ -54,13 +58,13 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
             planned,
             by_configuration[planned.configuration_id],
             variant=variants.get(planned.configuration.variant_sha256),
-            device=devices[planned.configuration.device_id],
+            device=device_of[planned.configuration.device_id],
             flags=(
                 *(("not_converged",) if planned.configuration_id in unsettled else ()),
                 *(WITHIN_ONE_BOOT if boots > 1 and _is_one_boot(by_configuration, planned) else ()),
             ),
         )
-        for planned in sweeps.planned(connection, sweep_id)
+        for planned in configurations.listing(connection, sweep_id)
     ]
 
 
@@ -76,11 +80,10 @@ def _input(
     past: list[RunInput],
     *,
     variant: Variant | None,
-    device: sa.Row[Any],
+    device: Device,
     flags: tuple[str, ...],
 ) -> ReportInput:
     configuration = planned.configuration
-    inventory = json.loads(device.inventory)
     return ReportInput(
         sweep=sweep,
         configuration_id=configuration.configuration_id,
@@ -99,7 +102,7 @@ def _input(
         mode=configuration.mode,
         timing_scope=configuration.timing_scope,
         protocol=configuration.protocol,
-        simulated=bool(inventory.get("simulated", False)),
+        simulated=device.simulated,
         runs=past,
         parameters=variant.parameters if variant else None,
         macs=variant.macs if variant else None,
@@ -114,17 +117,8 @@ def _input(
 
 def _runs(connection: sa.Connection, sweep_id: str) -> Mapping[str, list[RunInput]]:
     """The runs of a sweep by configuration, with the facts of the newest attempt."""
-    query = (
-        sa.select(RUNS, ATTEMPTS.c.facts_json, SUMMARIES.c.environment_id, SUMMARIES.c.summary_json)
-        .outerjoin(
-            ATTEMPTS, sa.and_(ATTEMPTS.c.run_id == RUNS.c.run_id, ATTEMPTS.c.attempt == RUNS.c.attempt)
-        )
-        .outerjoin(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
-        .where(RUNS.c.sweep_id == sweep_id)
-        .order_by(RUNS.c.block, RUNS.c.run_id)
-    )
     result: dict[str, list[RunInput]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in history.report_rows(connection, sweep_id):
         result[row.configuration_id].append(_run(row))
     return result
 
@@ -154,13 +148,13 @@ def _run(row: sa.Row[Any]) -> RunInput:
 def _not_converged(connection: sa.Connection, sweep_id: str, repeats: Repeats) -> set[str]:
     """Configurations whose runs are over without the precision that the sweep asked for."""
     result = set()
-    for device_id in {item.configuration.device_id for item in sweeps.planned(connection, sweep_id)}:
-        past: dict[str, list[schedule.PastRun]] = defaultdict(list)
-        for run in transitions.history(connection, sweep_id, device_id):
+    for device_id in {item.configuration.device_id for item in configurations.listing(connection, sweep_id)}:
+        past: dict[str, list[PastRun]] = defaultdict(list)
+        for run in history.past_runs(connection, sweep_id, device_id):
             past[run.configuration_id].append(run)
-        for configuration_id, some in past.items():
-            over = not any(run.state in OPEN for run in some)
-            has_any = bool(schedule.values_s(some))
-            if over and has_any and not schedule.has_converged(some, repeats.relative_half_width):
+        for configuration_id, made in past.items():
+            over = not any(run.state in OPEN for run in made)
+            has_any = bool(schedule.values_s(made))
+            if over and has_any and not schedule.has_converged(made, repeats.relative_half_width):
                 result.add(configuration_id)
     return result

@@ -18,7 +18,7 @@ from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.lake import samples
 from paretofleet_collector.lake.files import Lake, samples_file, sha256_of
 from paretofleet_collector.model.entities import AttemptKey, PlannedConfiguration, short_id
-from paretofleet_collector.store import chunks, runs, sealed, sweeps
+from paretofleet_collector.store import attempts, chunks, configurations, runs, sealed
 from paretofleet_collector.store.engine import open_engine
 
 
@@ -31,10 +31,10 @@ def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
     engine = open_engine(Path(database), writes=False)
     try:
         with engine.begin() as connection:
-            run, row = runs.get(connection, run_id), runs.attempt_row(connection, key)
+            run, row = runs.get(connection, run_id), attempts.row_of(connection, key)
             if run is None or row is None:
                 raise NotFound(f"Run {run_id} is gone.")
-            planned = sweeps.planned_one(connection, run.sweep_id, run.configuration_id)
+            planned = configurations.get(connection, run.sweep_id, run.configuration_id)
             streams = samples.decode(chunks.staged(connection, key))
     finally:
         engine.dispose()
@@ -85,8 +85,8 @@ def _again(connection: sa.Connection, root: Lake, run_id: str) -> dict[str, Any]
     files = sealed.files_of_run(connection, run_id)
     if run is None or not files:
         raise NotFound(f"Run {run_id} is gone.")
-    row = runs.attempt_row(connection, AttemptKey(run_id, files[0].attempt))
-    planned = sweeps.planned_one(connection, run.sweep_id, run.configuration_id)
+    row = attempts.row_of(connection, AttemptKey(run_id, files[0].attempt))
+    planned = configurations.get(connection, run.sweep_id, run.configuration_id)
     if not (root.root / files[0].path).exists():
         raise NotFound(f"The samples of run {run_id} are missing in the lake ({files[0].path}).")
     with root.files.open_input_file(files[0].path) as file:

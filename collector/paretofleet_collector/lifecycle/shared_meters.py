@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.model.entities import AttemptEnd, Device
 from paretofleet_collector.model.messages import Session
-from paretofleet_collector.store import devices, runs
+from paretofleet_collector.store import attempts, devices
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +26,12 @@ METER, SHARED = "meter", "meter_shared"
 def without_shared(
     connection: sa.Connection, session: Session, end: AttemptEnd, unheard_s: float
 ) -> AttemptEnd:
-    """The end of an attempt with the meters it shares marked as missing, and the flag `meter_shared`.
+    """The `end` of an attempt with the meters it shares marked as missing, and the flag `meter_shared`.
 
-    `unheard_s`: a device is here for so long after it was last heard.
+    `connection` shows the devices beside that of `session`; one is here for `unheard_s` seconds after it was
+    last heard.
     """
-    row = runs.attempt_row(connection, end.key)
+    row = attempts.row_of(connection, end.key)
     try:
         facts = json.loads(end.facts_json or "{}")
         rails = [rail for rail in facts.get("sensors", ()) if rail.get("source") == METER]
@@ -59,7 +60,7 @@ def _readers(meter: Any, others: Iterable[Device]) -> list[str]:
         other.name
         for other in others
         if not other.simulated
-        and any((one.source, one.rail) == (METER, meter) for one in other.inventory.sensors)
+        and any((sensor.source, sensor.rail) == (METER, meter) for sensor in other.inventory.sensors)
     ]
 
 

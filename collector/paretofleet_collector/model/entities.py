@@ -184,7 +184,7 @@ class PlannedConfiguration:
 class Refusal:
     """A combination left out of a sweep: what was asked for, and why it is not run."""
 
-    what: str
+    combination: str
     why: str
 
 
@@ -198,6 +198,33 @@ class DevicePlan:
     runs_max: int
     seconds_min: float
     seconds_max: float
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A configuration that fails before it is tried, since its device lacks the runtime, and why."""
+
+    planned: PlannedConfiguration
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep would run, per device, and what of the request it leaves out and why.
+
+    What is left out for want of a runtime is in `refusals` and, one by one, in `missing`: it stands in the
+    sweep as failed.
+    """
+
+    configurations: tuple[PlannedConfiguration, ...]
+    refusals: tuple[Refusal, ...]
+    devices: tuple[DevicePlan, ...]
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def everything(self) -> tuple[PlannedConfiguration, ...]:
+        """What runs, then what is missing."""
+        return (*self.configurations, *(missing.planned for missing in self.missing))
 
 
 @dataclass(frozen=True)
@@ -237,7 +264,7 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A plan under way. `ended_unix_s` is None while it runs; `notes` are sentences for who looks at it."""
+    """A plan under way. `ended_unix_s` is None while it runs."""
 
     sweep_id: str
     name: str
@@ -250,7 +277,6 @@ class Sweep:
     runs: int = 0
     runs_by_state: Mapping[str, int] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -269,6 +295,32 @@ class Run:
     lease_until_unix_s: float | None = None
     started_unix_s: float | None = None
     ended_unix_s: float | None = None
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What the schedule knows of a run of one device in one sweep.
+
+    `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
+    in a way that is tried again. `counted` and `value_s` are None until sealed; the latter is its mean batch
+    latency, in throughput mode the time of an item, and it repeats only runs of its own `environment_id`.
+    `boot_id`: the device's boot when its newest attempt was granted.
+    """
+
+    run_id: str
+    configuration_id: str
+    family: str
+    batch_size: int
+    block: int
+    state: str
+    tries: int = 0
+    attempt: int = 0
+    reason: str | None = None
+    lease_until_unix_s: float | None = None
+    counted: bool | None = None
+    value_s: float | None = None
+    boot_id: str | None = None
+    environment_id: str | None = None
 
 
 @dataclass(frozen=True)

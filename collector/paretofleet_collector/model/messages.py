@@ -1,4 +1,4 @@
-"""What an agent says and is told, free of the wire."""
+"""What agents and the command say to the collector, and what agents are answered, free of the wire."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Hello:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """A heartbeat. `running` is the attempt that runs now, if any."""
+class Heartbeat:
+    """What an agent sends from time to time. `running` is the attempt that runs now, if any."""
 
     session: Session
     held: tuple[AttemptKey, ...]
@@ -57,7 +57,7 @@ class Progress:
     iterations: int
 
 
-class HeldState(Enum):
+class AttemptState(Enum):
     """What an agent shall do with an attempt: go on, stop and upload, or drop it."""
 
     CURRENT = 1
@@ -66,11 +66,11 @@ class HeldState(Enum):
 
 
 @dataclass(frozen=True)
-class Held:
+class AttemptStatus:
     """The state of an attempt, and for each stream the seq that is expected next."""
 
     key: AttemptKey
-    state: HeldState
+    state: AttemptState
     marks: Mapping[str, int]
 
 
@@ -82,11 +82,11 @@ class Welcome:
     collector_id: str
     heartbeat_s: float
     window_chunks: int
-    held: tuple[Held, ...]
+    held: tuple[AttemptStatus, ...]
 
 
 @dataclass(frozen=True)
-class Leased:
+class LeaseReply:
     """The answer to a request for work; without a grant ask again after `ask_again_s`.
 
     `reboot`, not empty: the device shall reboot first, and why.
@@ -97,7 +97,7 @@ class Leased:
     reboot: str = ""
 
 
-class Verdict(Enum):
+class UploadVerdict(Enum):
     """What became of a chunk or an end; see UploadReply in fleet.proto."""
 
     COMMITTED = 1
@@ -109,12 +109,28 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class UploadReply:
     """The reply to one chunk (`stream` and `seq` say which) or to an end (`stream` is empty)."""
 
     key: AttemptKey
     stream: str
     seq: int
-    verdict: Verdict
+    verdict: UploadVerdict
     next_seq: int = 0
     message: str = ""
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A model file that a user sends. `variant_of`: the model of which it is another variant, or empty.
+
+    `top1` is in percent, measured over `top1_n` items.
+    """
+
+    model: str
+    variant_of: str
+    precision: str
+    size_bytes: int
+    sha256: str
+    top1: float | None
+    top1_n: int | None

@@ -1,11 +1,19 @@
-"""What the collector tells the command, free of the wire. Wall times: seconds since 1970; None: absent."""
+"""What the collector shows to people, free of the wire. Wall times: seconds since 1970; None: absent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo
+from paretofleet_collector.model.entities import (
+    Device,
+    DevicePlan,
+    Plan,
+    PlannedConfiguration,
+    Refusal,
+    SensorInfo,
+    Sweep,
+)
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,28 @@ class DeviceView:
     last_seen_unix_s: float | None
     running: str
 
+    @classmethod
+    def of(cls, device: Device, running: str = "") -> DeviceView:
+        """The view of a device that runs `running`."""
+        return cls(
+            device_id=device.device_id,
+            name=device.name,
+            device_class=device.device_class,
+            state=device.state,
+            labels=device.labels,
+            targets=tuple(target.alias for target in device.inventory.targets),
+            runtimes=tuple(f"{runtime.name} {runtime.version}" for runtime in device.inventory.runtimes),
+            sensors=device.inventory.sensors,
+            simulated=device.simulated,
+            agent_version=device.agent_version,
+            last_seen_unix_s=device.last_seen_unix_s,
+            running=running,
+        )
+
 
 @dataclass(frozen=True)
 class SweepView:
-    """A sweep with the number of its runs in each state."""
+    """A sweep with the number of its runs in each state; `notes` are sentences for who looks at it."""
 
     sweep_id: str
     name: str
@@ -40,6 +66,22 @@ class SweepView:
     ended_unix_s: float | None
     devices: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, sweep: Sweep, notes: tuple[str, ...] = ()) -> SweepView:
+        """The view of a sweep, with these notes."""
+        return cls(
+            sweep_id=sweep.sweep_id,
+            name=sweep.name,
+            state=sweep.state,
+            configurations=sweep.configurations,
+            runs=sweep.runs,
+            runs_by_state=sweep.runs_by_state,
+            created_unix_s=sweep.created_unix_s,
+            ended_unix_s=sweep.ended_unix_s,
+            devices=sweep.devices,
+            notes=notes,
+        )
 
 
 @dataclass(frozen=True)
@@ -56,6 +98,22 @@ class PlannedView:
     batch_size: int
     threads: int | None
 
+    @classmethod
+    def of(cls, planned: PlannedConfiguration) -> PlannedView:
+        """The view of a planned configuration."""
+        configuration = planned.configuration
+        return cls(
+            configuration_id=configuration.configuration_id,
+            device=planned.device,
+            model=planned.model,
+            variant=planned.variant,
+            target=planned.target,
+            runtime=configuration.runtime,
+            precision=configuration.precision,
+            batch_size=configuration.batch_size,
+            threads=configuration.threads,
+        )
+
 
 @dataclass(frozen=True)
 class PlanView:
@@ -65,10 +123,19 @@ class PlanView:
     devices: tuple[DevicePlan, ...]
     refusals: tuple[Refusal, ...]
 
+    @classmethod
+    def of(cls, plan: Plan) -> PlanView:
+        """The view of a plan, without what fails for want of a runtime: that is among the refusals."""
+        return cls(
+            configurations=tuple(PlannedView.of(planned) for planned in plan.configurations),
+            devices=plan.devices,
+            refusals=plan.refusals,
+        )
+
 
 @dataclass(frozen=True)
-class ConfigurationView:
-    """A configuration of a sweep and its runs; `reason` and `message` of the last that failed."""
+class ConfigurationState:
+    """A configuration of a sweep and its runs; why the last failed, else why the last was skipped."""
 
     configuration: PlannedView
     runs_by_state: Mapping[str, int]
@@ -78,31 +145,31 @@ class ConfigurationView:
 
 @dataclass(frozen=True)
 class SweepDetail:
-    """A sweep with its configurations and its specification."""
+    """A sweep with its configurations, in the order of the plan, and its specification."""
 
     sweep: SweepView
-    configurations: tuple[ConfigurationView, ...]
+    configurations: tuple[ConfigurationState, ...]
     spec_json: str
 
 
 @dataclass(frozen=True)
 class RunningNow:
-    """What a device does at this moment."""
+    """What a device does at this moment: the configuration as people name it, and how far its run is."""
 
     device: str
-    what: str
+    configuration: str
     phase: str
     iterations: int
 
 
 @dataclass(frozen=True)
-class Progress:
+class SweepProgress:
     """One message of a watched sweep; `seconds_left` is None until runs have ended."""
 
     sweep: SweepView
     running: tuple[RunningNow, ...]
     seconds_left: float | None
-    event: str
+    event: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +190,7 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """A piece of a file on its way: `path` in the first piece, `sha256` of the whole in the last."""
 
     path: str

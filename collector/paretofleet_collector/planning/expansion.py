@@ -10,6 +10,8 @@ from paretofleet_collector.model.entities import (
     Configuration,
     Device,
     DevicePlan,
+    Missing,
+    Plan,
     PlannedConfiguration,
     Refusal,
     RuntimeInfo,
@@ -38,33 +40,6 @@ TARGET_KINDS: Mapping[str, tuple[str, ...]] = {
     "openvino": ("cpu",),
     "trtexec": ("cuda",),
 }
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A configuration that fails before it is tried, since its device lacks the runtime, and why."""
-
-    planned: PlannedConfiguration
-    why: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep would run, per device, and what of the request it leaves out and why.
-
-    What is left out for want of a runtime is in `refusals` and, one by one, in `missing`: it stands in the
-    sweep as failed.
-    """
-
-    configurations: tuple[PlannedConfiguration, ...]
-    refusals: tuple[Refusal, ...]
-    devices: tuple[DevicePlan, ...]
-    missing: tuple[Missing, ...] = ()
-
-    @property
-    def everything(self) -> tuple[PlannedConfiguration, ...]:
-        """What runs, then what is missing."""
-        return (*self.configurations, *(one.planned for one in self.missing))
 
 
 @dataclass(frozen=True)

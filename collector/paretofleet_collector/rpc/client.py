@@ -18,10 +18,13 @@ import grpc
 from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_proto.v1 import control_pb2_grpc
 
-from paretofleet_collector.errors import CollectorError, NotFound, Refused, Taken, Unreachable
+from paretofleet_collector.errors import CollectorError, Refused, Unreachable
 from paretofleet_collector.model import views
-from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
+from paretofleet_collector.model.entities import Refusal, Variant
+from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.rpc.convert import control as convert
 from paretofleet_collector.rpc.downloads import place_below, receive_files
+from paretofleet_collector.rpc.statuses import error_of
 
 T = TypeVar("T")
 
@@ -36,13 +39,6 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 512 * 1024 * 1024),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
-_REFUSED = {
-    grpc.StatusCode.INVALID_ARGUMENT: Refused,
-    grpc.StatusCode.FAILED_PRECONDITION: Refused,
-    grpc.StatusCode.OUT_OF_RANGE: Refused,
-    grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.ALREADY_EXISTS: Taken,
-}
 
 
 class Client:
@@ -69,19 +65,19 @@ class Client:
     def list_devices(self) -> tuple[views.DeviceView, ...]:
         """Every device that joined, removed ones too."""
         reply = self._call(lambda: self._stub.ListDevices(pb.ListDevicesRequest(), timeout=CALL_S))
-        return tuple(_device(one) for one in reply.devices)
+        return tuple(convert.device_from_proto(device) for device in reply.devices)
 
     def change_device(
         self, device: str, action: str, labels: Mapping[str, str] | None = None
     ) -> views.DeviceView:
         """Pauses, resumes, removes or labels a device, named by its name or id."""
         request = pb.ChangeDeviceRequest(device=device, action=action, labels=dict(labels or {}))
-        return _device(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
+        return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
 
     def list_models(self) -> tuple[Variant, ...]:
         """Every variant, with the networks of the zoo that are not built yet."""
         reply = self._call(lambda: self._stub.ListModels(pb.ListModelsRequest(), timeout=CALL_S))
-        return tuple(_variant(one) for one in reply.variants)
+        return tuple(convert.variant_from_proto(variant) for variant in reply.variants)
 
     def add_model(
         self,
@@ -96,13 +92,9 @@ class Client:
     ) -> Variant:
         """Uploads an ONNX file; `sent(bytes, all bytes)` hears of the progress. `top1` in percent."""
         size, sha256 = path.stat().st_size, sha256_of(path)
-        header = pb.AddModelHeader(
-            model=model, variant_of=variant_of, precision=precision, size_bytes=size, sha256=sha256
+        header = convert.new_model_to_proto(
+            NewModel(model, variant_of, precision, size, sha256, top1=top1, top1_n=top1_n)
         )
-        if top1 is not None:
-            header.top1 = top1
-        if top1_n is not None:
-            header.top1_n = top1_n
 
         def requests() -> Iterator[pb.AddModelRequest]:
             yield pb.AddModelRequest(header=header)
@@ -113,22 +105,18 @@ class Client:
                 if sent:
                     sent(done, size)
 
-        return _variant(self._call(lambda: self._stub.AddModel(requests(), timeout=WORK_S)))
+        return convert.variant_from_proto(self._call(lambda: self._stub.AddModel(requests(), timeout=WORK_S)))
 
     def add_zoo_model(self, name: str) -> Variant:
         """Has the collector build a network of the zoo, or returns the one that is there."""
         request = pb.AddZooModelRequest(name=name)
-        return _variant(self._call(lambda: self._stub.AddZooModel(request, timeout=WORK_S)))
+        return convert.variant_from_proto(self._call(lambda: self._stub.AddZooModel(request, timeout=WORK_S)))
 
     def plan_sweep(self, spec_json: str) -> views.PlanView:
         """What the specification would run; nothing is stored."""
         request = pb.PlanSweepRequest(spec_json=spec_json)
         reply = self._call(lambda: self._stub.PlanSweep(request, timeout=CALL_S))
-        return views.PlanView(
-            tuple(_planned(one) for one in reply.configurations),
-            tuple(_device_plan(one) for one in reply.devices),
-            tuple(Refusal(one.what, one.why) for one in reply.refusals),
-        )
+        return convert.plan_from_proto(reply)
 
     def submit_sweep(
         self, spec_json: str, request_id: str | None = None
@@ -143,28 +131,23 @@ class Client:
                 if wait_s is None:
                     raise
                 time.sleep(wait_s)
-        return _sweep(reply.sweep), tuple(Refusal(one.what, one.why) for one in reply.refusals)
+        return convert.sweep_from_proto(reply.sweep), convert.refusals_from_proto(reply.refusals)
 
     def list_sweeps(self) -> tuple[views.SweepView, ...]:
         """Every sweep."""
         reply = self._call(lambda: self._stub.ListSweeps(pb.ListSweepsRequest(), timeout=CALL_S))
-        return tuple(_sweep(one) for one in reply.sweeps)
+        return tuple(convert.sweep_from_proto(sweep) for sweep in reply.sweeps)
 
     def show_sweep(self, sweep: str) -> views.SweepDetail:
         """A sweep with the state of its configurations."""
         request = pb.SweepRequest(sweep=sweep)
-        reply = self._call(lambda: self._stub.ShowSweep(request, timeout=CALL_S))
-        configurations = tuple(
-            views.ConfigurationView(
-                _planned(one.configuration), dict(one.runs_by_state), one.reason, one.message
-            )
-            for one in reply.configurations
+        return convert.sweep_detail_from_proto(
+            self._call(lambda: self._stub.ShowSweep(request, timeout=CALL_S))
         )
-        return views.SweepDetail(_sweep(reply.sweep), configurations, reply.spec_json)
 
     def watch_sweep(
         self, sweep: str, *, away: Callable[[str], None] | None = None
-    ) -> Iterator[views.Progress]:
+    ) -> Iterator[views.SweepProgress]:
         """Yields the state now and after every change, until the sweep has ended.
 
         When the collector goes away in the middle, `away(address)` is told once and the watch goes on when
@@ -176,7 +159,7 @@ class Client:
             try:
                 for message in self._stream(lambda: self._stub.WatchSweep(pb.SweepRequest(sweep=sweep))):
                     seen, gone_since = True, None
-                    yield _progress(message)
+                    yield convert.sweep_progress_from_proto(message)
             except Unreachable:
                 now = time.monotonic()
                 if not seen or (gone_since is not None and now - gone_since > AWAY_S):
@@ -192,12 +175,12 @@ class Client:
     def cancel_sweep(self, sweep: str) -> views.SweepView:
         """Cancels what has not ended."""
         request = pb.SweepRequest(sweep=sweep)
-        return _sweep(self._call(lambda: self._stub.CancelSweep(request, timeout=CALL_S)))
+        return convert.sweep_from_proto(self._call(lambda: self._stub.CancelSweep(request, timeout=CALL_S)))
 
     def retry_sweep(self, sweep: str) -> views.SweepView:
         """Makes the failed and cancelled runs pending again."""
         request = pb.SweepRequest(sweep=sweep)
-        return _sweep(self._call(lambda: self._stub.RetrySweep(request, timeout=CALL_S)))
+        return convert.sweep_from_proto(self._call(lambda: self._stub.RetrySweep(request, timeout=CALL_S)))
 
     def delete_sweep(self, sweep: str) -> views.Deleted:
         """Deletes a sweep with its runs and samples."""
@@ -207,7 +190,7 @@ class Client:
     def pull_report(self, sweep: str, target: Path) -> Path:
         """Writes the aggregated report to `target`, whole or not at all."""
         parts = self._stream(lambda: self._stub.PullReport(pb.SweepRequest(sweep=sweep), timeout=WORK_S))
-        written = receive_files(map(_part, parts), lambda _: target)
+        written = receive_files(map(convert.file_part_from_proto, parts), lambda _: target)
         if not written:
             raise CollectorError(f"The collector sent no report of {sweep}; nothing was written.")
         return written[0]
@@ -215,7 +198,7 @@ class Client:
     def pull_samples(self, sweep: str, folder: Path) -> list[Path]:
         """Writes the sealed samples below `folder`; returns the files written."""
         parts = self._stream(lambda: self._stub.PullSamples(pb.SweepRequest(sweep=sweep), timeout=WORK_S))
-        return receive_files(map(_part, parts), place_below(folder))
+        return receive_files(map(convert.file_part_from_proto, parts), place_below(folder))
 
     def rebuild_report(self, sweep: str) -> views.Rebuilt:
         """Has every summary computed again from the stored samples."""
@@ -227,39 +210,17 @@ class Client:
         try:
             return call()
         except grpc.RpcError as error:
-            raise self._meaning(error) from None
+            raise error_of(error, self.address) from None
 
     def _stream(self, call: Callable[[], Iterable[T]]) -> Iterator[T]:
         try:
             yield from call()
         except grpc.RpcError as error:
-            raise self._meaning(error) from None
-
-    def _meaning(self, error: Any) -> CollectorError:
-        """The error that a status stands for, with the server's sentence."""
-        code, said = error.code(), error.details() or ""
-        if code in _REFUSED:
-            return _REFUSED[code](said)
-        if code is grpc.StatusCode.UNAVAILABLE:
-            return Unreachable(
-                f"no collector answers at {self.address}; start one with `paretofleet up`, "
-                "or name another with --collector HOST:PORT"
-            )
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return CollectorError(f"the collector at {self.address} did not answer in time; look at its log")
-        if code is grpc.StatusCode.UNIMPLEMENTED:
-            return CollectorError(
-                f"what answers at {self.address} is not a collector of this version; upgrade the older side"
-            )
-        if said and code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL):
-            return CollectorError(said)
-        return CollectorError(
-            f"the collector at {self.address} failed ({said or code.name}); look at its log"
-        )
+            raise error_of(error, self.address) from None
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hex; raises OSError."""
+    """The SHA-256 of the file `path` in hex; raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -268,91 +229,3 @@ def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(UPLOAD_BYTES):
             yield block
-
-
-def _optional(message: Any, name: str) -> Any:
-    return getattr(message, name) if message.HasField(name) else None
-
-
-def _device(one: Any) -> views.DeviceView:
-    return views.DeviceView(
-        device_id=one.device_id,
-        name=one.name,
-        device_class=one.device_class,
-        state=one.state,
-        labels=dict(one.labels),
-        targets=tuple(one.targets),
-        runtimes=tuple(one.runtimes),
-        sensors=tuple(SensorInfo(s.source, s.rail, s.scope, s.kind) for s in one.sensors),
-        simulated=one.simulated,
-        agent_version=one.agent_version,
-        last_seen_unix_s=one.last_seen_unix_s or None,
-        running=one.running,
-    )
-
-
-def _variant(one: Any) -> Variant:
-    return Variant(
-        model=one.model,
-        variant=one.variant,
-        sha256=one.sha256,
-        size_bytes=one.size_bytes,
-        recipe=one.recipe,
-        weights_precision=one.weights_precision,
-        parameters=_optional(one, "parameters"),
-        macs=_optional(one, "macs"),
-        top1=_optional(one, "top1"),
-        top1_n=_optional(one, "top1_n"),
-        top1_source=one.top1_source or None,
-        accuracy_group=one.accuracy_group or None,
-        fixed_batch_size=_optional(one, "fixed_batch_size"),
-        stored=one.stored,
-    )
-
-
-def _planned(one: Any) -> views.PlannedView:
-    return views.PlannedView(
-        configuration_id=one.configuration_id,
-        device=one.device,
-        model=one.model,
-        variant=one.variant,
-        target=one.target,
-        runtime=one.runtime,
-        precision=one.precision,
-        batch_size=one.batch_size,
-        threads=_optional(one, "threads"),
-    )
-
-
-def _device_plan(one: Any) -> DevicePlan:
-    return DevicePlan(
-        one.device, one.configurations, one.runs_min, one.runs_max, one.seconds_min, one.seconds_max
-    )
-
-
-def _sweep(one: Any) -> views.SweepView:
-    return views.SweepView(
-        sweep_id=one.sweep_id,
-        name=one.name,
-        state=one.state,
-        configurations=one.configurations,
-        runs=one.runs,
-        runs_by_state=dict(one.runs_by_state),
-        created_unix_s=one.created_unix_s,
-        ended_unix_s=one.ended_unix_s or None,
-        devices=tuple(one.devices),
-        notes=tuple(one.notes),
-    )
-
-
-def _progress(one: Any) -> views.Progress:
-    return views.Progress(
-        sweep=_sweep(one.sweep),
-        running=tuple(views.RunningNow(r.device, r.what, r.phase, r.iterations) for r in one.running),
-        seconds_left=_optional(one, "seconds_left"),
-        event=one.event,
-    )
-
-
-def _part(one: Any) -> views.Part:
-    return views.Part(one.path, one.data, one.is_last, one.sha256)

@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from paretofleet_collector.errors import CollectorError
-from paretofleet_collector.model.views import Part
+from paretofleet_collector.model.views import FilePart
 
 
-def receive_files(parts: Iterable[Part], place: Callable[[str], Path]) -> list[Path]:
-    """Writes every file of the stream to where `place` puts its path; returns the paths written.
+def receive_files(parts: Iterable[FilePart], place: Callable[[str], Path]) -> list[Path]:
+    """Writes every file that comes in `parts` to where `place` puts its path; returns the paths written.
 
     Raises CollectorError when the stream breaks off, a file arrives damaged or cannot be written; the
     broken one is removed.

@@ -32,7 +32,10 @@ class BlockRequest:
 
 
 def start(context: Context, request: BlockRequest) -> None:
-    """Has a block chosen in the background, unless that is under way. The device asks again meanwhile."""
+    """Has the block of `request` chosen in the background, unless that is under way.
+
+    `context` keeps the task; the device asks again meanwhile.
+    """
     key = (request.sweep_id, request.device_id)
     if key not in context.choosing:
         task = asyncio.get_running_loop().create_task(_choose(context, request))
@@ -61,7 +64,7 @@ async def _answer(context: Context, request: BlockRequest) -> dict[str, Any]:
     for number in range(TRIES_MAX):
         await asyncio.sleep(AFTER_DEATH_S if number else 0.0)
         try:
-            answer = await context.heavy.run("choose", database=str(context.store.path), **arguments)
+            answer = await context.worker.run("choose", database=str(context.store.path), **arguments)
         except NotFound:
             raise
         except CollectorError as error:
@@ -85,4 +88,4 @@ def _store(connection: sa.Connection, request: BlockRequest, answer: dict[str, A
         why=answer["why"],
         now=now,
     ):
-        transitions.settle(connection, request.sweep_id, request.device_id, now)
+        transitions.apply_schedule(connection, request.sweep_id, request.device_id, now)

@@ -1,4 +1,4 @@
-"""What the handlers work with."""
+"""What every part of the service works with."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class Changes:
 class Context:
     """The parts of a running collector. `now` is wall time in seconds since 1970.
 
-    `heavy` computes for the command (models, reports); sealing has a worker of its own.
+    `worker` computes for the command (models, reports, choices).
     """
 
     config: Config
     store: Store
     lake: Lake
-    heavy: Worker
+    worker: Worker
     changes: Changes
     collector_id: str
     now: Callable[[], float] = time.time
-    poke_sealer: Callable[[], None] = lambda: None
+    wake_sealer: Callable[[], None] = lambda: None
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
     choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
@@ -81,11 +81,11 @@ class Context:
 
     def has_room(self) -> bool:
         """False when less is free under the home than the configuration asks for."""
-        looked, answer = self._room
-        if time.monotonic() - looked > _ROOM_S:
-            answer = shutil.disk_usage(self.config.home).free >= self.config.disk_low_bytes
-            self._room = (time.monotonic(), answer)
-        return answer
+        checked_s, has_room = self._room
+        if time.monotonic() - checked_s > _ROOM_S:
+            has_room = shutil.disk_usage(self.config.home).free >= self.config.disk_low_bytes
+            self._room = (time.monotonic(), has_room)
+        return has_room
 
     def check_room(self) -> None:
         """Raises StorageFull when the disk is nearly full."""

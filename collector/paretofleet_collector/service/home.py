@@ -19,8 +19,8 @@ _ID = "id"
 
 
 @contextmanager
-def occupied(home: Path) -> Iterator[None]:
-    """Creates the folder if need be and holds it; raises Refused while another collector does."""
+def hold_home(home: Path) -> Iterator[None]:
+    """Creates the folder `home` if need be and holds it; raises Refused while another collector does."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -41,19 +41,19 @@ def occupied(home: Path) -> Iterator[None]:
 
 
 def collector_id(home: Path) -> str:
-    """The random id of this collector, made at its first start."""
+    """The random id of the collector whose folder is `home`, made at its first start; raises StorageFull."""
     path = home / _ID
     if path.exists():
         text = path.read_text(encoding="utf-8").strip()
         if text:
             return text
     made = secrets.token_hex(8)
-    write_whole(path, made + "\n")
+    write_atomically(path, made + "\n")
     return made
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a small file whole or not at all; raises StorageFull."""
+def write_atomically(path: Path, text: str) -> None:
+    """Writes the small file `path` with `text` in it whole or not at all; raises StorageFull."""
     temporary = path.with_name(path.name + ".new")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -67,7 +67,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def checked_address(listen: str) -> tuple[str, int]:
-    """Host and port of an address on this machine's loopback; raises Refused for any other."""
+    """Host and port of `listen` (HOST:PORT) on this machine's loopback; raises Refused for any other."""
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isdigit() or int(port) > 65535:
@@ -85,7 +85,7 @@ def checked_address(listen: str) -> tuple[str, int]:
 
 
 def check_free(host: str, port: int) -> None:
-    """Raises Refused when something else listens there already."""
+    """Raises Refused when something else listens at `host` and `port` already; 0 is always free."""
     if port == 0:
         return
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -32,18 +32,18 @@ class Sealer:
         self._context = context
         self._worker = worker
         self._loop = asyncio.get_running_loop()
-        self._wanted = asyncio.Event()
+        self._awake = asyncio.Event()
         self._deaths: Counter[str] = Counter()
 
-    def poke(self) -> None:
+    def wake(self) -> None:
         """Says that a run was uploaded; may come from any thread."""
         with suppress(RuntimeError):  # the loop is closed: the next start looks for itself
-            self._loop.call_soon_threadsafe(self._wanted.set)
+            self._loop.call_soon_threadsafe(self._awake.set)
 
     async def run(self) -> None:
         """Seals until cancelled."""
         while True:
-            self._wanted.clear()
+            self._awake.clear()
             waiting = await self._context.store.read(_uploaded)
             for run in waiting:
                 try:
@@ -52,7 +52,7 @@ class Sealer:
                     _log.warning("run %s is neither sealed nor failed yet: %s", run.run_id, error)
                     await asyncio.sleep(FULL_WAIT_S)
             if not waiting:
-                await _wait(self._wanted, IDLE_S)
+                await _wait(self._awake, IDLE_S)
 
     async def _seal_or_wait(self, run: Run) -> None:
         """Seals a run; what goes wrong fails the run or leaves it for another try."""
@@ -67,7 +67,12 @@ class Sealer:
             await self._fail(run, str(error))
         except Exception as error:  # noqa: BLE001 - one run must not end the sealing of all
             self._deaths[run.run_id] += 1
-            _log.warning("run %s is not sealed yet: %s", run.run_id, error, exc_info=not _is_known(error))
+            _log.warning(
+                "run %s is not sealed yet: %s",
+                run.run_id,
+                error,
+                exc_info=not isinstance(error, CollectorError),
+            )
             if self._deaths[run.run_id] >= DEATHS_MAX:
                 await self._fail(run, f"Sealing failed {DEATHS_MAX} times: {error}")
 
@@ -89,7 +94,9 @@ class Sealer:
         False, and nothing done, when the run is not uploaded any more.
         """
         now = self._context.now()
-        if not runs.move(connection, run.run_id, "sealed", come_from=("uploaded",), attempt=run.attempt):
+        if not runs.transition(
+            connection, run.run_id, "sealed", come_from=("uploaded",), attempt=run.attempt
+        ):
             return False
         file = SealedFile(
             result["path"],
@@ -102,7 +109,7 @@ class Sealer:
         sealed.insert(connection, file, result["summary"], result["environment_id"], now)
         chunks.drop(connection, run.run_id)
         if not runs.has_open(connection, run.sweep_id, run.device_id):
-            transitions.settle(connection, run.sweep_id, run.device_id, now)
+            transitions.apply_schedule(connection, run.sweep_id, run.device_id, now)
         return True
 
     async def _fail(self, run: Run, message: str) -> None:
@@ -111,19 +118,15 @@ class Sealer:
         def work(connection: sa.Connection) -> None:
             now = self._context.now()
             values = {"reason": "crashed", "message": message, "ended_unix_s": now}
-            if runs.move(connection, run.run_id, "failed", come_from=("uploaded",), values=values):
+            if runs.transition(connection, run.run_id, "failed", come_from=("uploaded",), values=values):
                 chunks.drop(connection, run.run_id)
-                transitions.settle(connection, run.sweep_id, run.device_id, now)
+                transitions.apply_schedule(connection, run.sweep_id, run.device_id, now)
 
         await self._context.store.write(work)
 
 
 def _uploaded(connection: sa.Connection) -> list[Run]:
     return runs.in_state(connection, "uploaded")
-
-
-def _is_known(error: Exception) -> bool:
-    return isinstance(error, CollectorError)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -14,11 +14,42 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from paretofleet_collector.store import choices, chunks, devices, models, reboots, runs, sealed, sweeps
+from paretofleet_collector.store import (
+    attempts,
+    choices,
+    chunks,
+    configurations,
+    devices,
+    history,
+    leases,
+    models,
+    progress,
+    reboots,
+    runs,
+    sealed,
+    sessions,
+    sweeps,
+)
 from paretofleet_collector.store.engine import FILE_NAME, migrate, open_engine
 from paretofleet_collector.store.writer import Writer
 
-__all__ = ["Store", "choices", "chunks", "devices", "models", "reboots", "runs", "sealed", "sweeps"]
+__all__ = [
+    "Store",
+    "attempts",
+    "choices",
+    "chunks",
+    "configurations",
+    "devices",
+    "history",
+    "leases",
+    "models",
+    "progress",
+    "reboots",
+    "runs",
+    "sealed",
+    "sessions",
+    "sweeps",
+]
 READERS = 4
 T = TypeVar("T")
 

@@ -1,17 +1,15 @@
-"""Devices, and which session of an agent may speak for one."""
+"""Devices: what they are and have, by their agents' last words and an operator's."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import NotFound, SessionRefused, Taken
+from paretofleet_collector.errors import NotFound, Taken
 from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target
-from paretofleet_collector.model.messages import Hello, Join, Session
 from paretofleet_collector.store.base import METADATA, changed
 
 DEVICES = sa.Table(
@@ -42,109 +40,19 @@ sa.Index(
     sqlite_where=sa.text("NOT removed"),
     postgresql_where=sa.text("NOT removed"),
 )
-_KNOWN = DEVICES.c.removed.is_(sa.false())
-
-
-def join(connection: sa.Connection, request: Join) -> str:
-    """Registers a device and returns its name; repeated with the same id it changes nothing."""
-    row = _row(connection, request.device_id)
-    if row is not None:
-        _check_not_removed(row)
-        return str(row.name)
-    if connection.execute(
-        sa.select(DEVICES.c.device_id).where(DEVICES.c.name == request.name, _KNOWN)
-    ).first():
-        raise Taken(
-            f"The name '{request.name}' belongs to another device; start this agent with another name, "
-            f"or run `paretofleet devices remove {request.name}` if that device is gone."
-        )
-    connection.execute(
-        DEVICES.insert().values(
-            device_id=request.device_id,
-            name=request.name,
-            device_class=request.device_class,
-            agent_labels=json.dumps(dict(request.labels)),
-            operator_labels="{}",
-            inventory="{}",
-            agent_version="",
-            boot_id="",
-            instance=0,
-            session_id="",
-            last_seen_unix_s=None,
-            paused=False,
-            removed=False,
-        )
-    )
-    return request.name
-
-
-def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
-    """Makes a session the one that speaks for its device; refuses a copy of the identity.
-
-    A higher instance replaces the stored one; the same instance is the same process only if the random
-    session id is the same too.
-    """
-    session = hello.session
-    row = _row(connection, session.device_id)
-    if row is None:
-        raise SessionRefused(_unknown(session.device_id), "unknown")
-    _check_not_removed(row)
-    replaces = session.instance > row.instance
-    if not replaces and (session.instance, session.session_id) != (row.instance, row.session_id):
-        raise SessionRefused(
-            f"Another agent already speaks as device '{row.name}' (start {row.instance}, this one is start "
-            f"{session.instance}): this is a copy of its identity; delete the agent's home folder here so "
-            "that it joins as a device of its own.",
-            "copied",
-        )
-    connection.execute(
-        DEVICES.update()
-        .where(DEVICES.c.device_id == session.device_id)
-        .values(
-            instance=session.instance,
-            session_id=session.session_id,
-            boot_id=hello.boot_id,
-            may_reboot=hello.may_reboot,
-            agent_version=hello.agent_version,
-            device_class=hello.device_class or row.device_class,
-            agent_labels=json.dumps(dict(hello.labels)),
-            inventory=json.dumps(asdict(hello.inventory)),
-            last_seen_unix_s=now,
-        )
-    )
-
-
-def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:
-    """The device's row; raises SessionRefused when another session has replaced this one."""
-    row = _row(connection, session.device_id)
-    if row is None:
-        raise SessionRefused(_unknown(session.device_id), "unknown")
-    _check_not_removed(row)
-    if (row.instance, row.session_id) != (session.instance, session.session_id):
-        raise SessionRefused(
-            f"This session of device '{row.name}' was replaced by a newer one; say hello again.", "replaced"
-        )
-    return row
+NOT_REMOVED = DEVICES.c.removed.is_(sa.false())
 
 
 def is_removed(connection: sa.Connection, device_id: str) -> bool:
-    """True for a device that was removed, or is not known."""
-    row = _row(connection, device_id)
+    """True for a device `device_id` that was removed, or that `connection` does not show."""
+    row = row_of(connection, device_id)
     return row is None or bool(row.removed)
 
 
 def boot(connection: sa.Connection, device_id: str) -> tuple[str, bool]:
     """The boot that a device is in and whether it may be rebooted, as it said last."""
-    row = _row(connection, device_id)
+    row = row_of(connection, device_id)
     return ("", False) if row is None else (row.boot_id, bool(row.may_reboot))
-
-
-def touch(connection: sa.Connection, row: sa.Row[Any], now: float, at_most_every_s: float) -> None:
-    """Notes that a device was heard, unless that was noted a moment ago."""
-    if row.last_seen_unix_s is None or abs(now - row.last_seen_unix_s) >= at_most_every_s:
-        connection.execute(
-            DEVICES.update().where(DEVICES.c.device_id == row.device_id).values(last_seen_unix_s=now)
-        )
 
 
 def listing(connection: sa.Connection, now: float, offline_after_s: float) -> list[Device]:
@@ -153,9 +61,16 @@ def listing(connection: sa.Connection, now: float, offline_after_s: float) -> li
     return [_device(row, now, offline_after_s) for row in rows]
 
 
+def by_id(connection: sa.Connection) -> dict[str, Device]:
+    """Every device that `connection` sees by its id, removed ones too, as if none had been heard lately."""
+    return {row.device_id: _device(row, float("inf"), 0.0) for row in connection.execute(DEVICES.select())}
+
+
 def heard_since(connection: sa.Connection, unix_s: float, but: str) -> list[Device]:
     """The devices that were heard at `unix_s` or later, without removed ones and the device `but`."""
-    query = DEVICES.select().where(DEVICES.c.last_seen_unix_s >= unix_s, DEVICES.c.device_id != but, _KNOWN)
+    query = DEVICES.select().where(
+        DEVICES.c.last_seen_unix_s >= unix_s, DEVICES.c.device_id != but, NOT_REMOVED
+    )
     return [_device(row, unix_s, 0.0) for row in connection.execute(query.order_by(DEVICES.c.name))]
 
 
@@ -190,27 +105,15 @@ def change(connection: sa.Connection, device: Device, action: str, labels: Mappi
 
 def _check_name_free(connection: sa.Connection, device: Device) -> None:
     query = sa.select(DEVICES.c.device_id).where(
-        DEVICES.c.name == device.name, DEVICES.c.device_id != device.device_id, _KNOWN
+        DEVICES.c.name == device.name, DEVICES.c.device_id != device.device_id, NOT_REMOVED
     )
     if connection.execute(query).first():
         raise Taken(f"The name '{device.name}' belongs to another device now; remove that one first.")
 
 
-def _row(connection: sa.Connection, device_id: str) -> sa.Row[Any] | None:
+def row_of(connection: sa.Connection, device_id: str) -> sa.Row[Any] | None:
+    """The row of the device `device_id` that `connection` sees, or None."""
     return connection.execute(DEVICES.select().where(DEVICES.c.device_id == device_id)).first()
-
-
-def _unknown(device_id: str) -> str:
-    return f"Device {device_id} has not joined this collector; start its agent with this collector's address."
-
-
-def _check_not_removed(row: sa.Row[Any]) -> None:
-    if row.removed:
-        raise SessionRefused(
-            f"Device '{row.name}' was removed from this fleet; `paretofleet devices resume {row.device_id}` "
-            "takes it back.",
-            "removed",
-        )
 
 
 def _device(row: sa.Row[Any], now: float, offline_after_s: float) -> Device:

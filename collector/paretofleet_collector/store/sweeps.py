@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from paretofleet_collector.errors import NotFound
 from paretofleet_collector.model.entities import (
     SWEEP_FINAL,
-    Configuration,
     PlannedConfiguration,
     Repeats,
     Sweep,
-    short_id,
 )
+from paretofleet_collector.store import configurations
 from paretofleet_collector.store.base import METADATA, changed, new_id
+from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.runs import RUNS
 
 SWEEPS = sa.Table(
@@ -38,32 +38,6 @@ SWEEPS = sa.Table(
     sa.Column("created_unix_s", sa.Float, nullable=False),
     sa.Column("ended_unix_s", sa.Float),
 )
-PLANNED = sa.Table(
-    "planned_configurations",
-    METADATA,
-    sa.Column("sweep_id", sa.ForeignKey("sweeps.sweep_id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("configuration_id", sa.String(16), primary_key=True),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("device_id", sa.String(64), nullable=False),
-    sa.Column("configuration_json", sa.Text, nullable=False),
-    #: The configuration without its batch size: what a larger batch has in common with a smaller one.
-    sa.Column("family", sa.String(16), nullable=False),
-    sa.Column("batch_size", sa.BigInteger, nullable=False),
-    sa.Column("device", sa.String(64), nullable=False),
-    sa.Column("model", sa.String(128), nullable=False),
-    sa.Column("variant", sa.String(128), nullable=False),
-    sa.Column("target", sa.String(64), nullable=False),
-    sa.Index("ix_planned_configurations_device_id", "device_id"),
-)
-
-
-def family_of(configuration: Configuration) -> str:
-    """What configurations have in common that differ in nothing but the batch size."""
-    values = {name: value for name, value in vars(configuration).items() if name in _FAMILY}
-    return short_id(values)
-
-
-_FAMILY = frozenset(Configuration.__dataclass_fields__) - {"batch_size"}
 
 
 def insert(
@@ -97,34 +71,16 @@ def insert(
             ended_unix_s=None,
         )
     )
-    connection.execute(
-        PLANNED.insert(),
-        [
-            {
-                "sweep_id": sweep_id,
-                "configuration_id": item.configuration_id,
-                "position": position,
-                "device_id": item.configuration.device_id,
-                "configuration_json": item.configuration.canonical_json,
-                "family": family_of(item.configuration),
-                "batch_size": item.configuration.batch_size,
-                "device": item.device,
-                "model": item.model,
-                "variant": item.variant,
-                "target": item.target,
-            }
-            for position, item in enumerate(planned)
-        ],
-    )
+    configurations.insert(connection, sweep_id, planned)
     return sweep_id
 
 
-def _free_name(connection: sa.Connection, wanted: str) -> str:
+def _free_name(connection: sa.Connection, base: str) -> str:
     names = set(connection.execute(sa.select(SWEEPS.c.name)).scalars())
-    number, name = 1, wanted
+    number, name = 1, base
     while name in names:
         number += 1
-        name = f"{wanted}-{number}"
+        name = f"{base}-{number}"
     return name
 
 
@@ -180,43 +136,15 @@ def is_over(connection: sa.Connection, sweep_id: str) -> bool:
     return state is None or state in SWEEP_FINAL
 
 
-def devices_of(connection: sa.Connection, sweep_id: str) -> list[tuple[str, str]]:
-    """Ids and names of the devices for which a sweep plans something, by name."""
-    query = sa.select(PLANNED.c.device_id, PLANNED.c.device).where(PLANNED.c.sweep_id == sweep_id)
-    found = {row.device_id: row.device for row in connection.execute(query.distinct())}
-    return sorted(found.items(), key=lambda item: item[1])
-
-
-def planned(connection: sa.Connection, sweep_id: str) -> list[PlannedConfiguration]:
-    """The configurations of a sweep, in the order of the plan."""
-    query = PLANNED.select().where(PLANNED.c.sweep_id == sweep_id).order_by(PLANNED.c.position)
-    return [planned_of(row) for row in connection.execute(query)]
-
-
-def planned_one(connection: sa.Connection, sweep_id: str, configuration_id: str) -> PlannedConfiguration:
-    """One configuration of a sweep."""
-    query = PLANNED.select().where(
-        PLANNED.c.sweep_id == sweep_id, PLANNED.c.configuration_id == configuration_id
-    )
-    return planned_of(connection.execute(query).one())
-
-
-def planned_of(row: sa.Row[Any]) -> PlannedConfiguration:
-    """A row of PLANNED as what it describes."""
-    return PlannedConfiguration(
-        Configuration.from_json(row.configuration_json), row.device, row.model, row.variant, row.target
-    )
-
-
 def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) -> bool:
     """Moves a sweep that is not over to a state; False when it was over or in that state already."""
-    ended = now if state in SWEEP_FINAL else None
+    ended_unix_s = now if state in SWEEP_FINAL else None
     return bool(
         changed(
             connection,
             SWEEPS.update()
             .where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state.not_in((*SWEEP_FINAL, state)))
-            .values(state=state, ended_unix_s=ended),
+            .values(state=state, ended_unix_s=ended_unix_s),
         )
     )
 
@@ -248,7 +176,7 @@ def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
         .distinct()
         .order_by(PLANNED.c.device)
     ).scalars()
-    configurations = connection.execute(
+    count = connection.execute(
         sa.select(sa.func.count()).select_from(PLANNED).where(PLANNED.c.sweep_id == row.sweep_id)
     ).scalar_one()
     return Sweep(
@@ -259,7 +187,7 @@ def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
         repeats=_repeats(row),
         created_unix_s=row.created_unix_s,
         ended_unix_s=row.ended_unix_s,
-        configurations=configurations,
+        configurations=count,
         runs=sum(by_state.values()),
         runs_by_state=by_state,
         devices=tuple(devices),

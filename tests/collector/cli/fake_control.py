@@ -84,7 +84,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         return pb.PlanSweepReply(
             configurations=[_planned(one) for one in planned.configurations],
             devices=[pb.DevicePlan(**one.__dict__) for one in planned.devices],
-            refusals=[pb.Refusal(what=one.what, why=one.why) for one in planned.refusals],
+            refusals=[pb.Refusal(what=one.combination, why=one.why) for one in planned.refusals],
         )
 
     def SubmitSweep(self, request: Any, context: grpc.ServicerContext) -> pb.SubmitSweepReply:
@@ -106,7 +106,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         )
         self.sweeps[spec.name] = sweep
         self.by_request[request.request_id] = spec.name
-        refusals = [pb.Refusal(what=one.what, why=one.why) for one in planned.refusals]
+        refusals = [pb.Refusal(what=one.combination, why=one.why) for one in planned.refusals]
         return pb.SubmitSweepReply(sweep=sweep, refusals=refusals)
 
     def ListSweeps(self, _: Any, __: grpc.ServicerContext) -> pb.ListSweepsReply:

@@ -17,7 +17,7 @@ import pytest
 from command_harness import Command
 from fake_control import REPORT, FakeControl
 from paretofleet_collector.errors import CollectorError
-from paretofleet_collector.model.views import Part
+from paretofleet_collector.model.views import FilePart
 from paretofleet_collector.rpc.downloads import receive_files
 
 SUBMIT = ("sweep", "submit", "--model", "zoo:resnet50", "--batch-size", "1,2", "--protocol", "quick")
@@ -362,7 +362,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    parts = [Part("r.parquet", b"x", is_last=True, sha256=hashlib.sha256(b"x").hexdigest())]
+    parts = [FilePart("r.parquet", b"x", is_last=True, sha256=hashlib.sha256(b"x").hexdigest())]
     with pytest.raises(CollectorError, match=r"r.parquet cannot be written: No space left on device"):
         receive_files(parts, lambda path: tmp_path / path)
     assert list(tmp_path.iterdir()) == []
@@ -370,5 +370,5 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
 
 def test_a_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CollectorError, match="broke off"):
-        receive_files([Part("r.parquet", b"x", is_last=False, sha256="")], lambda path: tmp_path / path)
+        receive_files([FilePart("r.parquet", b"x", is_last=False, sha256="")], lambda path: tmp_path / path)
     assert list(tmp_path.iterdir()) == []

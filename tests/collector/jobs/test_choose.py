@@ -22,7 +22,7 @@ from paretofleet_collector.planning.schedule import (
     PastRun,
     next_run,
 )
-from paretofleet_collector.service import adaptive, catalogue, sweeps
+from paretofleet_collector.service import adaptive, devices, sweeps
 from rig import Rig
 
 FURTHER = Further(("batch_latency_p90_s",), ("a", "b", "c"), ("a", "b"), {"a": 2, "b": 1})
@@ -186,7 +186,7 @@ def test_a_device_that_is_removed_while_its_block_is_chosen_holds_nobody_up(rig)
         grant = rig.lease(session)
         rig.upload(session, grant, seconds=seconds_of(grant, rng))
         rig.seal()
-    rig.do(catalogue.change_device(rig.context, "box", "remove", {}))
+    rig.do(devices.change_device(rig.context, "box", "remove", {}))
     assert rig.sweep(sweep.name).state == "finished"
 
 
@@ -218,7 +218,7 @@ def test_where_choosing_keeps_failing_the_device_goes_on_without_and_the_sweep_s
     for number in range(6):
         rig.upload(session, rig.lease(session), seconds=0.01 + 0.001 * number)
         rig.seal()
-    monkeypatch.setattr(rig.context.heavy, "run", broken)
+    monkeypatch.setattr(rig.context.worker, "run", broken)
     assert rig.lease(session) is None
     rig.do(asyncio.wait(list(rig.context.choosing.values()), timeout=60))
     assert rig.lease(session) is not None

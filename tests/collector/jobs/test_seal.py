@@ -15,7 +15,8 @@ from paretofleet_collector.jobs import seal
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake import samples
 from paretofleet_collector.model.entities import AttemptKey
-from paretofleet_collector.service import catalogue, sweeps
+from paretofleet_collector.model.views import Deleted
+from paretofleet_collector.service import reports, sweeps
 from paretofleet_collector.store import chunks, sealed
 from rig import Rig, build, chunk, end_of, samples_of
 
@@ -131,7 +132,7 @@ def test_samples_that_cannot_be_summarised_fail_the_run_instead_of_looping(rig):
         session, end_of(grant.key, made, facts={"sensors": [{"stream": "power:x/y", "schema": "nonsense"}]})
     )
     rig.seal()
-    _, (state,) = rig.do(sweeps.show(rig.context, sweep.name))
+    (state,) = rig.do(sweeps.show(rig.context, sweep.name)).configurations
     assert (dict(state.runs_by_state), state.reason) == ({"failed": 1}, "crashed")
     assert "nonsense" in state.message
     assert rig.sweep(sweep.name).state == "finished_with_failures"
@@ -141,16 +142,16 @@ def test_samples_that_cannot_be_summarised_fail_the_run_instead_of_looping(rig):
 def test_a_summary_is_computed_again_from_the_file(rig):
     name, key, _ = measured(rig)
     rig.seal()
-    assert rig.do(catalogue.rebuild(rig.context, name)).changed == 0
+    assert rig.do(reports.rebuild(rig.context, name)).changed == 0
 
     def spoil(connection) -> None:
         summary = json.loads(connection.exec_driver_sql("SELECT summary_json FROM summaries").scalar())
         sealed.replace_summary(connection, key.run_id, {**summary, "batch_latency_mean_s": 7.0})
 
     rig.do(rig.context.store.write(spoil))
-    rebuilt = rig.do(catalogue.rebuild(rig.context, name))
+    rebuilt = rig.do(reports.rebuild(rig.context, name))
     assert (rebuilt.runs, rebuilt.changed, rebuilt.rule_version) == (1, 1, RULE_VERSION)
-    assert rig.do(catalogue.rebuild(rig.context, name)).changed == 0
+    assert rig.do(reports.rebuild(rig.context, name)).changed == 0
 
 
 def test_the_report_holds_what_ran_what_failed_and_what_is_pending(rig):
@@ -166,7 +167,7 @@ def test_the_report_holds_what_ran_what_failed_and_what_is_pending(rig):
         else:
             rig.upload(session, grant, seconds=0.01 * size)
             rig.seal()
-    name, path = rig.do(catalogue.report_file(rig.context, sweep.name))
+    name, path = rig.do(reports.report_file(rig.context, sweep.name))
     assert name == f"{sweep.name}.parquet"
     rows = {row["batch_size"]: row for row in pq.read_table(path).to_pylist()}
     path.unlink()
@@ -184,14 +185,14 @@ def test_the_report_holds_what_ran_what_failed_and_what_is_pending(rig):
 def test_samples_are_pulled_by_file_and_deleted_with_their_sweep(rig):
     name, _, _ = measured(rig)
     with pytest.raises(NotFound, match="no sealed samples"):
-        rig.do(catalogue.sample_files(rig.context, name))
+        rig.do(reports.sample_files(rig.context, name))
     with pytest.raises(Refused, match="cancel it first"):
         rig.do(sweeps.delete(rig.context, name))
     rig.seal()
-    ((shown, path),) = rig.do(catalogue.sample_files(rig.context, name))
+    ((shown, path),) = rig.do(reports.sample_files(rig.context, name))
     assert shown.startswith(f"{name}/")
     assert path.exists()
-    assert rig.do(sweeps.delete(rig.context, name)) == (1, 1)
+    assert rig.do(sweeps.delete(rig.context, name)) == Deleted(runs=1, files=1)
     assert files_of(rig) == []
     with pytest.raises(NotFound, match=f"no sweep '{name}'"):
         rig.sweep(name)
@@ -212,7 +213,7 @@ def test_a_run_whose_sealing_always_kills_the_worker_fails_in_the_end(rig, monke
     async def dying(*_: object, **__: object) -> None:
         raise CollectorError("The collector's worker process died; try again.")
 
-    monkeypatch.setattr(rig.context.heavy, "run", dying)
+    monkeypatch.setattr(rig.context.worker, "run", dying)
     rig.seal()
     assert rig.state(key) == "failed"
     assert rig.sweep(name).state == "finished_with_failures"

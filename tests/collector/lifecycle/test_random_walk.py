@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow.parquet as pq
 import pytest
 from paretofleet_collector.model.entities import AttemptKey, Chunk
-from paretofleet_collector.model.messages import HeldState, Session, Verdict
+from paretofleet_collector.model.messages import AttemptState, Session, UploadVerdict
 from paretofleet_collector.store import Store, sealed
 from rig import Rig, end_of, samples_of
 
@@ -25,7 +25,7 @@ class Agent:
     def greet(self) -> None:
         held = [*self.spool, *([self.running] if self.running else [])]
         for word in self.rig.hello(self.session, *held).held:
-            if word.state is HeldState.UNKNOWN:
+            if word.state is AttemptState.UNKNOWN:
                 self.spool.pop(word.key, None)
 
     def restart(self) -> None:
@@ -50,11 +50,11 @@ class Agent:
         for key, made in list(self.spool.items()):
             for one in rng.sample(made, rng.randint(0, len(made))) + made[: rng.randint(0, len(made))]:
                 verdict = self.rig.send(self.session, one).verdict
-                assert verdict in {Verdict.COMMITTED, Verdict.GAP, Verdict.UNKNOWN_ATTEMPT}
+                assert verdict in {UploadVerdict.COMMITTED, UploadVerdict.GAP, UploadVerdict.UNKNOWN_ATTEMPT}
             if rng.random() < 0.7:
                 verdict = self.rig.end(self.session, end_of(key, made)).verdict
-                assert verdict in {Verdict.COMMITTED, Verdict.GAP, Verdict.UNKNOWN_ATTEMPT}
-                if verdict is not Verdict.GAP and rng.random() < 0.8:
+                assert verdict in {UploadVerdict.COMMITTED, UploadVerdict.GAP, UploadVerdict.UNKNOWN_ATTEMPT}
+                if verdict is not UploadVerdict.GAP and rng.random() < 0.8:
                     del self.spool[key]
 
 

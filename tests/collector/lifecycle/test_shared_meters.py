@@ -7,7 +7,7 @@ import json
 
 import pytest
 from paretofleet_collector.model.entities import SensorInfo
-from paretofleet_collector.store.runs import ATTEMPTS
+from paretofleet_collector.store.attempts import ATTEMPTS
 from rig import INVENTORY, end_of, samples_of
 
 RAIL = {"stream": "power:meter/m1", "source": "meter", "rail": "m1", "scope": "wall"}

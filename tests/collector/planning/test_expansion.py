@@ -137,7 +137,7 @@ def test_a_fixed_batch_axis_refuses_the_other_sizes_only():
     fixed = (variant("tiny", fixed_batch_size=1),)
     result = planned(variants=fixed, models=["tiny"], batch_sizes=[1, 2, 4], devices=["pc"])
     assert [one.configuration.batch_size for one in result.configurations] == [1]
-    assert [one.what for one in result.refusals] == ["tiny at batch size 2, 4"]
+    assert [one.combination for one in result.refusals] == ["tiny at batch size 2, 4"]
     assert "has a batch axis fixed at 1" in reasons(result)
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused, StorageFull, Taken
 from paretofleet_collector.model.entities import AttemptKey
-from paretofleet_collector.model.messages import HeldState, Hello, Join, Progress, Session, Verdict
-from paretofleet_collector.service import agents, catalogue, sweeps
+from paretofleet_collector.model.messages import AttemptState, Heartbeat, Hello, Join, Session, UploadVerdict
+from paretofleet_collector.service import agents, devices, sweeps
 from paretofleet_collector.store import chunks
 from rig import INVENTORY, Rig, chunk, end_of, samples_of
 
@@ -21,7 +21,7 @@ def staged(rig: Rig, key: AttemptKey) -> list[tuple[str, int, bytes]]:
 
 
 def progress(rig: Rig, session: Session, *held: AttemptKey, running: AttemptKey | None = None):
-    return rig.do(agents.progress(rig.context, Progress(session, held, running, "measure", 7)))
+    return rig.do(agents.progress(rig.context, Heartbeat(session, held, running, "measure", 7)))
 
 
 class TestSessions:
@@ -56,12 +56,12 @@ class TestSessions:
 
     def test_a_removed_device_is_refused_and_its_name_is_free(self, rig):
         session = rig.joined()
-        rig.do(catalogue.change_device(rig.context, "box", "remove", {}))
+        rig.do(devices.change_device(rig.context, "box", "remove", {}))
         with pytest.raises(SessionRefused, match="removed"):
             rig.hello(session)
         rig.do(agents.join(rig.context, Join("id-2", "box", "cpu", {})))
         with pytest.raises(Taken):
-            rig.do(catalogue.change_device(rig.context, "id-box", "resume", {}))
+            rig.do(devices.change_device(rig.context, "id-box", "resume", {}))
 
     def test_names_are_checked(self, rig):
         with pytest.raises(Refused, match="not a device's name"):
@@ -94,14 +94,14 @@ class TestLeases:
         second = rig.lease(session)
         assert second.key == AttemptKey(first.key.run_id, 2)
         (held,) = progress(rig, session, first.key)
-        assert held.state is HeldState.SUPERSEDED
+        assert held.state is AttemptState.SUPERSEDED
 
     def test_expiry_alone_voids_nothing(self, rig):
         session = rig.joined()
         rig.submit()
         grant = rig.lease(session)
         rig.clock[0] += 10_000
-        assert rig.hello(session, grant.key).held[0].state is HeldState.CURRENT
+        assert rig.hello(session, grant.key).held[0].state is AttemptState.CURRENT
         assert rig.lease(session) is None or rig.lease(session).key == grant.key
         rig.upload(session, grant)
         assert rig.state(grant.key) == "uploaded"
@@ -136,7 +136,7 @@ class TestLeases:
         rig.clock[0] += 1000
         again = Session(session.device_id, 2, "again")
         welcome = rig.hello(again, grant.key, AttemptKey("unknown", 1))
-        assert [held.state for held in welcome.held] == [HeldState.CURRENT, HeldState.UNKNOWN]
+        assert [held.state for held in welcome.held] == [AttemptState.CURRENT, AttemptState.UNKNOWN]
         assert welcome.held[0].marks == {"marks": 1, "iterations": 1}
         assert rig.lease(again) is None
 
@@ -149,7 +149,7 @@ class TestLeases:
             assert grant.key.attempt == number
             rig.fail(session, grant, reason)
         assert rig.lease(session) is None
-        _, (state,) = rig.do(sweeps.show(rig.context, sweep.name))
+        (state,) = rig.do(sweeps.show(rig.context, sweep.name)).configurations
         assert (dict(state.runs_by_state), state.reason, state.message) == (
             {"failed": 1},
             reason,
@@ -165,14 +165,15 @@ class TestLeases:
             else:
                 rig.upload(session, grant)
                 rig.seal()
-        shown, states = rig.do(sweeps.show(rig.context, sweep.name))
+        detail = rig.do(sweeps.show(rig.context, sweep.name))
+        shown, states = detail.sweep, detail.configurations
         assert shown.state == "finished_with_failures"
-        by_size = {state.planned.configuration.batch_size: dict(state.runs_by_state) for state in states}
+        by_size = {state.configuration.batch_size: dict(state.runs_by_state) for state in states}
         assert by_size[1] == by_size[2] == {"sealed": 2}
         assert "sealed" not in {**by_size[4], **by_size[8]}
         assert {state.reason for state in states[2:]} == {"oom"}
         told = {
-            state.planned.configuration.batch_size: state.message
+            state.configuration.batch_size: state.message
             for state in states
             if "failed" in state.runs_by_state
         }
@@ -197,9 +198,9 @@ class TestLeases:
     def test_a_paused_device_gets_nothing_until_it_is_resumed(self, rig):
         session = rig.joined()
         rig.submit()
-        rig.do(catalogue.change_device(rig.context, "box", "pause", {}))
+        rig.do(devices.change_device(rig.context, "box", "pause", {}))
         assert rig.lease(session) is None
-        rig.do(catalogue.change_device(rig.context, "box", "resume", {}))
+        rig.do(devices.change_device(rig.context, "box", "resume", {}))
         assert rig.lease(session) is not None
 
 
@@ -210,8 +211,8 @@ class TestChunks:
         key = rig.lease(session).key
         made = samples_of(key, chunks=5)
         for one in made:
-            assert rig.send(session, one).verdict is Verdict.COMMITTED
-            assert rig.send(session, one).verdict is Verdict.COMMITTED
+            assert rig.send(session, one).verdict is UploadVerdict.COMMITTED
+            assert rig.send(session, one).verdict is UploadVerdict.COMMITTED
         assert len(staged(rig, key)) == len(made)
 
     def test_any_order_ends_with_every_chunk_once(self, rig):
@@ -223,10 +224,10 @@ class TestChunks:
         for _ in range(200):
             one = rng.choice(made)
             answer = rig.send(session, one)
-            if answer.verdict is Verdict.GAP:
+            if answer.verdict is UploadVerdict.GAP:
                 assert answer.next_seq < one.seq
             else:
-                assert answer.verdict is Verdict.COMMITTED
+                assert answer.verdict is UploadVerdict.COMMITTED
         assert sorted(staged(rig, key)) == sorted((one.stream, one.seq, one.columns) for one in made)
 
     def test_another_payload_under_the_same_number_is_a_conflict_and_the_first_stays(self, rig):
@@ -235,7 +236,7 @@ class TestChunks:
         key = rig.lease(session).key
         first = chunk(key, "iterations", 0, [1], [2])
         rig.send(session, first)
-        assert rig.send(session, chunk(key, "iterations", 0, [1], [3])).verdict is Verdict.CONFLICT
+        assert rig.send(session, chunk(key, "iterations", 0, [1], [3])).verdict is UploadVerdict.CONFLICT
         assert staged(rig, key) == [("iterations", 0, first.columns)]
 
     def test_damage_is_seen(self, rig):
@@ -243,7 +244,7 @@ class TestChunks:
         rig.submit()
         one = chunk(rig.lease(session).key, "iterations", 0, [1], [2])
         flipped = bytes([one.columns[0] ^ 1]) + one.columns[1:]
-        assert rig.send(session, replace(one, columns=flipped)).verdict is Verdict.DAMAGED
+        assert rig.send(session, replace(one, columns=flipped)).verdict is UploadVerdict.DAMAGED
 
     @pytest.mark.parametrize(
         ("stream", "first", "second", "more"),
@@ -266,7 +267,7 @@ class TestChunks:
         rig.submit()
         key = rig.lease(session).key
         answer = rig.send(session, chunk(key, stream, 0, first, second, **more))
-        assert answer.verdict is Verdict.MALFORMED
+        assert answer.verdict is UploadVerdict.MALFORMED
         assert answer.message
         assert staged(rig, key) == []
 
@@ -274,17 +275,20 @@ class TestChunks:
         session = rig.joined()
         rig.submit()
         key = rig.lease(session).key
-        assert rig.send(session, chunk(key, "power:ina/x", 0, [1], [-5])).verdict is Verdict.COMMITTED
-        assert rig.send(session, chunk(key, "state", 0, [1], [2], texts=b"{}")).verdict is Verdict.COMMITTED
+        assert rig.send(session, chunk(key, "power:ina/x", 0, [1], [-5])).verdict is UploadVerdict.COMMITTED
+        assert (
+            rig.send(session, chunk(key, "state", 0, [1], [2], texts=b"{}")).verdict
+            is UploadVerdict.COMMITTED
+        )
 
     def test_a_stranger_s_attempt_is_unknown(self, rig):
         mine, other = rig.joined("box"), rig.joined("other")
         rig.submit(devices=["box"])
         key = rig.lease(mine).key
         one = chunk(key, "iterations", 0, [1], [2])
-        assert rig.send(other, one).verdict is Verdict.UNKNOWN_ATTEMPT
-        assert rig.end(other, end_of(key, [])).verdict is Verdict.UNKNOWN_ATTEMPT
-        assert rig.send(mine, one).verdict is Verdict.COMMITTED
+        assert rig.send(other, one).verdict is UploadVerdict.UNKNOWN_ATTEMPT
+        assert rig.end(other, end_of(key, [])).verdict is UploadVerdict.UNKNOWN_ATTEMPT
+        assert rig.send(mine, one).verdict is UploadVerdict.COMMITTED
 
     def test_a_replaced_session_cannot_write(self, rig):
         session = rig.joined()
@@ -303,15 +307,15 @@ class TestChunks:
         rig.clock[0] += 61
         second = rig.lease(session)
         for one in old:
-            assert rig.send(session, one).verdict is Verdict.COMMITTED
-        assert rig.end(session, end_of(first.key, old)).verdict is Verdict.COMMITTED
+            assert rig.send(session, one).verdict is UploadVerdict.COMMITTED
+        assert rig.end(session, end_of(first.key, old)).verdict is UploadVerdict.COMMITTED
         assert rig.state(first.key) == "leased"
         made = rig.upload(session, second, seconds=0.01)
         rig.seal()
         assert rig.sweep(sweep.name).state == "finished"
         assert staged(rig, first.key) == []
-        assert rig.send(session, old[0]).verdict is Verdict.UNKNOWN_ATTEMPT
-        assert rig.send(session, made[0]).verdict is Verdict.COMMITTED
+        assert rig.send(session, old[0]).verdict is UploadVerdict.UNKNOWN_ATTEMPT
+        assert rig.send(session, made[0]).verdict is UploadVerdict.COMMITTED
 
     def test_the_end_waits_for_every_chunk(self, rig):
         session = rig.joined()
@@ -322,15 +326,15 @@ class TestChunks:
         for one in made[:-1]:
             rig.send(session, one)
         answer = rig.end(session, end)
-        assert answer.verdict is Verdict.GAP
+        assert answer.verdict is UploadVerdict.GAP
         assert "iterations" in answer.message
         assert rig.state(key) == "leased" or rig.state(key) == "running"
         rig.send(session, made[-1])
-        assert rig.end(session, end).verdict is Verdict.COMMITTED
-        assert rig.end(session, end).verdict is Verdict.COMMITTED
+        assert rig.end(session, end).verdict is UploadVerdict.COMMITTED
+        assert rig.end(session, end).verdict is UploadVerdict.COMMITTED
         assert rig.state(key) == "uploaded"
         late = chunk(key, "iterations", 2, [1], [2])
-        assert rig.send(session, late).verdict is Verdict.MALFORMED
+        assert rig.send(session, late).verdict is UploadVerdict.MALFORMED
 
     @pytest.mark.parametrize("facts", ["", "{", "[1]", "x" * 2_000_000, "[" * 100_000])
     def test_facts_that_are_no_json_object(self, rig, facts):
@@ -341,7 +345,7 @@ class TestChunks:
         for one in made:
             rig.send(session, one)
         answer = rig.end(session, replace(end_of(key, made), facts_json=facts))
-        assert answer.verdict is (Verdict.COMMITTED if facts == "" else Verdict.MALFORMED)
+        assert answer.verdict is (UploadVerdict.COMMITTED if facts == "" else UploadVerdict.MALFORMED)
 
     def test_without_room_nothing_is_taken_and_nothing_granted(self, rig):
         session = rig.joined()

@@ -16,7 +16,7 @@ import pytest
 from paretofleet_analysis.errors import ReportError
 from paretofleet_collector.errors import StorageFull
 from paretofleet_collector.jobs import worker
-from paretofleet_collector.model.messages import Verdict
+from paretofleet_collector.model.messages import UploadVerdict
 from paretofleet_collector.store import chunks
 from rig import build, chunk, end_of, samples_of
 
@@ -52,7 +52,7 @@ def test_chunks_are_refused_while_full_and_stored_once_after(small_disk):
         except StorageFull as error:
             refused = (seq, str(error))
             break
-        assert answer.verdict is Verdict.COMMITTED
+        assert answer.verdict is UploadVerdict.COMMITTED
         taken += 1
     assert refused is not None
     assert "full" in refused[1]
@@ -60,7 +60,7 @@ def test_chunks_are_refused_while_full_and_stored_once_after(small_disk):
     assert stored == taken
     filler.unlink()
     answer = rig.send(session, chunk(key, "iterations", taken, range(10), range(10)))
-    assert answer.verdict is Verdict.COMMITTED
+    assert answer.verdict is UploadVerdict.COMMITTED
     rig.context.store.close()
     loop.close()
 
@@ -84,7 +84,7 @@ def test_a_run_that_cannot_be_sealed_stays_uploaded_until_there_is_room(small_di
     async def one_round(seconds: float) -> None:
         from paretofleet_collector.service.sealing import Sealer
 
-        task = asyncio.create_task(Sealer(rig.context, rig.context.heavy).run())
+        task = asyncio.create_task(Sealer(rig.context, rig.context.worker).run())
         await asyncio.sleep(seconds)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -96,7 +96,7 @@ def test_a_run_that_cannot_be_sealed_stays_uploaded_until_there_is_room(small_di
     filler.unlink()
     rig.seal()
     assert rig.state(grant.key) == "sealed"
-    rig.do(rig.context.heavy.close())
+    rig.do(rig.context.worker.close())
     rig.context.store.close()
     loop.close()
 

@@ -8,9 +8,9 @@ import json
 import pytest
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.errors import NotFound, Refused
-from paretofleet_collector.jobs import report as reports
-from paretofleet_collector.model.messages import HeldState, Progress, Verdict
-from paretofleet_collector.service import catalogue, sweeps
+from paretofleet_collector.jobs import report
+from paretofleet_collector.model.messages import AttemptState, Heartbeat, UploadVerdict
+from paretofleet_collector.service import devices, sweeps, watching
 from rig import Rig, chunk
 
 SPEC = json.dumps({"models": ["tiny"], "protocol": "quick", "name": "edge"})
@@ -42,17 +42,17 @@ def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_g
     spec = {"runtimes": ["onnxruntime", "torch"], "batch_sizes": [1, 2], "repeats": {"min": 2, "max": 2}}
     text = json.dumps({"models": ["tiny"], "protocol": "quick", **spec})
     sweep, refusals = rig.do(sweeps.submit(rig.context, "request", text))
-    assert [one.what for one in refusals] == ["box cpu torch"]
+    assert [one.combination for one in refusals] == ["box cpu torch"]
     assert dict(rig.sweep(sweep.name).runs_by_state) == {"pending": 4, "failed": 2}
     while (grant := rig.lease(session)) is not None:
         assert grant.planned.configuration.runtime == "onnxruntime"
         rig.upload(session, grant)
         rig.seal()
     assert rig.sweep(sweep.name).state == "finished_with_failures"
-    _, states = rig.do(sweeps.show(rig.context, sweep.name))
+    states = rig.do(sweeps.show(rig.context, sweep.name)).configurations
     assert [one.reason for one in states] == ["", "", "runtime_missing", "runtime_missing"]
     assert "box has no runtime torch (it has onnxruntime); install it there" in states[-1].message
-    inputs = rig.context.store.read_now(lambda connection: reports.report_inputs(connection, sweep.sweep_id))
+    inputs = rig.context.store.read_now(lambda connection: report.report_inputs(connection, sweep.sweep_id))
     rows = build_report(inputs).to_pylist()
     assert [(row["runtime"], row["status"], row["reason"]) for row in rows] == [
         *[("onnxruntime", "ok", None)] * 2,
@@ -89,11 +89,14 @@ def test_cancelling_tells_the_agent_and_keeps_what_was_sealed(rig):
     assert dict(cancelled.runs_by_state) == {"sealed": 1, "cancelled": 2}
     from paretofleet_collector.service import agents
 
-    said = Progress(session, (grant.key,), grant.key, "measure", 1)
+    said = Heartbeat(session, (grant.key,), grant.key, "measure", 1)
     (held,) = rig.do(agents.progress(rig.context, said))
-    assert held.state is HeldState.SUPERSEDED
-    assert rig.send(session, chunk(grant.key, "iterations", 0, [1], [1])).verdict is Verdict.UNKNOWN_ATTEMPT
-    assert rig.fail(session, grant, "cancelled").verdict is Verdict.COMMITTED
+    assert held.state is AttemptState.SUPERSEDED
+    assert (
+        rig.send(session, chunk(grant.key, "iterations", 0, [1], [1])).verdict
+        is UploadVerdict.UNKNOWN_ATTEMPT
+    )
+    assert rig.fail(session, grant, "cancelled").verdict is UploadVerdict.COMMITTED
     assert rig.lease(session) is None
     assert rig.do(sweeps.cancel(rig.context, sweep.name)).state == "cancelled"
 
@@ -125,10 +128,10 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
     seen = []
 
     async def watch() -> None:
-        async for message in sweeps.watch(rig.context, sweep.name):
+        async for message in watching.watch(rig.context, sweep.name):
             seen.append(message)  # noqa: PERF401 - looked at while it grows
 
-    watching = rig.loop.create_task(watch())
+    watcher = rig.loop.create_task(watch())
     rig.do(asyncio.sleep(0.3))
     assert [message.seconds_left for message in seen] == [None]
     for _ in range(2):
@@ -137,7 +140,7 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
         rig.upload(session, grant)
         rig.seal()
         rig.do(asyncio.sleep(0.5))
-    rig.do(asyncio.wait_for(watching, 5))
+    rig.do(asyncio.wait_for(watcher, 5))
     ends = [message.event for message in seen if "sealed" in message.event]
     assert sorted(ends) == [
         f"box: tiny native batch size {size}, onnxruntime on cpu, run 1: sealed" for size in (1, 2)
@@ -151,7 +154,7 @@ def test_removing_a_device_lets_its_sweep_end_without_it(rig):
     here, gone = rig.joined("here"), rig.joined("gone")
     sweep = rig.submit()
     assert rig.lease(gone) is not None
-    rig.do(catalogue.change_device(rig.context, "gone", "remove", {}))
+    rig.do(devices.change_device(rig.context, "gone", "remove", {}))
     rig.upload(here, rig.lease(here))
     rig.seal()
     ended = rig.sweep(sweep.name)
@@ -167,7 +170,7 @@ def test_a_device_that_is_removed_while_its_last_run_is_sealed_gets_no_further_b
         rig.upload(gone, rig.lease(gone), seconds=0.01 + 0.001 * number)
         if number < 5:
             rig.seal()
-    rig.do(catalogue.change_device(rig.context, "gone", "remove", {}))
+    rig.do(devices.change_device(rig.context, "gone", "remove", {}))
     rig.seal()
     ended = rig.sweep(sweep.name)
     assert (ended.state, dict(ended.runs_by_state)) == ("finished", {"sealed": 6})
@@ -177,7 +180,7 @@ def test_what_a_removed_device_left_is_not_tried_again_because_nobody_would_fetc
     here, gone = rig.joined("here"), rig.joined("gone")
     sweep = rig.submit()
     rig.fail(here, rig.lease(here), "unsupported")
-    rig.do(catalogue.change_device(rig.context, "gone", "remove", {}))
+    rig.do(devices.change_device(rig.context, "gone", "remove", {}))
     rig.do(sweeps.retry(rig.context, sweep.name))
     rig.upload(here, rig.lease(here))
     rig.seal()
@@ -188,7 +191,7 @@ def test_what_a_removed_device_left_is_not_tried_again_because_nobody_would_fetc
     )
     with pytest.raises(Refused, match="on a device that was not removed"):
         rig.do(sweeps.retry(rig.context, sweep.name))
-    rig.do(catalogue.change_device(rig.context, gone.device_id, "resume", {}))
+    rig.do(devices.change_device(rig.context, gone.device_id, "resume", {}))
     assert rig.do(sweeps.retry(rig.context, sweep.name)).runs_by_state["pending"] == 1
 
 
@@ -197,14 +200,14 @@ def test_an_unknown_sweep_or_device_is_named(rig):
         with pytest.raises(NotFound, match="'nope'"):
             rig.do(call(rig.context, "nope"))
     with pytest.raises(NotFound, match="'nope'"):
-        rig.do(catalogue.change_device(rig.context, "nope", "pause", {}))
+        rig.do(devices.change_device(rig.context, "nope", "pause", {}))
 
 
 def test_labels_are_set_and_removed_on_top_of_the_agent_s(rig: Rig):
     rig.joined()
-    labels = rig.do(catalogue.change_device(rig.context, "box", "label", {"rack": "3", "room": ""})).labels
+    labels = rig.do(devices.change_device(rig.context, "box", "label", {"rack": "3", "room": ""})).labels
     assert labels == {"rack": "3"}
-    (device,) = rig.do(catalogue.list_devices(rig.context))
+    (device,) = rig.do(devices.list_devices(rig.context))
     assert (device.name, device.state, device.labels) == ("box", "online", {"rack": "3"})
     rig.clock[0] += 100
-    assert rig.do(catalogue.list_devices(rig.context))[0].state == "offline"
+    assert rig.do(devices.list_devices(rig.context))[0].state == "offline"

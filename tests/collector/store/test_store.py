@@ -106,7 +106,7 @@ def test_an_acknowledged_write_survives_a_kill(tmp_path):
     script = f"""
 import os, signal, sys
 from pathlib import Path
-from paretofleet_collector.model import Variant
+from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.store import Store, models
 store = Store.at(Path({str(tmp_path)!r}))
 for number in range(1000):

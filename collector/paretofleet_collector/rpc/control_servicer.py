@@ -1,0 +1,111 @@
+"""What the command calls: each call is converted, handed to the service, and its answer converted back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from paretofleet_proto.v1 import control_pb2 as pb
+
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.rpc.convert import control as convert
+from paretofleet_collector.rpc.file_parts import file_parts
+from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
+from paretofleet_collector.service import catalogue, devices, reports, sweeps, watching
+from paretofleet_collector.service.context import Context
+
+
+class ControlServicer:
+    """The control service; without logic."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @single_reply
+    async def ListDevices(self, _: Any) -> pb.ListDevicesReply:  # noqa: N802
+        listed = await devices.list_devices(self._context)
+        return pb.ListDevicesReply(devices=[convert.device_to_proto(device) for device in listed])
+
+    @single_reply
+    async def ChangeDevice(self, request: pb.ChangeDeviceRequest) -> pb.Device:  # noqa: N802
+        labels = dict(request.labels)
+        changed = await devices.change_device(self._context, request.device, request.action, labels)
+        return convert.device_to_proto(changed)
+
+    @single_reply
+    async def ListModels(self, _: Any) -> pb.ListModelsReply:  # noqa: N802
+        variants = await catalogue.list_models(self._context)
+        return pb.ListModelsReply(variants=[convert.variant_to_proto(variant) for variant in variants])
+
+    @single_reply
+    async def AddModel(self, requests: AsyncIterator[Any]) -> pb.Variant:  # noqa: N802
+        first = await anext(requests, None)
+        if first is None or first.WhichOneof("item") != "header":
+            raise Refused("A model file is announced by a header; upgrade the command.")
+        data = (request.data async for request in requests)
+        new = convert.new_model_from_proto(first.header)
+        return convert.variant_to_proto(await catalogue.add_model(self._context, new, data))
+
+    @single_reply
+    async def AddZooModel(self, request: pb.AddZooModelRequest) -> pb.Variant:  # noqa: N802
+        return convert.variant_to_proto(await catalogue.add_zoo_model(self._context, request.name))
+
+    @single_reply
+    async def PlanSweep(self, request: pb.PlanSweepRequest) -> pb.PlanSweepReply:  # noqa: N802
+        return convert.plan_to_proto(await sweeps.plan_sweep(self._context, request.spec_json))
+
+    @single_reply
+    async def SubmitSweep(self, request: pb.SubmitSweepRequest) -> pb.SubmitSweepReply:  # noqa: N802
+        sweep, refusals = await sweeps.submit(self._context, request.request_id, request.spec_json)
+        return pb.SubmitSweepReply(
+            sweep=convert.sweep_to_proto(sweep), refusals=convert.refusals_to_proto(refusals)
+        )
+
+    @single_reply
+    async def ListSweeps(self, _: Any) -> pb.ListSweepsReply:  # noqa: N802
+        listed = await sweeps.list_sweeps(self._context)
+        return pb.ListSweepsReply(sweeps=[convert.sweep_to_proto(sweep) for sweep in listed])
+
+    @single_reply
+    async def ShowSweep(self, request: pb.SweepRequest) -> pb.ShowSweepReply:  # noqa: N802
+        return convert.sweep_detail_to_proto(await sweeps.show(self._context, request.sweep))
+
+    @stream_of_replies
+    async def WatchSweep(self, request: pb.SweepRequest) -> AsyncIterator[pb.SweepProgress]:  # noqa: N802
+        async for progress in watching.watch(self._context, request.sweep):
+            yield convert.sweep_progress_to_proto(progress)
+
+    @single_reply
+    async def CancelSweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
+        return convert.sweep_to_proto(await sweeps.cancel(self._context, request.sweep))
+
+    @single_reply
+    async def RetrySweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
+        return convert.sweep_to_proto(await sweeps.retry(self._context, request.sweep))
+
+    @single_reply
+    async def DeleteSweep(self, request: pb.SweepRequest) -> pb.DeleteSweepReply:  # noqa: N802
+        deleted = await sweeps.delete(self._context, request.sweep)
+        return pb.DeleteSweepReply(runs=deleted.runs, files=deleted.files)
+
+    @stream_of_replies
+    async def PullReport(self, request: pb.SweepRequest) -> AsyncIterator[pb.FilePart]:  # noqa: N802
+        name, path = await reports.report_file(self._context, request.sweep)
+        try:
+            async for part in file_parts(name, path):
+                yield convert.file_part_to_proto(part)
+        finally:
+            path.unlink(missing_ok=True)
+
+    @stream_of_replies
+    async def PullSamples(self, request: pb.SweepRequest) -> AsyncIterator[pb.FilePart]:  # noqa: N802
+        for name, path in await reports.sample_files(self._context, request.sweep):
+            async for part in file_parts(name, path):
+                yield convert.file_part_to_proto(part)
+
+    @single_reply
+    async def RebuildReport(self, request: pb.SweepRequest) -> pb.RebuildReportReply:  # noqa: N802
+        rebuilt = await reports.rebuild(self._context, request.sweep)
+        return pb.RebuildReportReply(
+            runs=rebuilt.runs, changed=rebuilt.changed, rule_version=rebuilt.rule_version
+        )

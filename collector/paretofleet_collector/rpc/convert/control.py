@@ -1,0 +1,318 @@
+"""The messages between the command and the collector. In a message 0 or "" stands for an absent wall time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from paretofleet_proto.v1 import control_pb2 as pb
+
+from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
+from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.views import (
+    ConfigurationState,
+    DeviceView,
+    FilePart,
+    PlannedView,
+    PlanView,
+    RunningNow,
+    SweepDetail,
+    SweepProgress,
+    SweepView,
+)
+
+
+def _optional(message: Any, name: str) -> Any:
+    return getattr(message, name) if message.HasField(name) else None
+
+
+def device_to_proto(device: DeviceView) -> pb.Device:
+    """`device` as a message."""
+    return pb.Device(
+        device_id=device.device_id,
+        name=device.name,
+        device_class=device.device_class,
+        state=device.state,
+        labels=dict(device.labels),
+        targets=device.targets,
+        runtimes=device.runtimes,
+        sensors=[
+            pb.DeviceSensor(source=sensor.source, rail=sensor.rail, scope=sensor.scope, kind=sensor.kind)
+            for sensor in device.sensors
+        ],
+        simulated=device.simulated,
+        agent_version=device.agent_version,
+        last_seen_unix_s=device.last_seen_unix_s or 0.0,
+        running=device.running,
+    )
+
+
+def device_from_proto(message: pb.Device) -> DeviceView:
+    """The device in a `message`."""
+    return DeviceView(
+        device_id=message.device_id,
+        name=message.name,
+        device_class=message.device_class,
+        state=message.state,
+        labels=dict(message.labels),
+        targets=tuple(message.targets),
+        runtimes=tuple(message.runtimes),
+        sensors=tuple(
+            SensorInfo(sensor.source, sensor.rail, sensor.scope, sensor.kind) for sensor in message.sensors
+        ),
+        simulated=message.simulated,
+        agent_version=message.agent_version,
+        last_seen_unix_s=message.last_seen_unix_s or None,
+        running=message.running,
+    )
+
+
+def variant_to_proto(variant: Variant) -> pb.Variant:
+    """`variant` as a message, without the variant that it was made from."""
+    return pb.Variant(
+        model=variant.model,
+        variant=variant.variant,
+        sha256=variant.sha256,
+        recipe=variant.recipe,
+        weights_precision=variant.weights_precision,
+        parameters=variant.parameters,
+        macs=variant.macs,
+        size_bytes=variant.size_bytes,
+        top1=variant.top1,
+        top1_n=variant.top1_n,
+        top1_source=variant.top1_source or "",
+        accuracy_group=variant.accuracy_group or "",
+        fixed_batch_size=variant.fixed_batch_size,
+        stored=variant.stored,
+    )
+
+
+def variant_from_proto(message: pb.Variant) -> Variant:
+    """The variant in a `message`."""
+    return Variant(
+        model=message.model,
+        variant=message.variant,
+        sha256=message.sha256,
+        size_bytes=message.size_bytes,
+        recipe=message.recipe,
+        weights_precision=message.weights_precision,
+        parameters=_optional(message, "parameters"),
+        macs=_optional(message, "macs"),
+        top1=_optional(message, "top1"),
+        top1_n=_optional(message, "top1_n"),
+        top1_source=message.top1_source or None,
+        accuracy_group=message.accuracy_group or None,
+        fixed_batch_size=_optional(message, "fixed_batch_size"),
+        stored=message.stored,
+    )
+
+
+def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
+    """The header that announces the file of a `new` model."""
+    return pb.AddModelHeader(
+        model=new.model,
+        variant_of=new.variant_of,
+        precision=new.precision,
+        size_bytes=new.size_bytes,
+        sha256=new.sha256,
+        top1=new.top1,
+        top1_n=new.top1_n,
+    )
+
+
+def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
+    """The announcement of a model file in a `message`."""
+    return NewModel(
+        model=message.model,
+        variant_of=message.variant_of,
+        precision=message.precision,
+        size_bytes=message.size_bytes,
+        sha256=message.sha256,
+        top1=_optional(message, "top1"),
+        top1_n=_optional(message, "top1_n"),
+    )
+
+
+def planned_to_proto(planned: PlannedView) -> pb.PlannedConfiguration:
+    """A `planned` configuration as a message."""
+    return pb.PlannedConfiguration(
+        configuration_id=planned.configuration_id,
+        device=planned.device,
+        model=planned.model,
+        variant=planned.variant,
+        target=planned.target,
+        runtime=planned.runtime,
+        precision=planned.precision,
+        batch_size=planned.batch_size,
+        threads=planned.threads,
+    )
+
+
+def planned_from_proto(message: pb.PlannedConfiguration) -> PlannedView:
+    """The planned configuration in a `message`."""
+    return PlannedView(
+        configuration_id=message.configuration_id,
+        device=message.device,
+        model=message.model,
+        variant=message.variant,
+        target=message.target,
+        runtime=message.runtime,
+        precision=message.precision,
+        batch_size=message.batch_size,
+        threads=_optional(message, "threads"),
+    )
+
+
+def refusals_to_proto(refusals: Iterable[Refusal]) -> list[pb.Refusal]:
+    """`refusals` as messages."""
+    return [pb.Refusal(what=refusal.combination, why=refusal.why) for refusal in refusals]
+
+
+def refusals_from_proto(messages: Iterable[pb.Refusal]) -> tuple[Refusal, ...]:
+    """The refusals in `messages`."""
+    return tuple(Refusal(message.what, message.why) for message in messages)
+
+
+def plan_to_proto(plan: PlanView) -> pb.PlanSweepReply:
+    """`plan` as a message."""
+    return pb.PlanSweepReply(
+        configurations=[planned_to_proto(planned) for planned in plan.configurations],
+        devices=[
+            pb.DevicePlan(
+                device=device.device,
+                configurations=device.configurations,
+                runs_min=device.runs_min,
+                runs_max=device.runs_max,
+                seconds_min=device.seconds_min,
+                seconds_max=device.seconds_max,
+            )
+            for device in plan.devices
+        ],
+        refusals=refusals_to_proto(plan.refusals),
+    )
+
+
+def plan_from_proto(message: pb.PlanSweepReply) -> PlanView:
+    """The plan in a `message`."""
+    return PlanView(
+        configurations=tuple(planned_from_proto(planned) for planned in message.configurations),
+        devices=tuple(
+            DevicePlan(
+                device.device,
+                device.configurations,
+                device.runs_min,
+                device.runs_max,
+                device.seconds_min,
+                device.seconds_max,
+            )
+            for device in message.devices
+        ),
+        refusals=refusals_from_proto(message.refusals),
+    )
+
+
+def sweep_to_proto(sweep: SweepView) -> pb.Sweep:
+    """`sweep` as a message."""
+    return pb.Sweep(
+        sweep_id=sweep.sweep_id,
+        name=sweep.name,
+        state=sweep.state,
+        configurations=sweep.configurations,
+        runs=sweep.runs,
+        runs_by_state=dict(sweep.runs_by_state),
+        created_unix_s=sweep.created_unix_s,
+        ended_unix_s=sweep.ended_unix_s or 0.0,
+        devices=sweep.devices,
+        notes=sweep.notes,
+    )
+
+
+def sweep_from_proto(message: pb.Sweep) -> SweepView:
+    """The sweep in a `message`."""
+    return SweepView(
+        sweep_id=message.sweep_id,
+        name=message.name,
+        state=message.state,
+        configurations=message.configurations,
+        runs=message.runs,
+        runs_by_state=dict(message.runs_by_state),
+        created_unix_s=message.created_unix_s,
+        ended_unix_s=message.ended_unix_s or None,
+        devices=tuple(message.devices),
+        notes=tuple(message.notes),
+    )
+
+
+def sweep_detail_to_proto(detail: SweepDetail) -> pb.ShowSweepReply:
+    """The `detail` of a sweep as a message."""
+    return pb.ShowSweepReply(
+        sweep=sweep_to_proto(detail.sweep),
+        configurations=[
+            pb.ConfigurationState(
+                configuration=planned_to_proto(state.configuration),
+                runs_by_state=dict(state.runs_by_state),
+                reason=state.reason,
+                message=state.message,
+            )
+            for state in detail.configurations
+        ],
+        spec_json=detail.spec_json,
+    )
+
+
+def sweep_detail_from_proto(message: pb.ShowSweepReply) -> SweepDetail:
+    """The detail of a sweep in a `message`."""
+    return SweepDetail(
+        sweep=sweep_from_proto(message.sweep),
+        configurations=tuple(
+            ConfigurationState(
+                planned_from_proto(state.configuration),
+                dict(state.runs_by_state),
+                state.reason,
+                state.message,
+            )
+            for state in message.configurations
+        ),
+        spec_json=message.spec_json,
+    )
+
+
+def sweep_progress_to_proto(progress: SweepProgress) -> pb.SweepProgress:
+    """The `progress` of a watched sweep as a message."""
+    return pb.SweepProgress(
+        sweep=sweep_to_proto(progress.sweep),
+        running=[
+            pb.RunningNow(
+                device=running.device,
+                what=running.configuration,
+                phase=running.phase,
+                iterations=running.iterations,
+            )
+            for running in progress.running
+        ],
+        seconds_left=progress.seconds_left,
+        event=progress.event,
+    )
+
+
+def sweep_progress_from_proto(message: pb.SweepProgress) -> SweepProgress:
+    """The progress of a watched sweep in a `message`."""
+    return SweepProgress(
+        sweep=sweep_from_proto(message.sweep),
+        running=tuple(
+            RunningNow(running.device, running.what, running.phase, running.iterations)
+            for running in message.running
+        ),
+        seconds_left=_optional(message, "seconds_left"),
+        event=message.event,
+    )
+
+
+def file_part_to_proto(part: FilePart) -> pb.FilePart:
+    """A `part` of a file as a message."""
+    return pb.FilePart(path=part.path, data=part.data, is_last=part.is_last, sha256=part.sha256)
+
+
+def file_part_from_proto(message: pb.FilePart) -> FilePart:
+    """The part of a file in a `message`."""
+    return FilePart(message.path, message.data, message.is_last, message.sha256)

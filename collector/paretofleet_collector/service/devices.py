@@ -1,0 +1,55 @@
+"""What the command asks for about devices: list and change them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.lifecycle import transitions
+from paretofleet_collector.model.views import DeviceView
+from paretofleet_collector.service.context import Context
+from paretofleet_collector.store import devices, progress
+
+ACTIONS = ("pause", "resume", "remove", "label")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+
+
+async def list_devices(context: Context) -> list[DeviceView]:
+    """Every device that ever joined `context`, removed ones last, with what it does now."""
+
+    def work(connection: sa.Connection) -> list[DeviceView]:
+        running = progress.running_now(connection)
+        busy = {device_id: now.configuration for device_id, now in running.items()}
+        listed = devices.listing(connection, context.now(), context.offline_after_s)
+        return [DeviceView.of(device, busy.get(device.device_id, "")) for device in listed]
+
+    return await context.store.read(work)
+
+
+async def change_device(context: Context, name: str, action: str, labels: Mapping[str, str]) -> DeviceView:
+    """Does an `action` (one of ACTIONS) to the device with a `name` or an id; returns it as it is then.
+
+    `labels` are for the action label; an empty value hides the agent's. Removing a device cancels its open
+    runs, so that sweeps with other devices in `context` can end. Raises Refused, NotFound, Taken.
+    """
+    if action not in ACTIONS:
+        raise Refused(f"'{action}' cannot be done to a device; choose one of {', '.join(ACTIONS)}.")
+    for key, value in labels.items():
+        if not _LABEL.fullmatch(key) or len(value) > 128:
+            raise Refused(
+                f"'{key}={value}' is not a label; use letters, digits, dots, hyphens and underscores."
+            )
+
+    def work(connection: sa.Connection) -> DeviceView:
+        device = devices.find(connection, name, context.now(), context.offline_after_s)
+        devices.change(connection, device, action, labels)
+        if action == "remove":
+            message = f"The device {device.name} was removed."
+            transitions.cancel_device_runs(connection, device.device_id, message, context.now())
+        device = devices.find(connection, device.device_id, context.now(), context.offline_after_s)
+        return DeviceView.of(device)
+
+    return await context.store.write(work)

@@ -1,0 +1,49 @@
+"""What agents upload: chunks and ends of attempts."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import sqlalchemy as sa
+
+from paretofleet_collector.lifecycle import ingest, shared_meters
+from paretofleet_collector.model.entities import AttemptEnd, Chunk
+from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
+from paretofleet_collector.service.context import Context
+from paretofleet_collector.store import sessions
+
+
+async def open_upload(context: Context, session: Session) -> None:
+    """Checks in `context` that `session` may upload; raises SessionRefused."""
+    await context.store.read(lambda connection: sessions.check_session(connection, session))
+
+
+def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[UploadReply]:
+    """Stores a `chunk` of `session` in `context`; the reply is there after the commit. Raises StorageFull."""
+    context.check_room()
+    fault = ingest.check_chunk(chunk)
+    if fault is not None:
+        ready: Future[UploadReply] = Future()
+        ready.set_result(fault)
+        return ready
+    now, lease_s = context.now(), context.config.lease_s
+    return context.store.submit(
+        lambda connection: ingest.store_chunk(connection, session, chunk, now, lease_s)
+    )
+
+
+def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[UploadReply]:
+    """Ends the attempt of `end` by `session` in `context`; the reply is there after the commit."""
+    now = context.now()
+
+    def work(connection: sa.Connection) -> UploadReply:
+        honest_end = shared_meters.without_shared(connection, session, end, context.offline_after_s)
+        return ingest.store_end(connection, session, honest_end, now)
+
+    def wake(done: Future[UploadReply]) -> None:
+        if done.exception() is None and done.result().verdict is UploadVerdict.COMMITTED:
+            context.wake_sealer()
+
+    future = context.store.submit(work)
+    future.add_done_callback(wake)
+    return future

@@ -1,0 +1,128 @@
+"""How far sweeps are: what runs now, the states of configurations, time left, what has just ended."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.model.entities import RUN_FINAL
+from paretofleet_collector.model.views import ConfigurationState, PlannedView, RunningNow
+from paretofleet_collector.store import attempts, configurations
+from paretofleet_collector.store.attempts import ATTEMPTS
+from paretofleet_collector.store.configurations import PLANNED
+from paretofleet_collector.store.runs import OPEN, RUNS, UNDER_WAY
+
+
+def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[str, RunningNow]:
+    """By device id what it runs, as `connection` sees it: in the sweep `sweep_id`, or for None in all."""
+    query = (
+        sa.select(RUNS.c.device_id, PLANNED, ATTEMPTS.c.phase, ATTEMPTS.c.iterations)
+        .join(PLANNED, configurations.of_run())
+        .join(ATTEMPTS, attempts.of_run())
+        .where(RUNS.c.state.in_(UNDER_WAY))
+    )
+    if sweep_id is not None:
+        query = query.where(RUNS.c.sweep_id == sweep_id)
+    return {
+        row.device_id: RunningNow(row.device, _describe_configuration(row), row.phase, row.iterations)
+        for row in connection.execute(query)
+    }
+
+
+def configuration_states(connection: sa.Connection, sweep_id: str) -> tuple[ConfigurationState, ...]:
+    """Every configuration of the sweep `sweep_id`, in the order of the plan, as `connection` sees them.
+
+    A reason is that of the run that failed last, else of the one that was skipped last.
+    """
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    reasons: dict[str, tuple[str, str]] = {}
+    query = (
+        sa.select(RUNS.c.configuration_id, RUNS.c.state, RUNS.c.reason, RUNS.c.message)
+        .where(RUNS.c.sweep_id == sweep_id)
+        .order_by(RUNS.c.ended_unix_s)
+    )
+    for row in connection.execute(query):
+        by_state = counts[row.configuration_id]
+        by_state[row.state] += 1
+        if row.state == "failed" or (row.state == "skipped" and not by_state["failed"]):
+            reasons[row.configuration_id] = row.reason or "", row.message
+    states = []
+    for planned in configurations.listing(connection, sweep_id):
+        reason, message = reasons.get(planned.configuration_id, ("", ""))
+        by_state = counts[planned.configuration_id]
+        states.append(ConfigurationState(PlannedView.of(planned), dict(by_state), reason, message))
+    return tuple(states)
+
+
+def seconds_left(connection: sa.Connection, sweep_id: str) -> float | None:
+    """Seconds until the planned runs of the sweep `sweep_id` will have ended on every device.
+
+    A run is expected to take what ended runs of its configuration took, else those of its device. None while
+    a device has open runs but none that has ended. `connection` is where they are read.
+    """
+    query = sa.select(
+        RUNS.c.device_id, RUNS.c.configuration_id, RUNS.c.state, RUNS.c.started_unix_s, RUNS.c.ended_unix_s
+    ).where(RUNS.c.sweep_id == sweep_id)
+    took_s: dict[str, list[float]] = defaultdict(list)
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for row in connection.execute(query):
+        if row.ended_unix_s is not None and row.started_unix_s is not None:
+            seconds = max(row.ended_unix_s - row.started_unix_s, 0.0)
+            took_s[row.device_id].append(seconds)
+            took_s[row.configuration_id].append(seconds)
+        if row.state in OPEN and row.state != "uploaded":
+            waiting[row.device_id].append(row.configuration_id)
+    left_s = 0.0
+    for device_id, waiting_ids in waiting.items():
+        if not took_s[device_id]:
+            return None
+        usual_s = fmean(took_s[device_id])
+        device_s = sum(fmean(took_s[each]) if took_s[each] else usual_s for each in waiting_ids)
+        left_s = max(left_s, device_s)
+    return left_s
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that is over, and a line that says how it ended."""
+
+    run_id: str
+    line: str
+
+
+def just_ended(connection: sa.Connection, sweep_id: str, announced: Collection[str]) -> list[EndedRun]:
+    """The runs of the sweep `sweep_id` that `connection` sees ended, the earliest first.
+
+    Without those whose id is in `announced`.
+    """
+    query = (
+        sa.select(RUNS.c.run_id, RUNS.c.state, RUNS.c.reason, RUNS.c.block, PLANNED)
+        .join(PLANNED, configurations.of_run())
+        .where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(RUN_FINAL))
+        .order_by(RUNS.c.ended_unix_s, RUNS.c.run_id)
+    )
+    return [
+        EndedRun(row.run_id, _ended_line(row))
+        for row in connection.execute(query)
+        if row.run_id not in announced
+    ]
+
+
+def _ended_line(row: sa.Row[Any]) -> str:
+    why = f" ({row.reason})" if row.reason and row.state in ("failed", "skipped") else ""
+    return f"{row.device}: {_describe_configuration(row)}, run {row.block}: {row.state}{why}"
+
+
+def _describe_configuration(row: sa.Row[Any]) -> str:
+    """A row of planned_configurations as people name it."""
+    requested = json.loads(row.configuration_json)
+    return (
+        f"{row.model} {requested['precision']} batch size {row.batch_size}, "
+        f"{requested['runtime']} on {row.target}"
+    )
