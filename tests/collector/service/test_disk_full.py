@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from paretofleet_analysis.errors import ReportError
 from paretofleet_collector.errors import StorageFull
-from paretofleet_collector.jobs import worker
+from paretofleet_collector.jobs import __main__ as worker_process
 from paretofleet_collector.model.messages import UploadVerdict
 from paretofleet_collector.store import chunks
 from rig import build, chunk, end_of, samples_of
@@ -107,8 +107,8 @@ def test_a_database_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplo
     def seal() -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(worker, "_jobs", lambda: {"seal": seal})
-    assert worker._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageFull"
+    monkeypatch.setattr(worker_process, "_jobs", lambda: {"seal": seal})
+    assert worker_process._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageFull"
     assert caplog.records == []
 
 
@@ -121,8 +121,8 @@ def test_a_report_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplog)
         except OSError as error:
             raise ReportError("cannot write the report") from error
 
-    monkeypatch.setattr(worker, "_jobs", lambda: {"report": write})
-    assert worker._answer('{"kind": "report", "arguments": {}}')["error"] == "StorageFull"
+    monkeypatch.setattr(worker_process, "_jobs", lambda: {"report": write})
+    assert worker_process._answer('{"kind": "report", "arguments": {}}')["error"] == "StorageFull"
     assert caplog.records == []
 
 
