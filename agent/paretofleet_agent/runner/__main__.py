@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def load(name: str) -> Any:
-    """A module of this folder, found by path."""
+    """The module `name` of this folder, by its path. Raises ImportError where the folder is no package."""
     if PACKAGE not in sys.modules:
         spec = importlib.util.spec_from_file_location(
             PACKAGE, os.path.join(HERE, "__init__.py"), submodule_search_locations=[HERE]

@@ -23,7 +23,7 @@ class RunFailed(Exception):
 
 
 def explain(error: BaseException) -> Tuple[str, str]:
-    """(reason, message) of anything raised in a runner."""
+    """(reason, message) of `error`, whatever was raised in a runner."""
     message = one_line(error)
     if isinstance(error, RunFailed):
         return error.reason, message
@@ -32,18 +32,18 @@ def explain(error: BaseException) -> Tuple[str, str]:
     return "crashed", "%s: %s" % (type(error).__name__, message)
 
 
-def refusal(what: str, error: BaseException) -> RunFailed:
-    """`oom` or `unsupported` for what a library refused to do, said with its own words."""
+def refusal(context: str, error: BaseException) -> RunFailed:
+    """`oom` or `unsupported` for the `error` of a library; `context` says what failed, before a colon."""
     message = one_line(error)
     if isinstance(error, RunFailed):
         return error
     if isinstance(error, MemoryError) or says_out_of_memory(message):
-        return RunFailed("oom", "%s: %s" % (what, message or "MemoryError"))
-    return RunFailed("unsupported", "%s: %s" % (what, message))
+        return RunFailed("oom", "%s: %s" % (context, message or "MemoryError"))
+    return RunFailed("unsupported", "%s: %s" % (context, message))
 
 
 def says_out_of_memory(text: str) -> bool:
-    """Whether a library's message means that memory ran out."""
+    """Whether `text`, a library's message, means that memory ran out."""
     return any(mark in text.lower() for mark in OUT_OF_MEMORY)
 
 

@@ -28,7 +28,7 @@ def pack_columns(columns: Iterable[Iterable[int]]) -> bytes:
 
 
 def unpack_columns(data: bytes, n: int) -> "List[array.array[int]]":
-    """The columns of `n` int64 each that `pack_columns` wrote. Raises ValueError for a wrong length."""
+    """The columns of `n` int64 each in `data`, from `pack_columns`. Raises ValueError for a wrong length."""
     if n <= 0 or len(data) % (ITEM_BYTES * n):
         if n == 0 and not data:
             return []
@@ -40,7 +40,7 @@ def unpack_columns(data: bytes, n: int) -> "List[array.array[int]]":
 
 
 def pack(header: Mapping[str, Any], columns: bytes = b"") -> bytes:
-    """The bytes of one frame. Raises ValueError for a frame beyond the caps."""
+    """The bytes of a frame of `header` and `columns`. Raises ValueError for a frame beyond the caps."""
     text = json.dumps(header, separators=(",", ":")).encode("utf-8")
     length = LENGTH.size + len(text) + len(columns)
     if len(text) > HEADER_BYTES_MAX or length > FRAME_BYTES_MAX:
@@ -49,7 +49,10 @@ def pack(header: Mapping[str, Any], columns: bytes = b"") -> bytes:
 
 
 def write(fd: int, header: Mapping[str, Any], columns: bytes = b"") -> None:
-    """Writes one frame. Raises OSError (BrokenPipeError) when nobody reads any more."""
+    """Writes the frame of `header` and `columns` to the descriptor `fd`.
+
+    Raises OSError (BrokenPipeError) when nobody reads any more.
+    """
     view = memoryview(pack(header, columns))
     while view:
         view = view[os.write(fd, view) :]

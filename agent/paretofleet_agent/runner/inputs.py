@@ -26,7 +26,9 @@ TYPES = {
 
 
 def shapes(items: Sequence[Any], batch_size: int) -> Dict[str, Tuple[int, ...]]:
-    """{name: shape} of a model's inputs with the batch axis (the free first one) filled.
+    """{name: shape} of the inputs `items`, the batch axis (the free first one) filled with `batch_size`.
+
+    An item has a name, a type as ONNX Runtime writes it, and a shape of numbers and names.
 
     Raises RunFailed for a fixed batch that differs and for any other free axis.
     """
@@ -58,10 +60,11 @@ def shapes(items: Sequence[Any], batch_size: int) -> Dict[str, Tuple[int, ...]]:
 
 
 def buffers(items: Sequence[Any], batch_size: int, seed: int) -> List[Dict[str, Any]]:
-    """Feeds to rotate over: as many as fit, at most BUFFERS. Needs np.
+    """Feeds for the inputs `items` to rotate over, drawn with `seed`: as many as fit, at most BUFFERS.
 
     Real numbers are standard normal as normalised images are, bytes are uniform, other integers are 0 or 1
-    (valid as an index into any table), truth values are coin flips.
+    (valid as an index into any table), truth values are coin flips. Raises RunFailed for other types, and
+    where `batch_size` does not fit. Needs numpy.
     """
     import numpy as np
 
@@ -80,7 +83,7 @@ def buffers(items: Sequence[Any], batch_size: int, seed: int) -> List[Dict[str, 
 
 
 def check_outputs(names: Sequence[str], outputs: Sequence[Any]) -> None:
-    """Raises RunFailed with `wrong_output` when an output holds a value that is not finite."""
+    """Raises RunFailed with `wrong_output` when one of `outputs`, called `names`, has a value not finite."""
     import numpy as np
 
     for name, output in zip(names, outputs):

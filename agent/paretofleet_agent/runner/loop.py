@@ -19,7 +19,8 @@ def latency(
 ) -> Columns:
     """Iterations that each begin on an idle device and end when it is done: (starts, durations) in ns.
 
-    At least one, at most `max_iterations`, until `seconds` are over.
+    `step` takes the next feed of `rotation`; `clock` gives ns; `synchronise` waits for the device, None where
+    `step` does. At least one iteration, at most `max_iterations`, until `seconds` are over.
     """
     starts, durations = [], []
     end = clock() + int(seconds * 1e9)
@@ -51,7 +52,8 @@ def throughput(
     """Iterations back to back, waited for at the edges of the block only: (starts, durations) in ns.
 
     A duration is how long it took to hand the iteration over; the last one lasts until all are done, so that
-    the block spans the work of its iterations and nothing else.
+    the block spans the work of its iterations and nothing else. Parameters as for `latency`: `step`,
+    `rotation`, `clock`, `synchronise`, `seconds`, `max_iterations`.
     """
     if synchronise is not None:
         synchronise()

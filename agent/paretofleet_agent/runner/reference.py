@@ -22,13 +22,13 @@ TOLERANCES = {"fp64": 1e-3, "fp32": 1e-3, "tf32": 2e-2, "fp16": 2e-2, "bf16": 1e
 
 
 def is_wanted(request: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
-    """Whether the outputs of this run shall be held against a reference."""
+    """Whether `request` and `options` ask to hold the outputs of this run against a reference."""
     return bool(options["check_reference"] and request.get("reference_python"))
 
 
-def flags(found: Optional[Mapping[str, Any]]) -> List[str]:
-    """What qualifies a run whose comparison gave `found`; None where there was to be none."""
-    return ["reference_not_checked"] if found and NOT_CHECKED in found else []
+def flags(comparison: Optional[Mapping[str, Any]]) -> List[str]:
+    """What qualifies a run with this `comparison`; None where there was to be none."""
+    return ["reference_not_checked"] if comparison and NOT_CHECKED in comparison else []
 
 
 def check(
@@ -36,7 +36,8 @@ def check(
 ) -> Dict[str, Any]:
     """What the comparison gave, or {"not_checked": why}; RunFailed with `wrong_output` beyond the tolerance.
 
-    `python` is an interpreter with onnxruntime and numpy; `feed` and `outputs` are arrays by name.
+    `python` is an interpreter with onnxruntime and numpy, `artifact` the path of the model; `feed` and
+    `outputs` are arrays by name, the outputs computed in `precision`.
     """
     import numpy as np
 
@@ -54,7 +55,10 @@ def check(
 
 
 def ask(python: str, header: Mapping[str, Any]) -> Dict[str, Any]:
-    """The answer of the reference's process, or {"not_checked": why}."""
+    """The answer of the reference's process in the interpreter `python`, or {"not_checked": why}.
+
+    `header`: the artifact, and name, type, shape and file of each of the inputs and outputs.
+    """
     try:
         done = subprocess.run(
             [python, PROCESS],
@@ -70,33 +74,36 @@ def ask(python: str, header: Mapping[str, Any]) -> Dict[str, Any]:
         return {NOT_CHECKED: "the reference was not there after %d s" % TIMEOUT_S}
     lines = (done.stderr if done.returncode else done.stdout).decode("utf-8", "replace").strip().split("\n")
     try:
-        found: Dict[str, Any] = json.loads(lines[-1])
-        return {key: found[key] for key in ("by", "items", "relative_errors", "wrong_shapes")}
+        answer: Dict[str, Any] = json.loads(lines[-1])
+        return {key: answer[key] for key in ("by", "items", "relative_errors", "wrong_shapes")}
     except (ValueError, TypeError, KeyError):
-        said = one_line(lines[-1]) or "exit code %d" % done.returncode
-        return {NOT_CHECKED: "no reference from %s: %s" % (python, said)}
+        why = one_line(lines[-1]) or "exit code %d" % done.returncode
+        return {NOT_CHECKED: "no reference from %s: %s" % (python, why)}
 
 
-def judge(found: Dict[str, Any], precision: str) -> Dict[str, Any]:
-    """Raises RunFailed with `wrong_output` for another shape and beyond the tolerance."""
-    if NOT_CHECKED in found:
-        return found
-    for name, (actual, expected) in found["wrong_shapes"].items():
+def judge(answer: Dict[str, Any], precision: str) -> Dict[str, Any]:
+    """What an attempt records of `answer`, which `ask` gave, for outputs computed in `precision`.
+
+    Raises RunFailed with `wrong_output` for another shape and beyond the tolerance.
+    """
+    if NOT_CHECKED in answer:
+        return answer
+    for name, (actual, expected) in answer["wrong_shapes"].items():
         raise RunFailed(
             "wrong_output",
             "output %s has the shape %s, the reference of %s %s; %s"
-            % (name, actual, found["by"], expected, ANYWAY),
+            % (name, actual, answer["by"], expected, ANYWAY),
         )
-    if not found["relative_errors"]:
+    if not answer["relative_errors"]:
         return {NOT_CHECKED: "the reference has no output of real numbers that are not all zero"}
     tolerance = TOLERANCES[precision]
-    name, error = max(found["relative_errors"].items(), key=lambda item: item[1])
+    name, error = max(answer["relative_errors"].items(), key=lambda item: item[1])
     if not error <= tolerance:
         raise RunFailed(
             "wrong_output",
             one_line(
                 "output %s is %.3g off the reference of %s, more than the %.3g that %s may be "
-                "(relative error); %s" % (name, error, found["by"], tolerance, precision, ANYWAY)
+                "(relative error); %s" % (name, error, answer["by"], tolerance, precision, ANYWAY)
             ),
         )
-    return {"by": found["by"], "items": found["items"], "relative_error": error, "tolerance": tolerance}
+    return {"by": answer["by"], "items": answer["items"], "relative_error": error, "tolerance": tolerance}

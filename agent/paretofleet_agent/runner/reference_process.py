@@ -5,11 +5,13 @@ import ctypes
 import json
 import signal
 import sys
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 PR_SET_PDEATHSIG = 1
 #: Items of the batch that are compared; a batch axis that is fixed is computed whole.
 ITEMS_MAX = 2
+#: Name of a batch axis -> (items computed, items given).
+Batch = Dict[str, Tuple[int, int]]
 
 
 def main() -> None:
@@ -26,37 +28,48 @@ def main() -> None:
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.log_severity_level = 4
     session = onnxruntime.InferenceSession(header["artifact"], settings, providers=["CPUExecutionProvider"])
-    items = None
-    batch: Dict[str, Tuple[int, int]] = {}
-    feed = {}
-    given = {one["name"]: _read(np, one) for one in header["inputs"]}
-    for wanted in session.get_inputs():
-        value = given[wanted.name] if wanted.name in given else given[header["inputs"][0]["name"]]
-        if wanted.shape and not isinstance(wanted.shape[0], int):
-            items = min(ITEMS_MAX, len(value))
-            if wanted.shape[0]:
-                batch[wanted.shape[0]] = (items, len(value))
-            value = value[:items]
-        feed[wanted.name] = value
+    feed, batch, items = _first_items(session, [(each["name"], _read(np, each)) for each in header["inputs"]])
     computed = list(zip(session.get_outputs(), session.run(None, feed)))
     by_name = {about.name: (about, expected) for about, expected in computed}
     errors: Dict[str, float] = {}
     shapes: Dict[str, Any] = {}
-    for at, one in enumerate(header["outputs"]):
-        about, expected = by_name.get(one["name"]) or computed[at]
-        actual = _read(np, one)
+    for at, each in enumerate(header["outputs"]):
+        about, expected = by_name.get(each["name"]) or computed[at]
+        actual = _read(np, each)
         if is_misshapen(actual, expected, about.shape, batch):
-            shapes[one["name"]] = [list(actual.shape), list(expected.shape)]
+            shapes[each["name"]] = [list(actual.shape), list(expected.shape)]
             continue
         error = relative_error(np, actual, expected)
         if error is not None:
-            errors[one["name"]] = error
-    found = {"by": "onnxruntime %s, unoptimised" % onnxruntime.__version__, "items": items}
-    sys.stdout.write("\n%s\n" % json.dumps(dict(found, relative_errors=errors, wrong_shapes=shapes)))
+            errors[each["name"]] = error
+    answer = {"by": "onnxruntime %s, unoptimised" % onnxruntime.__version__, "items": items}
+    sys.stdout.write("\n%s\n" % json.dumps(dict(answer, relative_errors=errors, wrong_shapes=shapes)))
+
+
+def _first_items(
+    session: Any, given: Sequence[Tuple[str, Any]]
+) -> Tuple[Dict[str, Any], Batch, Optional[int]]:
+    """The feed of `session` from the first items of the batch, what became of its axis, how many items.
+
+    `given`: (name, values) of each input; an input that goes by another name gets the first one's values.
+    """
+    values = dict(given)
+    feed: Dict[str, Any] = {}
+    batch: Batch = {}
+    items = None
+    for about in session.get_inputs():
+        value = values.get(about.name, given[0][1])
+        if about.shape and not isinstance(about.shape[0], int):
+            items = min(ITEMS_MAX, len(value))
+            if about.shape[0]:
+                batch[about.shape[0]] = (items, len(value))
+            value = value[:items]
+        feed[about.name] = value
+    return feed, batch, items
 
 
 def is_misshapen(actual: Any, expected: Any, declared: Sequence[Any], batch: Mapping[Any, Any]) -> bool:
-    """Whether an axis is not as long as the file says.
+    """Whether an axis of the output `actual` is not as long as the file and the `expected` output say.
 
     `declared`: the file's axes, numbers and names. `batch`: name of the batch axis to (items computed, items
     given). Other named axes are as long as the values make them and are not looked at.
@@ -65,15 +78,18 @@ def is_misshapen(actual: Any, expected: Any, declared: Sequence[Any], batch: Map
         return False
     if len(actual.shape) != len(expected.shape):
         return True
-    for known, size, wanted in zip(declared, actual.shape, expected.shape):
-        computed, given = batch.get(known, (1, 1))
-        if (known == wanted or known in batch) and size * computed != wanted * given:
+    for axis, size, expected_size in zip(declared, actual.shape, expected.shape):
+        computed, given = batch.get(axis, (1, 1))
+        if (axis == expected_size or axis in batch) and size * computed != expected_size * given:
             return True
     return False
 
 
 def relative_error(np: Any, actual: Any, expected: Any) -> Any:
-    """|actual - expected| / |expected|, Euclidean; None for what is no real number or of another shape."""
+    """|`actual` - `expected`| / |`expected`|, Euclidean, of arrays of the module `np`.
+
+    None for what is no real number or of another shape.
+    """
     if not isinstance(expected, np.ndarray) or expected.dtype.kind != "f" or not expected.shape:
         return None
     if actual.shape[1:] != expected.shape[1:] or len(actual) < len(expected):
@@ -85,8 +101,8 @@ def relative_error(np: Any, actual: Any, expected: Any) -> Any:
     return float(np.linalg.norm(actual[: len(expected)].astype(np.float64) - wide)) / size
 
 
-def _read(np: Any, one: Dict[str, Any]) -> Any:
-    return np.fromfile(one["file"], dtype=np.dtype(one["type"])).reshape(one["shape"])
+def _read(np: Any, tensor: Mapping[str, Any]) -> Any:
+    return np.fromfile(tensor["file"], dtype=np.dtype(tensor["type"])).reshape(tensor["shape"])
 
 
 if __name__ == "__main__":

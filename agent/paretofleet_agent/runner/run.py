@@ -112,7 +112,7 @@ class Run:
 
 
 def refuse_unknown(request: Mapping[str, Any]) -> None:
-    """Raises RunFailed for a mode or a timing scope that no runtime has, and for a missing file."""
+    """Raises RunFailed where no runtime has the mode or timing scope of `request`, or its file is missing."""
     if request["mode"] not in loop.MODES:
         raise RunFailed("unsupported", "mode %r is neither latency nor throughput" % request["mode"])
     if request["timing_scope"] != TIMING_SCOPE:
@@ -121,19 +121,22 @@ def refuse_unknown(request: Mapping[str, Any]) -> None:
         raise RunFailed("model_unavailable", "there is no model file %s" % request["artifact"])
 
 
-def resolve_options(asked: Mapping[str, Any], known: Options) -> Dict[str, Any]:
-    """Every option with its value. Raises RunFailed for an unknown option or value."""
-    known = dict(COMMON, **known)
-    for name, value in asked.items():
-        if name not in known:
-            raise RunFailed("unsupported", "option %r is none of %s" % (name, ", ".join(sorted(known))))
-        if not any(value == allowed and type(value) is type(allowed) for allowed in known[name][1]):
-            raise RunFailed("unsupported", "option %s takes %s, not %r" % (name, known[name][1], value))
-    return {name: asked.get(name, default) for name, (default, _) in known.items()}
+def resolve_options(requested: Mapping[str, Any], options: Options) -> Dict[str, Any]:
+    """Every one of `options` and of COMMON with its value: the `requested` one, or its default.
+
+    Raises RunFailed for an option or a value that there is not.
+    """
+    options = dict(COMMON, **options)
+    for name, value in requested.items():
+        if name not in options:
+            raise RunFailed("unsupported", "option %r is none of %s" % (name, ", ".join(sorted(options))))
+        if not any(value == allowed and type(value) is type(allowed) for allowed in options[name][1]):
+            raise RunFailed("unsupported", "option %s takes %s, not %r" % (name, options[name][1], value))
+    return {name: requested.get(name, default) for name, (default, _) in options.items()}
 
 
 def missing(package: str, error: Exception) -> RunFailed:
-    """That this interpreter has no such package, and what to do."""
+    """That this interpreter has no such `package`, by the `error` of its import, and what to do."""
     return RunFailed(
         "runtime_missing",
         "%s cannot import %s (%s); install it there with pip" % (sys.executable, package, one_line(error)),
@@ -141,7 +144,7 @@ def missing(package: str, error: Exception) -> RunFailed:
 
 
 def show_gpu(target_id: str) -> None:
-    """Lets this process see the one GPU that is the target. Call it before a CUDA library is imported."""
+    """Lets this process see only the GPU `target_id`. Call it before a CUDA library is imported."""
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     if target_id.startswith(("GPU-", "MIG-")):
         os.environ["CUDA_VISIBLE_DEVICES"] = target_id

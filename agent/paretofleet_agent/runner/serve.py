@@ -3,7 +3,7 @@
 import importlib
 from typing import Any, Callable, Mapping, Tuple
 
-from . import frames, paced_loop, process
+from . import frames, loop, paced_loop, process
 from .failure import RunFailed, explain
 
 Write = Callable[[Mapping[str, Any], bytes], None]
@@ -14,12 +14,15 @@ RUNTIMES: Mapping[str, Tuple[str, str]] = {
     "torch": ("runtimes.torch_runtime", "Torch"),
     "openvino": ("runtimes.openvino_runtime", "OpenVino"),
     "trtexec": ("runtimes.trtexec_runtime", "TrtExec"),
-    "simulated": ("runtimes.simulated", "Simulated"),
+    "simulated": ("runtimes.simulated", "SimulatedRun"),
 }
 
 
 def serve(reader: frames.Reader, write: Write) -> None:
-    """Serves one run; returns at its end, at the end of the file, or after `failed` was sent."""
+    """Serves one run of the requests from `reader`, answering with `write`.
+
+    Returns at its end, at the end of the file, or after `failed` was sent.
+    """
     try:
         _serve(reader, write)
     except (BrokenPipeError, EOFError):
@@ -49,11 +52,24 @@ def _serve(reader: frames.Reader, write: Write) -> None:
             return
         header = frame[0]
         if header["kind"] == "block":
-            limits = {key: value for key, value in header.items() if key != "kind"}
-            columns = paced_loop.block(run, **limits) if "pause_ns" in limits else run.block(**limits)
+            columns = _block(run, header)
             write({"kind": "block", "n": len(columns[0])}, frames.pack_columns(columns))
         elif header["kind"] == "finish":
             write(dict(run.finish(), kind="result"), b"")
             return
         else:
             raise RunFailed("crashed", "the daemon sent %r" % header["kind"])
+
+
+def _block(run: Any, header: Mapping[str, Any]) -> loop.Columns:
+    seconds, max_iterations = header["seconds"], header["max_iterations"]
+    if "pause_ns" in header:
+        return paced_loop.block(
+            run, pause_ns=header["pause_ns"], seconds=seconds, max_iterations=max_iterations
+        )
+    columns: loop.Columns
+    if "min_iterations" in header:  # only where `ready` said that a block is a process
+        columns = run.block(seconds, max_iterations, header["min_iterations"])
+    else:
+        columns = run.block(seconds, max_iterations)
+    return columns

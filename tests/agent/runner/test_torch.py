@@ -104,7 +104,7 @@ def run(kit, here, path, limits=None, **wanted):
 EXPORT = """
 import sys
 sys.path.insert(0, {agent!r})
-from paretofleet_agent.runner.torch_architecture import import_models
+from paretofleet_agent.runner.runtimes.torch_architecture import import_models
 import torch
 torch.manual_seed(1)
 net = getattr(import_models(), {name!r})().eval()
@@ -197,7 +197,7 @@ def test_memory_that_runs_out_is_oom(kit, here, squeezenet):
 def test_torchvision_loads_where_its_operators_do_not():
     source = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from paretofleet_agent.runner.torch_architecture import import_models\n"
+        "from paretofleet_agent.runner.runtimes.torch_architecture import import_models\n"
         "print(import_models().resnet18)"
     )
     from pathlib import Path

@@ -15,7 +15,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES, Target, Unavailable
 from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.runtimes import trtexec_command as command
-from paretofleet_agent.runner.runtimes.trtexec_log import Log
+from paretofleet_agent.runner.runtimes.trtexec_log import TrtexecLog
 
 GPU = Target(target_id="GPU-1", alias="cuda:0", description="")
 
@@ -112,11 +112,11 @@ def test_the_parser_s_reason_is_told_with_its_place(kit, here, model, trtexec):
 
 
 def test_where_nothing_else_was_said_the_last_words_are_told():
-    log = Log()
+    log = TrtexecLog()
     log.take(b"[11/21/2026-12:00:00] [E] Engine set up failed\n", 0)
     assert str(log.failure(1)) == "trtexec ended with code 1: Engine set up failed"
     assert log.failure(-11).reason == "crashed"
-    assert str(Log().failure(-11)) == "trtexec ended with code -11: it said no error"
+    assert str(TrtexecLog().failure(-11)) == "trtexec ended with code -11: it said no error"
 
 
 @pytest.mark.parametrize(("kills", "reason"), [((3, 4), "oom"), ((3, 3), "crashed"), ((None, None), "oom")])

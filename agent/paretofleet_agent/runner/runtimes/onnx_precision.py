@@ -12,7 +12,10 @@ PRECISION_OF_WEIGHTS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", 
 
 
 def precision_of_weights(path: str) -> Optional[str]:
-    """What a GPU computes a file in: the type of most real weights, else of an input; None without either."""
+    """What a GPU computes the file at `path` in: the type of most real weights, else of an input.
+
+    None without either.
+    """
     file = OnnxFile(path)
     counts: Dict[str, int] = {}
     for weight in file.weights.values():
@@ -26,7 +29,7 @@ def precision_of_weights(path: str) -> Optional[str]:
 
 
 def is_quantised(path: str, step: int = 1 << 22) -> bool:
-    """Whether a quantised operator is named in the file."""
+    """Whether a quantised operator is named in the file at `path`, which is read `step` bytes at a time."""
     tail = b""
     with open(path, "rb") as handle:
         while True:

@@ -74,8 +74,8 @@ def _input(data: Any, span: Tuple[int, int]) -> Input:
         inside = dict(_fields(data, *tensor))
         kind = inside.get(1, 0)
         for _, axis in _fields(data, *inside[2]) if 2 in inside else ():
-            known = dict(_fields(data, *axis))
-            shape.append(known[1] if 1 in known else _text(data, known.get(2)) or "?")
+            size = dict(_fields(data, *axis))
+            shape.append(size[1] if 1 in size else _text(data, size.get(2)) or "?")
     return Input(_text(data, about.get(1)), "tensor(%s)" % TYPES.get(kind, "type %d" % kind), shape)
 
 

@@ -38,7 +38,7 @@ def check(provider: str, profiled: Callable[[str], str]) -> Dict[str, int]:
 
 
 def executed(events: Iterable[Any]) -> Iterable[Tuple[str, Tuple[str, str]]]:
-    """(node, (provider, operator)) of the kernels in a profile."""
+    """(node, (provider, operator)) of the kernels among the `events` of a profile."""
     for event in events:
         about = event.get("args") or {}
         if event.get("cat") == "Node" and about.get("provider"):

@@ -24,8 +24,8 @@ class OnnxRuntime(Run):
         request, options = self.request, self.options
         kind = "cpu" if request["target_id"] == "cpu" else "cuda"
         options["provider"] = options["provider"] or kind
-        name, wanted_kind, _ = PROVIDERS[options["provider"]]
-        if wanted_kind != kind:
+        name, provider_kind, _ = PROVIDERS[options["provider"]]
+        if provider_kind != kind:
             raise RunFailed(
                 "unsupported",
                 "provider %s is not for target %s" % (options["provider"], request["target_id"]),
@@ -40,10 +40,10 @@ class OnnxRuntime(Run):
                 "this onnxruntime %s has no %s for the target %s, only %s"
                 % (ort.__version__, name, request["target_id"], ort.get_available_providers()),
             )
-        found = precision_of_weights(request["artifact"]) if kind == "cuda" else None
-        precision = found if request["precision"] == "native" else request["precision"]
-        told = provider_options(options, dict(request, precision=precision), ort.__version__)
-        providers = [(name, told)]
+        weights = precision_of_weights(request["artifact"]) if kind == "cuda" else None
+        precision = weights if request["precision"] == "native" else request["precision"]
+        provider_settings = provider_options(options, dict(request, precision=precision), ort.__version__)
+        providers = [(name, provider_settings)]
         nodes = None
         if name != CPU:
             providers.append((CPU, {}))
@@ -58,10 +58,10 @@ class OnnxRuntime(Run):
         self.names = [output.name for output in session.get_outputs()]
         self.step = functools.partial(session.run, None)
         self.effective = {
-            "precision": self._effective_precision(session, found),
+            "precision": self._effective_precision(session, weights),
             "provider": name,
             "runtime_version": ort.__version__,
-            "settings": dict(told, **settings),
+            "settings": dict(provider_settings, **settings),
         }
         if nodes is not None:
             self.effective["nodes"] = nodes
@@ -94,20 +94,20 @@ class OnnxRuntime(Run):
 
     def _effective_precision(self, session: Any, weights: Optional[str]) -> str:
         """What the file is computed in; refuses a precision that would be another one in silence."""
-        asked, options = self.request["precision"], self.options
+        requested, options = self.request["precision"], self.options
         types = [PRECISION_OF_TYPE.get(item.type) for item in session.get_inputs()]
-        found = weights or next(filter(None, types), None) or "fp32"
+        computed = weights or next(filter(None, types), None) or "fp32"
         if is_quantised(self.request["artifact"]):
-            found = "int8"
-        if found == "fp32" and asked in PROVIDERS[options["provider"]][2]:
-            return str(asked)
-        if asked not in ("native", found):
+            computed = "int8"
+        if computed == "fp32" and requested in PROVIDERS[options["provider"]][2]:
+            return str(requested)
+        if requested not in ("native", computed):
             raise RunFailed(
                 "unsupported",
                 "%s was asked for, but this file computes in %s with the provider %s"
-                % (asked, found, options["provider"]),
+                % (requested, computed, options["provider"]),
             )
-        return found
+        return computed
 
 
 def import_runtime() -> Any:

@@ -1,4 +1,4 @@
-"""What ONNX Runtime is told: nothing that changes numbers or speed is left to a default."""
+"""The settings of ONNX Runtime: nothing that changes numbers or speed is left to a default."""
 
 import os
 import re
@@ -36,7 +36,10 @@ OPTIONS: Options = {
 
 
 def variables(kind: str, precision: str) -> Dict[str, str]:
-    """Sets and returns the variables that a GPU's libraries read when they are loaded: call it before."""
+    """Sets and returns the variables that a GPU's libraries read when they are loaded: call it before.
+
+    `kind` is that of the target, `precision` that of the run.
+    """
     if kind != "cuda":
         return {}
     if precision == "tf32":
@@ -47,12 +50,12 @@ def variables(kind: str, precision: str) -> Dict[str, str]:
 
 
 def provider_options(options: Mapping[str, Any], request: Mapping[str, Any], version: str) -> Dict[str, str]:
-    """What the provider is told: nothing that changes numbers or speed is left to a default."""
+    """The settings of the provider in `options`, for this `request` and the `version` of onnxruntime."""
     if options["provider"] == "cuda":
-        told = {"cudnn_conv_algo_search": options["cudnn_conv_algo_search"]}
+        settings = {"cudnn_conv_algo_search": options["cudnn_conv_algo_search"]}
         if tuple(map(int, re.findall(r"\d+", version)[:2])) >= USE_TF32_SINCE:
-            told["use_tf32"] = "%d" % (request["precision"] == "tf32")
-        return told
+            settings["use_tf32"] = "%d" % (request["precision"] == "tf32")
+        return settings
     if options["provider"] == "tensorrt":
         fp16 = "True" if request["precision"] == "fp16" else "False"
         return {"trt_fp16_enable": fp16, "trt_int8_enable": "False"}
@@ -62,7 +65,7 @@ def provider_options(options: Mapping[str, Any], request: Mapping[str, Any], ver
 
 
 def session_options(ort: Any, threads: int, options: Mapping[str, Any]) -> Any:
-    """The session's settings: threads and spinning explicit, nothing left to a default."""
+    """The settings of a session of the module `ort`: `threads`, and spinning and the rest by `options`."""
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1

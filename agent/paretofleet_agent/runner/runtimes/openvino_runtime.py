@@ -38,7 +38,7 @@ class OpenVino(Run):
         core = ov.Core()
         try:
             model = core.read_model(request["artifact"])
-            items = [_item(one) for one in model.inputs]
+            items = [_item(each) for each in model.inputs]
             model.reshape(shapes(items, request["batch_size"]))
             compiled = core.compile_model(model, "CPU", self._configuration())
         except Exception as error:
@@ -96,7 +96,7 @@ def import_openvino() -> Any:
 
 
 def executed(model: Any) -> Dict[str, int]:
-    """How many of the layers that work run in each precision, from the executed graph."""
+    """How many of the layers that work run in each precision; `model` is the executed graph."""
     counts: Dict[str, int] = {}
     for node in model.get_ordered_ops():
         about = node.get_rt_info()
@@ -108,22 +108,25 @@ def executed(model: Any) -> Dict[str, int]:
     return counts
 
 
-def effective_precision(asked: str, layers: Mapping[str, int]) -> str:
-    """The precision of most layers that work. Raises RunFailed where another one was asked for."""
-    found = max(sorted(layers), key=lambda name: layers[name]) if layers else "fp32"
-    if asked not in ("native", found):
+def effective_precision(requested: str, layers: Mapping[str, int]) -> str:
+    """The precision of most of the `layers` that work, given as their number by precision.
+
+    Raises RunFailed where another one was `requested`.
+    """
+    executed_in = max(sorted(layers), key=lambda name: layers[name]) if layers else "fp32"
+    if requested not in ("native", executed_in):
         raise RunFailed(
             "unsupported",
             "%s was asked for, but OpenVINO runs this file on this CPU in %s (layers: %s)"
-            % (asked, found, dict(layers)),
+            % (requested, executed_in, dict(layers)),
         )
-    return found
+    return executed_in
 
 
-def _item(one: Any) -> Input:
-    axes = [axis.get_length() if axis.is_static else str(axis) for axis in one.get_partial_shape()]
-    kind = one.get_element_type().get_type_name()
-    return Input(one.get_any_name(), "tensor(%s)" % TYPES.get(kind, kind), axes)
+def _item(port: Any) -> Input:
+    axes = [axis.get_length() if axis.is_static else str(axis) for axis in port.get_partial_shape()]
+    kind = port.get_element_type().get_type_name()
+    return Input(port.get_any_name(), "tensor(%s)" % TYPES.get(kind, kind), axes)
 
 
 def _value(about: Any, key: str) -> str:

@@ -21,7 +21,10 @@ META = "torchvision._meta_registrations"
 
 
 def network(torch: Any, file: OnnxFile) -> Any:
-    """The network in evaluation mode. Raises RunFailed where the file is not one of torchvision's."""
+    """The network of `file` in evaluation mode, by the module `torch`.
+
+    Raises RunFailed where the file is not one of torchvision's.
+    """
     quantised = sorted(name for name in file.operators if "Quant" in name or "Integer" in name)
     if quantised:
         raise RunFailed("unsupported", "torch does not run quantised ONNX files (%s)" % ", ".join(quantised))
@@ -41,7 +44,7 @@ def network(torch: Any, file: OnnxFile) -> Any:
 
 
 def load_weights(torch: Any, net: Any, file: OnnxFile) -> None:
-    """Copies every weight of the file into the network by its name, with dots for underscores.
+    """Copies every weight of `file` into `net` of the module `torch` by its name, with dots for underscores.
 
     Raises RunFailed where one has no place, no value or another shape, and where one is left over.
     """

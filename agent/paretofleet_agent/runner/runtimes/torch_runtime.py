@@ -100,7 +100,9 @@ class Torch(Run):
 def step_of(torch: Any, net: Callable[[Any], Any], name: str, *, kind: str, dtype: Any, layout: Any) -> Any:
     """The timed function: copy in and cast, run, cast and copy out.
 
-    On a GPU everything is queued on one stream and nothing waits: the caller synchronises.
+    `net` computes in `dtype` and the memory `layout` on a device of this `kind` (cpu, cuda), `torch` is the
+    module, `name` the input's. On a GPU everything is queued on one stream and nothing waits: the caller
+    synchronises.
     """
     if kind == "cpu":
 
@@ -122,7 +124,7 @@ def step_of(torch: Any, net: Callable[[Any], Any], name: str, *, kind: str, dtyp
 
 
 def import_torch(target_id: str) -> Any:
-    """The torch module. Raises RunFailed where this interpreter has none."""
+    """The torch module, which sees only the target `target_id`. Raises RunFailed where there is none here."""
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # no pool of compilers stays beside the measurement
     if target_id != "cpu":
         show_gpu(target_id)
@@ -134,7 +136,10 @@ def import_torch(target_id: str) -> Any:
 
 
 def explicit_settings(torch: Any, threads: int, precision: str, options: Mapping[str, Any]) -> Dict[str, Any]:
-    """Sets what changes numbers or speed, and returns it as it is in force."""
+    """Sets in the module `torch` what changes numbers or speed, and returns it as it is in force.
+
+    That is the number of `threads`, TF32 by `precision`, and what `options` say.
+    """
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"

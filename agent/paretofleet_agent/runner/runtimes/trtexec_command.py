@@ -8,21 +8,21 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from ..failure import RunFailed, one_line
 from ..process import die_with_parent, oom_kills, wait
-from .trtexec_log import Log
+from .trtexec_log import TrtexecLog
 from .trtexec_times import measured
 
 #: Where JetPack and the tar files put it, when it is not in PATH.
 PLACES = ("/usr/src/tensorrt/bin/trtexec", "/usr/local/tensorrt/bin/trtexec")
 Columns = Tuple[List[int], List[int]]
 #: One call: when it said that inference starts, its version, its own peak of resident memory.
-Done = NamedTuple(
-    "Done", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
+Call = NamedTuple(
+    "Call", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
 )
 Output = NamedTuple("Output", [("shape", List[int]), ("values", List[float])])
 
 
-def known_flags(program: str) -> Set[str]:
-    """The flags that this release names in its help. Raises RunFailed where there is no such program."""
+def supported_flags(program: str) -> Set[str]:
+    """The flags that `program` names in its help. Raises RunFailed where it is no trtexec, or not there."""
     try:
         done = subprocess.run(
             [program, "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
@@ -35,23 +35,26 @@ def known_flags(program: str) -> Set[str]:
     return flags
 
 
-def build_flags(known: Set[str], precision: str) -> List[str]:
-    """How the engine computes. Raises RunFailed for a precision that this release does not build."""
+def build_flags(supported: Set[str], precision: str) -> List[str]:
+    """How the engine computes, with `supported` flags. Raises RunFailed where none gives this `precision`."""
     flags = []
     if precision in ("fp16", "bf16"):
-        if "--" + precision not in known:
+        if "--" + precision not in supported:
             raise RunFailed(
                 "unsupported", "this trtexec has no flag --%s; give it a file of %s" % ((precision,) * 2)
             )
         flags.append("--" + precision)
-    if precision != "tf32" and "--noTF32" in known:
+    if precision != "tf32" and "--noTF32" in supported:
         flags.append("--noTF32")
     return flags
 
 
-def run_flags(known: Set[str], options: Mapping[str, Any], mode: str) -> List[str]:
-    """How it runs, said in the words of any release: copies, waiting and graphs are never its default's."""
-    wanted = {
+def run_flags(supported: Set[str], options: Mapping[str, Any], mode: str) -> List[str]:
+    """How it runs by `options` and `mode`, with `supported` flags: no release's default decides.
+
+    That is whether copies are timed, how it waits, and whether it runs a CUDA graph.
+    """
+    flags = {
         "--includeDataTransfers": True,
         "--useSpinWait": options["spin_wait"],
         "--noSpinWait": not options["spin_wait"],
@@ -60,18 +63,18 @@ def run_flags(known: Set[str], options: Mapping[str, Any], mode: str) -> List[st
         # Without it the copies of one iteration overlap the work of the next.
         "--exposeDMA": mode == "latency",
     }
-    return [flag for flag, on in wanted.items() if on and flag in known]
+    return [flag for flag, on in flags.items() if on and flag in supported]
 
 
 def shape_flags(names: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> List[str]:
-    """The flags `names` with every input's shape."""
+    """The flags `names`, each with all `shapes`, given by the input's name."""
     text = ",".join("%s:%s" % (name, "x".join(map(str, shape))) for name, shape in sorted(shapes.items()))
     return ["%s=%s" % (name, text) for name in names]
 
 
-def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
-    """Runs it until it ends. Raises RunFailed with the cause of an end that is not a good one."""
-    log, kills = Log(), oom_kills()
+def call(command: Sequence[str], clock: Callable[[], int]) -> Call:
+    """Runs `command` until it ends; `clock` gives ns. Raises RunFailed with the cause of a bad end."""
+    log, kills = TrtexecLog(), oom_kills()
     try:
         process = subprocess.Popen(
             command,
@@ -89,18 +92,21 @@ def call(command: Sequence[str], clock: Callable[[], int]) -> Done:
         kills_after = oom_kills()
         is_counted = kills is not None and kills_after is not None
         raise log.failure(process.returncode, killed_for_memory=not is_counted or kills_after != kills)
-    return Done(log.started_ns, log.version, memory_peak_bytes)
+    return Call(log.started_ns, log.version, memory_peak_bytes)
 
 
 def read_times(path: str, started_ns: int, warm_up_ms: int) -> Columns:
-    """(starts, durations) in ns of our clock of the iterations that count, in order of their start."""
+    """(starts, durations) in ns of our clock of the iterations in `path`, in order of their start.
+
+    `started_ns`: when inference started by our clock. Those of the first `warm_up_ms` do not count.
+    """
     times = measured(_json(path), warm_up_ms)
     starts = [started_ns + int(time.start_ms * 1e6) for time in times]
     return starts, [max(0, round(time.duration_ms * 1e6)) for time in times]
 
 
 def read_outputs(path: str) -> Dict[str, Output]:
-    """The outputs by name from the file of --exportOutput. What is not a number reads as NaN."""
+    """The outputs by name from `path`, the file of --exportOutput. What is not a number reads as NaN."""
     return {
         row["name"]: Output(
             [int(size) for size in re.findall(r"\d+", row["dimensions"])],

@@ -14,7 +14,10 @@ TYPE = "float32"
 
 
 def draw(path: str, item: Input, shape: Sequence[int], seed: int) -> Dict[str, Any]:
-    """Writes seeded standard normal values for an input. Returns its name, type, shape and file."""
+    """Writes standard normal values for the input `item` of this `shape` to `path`, seeded by `seed`.
+
+    Returns its name, type, shape and file. Raises RunFailed for another type than float.
+    """
     if item.type != "tensor(float)":
         raise RunFailed("unsupported", "input %s is %s; trtexec is fed float only" % (item.name, item.type))
     source = random.Random(seed)
@@ -30,7 +33,10 @@ def draw(path: str, item: Input, shape: Sequence[int], seed: int) -> Dict[str, A
 def compare(
     request: Mapping[str, Any], inputs: List[Dict[str, Any]], outputs: Mapping[str, Any], path: str
 ) -> Dict[str, Any]:
-    """As `reference.check`, of the values that it printed (six digits). `path`: where files may begin."""
+    """As `reference.check` for the run of `request`, from the `outputs` that trtexec printed (six digits).
+
+    `inputs`: what `draw` returned. `path`: how the names of the files for the outputs begin.
+    """
     header: Dict[str, Any] = {"artifact": request["artifact"], "inputs": inputs, "outputs": []}
     for name, output in outputs.items():
         file = "%s%d" % (path, len(header["outputs"]))

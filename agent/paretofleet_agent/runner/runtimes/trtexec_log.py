@@ -23,7 +23,7 @@ TAIL = (
 NODE = ("--- Begin node ---", "--- End node ---")
 
 
-class Log(object):
+class TrtexecLog(object):
     """Takes the lines one by one. `started_ns`: when it said that inference starts."""
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Log(object):
         text = line.decode("utf-8", "replace").strip()
         if STARTED in text and self.started_ns is None:
             self.started_ns = now_ns
-        found = re.search(r"\[TensorRT v(\d+)\]", text)
-        self.version = found.group(1) if found else self.version
+        version = re.search(r"\[TensorRT v(\d+)\]", text)
+        self.version = version.group(1) if version else self.version
         is_error = "[E]" in text or "rror" in text
         if any(mark in text for mark in NODE):
             self._is_in_node = NODE[0] in text
@@ -53,6 +53,6 @@ class Log(object):
             return RunFailed("oom", "the kernel ended trtexec with SIGKILL, for lack of memory")
         memory = [line for line in self._errors if says_out_of_memory(line)]
         causes = [line for line in self._errors if not any(line.startswith(end) for end in TAIL)]
-        said = memory[:1] or causes or self._errors or ["it said no error"]
+        lines = memory[:1] or causes or self._errors or ["it said no error"]
         reason = "oom" if memory else "crashed" if code < 0 else "unsupported"
-        return RunFailed(reason, one_line("trtexec ended with code %d: %s" % (code, "; ".join(said))))
+        return RunFailed(reason, one_line("trtexec ended with code %d: %s" % (code, "; ".join(lines))))

@@ -40,29 +40,29 @@ class TrtExec(object):
                 % (", ".join(PRECISIONS), request["precision"], request["target_id"]),
             )
         show_gpu(request["target_id"])
-        self._program = find(request.get("program"))
+        self._program = find_program(request.get("program"))
         self._folder = tempfile.TemporaryDirectory()
-        self._known = command.known_flags(self._program)
+        supported = command.supported_flags(self._program)
         file = OnnxFile(request["artifact"])
         filled = shapes(file.inputs, request["batch_size"])
         is_free = any(isinstance(size, str) for item in file.inputs for size in item.shape)
         engine = self._path("engine")
         build = [self._program, "--onnx=" + request["artifact"], "--saveEngine=" + engine, "--device=0"]
-        build += command.build_flags(self._known, request["precision"])
-        build += ["--explicitBatch"] if "--explicitBatch" in self._known else []
+        build += command.build_flags(supported, request["precision"])
+        build += ["--explicitBatch"] if "--explicitBatch" in supported else []
         build += command.shape_flags(("--minShapes", "--optShapes", "--maxShapes"), filled) if is_free else []
-        build += [flag for flag in ("--buildOnly", "--skipInference") if flag in self._known][:1]
+        build += [flag for flag in ("--buildOnly", "--skipInference") if flag in supported][:1]
         begin = clock()
         self._version = command.call(build, clock).version
         self._load_ns = clock() - begin
         self._run = [self._program, "--loadEngine=" + engine, "--device=0"]
         self._run += command.shape_flags(("--shapes",), filled) if is_free else []
-        self._run += command.run_flags(self._known, self._options, request["mode"])
+        self._run += command.run_flags(supported, self._options, request["mode"])
         self._inputs = [
             files.draw(self._path("input%d" % at), item, filled[item.name], request["seed"])
             for at, item in enumerate(file.inputs)
         ]
-        self._run.append("--loadInputs=" + ",".join("%(name)s:%(file)s" % one for one in self._inputs))
+        self._run.append("--loadInputs=" + ",".join("%(name)s:%(file)s" % each for each in self._inputs))
         self._commands = [build, self._run]
         self._memory_peaks_bytes: List[int] = []
         self._outputs: Mapping[str, command.Output] = {}
@@ -79,7 +79,7 @@ class TrtExec(object):
             "batch_size": self._request["batch_size"],
             "mode": self._request["mode"],
             "options": self._options,
-            "commands": [[part.replace(self._folder.name, "") for part in one] for one in self._commands],
+            "commands": [[part.replace(self._folder.name, "") for part in parts] for parts in self._commands],
             "input_buffers": 1,
             "reference": self._reference(),
             "python": "%d.%d.%d" % sys.version_info[:3],
@@ -121,8 +121,10 @@ class TrtExec(object):
         for name, output in self._outputs.items():
             wrong = sum(not math.isfinite(value) for value in output.values)
             if wrong:
-                what = "output %s has %d of %d values that are not finite" % (name, wrong, len(output.values))
-                raise RunFailed("wrong_output", what)
+                raise RunFailed(
+                    "wrong_output",
+                    "output %s has %d of %d values that are not finite" % (name, wrong, len(output.values)),
+                )
         starts, durations = command.read_times(times, done.started_ns, warm_up_ms)
         if not starts:
             raise RunFailed("crashed", "trtexec wrote down no iteration")
@@ -132,15 +134,13 @@ class TrtExec(object):
         return os.path.join(self._folder.name, name)
 
 
-def find(program: Any) -> str:
-    """The program: the one of the settings, in PATH, or where JetPack puts it. Raises RunFailed."""
+def find_program(program: Any) -> str:
+    """The `program` of the settings, else trtexec in PATH, else where JetPack puts it. Raises RunFailed."""
     if program:
         return str(program)
-    found = shutil.which("trtexec") or next(
-        (place for place in command.PLACES if os.path.exists(place)), None
-    )
-    if found is None:
+    path = shutil.which("trtexec") or next((place for place in command.PLACES if os.path.exists(place)), None)
+    if path is None:
         raise RunFailed(
             "runtime_missing", "there is no trtexec; install TensorRT, or name it in the settings"
         )
-    return found
+    return path

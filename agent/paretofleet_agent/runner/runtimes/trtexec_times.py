@@ -5,12 +5,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 #: (start, end) of an iteration, by release: 8 and later, then 7.
 EDGES = (("startH2dMs", "endD2hMs"), ("startInMs", "endOutMs"))
-Time = NamedTuple("Time", [("start_ms", float), ("duration_ms", float)])
+IterationTime = NamedTuple("IterationTime", [("start_ms", float), ("duration_ms", float)])
 Row = Mapping[str, float]
 
 
-def measured(rows: Sequence[Dict[str, Any]], warm_up_ms: int) -> List[Time]:
-    """The iterations after the warm-up, in order of their start.
+def measured(rows: Sequence[Dict[str, Any]], warm_up_ms: int) -> List[IterationTime]:
+    """The iterations of `rows`, as the file has them, after the warm-up, in order of their start.
 
     Releases before 8.5.1 write those of the warm-up too. They are left out as later ones do it: all before
     the first that computes at `warm_up_ms` or later (sampleReporting.cpp, printPerformanceReport).
@@ -18,7 +18,7 @@ def measured(rows: Sequence[Dict[str, Any]], warm_up_ms: int) -> List[Time]:
     rows = sorted(rows, key=lambda row: _edge(row, 0))
     first = next((at for at, row in enumerate(rows) if _computes_at(row) >= warm_up_ms), len(rows))
     rows = rows[first:]
-    return [Time(_edge(row, 0), duration) for row, duration in zip(rows, _durations(rows))]
+    return [IterationTime(_edge(row, 0), duration) for row, duration in zip(rows, _durations(rows))]
 
 
 def _durations(rows: Sequence[Row]) -> List[float]:
@@ -32,12 +32,12 @@ def _durations(rows: Sequence[Row]) -> List[float]:
     if not all("latencyMs" in row for row in rows):
         return wholes
     between = sum(whole - row["latencyMs"] for whole, row in zip(wholes, rows)) / max(1, len(rows))
-    found = []
+    durations = []
     for whole, row in zip(wholes, rows):
         close = row["latencyMs"] + between
         close = close if abs(close - whole) <= 1.5 * _step(_edge(row, 1)) else whole
-        found.append(row.get("endToEndMs", close))
-    return found
+        durations.append(row.get("endToEndMs", close))
+    return durations
 
 
 def _step(time_ms: float) -> float:
