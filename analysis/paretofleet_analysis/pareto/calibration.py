@@ -9,6 +9,7 @@ what it says of the fleet itself.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,14 +17,16 @@ from functools import partial
 import numpy as np
 import scipy.optimize
 
-from .fleet import Floats, Samples, Shared, check_size
+from .fleet import Floats, Ints, Samples, Shared, check_size
 from .front_probabilities import front_probability
-from .moderated_means import Means, Scale, estimate, fit, roots
+from .moderated_means import estimate
 from .replicates import distinct_runs, replicates
+from .simulated_fleets import SimulatedFleet, simulate_fleets
 
 REPLICATES = 200
 _SIMULATED_ROWS = 1600
-_SIMULATED_REPLICATES = 64
+#: Up to this size the simulated fleets are asked in one pass of the kernel; larger ones are faster apart.
+_STACKED_SIZE_MAX = 50
 _FLEET_MIN = 4
 #: Beyond this a probability from a few hundred replicates says no more than "sure".
 _SURE = 0.002
@@ -31,10 +34,9 @@ _SURE = 0.002
 _STIFFNESS = 0.03
 #: A fleet differs from those simulated after it in ways unknown; dismissals are drawn in by this much.
 _CAUTION = 0.85
-_LOG_MOST = 690.0
 
 #: A margin, if any, and what is shared with its own.
-_Asked = tuple[Sequence[float] | None, Shared | None]
+_Question = tuple[Sequence[float] | None, Shared | None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class MeanFront:
 
 
 @dataclass(frozen=True)
-class Map:
+class CalibrationMap:
     """logit p -> shift + slope * logit p, with a slope for each sign; with `exact` nothing changes."""
 
     shift: float = 0.0
@@ -91,95 +93,75 @@ def mean_front_probability(
     [0.8, 0.2]
     """
     check_size(samples, "mean_front_probability")
-    asked: list[_Asked] = [(margin, shared)]
+    questions: list[_Question] = [(margin, shared)]
     if margin is not None:
-        asked.insert(0, (None, None if shared is None else replace(shared, margin=None)))
+        questions.insert(0, (None, None if shared is None else replace(shared, margin=None)))
     drawn = replicates(samples, count=count, seed=seed)
-    raw = [front_probability(drawn, maximize=maximize, margin=m, shared=s, threads=threads) for m, s in asked]
-    maps = _learn(samples, asked, maximize=maximize, seed=seed, threads=threads)
+    raw = [
+        front_probability(drawn, maximize=maximize, margin=m, shared=s, threads=threads) for m, s in questions
+    ]
+    maps = _learn(samples, questions, maximize=maximize, seed=seed, threads=threads)
     mapped = [one(p) for one, p in zip(maps, raw, strict=True)]
     return MeanFront(mapped[0], mapped[1] if margin is not None else None, raw[0])
 
 
 def _learn(
-    samples: Samples, asked: Sequence[_Asked], *, maximize: Sequence[bool], seed: int, threads: int
-) -> list[Map]:
+    samples: Samples,
+    questions: Sequence[_Question],
+    *,
+    maximize: Sequence[bool],
+    seed: int,
+    threads: int,
+) -> list[CalibrationMap]:
     """A map for each question, learned on fleets like this one with its noise and its numbers of runs."""
     runs = distinct_runs(samples)
     means, scale = estimate(runs.arrays)
+    size = len(runs.arrays)
     if not means.covariance.any():
-        return [Map(exact=True)] * len(asked)
-    if len(runs.arrays) < _FLEET_MIN:
-        return [Map()] * len(asked)
-    rng = np.random.default_rng([seed, 1])
+        return [CalibrationMap(exact=True)] * len(questions)
+    if size < _FLEET_MIN:
+        return [CalibrationMap()] * len(questions)
     first = np.unique(runs.entry, return_index=True)[1]
-    parts = [s if s is None else replace(s, groups=np.asarray(s.groups)[first]) for _, s in asked]
-    said: list[list[Floats]] = [[] for _ in asked]
-    true: list[list[Floats]] = [[] for _ in asked]
-    prior = _Prior(means)
-    for simulation in range(max(2, _SIMULATED_ROWS // len(runs.arrays))):
-        truth = prior.truth(rng, spread=simulation % 2 == 1)
-        measured = _measure(truth, means, rng)
-        drawn = list(_back(scale, measured.draw(rng, _SIMULATED_REPLICATES)))
-        points = list(_back(scale, truth)[:, None])
-        fixed = None if parts[0] is None else _draw_shared(parts[0], rng)
-        for k, ((margin, _), part) in enumerate(zip(asked, parts, strict=True)):
-            judge = partial(front_probability, maximize=maximize, margin=margin, threads=threads)
-            said[k].append(judge(drawn, shared=part))
-            known = None if part is None or fixed is None else replace(part, values=fixed)
-            true[k].append(judge(points, shared=known))
-    return [fit_map(np.concatenate(p), np.concatenate(t)) for p, t in zip(said, true, strict=True)]
+    distinct = [(margin, _shared_of(shared, first)) for margin, shared in questions]
+    count = max(2, _SIMULATED_ROWS // size)
+    simulated = simulate_fleets(means, scale, count=count, seed=seed, shared=distinct[0][1])
+    predicted: list[list[Floats]] = [[] for _ in questions]
+    outcomes: list[list[Floats]] = [[] for _ in questions]
+    at_once = count if size <= _STACKED_SIZE_MAX else 1
+    while stack := list(itertools.islice(simulated, at_once)):
+        replicated = [rows for fleet in stack for rows in fleet.replicates]
+        true_means = [row for fleet in stack for row in fleet.truth[:, None]]
+        fleets = np.repeat(np.arange(len(stack)), size) if len(stack) > 1 else None
+        for k, (margin, shared) in enumerate(distinct):
+            judge = partial(
+                front_probability, maximize=maximize, margin=margin, fleets=fleets, threads=threads
+            )
+            predicted[k].append(judge(replicated, shared=_repeated(shared, len(stack))))
+            outcomes[k].append(judge(true_means, shared=_settled(shared, stack)))
+    pairs = zip(predicted, outcomes, strict=True)
+    return [fit_map(np.concatenate(p), np.concatenate(true)) for p, true in pairs]
 
 
-def _back(scale: Scale, values: Floats) -> Floats:
-    """`scale.back`, where what is simulated stays a number, however wild the runs."""
-    return scale.back(np.where(scale.logarithmic, np.clip(values, -_LOG_MOST, _LOG_MOST), values))
+def _shared_of(shared: Shared | None, chosen: Ints) -> Shared | None:
+    """The same of some configurations."""
+    return None if shared is None else replace(shared, groups=np.asarray(shared.groups)[chosen])
 
 
-class _Prior:
-    """Fleets like the one measured: normal around its means, drawn in by what is noise (empirical Bayes)."""
-
-    def __init__(self, means: Means) -> None:
-        spread = np.atleast_2d(np.cov(means.location.T)) - means.error.mean(axis=0)
-        root = roots(spread[None])[0]
-        between = root @ root.T
-        centre = means.location.mean(axis=0)
-        kept = between @ np.linalg.pinv(between + means.error)
-        self._centre = centre + np.einsum("nij,nj->ni", kept, means.location - centre)
-        left = kept @ means.error
-        self._roots = roots((left + left.swapaxes(1, 2)) / 2)
-        self._means = means
-
-    def truth(self, rng: np.random.Generator, *, spread: bool) -> Floats:
-        """(N, d) true means of a simulated fleet: the shrunken means, or a draw around them."""
-        out = self._centre
-        if spread:
-            normal = rng.standard_normal(out.shape)
-            out = out + np.einsum("nij,nj->ni", self._roots, normal)
-        constant = self._means.covariance.diagonal(axis1=1, axis2=2).max(axis=0) == 0.0
-        return np.where(constant, self._means.location, out)
+def _repeated(shared: Shared | None, count: int) -> Shared | None:
+    """The same for `count` fleets, one after the other. Groups need no new numbers: fleets never meet."""
+    return None if shared is None else replace(shared, groups=np.tile(np.asarray(shared.groups), count))
 
 
-def _measure(truth: Floats, means: Means, rng: np.random.Generator) -> Means:
-    """What as many runs with the same noise would say of these true means."""
-    size, d = truth.shape
-    run_roots = roots(means.covariance)
-    noise = np.einsum("nij,nj->ni", run_roots, rng.standard_normal((size, d)))
-    own = means.runs - 1
-    normal = rng.standard_normal((size, int(own.max()), d))
-    normal *= (np.arange(normal.shape[1]) < own[:, None])[..., None]
-    residuals = normal @ run_roots.swapaxes(1, 2)
-    covariance = residuals.swapaxes(1, 2) @ residuals / own[:, None, None]
-    return fit(truth + noise / np.sqrt(means.runs)[:, None], covariance, means.runs)
+def _settled(shared: Shared | None, fleets: Sequence[SimulatedFleet]) -> Shared | None:
+    """The same with each fleet's true values, in groups of its own."""
+    if shared is None:
+        return None
+    values = [value for fleet in fleets for value in fleet.shared_truth or []]
+    groups = [np.asarray(shared.groups) + len(shared.values) * number for number in range(len(fleets))]
+    return replace(shared, groups=np.concatenate(groups), values=values)
 
 
-def _draw_shared(shared: Shared, rng: np.random.Generator) -> list[Floats]:
-    """One of each group's values as the true one."""
-    values = [np.asarray(v, dtype=np.float64) for v in shared.values]
-    return [v[[rng.integers(len(v))]] for v in values]
-
-
-def fit_map(said: Floats, true: Floats) -> Map:
+def fit_map(said: Floats, true: Floats) -> CalibrationMap:
     """The map that makes probabilities `said` (n,) most like what was `true` (n,), between 0 and 1."""
     z = _logit(said)
     features = np.stack([np.ones_like(z), np.maximum(z, 0.0), np.minimum(z, 0.0)])
@@ -194,7 +176,9 @@ def fit_map(said: Floats, true: Floats) -> Map:
 
     shift, above, below = scipy.optimize.minimize(loss, identity, jac=True, method="BFGS").x
     # never surer than the kernel: what the simulated fleets lack can only be less separable
-    return Map(float(shift), float(np.clip(above, 0.0, 1.0)), float(np.clip(below, 0.0, 1.0)) * _CAUTION)
+    return CalibrationMap(
+        float(shift), float(np.clip(above, 0.0, 1.0)), float(np.clip(below, 0.0, 1.0)) * _CAUTION
+    )
 
 
 def _logit(p: Floats) -> Floats:

@@ -76,6 +76,13 @@ class Fleet:
         """(N, d) the worst value of each configuration in each objective."""
         return np.maximum.reduceat(self.costs, self.starts[:-1], axis=0)
 
+    def kept_apart(self, fleets: Ints) -> Fleet:
+        """The same with two more columns, by which configurations of different `fleets` (N,) never dominate
+        one another: the fleet's number and its negative, of which one is worse.
+        """
+        number = fleets[self.owner].astype(np.float64)
+        return Fleet(np.column_stack([self.costs, number, 0.0 - number]), self.starts)
+
     def mean_by_configuration(self, values: Floats) -> Floats:
         """Mean over the samples of each configuration of values (n,) or (n, k), always in the same order."""
         sums = np.add.reduceat(values, self.starts[:-1], axis=0)
@@ -210,11 +217,9 @@ def _as_array(configuration: int, sample: npt.ArrayLike) -> Floats:
     return doubles
 
 
-def better_than(costs: Floats, margin: Sequence[float]) -> Floats:
-    """For costs (n, d) the values below which another is better by more than the margin, (n, d)."""
-    absolute = np.array([isinstance(m, Absolute) for m in margin])
-    widths = np.array(margin, dtype=np.float64)
-    return costs - np.where(absolute, widths, widths * np.abs(costs))
+def better_than(costs: Floats, margin: float) -> Floats:
+    """(n,) for costs (n,) of one objective the values below which another is better by more than `margin`."""
+    return costs - (margin if isinstance(margin, Absolute) else margin * np.abs(costs))
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import moocore
 import numpy as np
+import numpy.typing as npt
 
 from .duplicates import distinct_entries, only, undominated
 from .fleet import Flags, Fleet, Floats, Samples, Shared, SharedCosts, better_than, pack, pack_shared
 from .kernel import engine as kernel
 from .kernel.index import build, morton, pyramid
 from .kernel.query import Rule, SharedCodes, by_own
-from .kernel.rank_codes import Ranks, float_keys
-from .validation import check_margin, check_threads
+from .kernel.rank_codes import Codes, Ranks, float_keys
+from .validation import check_groups, check_margin, check_threads
 
 
 def front_probability(
@@ -22,6 +23,7 @@ def front_probability(
     maximize: Sequence[bool],
     margin: Sequence[float] | None = None,
     shared: Shared | None = None,
+    fleets: npt.ArrayLike | None = None,
     threads: int = 1,
 ) -> Floats:
     """(N,) the probability that nobody dominates configuration i when each shows one of its runs,
@@ -38,6 +40,8 @@ def front_probability(
     order, are one measurement entered twice: they count once, and never against each other.
 
     `shared`: what configurations of a group have in common, in one draw (a model's accuracy); see `Shared`.
+    `fleets`: (N,) whole numbers from 0; configurations of different fleets never meet, so that many small
+    fleets are asked in one pass. `threads`: how many may work.
     Raises ValueError naming the configuration and the objective for NaN, infinite, empty or ragged input.
     Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB); the question is that
     of the random frontier of Partovi Nia, Ghaffari, Zolnouri, Savaria 2022 (arXiv 2202.09275).
@@ -52,6 +56,9 @@ def front_probability(
     common = None if shared is None else pack_shared(shared, fleet.size)
     if margins is None and common is not None and common.margin is not None:
         margins = [0.0] * fleet.dimensions
+    if fleets is not None:
+        fleet = fleet.kept_apart(check_groups("fleets", fleets, fleet.size))
+        margins = None if margins is None else [*margins, 0.0, 0.0]
     distinct, entry = distinct_entries(fleet, common, constants_only=margins is None)
     if len(distinct) < fleet.size:
         fleet, common = only(fleet, common, distinct)
@@ -62,7 +69,7 @@ def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None
     alive = np.flatnonzero(surviving(fleet, margins, common, threads))
     costs, owner = fleet.costs[alive], fleet.owner[alive]
     ranks = Ranks(costs, threads)
-    cuts = None if margins is None else ranks.below(better_than(costs, margins))
+    cuts = None if margins is None else _cuts(ranks, margins)
     rule = Rule.MARGIN if margins is not None else Rule.DOMINATES if ranks.has_ties else Rule.AT_MOST
     products = np.zeros(len(fleet.costs))
     engine = kernel.engine()
@@ -89,7 +96,7 @@ def shared_codes(common: SharedCosts) -> SharedCodes:
     margin = common.margin or [0.0] * common.costs.shape[1]
     return SharedCodes(
         values=ranks.codes,
-        cuts=ranks.below(better_than(common.costs, margin)),
+        cuts=_cuts(ranks, margin),
         starts=common.starts,
         best=np.minimum.reduceat(ranks.codes, common.starts[:-1], axis=0),
         worst=np.maximum.reduceat(ranks.codes, common.starts[:-1], axis=0),
@@ -118,9 +125,17 @@ def surviving(fleet: Fleet, margins: list[float] | None, common: SharedCosts | N
     return kernel.engine().surviving(levels, rows, fleet.starts, threads)
 
 
+def _cuts(ranks: Ranks, margins: list[float]) -> Codes:
+    """(n, d) the largest codes that are better than each sample by more than the margins."""
+    return ranks.cuts([better_than(values, m) for values, m in zip(ranks.values, margins, strict=True)])
+
+
 def _certainly_better(costs: Floats, margins: list[float]) -> Floats:
     """The largest values that are still better than `costs` by more than the margin; without a margin,
     equal.
     """
-    limits = better_than(costs, margins)
-    return np.where(limits < costs, np.nextafter(limits, -np.inf), costs)
+    out = costs.copy()
+    for k in np.flatnonzero(margins):
+        limits = better_than(costs[:, k], margins[k])
+        out[:, k] = np.where(limits < costs[:, k], np.nextafter(limits, -np.inf), costs[:, k])
+    return out

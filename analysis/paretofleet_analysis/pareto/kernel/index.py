@@ -7,6 +7,7 @@ dominates it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,8 +109,18 @@ def morton(corners: Codes) -> Ints:
     low = corners.min(axis=0).astype(np.float64)
     span = np.maximum(corners.max(axis=0) - low, 1.0)
     scaled = ((corners - low) * ((2**bits - 1) / span)).astype(np.int64)
+    spread = _spread_bits(bits, dimensions)
     keys = np.zeros(count, dtype=np.int64)
-    for bit in range(bits - 1, -1, -1):
-        for k in range(dimensions):
-            keys = (keys << 1) | ((scaled[:, k] >> bit) & 1)
+    for k in range(dimensions):
+        keys |= spread[scaled[:, k]] << (dimensions - 1 - k)
     return keys
+
+
+@functools.cache
+def _spread_bits(bits: int, stride: int) -> Ints:
+    """(2^bits,) each number with its bits `stride` places apart."""
+    numbers = np.arange(2**bits, dtype=np.int64)
+    out = np.zeros(len(numbers), dtype=np.int64)
+    for bit in range(bits):
+        out |= ((numbers >> bit) & 1) << (bit * stride)
+    return out

@@ -6,6 +6,7 @@ Ties stay ties exactly, and every comparison afterwards is of 32-bit integers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -54,6 +55,15 @@ class Ranks:
     def at_most(self, points: Floats) -> Codes:
         """(n, d) for points (n, d): the largest code whose value is not more, -1 if there is none."""
         return self._locate(points, "right")
+
+    def cuts(self, limits: Sequence[Floats]) -> Codes:
+        """(n, d) for each sample the largest code whose value is strictly less than the limit of the
+        sample's own value, -1 if there is none; `limits` are per objective those of its sorted values.
+        """
+        out = np.empty_like(self.codes)
+        for k, (values, limit) in enumerate(zip(self.values, limits, strict=True)):
+            out[:, k] = (np.searchsorted(values, limit, side="left") - 1)[self.codes[:, k]]
+        return out
 
     def _locate(self, points: Floats, side: str) -> Codes:
         found = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points.T, strict=True)]  # type: ignore[call-overload]
