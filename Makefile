@@ -17,8 +17,7 @@ demo:
 	@bash scripts/demo.sh
 
 test: install
-	$(BIN)/python -m pytest
-	@bash scripts/test_agent_py38.sh "$(PY38)"
+	@bash scripts/test.sh "$(PY38)"
 
 check: install
 	$(BIN)/ruff format --check .

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The whole way once: installs, starts a collector and an agent, sweeps six real networks, prints the ranking,
 # leaves report.parquet here and stops everything that it started. State goes to a new folder below demo/.
+# DEMO_BATCH_SIZES (1,2,4,8) and DEMO_REPEATS (the protocol's) make it shorter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 models=(alexnet squeezenet1_1 resnet18 resnet50 mobilenet_v2 googlenet)
-batch_sizes=1,2,4,8
+batch_sizes=${DEMO_BATCH_SIZES:-1,2,4,8}
+repeats=${DEMO_REPEATS:-}
 bin=$PWD/.venv/bin
 up=
 
@@ -61,7 +63,7 @@ modelled=$(now)
 swept=$(now)
 
 step "sweep"
-"$bin/paretofleet" sweep submit --name demo --protocol quick --batch-size "$batch_sizes" \
+"$bin/paretofleet" sweep submit --name demo --protocol quick --batch-size "$batch_sizes" ${repeats:+--repeats "$repeats"} \
     "${models[@]/#/--model=zoo:}" --watch
 ranked=$(now)
 

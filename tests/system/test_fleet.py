@@ -81,9 +81,7 @@ def test_an_agent_on_python_3_8_streams_to_the_collector(farm: Farm) -> None:
         pytest.skip("NOT TRIED: no CPython 3.8 was found on this machine")
     venv = ROOT / "build" / "py38"
     if not (venv / "bin" / "paretofleet-agent").exists():
-        subprocess.run(
-            ["bash", ROOT / "scripts" / "test_agent_py38.sh", "--install-only", found], check=True, cwd=ROOT
-        )
+        subprocess.run(["bash", ROOT / "scripts" / "python38.sh", found], check=True, cwd=ROOT)
     farm.start_agent("old", python=venv / "bin")
     farm.command("models", "add", convolution(farm.root / "net.onnx"))
     farm.command("sweep", "submit", "--name", "s", "--model", "net", "--protocol", "quick", "--watch")

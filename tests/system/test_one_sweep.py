@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -18,25 +19,21 @@ from networks import convolution
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture
-def swept(farm: Farm) -> Farm:
-    farm.start_agent("here")
-    farm.command("models", "add", convolution(farm.root / "net.onnx", channels=48, side=64))
-    farm.command(
-        "sweep",
-        "submit",
-        "--name",
-        "first",
-        "--model",
-        "net",
-        "--batch-size",
-        "1,2",
-        "--protocol",
-        "quick",
-        "--watch",
-    )
-    farm.command("report", "pull", "first", "-o", farm.root / "report.parquet")
-    return farm
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    farm = Farm(tmp_path_factory.mktemp("swept"))
+    farm.start_collector()
+    try:
+        farm.start_agent("here")
+        farm.command("models", "add", convolution(farm.root / "net.onnx", channels=48, side=64))
+        farm.command(
+            "sweep", "submit", "--name", "first", "--model", "net", "--batch-size", "1,2",
+            "--protocol", "quick", "--watch",
+        )  # fmt: skip
+        farm.command("report", "pull", "first", "-o", farm.root / "report.parquet")
+        yield farm
+    finally:
+        farm.close()
 
 
 def test_each_configuration_has_five_aligned_runs(swept: Farm) -> None:

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# make test: what needs no clock on all cores at once, then what is timed, alone. The agent's tests run once, on the
+# oldest interpreter it supports where one is found: test.sh [/path/to/python3.8]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+old=${1:-}
+agent_tests=()
+[ -z "$old" ] || agent_tests=(--ignore=tests/agent)
+
+both_halves() {
+    "$@" -m "not timed" -n auto --dist loadscope --durations=25
+    "$@" -m timed --durations=25
+}
+
+both_halves .venv/bin/python -m pytest "${agent_tests[@]}"
+if [ -z "$old" ]; then
+    echo "NOT TRIED: no CPython 3.8 was found, so the agent was not tested on the interpreter of a JetPack 4 board." >&2
+    exit 0
+fi
+bash scripts/python38.sh "$old"
+old=build/py38/bin/python
+echo "The agent's tests on $("$old" --version):"
+"$old" -m mypy --python-version 3.8 agent
+both_halves "$old" -m pytest tests/agent

@@ -1,0 +1,52 @@
+"""Which tests are timed, and which of the others are slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+#: Folders and files whose tests start real processes that measure, or judge by the clock: they run alone.
+TIMED = (
+    "agent/device/test_contention.py",
+    "agent/device/test_frequencies.py",
+    "agent/measure",
+    "agent/power/test_sampler.py",
+    "agent/runner",
+    "agent/standalone",
+    "analysis/runs/test_bad_sensors.py",
+    "analysis/runs/test_paced.py",
+    "system/test_faults.py",
+    "system/test_fleet.py",
+    "system/test_one_sweep.py",
+)
+PURE_MAX_S = 3.0
+
+
+def is_timed(path: Path) -> bool:
+    """Whether the tests of a file want the machine for themselves."""
+    name = path.relative_to(HERE).as_posix()
+    return any(name == each or name.startswith(f"{each}/") for each in TIMED)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents and is_timed(item.path):
+            item.add_marker(pytest.mark.timed)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the tests that need no clock and take long all the same: they are where time can be won."""
+    slow = sorted(
+        (report.duration, report.nodeid)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        and "timed" not in report.keywords
+        and report.duration > PURE_MAX_S
+    )
+    if slow:
+        terminalreporter.section(f"pure tests above {PURE_MAX_S:g} s")
+    for seconds, name in reversed(slow):
+        terminalreporter.write_line(f"{seconds:8.1f} s  {name}")
