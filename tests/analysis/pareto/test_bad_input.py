@@ -24,7 +24,7 @@ from paretofleet_analysis.pareto import (
     replicates,
 )
 from paretofleet_analysis.pareto import (
-    dominance_probability as pairwise,
+    dominance_probabilities as pairwise,
 )
 
 GOOD = np.array([[1.0, 2.0], [1.5, 2.5], [1.2, 2.2]])
