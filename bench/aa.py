@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import simulated_sweeps as sweeps
-from paretofleet_analysis.diagnostics.paired import discoveries, p_values
+from paretofleet_analysis.diagnostics.paired import benjamini_hochberg, p_values
 
 TWINS = 40
 NOISES = (0.02, 0.03, 0.04, 0.05)
@@ -36,9 +36,9 @@ def rates(law: str, noise: float, count: int, seed: int = 1) -> Rates:
     alike = _p_values(logs[:, :TWINS] - logs[:, TWINS:])
     shift = np.where(np.arange(TWINS) % 2, np.log1p(DIFFERENCE), 0.0)[:, None]
     differing = _p_values(logs[:, :TWINS] + shift - logs[:, TWINS:])
-    false_share = [_share(discoveries(list(row)), np.zeros(TWINS, bool)) for row in alike]
+    false_share = [_share(benjamini_hochberg(list(row)), np.zeros(TWINS, bool)) for row in alike]
     is_true = shift[:, 0] > 0
-    found = np.array([discoveries(list(row)) for row in differing])
+    found = np.array([benjamini_hochberg(list(row)) for row in differing])
     mixed = [_share(row, is_true) for row in found]
     return Rates(
         float((alike < 0.05).mean() * 100),

@@ -63,7 +63,7 @@ def canary_drift(runs: Mapping[str, Mapping[int, float]]) -> Drift | None:
     return Drift(canary, int(blocks.size), per_block, lo, hi, float(steps[np.abs(steps).argmax()]))
 
 
-def of_devices(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
+def device_drifts(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
     """What devices did through their sweeps, in the measures `names`; JSON-ready, one entry for each.
 
     `rows`: all rows of a report, in its order (the collector's canary is the first of those that ran most).
@@ -77,20 +77,20 @@ def of_devices(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]
         best = canaries.get(place(row))
         if best is None or sum(row["run_counted"]) > sum(best["run_counted"]):
             canaries[place(row)] = row
-    told = []
+    entries = []
     for (device, sweep), row in canaries.items():
-        found = {name: canary_drift({label(row): by_block(row, name)}) for name in names}
-        known = {name: drift for name, drift in found.items() if drift is not None}
+        drifts = {name: canary_drift({label(row): by_block(row, name)}) for name in names}
+        measured = {name: drift for name, drift in drifts.items() if drift is not None}
         entry: dict[str, Any] = {"device": device, "sweep": sweep}
-        if not known:
-            told.append(entry | {"note": f"no configuration ran in {RUNS_MIN} blocks"})
+        if not measured:
+            entries.append(entry | {"note": f"no configuration ran in {RUNS_MIN} blocks"})
             continue
-        entry |= {"canary": label(row), "blocks": max(drift.blocks for drift in known.values())}
-        told.append(entry | {"measures": {name: _told(drift) for name, drift in known.items()}})
-    return told
+        entry |= {"canary": label(row), "blocks": max(drift.blocks for drift in measured.values())}
+        entries.append(entry | {"measures": {name: _numbers(drift) for name, drift in measured.items()}})
+    return entries
 
 
-def _told(drift: Drift) -> dict[str, Any]:
+def _numbers(drift: Drift) -> dict[str, Any]:
     numbers = asdict(drift)
     del numbers["canary"], numbers["blocks"]
     return numbers | {"is_large": drift.is_large}

@@ -34,7 +34,7 @@ class Comparison:
 
 
 def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
-    """Compares the runs of two configurations of one device, each as block to value (positive).
+    """Compares the runs of two configurations of one device, `a` and `b`, each as block to value (positive).
 
     Student's t of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert,
     Eeckhout, OOPSLA 2007, 3.3, paired), its standard error a little inflated for the stop of the runs.
@@ -61,17 +61,23 @@ def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
 
 
 def p_values(means: np.ndarray | float, spreads: np.ndarray | float, blocks: np.ndarray | int) -> np.ndarray:
-    """Two-sided p-values of mean logarithms of ratios, given their standard deviations and numbers."""
+    """Two-sided p-values of mean logarithms of ratios; arrays of one shape, or numbers.
+
+    `means`: the means of `blocks` logarithms each, `spreads`: their standard deviations.
+    """
     means, spreads, blocks = np.asarray(means), np.asarray(spreads), np.asarray(blocks)
     distance = np.abs(means) * np.sqrt(blocks) / PAIR_FACTOR
     t = np.divide(distance, spreads, out=np.where(distance > 0, np.inf, 0.0), where=spreads > 0)
     return np.asarray(2 * stdtr(blocks - 1.0, -t))
 
 
-def discoveries(p_values: Sequence[float | None], rate: float = FALSE_DISCOVERY_RATE) -> list[bool]:
-    """Which of many comparisons are findings, by Benjamini and Hochberg (1995), step up; None never is.
+def benjamini_hochberg(p_values: Sequence[float | None], rate: float = FALSE_DISCOVERY_RATE) -> list[bool]:
+    """Which of many comparisons are discoveries, by Benjamini and Hochberg (1995), step up.
 
-    >>> discoveries([0.001, 0.013, 0.9, None, 0.04])
+    `p_values`: one of each comparison; None never is one. `rate`: the share of the discoveries that are
+    expected to be false.
+
+    >>> benjamini_hochberg([0.001, 0.013, 0.9, None, 0.04])
     [True, True, False, False, False]
     """
     ordered = np.sort([p for p in p_values if p is not None])
@@ -80,20 +86,22 @@ def discoveries(p_values: Sequence[float | None], rate: float = FALSE_DISCOVERY_
     return [p is not None and bool(p <= limit) for p in p_values]
 
 
-def told_apart(
-    own: Mapping[int, float], others: Sequence[Mapping[int, float]], rate: float = FALSE_DISCOVERY_RATE
+def compare_with_all(
+    reference: Mapping[int, float], others: Sequence[Mapping[int, float]], rate: float = FALSE_DISCOVERY_RATE
 ) -> list[tuple[Comparison, bool]]:
-    """Each of the others compared with one configuration of their device, and whether the two differ.
+    """Each of `others` compared with the `reference` of their device, and whether the two differ.
 
     Each is block to value. Of the pairs that are called different at most `rate` are expected to be alike.
 
-    >>> own = {1: 1.0, 2: 1.01, 3: 0.99, 4: 1.0}
-    >>> slow, twin = ({block: f * value for block, value in own.items()} for f in (1.2, 1.0))
-    >>> [(round(one.ratio, 3), differs) for one, differs in told_apart(own, [slow, twin])]
+    >>> reference = {1: 1.0, 2: 1.01, 3: 0.99, 4: 1.0}
+    >>> slow, twin = ({block: f * value for block, value in reference.items()} for f in (1.2, 1.0))
+    >>> compared = compare_with_all(reference, [slow, twin])
+    >>> [(round(comparison.ratio, 3), differs) for comparison, differs in compared]
     [(1.2, True), (1.0, False)]
     """
-    compared = [compare(other, own) for other in others]
-    return list(zip(compared, discoveries([one.p_value for one in compared], rate), strict=True))
+    compared = [compare(other, reference) for other in others]
+    p_values = [comparison.p_value for comparison in compared]
+    return list(zip(compared, benjamini_hochberg(p_values, rate), strict=True))
 
 
 @dataclass(frozen=True)
@@ -109,15 +117,20 @@ class Paired:
     is_told_apart: bool
 
 
-def pairs_of(own: Row, rows: Mapping[int, Row], names: Sequence[str]) -> dict[int, tuple[Paired, ...]]:
-    """The row `own` of a report against those of `rows` that share its blocks, in each of the measures.
+def compare_rows(
+    reference: Row, rows: Mapping[int, Row], names: Sequence[str]
+) -> dict[int, tuple[Paired, ...]]:
+    """The row `reference` of a report against those of `rows` that share its blocks, in the measures `names`.
 
     Rows of another device or sweep have no block in common with it and are left out.
     """
-    shared = {key: row for key, row in rows.items() if row is not own and place(row) == place(own)}
-    found: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())
+    shared = {
+        key: row for key, row in rows.items() if row is not reference and place(row) == place(reference)
+    }
+    pairs: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())
     for name in names:
-        told = told_apart(by_block(own, name), [by_block(row, name) for row in shared.values()])
-        for key, (comparison, differs) in zip(shared, told, strict=True):
-            found[key] = (*found[key], Paired(name, comparison, differs))
-    return found
+        others = [by_block(row, name) for row in shared.values()]
+        compared = compare_with_all(by_block(reference, name), others)
+        for key, (comparison, differs) in zip(shared, compared, strict=True):
+            pairs[key] = (*pairs[key], Paired(name, comparison, differs))
+    return pairs

@@ -23,26 +23,26 @@ _COLUMNS = (
 def timing_summary(report: pa.Table) -> dict[str, Any]:
     """What the repeats of `report` say, JSON-ready: `drift` and `levels`.
 
-    `drift` is as of `canary.of_devices`; `levels` has one entry for each device and sweep:
+    `drift` is as of `canary.device_drifts`; `levels` has one entry for each device and sweep:
     `configurations` with runs enough, `between`, the median share of the variance of the runs' mean
     latencies that is between runs, and `help`, how many configurations each way of repeating helps.
     """
     rows = report.select(_COLUMNS).to_pylist()
-    found: dict[tuple[str, str], list[variance_levels.Advice]] = {}
+    by_place: dict[tuple[str, str], list[variance_levels.Advice]] = {}
     for row in rows:
         advice = variance_levels.advice(row)
         if advice is not None:
-            found.setdefault(place(row), []).append(advice)
+            by_place.setdefault(place(row), []).append(advice)
     return {
-        "drift": canary.of_devices(rows, [MEASURE]),
+        "drift": canary.device_drifts(rows, [MEASURE]),
         "levels": [
             {
                 "device": device,
                 "sweep": sweep,
                 "configurations": len(advices),
-                "between": median(one.between for one in advices),
-                "help": dict(Counter(one.help for one in advices)),
+                "between": median(advice.between for advice in advices),
+                "help": dict(Counter(advice.help for advice in advices)),
             }
-            for (device, sweep), advices in found.items()
+            for (device, sweep), advices in by_place.items()
         ],
     }

@@ -47,10 +47,12 @@ class Levels:
 
 
 def levels(means: Sequence[float], errors: Sequence[float]) -> Levels | None:
-    """The levels of a configuration: mean and `mean_error` of each process; None below 2 processes.
+    """The levels of a configuration; None below 2 processes.
 
-    >>> found = levels([2.0, 5.0, 8.0], [1.0, 1.0, 1.0])
-    >>> found.s2, found.t2, found.best_window_s(overhead_s=16.0, window_s=2.0)
+    `means`: of the iterations of each process; `errors`: their standard errors, `batch_means.mean_error`.
+
+    >>> three = levels([2.0, 5.0, 8.0], [1.0, 1.0, 1.0])
+    >>> three.s2, three.t2, three.best_window_s(overhead_s=16.0, window_s=2.0)
     (9.0, 8.0, 2.0)
     """
     if len(means) < 2:
@@ -78,7 +80,7 @@ class Advice:
 
 
 def advice(row: Row) -> Advice | None:
-    """What to repeat of a report's row; None below 5 counted runs of 30 iterations, or if they are alike."""
+    """What to repeat of a report's `row`; None below 5 counted runs of 30 iterations, or if all are alike."""
     columns = ("run_counted", "batch_latency_mean_s_runs", "run_mean_error_s", "run_overhead_s")
     runs = [
         values
@@ -88,15 +90,15 @@ def advice(row: Row) -> Advice | None:
     if len(runs) < PROCESSES_MIN:
         return None
     means, errors, overheads = (np.array(column) for column in zip(*runs, strict=True))
-    found = levels(means.tolist(), errors.tolist())
-    if found is None or found.s2 == 0:
+    split = levels(means.tolist(), errors.tolist())
+    if split is None or split.s2 == 0:
         return None
     mean_s = float(means.mean())
     window_s, overhead_s = row["iterations"] / row["runs"] * mean_s, float(overheads.mean())
-    best_s = found.best_window_s(overhead_s, window_s)
+    best_s = split.best_window_s(overhead_s, window_s)
     if best_s is None or best_s > NEAR_BEST * window_s:
-        what = LONGER_WINDOWS
+        repeat = LONGER_WINDOWS
     else:
-        what = MORE_RUNS if best_s * NEAR_BEST < window_s else BALANCED
-    spread, between = math.sqrt(found.s2) / mean_s, found.t2 / found.s2
-    return Advice(what, spread, between, len(runs), overhead_s, window_s, best_s)
+        repeat = MORE_RUNS if best_s * NEAR_BEST < window_s else BALANCED
+    spread, between = math.sqrt(split.s2) / mean_s, split.t2 / split.s2
+    return Advice(repeat, spread, between, len(runs), overhead_s, window_s, best_s)

@@ -84,7 +84,7 @@ def _drift(reported: Sequence[Row], chosen: Selection) -> list[dict[str, Any]]:
     """What the canaries of the ranked devices did, ranked themselves or not."""
     devices = {row["device"] for row in chosen.rows}
     names = [name for name in chosen.objectives if OBJECTIVES[name].is_measured]
-    return canary.of_devices([row for row in reported if row["device"] in devices], names)
+    return canary.device_drifts([row for row in reported if row["device"] in devices], names)
 
 
 def _method(found: Probabilities) -> str:

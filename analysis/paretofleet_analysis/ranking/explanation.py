@@ -82,7 +82,7 @@ def explain(
 ) -> Explanation:
     """Explain row `own` of the (m_i, d) runs; `numbers` are the rows' printed numbers.
 
-    `paired`: by index, the rows that were compared with it within blocks (`compare.pairs_of`).
+    `paired`: by index, the rows that were compared with it within blocks (`paired.compare_rows`).
     Probabilities are those of pairs, exact given replicates, before calibration.
     """
     able = [i for i, values in enumerate(runs) if len(values) >= RUNS_MIN]

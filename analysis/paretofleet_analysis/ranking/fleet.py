@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.diagnostics.paired import pairs_of
+from paretofleet_analysis.diagnostics.paired import compare_rows
 from paretofleet_analysis.diagnostics.variance_levels import advice
 from paretofleet_analysis.objectives import OBJECTIVES, Margin
 from paretofleet_analysis.pareto.deterministic import near_identical, nondominated
@@ -365,7 +365,7 @@ class Field:
             names=self.names,
             margins=self.margins,
             seed=self.seed,
-            paired=pairs_of(self.rows[own], dict(enumerate(self.rows)), measured),
+            paired=compare_rows(self.rows[own], dict(enumerate(self.rows)), measured),
         )
         return replace(told, advice=advice(self.rows[own]))
 

@@ -9,7 +9,7 @@ CORRELATION_MAX = 0.95
 
 
 def effective_count(values: np.ndarray) -> float:
-    """How many independent values so many correlated ones are worth, at least 1.
+    """How many independent values the correlated `values`, in order of time, are worth, at least 1.
 
     >>> effective_count(np.array([1.0, 2.0, 1.0, 2.0, 1.0]))
     5.0

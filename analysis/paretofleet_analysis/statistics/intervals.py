@@ -39,7 +39,7 @@ def log_reach(spread: Reals, runs: Reals, *, confidence: float = CONFIDENCE) -> 
     """How far the interval of a mean reaches on the log scale, to either side.
 
     `spread`: standard deviation of the logarithms of the runs' values; `runs`: how many. Both may be arrays.
-    `STOPPING_FACTOR * t(runs - 1) * spread / sqrt(runs)`.
+    `confidence`: of the interval. `STOPPING_FACTOR * t(runs - 1) * spread / sqrt(runs)`.
 
     >>> round(float(log_reach(0.02, 5)), 5)
     0.0293
@@ -49,13 +49,14 @@ def log_reach(spread: Reals, runs: Reals, *, confidence: float = CONFIDENCE) -> 
 
 
 def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of the runs' own values with its interval, which allows for the rule that stopped the runs.
+    """The mean of the runs' own `values` with its interval, which allows for the rule that stopped the runs.
 
-    `exp(log(mean) -+ log_reach)`: Student's interval (Georges, Buytaert, Eeckhout, OOPSLA 2007, 3.2) where
-    noise is multiplicative, so the ends stay positive, inflated for the stop. None among the values are runs
-    without one. Below three runs, or with a value that is not positive, there is a mean and no interval.
-    A fixed number of runs makes it cover more than it says (96.7 % with 5, 97.7 % with 20, normal noise);
-    very skewed noise less (exponential: 86 to 91 %), and so do runs that resemble their predecessors.
+    `confidence`: of the interval. `exp(log(mean) -+ log_reach)`: Student's interval (Georges, Buytaert,
+    Eeckhout, OOPSLA 2007, 3.2) where noise is multiplicative, so the ends stay positive, inflated for the
+    stop. None among the values are runs without one. Below three runs, or with a value that is not positive,
+    there is a mean and no interval. A fixed number of runs makes it cover more than it says (96.7 % with 5,
+    97.7 % with 20, normal noise); very skewed noise less (exponential: 86 to 91 %), and so do runs that
+    resemble their predecessors.
 
     >>> estimate = mean_interval([0.9, 1.0, 1.1, 1.0, 1.0])
     >>> round(estimate.mean, 3), round(estimate.lo, 3), round(estimate.hi, 3), estimate.runs
@@ -79,8 +80,9 @@ def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDE
 def quantile_is_supported(n: int, q: float, *, confidence: float = CONFIDENCE) -> bool:
     """Whether `n` independent values support an interval for the quantile `q` without a distribution.
 
-    The widest such interval, smallest to largest value, covers with `1 - q**n - (1 - q)**n`. At 95 % that
-    needs 6 values for the median, 29 for the 90th percentile and 299 for the 99th.
+    `confidence`: of the interval. The widest such interval, smallest to largest value, covers with `1 - q**n
+    - (1 - q)**n`. At 95 % that needs 6 values for the median, 29 for the 90th percentile and 299 for the
+    99th.
 
     >>> [next(n for n in range(1, 400) if quantile_is_supported(n, q)) for q in (0.5, 0.9, 0.99)]
     [6, 29, 299]
@@ -89,7 +91,9 @@ def quantile_is_supported(n: int, q: float, *, confidence: float = CONFIDENCE) -
 
 
 def quantile(values: np.ndarray, q: float) -> float | None:
-    """The quantile, median-unbiased (Hyndman and Fan 1996, definition 8), or None where it is not supported.
+    """The quantile `q` of `values`, median-unbiased; None where `quantile_is_supported` says no.
+
+    Hyndman and Fan (1996), definition 8.
 
     >>> quantile(np.arange(1.0, 8.0), 0.5)
     4.0
@@ -104,10 +108,11 @@ def quantile(values: np.ndarray, q: float) -> float | None:
 def quantile_interval(
     values: np.ndarray, q: float, *, confidence: float = CONFIDENCE
 ) -> tuple[float, float] | None:
-    """The shortest pair of order statistics that covers the quantile `q`; None where the values are too few.
+    """The shortest pair of order statistics that covers the quantile `q`; None where `values` are too few.
 
-    The pair (l, u) covers with `P(l <= K < u)`, K binomial(n, q) (David and Nagaraja, Order Statistics, 7.1).
-    It needs no distribution, but it needs independence, which consecutive iterations do not quite have.
+    `confidence`: of the cover. The pair (l, u) covers with `P(l <= K < u)`, K binomial(n, q) (David and
+    Nagaraja, Order Statistics, 7.1). It needs no distribution, but it needs independence, which consecutive
+    iterations do not quite have.
 
     >>> quantile_interval(np.arange(1.0, 7.0), 0.5)
     (1.0, 6.0)

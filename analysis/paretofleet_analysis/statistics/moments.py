@@ -20,13 +20,13 @@ class Moments:
 
 
 def moments(samples: Sequence[np.ndarray]) -> Moments:
-    """Those of N arrays (m_i, d), none empty.
+    """The moments of `samples`, N arrays (m_i, d), none empty.
 
     Equal values have exactly themselves as mean and no spread, whatever their number: 0.1 is the mean of
     three times 0.1, so that what configurations have in common stays equal.
 
-    >>> found = moments([np.array([[0.1], [0.1], [0.1]]), np.array([[1.0], [3.0]])])
-    >>> found.means.tolist(), found.spreads.round(3).tolist()
+    >>> both = moments([np.array([[0.1], [0.1], [0.1]]), np.array([[1.0], [3.0]])])
+    >>> both.means.tolist(), both.spreads.round(3).tolist()
     ([[0.1], [2.0]], [[0.0], [1.414]])
     """
     counts = np.array([len(values) for values in samples])

@@ -17,7 +17,9 @@ RUNS_MIN, RUNS_MAX = 5, 20
 
 
 def is_precise(values: Sequence[float | None], relative_half_width: float) -> bool:
-    """Whether half the length of the mean's 95 % interval is at most that fraction of the mean.
+    """Whether half the length of the mean's 95 % interval is at most `relative_half_width` of the mean.
+
+    `values`: one of each run, None where it has none.
 
     >>> is_precise([1.0, 1.01, 0.99, 1.0, 1.02], 0.02)
     True

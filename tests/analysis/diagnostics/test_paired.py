@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paretofleet_analysis.diagnostics.paired import PAIR_FACTOR, compare, discoveries, told_apart
+from paretofleet_analysis.diagnostics.paired import PAIR_FACTOR, benjamini_hochberg, compare, compare_with_all
 
 
 def blocks(values, first=1):
@@ -64,10 +64,10 @@ def test_benjamini_and_hochberg_s_own_example():
         *(0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344),
         *(0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0),
     ]
-    assert discoveries(p_values) == [True] * 4 + [False] * 11
-    assert discoveries([]) == []
-    assert discoveries([None] * 30) == [False] * 30
-    assert discoveries([0.9] + [None] * 30) == [False] * 31
+    assert benjamini_hochberg(p_values) == [True] * 4 + [False] * 11
+    assert benjamini_hochberg([]) == []
+    assert benjamini_hochberg([None] * 30) == [False] * 30
+    assert benjamini_hochberg([0.9] + [None] * 30) == [False] * 31
 
 
 def test_of_many_only_what_differs_is_told_apart():
@@ -78,7 +78,7 @@ def test_of_many_only_what_differs_is_told_apart():
     }
     for name, own in runs.items():
         others = {other: values for other, values in runs.items() if other != name}
-        told = told_apart(own, list(others.values()))
+        told = compare_with_all(own, list(others.values()))
         found = {other for other, (_, differs) in zip(others, told, strict=True) if differs}
         assert found == (set(others) if name == "twin0" else {"twin0"})
 
