@@ -12,7 +12,7 @@ import pytest
 import typer.main
 from paretofleet_agent.main import _parser
 from paretofleet_collector.cli import app
-from paretofleet_collector.planning import specification
+from paretofleet_collector.planning.parsing import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 DOCS, DECISIONS = ROOT / "docs", ROOT / "docs" / "decisions"
@@ -100,7 +100,7 @@ def test_commands_parse(line: str) -> None:
 
 @pytest.mark.parametrize("text", documents())
 def test_specifications_are_read(text: str) -> None:
-    assert specification.parse_yaml(text, ROOT).models
+    assert parse_yaml(text, ROOT).models
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)

@@ -13,14 +13,18 @@ import typer
 from paretofleet_collector.cli.model_upload import add_model, model_name
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.planning.specification import Spec, from_mapping, mapping_of
 
 if TYPE_CHECKING:
+    from paretofleet_collector.planning.specification import Spec
     from paretofleet_collector.rpc.client import Client
 
 
 def build(file: Path | None, flags: SweepFlags) -> Spec:
     """The specification in `file`, changed by the flags that were given; raises Refused and BadParameter."""
+    from paretofleet_collector.planning.parsing import (
+        spec_from_mapping,
+    )  # YAML loads a while, help needs none
+
     if file is None and not flags.models:
         raise typer.BadParameter("give a SPEC.yaml or at least --model")
     value: Any = {} if file is None else _read(file)
@@ -33,7 +37,7 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
             del given["adaptive"]  # the file says for which use
         value = {**value, **given}
     try:
-        spec = from_mapping(value)
+        spec = spec_from_mapping(value)
     except Refused as error:
         raise type(error)(f"{file}: {error}" if file else str(error)) from None
     return spec.resolved(Path() if flags.models is not None else base)
@@ -78,8 +82,10 @@ def named(spec: Spec, file: Path | None = None) -> Spec:
 
 
 def _read(file: Path) -> Any:
+    from paretofleet_collector.planning.parsing import load_yaml
+
     try:
-        return mapping_of(file.read_text(encoding="utf-8"))
+        return load_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refused(f"{file} does not exist; write a specification there, or use --model.") from None
     except OSError as error:

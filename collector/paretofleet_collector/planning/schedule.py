@@ -3,7 +3,7 @@
 Blocks 1 to `runs_min` hold every configuration once, in an order that follows from the seed. A later block
 holds what has not converged, until `runs_max`, and the canary: the first configuration, which by staying
 shows how the device drifts. In an adaptive sweep a later block holds what was chosen for it by the ranking
-so far (`choosing`); the choice is stored, and the schedule only reads it. A step that changes the history
+so far (`jobs/choose`); the choice is stored, and the schedule only reads it. A step that changes the history
 (skip, fail, append, choose) is applied by the caller, who then asks again.
 """
 
@@ -110,9 +110,10 @@ def next_run(
     choice: BlockChoice | None = None,
     boot: Boot | None = None,
 ) -> Step:
-    """The next step for one device in one sweep, given all its runs there, its newest choice and its boot.
+    """The next step for one device in one sweep, whose `history` is all its runs there.
 
-    Without a boot, and in sweeps that ask for one boot only, nothing waits for reboots.
+    `repeats`: how often the sweep repeats; `now`: seconds since 1970; `choice`: the device's newest.
+    Without a `boot`, and in sweeps that ask for one boot only, nothing waits for reboots.
     """
     skip = _skip(history)
     if skip is not None:
@@ -133,7 +134,7 @@ def next_run(
 
 
 def is_expired(run: PastRun, now: float) -> bool:
-    """True for a run whose lease has run out."""
+    """True for a `run` whose lease has run out by `now`, in seconds since 1970."""
     return run.state in _UNDER_WAY and run.lease_until_unix_s is not None and run.lease_until_unix_s <= now
 
 
@@ -159,7 +160,9 @@ def _reboot(
 
 
 def has_converged(past: Sequence[PastRun], relative_half_width: float | None) -> bool:
-    """True when the report's 95 % interval of the mean is narrow enough, relative to the mean.
+    """True when the 95 % interval of the mean over the runs `past` is narrow enough, as in the report.
+
+    `relative_half_width`: a fraction of the mean, None: any width will do.
 
     It is that of the newest environment: runs of another, before a new driver, are another row's.
     """
@@ -167,7 +170,7 @@ def has_converged(past: Sequence[PastRun], relative_half_width: float | None) ->
 
 
 def values_s(past: Sequence[PastRun]) -> list[float]:
-    """The values of a configuration's runs that count and were made in the environment of the newest."""
+    """The values, in seconds, of the runs `past` that count and ran in the environment of the newest."""
     counted = [run for run in past if run.counted and run.value_s is not None]
     newest = max(counted, key=lambda run: run.block, default=None)
     return [
@@ -214,30 +217,33 @@ def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: BlockChoic
     for run in history:
         by_configuration[run.configuration_id].append(run)
     block = max((run.block for run in history), default=0) + 1
-    missing = tuple(one for one, past in by_configuration.items() if _misses_runs(past, repeats))
-    able = tuple(one for one, past in by_configuration.items() if _may_get_more_runs(past, repeats))
+    missing = tuple(each for each, past in by_configuration.items() if _misses_runs(past, repeats))
+    able = tuple(each for each, past in by_configuration.items() if _may_get_more_runs(past, repeats))
     if repeats.adaptive is not None and not missing and able:
         if choice is None or choice.block != block:
             return ChooseBlock(able, block)
         if choice.configuration_ids is not None:
-            further = tuple(one for one in able if one in choice.configuration_ids)
-            return _append(further, by_configuration, repeats, block)
+            further = tuple(each for each in able if each in choice.configuration_ids)
+            return _add_block(further, by_configuration, repeats, block)
     width = repeats.relative_half_width
-    imprecise = {one for one in able if not has_converged(by_configuration[one], width)}
-    wanting = tuple(one for one in by_configuration if one in missing or one in imprecise)
+    imprecise = {each for each in able if not has_converged(by_configuration[each], width)}
+    open_ids = tuple(each for each in by_configuration if each in missing or each in imprecise)
     if missing and (repeats.adaptive is not None or not imprecise):
         return AddBlock(missing, block)
-    return _append(wanting, by_configuration, repeats, block)
+    return _add_block(open_ids, by_configuration, repeats, block)
 
 
-def _append(
-    wanting: tuple[str, ...], by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats, block: int
+def _add_block(
+    configuration_ids: tuple[str, ...],
+    by_configuration: Mapping[str, Sequence[PastRun]],
+    repeats: Repeats,
+    block: int,
 ) -> Step:
     """A block of these and the canary."""
     canary = _canary(by_configuration, repeats)
-    if wanting and canary is not None and canary not in wanting:
-        wanting = (canary, *wanting)
-    return AddBlock(wanting, block) if wanting else Done()
+    if configuration_ids and canary is not None and canary not in configuration_ids:
+        configuration_ids = (canary, *configuration_ids)
+    return AddBlock(configuration_ids, block) if configuration_ids else Done()
 
 
 def _canary(by_configuration: Mapping[str, Sequence[PastRun]], repeats: Repeats) -> str | None:
@@ -255,16 +261,16 @@ def _is_over(past: Sequence[PastRun]) -> bool:
 
 def _misses_runs(past: Sequence[PastRun], repeats: Repeats) -> bool:
     """Fewer runs than the least, or one that was set aside and wants a replacement."""
-    places, to_replace = _run_slots(past, repeats.runs_min)
-    return not _is_over(past) and (to_replace > 0 or places < repeats.runs_min)
+    slots, to_replace = _run_slots(past, repeats.runs_min)
+    return not _is_over(past) and (to_replace > 0 or slots < repeats.runs_min)
 
 
 def _may_get_more_runs(past: Sequence[PastRun], repeats: Repeats) -> bool:
     """Has all it needs and may get more."""
     has_enough = sum(run.counted is not False for run in past) >= repeats.runs_min
-    places, _ = _run_slots(past, repeats.runs_min)
+    slots, _ = _run_slots(past, repeats.runs_min)
     is_open = not _is_over(past) and not _misses_runs(past, repeats)
-    return is_open and has_enough and places < repeats.runs_max
+    return is_open and has_enough and slots < repeats.runs_max
 
 
 def _run_slots(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
@@ -273,12 +279,12 @@ def _run_slots(runs: Sequence[PastRun], runs_min: int) -> tuple[int, int]:
     The first `runs_min` runs stand for themselves; a later one replaces the run that was set aside first
     and is not replaced yet, or else is one more.
     """
-    places, tries = 0, deque[int]()
+    slots, tries = 0, deque[int]()
     for number, run in enumerate(sorted(runs, key=lambda run: run.block)):
         if number >= runs_min and tries:
             used = tries.popleft() + 1
         else:
-            places, used = places + 1, 0
+            slots, used = slots + 1, 0
         if run.counted is False and used < REPLACEMENTS_PER_RUN:
             tries.append(used)
-    return places, len(tries)
+    return slots, len(tries)

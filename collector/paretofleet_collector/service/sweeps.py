@@ -11,6 +11,7 @@ from paretofleet_collector.model.entities import SWEEP_FINAL, Plan, Refusal
 from paretofleet_collector.model.views import Deleted, PlanView, SweepDetail, SweepView
 from paretofleet_collector.models import variants, zoo
 from paretofleet_collector.planning.expansion import plan
+from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.planning.specification import Spec
 from paretofleet_collector.service import catalogue
 from paretofleet_collector.service.context import Context
@@ -171,7 +172,7 @@ async def delete(context: Context, name: str) -> Deleted:
 
 
 async def _planned(context: Context, spec_json: str) -> tuple[Spec, Plan]:
-    spec = Spec.from_json(spec_json)
+    spec = parse_json(spec_json)
 
     def work(connection: sa.Connection) -> Plan:
         joined = devices.listing(connection, context.now(), context.offline_after_s)

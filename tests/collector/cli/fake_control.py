@@ -13,7 +13,7 @@ import grpc
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target, Variant
 from paretofleet_collector.planning.expansion import Plan, plan
-from paretofleet_collector.planning.specification import Spec
+from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_proto.v1 import control_pb2_grpc
 
@@ -91,7 +91,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         if request.request_id in self.by_request:
             return pb.SubmitSweepReply(sweep=self.sweeps[self.by_request[request.request_id]])
         planned = self._plan(request.spec_json, context)
-        spec = Spec.from_json(request.spec_json)
+        spec = parse_json(request.spec_json)
         count = len(planned.configurations)
         runs = count * spec.repeats.runs_min
         sweep = pb.Sweep(
@@ -172,7 +172,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
 
     def _plan(self, spec_json: str, context: grpc.ServicerContext) -> Plan:
         try:
-            return plan(Spec.from_json(spec_json), self.devices, self.variants)
+            return plan(parse_json(spec_json), self.devices, self.variants)
         except NotFound as error:
             context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         except Refused as error:

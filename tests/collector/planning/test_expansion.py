@@ -11,7 +11,8 @@ from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target, Variant
 from paretofleet_collector.planning import protocols
 from paretofleet_collector.planning.expansion import Plan, plan
-from paretofleet_collector.planning.specification import Spec, from_mapping
+from paretofleet_collector.planning.parsing import spec_from_mapping
+from paretofleet_collector.planning.specification import Spec
 
 CPU = Target("cpu", "cpu")
 CUDA = Target("GPU-7", "cuda:0")
@@ -45,7 +46,7 @@ MODELS = (variant("resnet50"), variant("mobilenet_v2"), variant("mobilenet_v2", 
 
 
 def planned(fleet=FLEET, variants=MODELS, **spec: object) -> Plan:
-    return plan(from_mapping(spec), fleet, variants)
+    return plan(spec_from_mapping(spec), fleet, variants)
 
 
 def reasons(result: Plan) -> str:
@@ -238,7 +239,7 @@ def test_a_sweep_that_explodes_is_refused():
     st.lists(st.sampled_from(["native", "fp32", "int8"]), min_size=1, max_size=3),
 )
 def test_identities_are_unique_and_everything_asked_runs_or_is_refused(sizes, threads, precisions):
-    spec = from_mapping(
+    spec = spec_from_mapping(
         {
             "models": ["resnet50", "mobilenet_v2"],
             "batch_sizes": sizes,

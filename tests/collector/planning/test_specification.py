@@ -11,8 +11,9 @@ from paretofleet_collector.cli import specification
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.planning.parsing import parse_json, parse_yaml, spec_from_mapping
 from paretofleet_collector.planning.protocols import PROTOCOLS
-from paretofleet_collector.planning.specification import PRECISIONS, Spec, from_mapping, parse_yaml
+from paretofleet_collector.planning.specification import PRECISIONS, Spec
 
 BASE = Path("/models")
 
@@ -96,7 +97,7 @@ def test_repeats_follow_the_protocol_unless_given():
 def test_adaptive_names_the_use_whose_ranking_chooses(text: str, use: str | None):
     spec = parse_yaml(text, BASE)
     assert spec.repeats.adaptive == use
-    assert Spec.from_json(spec.to_json()) == spec
+    assert parse_json(spec.to_json()) == spec
 
 
 def test_a_value_written_twice_counts_once():
@@ -157,7 +158,7 @@ def test_a_wrong_specification_is_refused_by_name(text: str, sentence: str):
 def test_json_that_is_none_is_refused():
     for text in ("{", "[" * 100_000, "null"):
         with pytest.raises(Refused):
-            Spec.from_json(text)
+            parse_json(text)
 
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
@@ -176,8 +177,8 @@ specs = st.builds(
 
 @given(specs)
 def test_json_says_the_same_as_the_specification(value: dict[str, object]):
-    spec = from_mapping(value)
-    assert Spec.from_json(spec.to_json()) == spec
+    spec = spec_from_mapping(value)
+    assert parse_json(spec.to_json()) == spec
 
 
 @given(
@@ -193,6 +194,6 @@ def test_anything_else_is_refused_and_never_breaks(value: object):
         {"models": ["a"], "devices": value, "options": value, "repeats": value},
     ):
         try:
-            from_mapping(candidate)
+            spec_from_mapping(candidate)
         except Refused:
             continue

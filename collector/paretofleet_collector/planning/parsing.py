@@ -1,0 +1,113 @@
+"""From YAML, JSON or flags to a specification: every value checked, the defaults filled in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.planning.protocols import PROTOCOLS
+from paretofleet_collector.planning.repeats import checked_repeats, with_adaptive
+from paretofleet_collector.planning.specification import KEYS, MODES, TIMING_SCOPES, Spec
+from paretofleet_collector.planning.values import (
+    checked_batch_size,
+    checked_choice,
+    checked_list,
+    checked_name,
+    checked_number,
+    checked_options,
+    checked_precision,
+    checked_selector,
+    checked_text,
+    checked_threads,
+)
+from paretofleet_collector.suggest import did_you_mean
+
+_TOP_KEYS = tuple(key.name for key in KEYS if "." not in key.name)
+_DEFAULT = Spec(models=())
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is written twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Builds a mapping; raises ConstructorError on a repeated key."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            text = str(key.value)
+            if text in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{text}' is written twice", key.start_mark
+                )
+            seen.add(text)
+        return super().construct_mapping(node, deep=deep)
+
+
+def parse_yaml(text: str, base: Path) -> Spec:
+    """The specification in a YAML `text`; paths of models are relative to the folder `base`.
+
+    Raises Refused with one sentence that names the key and the fix.
+    """
+    return spec_from_mapping(load_yaml(text)).resolved(base)
+
+
+def load_yaml(text: str) -> Any:
+    """The value that a YAML `text` holds, unchecked; raises Refused where it is not YAML."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise Refused(f"The specification is not YAML{where}: {error.problem}.") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise Refused(f"The specification is not YAML: {' '.join(str(error).split())}.") from None
+
+
+def parse_json(text: str) -> Spec:
+    """The specification in a JSON `text`; raises Refused with the key and the fix."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"The specification is not JSON: {error}.") from None
+    return spec_from_mapping(value)
+
+
+def spec_from_mapping(value: object) -> Spec:
+    """The specification in `value`, a parsed YAML or JSON object; raises Refused with the key and the fix."""
+    if not isinstance(value, dict):
+        raise Refused("A specification is a mapping with at least `models: [...]`.")
+    for key in value:
+        if key not in _TOP_KEYS:
+            raise Refused(
+                f"Unknown key '{key}': {did_you_mean(str(key), _TOP_KEYS, names_max=len(_TOP_KEYS))}"
+            )
+    given = {key: item for key, item in value.items() if item is not None}
+    if "models" not in given:
+        raise Refused("`models` is missing: name at least one, as in `models: [zoo:resnet50]`.")
+    protocol = checked_choice("protocol", given.get("protocol", _DEFAULT.protocol), tuple(PROTOCOLS))
+    runtimes = checked_list("runtimes", given.get("runtimes", [*_DEFAULT.runtimes]), checked_text)
+    sizes = checked_list("batch_sizes", given.get("batch_sizes", [*_DEFAULT.batch_sizes]), checked_batch_size)
+    seed = checked_number("seed", given.get("seed", _DEFAULT.repeats.seed), 0, 2**63 - 1)
+    repeats = checked_repeats(given.get("repeats", {}), protocol, seed)
+    return Spec(
+        name=checked_name(given.get("name", _DEFAULT.name)),
+        models=checked_list("models", given["models"], checked_text),
+        devices=checked_selector(given.get("devices", {})),
+        targets=checked_list("targets", given.get("targets", [*_DEFAULT.targets]), checked_text),
+        runtimes=runtimes,
+        options=checked_options(given.get("options", {}), runtimes),
+        precisions=checked_list(
+            "precisions", given.get("precisions", [*_DEFAULT.precisions]), checked_precision
+        ),
+        batch_sizes=sizes,
+        threads=checked_list("threads", given.get("threads", [*_DEFAULT.threads]), checked_threads),
+        mode=checked_choice("mode", given.get("mode", _DEFAULT.mode), MODES),
+        timing_scope=checked_choice(
+            "timing_scope", given.get("timing_scope", _DEFAULT.timing_scope), TIMING_SCOPES
+        ),
+        protocol=protocol,
+        repeats=with_adaptive(repeats, given.get("adaptive", False), sizes),
+    )

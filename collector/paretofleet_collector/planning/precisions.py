@@ -1,0 +1,86 @@
+"""Which variant of a model runs at a precision. Weights are never converted behind the user's back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from paretofleet_collector.model.entities import Refusal, Variant
+from paretofleet_collector.planning.placements import Placement, target_kind
+
+#: (runtime, kind of target) -> the precisions in which it executes weights that the file keeps in fp32.
+EXECUTED_FROM_FP32: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("torch", "cpu"): ("bf16", "fp16"),
+    ("openvino", "cpu"): ("bf16", "fp16"),
+    ("onnxruntime", "cuda"): ("tf32", "fp16"),
+    ("torch", "cuda"): ("tf32", "bf16", "fp16"),
+    ("trtexec", "cuda"): ("tf32", "bf16", "fp16"),
+}
+#: Runtimes that take nothing but a file's fp32 weights.
+FP32_FILES_ONLY = ("torch",)
+
+
+@dataclass(frozen=True)
+class ExecutedVariant:
+    """A variant to be executed at a precision."""
+
+    variant: Variant
+    precision: str
+
+
+def executed_variants(
+    models: Sequence[Sequence[Variant]], precisions: Sequence[str], placement: Placement
+) -> Iterator[ExecutedVariant | Refusal]:
+    """The variant for each of `models`, a list of its variants each, at each of the `precisions`, or why none.
+
+    `placement`: where it shall run.
+    """
+    for variants in models:
+        for precision in precisions:
+            yield _executed(variants, precision, placement)
+
+
+def _executed(variants: Sequence[Variant], precision: str, placement: Placement) -> ExecutedVariant | Refusal:
+    """A file of that precision where there is one; else the fp32 file where the runtime executes it so."""
+    name, runtime, kind = variants[0].model, placement.runtime.name, target_kind(placement.target)
+    executed = EXECUTED_FROM_FP32.get((runtime, kind), ())
+    if precision == "tf32" and kind != "cuda":
+        return Refusal(
+            f"{name} at tf32 on {placement.device.name} {placement.target.alias}",
+            "tf32 is a mode of CUDA targets only.",
+        )
+    if precision == "native":
+        fitting = [each for each in variants if each.parent is None] or list(variants)
+    else:
+        fitting = [each for each in variants if each.weights_precision == precision]
+        if runtime in FP32_FILES_ONLY or (precision in executed and not fitting):
+            fitting = [each for each in variants if each.weights_precision == "fp32"]
+            if precision not in ("fp32", *executed):
+                alias, able = placement.target.alias, ", ".join(("fp32", *executed))
+                return Refusal(
+                    f"{name} at {precision} with {runtime}",
+                    f"{runtime} on {alias} takes fp32 files only and executes them in {able}.",
+                )
+    if not fitting:
+        return Refusal(f"{name} at {precision} with {runtime}", _no_variant(name, precision, runtime, kind))
+    if len(fitting) > 1:
+        names = ", ".join(each.variant for each in fitting)
+        return Refusal(
+            f"{name} at {precision}",
+            f"{name} has {len(fitting)} such variants ({names}): "
+            f"name one, as in `{name}@{fitting[0].variant}`.",
+        )
+    return ExecutedVariant(fitting[0], precision)
+
+
+def _no_variant(name: str, precision: str, runtime: str, kind: str) -> str:
+    able = [
+        other
+        for (other, other_kind), executed in EXECUTED_FROM_FP32.items()
+        if precision in executed and other_kind == kind
+    ]
+    hint = f"; {', '.join(able)} can execute the fp32 one so" if able and runtime not in able else ""
+    return (
+        f"{name} has no {precision} variant: add one with "
+        f"`paretofleet models add FILE --variant-of {name} --precision {precision}`{hint}."
+    )

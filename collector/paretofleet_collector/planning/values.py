@@ -1,0 +1,107 @@
+"""Checks of single values of a specification; each names the key, and the fix, in what it raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.planning.specification import BATCH_SIZE_MAX, PRECISIONS, THREADS_MAX
+from paretofleet_collector.suggest import did_you_mean
+
+T = TypeVar("T")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def checked_list(key: str, value: object, item: Callable[[str, object], T]) -> tuple[T, ...]:
+    """The entries of the list `value` as `item` checks them, each once; raises Refused for an empty list.
+
+    A single value of the `key` counts as a list of one.
+    """
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise Refused(f"`{key}` is empty: give at least one value or leave the key out.")
+    return tuple(dict.fromkeys(item(key, each) for each in values))
+
+
+def checked_text(key: str, value: object) -> str:
+    """The `value` of a `key` as text without spaces around it; raises Refused where it is none."""
+    if not isinstance(value, str) or not value.strip():
+        raise Refused(
+            f"`{key}`: {value!r} is not a name; write text, in quotes where YAML reads it otherwise."
+        )
+    return value.strip()
+
+
+def checked_number(key: str, value: object, low: int, high: int) -> int:
+    """The `value` of a `key` as a whole number from `low` to `high`, both included; raises Refused."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise Refused(f"`{key}`: {value!r} is not a whole number from {low} to {high}.")
+    return value
+
+
+def checked_choice(key: str, value: object, choices: tuple[str, ...]) -> str:
+    """The `value` of a `key` that is one of `choices`; raises Refused for any other."""
+    if not isinstance(value, str) or value not in choices:
+        raise Refused(f"`{key}`: {value!r} is not offered; {did_you_mean(str(value), choices)}")
+    return value
+
+
+def checked_precision(key: str, value: object) -> str:
+    """The `value` of a `key` that is one of PRECISIONS; raises Refused."""
+    return checked_choice(key, value, PRECISIONS)
+
+
+def checked_batch_size(key: str, value: object) -> int:
+    """The `value` of a `key` as a number of items in a batch; raises Refused."""
+    return checked_number(key, value, 1, BATCH_SIZE_MAX)
+
+
+def checked_threads(key: str, value: object) -> int | None:
+    """The `value` of a `key` as a number of threads, None for the device's default; raises Refused."""
+    return None if value is None else checked_number(key, value, 1, THREADS_MAX)
+
+
+def checked_name(value: object) -> str:
+    """The `value` as a sweep's name, which may be empty until it is submitted; raises Refused."""
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise Refused(
+            f"`name`: {value!r} is not a sweep's name; "
+            "use up to 64 letters, digits, dots, hyphens and underscores."
+        )
+    return value
+
+
+def checked_selector(value: object) -> dict[str, tuple[str, ...]]:
+    """The `value` as a label selector; a list, or one text, is a list of device names. Raises Refused."""
+    if isinstance(value, str | list):
+        return {"name": checked_list("devices", value, checked_text)}
+    if not isinstance(value, dict):
+        raise Refused("`devices` is a list of names or a selector such as `{class: jetson-tx2}`.")
+    return {
+        checked_text("devices", key): checked_list(f"devices.{key}", alternatives, checked_text)
+        for key, alternatives in value.items()
+    }
+
+
+def checked_options(value: object, runtimes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The `value` as options of each of the sweep's `runtimes`, by its name; raises Refused."""
+    if not isinstance(value, dict):
+        raise Refused("`options` is a mapping such as `{onnxruntime: {}}`.")
+    result: dict[str, dict[str, Any]] = {}
+    for runtime, options in value.items():
+        if runtime not in runtimes:
+            raise Refused(
+                f"`options` names the runtime '{runtime}', which is not in `runtimes`: {', '.join(runtimes)}."
+            )
+        if not isinstance(options, dict | None):
+            raise Refused(f"`options.{runtime}` is not a mapping of options to values.")
+        for key, setting in (options or {}).items():
+            if not isinstance(key, str) or not isinstance(setting, str | int | float | bool):
+                raise Refused(f"`options.{runtime}.{key}`: {setting!r} is not text, a number or true/false.")
+        if options:
+            result[runtime] = dict(options)
+    return result
