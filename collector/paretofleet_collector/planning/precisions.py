@@ -31,7 +31,7 @@ class ExecutedVariant:
 def executed_variants(
     models: Sequence[Sequence[Variant]], precisions: Sequence[str], placement: Placement
 ) -> Iterator[ExecutedVariant | Refusal]:
-    """The variant for each of `models`, a list of its variants each, at each of the `precisions`, or why none.
+    """The variant of each of `models`, a list of its variants each, at each of `precisions`, or why none.
 
     `placement`: where it shall run.
     """
