@@ -218,11 +218,11 @@ def test_a_gpu_and_a_jetson_are_planned_with_their_longer_warm_up():
 
 
 def test_the_plan_s_least_seconds_are_those_of_the_agent():
-    from paretofleet_agent.measure import series
+    from paretofleet_agent.measure import warm_up
     from paretofleet_agent.power import stopping as rule
     from paretofleet_agent.sensors.protocol import COUNTER, FILTERED
 
-    assert protocols.SLOW_WARM_UP_S == series.SLOW_WARM_UP_S
+    assert protocols.SLOW_WARM_UP_S == warm_up.SLOW_WARM_UP_S
     assert protocols.GUARD_S == rule.GUARD_S_MIN
     assert protocols.ENERGY_WINDOW_S == {COUNTER: rule.FAST_COUNTER_S, FILTERED: rule.SLOW_S}
     assert protocols.OTHER_ENERGY_WINDOW_S == rule.STEADY_S
