@@ -23,28 +23,29 @@ _SEEDS = 2**63
 
 
 def choose_block(further: Further, able: Collection[str], block: int) -> schedule.BlockChoice:
-    """The next block of a device whose configurations `able` may still run.
+    """What a `block` of a device holds, whose configurations `able` may still run, by what `further` tells.
 
-    Empty where every verdict of the ranking is given, or where none that could change one may run here.
+    Empty where every verdict of the ranking is given, or where none that could change it may run here.
     """
     by = f"by {', '.join(further.objectives)}"
     count = len(further.undecided)
     if not count:
         return schedule.BlockChoice((), block, f"all {len(further.compared)} configurations are decided {by}")
-    chosen = tuple(one for one in able if one in further.runs)
+    chosen = tuple(each for each in able if each in further.runs)
     if not set(chosen) & set(further.undecided):
-        chosen = tuple(one for one in able if one in further.undecided) or chosen
-    open_ones = f"{count} of {len(further.compared)} configurations {'is' if count == 1 else 'are'} undecided"
+        chosen = tuple(each for each in able if each in further.undecided) or chosen
+    undecided = f"{count} of {len(further.compared)} configurations {'is' if count == 1 else 'are'} undecided"
     if not chosen:
-        return schedule.BlockChoice((), block, f"{open_ones} {by}, and more runs here would not tell")
-    return schedule.BlockChoice(chosen, block, f"{open_ones} {by}")
+        return schedule.BlockChoice((), block, f"{undecided} {by}, and more runs here would not tell")
+    return schedule.BlockChoice(chosen, block, f"{undecided} {by}")
 
 
 def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
-    """The choice for the next block of a device as a JSON object; for the worker process.
+    """The choice for the next block of the device `device_id` in the sweep `sweep_id`, as a JSON object.
 
-    Where nothing can be compared (fewer than 3 runs, fewer than 2 configurations, ...) the block is left to
-    the rule of sweeps that are not adaptive, and the reason says so. Raises NotFound for a deleted sweep.
+    `database` is the path of the file. Where nothing can be compared (fewer than 3 runs, fewer than 2
+    configurations, ...) the block is left to the rule of sweeps that are not adaptive, and the reason says
+    so. Raises NotFound for a deleted sweep.
     """
     # The ranking is loaded for choices alone: sealing has such a process too, and does without it.
     from paretofleet_analysis.errors import RankError

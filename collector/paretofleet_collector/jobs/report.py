@@ -32,7 +32,10 @@ WITHIN_ONE_BOOT = ("within_one_boot",)
 
 
 def write_report(database: str, lake: str, sweep_id: str) -> str:
-    """Writes the report of a sweep as it stands to a temporary file of the lake; returns its path."""
+    """Writes the report of the sweep `sweep_id` in `database` as it stands; returns the file's path.
+
+    It is a temporary file of the folder `lake`. Raises NotFound, and ReportError when it cannot be written.
+    """
     engine = open_engine(Path(database), writes=False)
     try:
         with engine.begin() as connection:
@@ -45,7 +48,10 @@ def write_report(database: str, lake: str, sweep_id: str) -> str:
 
 
 def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]:
-    """Every configuration of a sweep with all its runs, in the order of the plan."""
+    """Every configuration of the sweep `sweep_id` that `connection` sees, with all its runs.
+
+    In the order of the plan. Raises NotFound.
+    """
     sweep = sweeps.find(connection, sweep_id)
     by_configuration = _runs(connection, sweep_id)
     device_of = devices.by_id(connection)

@@ -23,9 +23,10 @@ from paretofleet_collector.store.engine import open_engine
 
 
 def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
-    """Writes the file of an uploaded run and returns what the manifest and the summary shall say.
+    """Writes the file of the uploaded `attempt` of the run `run_id`.
 
-    Raises Refused when the samples cannot be summarised, NotFound when the run is gone.
+    Returns what the manifest and the summary shall say. `database` and `lake` are the paths of the file and
+    of the folder. Raises Refused when the samples cannot be summarised, NotFound when the run is gone.
     """
     key = AttemptKey(run_id, attempt)
     engine = open_engine(Path(database), writes=False)
@@ -67,7 +68,10 @@ def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
 
 
 def summarize_again(database: str, lake: str, run_ids: list[str]) -> dict[str, Any]:
-    """The summaries of sealed runs, computed again from their files: run id to summary."""
+    """The summaries of the sealed runs `run_ids`, computed again from their files: run id to summary.
+
+    `database` and `lake` are the paths of the file and of the folder. Raises Refused or NotFound.
+    """
     root = Lake(Path(lake))
     engine = open_engine(Path(database), writes=False)
     result: dict[str, Any] = {}

@@ -36,12 +36,12 @@ ATTEMPTS_MAX = 3
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:
-    """The one text of a JSON object: sorted keys, no spaces, no escapes beyond JSON's own."""
+    """The one text of the JSON object `value`: sorted keys, no spaces, no escapes beyond JSON's own."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def short_id(value: Mapping[str, Any]) -> str:
-    """The first 16 hex digits of the SHA-256 of the canonical JSON in UTF-8."""
+    """The first 16 hex digits of the SHA-256 of the canonical JSON of `value` in UTF-8."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 

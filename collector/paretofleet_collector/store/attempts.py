@@ -40,14 +40,14 @@ def of_run() -> sa.ColumnElement[bool]:
 
 
 def row_of(connection: sa.Connection, key: AttemptKey) -> sa.Row[Any] | None:
-    """The row of an attempt, or None."""
+    """The row of the attempt `key` that `connection` sees, or None."""
     return connection.execute(
         ATTEMPTS.select().where(ATTEMPTS.c.run_id == key.run_id, ATTEMPTS.c.attempt == key.attempt)
     ).first()
 
 
 def supersede(connection: sa.Connection, run_id: str) -> None:
-    """Marks the open attempts of a run: what they still bring is kept aside."""
+    """Marks through `connection` the open attempts of the run `run_id`: what they bring is kept aside."""
     connection.execute(
         ATTEMPTS.update()
         .where(ATTEMPTS.c.run_id == run_id, ATTEMPTS.c.state == "open")
@@ -56,7 +56,7 @@ def supersede(connection: sa.Connection, run_id: str) -> None:
 
 
 def note_progress(connection: sa.Connection, key: AttemptKey, phase: str, iterations: int) -> None:
-    """Keeps how far an open attempt is."""
+    """Keeps through `connection` the `phase` of the open attempt `key` and its `iterations` so far."""
     connection.execute(
         ATTEMPTS.update()
         .where(ATTEMPTS.c.run_id == key.run_id, ATTEMPTS.c.attempt == key.attempt, ATTEMPTS.c.state == "open")
@@ -65,7 +65,10 @@ def note_progress(connection: sa.Connection, key: AttemptKey, phase: str, iterat
 
 
 def note_end(connection: sa.Connection, end: AttemptEnd, now: float) -> None:
-    """Keeps what an agent says of the end of an attempt; a superseded one stays superseded."""
+    """Keeps through `connection` what an agent says of the `end` of an attempt, `now` (seconds since 1970).
+
+    A superseded one stays superseded.
+    """
     connection.execute(
         ATTEMPTS.update()
         .where(ATTEMPTS.c.run_id == end.key.run_id, ATTEMPTS.c.attempt == end.key.attempt)

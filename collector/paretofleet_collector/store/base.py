@@ -22,6 +22,6 @@ def new_id() -> str:
 
 
 def changed(connection: sa.Connection, statement: sa.Update | sa.Delete) -> int:
-    """How many rows a conditional UPDATE or DELETE touched."""
+    """Executes `statement` over `connection`; returns the number of rows that it changed."""
     result: sa.CursorResult[tuple[object, ...]] = connection.execute(statement)
     return result.rowcount

@@ -32,9 +32,14 @@ def add(
     why: str,
     now: float,
 ) -> bool:
-    """Keeps a choice; False, and nothing done, where that block has one."""
-    known = newest(connection, sweep_id, device_id)
-    if known is not None and known[0] >= block:
+    """Keeps through `connection` what a `block` of a device in a sweep holds, and `why`.
+
+    The device is `device_id`, the sweep `sweep_id`. `configuration_ids` None: what has not converged; empty:
+    the device has ended. `now` is in seconds since 1970. False, and nothing done, where that block has a
+    choice.
+    """
+    last = newest(connection, sweep_id, device_id)
+    if last is not None and last[0] >= block:
         return False
     connection.execute(
         CHOICES.insert().values(
@@ -52,7 +57,10 @@ def add(
 def newest(
     connection: sa.Connection, sweep_id: str, device_id: str
 ) -> tuple[int, tuple[str, ...] | None, str] | None:
-    """Block, configurations and reason of a device's newest choice in a sweep, or None."""
+    """Block, configurations and reason of the newest choice that `connection` sees, or None.
+
+    For the device `device_id` in the sweep `sweep_id`.
+    """
     query = (
         CHOICES.select()
         .where(CHOICES.c.sweep_id == sweep_id, CHOICES.c.device_id == device_id)

@@ -41,7 +41,10 @@ STREAMS = sa.Table(
 
 
 def mark(connection: sa.Connection, key: AttemptKey, stream: str) -> tuple[int, str | None]:
-    """The seq that a stream expects next, and its schema if it has begun."""
+    """The seq that a `stream` of the attempt `key` expects next, and its schema if it has begun.
+
+    As `connection` sees it.
+    """
     row = connection.execute(
         sa.select(STREAMS.c.next_seq, STREAMS.c.schema).where(*_is(STREAMS, key, stream))
     ).first()
@@ -49,7 +52,7 @@ def mark(connection: sa.Connection, key: AttemptKey, stream: str) -> tuple[int, 
 
 
 def marks(connection: sa.Connection, key: AttemptKey) -> dict[str, int]:
-    """For each stream of an attempt the seq that is expected next."""
+    """For each stream of the attempt `key` that `connection` sees the seq that is expected next."""
     query = sa.select(STREAMS.c.stream, STREAMS.c.next_seq).where(
         STREAMS.c.run_id == key.run_id, STREAMS.c.attempt == key.attempt
     )
@@ -57,7 +60,7 @@ def marks(connection: sa.Connection, key: AttemptKey) -> dict[str, int]:
 
 
 def stored_twin(connection: sa.Connection, chunk: Chunk) -> bool | None:
-    """Whether what is stored under a chunk's number is the same; None when nothing is stored any more."""
+    """Whether what `connection` shows under the number of `chunk` is the same; None for nothing."""
     row = connection.execute(
         CHUNKS.select().where(*_is(CHUNKS, chunk.key, chunk.stream), CHUNKS.c.seq == chunk.seq)
     ).first()
@@ -67,7 +70,10 @@ def stored_twin(connection: sa.Connection, chunk: Chunk) -> bool | None:
 
 
 def insert(connection: sa.Connection, chunk: Chunk) -> bool:
-    """Stores the next chunk of a stream and moves its mark; False when the mark is elsewhere."""
+    """Stores through `connection` the next `chunk` of a stream and moves its mark.
+
+    False, and nothing done, when the mark is elsewhere.
+    """
     key = chunk.key
     if chunk.seq == 0:
         connection.execute(
@@ -103,7 +109,7 @@ def insert(connection: sa.Connection, chunk: Chunk) -> bool:
 
 
 def staged(connection: sa.Connection, key: AttemptKey) -> Iterator[Chunk]:
-    """The staged chunks of an attempt, stream by stream in their order."""
+    """The staged chunks of the attempt `key` that `connection` sees, stream by stream in their order."""
     query = (
         CHUNKS.select()
         .where(CHUNKS.c.run_id == key.run_id, CHUNKS.c.attempt == key.attempt)
@@ -114,12 +120,12 @@ def staged(connection: sa.Connection, key: AttemptKey) -> Iterator[Chunk]:
 
 
 def drop(connection: sa.Connection, run_id: str) -> int:
-    """Deletes the staged chunks of all attempts of a run; returns how many there were."""
+    """Deletes through `connection` the staged chunks of the run `run_id`; returns how many there were."""
     return changed(connection, CHUNKS.delete().where(CHUNKS.c.run_id == run_id))
 
 
 def counts(connection: sa.Connection, key: AttemptKey) -> Mapping[str, int]:
-    """For each stream of an attempt the number of samples that were committed."""
+    """For each stream of the attempt `key` the number of samples that `connection` shows committed."""
     query = sa.select(STREAMS.c.stream, STREAMS.c.samples).where(
         STREAMS.c.run_id == key.run_id, STREAMS.c.attempt == key.attempt
     )

@@ -50,13 +50,19 @@ def is_removed(connection: sa.Connection, device_id: str) -> bool:
 
 
 def boot(connection: sa.Connection, device_id: str) -> tuple[str, bool]:
-    """The boot that a device is in and whether it may be rebooted, as it said last."""
+    """The boot that the device `device_id` is in, and whether it may be rebooted.
+
+    As it said last, by what `connection` sees; empty and False for an unknown one.
+    """
     row = row_of(connection, device_id)
     return ("", False) if row is None else (row.boot_id, bool(row.may_reboot))
 
 
 def listing(connection: sa.Connection, now: float, offline_after_s: float) -> list[Device]:
-    """Every device by name, removed ones last."""
+    """Every device that `connection` sees by name, removed ones last.
+
+    One that was silent for more than `offline_after_s` seconds before `now` (since 1970) is offline.
+    """
     rows = connection.execute(DEVICES.select().order_by(DEVICES.c.removed, DEVICES.c.name))
     return [_device(row, now, offline_after_s) for row in rows]
 
@@ -67,7 +73,10 @@ def by_id(connection: sa.Connection) -> dict[str, Device]:
 
 
 def heard_since(connection: sa.Connection, unix_s: float, but: str) -> list[Device]:
-    """The devices that were heard at `unix_s` or later, without removed ones and the device `but`."""
+    """The devices that `connection` heard at `unix_s` (since 1970) or later, without removed ones and `but`.
+
+    `but` is a device id.
+    """
     query = DEVICES.select().where(
         DEVICES.c.last_seen_unix_s >= unix_s, DEVICES.c.device_id != but, NOT_REMOVED
     )
@@ -75,7 +84,11 @@ def heard_since(connection: sa.Connection, unix_s: float, but: str) -> list[Devi
 
 
 def find(connection: sa.Connection, name: str, now: float, offline_after_s: float) -> Device:
-    """The device with a name or an id, one that was not removed first; raises NotFound."""
+    """The device with a `name` or an id that `connection` sees, one that was not removed first.
+
+    One that was silent for more than `offline_after_s` seconds before `now` (since 1970) is offline. Raises
+    NotFound.
+    """
     query = DEVICES.select().where(sa.or_(DEVICES.c.name == name, DEVICES.c.device_id == name))
     row = connection.execute(query.order_by(DEVICES.c.removed)).first()
     if row is None:
@@ -86,7 +99,10 @@ def find(connection: sa.Connection, name: str, now: float, offline_after_s: floa
 
 
 def change(connection: sa.Connection, device: Device, action: str, labels: Mapping[str, str]) -> None:
-    """Applies pause, resume, remove or label; resuming a removed device needs its name to be free."""
+    """Applies the `action` pause, resume, remove or label to `device` through `connection`.
+
+    `labels` are added to an operator's. Raises Taken where a removed device is resumed whose name is taken.
+    """
     values: dict[str, Any]
     if action == "pause":
         values = {"paused": True}

@@ -31,10 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 def open_engine(path: Path, *, writes: bool) -> sa.Engine:
-    """An engine over the database file; a commit is on the disk when it returns.
+    """An engine over the database file `path`; a commit is on the disk when it returns.
 
-    Transactions are begun explicitly, for only then do savepoints work in Python's driver; a writer takes
-    its lock at once, so that it cannot fail half-way.
+    Transactions are begun explicitly, for only then do savepoints work in Python's driver; one that `writes`
+    takes its lock at once, so that it cannot fail half-way.
     """
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
@@ -62,7 +62,7 @@ def open_engine(path: Path, *, writes: bool) -> sa.Engine:
 
 
 def migrate(path: Path) -> None:
-    """Brings the database file to this version's schema, after a copy of it was kept in `backups`.
+    """Brings the database file `path` to this version's schema, after a copy of it was kept in `backups`.
 
     Raises Refused for a file that a newer collector wrote or that is not a database, StorageFull when there
     is no room for the copy.
@@ -119,9 +119,9 @@ def is_full(error: BaseException) -> bool:
 
 
 def reclaim(connection: sa.Connection) -> bool:
-    """Gives some of the pages of deleted chunks back to the file system; call outside a transaction.
+    """Gives some of the pages of deleted chunks back to the file system, through `connection`.
 
-    Returns whether there are more.
+    Call it outside a transaction. Returns whether there are more.
     """
     raw = connection.connection.driver_connection
     if raw is None:

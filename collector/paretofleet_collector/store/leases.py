@@ -16,7 +16,10 @@ from paretofleet_collector.store.runs import RUNS, UNDER_WAY, run_of
 
 
 def unconfirmed_grant(connection: sa.Connection, session: Session) -> Run | None:
-    """A run that was granted to this session and of which nothing was heard: its grant may have been lost."""
+    """A run that was granted to `session` and of which `connection` shows nothing since, or None.
+
+    Its grant may have been lost on the way.
+    """
     query = (
         RUNS.select()
         .join(ATTEMPTS, attempts.of_run())
@@ -32,7 +35,10 @@ def unconfirmed_grant(connection: sa.Connection, session: Session) -> Run | None
 
 
 def has_live_lease(connection: sa.Connection, device_id: str, now: float) -> bool:
-    """True while a lease of the device lasts."""
+    """Whether `connection` shows a lease of the device `device_id` that lasts.
+
+    That is beyond `now`, in seconds since 1970.
+    """
     query = sa.select(RUNS.c.run_id).where(
         RUNS.c.device_id == device_id, RUNS.c.state.in_(UNDER_WAY), RUNS.c.lease_until_unix_s > now
     )
@@ -42,7 +48,11 @@ def has_live_lease(connection: sa.Connection, device_id: str, now: float) -> boo
 def grant(
     connection: sa.Connection, run: Run, session: Session, now: float, lease_s: float, *, boot_id: str
 ) -> bool:
-    """Gives a pending or expired run to a session as its next attempt; earlier attempts are superseded."""
+    """Gives a pending or expired `run` to `session` as its next attempt; earlier attempts are superseded.
+
+    Through `connection`; False, and nothing done, where the run has moved on. The lease lasts `lease_s`
+    seconds from `now` (since 1970); `boot_id` is the device's boot, empty where it is not known.
+    """
     number = run.attempt + 1
     expired = sa.and_(RUNS.c.state.in_(UNDER_WAY), RUNS.c.lease_until_unix_s <= now)
     taken = changed(
@@ -86,7 +96,10 @@ def grant(
 
 
 def renew(connection: sa.Connection, key: AttemptKey, until: float, *, running: bool = False) -> bool:
-    """Prolongs the lease of an attempt that is the newest of its run; `running` also says that it began."""
+    """Prolongs through `connection` the lease of the attempt `key` to `until` (seconds since 1970).
+
+    False where it is not its run's newest, or that is over. `running` also says that it began.
+    """
     values: dict[str, Any] = {"lease_until_unix_s": until}
     if running:
         values["state"] = "running"
@@ -103,7 +116,10 @@ def renew(connection: sa.Connection, key: AttemptKey, until: float, *, running: 
 def expire_unheld_leases(
     connection: sa.Connection, session: Session, held: Iterable[AttemptKey], now: float
 ) -> None:
-    """Ends the leases of a device's attempts that its agent no longer holds, unless this session got them."""
+    """Ends, `now`, the leases of attempts that the agent of `session` holds no longer, through `connection`.
+
+    `held` are those it holds; what was granted to this very session stays. `now` is in seconds since 1970.
+    """
     query = (
         sa.select(RUNS.c.run_id, RUNS.c.attempt, ATTEMPTS.c.session_id)
         .join(ATTEMPTS, attempts.of_run())

@@ -33,16 +33,17 @@ VARIANTS = sa.Table(
 
 
 def add(connection: sa.Connection, variant: Variant) -> Variant:
-    """Stores a variant and returns what is stored; the same file under the same model is no second one.
+    """Stores a `variant` through `connection` and returns what is stored.
 
-    Raises Taken when the file belongs to another model, or the name to another file.
+    The same file under the same model is no second one. Raises Taken when the file belongs to another model,
+    or the name to another file.
     """
-    same_file = _one(connection, VARIANTS.c.sha256 == variant.sha256)
+    same_file = _first(connection, VARIANTS.c.sha256 == variant.sha256)
     if same_file is not None:
         if same_file.model != variant.model:
             raise Taken(f"This file is stored already as model '{same_file.model}'; use that name.")
         return same_file
-    same_name = _one(
+    same_name = _first(
         connection, sa.and_(VARIANTS.c.model == variant.model, VARIANTS.c.variant == variant.variant)
     )
     if same_name is not None:
@@ -51,31 +52,46 @@ def add(connection: sa.Connection, variant: Variant) -> Variant:
             f"({same_name.sha256[:12]}); choose another name."
         )
     values = asdict(variant)
-    del values["stored"]
+    del values["stored"]  # what is in the table is stored
     connection.execute(VARIANTS.insert().values(**values))
     return variant
 
 
 def listing(connection: sa.Connection) -> list[Variant]:
-    """Every stored variant, by model, the original file first."""
+    """Every stored variant that `connection` sees, by model, the original file first."""
     query = VARIANTS.select().order_by(VARIANTS.c.model, VARIANTS.c.parent.is_not(None), VARIANTS.c.variant)
     return [_variant(row) for row in connection.execute(query)]
 
 
 def get(connection: sa.Connection, sha256: str) -> Variant:
-    """The stored variant with a SHA-256; raises NotFound."""
-    found = _one(connection, VARIANTS.c.sha256 == sha256)
-    if found is None:
+    """The stored variant `sha256` that `connection` sees; raises NotFound."""
+    variant = _first(connection, VARIANTS.c.sha256 == sha256)
+    if variant is None:
         raise NotFound(
             f"The collector has no model file {sha256[:12]}; add it with `paretofleet models add`."
         )
-    return found
+    return variant
 
 
-def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Variant | None:
+def _first(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Variant | None:
     row = connection.execute(VARIANTS.select().where(condition)).first()
     return None if row is None else _variant(row)
 
 
 def _variant(row: sa.Row[Any]) -> Variant:
-    return Variant(**{column.name: getattr(row, column.name) for column in VARIANTS.columns})
+    return Variant(
+        model=row.model,
+        variant=row.variant,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        recipe=row.recipe,
+        weights_precision=row.weights_precision,
+        parent=row.parent,
+        parameters=row.parameters,
+        macs=row.macs,
+        top1=row.top1,
+        top1_n=row.top1_n,
+        top1_source=row.top1_source,
+        accuracy_group=row.accuracy_group,
+        fixed_batch_size=row.fixed_batch_size,
+    )

@@ -17,7 +17,10 @@ REBOOTS = sa.Table(
 
 
 def note(connection: sa.Connection, sweep_id: str, device_id: str, boot_id: str, now: float) -> None:
-    """Keeps when a device was first asked to leave a boot."""
+    """Keeps through `connection` when a sweep first asked a device to leave a boot.
+
+    The sweep is `sweep_id`, the device `device_id`, the boot `boot_id`; `now` is in seconds since 1970.
+    """
     if asked_unix_s(connection, sweep_id, device_id, boot_id) is None:
         connection.execute(
             REBOOTS.insert().values(sweep_id=sweep_id, device_id=device_id, boot_id=boot_id, asked_unix_s=now)
@@ -25,9 +28,13 @@ def note(connection: sa.Connection, sweep_id: str, device_id: str, boot_id: str,
 
 
 def asked_unix_s(connection: sa.Connection, sweep_id: str, device_id: str, boot_id: str) -> float | None:
-    """When a device was asked to leave a boot; None where it was not."""
+    """When a sweep first asked a device to leave a boot, in seconds since 1970.
+
+    The sweep is `sweep_id`, the device `device_id`, the boot `boot_id`. None where `connection` shows that it
+    did not.
+    """
     query = sa.select(REBOOTS.c.asked_unix_s).where(
         REBOOTS.c.sweep_id == sweep_id, REBOOTS.c.device_id == device_id, REBOOTS.c.boot_id == boot_id
     )
-    found = connection.execute(query).scalar()
-    return None if found is None else float(found)
+    unix_s = connection.execute(query).scalar()
+    return None if unix_s is None else float(unix_s)

@@ -39,7 +39,10 @@ OPEN = ("pending", "leased", "running", "uploaded")
 def append(
     connection: sa.Connection, sweep_id: str, block: int, configurations: Iterable[tuple[str, str]]
 ) -> None:
-    """Adds one pending run per (configuration_id, device_id) in a block."""
+    """Adds through `connection` a `block` of pending runs to the sweep `sweep_id`.
+
+    A run for each pair of configuration id and device id in `configurations`.
+    """
     rows = [
         {
             "run_id": new_id(),
@@ -59,19 +62,19 @@ def append(
 
 
 def get(connection: sa.Connection, run_id: str) -> Run | None:
-    """The run with an id, or None."""
+    """The run `run_id` that `connection` sees, or None."""
     row = connection.execute(RUNS.select().where(RUNS.c.run_id == run_id)).first()
     return None if row is None else run_of(row)
 
 
 def in_state(connection: sa.Connection, state: str) -> list[Run]:
-    """Every run in a state, the longest ended first."""
+    """Every run in a `state` that `connection` sees, the longest ended first."""
     query = RUNS.select().where(RUNS.c.state == state).order_by(RUNS.c.ended_unix_s, RUNS.c.run_id)
     return [run_of(row) for row in connection.execute(query)]
 
 
 def has_open(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
-    """True while a device has a run in a sweep that did not end."""
+    """Whether the device `device_id` has a run in the sweep `sweep_id` that `connection` shows open."""
     query = sa.select(RUNS.c.run_id).where(
         RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id, RUNS.c.state.in_(OPEN)
     )
@@ -81,7 +84,10 @@ def has_open(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
 def ids(
     connection: sa.Connection, sweep_id: str, states: Iterable[str], device_id: str | None = None
 ) -> list[str]:
-    """Ids of the runs of a sweep in some states, of all devices or of one."""
+    """Ids of the runs of the sweep `sweep_id` in any of `states` that `connection` sees.
+
+    Of the device `device_id`, or for None of all.
+    """
     query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(tuple(states)))
     if device_id is not None:
         query = query.where(RUNS.c.device_id == device_id)
@@ -104,7 +110,7 @@ def states(connection: sa.Connection, sweep_id: str) -> set[str]:
 
 
 def tries(connection: sa.Connection, run_id: str) -> int:
-    """How many attempts of a run ended in a way that is tried again."""
+    """How many attempts of the run `run_id` ended in a way that is tried again, as `connection` sees it."""
     return int(connection.execute(sa.select(RUNS.c.tries).where(RUNS.c.run_id == run_id)).scalar_one())
 
 
@@ -117,7 +123,11 @@ def transition(
     attempt: int | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Moves a run to a state if it is in one of `come_from` (and at that attempt); False otherwise."""
+    """Moves the run `run_id` to a `state` through `connection`, if it is in one of `come_from`.
+
+    Where `attempt` is given, only if that is its newest. `values` are further columns to set. False when it
+    came too late.
+    """
     condition = [RUNS.c.run_id == run_id, RUNS.c.state.in_(tuple(come_from))]
     if attempt is not None:
         condition.append(RUNS.c.attempt == attempt)

@@ -55,8 +55,21 @@ def insert(
     environment_id: str | None,
     now: float,
 ) -> None:
-    """Lists a sealed file with its run's summary."""
-    connection.execute(MANIFEST.insert().values(**vars(file), sealed_unix_s=now))
+    """Lists through `connection` a sealed `file` with the `summary` of its run, `now` (seconds since 1970).
+
+    `environment_id` is None where the run told nothing of its environment.
+    """
+    connection.execute(
+        MANIFEST.insert().values(
+            path=file.path,
+            run_id=file.run_id,
+            attempt=file.attempt,
+            sha256=file.sha256,
+            size_bytes=file.size_bytes,
+            samples=file.samples,
+            sealed_unix_s=now,
+        )
+    )
     connection.execute(
         SUMMARIES.insert().values(
             run_id=file.run_id, attempt=file.attempt, environment_id=environment_id, **_values(summary)
@@ -65,7 +78,7 @@ def insert(
 
 
 def replace_summary(connection: sa.Connection, run_id: str, summary: Mapping[str, Any]) -> bool:
-    """Stores a run's new summary; returns whether it differs from the one before."""
+    """Stores a new `summary` of the run `run_id` through `connection`; returns whether it differs."""
     old = connection.execute(
         sa.select(SUMMARIES.c.summary_json).where(SUMMARIES.c.run_id == run_id)
     ).scalar_one()
@@ -74,7 +87,7 @@ def replace_summary(connection: sa.Connection, run_id: str, summary: Mapping[str
 
 
 def files(connection: sa.Connection, sweep_id: str | None = None) -> list[SealedFile]:
-    """The listed files, all or those of a sweep, by path."""
+    """The listed files that `connection` sees by path: those of the sweep `sweep_id`, or for None all."""
     query = sa.select(MANIFEST).order_by(MANIFEST.c.path)
     if sweep_id is not None:
         query = query.join(RUNS, RUNS.c.run_id == MANIFEST.c.run_id).where(RUNS.c.sweep_id == sweep_id)
@@ -82,7 +95,7 @@ def files(connection: sa.Connection, sweep_id: str | None = None) -> list[Sealed
 
 
 def files_of_run(connection: sa.Connection, run_id: str) -> list[SealedFile]:
-    """The listed files of a run."""
+    """The listed files of the run `run_id` that `connection` sees."""
     return [_file(row) for row in connection.execute(sa.select(MANIFEST).where(MANIFEST.c.run_id == run_id))]
 
 

@@ -14,7 +14,11 @@ from paretofleet_collector.store.devices import DEVICES, NOT_REMOVED, row_of
 
 
 def join(connection: sa.Connection, request: Join) -> str:
-    """Registers a device and returns its name; repeated with the same id it changes nothing."""
+    """Registers through `connection` the device of a `request`; returns its name.
+
+    Repeated with the same id it changes nothing. Raises Taken for the name of another device, SessionRefused
+    for a device that was removed.
+    """
     row = row_of(connection, request.device_id)
     if row is not None:
         _check_not_removed(row)
@@ -47,10 +51,11 @@ def join(connection: sa.Connection, request: Join) -> str:
 
 
 def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
-    """Makes a session the one that speaks for its device; refuses a copy of the identity.
+    """Makes through `connection` the session of `hello` the one that speaks for its device from `now` on.
 
     A higher instance replaces the stored one; the same instance is the same process only if the random
-    session id is the same too.
+    session id is the same too. Raises SessionRefused for a copy of the identity, an unknown or a removed
+    device. `now` is in seconds since 1970.
     """
     session = hello.session
     row = row_of(connection, session.device_id)
@@ -83,7 +88,10 @@ def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
 
 
 def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:
-    """The device's row; raises SessionRefused when another session has replaced this one."""
+    """The row of the device of `session` that `connection` sees; raises SessionRefused.
+
+    That is where another session has replaced this one, or the device is removed or unknown.
+    """
     row = row_of(connection, session.device_id)
     if row is None:
         raise SessionRefused(_unknown(session.device_id), "unknown")
@@ -96,7 +104,10 @@ def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:
 
 
 def touch(connection: sa.Connection, row: sa.Row[Any], now: float, at_most_every_s: float) -> None:
-    """Notes that a device was heard, unless that was noted a moment ago."""
+    """Notes through `connection` that the device of `row` was heard `now` (seconds since 1970).
+
+    Unless that was noted less than `at_most_every_s` seconds ago.
+    """
     if row.last_seen_unix_s is None or abs(now - row.last_seen_unix_s) >= at_most_every_s:
         connection.execute(
             DEVICES.update().where(DEVICES.c.device_id == row.device_id).values(last_seen_unix_s=now)

@@ -50,7 +50,11 @@ def insert(
     planned: Sequence[PlannedConfiguration],
     now: float,
 ) -> str:
-    """Stores a sweep with its configurations; returns its id. A name that is taken gets a number."""
+    """Stores a sweep through `connection` with its `planned` configurations; returns its id.
+
+    A `name` that is taken gets a number, an empty one is made up. `spec_json` and `repeats` are as they were
+    asked for under `request_id`, `now` (seconds since 1970).
+    """
     sweep_id = new_id()
     number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(SWEEPS.c.number), 0))).scalar_one() + 1
     connection.execute(
@@ -85,7 +89,7 @@ def _free_name(connection: sa.Connection, base: str) -> str:
 
 
 def find(connection: sa.Connection, name: str) -> Sweep:
-    """The sweep with a name or an id, with its counts; raises NotFound."""
+    """The sweep with a `name` or an id that `connection` sees, with its counts; raises NotFound."""
     query = SWEEPS.select().where(sa.or_(SWEEPS.c.sweep_id == name, SWEEPS.c.name == name))
     row = connection.execute(query).first()
     if row is None:
@@ -94,20 +98,23 @@ def find(connection: sa.Connection, name: str) -> Sweep:
 
 
 def by_request(connection: sa.Connection, request_id: str) -> Sweep | None:
-    """The sweep that a request id made, or None."""
+    """The sweep that `request_id` made, with its counts, as `connection` sees it, or None."""
     row = connection.execute(SWEEPS.select().where(SWEEPS.c.request_id == request_id)).first()
     return None if row is None else _sweep(connection, row)
 
 
 def listing(connection: sa.Connection) -> list[Sweep]:
-    """Every sweep with its counts, the oldest first."""
+    """Every sweep that `connection` sees, with its counts, the oldest first."""
     return [
         _sweep(connection, row) for row in connection.execute(SWEEPS.select().order_by(SWEEPS.c.number)).all()
     ]
 
 
 def unfinished_of(connection: sa.Connection, device_id: str) -> list[str]:
-    """Ids of the sweeps that are not over and plan something for a device, first come first."""
+    """Ids of the sweeps that are not over and plan something for the device `device_id`, first come first.
+
+    As `connection` sees them.
+    """
     query = (
         sa.select(SWEEPS.c.sweep_id)
         .where(
@@ -120,24 +127,27 @@ def unfinished_of(connection: sa.Connection, device_id: str) -> list[str]:
 
 
 def repeats(connection: sa.Connection, sweep_id: str) -> Repeats:
-    """How often a sweep repeats its configurations, and its seed."""
+    """How often the sweep `sweep_id`, which `connection` must see, repeats, and its seed."""
     return _repeats(connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == sweep_id)).one())
 
 
 def name_of(connection: sa.Connection, sweep_id: str) -> str:
-    """The name of a sweep that is there."""
+    """The name of the sweep `sweep_id`, which `connection` must see."""
     query = sa.select(SWEEPS.c.name).where(SWEEPS.c.sweep_id == sweep_id)
     return str(connection.execute(query).scalar_one())
 
 
 def is_over(connection: sa.Connection, sweep_id: str) -> bool:
-    """True for a sweep that has ended, was cancelled or is gone."""
+    """Whether `connection` shows that the sweep `sweep_id` has ended, was cancelled or is gone."""
     state = connection.execute(sa.select(SWEEPS.c.state).where(SWEEPS.c.sweep_id == sweep_id)).scalar()
     return state is None or state in SWEEP_FINAL
 
 
 def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) -> bool:
-    """Moves a sweep that is not over to a state; False when it was over or in that state already."""
+    """Moves the sweep `sweep_id` to a `state` through `connection`, `now` (seconds since 1970).
+
+    False, and nothing done, when it was over or in that state already.
+    """
     ended_unix_s = now if state in SWEEP_FINAL else None
     return bool(
         changed(
@@ -150,14 +160,14 @@ def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) 
 
 
 def reopen(connection: sa.Connection, sweep_id: str) -> None:
-    """Makes a sweep that was over run again."""
+    """Makes the sweep `sweep_id`, which was over, run again, through `connection`."""
     connection.execute(
         SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(state="running", ended_unix_s=None)
     )
 
 
 def delete(connection: sa.Connection, sweep_id: str) -> None:
-    """Deletes a sweep, its configurations and everything that belongs to its runs."""
+    """Deletes through `connection` the sweep `sweep_id`, what it planned, and all that its runs have."""
     connection.execute(SWEEPS.delete().where(SWEEPS.c.sweep_id == sweep_id))
 
 

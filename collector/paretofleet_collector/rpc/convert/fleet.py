@@ -84,7 +84,7 @@ def _inventory_from_proto(message: pb.Inventory) -> Inventory:
 
 
 def welcome_to_proto(welcome: Welcome) -> pb.HelloReply:
-    """The answer to a hello as a message."""
+    """The answer to a hello, `welcome`, as a message."""
     return pb.HelloReply(
         collector_version=welcome.collector_version,
         collector_id=welcome.collector_id,

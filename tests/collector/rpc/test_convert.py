@@ -1,0 +1,90 @@
+"""What one side of the wire says is what the other side gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
+from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.views import (
+    ConfigurationState,
+    DeviceView,
+    FilePart,
+    PlannedView,
+    PlanView,
+    RunningNow,
+    SweepDetail,
+    SweepProgress,
+    SweepView,
+)
+from paretofleet_collector.rpc.convert import control as convert
+
+DEVICE = DeviceView(
+    device_id="id-box",
+    name="box",
+    device_class="cpu",
+    state="online",
+    labels={"room": "lab"},
+    targets=("cpu", "cuda:0"),
+    runtimes=("onnxruntime 1.19.2",),
+    sensors=(SensorInfo("ina", "vdd", "module", "power"),),
+    simulated=True,
+    agent_version="0.1.0",
+    last_seen_unix_s=5.0,
+    running="tiny",
+)
+VARIANT = Variant(model="tiny", variant="file", sha256="ab" * 32, size_bytes=4)
+FULL = replace(
+    VARIANT,
+    parameters=0,
+    macs=7,
+    top1=0.0,
+    top1_n=10,
+    top1_source="user",
+    accuracy_group="user ab",
+    fixed_batch_size=1,
+    stored=False,
+)
+NEW = NewModel("tiny", "", "fp32", 4, "ab" * 32, top1=None, top1_n=None)
+PLANNED = PlannedView("c" * 16, "box", "tiny", "file", "cpu", "onnxruntime", "fp32", 2, None)
+REFUSAL = Refusal("box cpu torch", "box has no runtime torch")
+PLAN = PlanView(
+    (PLANNED, replace(PLANNED, threads=3)), (DevicePlan("box", 2, 5, 9, 60.0, 120.0),), (REFUSAL,)
+)
+SWEEP = SweepView(
+    "s" * 16, "edge", "running", 1, 2, {"sealed": 1, "pending": 1}, 1.0, None, ("box",), ("waits",)
+)
+DETAIL = SweepDetail(SWEEP, (ConfigurationState(PLANNED, {"failed": 1}, "oom", "too large"),), "{}")
+PROGRESS = SweepProgress(SWEEP, (RunningNow("box", "tiny fp32", "measure", 7),), None, "box: tiny sealed")
+
+
+@pytest.mark.parametrize(
+    ("value", "to_proto", "from_proto"),
+    [
+        (DEVICE, convert.device_to_proto, convert.device_from_proto),
+        (replace(DEVICE, last_seen_unix_s=None), convert.device_to_proto, convert.device_from_proto),
+        (VARIANT, convert.variant_to_proto, convert.variant_from_proto),
+        (FULL, convert.variant_to_proto, convert.variant_from_proto),
+        (NEW, convert.new_model_to_proto, convert.new_model_from_proto),
+        (replace(NEW, top1=0.0, top1_n=1), convert.new_model_to_proto, convert.new_model_from_proto),
+        ((REFUSAL,), convert.refusals_to_proto, convert.refusals_from_proto),
+        (PLAN, convert.plan_to_proto, convert.plan_from_proto),
+        (SWEEP, convert.sweep_to_proto, convert.sweep_from_proto),
+        (replace(SWEEP, ended_unix_s=9.0), convert.sweep_to_proto, convert.sweep_from_proto),
+        (DETAIL, convert.sweep_detail_to_proto, convert.sweep_detail_from_proto),
+        (PROGRESS, convert.sweep_progress_to_proto, convert.sweep_progress_from_proto),
+        (
+            replace(PROGRESS, seconds_left=0.0),
+            convert.sweep_progress_to_proto,
+            convert.sweep_progress_from_proto,
+        ),
+        (
+            FilePart("r.parquet", b"x", True, "cd" * 32),
+            convert.file_part_to_proto,
+            convert.file_part_from_proto,
+        ),
+    ],
+)
+def test_what_goes_over_the_wire_comes_out_as_it_was(value, to_proto, from_proto):
+    assert from_proto(to_proto(value)) == value
