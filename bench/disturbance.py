@@ -33,10 +33,10 @@ SHORT_S = 60.0
 
 def with_power(root: Path) -> tuple[DeviceUnderTest, str]:
     """This machine and what its sampler will read."""
-    device = probe.look(Path("/"), None, 1, {})
+    device = probe.probe_device(Path("/"), None, {})
     if device.has_power:
         return device, "the sensors of this machine"
-    recorded = probe.look(parts.rapl_tree(root), None, 1, {})
+    recorded = probe.probe_device(parts.rapl_tree(root), None, {})
     inventory = replace(device.inventory, sensors=recorded.inventory.sensors)
     return replace(device, sysroot=root, inventory=inventory), f"{len(inventory.sensors)} files of a desktop"
 
@@ -77,7 +77,7 @@ def main() -> int:
     return 0
 
 
-def tell(found: paired.Change | None, count: int) -> None:
+def tell(found: paired.PairedChange | None, count: int) -> None:
     """The interval, and whether it is narrow and low enough."""
     if found is None:
         print(f"only {count} pairs in this time: no interval")

@@ -83,7 +83,7 @@ def bare(step: Callable[[Any], Any], feeds: Any, seconds: float) -> list[int]:
 
 def measure(model: Path, seconds: float) -> Network:
     """Loop and bare timer by turns, `seconds` in all."""
-    device = probe.look(Path("/"), None, 1, {})
+    device = probe.probe_device(Path("/"), None, {})
     cpus = device.runner_cpus[:1]
     allowed = os.sched_getaffinity(0)
     process.pin_to_cpus(cpus)

@@ -17,6 +17,7 @@ from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.hardware.environment import cpu_model
 from paretofleet_agent.model import Lease
 from paretofleet_agent.standalone import bench
+from paretofleet_agent.standalone.run_options import BenchRequest
 from paretofleet_collector.models import zoo
 
 ROOT = Path(__file__).parent.parent
@@ -53,11 +54,7 @@ def lease(
     return bench.lease_of(
         bench.artifact_of(model),
         number,
-        batch_size=1,
-        threads=threads,
-        iterations=10,
-        warm_up_s=warm_up_s,
-        window_min_s=window_s,
+        BenchRequest(threads=threads, iterations=10, warm_up_s=warm_up_s, window_min_s=window_s),
     )
 
 

@@ -47,7 +47,7 @@ def main() -> int:
     options = parts.arguments(__doc__ or "").parse_args()
     print(parts.conditions())
     with tempfile.TemporaryDirectory() as name:
-        device = probe.look(parts.rapl_tree(Path(name)), None, 1, {})
+        device = probe.probe_device(parts.rapl_tree(Path(name)), None, {})
         rails = len(device.inventory.sensors)
         shares = {}
         for period_s, what in ((PERIOD_S, "at 50 Hz"), (None, "at their own rhythm")):

@@ -149,7 +149,7 @@ def main() -> int:
     if why is not None:
         return parts.skip(why)
     print(parts.conditions())
-    device, chance = probe.look(Path("/"), None, 1, {}), random.Random(1)
+    device, chance = probe.probe_device(Path("/"), None, {}), random.Random(1)
     os.sched_setaffinity(0, {device.housekeeping_cpu})
     model, logs = parts.network(options.networks[0]), []
     with (

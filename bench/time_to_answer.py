@@ -122,7 +122,7 @@ def main() -> int:
     """Prints the table."""
     options = parts.arguments(__doc__ or "", networks=NETWORKS).parse_args()
     networks = options.networks[:1] if options.short else options.networks
-    device = probe.look(Path("/"), None, 1, {})
+    device = probe.probe_device(Path("/"), None, {})
     device = replace(device, runner_cpus=device.runner_cpus[:1])
     os.sched_setaffinity(0, {device.housekeeping_cpu})
     print(parts.conditions(device))

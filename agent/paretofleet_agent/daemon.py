@@ -15,7 +15,7 @@ from typing import Any, Iterator
 
 from paretofleet_agent.config import Config
 from paretofleet_agent.device import probe, reboot
-from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.device import DeviceUnderTest, simulation_of
 from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped, Unreachable
 from paretofleet_agent.files import free_bytes, write_atomically
@@ -48,12 +48,10 @@ def run(config: Config, *, once: bool = False) -> int:
     """
     with identity.home_lock(config.home):
         # Before anything starts a thread: the CPUs that this process may use are the device's.
-        device = probe.look(
+        device = probe.probe_device(
             config.sysroot,
-            config.simulate,
-            config.seed,
+            simulation_of(config.simulate, config.seed, config.home / "truth.jsonl"),
             config.interpreters,
-            truth_path=config.home / "truth.jsonl" if config.simulate else None,
             sensor_settings=config.sensors,
             home=config.home,
             alone=lambda: host_lock(config.lock_dir),
@@ -192,7 +190,7 @@ class Daemon:
 
     def _outcome(self, lease: Lease, sink: ChunkBuilder, running: RunningAttempt) -> Outcome:
         try:
-            path = None if self._device.simulate else self._fetch(lease, running)
+            path = None if self._device.simulation else self._fetch(lease, running)
             outcome = measure(lease, path, sink, running, self._device)
             # Here a fact that is no JSON costs this attempt; in the spool it would cost the agent.
             json.dumps(outcome.facts, allow_nan=False)
@@ -224,7 +222,7 @@ class Daemon:
     @contextlib.contextmanager
     def _host(self) -> Iterator[bool]:
         """The host to itself while it measures; simulated devices disturb nobody."""
-        if self._device.simulate:
+        if self._device.simulation:
             yield True
             return
         with host_lock(self._config.lock_dir, self._need_not_wait) as is_held:
@@ -289,7 +287,7 @@ def _say_what_is_refused(device: DeviceUnderTest) -> None:
 
 
 def _keep_to_housekeeping(device: DeviceUnderTest) -> None:
-    if device.simulate or len(device.inventory.cpus) < 2:
+    if device.simulation or len(device.inventory.cpus) < 2:
         return
     try:
         os.sched_setaffinity(0, {device.housekeeping_cpu})

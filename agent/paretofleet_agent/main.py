@@ -9,10 +9,14 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Sequence
 
 from paretofleet_agent import __version__
 from paretofleet_agent.errors import PfError
+
+if TYPE_CHECKING:
+    from paretofleet_agent.config import Config
+    from paretofleet_agent.device.device import DeviceUnderTest
 
 log = logging.getLogger(__name__)
 
@@ -50,70 +54,71 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _probe(arguments: argparse.Namespace) -> int:
     from paretofleet_agent import config
-    from paretofleet_agent.device import host_lock, probe
+    from paretofleet_agent.device import description
 
-    settings = config.load(vars(arguments))
-    device = probe.look(
-        settings.sysroot,
-        settings.simulate,
-        settings.seed,
-        settings.interpreters,
-        sensor_settings=settings.sensors,
-        home=settings.home,
-        alone=lambda: host_lock.host_lock(settings.lock_dir),
-    )
-    print(_json(probe.as_json(device)) if arguments.output == "json" else probe.describe(device))  # noqa: T201
+    device = _probed(config.load(vars(arguments)))
+    is_json = arguments.output == "json"
+    print(_json(description.as_json(device)) if is_json else description.describe(device))  # noqa: T201
     return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:
     from paretofleet_agent import config
-    from paretofleet_agent.device import host_lock, probe
+    from paretofleet_agent.device import host_lock
     from paretofleet_agent.standalone import bench
-    from paretofleet_agent.standalone.run_options import Way, options_of
+    from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, options_of
 
     settings = config.load(vars(arguments))
     if not arguments.model.is_file():
         raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
-    options = options_of(arguments.option)
-    device = probe.look(
-        settings.sysroot,
-        settings.simulate,
-        settings.seed,
-        settings.interpreters,
-        sensor_settings=settings.sensors,
-        home=settings.home,
-        alone=lambda: host_lock.host_lock(settings.lock_dir),
+    options = RunOptions(
+        runtime=arguments.runtime,
+        target=arguments.target,
+        precision=arguments.precision,
+        mode=arguments.mode,
+        options=options_of(arguments.option),
     )
-    keys = ("batch_size", "threads", "iterations", "warm_up_s", "runs", "output")
-    names = ("runtime", "target", "precision", "mode")
-    way = Way(**{name: getattr(arguments, name) for name in names}, options=options)
+    request = BenchRequest(
+        batch_size=arguments.batch_size,
+        threads=arguments.threads,
+        iterations=arguments.iterations,
+        warm_up_s=arguments.warm_up_s,
+        options=options,
+    )
+    device = _probed(settings)
     with contextlib.ExitStack() as stack:
         if not settings.simulate:
             stack.enter_context(host_lock.host_lock(settings.lock_dir))
-        return bench.run(arguments.model, device, way=way, **{key: getattr(arguments, key) for key in keys})
+        return bench.run(arguments.model, device, request, runs=arguments.runs, output=arguments.output)
 
 
 def _selftest(arguments: argparse.Namespace) -> int:
     from paretofleet_agent import config
-    from paretofleet_agent.device import host_lock, probe
+    from paretofleet_agent.device import host_lock
     from paretofleet_agent.standalone import selftest
 
     settings = config.load(vars(arguments))
     if arguments.model is not None and not arguments.model.is_file():
         raise PfError(f"There is no model file {arguments.model}: give the path of an ONNX file.")
     with host_lock.host_lock(settings.lock_dir):
-        device = probe.look(
-            settings.sysroot,
-            settings.simulate,
-            settings.seed,
-            settings.interpreters,
-            sensor_settings=settings.sensors,
-            home=settings.home,
-        )
+        device = _probed(settings, alone=contextlib.nullcontext)
         return selftest.run(
             arguments.model, device, settings.home, minutes=arguments.minutes, output=arguments.output
         )
+
+
+def _probed(settings: Config, alone: Callable[[], ContextManager[object]] | None = None) -> DeviceUnderTest:
+    """The device; its sensors are measured within `alone()`, or within the host lock."""
+    from paretofleet_agent.device import device, host_lock, probe
+
+    return probe.probe_device(
+        settings.sysroot,
+        device.simulation_of(settings.simulate, settings.seed),
+        settings.interpreters,
+        sensor_settings=settings.sensors,
+        home=settings.home,
+        alone=alone or (lambda: host_lock.host_lock(settings.lock_dir)),
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:

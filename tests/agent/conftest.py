@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import trees
 from paretofleet_agent.device import probe
-from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.device import DeviceUnderTest, Simulation
 from paretofleet_agent.model import Artifact, AttemptKey, Lease, Limits
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -158,13 +158,13 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def here() -> DeviceUnderTest:
     """This machine without power sensors, so that the tests mean the same everywhere."""
-    device = probe.look(Path("/"), None, 1, {})
+    device = probe.probe_device(Path("/"), None, {})
     return dataclasses.replace(device, inventory=dataclasses.replace(device.inventory, sensors=()))
 
 
 @pytest.fixture
 def tx2(tmp_path: Path) -> DeviceUnderTest:
-    return probe.look(Path("/"), "jetson-tx2", 1, {}, truth_path=tmp_path / "truth.jsonl")
+    return probe.probe_device(Path("/"), Simulation("jetson-tx2", truth_path=tmp_path / "truth.jsonl"), {})
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from daemon_parts import INVENTORY, OK, WHO, columns, config, fill, key
 from fake_collector import FakeCollector
 from paretofleet_agent import daemon as daemon_module
 from paretofleet_agent.daemon import Daemon
-from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.device import DeviceUnderTest, Simulation
 from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped
 from paretofleet_agent.model import Outcome, Unavailable
 from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.spool import Spool
 
-DEVICE = DeviceUnderTest(INVENTORY, sysroot=None, seed=1, housekeeping_cpu=1, runner_cpus=(0,))
+DEVICE = DeviceUnderTest(INVENTORY, sysroot=None, housekeeping_cpu=1, runner_cpus=(0,))
 
 
 def well(lease, path, sink, watch, device):
@@ -276,8 +276,8 @@ def test_a_power_source_that_is_refused_is_one_line_of_the_log(tmp_path, monkeyp
         Unavailable("rapl/package-0", "permission denied: energy_uj", "as root: chmod a+r", refused=True),
         Unavailable("battery", "no battery under /sys/class/power_supply"),
     )
-    device = dataclasses.replace(DEVICE, absent=absent, simulate="jetson-tx2")
-    monkeypatch.setattr(daemon_module.probe, "look", lambda *_, **__: device)
+    device = dataclasses.replace(DEVICE, absent=absent, simulation=Simulation("jetson-tx2"))
+    monkeypatch.setattr(daemon_module.probe, "probe_device", lambda *_, **__: device)
     monkeypatch.setattr(daemon_module, "_serve", lambda *_, **__: False)
     daemon_module.run(config(tmp_path, "127.0.0.1:1"), once=True)
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]

@@ -23,26 +23,40 @@ def open_real_host(device: DeviceUnderTest, lease: Lease, threads: int) -> Host:
 
 
 @dataclass(frozen=True)
+class Simulation:
+    """Which class of device is simulated, and the seed from which everything follows.
+
+    `truth_path` takes the truth of its runs as JSON lines; it is for tests and never uploaded.
+    """
+
+    device_class: str
+    seed: int = 1
+    truth_path: Path | None = None
+
+
+def simulation_of(device_class: str | None, seed: int, truth_path: Path | None = None) -> Simulation | None:
+    """The simulation of a `device_class` from its `seed`, with a `truth_path`; None without a class."""
+    return None if device_class is None else Simulation(device_class, seed, truth_path)
+
+
+@dataclass(frozen=True)
 class DeviceUnderTest:
     """Everything that `measure` must know about the device it runs on.
 
-    `sysroot` is where /sys, /proc and /etc are read from. `simulate` names a simulated class or is None.
+    `sysroot` is where /sys, /proc and /etc are read from. `simulation` is None where the device is real.
     `interpreters` maps a runtime to the Python that has it, and `trtexec` to the program. The daemon and the
     sampler keep to `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
     `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here.
-    `truth_path` takes the truth of simulated runs as JSON lines; it is for tests and never uploaded.
     `open_host` gives the machine as an attempt sees it, from the device, the lease and its threads.
     """
 
     inventory: Inventory
     sysroot: Path
-    seed: int
     housekeeping_cpu: int
     runner_cpus: tuple[int, ...]
     absent: tuple[Unavailable, ...] = ()
-    simulate: str | None = None
+    simulation: Simulation | None = None
     interpreters: Mapping[str, str] = field(default_factory=dict)
-    truth_path: Path | None = None
     open_host: Callable[[DeviceUnderTest, Lease, int], Host] = field(
         default=open_real_host, compare=False, repr=False
     )
@@ -60,7 +74,7 @@ class DeviceUnderTest:
         key = (sweep_name, block)
         is_first = key not in self.cold_idles
         self.cold_idles.add(key)
-        return is_first or self.simulate is not None
+        return is_first or self.simulation is not None
 
     @property
     def boot_id(self) -> str:
@@ -74,8 +88,8 @@ class DeviceUnderTest:
 
     def wakes_slowly(self, target_id: str) -> bool:
         """Whether a target's clocks take a while to rise after idling: a GPU's, and all of a Jetson."""
-        if self.simulate is not None:
-            return target_id != CPU or self.simulate.startswith(JETSON)
+        if self.simulation is not None:
+            return target_id != CPU or self.simulation.device_class.startswith(JETSON)
         return target_id != CPU or is_jetson(self.sysroot)
 
     def interpreter_of(self, runtime: str) -> str:
@@ -95,5 +109,5 @@ def allowed_cpus() -> tuple[int, ...]:
 
 
 def split_cpus(cpus: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """The housekeeping CPU (the highest-numbered one) and the CPUs of the runner (the rest, or the same)."""
+    """Of `cpus` the highest-numbered, for housekeeping, and the rest for the runner; both the same of one."""
     return cpus[-1], cpus[:-1] or cpus

@@ -27,27 +27,27 @@ JETSON_GPU = "sys/devices/gpu.0"
 
 
 @dataclass(frozen=True)
-class Question:
+class ImportProbe:
     """What is asked of a runtime's interpreter, which prints [version, kinds of targets]."""
 
     program: str
     packages: str
 
 
-ASKED: Mapping[str, Question] = {
-    "onnxruntime": Question(
+IMPORT_PROBES: Mapping[str, ImportProbe] = {
+    "onnxruntime": ImportProbe(
         "import json, onnxruntime as o, numpy; p = o.get_available_providers(); "
         "print(json.dumps([o.__version__, [k for k, n in (('cpu', 'CPUExecutionProvider'), "
         "('cuda', 'CUDAExecutionProvider')) if n in p]]))",
         "onnxruntime numpy",
     ),
-    "torch": Question(
+    "torch": ImportProbe(
         "import importlib.util as u, json, sys, torch, numpy; "
         "u.find_spec('torchvision') or sys.exit('torchvision, whose networks torch runs, is not there'); "
         "print(json.dumps([torch.__version__, ['cpu'] + ['cuda'] * torch.cuda.is_available()]))",
         "torch torchvision numpy",
     ),
-    "openvino": Question(
+    "openvino": ImportProbe(
         "import json, openvino as o, numpy; "
         "print(json.dumps([o.__version__.split('-')[0], ['cpu'] * ('CPU' in o.Core().available_devices)]))",
         "openvino numpy",
@@ -55,47 +55,50 @@ ASKED: Mapping[str, Question] = {
 }
 
 
-def gpus(sysroot: Path) -> tuple[Target, ...]:
-    """The CUDA GPUs: those that NVML names by their UUID, or the one of a Jetson."""
+def find_gpus(sysroot: Path) -> tuple[Target, ...]:
+    """The CUDA GPUs of the device at `sysroot`: those that NVML names by UUID, or the one of a Jetson."""
     library = nvml.load(sysroot, None)
     if not isinstance(library, Unavailable):
-        found = [(gpu.uuid, gpu.name) for gpu in nvml.gpus(library)]
-        library.nvmlShutdown()
-        return tuple(
-            Target(target_id=uuid, alias=f"{CUDA}:{at}", description=name or "")
-            for at, (uuid, name) in enumerate(found)
+        targets = tuple(
+            Target(target_id=gpu.uuid, alias=f"{CUDA}:{at}", description=gpu.name or "")
+            for at, gpu in enumerate(nvml.gpus(library))
         )
+        library.nvmlShutdown()
+        return targets
     if (sysroot / JETSON_GPU).exists():
         return (Target(target_id="gpu.0", alias=f"{CUDA}:0", description="the module's own GPU"),)
     return ()
 
 
-def look_for_runtimes(
+def find_runtimes(
     interpreters: Mapping[str, str], targets: Sequence[Target]
 ) -> tuple[tuple[RuntimeInfo, ...], tuple[Unavailable, ...]]:
-    """All runtimes at once. `interpreters` maps one to its Python (trtexec: to the program)."""
+    """All runtimes that can use one of `targets`, and why the others cannot; looked for side by side.
+
+    `interpreters` maps a runtime to its Python (trtexec: to the program).
+    """
     with ThreadPoolExecutor() as pool:
-        asked = [
-            pool.submit(look_for_runtime, name, interpreters.get(name, sys.executable), targets)
-            for name in ASKED
+        jobs = [
+            pool.submit(find_runtime, name, interpreters.get(name, sys.executable), targets)
+            for name in IMPORT_PROBES
         ]
-        answers = [one.result() for one in asked]
-    answers.append(look_for_trtexec(interpreters.get(TRTEXEC), targets))
+        answers = [job.result() for job in jobs]
+    answers.append(find_trtexec(interpreters.get(TRTEXEC), targets))
     return (
-        tuple(one for one in answers if isinstance(one, RuntimeInfo)),
-        tuple(one for one in answers if isinstance(one, Unavailable)),
+        tuple(answer for answer in answers if isinstance(answer, RuntimeInfo)),
+        tuple(answer for answer in answers if isinstance(answer, Unavailable)),
     )
 
 
-def look_for_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
-    """Imports a runtime in its interpreter, in a process of its own: the version, or why it is absent."""
-    question = ASKED[name]
+def find_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
+    """Imports the runtime `name` in its `interpreter`: which of `targets` it can use, or why it is absent."""
+    probe = IMPORT_PROBES[name]
     fix = (
-        f"{interpreter} -m pip install {question.packages}; "
+        f"{interpreter} -m pip install {probe.packages}; "
         f"or name another interpreter in agent.ini: [runtimes] {name} = /path/to/python"
     )
     try:
-        done = _output([interpreter, "-c", question.program])
+        done = _output([interpreter, "-c", probe.program])
     except OSError as error:
         return Unavailable(name, f"the interpreter {interpreter} does not start: {error.strerror}", fix)
     except subprocess.TimeoutExpired:
@@ -115,22 +118,22 @@ def look_for_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> 
     return RuntimeInfo(name=name, version=version, target_ids=usable)
 
 
-def look_for_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
-    """TensorRT's program, for the GPUs; its version is in the first line that it prints."""
-    found = program or shutil.which(TRTEXEC) or next((one for one in PLACES if Path(one).exists()), None)
+def find_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
+    """TensorRT's `program`, or where it usually is, with the GPUs among `targets`; or why it is absent."""
+    path = program or shutil.which(TRTEXEC) or next((place for place in PLACES if Path(place).exists()), None)
     fix = "install TensorRT, or name the program in agent.ini: [runtimes] trtexec = /path/to/trtexec"
-    if found is None:
+    if path is None:
         return Unavailable(TRTEXEC, "it is not in PATH and not where JetPack puts it", fix)
     usable = tuple(target.target_id for target in targets if target.alias.startswith(CUDA))
     if not usable:
-        return Unavailable(TRTEXEC, f"{found} has no CUDA GPU to use", None)
+        return Unavailable(TRTEXEC, f"{path} has no CUDA GPU to use", None)
     try:
-        said = _output([found, "--help"])
+        help_text = _output([path, "--help"])
     except OSError as error:
-        return Unavailable(TRTEXEC, f"{found} does not start: {error.strerror}", fix)
+        return Unavailable(TRTEXEC, f"{path} does not start: {error.strerror}", fix)
     except subprocess.TimeoutExpired:
-        return Unavailable(TRTEXEC, f"{found} --help took more than {IMPORT_TIMEOUT_S} s", fix)
-    version = re.search(rb"\[TensorRT v(\d+)\]", said.stdout + said.stderr)
+        return Unavailable(TRTEXEC, f"{path} --help took more than {IMPORT_TIMEOUT_S} s", fix)
+    version = re.search(rb"\[TensorRT v(\d+)\]", help_text.stdout + help_text.stderr)
     return RuntimeInfo(
         name=TRTEXEC, version=version.group(1).decode() if version else "unknown", target_ids=usable
     )

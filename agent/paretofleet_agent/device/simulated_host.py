@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
 from paretofleet_agent import simulate
 from paretofleet_agent.device.clock import VirtualClock
-from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.device import DeviceUnderTest, Simulation
 from paretofleet_agent.device.frequencies import FrequencyLog
 from paretofleet_agent.device.host import Host
 from paretofleet_agent.hardware import environment
@@ -18,16 +17,11 @@ from paretofleet_agent.model import Lease
 
 @dataclass(frozen=True)
 class SimulatedHost:
-    """A device of a simulated class during one run, which is drawn; nothing else uses it.
+    """A simulated device during one run, whose numbers are drawn before; nothing else uses it."""
 
-    `truth_path` takes the truth of the run as a line of JSON, None keeps it from everybody.
-    """
-
-    device_class: str
-    seed: int
+    simulation: Simulation
     run: simulate.SimulatedRun
     clock: VirtualClock
-    truth_path: Path | None = None
     rest_temperature_c: float | None = simulate.REST_C
 
     def temperature_c(self) -> float | None:
@@ -36,7 +30,7 @@ class SimulatedHost:
 
     def boot_id(self) -> str:
         """The one boot of a virtual clock."""
-        return simulate.boot_id(self.device_class, self.seed)
+        return simulate.boot_id(self.simulation.device_class, self.simulation.seed)
 
     def started_unix_s(self) -> float:
         """The label of the virtual start."""
@@ -44,7 +38,7 @@ class SimulatedHost:
 
     def environment(self) -> dict[str, Any]:
         """That of the class."""
-        return simulate.environment(self.device_class)
+        return simulate.environment(self.simulation.device_class)
 
     def readings(self) -> dict[str, Any]:
         """Nothing moves by itself."""
@@ -90,13 +84,13 @@ class SimulatedHost:
 
     def write_truth(self) -> None:
         """Adds the truth of the run to the file that was asked for."""
-        if self.truth_path is not None:
-            with self.truth_path.open("a", encoding="utf-8") as file:
+        if self.simulation.truth_path is not None:
+            with self.simulation.truth_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(self.run.truth, sort_keys=True) + "\n")
 
 
-def open_simulated_host(device: DeviceUnderTest, lease: Lease, threads: int) -> Host:
-    """The simulated `device` during a run of `lease` with so many `threads`; raises ConfigError."""
-    device_class = device.simulate or ""
-    run = simulate.simulate(device_class, device.seed, lease, threads)
-    return SimulatedHost(device_class, device.seed, run, VirtualClock(run.start_ns), device.truth_path)
+def open_simulated_host(simulation: Simulation, device: DeviceUnderTest, lease: Lease, threads: int) -> Host:
+    """The `device` of a `simulation` during a run of `lease` with so many `threads`; raises ConfigError."""
+    del device  # its machine lends processes only
+    run = simulate.simulate(simulation.device_class, simulation.seed, lease, threads)
+    return SimulatedHost(simulation, run, VirtualClock(run.start_ns))

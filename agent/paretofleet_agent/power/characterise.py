@@ -85,28 +85,42 @@ class Load:
 
 
 def of_device(home: Path, sysroot: Path, sensors: Sequence[Sensor], cpus: int) -> Facts:
-    """What was measured of every stream, from `home` where this boot and its drivers were measured before."""
-    known = remembered(home, sysroot, sensors)
-    if known is not None:
-        return known
-    groups = by_source(sensors)
-    log.info("measuring the power sensors for about %d s, once after a boot", _seconds(Plan()) * len(groups))
-    load = Load(min(cpus, LOADS_MAX))
-    try:
-        found = {stream: facts for group in groups for stream, facts in measure(group, load).items()}
-    finally:
-        load.close()
+    """The facts of every stream of `sensors` on the device at `sysroot`, measured unless `home` has them.
+
+    The load is on some of `cpus` CPUs. What is measured is kept in `home`, which is made if need be.
+    """
+    kept = remembered(home, sysroot, sensors)
+    if kept is not None:
+        return kept
+    facts = _measure_all(by_source(sensors), cpus) if sensors else {}
     home.mkdir(parents=True, exist_ok=True)
-    content = {"version": VERSION, "key": _key(sysroot), "streams": found}
+    content = {"version": VERSION, "key": _key(sysroot), "streams": facts}
     write_atomically(home / FILE, json.dumps(content, indent=2, sort_keys=True) + "\n")
-    return found
+    return facts
+
+
+def is_of_this_boot(home: Path, sysroot: Path) -> bool:
+    """Whether `home` has facts of the boot and the drivers of the device at `sysroot`, be it of no stream."""
+    return _load(home, _key(sysroot)) is not None
 
 
 def remembered(home: Path, sysroot: Path, sensors: Sequence[Sensor]) -> Facts | None:
-    """What `home` has of this boot and its drivers; None where a stream was not measured yet."""
-    known = _load(home, _key(sysroot))
+    """The facts that `home` has of this boot and the drivers of the device at `sysroot`.
+
+    None where a stream of `sensors` was not measured yet.
+    """
+    kept = _load(home, _key(sysroot))
     streams = {rail.stream for sensor in sensors for rail in sensor.rails()}
-    return known if streams <= set(known) else None
+    return kept if kept is not None and streams <= set(kept) else None
+
+
+def _measure_all(groups: Sequence[Group], cpus: int) -> Facts:
+    log.info("measuring the power sensors for about %d s, once after a boot", _seconds(Plan()) * len(groups))
+    load = Load(min(cpus, LOADS_MAX))
+    try:
+        return {stream: facts for group in groups for stream, facts in measure(group, load).items()}
+    finally:
+        load.close()
 
 
 class Group:
@@ -245,11 +259,12 @@ def _key(sysroot: Path) -> str:
     return " ".join([environment.boot_id(sysroot), *(environment.text(sysroot / name) for name in drivers)])
 
 
-def _load(home: Path, key: str) -> Facts:
+def _load(home: Path, key: str) -> Facts | None:
+    """The facts in `home`; None where none are kept under the key of this boot."""
     try:
         content: Mapping[str, Any] = json.loads((home / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
+        return None
     if content.get("version") != VERSION or content.get("key") != key:
-        return {}
+        return None
     return dict(content["streams"])

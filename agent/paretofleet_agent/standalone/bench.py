@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, PfError
@@ -19,14 +19,15 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
 from paretofleet_agent.runner import frames
 from paretofleet_agent.standalone import bench_statistics as statistics
-from paretofleet_agent.standalone.run_options import DEFAULT_WAY, Way, target_id_of
+from paretofleet_agent.standalone.run_options import BenchRequest, target_id_of
 
 TIMEOUT_S = 3600.0
+DEFAULT_REQUEST = BenchRequest()
 HASH_STEP_BYTES = 1 << 20
 _LATENCIES = {"p50": "median", "mean": "mean", "p90": "p90", "p99": "p99"}
 
 
-class Samples:
+class RunSamples:
     """A sink that keeps the iterations and the marks of one run."""
 
     def __init__(self) -> None:
@@ -77,76 +78,46 @@ class Progress:
             sys.stderr.write(f"\r\033[K{self._label}: {phase}, {iterations} iterations")
             sys.stderr.flush()
 
-    def done(self, what: str) -> None:
+    def done(self, summary: str) -> None:
         """Ends the line."""
-        sys.stderr.write(("\r\033[K" if self._moves else "") + f"{self._label}: {what}\n")
+        sys.stderr.write(("\r\033[K" if self._moves else "") + f"{self._label}: {summary}\n")
 
 
 def run(
     model: Path,
     device: DeviceUnderTest,
+    request: BenchRequest = DEFAULT_REQUEST,
     *,
-    way: Way = DEFAULT_WAY,
-    batch_size: int = 1,
-    threads: int | None = None,
-    iterations: int = 30,
-    warm_up_s: float = 0.3,
     runs: int = 1,
     output: str = "table",
 ) -> int:
-    """Measures `runs` runs of `iterations` iterations each, every run in a fresh process.
+    """Measures `runs` runs of `model` on `device` as the `request` says, every run in a fresh process.
 
     The result goes to standard output (`output`: table or json), progress to standard error. Returns the exit
-    code. Raises PfError, one sentence, when the model cannot be read or run.
+    code. Raises PfError, one sentence, when the request makes no sense or the model cannot be read, and
+    AttemptFailed when it cannot be run.
     """
-    if min(batch_size, iterations, runs) < 1 or warm_up_s < 0:
+    if min(request.batch_size, request.iterations, runs) < 1 or request.warm_up_s < 0:
         raise PfError("batch size, iterations and runs are at least 1, and the warm-up is not negative")
-    artifact, target_id = artifact_of(model), target_id_of(device, way)
-    found: list[dict[str, Any]] = []
+    artifact, target_id = artifact_of(model), target_id_of(device, request.options)
+    results: list[dict[str, Any]] = []
     for number in range(1, runs + 1):
-        lease = lease_of(
-            artifact,
-            number,
-            batch_size=batch_size,
-            threads=threads,
-            iterations=iterations,
-            warm_up_s=warm_up_s,
-            way=way,
-            target_id=target_id,
-        )
-        samples, progress = Samples(), Progress(f"run {number} of {runs}")
+        lease = lease_of(artifact, number, request, target_id)
+        samples, progress = RunSamples(), Progress(f"run {number} of {runs}")
         begin_s = time.monotonic()
         outcome = measure(lease, model, samples, progress, device)
         if not outcome.ok:
             progress.done(f"failed ({outcome.reason})")
             raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")
-        progress.done(f"{iterations} iterations after {time.monotonic() - begin_s:.1f} s")
-        found.append(_result(number, samples, outcome.facts, lease.configuration))
-    spans = [one["window_s"] for one in found]
-    report = {
-        "model": str(model),
-        "sha256": artifact.sha256,
-        "requested": {
-            "batch_size": batch_size,
-            "threads": threads,
-            "iterations": iterations,
-            **asdict(way),
-        },
-        "environment": found[0]["facts"]["environment"],
-        "effective": found[0]["facts"]["effective"],
-        "runs": [
-            {key: value for key, value in one.items() if key not in ("samples_s", "facts")} for one in found
-        ],
-        "total": statistics.total(
-            [one["samples_s"] for one in found], batch_size, None if way.mode == "latency" else spans
-        ),
-    }
+        progress.done(f"{request.iterations} iterations after {time.monotonic() - begin_s:.1f} s")
+        results.append(_result(number, samples, outcome.facts, lease.configuration))
+    report = _report(model, artifact, request, results)
     sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
     return 0
 
 
 def artifact_of(model: Path) -> Artifact:
-    """The model file by its SHA-256. Raises PfError when it cannot be read."""
+    """The file `model` by its SHA-256. Raises PfError when it cannot be read."""
     digest = hashlib.sha256()
     try:
         with model.open("rb") as handle:
@@ -158,45 +129,35 @@ def artifact_of(model: Path) -> Artifact:
     return Artifact(sha256=digest.hexdigest(), size_bytes=size, name=model.name)
 
 
-def lease_of(
-    artifact: Artifact,
-    number: int,
-    *,
-    batch_size: int,
-    threads: int | None,
-    iterations: int,
-    warm_up_s: float,
-    window_min_s: float = 0.0,
-    way: Way = DEFAULT_WAY,
-    target_id: str = "cpu",
-) -> Lease:
-    """A run of the model on this device that no collector granted: exactly so many iterations.
+def lease_of(artifact: Artifact, number: int, request: BenchRequest, target_id: str = "cpu") -> Lease:
+    """Run `number` of the model file `artifact` as the `request` says, which no collector granted.
 
-    With `window_min_s` as many more as that takes. The outputs of run 1 are held against a reference.
+    It runs on the target `target_id`. The outputs of run 1 are held against a reference.
     """
+    options = request.options
     limits = Limits(
-        warm_up_min_s=warm_up_s,
+        warm_up_min_s=request.warm_up_s,
         warm_up_min_iterations=1,
-        warm_up_max_s=max(60.0, 2 * warm_up_s),
+        warm_up_max_s=max(60.0, 2 * request.warm_up_s),
         warm_up_max_iterations=10**9,
-        iterations_min=iterations,
-        iterations_max=10**9 if window_min_s else iterations,
-        window_min_s=window_min_s,
+        iterations_min=request.iterations,
+        iterations_max=10**9 if request.window_min_s else request.iterations,
+        window_min_s=request.window_min_s,
         block_s=1.0,
         idle_s=0.0,
         timeout_s=TIMEOUT_S,
         is_short=True,
     )
     configuration = {
-        "batch_size": batch_size,
+        "batch_size": request.batch_size,
         "device_id": "here",
-        "mode": way.mode,
-        "options": dict(way.options),
-        "precision": way.precision,
+        "mode": options.mode,
+        "options": dict(options.options),
+        "precision": options.precision,
         "protocol": "bench",
-        "runtime": way.runtime,
+        "runtime": options.runtime,
         "target_id": target_id,
-        "threads": threads,
+        "threads": request.threads,
         "timing_scope": "copy+compute",
         "variant_sha256": artifact.sha256,
     }
@@ -204,7 +165,7 @@ def lease_of(
     return Lease(key, "bench", "bench", configuration, number, limits, artifact, seed=number, lease_s=0.0)
 
 
-def _result(number: int, samples: Samples, facts: Any, configuration: Mapping[str, Any]) -> dict[str, Any]:
+def _result(number: int, samples: RunSamples, facts: Any, configuration: Mapping[str, Any]) -> dict[str, Any]:
     samples_s, span_s = samples.window_s(), samples.span_s()
     is_latency = configuration["mode"] == "latency"
     return {
@@ -220,6 +181,31 @@ def _result(number: int, samples: Samples, facts: Any, configuration: Mapping[st
     }
 
 
+def _report(
+    model: Path, artifact: Artifact, request: BenchRequest, results: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What was asked for, what ran, each run's values and those over all runs."""
+    is_latency = request.options.mode == "latency"
+    windows_s = None if is_latency else [result["window_s"] for result in results]
+    return {
+        "model": str(model),
+        "sha256": artifact.sha256,
+        "requested": {
+            "batch_size": request.batch_size,
+            "threads": request.threads,
+            "iterations": request.iterations,
+            **asdict(request.options),
+        },
+        "environment": results[0]["facts"]["environment"],
+        "effective": results[0]["facts"]["effective"],
+        "runs": [
+            {key: value for key, value in result.items() if key not in ("samples_s", "facts")}
+            for result in results
+        ],
+        "total": statistics.total([result["samples_s"] for result in results], request.batch_size, windows_s),
+    }
+
+
 def _table(report: dict[str, Any]) -> str:
     effective, total = report["effective"], report["total"]
     how = (
@@ -230,26 +216,32 @@ def _table(report: dict[str, Any]) -> str:
     head = " ".join(f"{label + ' ms':>10}" for label in shown.values()) or f"{'items/s':>10}"
     lines = [f"{report['model']}  {how}", ""]
     lines.append(f"{'run':>5} {'iterations':>10} {head} {'load ms':>9} {'first ms':>9} {'peak MB':>8}")
-    for one in report["runs"]:
-        times = " ".join(_ms(one[f"batch_latency_{name}_s"]) for name in shown)
-        cold = f"{one['load_s'] * 1e3:>9.1f} {one['first_inference_s'] * 1e3:>9.2f}"
-        peak = one["memory_peak_bytes"]
-        lines.append(
-            f"{one['run']:>5} {one['iterations']:>10} {times or format(one['throughput_items_s'], '>10.2f')} "
-            f"{cold} {'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
-        )
+    lines += [_run_line(run, shown) for run in report["runs"]]
     lines.append("")
     for name, label in shown.items():
         interval = total[f"batch_latency_{name}_interval_s"]
-        told = (
-            "no interval: too few" if interval is None else f"95 %: {_ms(interval[0])} to {_ms(interval[1])}"
-        )
-        lines.append(f"{label:>7} {_ms(total[f'batch_latency_{name}_s'])} ms   {' '.join(told.split())}")
+        lines.append(f"{label:>7} {_ms(total[f'batch_latency_{name}_s'])} ms   {_interval(interval)}")
     ends = total.get("throughput_interval_items_s")
     rate = "" if ends is None else f"   95 %: {ends[0]:.2f} to {ends[1]:.2f}"
     lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}{rate}")
-    flags = sorted({flag for one in report["runs"] for flag in one["flags"]})
+    flags = sorted({flag for run in report["runs"] for flag in run["flags"]})
     return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
+
+
+def _run_line(run: Mapping[str, Any], shown: Iterable[str]) -> str:
+    times = " ".join(_ms(run[f"batch_latency_{name}_s"]) for name in shown)
+    cold = f"{run['load_s'] * 1e3:>9.1f} {run['first_inference_s'] * 1e3:>9.2f}"
+    peak = run["memory_peak_bytes"]
+    return (
+        f"{run['run']:>5} {run['iterations']:>10} {times or format(run['throughput_items_s'], '>10.2f')} "
+        f"{cold} {'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
+    )
+
+
+def _interval(interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return "no interval: too few"
+    return f"95 %: {_ms(interval[0]).strip()} to {_ms(interval[1]).strip()}"
 
 
 def _ms(seconds: float | None) -> str:

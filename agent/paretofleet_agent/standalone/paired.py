@@ -20,7 +20,7 @@ MEDIAN_MIN = 6
 
 
 @dataclass(frozen=True)
-class Change:
+class PairedChange:
     """The median change over `pairs` pairs and its 95 % interval, as fractions: 0.01 is 1 % slower."""
 
     pairs: int
@@ -51,11 +51,11 @@ class Change:
         return f"{self.median:+.2%} (95 %: {self.low:+.2%} to {self.high:+.2%}, {self.pairs} pairs)"
 
 
-def change(logs: Sequence[float]) -> Change | None:
+def change(logs: Sequence[float]) -> PairedChange | None:
     """The median of the changes with an interval free of any distribution; None for fewer than 6 pairs.
 
     >>> change([0.0] * 20)
-    Change(pairs=20, median=0.0, low=0.0, high=0.0)
+    PairedChange(pairs=20, median=0.0, low=0.0, high=0.0)
     """
     n = len(logs)
     if n < MEDIAN_MIN:
@@ -63,7 +63,7 @@ def change(logs: Sequence[float]) -> Change | None:
     ordered, rank = sorted(logs), median_rank(n)
     middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
     median, low, high = (math.expm1(value) for value in (middle, ordered[rank - 1], ordered[n - rank]))
-    return Change(n, median, low, high)
+    return PairedChange(n, median, low, high)
 
 
 def median_rank(n: int) -> int:

@@ -11,7 +11,7 @@ from paretofleet_agent.errors import PfError
 
 
 @dataclass(frozen=True)
-class Way:
+class RunOptions:
     """How a model is run, in the words of a sweep: `target` is an alias (`cpu`, `cuda:0`)."""
 
     runtime: str = "onnxruntime"
@@ -21,11 +21,25 @@ class Way:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-DEFAULT_WAY = Way()
+@dataclass(frozen=True)
+class BenchRequest:
+    """What each run of a bench does: so many iterations, or with `window_min_s` as many more as that takes.
+
+    `threads`: None for all but the housekeeping CPU's.
+    """
+
+    batch_size: int = 1
+    threads: int | None = None
+    iterations: int = 30
+    warm_up_s: float = 0.3
+    window_min_s: float = 0.0
+    options: RunOptions = field(default_factory=RunOptions)
 
 
 def options_of(texts: Sequence[str]) -> dict[str, Any]:
-    """Options from KEY=VALUE, where true, false and numbers are what they look like. Raises PfError.
+    """Options from `texts` like KEY=VALUE, where true, false and numbers are what they look like.
+
+    Raises PfError for any other.
 
     >>> options_of(["compile=true", "provider=openvino"])
     {'compile': True, 'provider': 'openvino'}
@@ -42,20 +56,22 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def target_id_of(device: DeviceUnderTest, way: Way) -> str:
-    """The id of the target, after a look whether it and the runtime are here. Raises PfError."""
-    found = {target.alias: target.target_id for target in device.inventory.targets}
-    if way.target not in found:
-        raise PfError(f"this device has no target {way.target}: it has {', '.join(found)}")
-    if device.simulate is not None:
-        return found[way.target]
-    here = {runtime.name: runtime for runtime in device.inventory.runtimes}
-    if way.runtime not in here:
-        absent = next((one for one in device.absent if one.name == way.runtime), None)
+def target_id_of(device: DeviceUnderTest, options: RunOptions) -> str:
+    """The id of the target of `options`, which has to be on `device`, as its runtime. Raises PfError."""
+    target_ids = {target.alias: target.target_id for target in device.inventory.targets}
+    if options.target not in target_ids:
+        raise PfError(f"this device has no target {options.target}: it has {', '.join(target_ids)}")
+    target_id = target_ids[options.target]
+    if device.simulation is not None:
+        return target_id
+    runtimes = {runtime.name: runtime for runtime in device.inventory.runtimes}
+    if options.runtime not in runtimes:
+        absent = next((absent for absent in device.absent if absent.name == options.runtime), None)
         why = "this agent does not know it" if absent is None else absent.why
         fix = "" if absent is None or absent.fix is None else f": {absent.fix}"
-        raise PfError(f"the runtime {way.runtime} cannot be used here, {why}{fix}")
-    if found[way.target] not in here[way.runtime].target_ids:
-        aliases = [alias for alias, one in found.items() if one in here[way.runtime].target_ids]
-        raise PfError(f"{way.runtime} cannot use {way.target} here: it can use {', '.join(aliases)}")
-    return found[way.target]
+        raise PfError(f"the runtime {options.runtime} cannot be used here, {why}{fix}")
+    usable = runtimes[options.runtime].target_ids
+    if target_id not in usable:
+        aliases = [alias for alias, each in target_ids.items() if each in usable]
+        raise PfError(f"{options.runtime} cannot use {options.target} here: it can use {', '.join(aliases)}")
+    return target_id

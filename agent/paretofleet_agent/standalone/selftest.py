@@ -27,6 +27,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import Lease
 from paretofleet_agent.standalone import bench, paired
 from paretofleet_agent.standalone.bench_statistics import mean_interval
+from paretofleet_agent.standalone.run_options import BenchRequest
 from paretofleet_agent.standalone.warm_runner import IdleDaemon, WarmRunner, WarmSampler, compare
 
 GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
@@ -54,7 +55,7 @@ def run(
     Without a model the smallest one in the home's models folder works. Returns 0 whatever the verdict: it is
     a finding. Raises PfError when there is no model, when it does not run, or on a simulated device.
     """
-    if device.simulate is not None:
+    if device.simulation is not None:
         raise PfError("a self-test is about a real device: run it without --simulate")
     if not minutes > 0:
         raise PfError(f"--minutes {minutes:g} is not a time: give a number above 0")
@@ -184,26 +185,19 @@ def _sensor_line(measured: Mapping[str, Any]) -> str:
     return f"{period}{cost}" + (f"; {flags}" if flags else "")
 
 
-def _change(facts: Mapping[str, Any]) -> paired.Change | None:
+def _change(facts: Mapping[str, Any]) -> paired.PairedChange | None:
     if "why_not" in facts:
         return None
-    return paired.Change(**{key: facts[key] for key in ("pairs", "median", "low", "high")})
+    return paired.PairedChange(facts["pairs"], facts["median"], facts["low"], facts["high"])
 
 
 def _lease(model: Path, number: int) -> Lease:
-    return bench.lease_of(
-        bench.artifact_of(model),
-        number,
-        batch_size=1,
-        threads=None,
-        iterations=ITERATIONS_MIN,
-        warm_up_s=WARM_UP_S,
-        window_min_s=WINDOW_S,
-    )
+    request = BenchRequest(iterations=ITERATIONS_MIN, warm_up_s=WARM_UP_S, window_min_s=WINDOW_S)
+    return bench.lease_of(bench.artifact_of(model), number, request)
 
 
 def _median_s(model: Path, device: DeviceUnderTest, number: int, progress: bench.Progress) -> float:
-    samples = bench.Samples()
+    samples = bench.RunSamples()
     outcome = measure(_lease(model, number), model, samples, progress, device)
     if not outcome.ok:
         raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")

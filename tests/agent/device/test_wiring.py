@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from paretofleet_agent import config, main, sensors
-from paretofleet_agent.device import probe
+from paretofleet_agent.device import description, power_sources, probe
 from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import PfError
 from paretofleet_agent.power import characterise
@@ -58,16 +58,16 @@ def test_settings_of_sensors_come_from_the_file_or_the_environment(tmp_path, whe
 
 
 def test_a_meter_of_the_settings_is_probed_and_passed_on(tree, wall):
-    device = probe.look(tree("raspberry_pi4"), None, 1, {}, sensor_settings={"meter": f"wall@{wall}"})
+    device = probe.probe_device(tree("raspberry_pi4"), None, {}, sensor_settings={"meter": f"wall@{wall}"})
     assert [sensor.scope for sensor in device.inventory.sensors] == ["wall"]
     assert device.sensor_settings == {"meter": f"wall@{wall}"}
-    text = probe.describe(device)
+    text = description.describe(device)
     assert "meter/m1  wall, boxcar" in text
     assert "a Raspberry Pi has no current sensor" in text
 
 
 def test_a_device_without_a_sensor_says_so_plainly(tree):
-    text = probe.describe(probe.look(tree("ina3221_nano_2gb"), None, 1, {}))
+    text = description.describe(probe.probe_device(tree("ina3221_nano_2gb"), None, {}))
     assert "none: this device has no power sensor, so no energy is measured" in text
     assert "the Nano 2GB has no power monitor" in text
 
@@ -100,16 +100,16 @@ def measured(monkeypatch):
         return [opened[-1]], []
 
     opened = []
-    monkeypatch.setattr(probe, "find_all", find_all)
+    monkeypatch.setattr(power_sources, "find_all", find_all)
     calls.opened = opened
     return calls
 
 
 @pytest.mark.usefixtures("measured")
 def test_probe_tells_the_measured_refresh(tmp_path):
-    device = probe.look(Path("/"), None, 1, {}, home=tmp_path)
-    assert "a/x  wall, boxcar, refreshed every 100 ms, constant" in probe.describe(device)
-    assert probe.as_json(device)["sensor_facts"]["power:a/x"]["period_s"] == 0.1
+    device = probe.probe_device(Path("/"), None, {}, home=tmp_path)
+    assert "a/x  wall, boxcar, refreshed every 100 ms, constant" in description.describe(device)
+    assert description.as_json(device)["sensor_facts"]["power:a/x"]["period_s"] == 0.1
 
 
 def is_locked(folder):
@@ -122,19 +122,19 @@ def is_locked(folder):
 def test_sensors_are_measured_once_and_with_the_host_to_ourselves(tmp_path, monkeypatch, command, measured):
     (tmp_path / "agent.ini").write_text(f"[host]\nlock_dir = {tmp_path}\n")
     (tmp_path / "net.onnx").write_bytes(b"")
-    locked, look = [], probe.look
+    locked, probe_device = [], probe.probe_device
     of_device = characterise.of_device
 
     def watched(*arguments):
         locked.append(is_locked(tmp_path))
         return of_device(*arguments)
 
-    def only_look(*arguments, **more):
-        look(*arguments, **more)
+    def only_probe(*arguments, **more):
+        probe_device(*arguments, **more)
         raise PfError("that is all")
 
     monkeypatch.setattr(characterise, "of_device", watched)
-    monkeypatch.setattr(probe, "look", only_look)
+    monkeypatch.setattr(probe, "probe_device", only_probe)
     model = [str(tmp_path / "net.onnx")] if command in ("bench", "selftest") else []
     for _ in range(2):
         assert main.main([command, *model, "--home", str(tmp_path)]) == 1
@@ -180,17 +180,47 @@ def test_probe_reads_a_copied_tree(tree, name):
     assert "module+carrier, boxcar" in done.stdout if "tx2" in name else "battery/BAT0" in done.stdout
 
 
-@pytest.mark.parametrize(("waits_s", "opened"), [(0.0, 1), (60.0, 2)])
-def test_sensors_are_opened_again_only_after_a_wait(tmp_path, monkeypatch, measured, waits_s, opened):
-    """A meter may take a moment to see that we left: it would say that it is busy."""
-    now_s = [0.0]
-    monkeypatch.setattr(probe.time, "monotonic", lambda: now_s[0])
+def test_sensors_are_opened_once_and_not_before_the_host_is_ours(tmp_path, measured):
+    """A meter serves one agent: the one that we wait for may need it, or may just have left it."""
 
     @contextlib.contextmanager
     def alone():
-        now_s[0] += waits_s
+        assert not measured.opened
         yield
 
-    probe.look(Path("/"), None, 1, {}, home=tmp_path, alone=alone)
-    assert len(measured.opened) == opened
+    probe.probe_device(Path("/"), None, {}, home=tmp_path, alone=alone)
+    assert len(measured.opened) == 1
+    assert len(measured) == 1
+
+
+def test_sensors_that_were_measured_in_this_boot_are_opened_once_without_a_wait(tmp_path, measured):
+    probe.probe_device(Path("/"), None, {}, home=tmp_path)
+
+    def alone():
+        pytest.fail("nothing is to be measured")
+
+    device = probe.probe_device(Path("/"), None, {}, home=tmp_path, alone=alone)
+    assert device.sensor_facts["power:a/x"]["period_s"] == 0.1
+    assert len(measured.opened) == 2, "once by each"
+    assert len(measured) == 1
+
+
+def test_a_device_without_a_sensor_waits_for_nobody_after_its_first_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(power_sources, "find_all", lambda _root, _settings: ([], []))
+    waits = []
+
+    @contextlib.contextmanager
+    def alone():
+        waits.append(1)
+        yield
+
+    for _ in range(2):
+        assert probe.probe_device(Path("/"), None, {}, home=tmp_path, alone=alone).sensor_facts == {}
+    assert len(waits) == 1
+
+
+def test_a_sensor_that_comes_within_a_boot_is_measured_too(tmp_path, measured):
+    assert characterise.of_device(tmp_path, Path("/"), [], 1) == {}
+    device = probe.probe_device(Path("/"), None, {}, home=tmp_path)
+    assert device.sensor_facts["power:a/x"]["period_s"] == 0.1
     assert len(measured) == 1

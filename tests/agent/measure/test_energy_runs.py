@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import Simulation
 from paretofleet_agent.measure import series
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.measure.power_session import PowerSession
@@ -58,7 +59,7 @@ def seconds(marks, begin, end):
 
 
 def test_a_window_goes_on_until_its_energy_is_known_to_two_percent(kit, standard):
-    nano = probe.look(Path("/"), "jetson-nano", 1, {})
+    nano = probe.probe_device(Path("/"), Simulation("jetson-nano"), {})
     facts, marks, _ = run(kit, nano, standard)
     least_s = 30 * 0.4224
     assert least_s <= seconds(marks, "measure", "guard_after") < least_s + 2 * 4.224
@@ -68,7 +69,7 @@ def test_a_window_goes_on_until_its_energy_is_known_to_two_percent(kit, standard
 
 
 def test_a_counter_that_refreshes_often_lengthens_nothing(kit, standard):
-    server = probe.look(Path("/"), "cpu-server", 1, {})
+    server = probe.probe_device(Path("/"), Simulation("cpu-server"), {})
     facts, marks, _ = run(kit, server, standard)
     assert 2.0 <= seconds(marks, "measure", "guard_after") < 4.0
     assert facts["energy_window"]["uncertainty"] < 0.001
@@ -82,7 +83,7 @@ def test_a_fast_model_goes_on_for_its_energy_after_the_most_iterations(kit, tx2,
 
 
 def test_a_short_protocol_keeps_its_limits(kit, standard):
-    nano = probe.look(Path("/"), "jetson-nano", 1, {})
+    nano = probe.probe_device(Path("/"), Simulation("jetson-nano"), {})
     short = dataclasses.replace(standard, is_short=True, window_min_s=1.5, iterations_min=10, idle_s=0.0)
     facts, marks, samples = run(kit, nano, short)
     assert seconds(marks, "measure", "guard_after") < 3.0
@@ -92,7 +93,7 @@ def test_a_short_protocol_keeps_its_limits(kit, standard):
 
 
 def test_guards_last_as_long_as_the_sensor_remembers(kit, standard):
-    nano = probe.look(Path("/"), "jetson-nano", 1, {})
+    nano = probe.probe_device(Path("/"), Simulation("jetson-nano"), {})
     _, marks, _ = run(kit, nano, standard)
     assert seconds(marks, "guard_before", "measure") >= 2 * 0.4224
     assert seconds(marks, "guard_after", "idle_after") >= 2 * 0.4224
@@ -106,7 +107,7 @@ def test_the_model_stays_loaded_while_it_idles_and_the_device_idles_without_it_b
 
 
 def test_a_device_idles_without_a_model_once_a_block(tx2):
-    real = dataclasses.replace(tx2, simulate=None)
+    real = dataclasses.replace(tx2, simulation=None)
     asked = [real.needs_cold_idle("sweep", block) for block in (1, 1, 2, 2, 1)]
     assert asked == [True, False, True, False, False]
     assert real.needs_cold_idle("another", 1)
@@ -207,7 +208,7 @@ def test_pauses_come_after_each_iteration_and_count_in_the_block():
 
 def test_a_real_run_pauses_after_each_iteration_of_its_window_only(kit, model, tmp_path, monkeypatch):
     """Its sensor is said to look for a microsecond every 20 ms; its time is short, so the window is too."""
-    device = probe.look(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, 1, {})
+    device = probe.probe_device(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, {})
     rail = RailFacts("power:rapl/package-0", "package", "boxcar", 0.05, 0.02, 1e-6, 0.0, 1e-3)
     monkeypatch.setattr(stopping, "rails_of", lambda *_: [rail])
     limits = dataclasses.replace(

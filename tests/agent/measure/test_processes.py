@@ -154,7 +154,7 @@ from paretofleet_agent.device import probe
 from paretofleet_agent.measure.attempt import measure
 sys.path.insert(0, {folder!r})
 import conftest as kit
-device = probe.look(Path({sysroot!r}), None, 1, {{}})
+device = probe.probe_device(Path({sysroot!r}), None, {{}})
 limits = dataclasses.replace(kit.QUICK, window_min_s=60.0, iterations_max=10**9)
 path = Path({model!r})
 watch = kit.Watch()

@@ -152,7 +152,7 @@ def test_a_source_is_polled_at_half_its_period_and_never_too_often():
 def test_what_was_measured_takes_the_place_of_what_was_assumed():
     rail = Rail("nvml", "x", "gpu-board", "boxcar", period_s=0.1, lag_s=0.3)
     found = {"period_s": 0.02, "lag_s": None, "quantum_u": 1000, "flags": []}
-    facts = estimators.improve(rail.facts(), found)
+    facts = estimators.with_measured(rail.facts(), found)
     assert (facts["period_s"], facts["lag_s"], facts["quantum_w"]) == (0.02, 0.3, 0.001)
     assert facts["measured"]["quantum_u"] == 1000
 

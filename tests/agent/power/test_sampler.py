@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from paretofleet_agent.device.probe import look
+from paretofleet_agent.device.probe import probe_device
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.power.polling import failing, slowest_share
 from paretofleet_agent.power.sampler import SensorRecorder
@@ -172,7 +172,7 @@ def test_a_sensor_that_takes_longer_than_the_rhythm_shows_as_missed_reads():
 
 def test_a_run_keeps_it_as_samples_and_as_a_fact_and_a_dead_counter_costs_no_time(kit, model, tmp_path):
     """The counters of a copied tree stand still: nothing converges, and nothing is waited for."""
-    device = look(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, 1, {})
+    device = probe_device(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, {})
     samples, limits = kit.Samples(), dataclasses.replace(kit.QUICK, is_short=False, warm_up_max_s=0.2)
     begin_s = time.monotonic()
     outcome = measure(kit.lease_of(model, limits=limits), model, samples, kit.Watch(), device)

@@ -131,10 +131,10 @@ def test_a_guard_at_another_power_asks_for_more():
 def test_a_silent_sensor_is_not_waited_for():
     one = sensor("nvml-full")
     verdict = stopping.judge([one], {}, begin_ns=0, start_ns=S, now_ns=6 * S)
-    assert verdict == stopping.Verdict(ENOUGH, None)
+    assert verdict == stopping.WindowVerdict(ENOUGH, None)
     early = stopping.judge([one], {}, begin_ns=0, start_ns=S, now_ns=5 * S)
     assert early.state == MORE
-    assert stopping.judge([], {}, begin_ns=0, start_ns=S, now_ns=S) == stopping.Verdict(ENOUGH, None)
+    assert stopping.judge([], {}, begin_ns=0, start_ns=S, now_ns=S) == stopping.WindowVerdict(ENOUGH, None)
 
 
 def test_the_slowest_sensor_decides():

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from paretofleet_agent.device.probe import look
+from paretofleet_agent.device.probe import probe_device
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.sensors import rapl
 
@@ -99,7 +99,7 @@ def test_a_counter_that_fails_later_gives_no_sample(kit, tmp_path):
 
 
 def test_a_run_samples_a_copied_tree_through_the_real_sampler(kit, model, tmp_path):
-    device = look(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, 1, {})
+    device = probe_device(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, {})
     assert {sensor.rail for sensor in device.inventory.sensors} >= {"package-0", "package-1", "psys"}
     samples, watch = kit.Samples(), kit.Watch()
     outcome = measure(kit.lease_of(model), model, samples, watch, device)

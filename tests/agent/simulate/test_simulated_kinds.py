@@ -7,6 +7,7 @@ import statistics
 import pytest
 from paretofleet_agent import simulate
 from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import Simulation
 from paretofleet_agent.simulate.power import rail_of, recorder_of
 
 SECOND = 10**9
@@ -71,7 +72,7 @@ def test_an_averaging_monitor_repeats_its_refreshes_and_shows_a_step_late():
     ],
 )
 def test_a_simulated_class_shows_its_kind_of_sensor(tmp_path, name, rail, scope, kind):
-    device = probe.look(tmp_path, name, 1, {})
+    device = probe.probe_device(tmp_path, Simulation(name), {})
     (sensor,) = device.inventory.sensors
     assert (sensor.source, sensor.rail, sensor.scope, sensor.kind) == ("sim", rail, scope, kind)
     assert simulate.CLASSES[name].cores == len(device.inventory.cpus)

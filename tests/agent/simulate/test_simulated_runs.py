@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_agent import simulate
 from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import Simulation
 from paretofleet_agent.errors import ConfigError
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES
@@ -95,7 +96,7 @@ def test_in_throughput_mode_the_facts_say_how_long_each_block_of_the_window_is(k
 
 def test_the_samples_are_those_of_the_model_and_the_truth_stays_apart(kit, tx2, limits):
     outcome, samples = run(kit, tx2, limits=limits)
-    truth = json.loads(tx2.truth_path.read_text())
+    truth = json.loads(tx2.simulation.truth_path.read_text())
     durations = inside(samples, "iterations", "measure")
     assert statistics.mean(durations) / 1e9 == pytest.approx(truth["run_batch_latency_mean_s"], rel=0.01)
     watts = statistics.mean(inside(samples, POWER, "measure")) / 1e6
@@ -113,17 +114,17 @@ def test_the_same_seed_configuration_and_block_give_the_same_samples(kit, tx2):
     others = [
         run(kit, tx2, block=2)[1],
         run(kit, tx2, batch_size=4)[1],
-        run(kit, dataclasses.replace(tx2, seed=2))[1],
+        run(kit, probe.probe_device(Path("/"), Simulation("jetson-tx2", seed=2), {}))[1],
     ]
     assert all(other.columns("iterations")[1] != first.columns("iterations")[1] for other in others)
 
 
 def test_a_batch_beyond_the_memory_of_the_class_is_oom(kit, tx2):
-    tx1 = probe.look(Path("/"), "jetson-tx1", 1, {})
+    tx1 = probe.probe_device(Path("/"), Simulation("jetson-tx1"), {})
     ends = {
-        (device.simulate, batch_size): run(kit, device, size_bytes=100_000_000, batch_size=batch_size)[
-            0
-        ].reason
+        (device.simulation.device_class, batch_size): run(
+            kit, device, size_bytes=100_000_000, batch_size=batch_size
+        )[0].reason
         for device in (tx2, tx1)
         for batch_size in (32, 64, 128)
     }
@@ -139,7 +140,7 @@ def test_a_batch_beyond_the_memory_of_the_class_is_oom(kit, tx2):
 
 def test_an_unknown_class_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match="jetson-tx2"):
-        probe.look(Path("/"), "abacus", 1, {})
+        probe.probe_device(Path("/"), Simulation("abacus"), {})
 
 
 def test_blocks_are_days_of_the_virtual_clock(kit, tx2):

@@ -8,26 +8,26 @@ import sys
 
 import pytest
 from paretofleet_agent import main
-from paretofleet_agent.device import probe, runtimes
+from paretofleet_agent.device import description, probe, runtimes
 from paretofleet_agent.errors import PfError
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.model import Target, Unavailable
 from paretofleet_agent.runner import loop, serve
 from paretofleet_agent.standalone import bench, bench_statistics
-from paretofleet_agent.standalone.run_options import Way, options_of
+from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, options_of
 
 CPU = Target(target_id="cpu", alias="cpu", description="")
 
 
 def test_probe_names_what_is_there_and_why_the_rest_is_not(tmp_path):
-    device = probe.look(tmp_path, None, 1, {"onnxruntime": "/nowhere/python"})
-    text = probe.describe(device)
+    device = probe.probe_device(tmp_path, None, {"onnxruntime": "/nowhere/python"})
+    text = description.describe(device)
     assert "absent" in text
     assert "rapl" in text
     assert "/nowhere/python does not start" in text
     assert "fix: " in text
     assert device.inventory.runtimes == ()
-    told = probe.as_json(device)
+    told = description.as_json(device)
     assert {absent["what"] for absent in told["absent"]} >= {"rapl", "onnxruntime", "nvml", "ina3221"}
     assert json.loads(json.dumps(told))["inventory"]["targets"][0]["alias"] == "cpu"
 
@@ -42,7 +42,7 @@ def test_an_interpreter_that_cannot_import_the_runtime_is_told_apart(tmp_path):
     bare = tmp_path / "bare-python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -I "$@"\n')
     bare.chmod(0o755)
-    absent = runtimes.look_for_runtime("onnxruntime", str(bare), (CPU,))
+    absent = runtimes.find_runtime("onnxruntime", str(bare), (CPU,))
     assert "No module named" in absent.why
     assert "pip install onnxruntime" in absent.fix
 
@@ -51,7 +51,7 @@ def test_a_runtime_with_foreign_instructions_is_told_apart(tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nkill -ILL $$\n")
     python.chmod(0o755)
-    assert "SIGILL" in runtimes.look_for_runtime("onnxruntime", str(python), (CPU,)).why
+    assert "SIGILL" in runtimes.find_runtime("onnxruntime", str(python), (CPU,)).why
 
 
 def test_the_environment_holds_what_stays_and_the_readings_what_moves(tmp_path):
@@ -90,7 +90,7 @@ def test_the_environment_holds_what_stays_and_the_readings_what_moves(tmp_path):
 
 
 def test_bench_prints_a_table_and_progress_apart(here, model, capsys):
-    assert bench.run(model, here, batch_size=2, iterations=40, warm_up_s=0.02, runs=3) == 0
+    assert bench.run(model, here, BenchRequest(batch_size=2, iterations=40, warm_up_s=0.02), runs=3) == 0
     out, err = capsys.readouterr()
     assert "median" in out
     assert "items/s" in out
@@ -99,7 +99,7 @@ def test_bench_prints_a_table_and_progress_apart(here, model, capsys):
 
 
 def test_bench_as_json_has_no_interval_where_there_are_too_few(here, model, capsys):
-    assert bench.run(model, here, iterations=10, warm_up_s=0.02, output="json") == 0
+    assert bench.run(model, here, BenchRequest(iterations=10, warm_up_s=0.02), output="json") == 0
     told = json.loads(capsys.readouterr().out)
     (run,) = told["runs"]
     assert run["iterations"] == 10
@@ -116,12 +116,13 @@ def test_bench_of_a_file_that_is_not_there_is_one_sentence(here, tmp_path):
 def test_bench_of_what_cannot_run_names_file_and_reason(kit, here, tmp_path):
     path = kit.make_model(tmp_path / "fixed.onnx", shape=(1, 16))
     with pytest.raises(PfError, match=r"fixed.onnx.*fixed batch size 1.*\[unsupported\]"):
-        bench.run(path, here, batch_size=4)
+        bench.run(path, here, BenchRequest(batch_size=4))
 
 
 def test_bench_goes_another_way_when_told_and_says_so(here, model, capsys):
-    way = Way(mode="throughput", precision="fp32", options={"allow_spinning": False})
-    assert bench.run(model, here, way=way, iterations=40, warm_up_s=0.02, runs=3, output="json") == 0
+    options = RunOptions(mode="throughput", precision="fp32", options={"allow_spinning": False})
+    request = BenchRequest(iterations=40, warm_up_s=0.02, options=options)
+    assert bench.run(model, here, request, runs=3, output="json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["requested"]["mode"] == told["effective"]["mode"] == "throughput"
     assert told["effective"]["options"]["allow_spinning"] is False
@@ -134,7 +135,8 @@ def test_bench_goes_another_way_when_told_and_says_so(here, model, capsys):
 
 
 def test_bench_in_throughput_mode_prints_items_and_no_waits(here, model, capsys):
-    assert bench.run(model, here, way=Way(mode="throughput"), iterations=40, warm_up_s=0.02) == 0
+    request = BenchRequest(iterations=40, warm_up_s=0.02, options=RunOptions(mode="throughput"))
+    assert bench.run(model, here, request) == 0
     out = capsys.readouterr().out
     assert "items/s" in out
     assert "median" not in out
@@ -149,16 +151,19 @@ def test_options_of_a_bench_are_what_they_look_like():
 
 
 @pytest.mark.parametrize(
-    ("way", "sentence"),
+    ("options", "sentence"),
     [
-        (Way(runtime="trtexec"), r"trtexec cannot be used here, it is not in PATH: install TensorRT"),
-        (Way(runtime="torch"), r"torch cannot be used here, .*cannot import it: no torch: pip install"),
-        (Way(target="cuda:7"), r"this device has no target cuda:7: it has cpu"),
-        (Way(options={"speed": "high"}), r"relu.onnx: option 'speed' is none of .*allow_spinning"),
-        (Way(precision="int8"), r"relu.onnx: .*int8.*\[unsupported\]"),
+        (RunOptions(runtime="trtexec"), r"trtexec cannot be used here, it is not in PATH: install TensorRT"),
+        (
+            RunOptions(runtime="torch"),
+            r"torch cannot be used here, .*cannot import it: no torch: pip install",
+        ),
+        (RunOptions(target="cuda:7"), r"this device has no target cuda:7: it has cpu"),
+        (RunOptions(options={"speed": "high"}), r"relu.onnx: option 'speed' is none of .*allow_spinning"),
+        (RunOptions(precision="int8"), r"relu.onnx: .*int8.*\[unsupported\]"),
     ],
 )
-def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, way, sentence):
+def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, options, sentence):
     absent = (
         Unavailable("trtexec", "it is not in PATH", "install TensorRT"),
         Unavailable("torch", "/opt/python cannot import it: no torch", "pip install torch"),
@@ -167,7 +172,7 @@ def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, way, 
     inventory = dataclasses.replace(here.inventory, runtimes=runtimes)
     device = dataclasses.replace(here, inventory=inventory, absent=absent)
     with pytest.raises(PfError, match=sentence) as refused:
-        bench.run(model, device, way=way, iterations=5, warm_up_s=0.02)
+        bench.run(model, device, BenchRequest(iterations=5, warm_up_s=0.02, options=options))
     assert "\n" not in str(refused.value)
 
 

@@ -26,7 +26,7 @@ def few_pairs(monkeypatch):
 @pytest.fixture
 def with_power(kit, tmp_path):
     """This machine with the power sensors of another: files that a sampler really reads."""
-    return probe.look(kit.unpack_tree("rapl_intel", tmp_path / "tree"), None, 1, {})
+    return probe.probe_device(kit.unpack_tree("rapl_intel", tmp_path / "tree"), None, {})
 
 
 def test_a_device_with_power_is_tested_whole_and_status_shows_the_verdict(

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from paretofleet_agent.power import characterise
-from paretofleet_agent.power.estimators import improve
+from paretofleet_agent.power.estimators import with_measured
 from paretofleet_agent.simulate.sensor_models import Curve, SensorModel, readings, with_faults
 from paretofleet_analysis.runs.energy_integral import energy_j
 from paretofleet_analysis.runs.power_curve import SensorFacts, power_curve
@@ -67,7 +67,7 @@ def measured_facts(model):
         readings(model, curve, begin_s=0, end_s=times[-1] + plan.step_s, every_s=plan.step_read_s),
     )
     steps_ns = [round(at * 1e9) for at in times]
-    return improve(
+    return with_measured(
         rail.facts(), characterise.character_of(rail, series, [1e-5], steps_ns, plan.step_s).facts()
     )
 
@@ -129,6 +129,6 @@ def test_a_sensor_that_always_looks_is_not_called_part_time_for_the_last_digit_o
         [],
         2.0,
     )
-    facts = improve(rail.facts(), measured.facts())
+    facts = with_measured(rail.facts(), measured.facts())
     assert facts["period_s"] == pytest.approx(0.1007, rel=0.01)
     assert facts["window_s"] == facts["period_s"]

@@ -24,6 +24,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import SCHEMAS
 from paretofleet_agent.simulate.sensor_models import MODELS
 from paretofleet_agent.standalone import bench
+from paretofleet_agent.standalone.run_options import BenchRequest
 from paretofleet_analysis.runs.summary import summarize_run
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "system"))
@@ -142,13 +143,15 @@ def look(root, *meters_, scopes=("wall", "wall")):
     setting = ", ".join(
         f"{scope}@tcp://127.0.0.1:{meter.port}" for scope, meter in zip(scopes, meters_, strict=False)
     )
-    return probe.look(root, None, 1, {}, sensor_settings={"meter": setting} if setting else {})
+    return probe.probe_device(root, None, {}, sensor_settings={"meter": setting} if setting else {})
 
 
 def run(device, model, spoil=None):
     """The facts of a run of about 3 s, and its summary."""
     lease = bench.lease_of(
-        bench.artifact_of(model), 2, batch_size=1, threads=1, iterations=20, warm_up_s=0.1, window_min_s=1.2
+        bench.artifact_of(model),
+        2,
+        BenchRequest(threads=1, iterations=20, warm_up_s=0.1, window_min_s=1.2),
     )
     lease = dataclasses.replace(lease, limits=dataclasses.replace(lease.limits, is_short=True, idle_s=0.0))
     samples = Samples()

@@ -15,6 +15,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.requests import RUNNER
 from paretofleet_agent.standalone import bench
+from paretofleet_agent.standalone.run_options import BenchRequest
 from paretofleet_analysis.ranking.energy_rate import energy_j_per_item_at_rate
 from paretofleet_analysis.runs.summary import summarize_run
 from test_bad_sensors import Counter, Samples, Watch, convolution, look
@@ -63,11 +64,7 @@ def run(device, model, number):
     lease = bench.lease_of(
         bench.artifact_of(model),
         number,
-        batch_size=1,
-        threads=1,
-        iterations=5,
-        warm_up_s=0.3,
-        window_min_s=3.0,
+        BenchRequest(threads=1, iterations=5, window_min_s=3.0),
     )
     limits = dataclasses.replace(lease.limits, is_short=False, idle_s=1.0, warm_up_max_s=1.0)
     samples = Samples()
