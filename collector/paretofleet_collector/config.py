@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,53 +19,68 @@ _PREFIX = "PARETOFLEET_COLLECTOR_"
 
 @dataclass(frozen=True)
 class Config:
-    """How a collector serves. Paths in `home`; times in seconds; sizes in bytes."""
+    """How a collector serves, all it keeps below `home`. `KEYS` says what the others mean."""
 
     home: Path
-    #: Address to listen on; port 0 picks a free one.
     listen: str = DEFAULT_ADDRESS
-    #: How often an agent renews its leases, and how long one lasts without that.
     heartbeat_s: float = 5.0
     lease_s: float = 60.0
-    #: Chunks that an agent may send before the first acknowledgement.
     window_chunks: int = 64
-    #: With less free space than this no chunk and no model is accepted.
     disk_low_bytes: int = 256 * 1024 * 1024
-    #: The largest model file that is accepted.
     model_max_bytes: int = 8 * 1024 * 1024 * 1024
 
 
-_TYPES: Mapping[str, type] = {
-    "listen": str,
-    "heartbeat_s": float,
-    "lease_s": float,
-    "window_chunks": int,
-    "disk_low_bytes": int,
-    "model_max_bytes": int,
-}
+@dataclass(frozen=True)
+class ConfigKey:
+    """A key of `collector.toml`: its type and what it means; its default stands in `Config`."""
+
+    name: str
+    kind: type
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that comes before the file."""
+        return _PREFIX + self.name.upper()
+
+
+KEYS = (
+    ConfigKey("listen", str, "Address to listen on; port 0 picks a free one."),
+    ConfigKey("heartbeat_s", float, "Seconds between two heartbeats, by which an agent renews its leases."),
+    ConfigKey(
+        "lease_s", float, "Seconds that a lease lasts without a heartbeat; must be more than `heartbeat_s`."
+    ),
+    ConfigKey("window_chunks", int, "Chunks that an agent may send before the first acknowledgement."),
+    ConfigKey(
+        "disk_low_bytes", int, "With less free space than this, in bytes, no chunk and no model is accepted."
+    ),
+    ConfigKey("model_max_bytes", int, "The largest model file that is accepted, in bytes."),
+)
+_KINDS = {key.name: key.kind for key in KEYS}
 
 
 def default_home(part: str = "collector") -> Path:
-    """`$XDG_STATE_HOME/paretofleet/<part>`, by default under `~/.local/state`."""
+    """The folder of a `part`, `$XDG_STATE_HOME/paretofleet/<part>`, by default under `~/.local/state`."""
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "paretofleet" / part
 
 
-def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **flags: Any) -> Config:
-    """The configuration in force; `flags` that are None do not count.
+def load(
+    home: Path | None = None, environ: Mapping[str, str] | None = None, *, listen: str | None = None
+) -> Config:
+    """The configuration in force: the flag `listen`, over `environ`, over the file in `home`, over defaults.
 
-    Raises Refused with one sentence that names the key and where it was written.
+    `environ` is by default the process's own; `home` is by default the folder that it names, else
+    `default_home()`. Raises Refused with one sentence that names the key and where it was written.
     """
     environ = os.environ if environ is None else environ
     chosen = home or (Path(environ[_PREFIX + "HOME"]) if environ.get(_PREFIX + "HOME") else default_home())
     values = _from_file(chosen / FILE_NAME)
-    for key in _TYPES:
-        name = _PREFIX + key.upper()
-        if name in environ:
-            values[key] = _converted(key, environ[name], name)
-    for key, value in flags.items():
-        if value is not None:
-            values[key] = _converted(key, value, f"--{key.replace('_', '-')}")
+    for each in KEYS:
+        if each.variable in environ:
+            values[each.name] = _converted(each.name, environ[each.variable], each.variable)
+    if listen is not None:
+        values["listen"] = _converted("listen", listen, "--listen")
     config = Config(home=chosen.expanduser().absolute(), **values)
     if config.lease_s <= config.heartbeat_s:
         raise Refused(
@@ -76,16 +91,15 @@ def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **f
 
 
 def render(config: Config) -> str:
-    """The text of a `collector.toml` in which every key stands with its value."""
+    """The text of a `collector.toml` in which every key stands with its value in `config`."""
     lines = [
         "# Every key may also be set as PARETOFLEET_COLLECTOR_<KEY>; a flag comes before both.",
         "[collector]",
     ]
-    for item in fields(config):
-        if item.name == "home":
-            continue
-        value = getattr(config, item.name)
-        lines.append(f'{item.name} = "{value}"' if isinstance(value, str) else f"{item.name} = {value}")
+    values = asdict(config)
+    for key in KEYS:
+        value = values[key.name]
+        lines.append(f'{key.name} = "{value}"' if isinstance(value, str) else f"{key.name} = {value}")
     return "\n".join(lines) + "\n"
 
 
@@ -107,20 +121,20 @@ def _from_file(path: Path) -> dict[str, Any]:
     if not isinstance(section, dict):
         raise Refused(f"{path}: 'collector' is not a section; write [collector].")
     for key in section:
-        if key not in _TYPES:
-            raise Refused(f"{path}: unknown key '{key}'; {did_you_mean(key, _TYPES)}")
+        if key not in _KINDS:
+            raise Refused(f"{path}: unknown key '{key}'; {did_you_mean(key, _KINDS)}")
     return {key: _converted(key, value, str(path)) for key, value in section.items()}
 
 
 def _converted(key: str, value: object, where: str) -> Any:
     """The value in the key's type, positive where it is a number; `where` names it in the error."""
-    wanted = _TYPES[key]
-    if wanted is str:
+    kind = _KINDS[key]
+    if kind is str:
         if not isinstance(value, str) or not value:
             raise Refused(f"{where}: {key} is not a text.")
         return value
     try:
-        number = None if isinstance(value, bool) else wanted(value)
+        number = None if isinstance(value, bool) else kind(value)
     except (TypeError, ValueError):
         number = None
     if number is None or not 0 < number < float("inf"):

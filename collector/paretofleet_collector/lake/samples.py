@@ -54,7 +54,7 @@ class Stream:
 
 
 def decode(chunks: Iterable[Chunk]) -> dict[str, Stream]:
-    """The streams of an attempt from its chunks, which come in order within each stream."""
+    """The streams of an attempt by name, from its `chunks`, which come in order within each stream."""
     parts: dict[str, list[Stream]] = {}
     for chunk in chunks:
         names = SCHEMAS[chunk.schema]
@@ -66,12 +66,12 @@ def decode(chunks: Iterable[Chunk]) -> dict[str, Stream]:
         parts.setdefault(chunk.stream, []).append(Stream(chunk.schema, table[0], table[1], texts))
     return {
         name: Stream(
-            some[0].schema,
-            np.concatenate([part.first for part in some]),
-            np.concatenate([part.second for part in some]),
-            tuple(text for part in some for text in part.texts),
+            pieces[0].schema,
+            np.concatenate([piece.first for piece in pieces]),
+            np.concatenate([piece.second for piece in pieces]),
+            tuple(text for piece in pieces for text in piece.texts),
         )
-        for name, some in parts.items()
+        for name, pieces in parts.items()
     }
 
 
@@ -87,7 +87,10 @@ def _texts(data: bytes, sizes: Ints) -> tuple[str, ...]:
 def write_parquet(
     path: Path, streams: Mapping[str, Stream], run_id: str, attempt: int, metadata: Mapping[str, str]
 ) -> int:
-    """Writes the samples of an attempt; `metadata` goes into the file. Returns the number of samples."""
+    """Writes the `streams` of attempt number `attempt` of run `run_id` to `path`.
+
+    `metadata` goes into the file's schema. Returns the number of samples.
+    """
     marks = streams.get("marks")
     stamped = {
         "paretofleet.samples": FORMAT,
@@ -108,7 +111,7 @@ def write_parquet(
 
 
 def read_parquet(source: Any) -> dict[str, Stream]:
-    """The streams in a sealed file (a path or an open file), as `decode` gave them."""
+    """The streams in the sealed file `source`, a path or an open file, as `decode` gave them."""
     table = pq.read_table(source, columns=["stream", "schema", "t_ns", "value", "text"])
     result = {}
     for name in pc.unique(table["stream"]).to_pylist():
@@ -120,7 +123,7 @@ def read_parquet(source: Any) -> dict[str, Stream]:
 
 
 def columns_of(streams: Mapping[str, Stream]) -> dict[str, dict[str, Ints]]:
-    """What the analysis summarises: every stream of numbers, by the names of its columns."""
+    """What the analysis summarises: those of `streams` with numbers, by the names of columns."""
     return {name: stream.columns for name, stream in streams.items() if stream.schema != "state/1"}
 
 

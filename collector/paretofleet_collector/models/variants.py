@@ -11,7 +11,7 @@ from paretofleet_collector.models import onnxfile, zoo
 
 
 def inspect(path: str, called: str) -> dict[str, Any]:
-    """What the store keeps of an ONNX file; raises ModelRefused."""
+    """What the store keeps of the ONNX file at `path`, `called` so in messages; raises ModelRefused."""
     facts = onnxfile.inspect(Path(path), called)
     return {
         "parameters": facts.parameters,
@@ -23,7 +23,7 @@ def inspect(path: str, called: str) -> dict[str, Any]:
 
 
 def build_zoo(lake: str, name: str) -> dict[str, Any]:
-    """Builds a network into the lake; raises NotFound, ModelRefused, StorageFull."""
+    """Builds the network `name` into the `lake`, a folder; raises NotFound, ModelRefused, StorageFull."""
     root = Lake(Path(lake))
     path = root.temporary(".onnx")
     try:
@@ -35,7 +35,7 @@ def build_zoo(lake: str, name: str) -> dict[str, Any]:
 
 
 def zoo_variant(name: str, *, stored: bool) -> Variant:
-    """A network of the zoo as a variant; raises NotFound."""
+    """The network `name` of the zoo as a variant, `stored` or not built yet; raises NotFound."""
     facts = zoo.facts(name)
     return Variant(
         model=name,
@@ -55,7 +55,7 @@ def zoo_variant(name: str, *, stored: bool) -> Variant:
 
 
 def with_zoo(stored: list[Variant]) -> list[Variant]:
-    """The stored variants and, behind them, the networks of the zoo that were not built yet."""
+    """The `stored` variants and, behind them, the networks of the zoo that were not built yet."""
     there = {variant.sha256 for variant in stored}
     taken = {(variant.model, variant.variant) for variant in stored}
     missing = [zoo_variant(name, stored=False) for name in zoo.NAMES]

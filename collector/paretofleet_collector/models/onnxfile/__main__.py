@@ -1,4 +1,4 @@
-"""The process in which `inspect` reads a file: `python -m paretofleet_collector.onnxfile PATH NAME`.
+"""The process in which `inspect` reads a file: `python -m paretofleet_collector.models.onnxfile PATH NAME`.
 
 Prints one JSON object: the facts, or {"refused": sentence}.
 """
@@ -25,15 +25,15 @@ def _limit(path: Path) -> None:
     size = 0
     with suppress(OSError):
         size = path.stat().st_size
-    wanted = {
+    limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: _CPU_SECONDS,
         resource.RLIMIT_AS: _MEMORY_BYTES + _COPIES * size,
     }
-    for what, value in wanted.items():
-        _, hard = resource.getrlimit(what)
+    for kind, value in limits.items():
+        _, hard = resource.getrlimit(kind)
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (allowed, hard))
+        resource.setrlimit(kind, (allowed, hard))
 
 
 def _answer(path: Path, name: str) -> dict[str, object]:

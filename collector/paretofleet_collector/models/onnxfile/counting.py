@@ -36,11 +36,11 @@ _TAKES_INT32_WEIGHTS = frozenset({("DequantizeLinear", 0), ("QLinearConv", 8)}) 
 _MATRIX_PRODUCTS = frozenset({"MatMul", "MatMulInteger", "QLinearMatMul"})  # the left factor is input 0
 _KERNEL = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 # Operators that multiply in ways that this counter does not follow.
-_UNTOLD = frozenset(
+_UNCOUNTED = frozenset(
     {"Attention", "DeformConv", "DFT", "Einsum", "GRU", "LSTM", "LinearAttention", "RNN", "STFT"}
 )
 _COUNTED = frozenset({"Gemm", "ConvTranspose", *_MATRIX_PRODUCTS, *_KERNEL})
-_WORDS = {
+_PRECISIONS = {
     "DOUBLE": "fp64",
     "FLOAT": "fp32",
     "FLOAT16": "fp16",
@@ -72,13 +72,13 @@ class Weight:
 
 
 def type_bits(type_name: str) -> int:
-    """Bits of one element of the ONNX type, such as "FLOAT16"; strings count as 8."""
+    """Bits of one element of the ONNX type `type_name`, such as "FLOAT16"; strings count as 8."""
     number = re.search(r"\d+", type_name)
     return int(number[0]) if number else _UNNUMBERED_BITS[type_name]
 
 
 def messages(root: Message) -> Iterator[Message]:
-    """The message and all messages inside it."""
+    """The message `root` and all messages inside it."""
     waiting = [root]
     while waiting:
         message = waiting.pop()
@@ -91,16 +91,16 @@ def messages(root: Message) -> Iterator[Message]:
 
 
 def weights(graph: onnx.GraphProto) -> list[Weight]:
-    """Every constant of the graph and of the graphs in it: initializers and what constant nodes make."""
-    found = []
+    """Every constant of the `graph` and of the graphs in it: initializers and what constant nodes make."""
+    constants = []
     for inner in messages(graph):
         if isinstance(inner, onnx.GraphProto):
             uses = _uses(inner)
-            found += [
+            constants += [
                 Weight(name, type_name, elements, _is_parameter(type_name, elements, uses[name]))
                 for name, type_name, elements in _constants(inner)
             ]
-    return found
+    return constants
 
 
 def _uses(graph: onnx.GraphProto) -> dict[str, set[tuple[str, int]]]:
@@ -134,7 +134,7 @@ def _constants(graph: onnx.GraphProto) -> Iterator[tuple[str, str, int]]:
 
 
 def type_name_of(tensor: onnx.TensorProto) -> str:
-    """The tensor's element type as ONNX names it. ValueError for a number that is no type."""
+    """The element type of the `tensor` as ONNX names it; raises ValueError for a number that is no type."""
     return str(onnx.TensorProto.DataType.Name(tensor.data_type))
 
 
@@ -147,25 +147,28 @@ def _is_parameter(type_name: str, elements: int, uses: set[tuple[str, int]]) -> 
     return bool(real) and (elements > 1 or any(op in _TAKES_WEIGHTS for op, _ in real))
 
 
-def precision(found: Sequence[Weight], input_type: str) -> str:
-    """The precision that holds 90 % of the weights' bytes, else "mixed"; without weights the input's."""
+def precision(constants: Sequence[Weight], input_type: str) -> str:
+    """The precision that holds 90 % of the bytes of the parameters among `constants`, else "mixed".
+
+    Without parameters it is that of `input_type`, ONNX's name of the first input's element type.
+    """
     size: dict[str, int] = defaultdict(int)
-    for weight in found:
+    for weight in constants:
         if weight.is_parameter:
-            size[_WORDS.get(weight.type_name, "mixed")] += weight.size_bytes
+            size[_PRECISIONS.get(weight.type_name, "mixed")] += weight.size_bytes
     if not size:
-        return _WORDS.get(input_type.upper(), "mixed")
+        return _PRECISIONS.get(input_type.upper(), "mixed")
     word = max(size, key=lambda w: size[w])
     return word if size[word] >= _MAIN_SHARE * sum(size.values()) else "mixed"
 
 
 def macs(model: onnx.ModelProto) -> int | None:
-    """Multiply-accumulates of convolutions and matrix products of a model whose shapes were inferred."""
+    """Multiply-accumulates of convolutions and matrix products of a `model` whose shapes were inferred."""
     graph = model.graph
     shapes = _shapes(graph)
     total = 0
     for node in graph.node:
-        if node.domain not in STANDARD_DOMAINS or node.op_type in _UNTOLD:
+        if node.domain not in STANDARD_DOMAINS or node.op_type in _UNCOUNTED:
             return None
         if any(isinstance(m, onnx.NodeProto) and m is not node and _multiplies(m) for m in messages(node)):
             return None
@@ -178,7 +181,7 @@ def macs(model: onnx.ModelProto) -> int | None:
 
 
 def _multiplies(node: onnx.NodeProto) -> bool:
-    return node.domain not in STANDARD_DOMAINS or node.op_type in _UNTOLD | _COUNTED
+    return node.domain not in STANDARD_DOMAINS or node.op_type in _UNCOUNTED | _COUNTED
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:

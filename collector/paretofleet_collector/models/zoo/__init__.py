@@ -30,7 +30,7 @@ class Built:
 
 
 def facts(name: str) -> ZooFacts:
-    """What is known about the network `name`, without building it. NotFound for other names."""
+    """What is published of the network `name`, without building it; raises NotFound for other names."""
     try:
         return CATALOGUE[name]
     except KeyError:
@@ -38,7 +38,7 @@ def facts(name: str) -> ZooFacts:
 
 
 def structure_text(name: str) -> str:
-    """The graph of the network `name` as ONNX text. NotFound for other names."""
+    """The graph of the network `name` as ONNX text; raises NotFound for other names."""
     file = resources.files(__name__) / "structures" / f"{facts(name).name}.onnxtxt"
     return file.read_text(encoding="utf-8")
 
@@ -46,26 +46,27 @@ def structure_text(name: str) -> str:
 def build(name: str, path: Path) -> Built:
     """Writes the network `name` to `path`, whole or not at all, replacing what is there.
 
-    NotFound for an unknown name, StorageFull or Refused where the file cannot be written, ModelRefused where
-    this installation makes other bytes than every other machine.
+    Raises NotFound for an unknown name, StorageFull or Refused where the file cannot be written, ModelRefused
+    where this installation makes other bytes than every other machine.
     """
     import onnx
 
     from paretofleet_collector.models.zoo import write
 
-    known = facts(name)
+    published = facts(name)
     structure = onnx.parser.parse_model(structure_text(name))
     try:
-        sha256 = write.write(structure, path, known.sha256)
+        sha256 = write.write(structure, path, published.sha256)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise errors.StorageFull(
-                f"no room for zoo:{name} ({known.size_bytes} bytes) in {path.parent}: free some space there"
+                f"no room for zoo:{name} ({published.size_bytes} bytes) in {path.parent}: "
+                "free some space there"
             ) from error
         raise errors.Refused(f"cannot write zoo:{name} to {path}: {error.strerror}") from error
-    if sha256 != known.sha256:
+    if sha256 != published.sha256:
         raise errors.ModelRefused(
-            f"zoo:{name} came out with SHA-256 {sha256[:16]} instead of {known.sha256[:16]}: "
+            f"zoo:{name} came out with SHA-256 {sha256[:16]} instead of {published.sha256[:16]}: "
             f"reinstall paretofleet-collector, onnx and numpy"
         )
-    return Built(name, path, known.sha256, known.size_bytes)
+    return Built(name, path, published.sha256, published.size_bytes)

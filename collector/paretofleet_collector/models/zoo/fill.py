@@ -51,28 +51,31 @@ def he_uniform(shape: tuple[int, ...]) -> Spread:
 
 
 def spreads(graph: onnx.GraphProto) -> Mapping[str, Spread]:
-    """How every weight of the graph is distributed, from what it is used for.
+    """How every weight of the `graph` is distributed, from what it is used for.
 
-    Weights are the float inputs behind the first. ValueError for a weight whose use is unknown.
+    Weights are the float inputs behind the first. Raises ValueError for a weight whose use is unknown.
     """
     shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim) for v in graph.input[1:]}
     added = {name for node in graph.node if node.op_type == "Add" for name in node.input}
-    found: dict[str, Spread] = {}
+    by_weight: dict[str, Spread] = {}
     for node in graph.node:
         if node.op_type == "BatchNormalization":
             scale = BN_SCALE_INTO_ADD if node.output[0] in added else BN_SCALE
-            found.update(zip(node.input[1:], (scale, BN_SHIFT, BN_MEAN, BN_VARIANCE), strict=True))
+            by_weight.update(zip(node.input[1:], (scale, BN_SHIFT, BN_MEAN, BN_VARIANCE), strict=True))
         elif node.op_type in {"Conv", "Gemm"}:
-            found[node.input[1]] = he_uniform(shapes[node.input[1]])
-            found.update(dict.fromkeys(node.input[2:], BIAS))
-    unknown = sorted(set(shapes) - set(found))
+            by_weight[node.input[1]] = he_uniform(shapes[node.input[1]])
+            by_weight.update(dict.fromkeys(node.input[2:], BIAS))
+    unknown = sorted(set(shapes) - set(by_weight))
     if unknown:
         raise ValueError(f"no rule says how to fill {unknown[0]} of {graph.name}")
-    return {name: found[name] for name in shapes}
+    return {name: by_weight[name] for name in shapes}
 
 
 def blocks(name: str, count: int, spread: Spread, seed: int = SEED) -> Iterator[npt.NDArray[np.float32]]:
-    """The `count` values of the tensor `name`, float32, in order, `BLOCK` at a time."""
+    """The `count` values of the tensor `name`, float32, in order, `BLOCK` at a time.
+
+    They are drawn from `spread` by the `seed`.
+    """
     text = f"paretofleet fill {FILL_VERSION} {seed} {name}"
     key = np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
     half_width, centre = np.float32(spread.half_width), np.float32(spread.centre)

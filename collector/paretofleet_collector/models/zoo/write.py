@@ -62,9 +62,9 @@ def _tensor_header(name: str, dims: list[int]) -> bytes:
 
 
 def write(structure: onnx.ModelProto, path: Path, sha256: str) -> str:
-    """Writes the filled model to `path` if its SHA-256 is `sha256`; returns the SHA-256 that it has.
+    """Writes `structure`, filled, to `path` if its SHA-256 is `sha256`; returns the SHA-256 that it has.
 
-    The file is there whole or not at all. OSError as the disk gives it.
+    The file is there whole or not at all. Raises OSError as the disk gives it.
     """
     digest = hashlib.sha256()
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
