@@ -29,7 +29,7 @@ from paretofleet_collector.model.entities import (
 )
 from paretofleet_collector.model.messages import Hello, Join, Session, UploadReply, Welcome
 from paretofleet_collector.model.views import SweepView
-from paretofleet_collector.service import agents, sweeps, uploads
+from paretofleet_collector.service import agents, submission, sweeps, uploads
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.store import Store, models, runs
@@ -108,7 +108,7 @@ class Rig:
             **spec,
         }
         request_id = secrets.token_hex(8)
-        return self.do(sweeps.submit(self.context, request_id, json.dumps(text)))[0]
+        return self.do(submission.submit(self.context, request_id, json.dumps(text)))[0]
 
     def sweep(self, name: str) -> SweepView:
         return self.do(sweeps.show(self.context, name)).sweep

@@ -118,22 +118,6 @@ def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
         chunks.drop(connection, run_id)
 
 
-def cancel_device_runs(connection: sa.Connection, device_id: str, message: str, now: float) -> None:
-    """Cancels every run of the device `device_id` that was not uploaded yet, so that its sweeps can end.
-
-    Through `connection`; each run keeps `message` as the reason, and `now` (seconds since 1970) as its end.
-    """
-    come_from = ("pending", *UNDER_WAY)
-    values = {"reason": "cancelled", "message": message, "ended_unix_s": now, "lease_until_unix_s": None}
-    for sweep_id in sweeps.unfinished_of(connection, device_id):
-        for run_id in runs.ids(connection, sweep_id, come_from, device_id):
-            runs.transition(connection, run_id, "cancelled", come_from=come_from, values=values)
-            attempts.supersede(connection, run_id)
-            chunks.drop(connection, run_id)
-        apply_schedule(connection, sweep_id, device_id, now)
-        finish_sweep_if_done(connection, sweep_id, now)
-
-
 def finish_sweep_if_done(connection: sa.Connection, sweep_id: str, now: float) -> None:
     """Ends the sweep `sweep_id` through `connection` if it has no open run, `now` (seconds since 1970).
 

@@ -11,7 +11,7 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.rpc.convert import control as convert
 from paretofleet_collector.rpc.file_parts import file_parts
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
-from paretofleet_collector.service import catalogue, devices, reports, sweeps, watching
+from paretofleet_collector.service import catalogue, devices, reports, submission, sweeps, watching
 from paretofleet_collector.service.context import Context
 
 
@@ -52,11 +52,11 @@ class ControlServicer:
 
     @single_reply
     async def PlanSweep(self, request: pb.PlanSweepRequest) -> pb.PlanSweepReply:  # noqa: N802
-        return convert.plan_to_proto(await sweeps.plan_sweep(self._context, request.spec_json))
+        return convert.plan_to_proto(await submission.plan_sweep(self._context, request.spec_json))
 
     @single_reply
     async def SubmitSweep(self, request: pb.SubmitSweepRequest) -> pb.SubmitSweepReply:  # noqa: N802
-        sweep, refusals = await sweeps.submit(self._context, request.request_id, request.spec_json)
+        sweep, refusals = await submission.submit(self._context, request.request_id, request.spec_json)
         return pb.SubmitSweepReply(
             sweep=convert.sweep_to_proto(sweep), refusals=convert.refusals_to_proto(refusals)
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.lifecycle import transitions
+from paretofleet_collector.lifecycle import cancelling
 from paretofleet_collector.model.views import DeviceView
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import devices, progress
@@ -48,7 +48,7 @@ async def change_device(context: Context, name: str, action: str, labels: Mappin
         devices.change(connection, device, action, labels)
         if action == "remove":
             message = f"The device {device.name} was removed."
-            transitions.cancel_device_runs(connection, device.device_id, message, context.now())
+            cancelling.cancel_device_runs(connection, device.device_id, message, context.now())
         device = devices.find(connection, device.device_id, context.now(), context.offline_after_s)
         return DeviceView.of(device)
 

@@ -10,7 +10,7 @@ from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.jobs import report
 from paretofleet_collector.model.messages import AttemptState, Heartbeat, UploadVerdict
-from paretofleet_collector.service import devices, sweeps, watching
+from paretofleet_collector.service import devices, submission, sweeps, watching
 from rig import Rig, chunk
 
 SPEC = json.dumps({"models": ["tiny"], "protocol": "quick", "name": "edge"})
@@ -18,9 +18,9 @@ SPEC = json.dumps({"models": ["tiny"], "protocol": "quick", "name": "edge"})
 
 def test_the_same_request_makes_one_sweep(rig):
     rig.joined()
-    first, _ = rig.do(sweeps.submit(rig.context, "request-1", SPEC))
-    again, _ = rig.do(sweeps.submit(rig.context, "request-1", SPEC))
-    other, _ = rig.do(sweeps.submit(rig.context, "request-2", SPEC))
+    first, _ = rig.do(submission.submit(rig.context, "request-1", SPEC))
+    again, _ = rig.do(submission.submit(rig.context, "request-1", SPEC))
+    other, _ = rig.do(submission.submit(rig.context, "request-2", SPEC))
     assert first.sweep_id == again.sweep_id
     assert [sweep.name for sweep in rig.do(sweeps.list_sweeps(rig.context))] == ["edge", "edge-2"]
     assert other.name == "edge-2"
@@ -30,10 +30,10 @@ def test_the_same_request_makes_one_sweep(rig):
 def test_what_cannot_be_planned_is_not_stored(rig):
     for spec in ("{", "{}", '{"models": ["nothing"]}'):
         with pytest.raises(Refused):
-            rig.do(sweeps.submit(rig.context, "request", spec))
+            rig.do(submission.submit(rig.context, "request", spec))
     rig.joined()
     with pytest.raises(NotFound, match="Unknown model 'nothing'"):
-        rig.do(sweeps.submit(rig.context, "request", '{"models": ["nothing"]}'))
+        rig.do(submission.submit(rig.context, "request", '{"models": ["nothing"]}'))
     assert rig.do(sweeps.list_sweeps(rig.context)) == []
 
 
@@ -41,7 +41,7 @@ def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_g
     session = rig.joined()
     spec = {"runtimes": ["onnxruntime", "torch"], "batch_sizes": [1, 2], "repeats": {"min": 2, "max": 2}}
     text = json.dumps({"models": ["tiny"], "protocol": "quick", **spec})
-    sweep, refusals = rig.do(sweeps.submit(rig.context, "request", text))
+    sweep, refusals = rig.do(submission.submit(rig.context, "request", text))
     assert [one.combination for one in refusals] == ["box cpu torch"]
     assert dict(rig.sweep(sweep.name).runs_by_state) == {"pending": 4, "failed": 2}
     while (grant := rig.lease(session)) is not None:
@@ -63,7 +63,7 @@ def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_g
 def test_once_the_runtime_is_there_a_retry_measures_what_lacked_it(rig):
     session = rig.joined()
     text = json.dumps({"models": ["tiny"], "runtimes": ["onnxruntime", "torch"], "protocol": "quick"})
-    sweep, _ = rig.do(sweeps.submit(rig.context, "request", text))
+    sweep, _ = rig.do(submission.submit(rig.context, "request", text))
     rig.do(sweeps.retry(rig.context, sweep.name))
     while (grant := rig.lease(session)) is not None:
         rig.upload(session, grant)
@@ -74,7 +74,7 @@ def test_once_the_runtime_is_there_a_retry_measures_what_lacked_it(rig):
 def test_where_no_runtime_is_there_nothing_is_stored(rig):
     rig.joined()
     with pytest.raises(Refused, match="Nothing is left to run: box has no runtime torch"):
-        rig.do(sweeps.submit(rig.context, "request", '{"models": ["tiny"], "runtimes": ["torch"]}'))
+        rig.do(submission.submit(rig.context, "request", '{"models": ["tiny"], "runtimes": ["torch"]}'))
     assert rig.do(sweeps.list_sweeps(rig.context)) == []
 
 
