@@ -1,0 +1,132 @@
+"""Every flag that a run, a rail or a row can have: who sets it, what it says, and what it bids you doubt.
+
+A flag qualifies a result and never deletes it. The agent sets its flags by itself; a test holds this table
+against all that the code can set, and `docs/reference/flags.md` is made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+AGENT, COLLECTOR, ANALYSIS = "agent", "collector", "analysis"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What one flag says, in one sentence, and what follows.
+
+    `set_by`: the agent, the collector or the analysis. `effect`: the numbers to be read with care. `nulls`:
+    what it makes null, "" for nothing. `sets_aside`: a run with it does not count.
+    """
+
+    set_by: tuple[str, ...]
+    effect: Literal["time", "energy", "both", "none"]
+    meaning: str
+    nulls: str = ""
+    sets_aside: bool = False
+
+
+#: By name, in the order of a reader's questions: may I trust the times, then the energies, then the sensor.
+FLAGS: Mapping[str, Flag] = {
+    "short_protocol": Flag((AGENT,), "both", "A first look: `quick` does not wait for a steady device."),
+    "not_converged": Flag(
+        (COLLECTOR,), "time", "The most runs were made, and the interval is still wider than asked for."
+    ),
+    "within_one_boot": Flag(
+        (COLLECTOR,), "both", "Several boots were asked for, and all runs of the row are of one."
+    ),
+    "contaminated": Flag(
+        (AGENT,),
+        "both",
+        "Another program took more than 3 % of the runner's CPU time, or computed on its GPU; "
+        "with `short_protocol` the run counts all the same.",
+        sets_aside=True,
+    ),
+    "no_measured_iterations": Flag(
+        (ANALYSIS,), "both", "No iteration began in the measured window.", nulls="all values", sets_aside=True
+    ),
+    "warmup_not_steady": Flag((AGENT,), "time", "The window began before the times were steady."),
+    "warming": Flag((ANALYSIS,), "time", "The run was first slower than at its end, then steady."),
+    "slowing": Flag((ANALYSIS,), "time", "The run was first faster than at its end, then steady."),
+    "no_steady": Flag((ANALYSIS,), "time", "The run's level changed within its window and never settled."),
+    "started_warm": Flag(
+        (AGENT,), "both", "Waiting did not bring the device to within 2 °C of the sweep's first run."
+    ),
+    "thermally_limited": Flag(
+        (AGENT, ANALYSIS),
+        "both",
+        "Heat held the clocks back: by the driver, or as they fell while it slowed.",
+    ),
+    "power_capped": Flag((AGENT,), "both", "The GPU's power limit or its supply held the clocks back."),
+    "frequency_capped": Flag((AGENT,), "both", "The firmware of a Raspberry Pi held the processor back."),
+    "under_voltage": Flag((AGENT,), "both", "The supply of a Raspberry Pi fell below its voltage."),
+    "swapped": Flag((AGENT,), "both", "Memory was swapped during the run."),
+    "cpu_quota_reached": Flag((AGENT,), "both", "A quota of CPU time stopped the processes."),
+    "shares_sampler_cpu": Flag(
+        (AGENT,), "both", "The run was given every CPU, so that the sampler of its power took one from it."
+    ),
+    "reference_not_checked": Flag(
+        (AGENT,), "none", "The reference of the outputs could not be computed; why stands in the facts."
+    ),
+    "effective_differs": Flag(
+        (ANALYSIS,),
+        "none",
+        "The runs of the row do not agree on what was in force.",
+        nulls="the `effective_` column at issue",
+    ),
+    "energy_not_covered": Flag(
+        (ANALYSIS,), "energy", "The sensor's readings do not cover the window.", nulls="energy"
+    ),
+    "sensor_missing": Flag(
+        (AGENT,),
+        "energy",
+        "A sensor was not there in this run, or there and refused, as where permission is denied.",
+        nulls="energy of that sensor",
+    ),
+    "meter_shared": Flag(
+        (COLLECTOR,), "energy", "Another device names the same external meter.", nulls="energy of the meter"
+    ),
+    "power_ambiguous": Flag(
+        (ANALYSIS,),
+        "energy",
+        "Several sensors could speak for the target, and none is the total.",
+        nulls="energy",
+    ),
+    "mixed_power_scope": Flag(
+        (ANALYSIS,), "energy", "The runs of the row do not agree on scope or source.", nulls="energy"
+    ),
+    "aliasing_possible": Flag(
+        (ANALYSIS,),
+        "energy",
+        "The sensor looked at the same part of every iteration.",
+        nulls="uncertainty of the energy",
+    ),
+    "energy_not_converged": Flag((AGENT, ANALYSIS), "energy", "The energy is known to worse than 2 %."),
+    "process_variance": Flag(
+        (ANALYSIS,), "energy", "The energies of runs differ by more than each may be off."
+    ),
+    "counter_integral_mismatch": Flag(
+        (AGENT, ANALYSIS), "energy", "A counter and the power beside it differ by more than 3 %."
+    ),
+    "idle_power_drift": Flag(
+        (ANALYSIS,), "energy", "The device idled lower with the model loaded: it was not at rest before."
+    ),
+    "phase_spread": Flag(
+        (AGENT,), "energy", "There were pauses after the iterations; their idle energy is taken out again."
+    ),
+    "sensor_failing": Flag((AGENT,), "energy", "More than 1 % of a sensor's reads failed."),
+    "sampler_slow": Flag((AGENT,), "energy", "A sensor was read less often than it says."),
+    "sampler_lost": Flag((AGENT,), "energy", "The sampler ended before the run did."),
+    "power_polled": Flag(
+        (AGENT,), "energy", "`tegrastats` or another monitor polled the same sensors during the run."
+    ),
+    "constant": Flag((AGENT,), "none", "Of a sensor at the agent's start: its readings never changed."),
+    "few_changes": Flag(
+        (AGENT,), "none", "Of a sensor at the agent's start: it changed too seldom to tell a period."
+    ),
+    "irregular_refresh": Flag(
+        (AGENT,), "none", "Of a sensor at the agent's start: its refreshes keep no rhythm."
+    ),
+}
