@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from paretofleet_agent.main import _parser
+from paretofleet_agent.main.command_line import parser
 from paretofleet_collector.cli import app
 from paretofleet_collector.planning.parsing import parse_yaml
 
@@ -83,7 +83,7 @@ def test_there_is_something_to_look_at() -> None:
 def test_commands_parse(line: str) -> None:
     program, *words = [word for word in shlex.split(line, comments=True) if word != "&"]
     if program == "paretofleet-agent":
-        _parser().parse_args(words)
+        parser().parse_args(words)
         return
     command = typer.main.get_command(app)
     context = None

@@ -60,7 +60,7 @@ class Config:
 
 
 def default_home(env: Mapping[str, str]) -> Path:
-    """PARETOFLEET_AGENT_HOME, or paretofleet/agent under the user's state folder."""
+    """PARETOFLEET_AGENT_HOME of the environment `env`, or paretofleet/agent under the user's state folder."""
     if env.get("PARETOFLEET_AGENT_HOME"):
         return Path(env["PARETOFLEET_AGENT_HOME"])
     state = env.get("XDG_STATE_HOME") or str(Path(env.get("HOME") or "/root") / ".local" / "state")
@@ -68,9 +68,9 @@ def default_home(env: Mapping[str, str]) -> Path:
 
 
 def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Config:
-    """The settings in force. `flags` holds what the command line said, None where it said nothing.
+    """The settings in force. `flags` holds what the command line gave by key, None where it gave nothing.
 
-    Raises ConfigError naming the setting and what it may be.
+    `env` stands in for the environment. Raises ConfigError naming the setting and what it may be.
     """
     env = os.environ if env is None else env
     home = Path(flags.get("home") or default_home(env))
@@ -149,10 +149,10 @@ def _host_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).strip("-._") or "device"
 
 
-def _name(what: str, value: str) -> str:
+def _name(setting: str, value: str) -> str:
     if not NAME.fullmatch(value):
         raise ConfigError(
-            f"The {what} {value!r} is not usable: begin with a letter or digit, "
+            f"The {setting} {value!r} is not usable: begin with a letter or digit, "
             "go on with letters, digits, dots, dashes and underscores, 63 at most."
         )
     return value
@@ -177,33 +177,33 @@ def _address(value: str) -> str:
     return value
 
 
-def _integer(what: str, value: str) -> int:
+def _integer(setting: str, value: str) -> int:
     try:
         return int(value)
     except ValueError as error:
-        raise ConfigError(f"The {what} {value!r} is not a whole number.") from error
+        raise ConfigError(f"The {setting} {value!r} is not a whole number.") from error
 
 
-def _yes(what: str, value: str) -> bool:
+def _yes(setting: str, value: str) -> bool:
     states = configparser.ConfigParser.BOOLEAN_STATES
     if value.lower() not in states:
-        raise ConfigError(f"The setting {what} is {value!r}: write yes or no.")
+        raise ConfigError(f"The setting {setting} is {value!r}: write yes or no.")
     return states[value.lower()]
 
 
 def _command(value: str) -> tuple[str, ...]:
-    """The words of a command line, as a shell would split it; no shell runs it."""
+    """A command line, split as a shell would; no shell runs it."""
     try:
-        words = tuple(shlex.split(value))
+        command = tuple(shlex.split(value))
     except ValueError as error:
         raise ConfigError(f"The reboot_command {value!r} is no command line: {error}.") from error
-    if not words:
+    if not command:
         raise ConfigError(f"The reboot_command {value!r} names no program: write one, or leave it out.")
-    return words
+    return command
 
 
-def _folder(what: str, value: str) -> Path:
+def _folder(setting: str, value: str) -> Path:
     path = Path(value)
     if not path.is_dir():
-        raise ConfigError(f"The {what} {value!r} is not a folder: make it or name another.")
+        raise ConfigError(f"The {setting} {value!r} is not a folder: make it or name another.")
     return path

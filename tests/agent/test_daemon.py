@@ -12,8 +12,8 @@ import grpc
 import pytest
 from daemon_parts import INVENTORY, OK, WHO, columns, config, fill, key
 from fake_collector import FakeCollector
-from paretofleet_agent import daemon as daemon_module
-from paretofleet_agent.daemon import Daemon
+from paretofleet_agent.daemon import loop, outcome, process
+from paretofleet_agent.daemon.loop import Daemon
 from paretofleet_agent.device.device import DeviceUnderTest, Simulation
 from paretofleet_agent.device.host_lock import host_lock
 from paretofleet_agent.errors import AttemptFailed, Refused, Stopped
@@ -93,7 +93,7 @@ def collector():
 
 
 def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):
-    monkeypatch.setattr(daemon_module, "measure", well)
+    monkeypatch.setattr(outcome, "measure", well)
     collector.grant("run-1")
     collector.grant("run-2")
     assert Agent(tmp_path, collector.address).start(once=True).join() == 0
@@ -116,7 +116,7 @@ def test_nothing_is_uploaded_while_a_run_measures(collector, tmp_path, monkeypat
         uploads.append(collector.uploads)
         return outcome
 
-    monkeypatch.setattr(daemon_module, "measure", watched)
+    monkeypatch.setattr(outcome, "measure", watched)
     collector.grant("run-1")
     Agent(tmp_path, collector.address).start(once=True).join()
     assert uploads == [0, 0]
@@ -142,7 +142,7 @@ def test_a_failed_attempt_is_reported_and_the_next_is_measured(
             return fails
         raise fails
 
-    monkeypatch.setattr(daemon_module, "measure", measure)
+    monkeypatch.setattr(outcome, "measure", measure)
     collector.grant("run-1")
     collector.grant("run-2")
     Agent(tmp_path, collector.address).start(once=True).join()
@@ -159,7 +159,7 @@ def test_a_model_that_is_gone_fails_the_attempt(collector, tmp_path):
 
 
 def test_a_superseded_attempt_is_stopped_by_the_heartbeat(collector, tmp_path, monkeypatch):
-    monkeypatch.setattr(daemon_module, "measure", until_stopped)
+    monkeypatch.setattr(outcome, "measure", until_stopped)
     collector.grant("run-1")
     collector.word = {"run-1": 2}
     Agent(tmp_path, collector.address).start(once=True).join()
@@ -168,7 +168,7 @@ def test_a_superseded_attempt_is_stopped_by_the_heartbeat(collector, tmp_path, m
 
 
 def test_told_to_end_it_abandons_the_run_says_so_and_leaves_nothing(collector, tmp_path, monkeypatch):
-    monkeypatch.setattr(daemon_module, "measure", until_stopped)
+    monkeypatch.setattr(outcome, "measure", until_stopped)
     collector.grant("run-1")
     agent = Agent(tmp_path, collector.address).start()
     wait_for(lambda: any(beat.HasField("running") for beat in collector.beats))
@@ -189,7 +189,7 @@ def test_what_a_crash_left_is_sent_at_the_next_start(collector, tmp_path):
 
 def test_a_collector_that_comes_and_goes_costs_nothing_but_time(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
-    monkeypatch.setattr(daemon_module, "measure", well)
+    monkeypatch.setattr(outcome, "measure", well)
     collector = FakeCollector()
     collector.start()
     collector.stop()
@@ -221,7 +221,7 @@ def test_a_run_goes_on_while_the_collector_is_away(tmp_path, monkeypatch):
         collector.start()
         return well(lease, path, sink, watch, device)
 
-    monkeypatch.setattr(daemon_module, "measure", slow)
+    monkeypatch.setattr(outcome, "measure", slow)
     collector = FakeCollector()
     collector.start()
     collector.grant("run-1")
@@ -240,7 +240,7 @@ def test_a_copied_identity_is_refused_at_start_and_later(collector, tmp_path, mo
         Agent(tmp_path, collector.address).start().join()
 
     collector.refuse = None
-    monkeypatch.setattr(daemon_module, "measure", until_stopped)
+    monkeypatch.setattr(outcome, "measure", until_stopped)
     collector.grant("run-1")
     (tmp_path / "later").mkdir()
     agent = Agent(tmp_path / "later", collector.address).start()
@@ -251,7 +251,7 @@ def test_a_copied_identity_is_refused_at_start_and_later(collector, tmp_path, mo
 
 
 def test_one_run_at_a_time_per_host(collector, tmp_path, monkeypatch):
-    monkeypatch.setattr(daemon_module, "measure", well)
+    monkeypatch.setattr(outcome, "measure", well)
     collector.grant("run-1")
     with host_lock(tmp_path) as mine:
         assert mine
@@ -277,16 +277,16 @@ def test_a_power_source_that_is_refused_is_one_line_of_the_log(tmp_path, monkeyp
         Unavailable("battery", "no battery under /sys/class/power_supply"),
     )
     device = dataclasses.replace(DEVICE, absent=absent, simulation=Simulation("jetson-tx2"))
-    monkeypatch.setattr(daemon_module.probe, "probe_device", lambda *_, **__: device)
-    monkeypatch.setattr(daemon_module, "_serve", lambda *_, **__: False)
-    daemon_module.run(config(tmp_path, "127.0.0.1:1"), once=True)
+    monkeypatch.setattr(process.probe, "probe_device", lambda *_, **__: device)
+    monkeypatch.setattr(process, "_serve", lambda *_, **__: False)
+    process.run(config(tmp_path, "127.0.0.1:1"), once=True)
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert line.startswith("the power source rapl/package-0 cannot be used")
     assert line.endswith("permission denied: energy_uj; as root: chmod a+r")
 
 
 def test_nothing_is_leased_when_the_disk_is_nearly_full(collector, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(daemon_module, "free_bytes", lambda _: 1000)
+    monkeypatch.setattr(loop, "free_bytes", lambda _: 1000)
     collector.grant("run-1")
     agent = Agent(tmp_path, collector.address).start()
     wait_for(lambda: "1000 bytes left" in caplog.text)

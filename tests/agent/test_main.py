@@ -7,6 +7,7 @@ import sys
 import pytest
 from daemon_parts import fill, key
 from paretofleet_agent import main
+from paretofleet_agent.main import commands
 from paretofleet_agent.uplink import identity
 from paretofleet_agent.uplink.spool import Spool
 
@@ -57,7 +58,7 @@ def test_elsewhere_than_on_linux_one_sentence_refuses(tmp_path, capsys, monkeypa
 
 
 def test_a_bug_is_a_sentence_too(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(main, "_json", lambda _: 1 / 0)
+    monkeypatch.setattr(commands, "_json", lambda _: 1 / 0)
     assert main.main(["status", "--home", str(tmp_path), "-o", "json"]) == 1
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err

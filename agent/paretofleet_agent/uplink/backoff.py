@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Iterator
+import time
+from typing import Callable, Iterator
 
 FIRST_S = 0.5
 LONGEST_S = 30.0
 FIRST_SILENCE_S = 30.0
 LONGEST_SILENCE_S = 600.0
+SLICE_S = 0.1
 
 
 def waits(chance: random.Random, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> Iterator[float]:
@@ -20,6 +22,13 @@ def waits(chance: random.Random, first_s: float = FIRST_S, longest_s: float = LO
     while True:
         yield chance.uniform(0.0, bound)
         bound = min(2.0 * bound, longest_s)
+
+
+def sleep(seconds: float, stopped: Callable[[], bool]) -> None:
+    """Waits for `seconds`, or less when `stopped()` meanwhile."""
+    until = time.monotonic() + seconds
+    while not stopped() and time.monotonic() < until:
+        time.sleep(min(SLICE_S, seconds))
 
 
 class Retry:

@@ -7,10 +7,10 @@ import json
 import sys
 
 import pytest
-from paretofleet_agent import main
 from paretofleet_agent.device import description, probe, runtimes
 from paretofleet_agent.errors import PfError
 from paretofleet_agent.hardware import environment
+from paretofleet_agent.main import command_line
 from paretofleet_agent.model import Target, Unavailable
 from paretofleet_agent.runner import loop, serve
 from paretofleet_agent.standalone import bench, bench_statistics
@@ -177,8 +177,8 @@ def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, optio
 
 
 def test_the_command_s_choices_are_the_runtimes_and_modes_that_there_are():
-    assert set(main.RUNTIMES) == set(serve.RUNTIMES) - {"simulated"}
-    assert set(main.MODES) == set(loop.MODES)
+    assert set(command_line.RUNTIMES) == set(serve.RUNTIMES) - {"simulated"}
+    assert set(command_line.MODES) == set(loop.MODES)
 
 
 def test_an_interval_of_a_mean_is_students():

@@ -1,0 +1,1 @@
+"""`paretofleet-agent run`: the only room that joins what measures with the way to the collector."""

@@ -1,0 +1,182 @@
+"""The daemon's loop: hello, empty the spool, ask for a run, measure it, spool it, and again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import time
+from typing import Iterator
+
+from paretofleet_agent.config import Config
+from paretofleet_agent.daemon.outcome import attempt_outcome
+from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.host_lock import host_lock
+from paretofleet_agent.errors import Refused, Unreachable
+from paretofleet_agent.files import free_bytes
+from paretofleet_agent.model import Lease, Outcome
+from paretofleet_agent.uplink import backoff, upload
+from paretofleet_agent.uplink.chunks import ChunkBuilder
+from paretofleet_agent.uplink.client import CollectorClient
+from paretofleet_agent.uplink.heartbeat import Heartbeat, RunningAttempt
+from paretofleet_agent.uplink.model_cache import ModelCache
+from paretofleet_agent.uplink.replies import LeaseReply
+from paretofleet_agent.uplink.spool import Spool
+
+log = logging.getLogger(__name__)
+
+#: Below this nothing is measured: its samples might not fit.
+ROOM_BYTES = 32 << 20
+ROOM_WAIT_S = 10.0
+#: Told to end, the agent tries for so long to pass on what it has; the rest goes at the next start.
+FLUSH_ON_EXIT_S = 3.0
+
+
+class Daemon:
+    """The one thread that works; `heartbeat` is the other one."""
+
+    def __init__(
+        self, config: Config, device: DeviceUnderTest, spool: Spool, client: CollectorClient
+    ) -> None:
+        self._config = config
+        self._device = device
+        self._spool = spool
+        self._client = client
+        self._models = ModelCache(config.home, client.fetch_model)
+        self._window = 1
+        self._has_served = False
+        self._stopping = False
+        self.wants_reboot = False
+        self.heartbeat = Heartbeat(client, heartbeat_s=5.0)
+
+    def stop(self) -> None:
+        """Ends the work soon: the attempt that runs is abandoned. Safe in a signal handler."""
+        self._stopping = True
+
+    def stopping(self) -> bool:
+        """Whether the agent was told to end."""
+        return self._stopping
+
+    def serve(self, *, once: bool) -> int:
+        """Works until told to end; 0 is the exit code."""
+        for key in self._spool.recover():
+            log.warning("run %s attempt %d was cut off; it will be tried again", key.run_id, key.attempt)
+        retry = backoff.Retry(random.Random())
+        while not self._stopping:
+            if self._session(retry, once=once):
+                return 0
+        self._flush_on_exit()
+        return 0
+
+    def _session(self, retry: backoff.Retry, *, once: bool) -> bool:
+        """Works until the collector is lost; True when `once` has nothing more to do."""
+        try:
+            self._open_session()
+            while not self._stopping:
+                if not self._work(once=once):
+                    return True
+                if retry.succeeded():
+                    log.info("the collector answers again")
+        except Unreachable as error:
+            if retry.worth_a_line(time.monotonic()):
+                log.warning("%s Trying again; samples are kept in %s.", error, self._config.home)
+            self._sleep(retry.wait_s())
+        return False
+
+    def _open_session(self) -> None:
+        """Says hello with all that is held, and brings the spool up to date with the answer."""
+        welcome = self._client.hello(self._spool.attempts())
+        for key, status in welcome.attempts.items():
+            upload.apply_attempt_status(self._spool, key, status)
+        self._window = welcome.window_chunks
+        self.heartbeat.heartbeat_s = welcome.heartbeat_s
+        self.heartbeat.attempts = self._spool.attempts()
+        if not self._has_served:
+            self._has_served = True
+            self.heartbeat.start()
+            log.info("serving the collector at %s as %s", self._config.collector, self._config.name)
+
+    def _work(self, *, once: bool) -> bool:
+        """Empties the spool, then measures one run if there is one; False when `once` has nothing to do."""
+        if self.heartbeat.refusal is not None:
+            raise self.heartbeat.refusal
+        upload.drain(self._spool, self._client.upload, self._window, self.stopping)
+        self.heartbeat.attempts = self._spool.attempts()
+        if not self._has_room():
+            self._sleep(ROOM_WAIT_S)
+            return True
+        with self._host() as is_held:
+            answer = self._client.lease() if is_held else LeaseReply(None, 0.0, "")
+            if answer.lease is not None:
+                self._attempt(answer.lease)
+                return True
+        if answer.reboot and self._config.allow_reboot:
+            log.info("the collector asks for a reboot: %s", answer.reboot)
+            self.wants_reboot = True
+            self.stop()
+            return True
+        if once:
+            return False
+        self._sleep(answer.ask_again_s)
+        return True
+
+    def _attempt(self, lease: Lease) -> None:
+        """Measures the run and spools its samples with its end."""
+        key, begin_s = lease.key, time.monotonic()
+        self._spool.begin(key)
+        running = RunningAttempt(key, self.stopping)
+        self.heartbeat.running = running
+        sink = ChunkBuilder()
+        try:
+            outcome = attempt_outcome(lease, self._models, self._device, sink, running)
+        finally:
+            self.heartbeat.running = None
+        self._spool.end(key, () if running.stopped() and not outcome.ok else sink.chunks(key), outcome)
+        self.heartbeat.attempts = self._spool.attempts()
+        _log_outcome(lease, outcome, time.monotonic() - begin_s)
+
+    @contextlib.contextmanager
+    def _host(self) -> Iterator[bool]:
+        """The host to itself while it measures; simulated devices disturb nobody."""
+        if self._device.simulation:
+            yield True
+            return
+        with host_lock(self._config.lock_dir, self._cannot_lease) as is_held:
+            yield is_held
+
+    def _cannot_lease(self) -> bool:
+        """Whether the agent is to end, or is refused meanwhile: then nothing would be leased."""
+        return self._stopping or self.heartbeat.refusal is not None
+
+    def _has_room(self) -> bool:
+        free = free_bytes(self._config.home)
+        if free is None or free >= ROOM_BYTES:
+            return True
+        log.error(
+            "The disk of %s has %d bytes left, a run may need %d: free some space; nothing is measured.",
+            self._config.home,
+            free,
+            ROOM_BYTES,
+        )
+        return False
+
+    def _flush_on_exit(self) -> None:
+        until = time.monotonic() + FLUSH_ON_EXIT_S
+        with contextlib.suppress(Unreachable, Refused):
+            upload.drain(
+                self._spool,
+                lambda: self._client.upload(ack_s=FLUSH_ON_EXIT_S),
+                self._window,
+                lambda: time.monotonic() > until,
+            )
+
+    def _sleep(self, seconds: float) -> None:
+        backoff.sleep(seconds, self._cannot_lease)
+
+
+def _log_outcome(lease: Lease, outcome: Outcome, seconds: float) -> None:
+    run = f"{lease.artifact.name} batch {lease.configuration.get('batch_size')}, block {lease.block}"
+    if outcome.ok:
+        log.info("%s: measured in %.1f s", run, seconds)
+    else:
+        log.warning("%s: %s after %.1f s: %s", run, outcome.reason, seconds, outcome.message)

@@ -1,0 +1,148 @@
+"""The command line: subcommands, their flags with defaults, an example each."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Callable
+
+from paretofleet_agent import __version__
+from paretofleet_agent.main import commands
+
+#: What a bench can be asked for, as a sweep can.
+RUNTIMES = ("onnxruntime", "torch", "openvino", "trtexec")
+PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
+MODES = ("latency", "throughput")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `paretofleet-agent`; what it parses has the function to call as `command`."""
+    top = argparse.ArgumentParser(
+        prog="paretofleet-agent", description="Measures inference on this device for a paretofleet collector."
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_probe(subparsers)
+    _add_bench(subparsers)
+    _add_selftest(subparsers)
+    _add_run(subparsers)
+    _add_status(subparsers)
+    _add_snapshot(subparsers)
+    return top
+
+
+def _add_probe(subparsers: Any) -> None:
+    probe = _add_command(
+        subparsers, "probe", commands.probe, "what this device has", "paretofleet-agent probe -o json"
+    )
+    _add_device_flags(probe)
+    _add_output_flag(probe)
+
+
+def _add_bench(subparsers: Any) -> None:
+    bench = _add_command(
+        subparsers,
+        "bench",
+        commands.bench,
+        "measure one model here, without a collector",
+        "paretofleet-agent bench resnet50.onnx --runtime torch --precision bf16 --option compile=true",
+    )
+    bench.add_argument("model", type=Path, metavar="MODEL.onnx")
+    bench.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
+    bench.add_argument("--target", default="cpu", metavar="ALIAS", help="such as cuda:0 (default: cpu)")
+    bench.add_argument("--precision", choices=PRECISIONS, default="native", help="default: as the file says")
+    bench.add_argument("--mode", choices=MODES, default="latency", help="default: %(default)s")
+    bench.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="of the runtime; may be repeated"
+    )
+    bench.add_argument("--batch-size", type=_positive, default=1, metavar="N")
+    bench.add_argument("--threads", type=_positive, metavar="N", help="default: all but the housekeeping CPU")
+    bench.add_argument("--iterations", type=_positive, default=30, metavar="N", help="at least (default: 30)")
+    bench.add_argument("--warm-up-s", type=float, default=0.3, metavar="S", help="at least (default: 0.3)")
+    bench.add_argument("--runs", type=_positive, default=1, metavar="N", help="fresh processes (default: 1)")
+    _add_device_flags(bench)
+    _add_output_flag(bench)
+
+
+def _add_selftest(subparsers: Any) -> None:
+    selftest = _add_command(
+        subparsers,
+        "selftest",
+        commands.selftest,
+        "can this device be trusted to measure?",
+        "paretofleet-agent selftest squeezenet.onnx",
+    )
+    selftest.add_argument(
+        "model", type=Path, nargs="?", metavar="MODEL.onnx", help="default: the smallest one fetched so far"
+    )
+    selftest.add_argument("--minutes", type=float, default=5.0, metavar="M", help="about (default: 5)")
+    _add_device_flags(selftest)
+    _add_output_flag(selftest)
+
+
+def _add_run(subparsers: Any) -> None:
+    run = _add_command(
+        subparsers,
+        "run",
+        commands.run,
+        "measure what the collector asks for, until stopped",
+        "paretofleet-agent run --collector 127.0.0.1:7411 --name tx2-1 --class jetson-tx2 --label room=b12",
+    )
+    run.add_argument("--collector", metavar="HOST:PORT", help="default: 127.0.0.1:7411")
+    run.add_argument("--name", help="unique in the fleet (default: the host's name)")
+    run.add_argument(
+        "--class", dest="device_class", metavar="CLASS", help="such as jetson-tx2 (default: cpu)"
+    )
+    run.add_argument("--label", action="append", metavar="KEY=VALUE", help="may be repeated")
+    run.add_argument("--once", action="store_true", help="end when the collector has nothing to do")
+    _add_device_flags(run)
+
+
+def _add_status(subparsers: Any) -> None:
+    status = _add_command(
+        subparsers, "status", commands.status, "what this agent holds", "paretofleet-agent status -o json"
+    )
+    _add_output_flag(status)
+
+
+def _add_snapshot(subparsers: Any) -> None:
+    snapshot = _add_command(
+        subparsers,
+        "snapshot",
+        commands.snapshot,
+        "pack what describes this board, to send us",
+        "paretofleet-agent snapshot -o board.tar.gz",
+    )
+    snapshot.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.tar.gz")
+    snapshot.add_argument("--sysroot", metavar="DIR", help="pack a copied tree instead (default: /)")
+
+
+def _add_command(subparsers: Any, name: str, function: Callable[..., int], summary: str, example: str) -> Any:
+    command = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ("" if summary.endswith("?") else "."),
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--home", metavar="DIR", help="the agent's folder (default: below $XDG_STATE_HOME)")
+    command.add_argument("--verbose", action="store_true", help="say more on standard error")
+    command.set_defaults(command=function)
+    return command
+
+
+def _add_device_flags(command: Any) -> None:
+    command.add_argument("--simulate", metavar="CLASS", help="pretend to be a device, such as jetson-tx2")
+    command.add_argument("--seed", type=int, metavar="N", help="of the simulated device (default: 1)")
+    command.add_argument("--sysroot", metavar="DIR", help="read the device from a copied tree (default: /)")
+
+
+def _add_output_flag(command: Any) -> None:
+    command.add_argument("-o", "--output", choices=("table", "json"), default="table")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

@@ -1,0 +1,152 @@
+"""The subcommands: each takes its parsed arguments and returns the exit code.
+
+What a subcommand needs is imported inside it: `run` stays for weeks, and `status` shall be quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paretofleet_agent.errors import PfError
+
+if TYPE_CHECKING:
+    from paretofleet_agent.config import Config
+    from paretofleet_agent.device.device import DeviceUnderTest
+
+
+def probe(arguments: argparse.Namespace) -> int:
+    """Prints what this device has, as the `arguments` home, simulate, seed, sysroot and output ask."""
+    from paretofleet_agent.device.description import as_json, describe
+
+    device = _look(_device_settings(arguments))
+    print(_json(as_json(device)) if arguments.output == "json" else describe(device))  # noqa: T201
+    return 0
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Measures the model of `arguments` here. Raises PfError where it cannot be."""
+    from paretofleet_agent.device.host_lock import host_lock
+    from paretofleet_agent.standalone.bench import run as run_bench
+    from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, options_of
+
+    settings = _device_settings(arguments)
+    _refuse_missing_model(arguments.model)
+    options = RunOptions(
+        runtime=arguments.runtime,
+        target=arguments.target,
+        precision=arguments.precision,
+        mode=arguments.mode,
+        options=options_of(arguments.option),
+    )
+    request = BenchRequest(
+        batch_size=arguments.batch_size,
+        threads=arguments.threads,
+        iterations=arguments.iterations,
+        warm_up_s=arguments.warm_up_s,
+        options=options,
+    )
+    device = _look(settings)
+    with contextlib.ExitStack() as stack:
+        if not settings.simulate:
+            stack.enter_context(host_lock(settings.lock_dir))
+        return run_bench(arguments.model, device, request, runs=arguments.runs, output=arguments.output)
+
+
+def selftest(arguments: argparse.Namespace) -> int:
+    """Says whether this device can be trusted to measure, with the model of `arguments` or a fetched one."""
+    from paretofleet_agent.device.host_lock import host_lock
+    from paretofleet_agent.standalone.selftest import run as run_selftest
+
+    settings = _device_settings(arguments)
+    if arguments.model is not None:
+        _refuse_missing_model(arguments.model)
+    with host_lock(settings.lock_dir):
+        device = _look(settings, holds_host=True)
+        return run_selftest(
+            arguments.model, device, settings.home, minutes=arguments.minutes, output=arguments.output
+        )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves the collector that `arguments` or the settings name, until stopped."""
+    # The agent starts processes after gRPC has threads; its fork handlers would only get in the way.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "INFO" if arguments.verbose else "NONE")
+    from paretofleet_agent.config import load
+    from paretofleet_agent.daemon.process import run as run_daemon
+
+    flags = {
+        **_device_flags(arguments),
+        "collector": arguments.collector,
+        "name": arguments.name,
+        "class": arguments.device_class,
+        "label": arguments.label,
+    }
+    return run_daemon(load(flags), once=arguments.once)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Prints what the home of `arguments` holds."""
+    from paretofleet_agent.config import default_home
+    from paretofleet_agent.status import describe, look
+
+    facts = look(Path(arguments.home or default_home(os.environ)))
+    print(_json(facts) if arguments.output == "json" else describe(facts))  # noqa: T201
+    return 0
+
+
+def snapshot(arguments: argparse.Namespace) -> int:
+    """Packs what describes the board under the sysroot of `arguments` into its output."""
+    from paretofleet_agent.config import load
+    from paretofleet_agent.standalone.snapshot import describe, pack
+
+    settings = load({"home": arguments.home, "sysroot": arguments.sysroot})
+    parts = pack(settings.sysroot, arguments.output)
+    sys.stderr.write(describe(parts, arguments.output) + "\n")
+    return 0
+
+
+def _device_flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "home": arguments.home,
+        "simulate": arguments.simulate,
+        "seed": arguments.seed,
+        "sysroot": arguments.sysroot,
+    }
+
+
+def _device_settings(arguments: argparse.Namespace) -> Config:
+    from paretofleet_agent.config import load
+
+    return load(_device_flags(arguments))
+
+
+def _look(settings: Config, *, holds_host: bool = False) -> DeviceUnderTest:
+    """The device of `settings`; takes the host lock where it must, unless the caller `holds_host` already."""
+    from paretofleet_agent.device import host_lock
+    from paretofleet_agent.device.device import simulation_of
+    from paretofleet_agent.device.probe import probe_device
+
+    return probe_device(
+        settings.sysroot,
+        simulation_of(settings.simulate, settings.seed),
+        settings.interpreters,
+        sensor_settings=settings.sensors,
+        home=settings.home,
+        alone=contextlib.nullcontext if holds_host else lambda: host_lock.host_lock(settings.lock_dir),
+    )
+
+
+def _refuse_missing_model(model: Path) -> None:
+    if not model.is_file():
+        raise PfError(f"There is no model file {model}: give the path of an ONNX file.")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
