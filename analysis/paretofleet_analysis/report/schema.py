@@ -11,32 +11,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
+from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
+
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
 VERSION = 3
 VERSION_KEY = b"paretofleet.report.version"
-
-TEXT = pa.string()
-INT = pa.int64()
-REAL = pa.float64()
-YES_NO = pa.bool_()
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the report. `unit` "" means none or text; `direction` is "", "minimize" or "maximize"."""
-
-    name: str
-    type: pa.DataType
-    description: str
-    unit: str = ""
-    direction: str = ""
-    since: int = 1
-
-    def field(self) -> pa.Field:
-        """The Arrow field, with unit, direction and description as its metadata."""
-        metadata = {"description": self.description, "unit": self.unit, "direction": self.direction}
-        return pa.field(self.name, self.type, metadata=metadata)
-
 
 _IDENTITY = (
     Column("sweep", TEXT, "name of the sweep"),
@@ -147,40 +127,6 @@ MEASURES = (
     ),
     Measure("load_s", "s", "minimize", "time to load the model"),
     Measure("first_inference_s", "s", "minimize", "time of the first call"),
-)
-
-ENERGY_TYPE = pa.list_(
-    pa.struct(
-        [
-            pa.field("scope", TEXT),
-            pa.field("source", TEXT),
-            pa.field("rail", TEXT),
-            pa.field("kind", TEXT),
-            pa.field("primary", YES_NO),
-            pa.field("power_w", REAL),
-            pa.field("energy_j_per_item", REAL),
-            pa.field("idle_power_w", REAL),
-            pa.field("relative_uncertainty", REAL),
-            pa.field("gain_uncertainty", REAL),
-            pa.field("power_w_runs", pa.list_(REAL)),
-            pa.field("energy_j_per_item_runs", pa.list_(REAL)),
-            # Above idle; null where idle is more than 80 % of it, and then not told apart.
-            pa.field("dynamic_j_per_item", REAL),
-            # cold_idle: nothing loaded, armed_idle: the model loaded. idle_power_w is armed where measured.
-            pa.field("idle_kind", TEXT),
-            pa.field("cold_idle_power_w", REAL),
-            pa.field("armed_idle_power_w", REAL),
-            # The error budget, relative: standard uncertainties, the largest of the counted runs' own.
-            pa.field("edge_uncertainty", REAL),
-            pa.field("sampling_uncertainty", REAL),
-            pa.field("quantum_uncertainty", REAL),
-            pa.field("time_uncertainty", REAL),
-            # What edges, quantum and time can add up to at worst, relative.
-            pa.field("error_bound", REAL),
-            pa.field("dynamic_relative_uncertainty", REAL),
-            pa.field("flags", pa.list_(TEXT)),
-        ]
-    )
 )
 
 _POWER = (

@@ -7,6 +7,7 @@ holds both equal.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,47 @@ from paretofleet_analysis.errors import SampleError
 #: A run's samples: stream name to columns by name, int64.
 Streams = Mapping[str, Mapping[str, np.ndarray]]
 
-#: Phases of a run in their order; a mark stores the index.
-PHASES = ("idle_before", "load", "warm_up", "guard_before", "measure", "guard_after", "idle_after", "end")
+#: Phases of a run in their order, and what happens in each.
+PHASE_MEANINGS: Mapping[str, str] = {
+    "idle_before": "nothing is loaded",
+    "load": "the model is loaded and runs for the first time",
+    "warm_up": "it runs until its times are steady",
+    "guard_before": "it runs, so that a slow sensor sees nothing else in the window",
+    "measure": "the measured window",
+    "guard_after": "it runs on, for the same reason",
+    "idle_after": "the model is loaded and nothing runs",
+    "end": "closes the phase before it",
+}
+#: A mark stores the index.
+PHASES = tuple(PHASE_MEANINGS)
 
-#: Columns of each chunk schema, all int64.
+
+@dataclass(frozen=True)
+class SampleSchema:
+    """What the samples of some streams are: `columns` by name to meaning, all int64, in their order."""
+
+    streams: str
+    columns: Mapping[str, str]
+
+
+SAMPLE_SCHEMAS: Mapping[str, SampleSchema] = {
+    "iterations/1": SampleSchema(
+        "iterations", {"start_ns": "when an iteration began", "duration_ns": "how long it took"}
+    ),
+    "power/1": SampleSchema(
+        "power:SOURCE/RAIL", {"t_ns": "when the sensor was read", "value_uw": "the power that it showed"}
+    ),
+    "energy/1": SampleSchema(
+        "power:SOURCE/RAIL", {"t_ns": "when the counter was read", "counter_uj": "how far it had counted"}
+    ),
+    "marks/1": SampleSchema("marks", {"t_ns": "when a phase began", "phase": "its number, from 0"}),
+    "state/1": SampleSchema(
+        "state", {"t_ns": "when it was written down", "n_bytes": "length of its JSON text, which follows"}
+    ),
+}
+#: Columns of each chunk schema.
 SCHEMAS: Mapping[str, tuple[str, ...]] = {
-    "iterations/1": ("start_ns", "duration_ns"),
-    "power/1": ("t_ns", "value_uw"),
-    "energy/1": ("t_ns", "counter_uj"),
-    "marks/1": ("t_ns", "phase"),
-    "state/1": ("t_ns", "n_bytes"),
+    name: tuple(schema.columns) for name, schema in SAMPLE_SCHEMAS.items()
 }
 
 
