@@ -27,8 +27,9 @@ import numpy as np
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import front_probability, mean_front_probability, remove_block_effects
 from paretofleet_analysis.pareto.deterministic import nondominated
-from paretofleet_analysis.ranking.block_correction import without_block_effects
-from paretofleet_analysis.ranking.probability import Probabilities, probabilities, tolerances
+from paretofleet_analysis.ranking.block_correction import correct_block_effects
+from paretofleet_analysis.ranking.front_query import FrontQuery, tolerances
+from paretofleet_analysis.ranking.probability import Probabilities, probabilities
 from paretofleet_analysis.ranking.verdicts import UNDECIDED, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "analysis" / "pareto"))
@@ -120,16 +121,13 @@ KINDS = {
 
 def as_ranked(kind: Kind, samples: list[np.ndarray], blocks: list[np.ndarray]) -> Probabilities:
     """What `rank` prints of one device's runs: block effects out, replicates, kernel, map."""
-    corrected = without_block_effects(
+    corrected = correct_block_effects(
         samples,
         blocks=blocks,
         devices=["device"] * len(samples),
-        names=[f"cost {k}" for k in range(OBJECTIVES)],
-        is_measured=kind.is_measured,
+        is_measured={f"cost {k}": is_measured for k, is_measured in enumerate(kind.is_measured)},
     )
-    return probabilities(
-        corrected.runs, maximize=kind.maximize, margins=kind.margins, question="mean", seed=1
-    )
+    return probabilities(corrected.runs, FrontQuery(kind.maximize, kind.margins))
 
 
 def measure(kind: Kind, noise: float, runs: int, drift: float, fleets: int) -> Cell:

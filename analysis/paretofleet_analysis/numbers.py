@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 
-def two_digits(value: float, *, sign: str = "") -> str:
-    """A number of a sentence to two digits, never with an exponent.
+def two_significant_digits(value: float, *, sign: str = "") -> str:
+    """A `value` in a sentence to two digits, never with an exponent.
 
     `sign`: "+" shows that of a positive number too. What is below a thousandth is 0.
 
-    >>> two_digits(0.0234), two_digits(304.6), two_digits(-1.234, sign="+"), two_digits(2e-5, sign="+")
-    ('0.023', '300', '-1.2', '+0')
+    >>> two_significant_digits(0.0234), two_significant_digits(304.6)
+    ('0.023', '300')
+    >>> two_significant_digits(-1.234, sign="+"), two_significant_digits(2e-5, sign="+")
+    ('-1.2', '+0')
     """
     if abs(value) < 0.001:
         return f"{0:{sign}d}"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from paretofleet_analysis.diagnostics.paired import Paired
 from paretofleet_analysis.diagnostics.variance_levels import BALANCED, LONGER_WINDOWS, MORE_RUNS, Advice
-from paretofleet_analysis.numbers import two_digits
+from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.ranking_text import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.ranking.explanation import Explanation, Lead
-from paretofleet_analysis.ranking.verdicts import shown
+from paretofleet_analysis.ranking.sentences import format_probability
 
 
 def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
@@ -26,8 +26,9 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
             rival.more_runs, f"about {runs} would decide that"
         )
         lines.append(
-            f"Row {rival.number} dominates row {why.number} with probability {shown(rival.p_dominates)}, "
-            f"by more than the margins with {shown(rival.p_beats)} ({more}): {leads}."
+            f"Row {rival.number} dominates row {why.number} with probability "
+            f"{format_probability(rival.p_dominates)}, by more than the margins with "
+            f"{format_probability(rival.p_beats)} ({more}): {leads}."
         )
         if rival.paired:
             lines.append("  " + _paired(rival.paired))
@@ -52,17 +53,16 @@ def render_advice(why: Explanation) -> str:
 
 def advice_sentence(advice: Advice) -> str:
     """What `advice` says of a row's repeats, as one sentence."""
-    spread = two_digits(100 * advice.spread)
+    spread = two_significant_digits(100 * advice.spread)
     split = (
         f"Its mean latency varies by {spread} % from run to run ({advice.runs} runs); of that variance "
         f"{100 * advice.between:.0f} % is between runs, {100 * (1 - advice.between):.0f} % within them"
     )
-    cost = (
-        f"a run spends {two_digits(advice.overhead_s)} s beside its window of {two_digits(advice.window_s)} s"
-    )
+    overhead, window = (two_significant_digits(x) for x in (advice.overhead_s, advice.window_s))
+    cost = f"a run spends {overhead} s beside its window of {window} s"
     if advice.best_window_s is None:
         return f"{split}: longer windows help as much as more runs ({cost})."
-    best = f"{cost}; {two_digits(advice.best_window_s)} s would be best"
+    best = f"{cost}; {two_significant_digits(advice.best_window_s)} s would be best"
     return {
         MORE_RUNS: f"{split}: more runs help, longer windows do not ({best}).",
         LONGER_WINDOWS: f"{split}: longer windows help more than as many more runs ({best}).",
@@ -80,10 +80,10 @@ def _paired(paired: Sequence[Paired]) -> str:
             told.append(f"{short} cannot be told apart by so few")
             continue
         change = 100 * (found.ratio - 1)
-        lo, hi = (two_digits(100 * (x - 1), sign="+") for x in (found.lo, found.hi))
+        lo, hi = (two_significant_digits(100 * (x - 1), sign="+") for x in (found.lo, found.hi))
         verdict = "told apart" if one.is_told_apart else "not told apart"
         word = "more" if change >= 0 else "less"
-        told.append(f"{short} {two_digits(abs(change))} % {word} ({lo} to {hi}), {verdict}")
+        told.append(f"{short} {two_significant_digits(abs(change))} % {word} ({lo} to {hi}), {verdict}")
     return f"Its runs against this row's in the {blocks} blocks that hold both: {'; '.join(told)}."
 
 
@@ -91,9 +91,9 @@ def _lead(lead: Lead) -> str:
     word = "better" if lead.relative >= 0 else "worse"
     ends = ""
     if lead.lo is not None and lead.hi is not None:
-        lo, hi = (two_digits(100 * x, sign="+") for x in (lead.lo, lead.hi))
+        lo, hi = (two_significant_digits(100 * x, sign="+") for x in (lead.lo, lead.hi))
         ends = f" ({lo} to {hi})"
     known = OBJECTIVES[lead.objective]
     if known.unit == "percent":  # a share of a percentage reads as points
-        return f"{known.short} {two_digits(abs(lead.difference))} points {word}"
-    return f"{known.short} {two_digits(100 * abs(lead.relative))} % {word}{ends}"
+        return f"{known.short} {two_significant_digits(abs(lead.difference))} points {word}"
+    return f"{known.short} {two_significant_digits(100 * abs(lead.relative))} % {word}{ends}"

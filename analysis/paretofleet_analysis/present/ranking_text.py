@@ -8,13 +8,14 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from paretofleet_analysis.numbers import two_digits
+from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
-from paretofleet_analysis.ranking.block_correction import spans
+from paretofleet_analysis.ranking.block_components import block_spans
 from paretofleet_analysis.ranking.dominance_counts import RANKS
-from paretofleet_analysis.ranking.evidence import SENSITIVITY_ROWS_MAX
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
-from paretofleet_analysis.ranking.verdicts import DOMINATED, UNDECIDED, shown
+from paretofleet_analysis.ranking.sensitivity import SENSITIVITY_ROWS_MAX
+from paretofleet_analysis.ranking.sentences import format_probability
+from paretofleet_analysis.ranking.verdicts import DOMINATED, UNDECIDED
 from paretofleet_analysis.statistics.intervals import Estimate
 
 #: Columns of text at most, and at least: a narrower terminal breaks the table itself.
@@ -210,7 +211,7 @@ def _digits(value: float, resolution: float) -> str:
 
 
 def _share(p: float | None) -> str:
-    return "-" if p is None else shown(p)
+    return "-" if p is None else format_probability(p)
 
 
 def _sentences(ranking: Ranking) -> Iterator[str]:
@@ -333,7 +334,7 @@ def _block_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
         left = ", ".join(map(str, one["blocks_left"]))
         kept = f"; kept in blocks with fewer than 3 configurations: {left}" if left else ""
-        parts = " and ".join(map(spans, one["apart"]))
+        parts = " and ".join(map(block_spans, one["apart"]))
         stays = f"; not between blocks {parts}, which share no configuration" if parts else ""
         yield f"block effects removed on {one['device']}, of the variance of repeats: {shares}{kept}{stays}"
     for note, devices in alone.items():
@@ -348,7 +349,8 @@ def drift_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in told:
         for name, drift in one.get("measures", {}).items():
             per_block, lo, hi, step = (
-                two_digits(100 * drift[key], sign="+") for key in ("per_block", "lo", "hi", "largest_step")
+                two_significant_digits(100 * drift[key], sign="+")
+                for key in ("per_block", "lo", "hi", "largest_step")
             )
             large = ", more than can be left alone" if drift["is_large"] else ""
             yield (

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
-from scipy.stats import qmc
 
 from paretofleet_analysis.ranking.verdicts import SURE
 
@@ -19,6 +18,9 @@ from paretofleet_analysis.ranking.verdicts import SURE
 _SIGMAS = 1.959964
 #: Points of each of the two halves of the quadrature, up to so many configurations and beyond.
 _HALF, _HALF_OF_MANY, _SMALL = 16, 4, 300
+
+#: A sensor's name and the 95 % relative uncertainty of its gain, None where that is not known.
+Gain = tuple[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -33,40 +35,44 @@ class Factors:
     loadings: tuple[np.ndarray, ...]
     seed: int
 
-    def of(self, chosen: np.ndarray) -> Factors:
-        """The same of some configurations."""
-        return replace(self, device=self.device[chosen], loadings=tuple(one[chosen] for one in self.loadings))
+    def subset(self, chosen: np.ndarray) -> Factors:
+        """The same of the configurations numbered in `chosen`."""
+        return replace(self, device=self.device[chosen], loadings=tuple(x[chosen] for x in self.loadings))
 
     def draws(self, size: int) -> Iterator[list[np.ndarray]]:
         """Two independent halves of a scrambled Sobol quadrature: lists of factors (N, d)."""
+        # It takes as long to load as a small ranking takes, and most rankings have no common factors.
+        from scipy.stats import qmc
+
         count = _HALF if size <= _SMALL else _HALF_OF_MANY
         for half in range(2):
             sobol = qmc.Sobol(len(self.loadings), seed=np.random.default_rng([self.seed, 7, half]))
             normal = ndtri(np.clip(sobol.random(count), 1e-9, 1 - 1e-9))
-            yield [np.exp(sum(z * one for z, one in zip(row, self.loadings, strict=True))) for row in normal]
+            yield [np.exp(sum(z * x for z, x in zip(row, self.loadings, strict=True))) for row in normal]
 
 
 def common_factors(
     devices: Sequence[str],
-    gains: Sequence[tuple[str, float | None] | None],
+    gains: Sequence[Gain | None],
     *,
     of_power: Sequence[bool],
     drifts: Mapping[str, np.ndarray],
     seed: int,
-    unknown: Mapping[str, np.ndarray] | None = None,
+    unidentified_drift: Mapping[str, np.ndarray] | None = None,
 ) -> Factors | None:
     """The factors of N configurations, or None where everything cancels (one device, one sensor).
 
-    `gains`: of each configuration its sensor and that sensor's 95 % relative uncertainty, None where it is
-    not known; None where no objective is of power. A sensor has one gain whatever its configurations say of
-    it: the most uncertain counts. `of_power` (d,): which objectives the gain moves. `drifts`: by device the
+    `devices` (N,): what drifts together. `gains` (N,): of each configuration its sensor and that sensor's
+    gain; None where no objective is of power. A sensor has one gain whatever its configurations say of it:
+    the most uncertain counts. `of_power` (d,): which objectives the gain moves. `drifts`: by device the
     (blocks, d) logarithms of what each block did to all; their mean is unknown by its standard error, which
     reaches as far as Student's where verdicts are given, since few blocks know their own spread badly.
-    `unknown`: by device the (d,) logarithms of one standard deviation of more that all have in common.
+    `unidentified_drift`: by device the (d,) logarithms of one standard deviation of more that all have in
+    common. `seed` is that of the quadrature.
 
     >>> gains = [("a rapl", 0.02), ("a rapl", None), ("b rapl", 0.02)]
     >>> found = common_factors(["a", "a", "b"], gains, of_power=[True], drifts={}, seed=1)
-    >>> [one.ravel().round(2).tolist() for one in found.loadings]
+    >>> [loading.ravel().round(2).tolist() for loading in found.loadings]
     [[0.01, 0.01, 0.0], [0.0, 0.0, 0.01]]
     """
     names = sorted(set(devices))
@@ -75,20 +81,34 @@ def common_factors(
     loadings = []
     if len(names) > 1:
         for name in names:
-            effects = drifts.get(name, np.zeros((0, 0)))
-            count = len(effects)
-            reach = float(stdtrit(count - 1, SURE) / ndtri(SURE)) if count > 1 else 0.0
-            for effect in effects if count > 1 else ():
-                share = reach * effect / np.sqrt(count * (count - 1))
-                if np.abs(share).max() > 0:
-                    loadings.append(np.where((device == number[name])[:, None], share, 0.0))
-            if unknown is not None and name in unknown:
-                loadings.append(np.where((device == number[name])[:, None], unknown[name], 0.0))
-    sensors = sorted({gain[0] for gain in gains if gain is not None})
-    for sensor in sensors if len(sensors) > 1 else ():
-        mine = np.array([gain is not None and gain[0] == sensor for gain in gains])
-        known = max((gain[1] or 0.0 for gain in gains if gain is not None and gain[0] == sensor), default=0.0)
-        moved = np.asarray(of_power, dtype=float) * known / _SIGMAS
-        if moved.any():
-            loadings.append(np.where(mine[:, None], moved, 0.0))
+            moves = _drift_loadings(drifts[name]) if name in drifts else []
+            if unidentified_drift is not None and name in unidentified_drift:
+                moves.append(unidentified_drift[name])
+            loadings += [np.where((device == number[name])[:, None], move, 0.0) for move in moves]
+    loadings += _gain_loadings(gains, np.asarray(of_power, dtype=float))
     return Factors(device, tuple(loadings), seed) if loadings else None
+
+
+def _drift_loadings(effects: np.ndarray) -> list[np.ndarray]:
+    """What the mean of a device's (blocks, d) effects is unknown by: a (d,) share of each block."""
+    count = len(effects)
+    if count < 2:
+        return []
+    reach = float(stdtrit(count - 1, SURE) / ndtri(SURE))
+    shares = [reach * effect / np.sqrt(count * (count - 1)) for effect in effects]
+    return [share for share in shares if np.abs(share).max() > 0]
+
+
+def _gain_loadings(gains: Sequence[Gain | None], of_power: np.ndarray) -> list[np.ndarray]:
+    """A loading (N, d) for each sensor whose gain is not certain; one sensor's gain cancels."""
+    sensors = sorted({gain[0] for gain in gains if gain is not None})
+    if len(sensors) < 2:
+        return []
+    loadings = []
+    for sensor in sensors:
+        is_of_sensor = np.array([gain is not None and gain[0] == sensor for gain in gains])
+        uncertainty = max(gain[1] or 0.0 for gain in gains if gain is not None and gain[0] == sensor)
+        move = of_power * uncertainty / _SIGMAS
+        if move.any():
+            loadings.append(np.where(is_of_sensor[:, None], move, 0.0))
+    return loadings

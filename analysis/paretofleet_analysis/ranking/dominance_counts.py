@@ -1,4 +1,4 @@
-"""Who is ahead of a configuration, counted: expected dominators, ranks, and rows that are surely beaten."""
+"""Who is ahead of a configuration, counted: expected dominators, ranks, and who is surely dominated."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ _POINTS_MIN = 20
 _CELLS = 4_000_000
 
 
-def standing(points: Sequence[np.ndarray], *, maximize: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
-    """Expected dominators (N,) and ranks (N, 2) of configurations, each (m, d) points for its true means.
+def dominance_counts(
+    points: Sequence[np.ndarray], *, maximize: Sequence[bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected dominators (N,) and ranks (N, 2) of configurations, each (m, d) `points` for its true means.
 
     Ranks are the central 95 % of 1 + the number of dominators; `RANKS + 2` is more than `RANKS + 1`. Exact
-    given the points; large fleets use the first of them.
+    given the points; large fleets use the first of them. `maximize` (d,): whether more is better.
     """
     used = [values[: max(_POINTS_MIN, _POINTS_MAX // len(points))] for values in points]
     expected = np.asarray(dominance_probability(used, maximize=maximize).sum(axis=0)).ravel()
@@ -34,22 +36,23 @@ def standing(points: Sequence[np.ndarray], *, maximize: Sequence[bool]) -> tuple
     return expected, ranks
 
 
-def is_surely_beaten(
+def is_surely_dominated(
     runs: Sequence[np.ndarray], *, maximize: Sequence[bool], margins: Sequence[Margin]
 ) -> np.ndarray:
-    """(N,) whether another's mean is better by more than the margins and ten standard errors of both.
+    """(N,) whether another's mean is better by more than the `margins` and ten standard errors of both.
 
-    In every objective that the two do not have exactly in common. Whomever such a row beats, the better one
-    beats too, so it matters to nobody's place near the frontier, and its own is settled.
+    By (m_i, d) `runs`, in every objective that the two do not have exactly in common. `maximize` (d,):
+    whether more is better. Whomever such a row dominates, the better one dominates too, so it matters to
+    nobody's place near the frontier, and its own is settled.
     """
     signs = np.where(np.asarray(maximize), -1.0, 1.0)
     constant: np.ndarray = np.all([np.ptp(values, axis=0) == 0 for values in runs], axis=0)
     if any(not margin.relative and not fixed for margin, fixed in zip(margins, constant, strict=True)):
         return np.zeros(len(runs), dtype=bool)
-    found = moments([np.log(values) for values in runs])
-    spreads = np.maximum(found.spreads, np.median(found.spreads, axis=0))
-    reach = np.where(constant, 0.0, _REACH * spreads / np.sqrt(found.counts)[:, None])
-    middle = found.means * signs
+    logs = moments([np.log(values) for values in runs])
+    spreads = np.maximum(logs.spreads, np.median(logs.spreads, axis=0))
+    reach = np.where(constant, 0.0, _REACH * spreads / np.sqrt(logs.counts)[:, None])
+    middle = logs.means * signs
     fixed = np.array([values[0] for values in runs]) * signs
     middle[:, constant] = fixed[:, constant]
     bars = middle - reach
@@ -58,13 +61,13 @@ def is_surely_beaten(
             bars[:, k] -= margin.value * (np.abs(middle[:, k]) if margin.relative else 1.0)
         else:
             bars[:, k] += np.log1p(-signs[k] * margin.value) * signs[k]
-    return _beaten(middle + reach, bars, np.where(constant, middle, np.nan))
+    return _is_dominated(middle + reach, bars, np.where(constant, middle, np.nan))
 
 
-def _beaten(worst: np.ndarray, bars: np.ndarray, common: np.ndarray) -> np.ndarray:
+def _is_dominated(worst: np.ndarray, bars: np.ndarray, common: np.ndarray) -> np.ndarray:
     """(N,) whether some worst corner is below the bar, or equal to what may be in common, in everything."""
     corners = worst[nondominated(worst, maximize=[False] * worst.shape[1])]
-    beaten = np.zeros(len(bars), dtype=bool)
+    dominated = np.zeros(len(bars), dtype=bool)
     step = max(1, _CELLS // corners.size)
     for a in range(0, len(bars), step):
         below = np.zeros((len(bars[a : a + step]), len(corners)), dtype=bool)
@@ -73,22 +76,25 @@ def _beaten(worst: np.ndarray, bars: np.ndarray, common: np.ndarray) -> np.ndarr
             here = corners[None, :, k] < bars[a : a + step, None, k]
             below |= here
             everywhere &= here | (corners[None, :, k] == common[a : a + step, None, k])
-        beaten[a : a + step] = (everywhere & below).any(axis=1)
-    return beaten
+        dominated[a : a + step] = (everywhere & below).any(axis=1)
+    return dominated
 
 
 def dominators_of_means(means: np.ndarray, rivals: np.ndarray, *, maximize: Sequence[bool]) -> np.ndarray:
-    """(N,) how many of the (R, d) rivals dominate each of the (N, d) means, both taken as certain."""
+    """(N,) how many of the (R, d) `rivals` dominate each of the (N, d) `means`, both taken as certain.
+
+    `maximize` (d,): whether more is better.
+    """
     signs = np.where(np.asarray(maximize), -1.0, 1.0)
     costs, others = means * signs, rivals * signs
-    found = np.zeros(len(costs), dtype=np.int64)
+    counts = np.zeros(len(costs), dtype=np.int64)
     step = max(1, _CELLS // max(others.size, 1))
     for a in range(0, len(costs), step):
-        some = costs[a : a + step]
-        at_most = np.ones((len(some), len(others)), dtype=bool)
+        part = costs[a : a + step]
+        at_most = np.ones((len(part), len(others)), dtype=bool)
         less = np.zeros_like(at_most)
         for k in range(costs.shape[1]):
-            at_most &= others[None, :, k] <= some[:, None, k]
-            less |= others[None, :, k] < some[:, None, k]
-        found[a : a + step] = (at_most & less).sum(axis=1)
-    return found
+            at_most &= others[None, :, k] <= part[:, None, k]
+            less |= others[None, :, k] < part[:, None, k]
+        counts[a : a + step] = (at_most & less).sum(axis=1)
+    return counts

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def row_facts(row: RankedRow) -> dict[str, Any]:
     """What is known of a row: its estimates with their 95 % intervals, its probabilities, what it is."""
-    from paretofleet_analysis.ranking.verdicts import shown
+    from paretofleet_analysis.ranking.sentences import format_probability
 
     facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
     for name, estimate in row.estimates.items():
@@ -21,7 +21,7 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
         if row.corrected_means and name in row.corrected_means:
             facts[f"{name} without block effects"] = f"{row.corrected_means[name]:.6g}"
     facts |= {
-        name: shown(probability)
+        name: format_probability(probability)
         for name, probability in _probabilities(row).items()
         if probability is not None
     }

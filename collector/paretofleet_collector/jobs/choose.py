@@ -16,25 +16,25 @@ from paretofleet_collector.store import sweeps
 from paretofleet_collector.store.engine import open_engine
 
 if TYPE_CHECKING:
-    from paretofleet_analysis.ranking.allocation import Further
+    from paretofleet_analysis.ranking.allocation import RunAllocation
 
 UNRANKED = "not ranked, so what has not converged goes on"
 _SEEDS = 2**63
 
 
-def choose_block(further: Further, able: Collection[str], block: int) -> schedule.BlockChoice:
-    """What a `block` of a device holds, whose configurations `able` may still run, by what `further` tells.
+def choose_block(allocation: RunAllocation, able: Collection[str], block: int) -> schedule.BlockChoice:
+    """What a `block` of a device holds, whose configurations `able` may still run, by an `allocation` of runs.
 
     Empty where every verdict of the ranking is given, or where none that could change it may run here.
     """
-    by = f"by {', '.join(further.objectives)}"
-    count = len(further.undecided)
+    by = f"by {', '.join(allocation.objectives)}"
+    count, compared = len(allocation.undecided), len(allocation.compared)
     if not count:
-        return schedule.BlockChoice((), block, f"all {len(further.compared)} configurations are decided {by}")
-    chosen = tuple(each for each in able if each in further.runs)
-    if not set(chosen) & set(further.undecided):
-        chosen = tuple(each for each in able if each in further.undecided) or chosen
-    undecided = f"{count} of {len(further.compared)} configurations {'is' if count == 1 else 'are'} undecided"
+        return schedule.BlockChoice((), block, f"all {compared} configurations are decided {by}")
+    chosen = tuple(each for each in able if each in allocation.runs)
+    if not set(chosen) & set(allocation.undecided):
+        chosen = tuple(each for each in able if each in allocation.undecided) or chosen
+    undecided = f"{count} of {compared} configurations {'is' if count == 1 else 'are'} undecided"
     if not chosen:
         return schedule.BlockChoice((), block, f"{undecided} {by}, and more runs here would not tell")
     return schedule.BlockChoice(chosen, block, f"{undecided} {by}")
@@ -49,7 +49,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
     """
     # The ranking is loaded for choices alone: sealing has such a process too, and does without it.
     from paretofleet_analysis.errors import RankError
-    from paretofleet_analysis.ranking.allocation import further_runs
+    from paretofleet_analysis.ranking.allocation import allocate_runs
     from paretofleet_analysis.report.rows import build_report
 
     from paretofleet_collector.jobs.report import report_inputs
@@ -66,13 +66,13 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
         return {"block": 0, "configuration_ids": None, "why": ""}
     able = step.configuration_ids
     try:
-        further = further_runs(
+        allocation = allocate_runs(
             build_report(inputs),
             use=repeats.adaptive,
             budget=len(able),
             seed=(repeats.seed + step.block) % _SEEDS,
         )
-        choice = choose_block(further, able, step.block)
+        choice = choose_block(allocation, able, step.block)
     except RankError as error:
         choice = schedule.BlockChoice(None, step.block, f"{UNRANKED}: {error}")
     return {"block": choice.block, "configuration_ids": choice.configuration_ids, "why": choice.why}

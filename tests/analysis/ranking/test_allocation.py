@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from paretofleet_analysis.errors import RankError
-from paretofleet_analysis.ranking.allocation import further_runs
+from paretofleet_analysis.ranking.allocation import allocate_runs
 from paretofleet_analysis.report.rows import build_report
 
 CLOSE = (0.0100, 0.0104, 0.0097, 0.0102, 0.0098)
@@ -24,7 +24,7 @@ def test_a_close_pair_gets_the_runs_and_a_clear_loser_none(configuration):
             identified(configuration, "loser", LOSER, top1=60.0),
         ]
     )
-    found = further_runs(table, use="realtime", budget=8, seed=1)
+    found = allocate_runs(table, use="realtime", budget=8, seed=1)
     assert found.objectives == ("top1", "batch_latency_p90_s")
     assert found.compared == ("a", "b", "loser")
     assert sum(found.runs.values()) == 8
@@ -32,19 +32,19 @@ def test_a_close_pair_gets_the_runs_and_a_clear_loser_none(configuration):
     assert "loser" not in found.undecided
     assert set(found.undecided) <= {"a", "b"}
     assert found.undecided
-    assert found == further_runs(table, use="realtime", budget=8, seed=1)
+    assert found == allocate_runs(table, use="realtime", budget=8, seed=1)
 
 
 def test_what_is_decided_is_not_called_undecided(fleet):
     table = fleet({"a": (70.0, 0.010), "b": (80.0, 0.020), "c": (60.0, 0.040)})
-    assert further_runs(table, use="realtime", budget=4, seed=1).undecided == ()
+    assert allocate_runs(table, use="realtime", budget=4, seed=1).undecided == ()
 
 
 def test_without_any_accuracy_the_other_objectives_are_compared(configuration):
     table = build_report(
         [identified(configuration, name, CLOSE, top1=None, top1_source=None) for name in ("a", "b")]
     )
-    assert further_runs(table, use="realtime", budget=2, seed=1).objectives == ("batch_latency_p90_s",)
+    assert allocate_runs(table, use="realtime", budget=2, seed=1).objectives == ("batch_latency_p90_s",)
 
 
 def test_what_the_use_does_not_rank_takes_no_part(configuration):
@@ -56,11 +56,11 @@ def test_what_the_use_does_not_rank_takes_no_part(configuration):
             identified(configuration, "few", CLOSE[:2]),
         ]
     )
-    assert further_runs(table, use="realtime", budget=2, seed=1).compared == ("a", "b")
-    assert "large" in further_runs(table, use="offline", budget=2, seed=1).compared
+    assert allocate_runs(table, use="realtime", budget=2, seed=1).compared == ("a", "b")
+    assert "large" in allocate_runs(table, use="offline", budget=2, seed=1).compared
 
 
 def test_fewer_than_two_configurations_cannot_be_compared(configuration):
     table = build_report([identified(configuration, "a", CLOSE), identified(configuration, "b", CLOSE[:2])])
     with pytest.raises(RankError, match="fewer than 2 configurations have 3 runs"):
-        further_runs(table, use="realtime", budget=2, seed=1)
+        allocate_runs(table, use="realtime", budget=2, seed=1)

@@ -16,9 +16,10 @@ from paretofleet_analysis.errors import RankError, ReportError
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, parse_margin
 from paretofleet_analysis.pareto.deterministic import nondominated
 from paretofleet_analysis.present import ranking_text
-from paretofleet_analysis.ranking import verdicts as verdict_words
+from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import rank
+from paretofleet_analysis.ranking.sentences import format_probability
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import RunInput
 from paretofleet_analysis.report.rows import build_report
@@ -536,7 +537,7 @@ def test_no_probability_is_printed_surer_than_it_is(fleet):
     text = ranking_text.render(ranking)
     assert not re.search(r"\b[01]\.00[0-9]?\b(?!-)", text.split("verdict\n")[1].split("  1.00")[0])
     for row in ranking.rows:
-        p = float(verdict_words.shown(row.p_near_front).strip("<>"))
+        p = float(format_probability(row.p_near_front).strip("<>"))
         assert abs(p - 0.5) <= abs(row.p_near_front - 0.5) + 1e-9
         assert (p >= 0.95) <= (row.verdict in ("front", "near front"))
 
@@ -589,7 +590,7 @@ MARGINS = (Margin(0.02), Margin(0.02))
 
 def ask(arrays, question="mean", margins=MARGINS, **more):
     """The probabilities of a cost and a gain."""
-    return probabilities(arrays, maximize=(False, True), margins=margins, question=question, seed=1, **more)
+    return probabilities(arrays, FrontQuery((False, True), margins, question), **more)
 
 
 @settings(max_examples=12, deadline=None)

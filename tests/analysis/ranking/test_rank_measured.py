@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import replicates
+from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.rows import build_report
@@ -87,9 +88,7 @@ def test_the_mean_of_real_networks_agrees_with_a_long_simulation(passes):
     arrays = [
         np.column_stack([np.full(len(x), 1000.0 - depth), x]) for depth, x in zip(layers, runs, strict=True)
     ]
-    found = probabilities(
-        arrays, maximize=MAXIMIZE, margins=[Margin(0.0)] * 3, question="mean", seed=1, is_whole=False
-    )
+    found = probabilities(arrays, FrontQuery(MAXIMIZE, [Margin(0.0)] * 3), is_whole=False)
     error = 4.5 * np.sqrt(share * (1 - share) * (1 / 1000 + 1 / 6000)) + 0.01
     assert (np.abs(found.raw_front - share) < error).all()
     assert ((share > 0.02) & (share < 0.98)).sum() >= 3

@@ -13,12 +13,14 @@ from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import remove_block_effects
 from paretofleet_analysis.present import explanation_text, ranking_text
-from paretofleet_analysis.ranking import block_correction, evidence
+from paretofleet_analysis.ranking.best_picks import best_picks
+from paretofleet_analysis.ranking.block_correction import report_block_effects
 from paretofleet_analysis.ranking.common_factors import common_factors
-from paretofleet_analysis.ranking.dominance_counts import dominators_of_means, is_surely_beaten
+from paretofleet_analysis.ranking.dominance_counts import dominators_of_means, is_surely_dominated
+from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import ROWS_MAX, rank
-from paretofleet_analysis.ranking.verdicts import picked
+from paretofleet_analysis.ranking.sensitivity import leave_out_cases
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.report.schema import schema
@@ -105,7 +107,7 @@ def test_blocks_of_two_sweeps_are_not_the_same(configuration):
     assert [one["device"] for one in told] == ["desk in demo", "desk in later"]
     assert all(one["share_of_variance"]["batch_latency_p90_s"] > 0.99 for one in told)
     assert all(row.corrected_means is not None for row in ranking.rows)
-    names = [what for what, _ in evidence.left_out(rows)]
+    names = [name for name, _ in leave_out_cases(rows)]
     assert names[:2] == ["block 1 of demo", "block 2 of demo"]
     assert names[-1] == "block 5 of later"
 
@@ -166,7 +168,7 @@ def test_the_block_effects_of_a_report_are_those_of_its_arrays(configuration):
     table = drifting(configuration, 0.1, models=("a", "b", "c", "d", "e"))
     gone = table.to_pylist()
     gone[1]["run_counted"] = [False] * 5
-    rows, found = block_correction.of_report(
+    rows, found = report_block_effects(
         pa.Table.from_pylist(gone, schema=schema()), objectives=["batch_latency_p90_s"]
     )
     assert rows == [0, 2, 3, 4]
@@ -176,9 +178,9 @@ def test_the_block_effects_of_a_report_are_those_of_its_arrays(configuration):
     for one, other in zip(found.samples, expected.samples, strict=True):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(RankError, match="measured objectives, not of top1"):
-        block_correction.of_report(table, objectives=["top1"])
+        report_block_effects(table, objectives=["top1"])
     with pytest.raises(RankError, match="no row of the report has energy_j_per_item in a counted run"):
-        block_correction.of_report(table, objectives=["energy_j_per_item"])
+        report_block_effects(table, objectives=["energy_j_per_item"])
 
 
 def test_one_row_in_both_halves_makes_them_comparable(configuration):
@@ -262,11 +264,7 @@ def test_a_gain_across_devices_is_integrated_over():
     factors = common_factors(["a", "b"], [("a", 0.0392), ("b", 0.0392)], of_power=[True], drifts={}, seed=1)
     found = probabilities(
         runs,
-        maximize=[False],
-        margins=[Margin(0.0)],
-        question="mean",
-        seed=1,
-        factors=factors,
+        FrontQuery(maximize=[False], margins=[Margin(0.0)], factors=factors),
         is_whole=False,
     )
     # gains of 2 % standard deviation each: P(log 1.02 > sqrt(2) 0.02 z) = 0.758
@@ -351,9 +349,7 @@ def test_efficiency_is_the_share_of_costs_that_another_as_accurate_needs(configu
 
 def test_efficiencies_agree_with_a_simulation():
     runs = noisy(1, 30)
-    found = probabilities(
-        runs, maximize=COSTS, margins=MARGINS, question="mean", seed=1, is_held=[False, False]
-    )
+    found = probabilities(runs, FrontQuery(COSTS, MARGINS), is_held=[False, False])
     rng = np.random.default_rng(7)
     spread = [np.log(x).std(axis=0, ddof=1) / np.sqrt(len(x)) for x in runs]
     centres = np.log([x.mean(axis=0) for x in runs])
@@ -368,13 +364,13 @@ def test_efficiencies_agree_with_a_simulation():
     np.testing.assert_allclose(found.efficiency.hi, hi, atol=0.04)
 
 
-def test_who_is_surely_beaten_matters_to_nobody():
+def test_who_is_surely_dominated_matters_to_nobody():
     runs = noisy(5, 400, noise=0.02)
-    beaten = is_surely_beaten(runs, maximize=COSTS, margins=MARGINS)
+    beaten = is_surely_dominated(runs, maximize=COSTS, margins=MARGINS)
     assert 100 < beaten.sum() < 400
-    ask = {"maximize": COSTS, "margins": MARGINS, "question": "run", "seed": 1, "is_whole": False}
-    whole = probabilities(runs, **ask)
-    few = probabilities([x for x, gone in zip(runs, beaten, strict=True) if not gone], **ask)
+    query = FrontQuery(COSTS, MARGINS, question="run")
+    whole = probabilities(runs, query, is_whole=False)
+    few = probabilities([x for x, gone in zip(runs, beaten, strict=True) if not gone], query, is_whole=False)
     assert whole.near_front[beaten].max() == 0.0
     np.testing.assert_allclose(few.front, whole.front[~beaten], atol=1e-8)
     np.testing.assert_allclose(few.near_front, whole.near_front[~beaten], atol=1e-8)
@@ -382,8 +378,8 @@ def test_who_is_surely_beaten_matters_to_nobody():
 
 def test_a_row_inside_the_margin_is_not_surely_beaten():
     runs = [np.array([[1.0], [1.0], [1.0001]]), np.array([[1.01], [1.01], [1.0101]])]
-    assert not is_surely_beaten(runs, maximize=[False], margins=[Margin(0.02)]).any()
-    assert is_surely_beaten(runs, maximize=[False], margins=[Margin(0.005)]).tolist() == [False, True]
+    assert not is_surely_dominated(runs, maximize=[False], margins=[Margin(0.02)]).any()
+    assert is_surely_dominated(runs, maximize=[False], margins=[Margin(0.005)]).tolist() == [False, True]
 
 
 def test_dominators_of_means_are_counted():
@@ -394,10 +390,10 @@ def test_dominators_of_means_are_counted():
 def test_large_fleets_say_the_same_of_the_rows_that_matter():
     """Above 300 rows the surely beaten are counted by their means."""
     runs = noisy(6, 290, noise=0.02)
-    ask = {"maximize": COSTS, "margins": MARGINS, "question": "mean", "seed": 1, "is_held": [False, False]}
-    small = probabilities(runs, **ask)
+    query, is_held = FrontQuery(COSTS, MARGINS), [False, False]
+    small = probabilities(runs, query, is_held=is_held)
     worse = [x * 5 for x in runs[:40]]
-    large = probabilities([*runs, *worse], **ask)
+    large = probabilities([*runs, *worse], query, is_held=is_held)
     assert np.abs(large.front[:290] - small.front).max() < 0.1
     assert (large.near_front[290:] < 0.01).all()
     np.testing.assert_allclose(large.dominators[:290], small.dominators, atol=0.6, rtol=0.1)
@@ -499,7 +495,7 @@ def test_more_runs_of_the_same_sweep_confirm_nothing(configuration):
 def test_a_row_without_an_interval_in_an_objective_follows_nothing_there():
     known, none = mean_interval([1.0, 1.1, 1.05]), mean_interval([1.0, 0.0, 1.05])
     other = mean_interval([1.04, 1.14, 1.09])
-    found = picked([{"m": known}, {"m": other}, {"m": none}], {"m": False}, again={0: 2})
+    found = best_picks([{"m": known}, {"m": other}, {"m": none}], {"m": False}, again={0: 2})
     assert [one.selected for one in found] == [("m",), (), ()]
 
 

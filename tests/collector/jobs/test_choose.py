@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-from paretofleet_analysis.ranking.allocation import Further, further_runs
+from paretofleet_analysis.ranking.allocation import RunAllocation, allocate_runs
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.errors import CollectorError
@@ -25,24 +25,24 @@ from paretofleet_collector.planning.schedule import (
 from paretofleet_collector.service import adaptive, devices, sweeps
 from rig import Rig
 
-FURTHER = Further(("batch_latency_p90_s",), ("a", "b", "c"), ("a", "b"), {"a": 2, "b": 1})
+ALLOCATION = RunAllocation(("batch_latency_p90_s",), ("a", "b", "c"), ("a", "b"), {"a": 2, "b": 1})
 
 
 def test_a_block_holds_what_gets_runs_and_may_have_them():
-    assert choose_block(FURTHER, ("a", "b", "c"), 6) == BlockChoice(
+    assert choose_block(ALLOCATION, ("a", "b", "c"), 6) == BlockChoice(
         ("a", "b"), 6, "2 of 3 configurations are undecided by batch_latency_p90_s"
     )
-    assert choose_block(FURTHER, ("b", "c"), 6).configuration_ids == ("b",)
+    assert choose_block(ALLOCATION, ("b", "c"), 6).configuration_ids == ("b",)
 
 
 def test_where_all_is_decided_the_device_has_ended():
-    said = choose_block(replace(FURTHER, undecided=()), ("a", "b", "c"), 6)
+    said = choose_block(replace(ALLOCATION, undecided=()), ("a", "b", "c"), 6)
     assert said == BlockChoice((), 6, "all 3 configurations are decided by batch_latency_p90_s")
 
 
 def test_what_is_undecided_goes_on_where_the_runs_would_go_elsewhere():
-    assert choose_block(replace(FURTHER, runs={"c": 3}), ("a", "c"), 6).configuration_ids == ("a",)
-    assert choose_block(FURTHER, ("c",), 6).configuration_ids == ()
+    assert choose_block(replace(ALLOCATION, runs={"c": 3}), ("a", "c"), 6).configuration_ids == ("a",)
+    assert choose_block(ALLOCATION, ("c",), 6).configuration_ids == ()
 
 
 def measured(name: str, values_s: list[float], top1: float) -> ReportInput:
@@ -102,8 +102,10 @@ def played(truth_s: dict[str, float], top1: dict[str, float], repeats: Repeats) 
         elif isinstance(step, ChooseBlock):
             of = {name: [run.value_s for run in history if run.configuration_id == name] for name in truth_s}
             table = build_report([measured(name, values, top1[name]) for name, values in of.items()])
-            further = further_runs(table, use="realtime", budget=len(step.configuration_ids), seed=step.block)
-            choice = choose_block(further, step.configuration_ids, step.block)
+            allocation = allocate_runs(
+                table, use="realtime", budget=len(step.configuration_ids), seed=step.block
+            )
+            choice = choose_block(allocation, step.configuration_ids, step.block)
     return Counter(run.configuration_id for run in history)
 
 

@@ -1,0 +1,35 @@
+"""The energy of a row by the scope that it is of: package, module, board, wall."""
+
+from __future__ import annotations
+
+from paretofleet_analysis.report.access import Row
+
+#: Objectives that are readings of a power sensor: they compare only within one scope.
+OF_POWER = ("energy_j_per_item", "power_w")
+
+
+def take_scope(row: Row, scope: str) -> str | None:
+    """Puts the energy of a `scope` in place of the primary one of a `row`; why not, where it has none."""
+    rails = scope_rails(row, scope)
+    if not rails or any(rail["energy_j_per_item"] is None for rail in rails):
+        return f"no energy of scope {scope}"
+    if len(rails) > 1 and not rails[0]["primary"]:
+        return f"several sensors of scope {scope}, of which none is the total"
+    row["power_scope"], row["power_source"] = scope, rails[0]["source"]
+    gains = [rail["gain_uncertainty"] for rail in rails]
+    row["energy_gain_uncertainty"] = None if None in gains else max(gains)
+    for name in OF_POWER:
+        columns = zip(*(rail[f"{name}_runs"] for rail in rails), strict=True)
+        row[name] = sum(rail[name] for rail in rails)
+        row[f"{name}_runs"] = [None if None in values else sum(values) for values in columns]
+    return None
+
+
+def scope_rails(row: Row, scope: str | None) -> list[Row]:
+    """The entries of the energy of a `row` that are of that `scope`, or of any where that is None.
+
+    Where primary ones are among them, those alone.
+    """
+    rails = [rail for rail in row["energy"] or () if scope in (None, rail["scope"])]
+    primary = [rail for rail in rails if rail["primary"]]
+    return primary if primary or scope is None else rails

@@ -1,0 +1,80 @@
+"""Why rows of a report are not ranked: a reason for each row, None for one that may be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from paretofleet_analysis.objectives import objective
+from paretofleet_analysis.report.access import Row, samples
+
+#: Why a value may be absent, where the reason is one.
+_HINTS = {
+    "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
+    "top1": ": give the model's accuracy, or rank by other objectives",
+    "batch_latency_p90_s": ": fewer than 29 iterations a run",
+    "batch_latency_p99_s": ": fewer than 299 iterations a run; sweep with --protocol sustained",
+}
+
+
+def state_reason(row: Row) -> str | None:
+    """That no run of the `row` counts, or how it ended instead."""
+    if row["status"] in ("ok", "partial") and row["runs"]:
+        return None
+    if row["status"] in ("ok", "partial"):
+        return "no run of it counts"
+    return f"status {row['status']}" + (f": {row['reason']}" if row["reason"] else "")
+
+
+def repeat_reasons(rows: Sequence[Row]) -> list[str | None]:
+    """Of the `rows` which hold the same runs as one before: entered twice they are one measurement."""
+    seen: set[tuple[Any, ...]] = set()
+    reasons: list[str | None] = []
+    for row in rows:
+        key = (row["configuration_id"], row["environment_id"], *row["run_ids"])
+        reasons.append("the same runs are in the report twice" if key in seen else None)
+        seen.add(key)
+    return reasons
+
+
+def batch_reason(row: Row, batch_size: int) -> str | None:
+    """That the `row` is of another `batch_size`, in items."""
+    return None if row["batch_size"] == batch_size else f"batch size is not {batch_size}"
+
+
+def other_kind_reasons(rows: Sequence[Row], name: str) -> list[str | None]:
+    """Which `rows` differ from the commonest "timing_scope" or "mode" (`name`); the default wins a tie."""
+    default = {"timing_scope": "copy+compute", "mode": "latency"}[name]
+    counts = Counter(row[name] for row in rows)
+    if len(counts) < 2:
+        return [None] * len(rows)
+    common = max(counts, key=lambda kind: (counts[kind], kind == default, str(kind)))
+    reason = f"{name.replace('_', ' ')} is not {common}"
+    return [None if row[name] == common else reason for row in rows]
+
+
+def limit_reason(row: Row, name: str, limit: float) -> str | None:
+    """That column `name` of the `row` is absent or above the `limit`, which is in its unit."""
+    unit = objective(name).unit
+    value = row[name]
+    if value is None:
+        hint = _HINTS.get(name, "")
+        return f"{name} is absent, so the limit of {limit:g} {unit} cannot be checked{hint}"
+    return None if value <= limit else f"{name} is above {limit:g} {unit}"
+
+
+def value_reason(row: Row, names: Sequence[str]) -> str | None:
+    """That the `row`, or all its runs, lack one of the objectives `names`, or that one is not positive."""
+    for name in names:
+        if row[name] is None:
+            return f"{name} is absent" + _HINTS.get(name, "")
+    values = samples(row, names)
+    if not len(values):
+        return f"no run has all of {', '.join(names)}"
+    for k, name in enumerate(names):
+        if not (np.isfinite(values[:, k]) & (values[:, k] > 0)).all():
+            return f"{name} is not a positive number"
+    return None

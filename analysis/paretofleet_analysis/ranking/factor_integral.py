@@ -1,0 +1,51 @@
+"""Probabilities integrated over what is unknown but common to the configurations of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretofleet_analysis.pareto import front_probability
+from paretofleet_analysis.ranking.common_factors import Factors
+from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front, tolerances
+
+#: Replicates of each mean that each point of the quadrature looks at.
+REPLICATES = 200
+
+
+def integrate_over_factors(
+    points: Sequence[np.ndarray], query: FrontQuery, factors: Factors
+) -> tuple[FrontProbabilities, float]:
+    """The mean of `exact_front` of (m_i, d) `points` over the `factors`, for the objectives of `query`.
+
+    Also the error of the quadrature: half the largest difference between its two halves.
+    """
+    kept = _may_be_near(points, query, factors)
+    first = [points[int(i)][:REPLICATES] for i in kept]
+    of_kept = query.subset(kept)
+    halves = []
+    for half in factors.draws(len(points)):
+        moved = [[x * factor for x, factor in zip(first, draw[kept], strict=True)] for draw in half]
+        answers = [exact_front(each, of_kept) for each in moved]
+        halves.append(np.mean([(answer.front, answer.near_front) for answer in answers], axis=0))
+    front, near = np.zeros(len(points)), np.zeros(len(points))
+    front[kept], near[kept] = np.mean(halves, axis=0)
+    error = float(np.abs(halves[0] - halves[1]).max(initial=0.0) / 2)
+    return FrontProbabilities(front, near), error
+
+
+def _may_be_near(points: Sequence[np.ndarray], query: FrontQuery, factors: Factors) -> np.ndarray:
+    """Who is not surely dominated on its own device, where all factors are common: the rest never matter."""
+    moved = np.any([np.abs(loading).max(axis=0) > 0 for loading in factors.loadings], axis=0)
+    if query.shared is not None or any(
+        is_moved and not margin.relative for is_moved, margin in zip(moved, query.margins, strict=True)
+    ):
+        return np.arange(len(points))
+    near = np.zeros(len(points))
+    for device in np.unique(factors.device):
+        members = np.flatnonzero(factors.device == device)
+        near[members] = front_probability(
+            [points[int(i)] for i in members], maximize=query.maximize, margin=tolerances(query.margins)
+        )
+    return np.flatnonzero(near > 0)

@@ -1,0 +1,124 @@
+"""What is said of a fleet's rows: probabilities, verdicts, and the order in which they are printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from paretofleet_analysis.ranking.accuracy import shared_accuracy
+from paretofleet_analysis.ranking.common_factors import Factors, Gain, common_factors
+from paretofleet_analysis.ranking.energy_scope import OF_POWER
+from paretofleet_analysis.ranking.fleet import RankedFleet
+from paretofleet_analysis.ranking.front_query import FrontQuery
+from paretofleet_analysis.ranking.probability import Probabilities, probabilities
+from paretofleet_analysis.ranking.probability_maps import next_run_probability
+from paretofleet_analysis.ranking.verdicts import FRONT, NEAR_FRONT, ORDER, UNDECIDED, verdict
+from paretofleet_analysis.report.access import Row, label
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Of a fleet of N rows: `probabilities` of those compared, `verdicts` (N,) of all, and the printed
+    `order` of row numbers from 0.
+    """
+
+    probabilities: Probabilities
+    verdicts: list[str]
+    order: list[int]
+
+    @property
+    def numbers(self) -> list[int]:
+        """(N,): the number, from 1, under which each row is printed."""
+        return [int(place) + 1 for place in np.argsort(self.order)]
+
+
+def judge(fleet: RankedFleet) -> Judgement:
+    """Everything that is said of the rows of `fleet`."""
+    probable = fleet_probabilities(fleet)
+    verdicts = row_verdicts(fleet, probable)
+    return Judgement(probable, verdicts, printed_order(fleet, probable, verdicts))
+
+
+def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabilities:
+    """The probabilities of the rows of `fleet` that are compared; not `is_whole`: the raw ones only.
+
+    Accuracies that are asked about as random are shared by a model's rows and leave the other objectives.
+    """
+    criteria, compared = fleet.criteria, fleet.compared
+    is_random = [criteria.accuracy_question != "fixed" and name == "top1" for name in criteria.names]
+    columns = [k for k, random in enumerate(is_random) if not random]
+    margins = list(criteria.margins.values())
+    shared = None
+    if any(is_random) and compared:
+        shared = shared_accuracy([fleet.rows[i] for i in compared], margins[is_random.index(True)])
+    query = FrontQuery(
+        maximize=[criteria.maximize[k] for k in columns],
+        margins=[margins[k] for k in columns],
+        question=criteria.question,
+        seed=criteria.seed,
+        shared=shared,
+        factors=_factors(fleet, columns),
+    )
+    answer = probabilities(
+        [fleet.runs[i][:, columns] for i in compared],
+        query,
+        is_held=[criteria.objectives[k].unit == "percent" for k in columns],
+        is_whole=is_whole,
+    )
+    if criteria.question == "run":
+        counts = np.array([len(fleet.runs[i]) for i in compared])
+        answer = replace(answer, front=next_run_probability(answer.front, counts))
+    return answer
+
+
+def _factors(fleet: RankedFleet, columns: list[int]) -> Factors | None:
+    """What is unknown but common to a device's rows; None where it cancels."""
+    criteria, effects = fleet.criteria, fleet.effects
+    of_power = [criteria.names[k] in OF_POWER for k in columns]
+    # Drift makes all objectives worse, or all better: more of one that is maximised, less of the others.
+    worse = np.where([criteria.maximize[k] for k in columns], -1.0, 1.0)
+    return common_factors(
+        [effects.components[i] for i in fleet.compared],
+        [_gain(fleet.rows[i]) if any(of_power) else None for i in fleet.compared],
+        of_power=of_power,
+        drifts={name: drift[:, columns] for name, drift in effects.drifts.items()},
+        seed=criteria.seed,
+        unidentified_drift={
+            name: worse * deviations[columns] for name, deviations in effects.unidentified_drift.items()
+        },
+    )
+
+
+def _gain(row: Row) -> Gain:
+    """The sensor of a row and how uncertain its gain is, None where that is not known."""
+    return f"{row['device']} {row['power_source']}", row["energy_gain_uncertainty"]
+
+
+def row_verdicts(fleet: RankedFleet, probable: Probabilities) -> list[str]:
+    """(N,) the verdicts of the rows of `fleet`, by the `probable` of those compared; the others are open."""
+    verdicts = [UNDECIDED] * len(fleet.rows)
+    near = probable.front if fleet.criteria.question == "run" else probable.near_front
+    for k, i in enumerate(fleet.compared):
+        verdicts[i] = verdict(p_front=float(probable.front[k]), p_near_front=float(near[k]))
+    return verdicts
+
+
+def printed_order(fleet: RankedFleet, probable: Probabilities, verdicts: list[str]) -> list[int]:
+    """The numbers from 0 of the rows of `fleet` in printed order: by their `verdicts`, then by `probable`.
+
+    Rows whose nearness is settled are told apart by the frontier itself, the others by nearness; what is
+    left by their means and names.
+    """
+    front, near = np.full(len(verdicts), -1.0), np.full(len(verdicts), -1.0)
+    front[fleet.compared], near[fleet.compared] = probable.front, probable.near_front
+    costs = np.where(fleet.criteria.maximize, -1.0, 1.0) * fleet.means
+
+    def place(i: int) -> tuple[Any, ...]:
+        row = fleet.rows[i]
+        is_settled = verdicts[i] in (FRONT, NEAR_FRONT) or fleet.criteria.question == "run"
+        likely = (-front[i], -near[i]) if is_settled else (-near[i], -front[i])
+        return (ORDER.index(verdicts[i]), *likely, *costs[i], label(row), str(row["sweep"]))
+
+    return sorted(range(len(verdicts)), key=place)

@@ -1,0 +1,163 @@
+"""The rows of a ranking, as they are printed and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.ranking.best_picks import BestPick, best_picks
+from paretofleet_analysis.ranking.dominance_counts import RANKS
+from paretofleet_analysis.ranking.evidence import IDENTITY
+from paretofleet_analysis.ranking.fleet import RankedFleet
+from paretofleet_analysis.ranking.judgement import Judgement
+from paretofleet_analysis.ranking.probability import Probabilities
+from paretofleet_analysis.ranking.result import Efficient, RankedRow
+from paretofleet_analysis.ranking.sentences import RowAhead, verdict_sentence
+from paretofleet_analysis.ranking.verdicts import FRONT, best_dominators, groups
+from paretofleet_analysis.report.access import label, measured_again
+from paretofleet_analysis.statistics.intervals import RUNS_MIN, Estimate, log_reach
+from paretofleet_analysis.statistics.moments import moments
+
+
+def row_groups(fleet: RankedFleet, judgement: Judgement) -> tuple[tuple[int, ...], ...]:
+    """The groups of rows of `fleet` within the margins of each other, by their number in the `judgement`."""
+    return tuple(groups(fleet.means[judgement.order], list(fleet.criteria.margins.values())))
+
+
+def result_rows(
+    fleet: RankedFleet, judgement: Judgement, equivalents: Sequence[Sequence[int]]
+) -> tuple[RankedRow, ...]:
+    """The rows of `fleet` with what the `judgement` says of them, in its order.
+
+    `equivalents`: the groups of rows by number, as of `row_groups`.
+    """
+    is_mean = fleet.criteria.question == "mean"
+    place_of = {i: place for place, i in enumerate(fleet.compared)}
+    group_of = {number: group for group, members in enumerate(equivalents, start=1) for number in members}
+    on_frontier = nondominated(fleet.means, maximize=fleet.criteria.maximize)
+    estimates = _estimates(fleet)
+    picks = _picks(fleet, estimates)
+    ahead = _ahead(fleet, judgement)
+    rows = []
+    for number, i in enumerate(judgement.order, start=1):
+        place, verdict = place_of.get(i), judgement.verdicts[i]
+        front = None if place is None else float(judgement.probabilities.front[place])
+        near = None
+        if place is not None and is_mean:
+            near = float(judgement.probabilities.near_front[place])
+        dominators, ranks = _dominance(judgement.probabilities, place)
+        rows.append(
+            RankedRow(
+                number=number,
+                label=label(fleet.rows[i]),
+                identity={name: fleet.rows[i][name] for name in IDENTITY},
+                estimates=estimates[i],
+                corrected_means=_corrected_means(fleet, i),
+                runs=len(fleet.runs[i]),
+                p_near_front=near,
+                p_front=front if is_mean else None,
+                p_front_next_run=None if is_mean else front,
+                efficiency=_efficiency(judgement.probabilities, place),
+                expected_dominators=dominators,
+                rank_interval=ranks,
+                is_on_frontier_of_means=bool(on_frontier[i]),
+                selected=picks[i].selected,
+                confirmed=picks[i].confirmed,
+                group=group_of.get(number),
+                verdict=verdict,
+                sentence=verdict_sentence(
+                    verdict,
+                    ahead.get(i),
+                    runs=len(fleet.runs[i]),
+                    question=fleet.criteria.question,
+                    p=front if not is_mean or verdict == FRONT else near,
+                ),
+                flags=tuple(fleet.rows[i]["flags"] or ()),
+            )
+        )
+    return tuple(rows)
+
+
+def _ahead(fleet: RankedFleet, judgement: Judgement) -> dict[int, RowAhead]:
+    """The best row whose means dominate a row's, where there is one; of those compared only."""
+    compared, numbers = fleet.compared, judgement.numbers
+    if not compared:
+        return {}
+    best = best_dominators(fleet.means[compared], fleet.criteria.maximize)
+    return {
+        i: RowAhead(numbers[compared[k]], fleet.criteria.names, fleet.means[compared[k]], fleet.means[i])
+        for i, k in zip(compared, best, strict=True)
+        if k is not None
+    }
+
+
+def _picks(fleet: RankedFleet, estimates: Sequence[dict[str, Estimate]]) -> list[BestPick]:
+    compared = fleet.compared
+    pairs = measured_again([fleet.rows[i] for i in compared])
+    return best_picks(
+        estimates,
+        {objective.name: objective.maximize for objective in fleet.criteria.measured},
+        again={compared[a]: compared[b] for a, b in pairs.items()},
+    )
+
+
+def _dominance(
+    probable: Probabilities, place: int | None
+) -> tuple[float | None, tuple[int, int | None] | None]:
+    """Expected dominators and rank interval of a row; None where it has too few runs."""
+    if place is None or probable.dominators is None or probable.ranks is None:
+        return None, None
+    low, high = (int(rank) for rank in probable.ranks[place])
+    return float(probable.dominators[place]), (low, None if high > RANKS + 1 else high)
+
+
+def _efficiency(probable: Probabilities, place: int | None) -> Efficient | None:
+    if place is None or probable.efficiency is None:
+        return None
+    median, lo, hi = (
+        float(values[place])
+        for values in (probable.efficiency.median, probable.efficiency.lo, probable.efficiency.hi)
+    )
+    return Efficient(median, None, None) if np.isnan(lo) else Efficient(median, lo, hi)
+
+
+def _corrected_means(fleet: RankedFleet, i: int) -> dict[str, float] | None:
+    """Means without block effects; None where the row's device was not corrected."""
+    if fleet.effects.components[i] not in fleet.effects.drifts:
+        return None
+    columns = enumerate(fleet.criteria.objectives)
+    return {objective.name: float(fleet.means[i, k]) for k, objective in columns if objective.is_measured}
+
+
+def _estimates(fleet: RankedFleet) -> list[dict[str, Estimate]]:
+    """Of each row and objective the mean with its interval, as the report has it."""
+    runs = [values for values, _ in fleet.measured]
+    intervals = _mean_intervals(runs)
+    columns = [
+        intervals[k]
+        if objective.is_measured
+        else [Estimate(float(values[0, k]), None, None, len(values)) for values in runs]
+        for k, objective in enumerate(fleet.criteria.objectives)
+    ]
+    return [dict(zip(fleet.criteria.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _mean_intervals(samples: Sequence[np.ndarray]) -> list[list[Estimate]]:
+    """`intervals.mean_interval` of each column of many (m_i, d) arrays of positive values at once."""
+    runs = moments(samples)
+    counts = runs.counts.tolist()
+    spreads = moments([np.log(values) for values in samples]).spreads
+    columns = []
+    for means, spread in zip(runs.means.T, spreads.T, strict=True):
+        reach = np.exp(log_reach(spread, np.maximum(runs.counts, 2)))
+        columns.append(
+            [
+                Estimate(mean, mean / factor, mean * factor, count)
+                if count >= RUNS_MIN
+                else Estimate(mean, None, None, count)
+                for mean, factor, count in zip(means.tolist(), reach.tolist(), counts, strict=True)
+            ]
+        )
+    return columns

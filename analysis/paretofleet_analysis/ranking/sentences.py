@@ -1,0 +1,101 @@
+"""The verdict of a row in plain sentences, and probabilities as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretofleet_analysis.numbers import two_significant_digits
+from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.ranking.verdicts import DOMINATED, FRONT, NEAR_FRONT, UNDECIDED
+
+
+@dataclass(frozen=True)
+class RowAhead:
+    """The best row whose means dominate those of another: its printed `number`, and by `names` of objectives
+    its means, `better` (d,), and the other row's, `worse` (d,).
+    """
+
+    number: int
+    names: Sequence[str]
+    better: np.ndarray
+    worse: np.ndarray
+
+
+def verdict_sentence(
+    verdict: str, ahead: RowAhead | None, *, runs: int, question: str, p: float | None
+) -> str:
+    """The `verdict` of a row with so many `runs`, in plain English; None is `ahead` where nobody is.
+
+    `p`: of the next run being on the front under the `question` "run", else of being on the front for those
+    that are, and near it for the others; None with too few runs.
+    """
+    if p is None:
+        return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
+    sure = _percent(p)
+    if question == "run":
+        return f"With a probability of {sure} one more run of each shows it undominated."
+    if verdict == DOMINATED and ahead is not None:
+        return f"Row {ahead.number} is better: {_gains(ahead)}."
+    looks = "None looks better" if ahead is None else f"Row {ahead.number} looks better ({_gains(ahead)})"
+    return {
+        FRONT: f"No other is as good in everything and better in something ({sure} sure).",
+        NEAR_FRONT: f"None is better by more than the margins in everything ({sure} sure).",
+        UNDECIDED: f"{looks}, but the runs leave it open ({sure} that it is near the front).",
+        DOMINATED: f"Together the others leave it behind ({sure} that it is near the front).",
+    }[verdict]
+
+
+def format_probability(p: float) -> str:
+    """The probability `p` for a table: two digits, rounded towards one half, never 0 or 1.
+
+    So nothing is shown surer than it is: what is below 0.95 never reads 0.95.
+
+    >>> [format_probability(p) for p in (0.998, 0.949, 0.051, 0.3, 0.004)]
+    ['>0.99', '0.94', '0.06', '0.30', '<0.01']
+    """
+    if not 0.01 <= p <= 0.99:
+        return ">0.99" if p > 0.5 else "<0.01"
+    return f"{_hundredths(p) / 100:.2f}"
+
+
+def _hundredths(p: float) -> int:
+    """Of a probability, rounded towards one half."""
+    return int(np.floor(100 * p + 1e-9) if p > 0.5 else np.ceil(100 * p - 1e-9))
+
+
+def _percent(p: float) -> str:
+    """A probability in a sentence, rounded as `format_probability` does.
+
+    >>> _percent(0.9999), _percent(0.984), _percent(0.0)
+    ('more than 99 %', '98 %', 'less than 1 %')
+    """
+    if not 0.01 <= p <= 0.99:
+        return "more than 99 %" if p > 0.5 else "less than 1 %"
+    return f"{_hundredths(p)} %"
+
+
+def _gains(ahead: RowAhead) -> str:
+    gains = [
+        _gain(better, worse, name)
+        for better, worse, name in zip(ahead.better, ahead.worse, ahead.names, strict=True)
+    ]
+    return ", ".join(gain for gain in gains if gain)
+
+
+def _gain(better: float, worse: float, name: str) -> str:
+    """How much better in an objective; empty where equal."""
+    objective = OBJECTIVES[name]
+    if better == worse:
+        return ""
+    if not objective.margin.relative:
+        unit = "points " if objective.unit == "percent" else ""
+        return f"{objective.short} {two_significant_digits(abs(better - worse))} {unit}more"
+    share = better / worse - 1 if objective.maximize else 1 - better / worse
+    factor = better / worse if objective.maximize else worse / better
+    more = "more" if objective.maximize else "less"
+    if share >= (1 if objective.maximize else 0.5):
+        return f"{objective.short} {more} by a factor {factor:.{1 if factor < 10 else 0}f}"
+    return f"{objective.short} {two_significant_digits(100 * share)} % {more}"
