@@ -23,7 +23,7 @@ _SEEDS = 2**63
 
 
 def choose_block(allocation: RunAllocation, able: Collection[str], block: int) -> schedule.BlockChoice:
-    """What a `block` of a device holds, whose configurations `able` may still run, by an `allocation` of runs.
+    """What a `block` of a device holds, whose configurations `able` may still run, by the `allocation`.
 
     Empty where every verdict of the ranking is given, or where none that could change it may run here.
     """
