@@ -12,10 +12,10 @@ from paretofleet_agent.measure.child import Child
 from paretofleet_agent.measure.missing_rails import missing_rails
 from paretofleet_agent.measure.run_record import RunRecord
 from paretofleet_agent.model import SensorInfo
-from paretofleet_agent.power import stopping
+from paretofleet_agent.power import rail_facts, stopping
 from paretofleet_agent.power.estimators import POLLING_S, with_measured
 from paretofleet_agent.power.polling import MISSED_SHARE_MAX, Measured, failing, slowest_share
-from paretofleet_agent.power.stopping import RailFacts, WindowVerdict
+from paretofleet_agent.power.stopping import WindowVerdict
 from paretofleet_agent.runner import frames
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class PowerSession:
 
     def __init__(self, child: Child | None, record: RunRecord) -> None:
         self._child, self._record = child, record
-        self._rails: Sequence[RailFacts] = ()
+        self._rails: Sequence[rail_facts.RailFacts] = ()
         self._samples: dict[str, tuple[list[int], list[int]]] = {}
         self._begin_ns = 0
         self.lost = False
@@ -66,7 +66,7 @@ class PowerSession:
 
     def choose_rails(self, rails: Sequence[Mapping[str, Any]], target_id: str) -> None:
         """Says which rails the run's energy is taken from: the primary ones of its target."""
-        self._rails = stopping.rails_of(rails, target_id, POLLING_S)
+        self._rails = rail_facts.primary_rails(rails, target_id, POLLING_S)
 
     def collect(self, now_ns: int, activity: str) -> None:
         """Takes what the sampler has up to `now_ns`, and hands it on; `activity`: idle, load or busy."""

@@ -17,8 +17,8 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.window import Window
 from paretofleet_agent.model import PHASES
-from paretofleet_agent.power import stopping
-from paretofleet_agent.power.stopping import RailFacts
+from paretofleet_agent.power import rail_facts
+from paretofleet_agent.power.rail_facts import RailFacts
 from paretofleet_agent.runner import paced_loop
 from paretofleet_agent.runner.frames import pack_columns
 from paretofleet_agent.simulate.sensor_models import MODELS
@@ -210,7 +210,7 @@ def test_a_real_run_pauses_after_each_iteration_of_its_window_only(kit, model, t
     """Its sensor is said to look for a microsecond every 20 ms; its time is short, so the window is too."""
     device = probe.probe_device(kit.unpack_tree("rapl_intel", tmp_path / "root"), None, {})
     rail = RailFacts("power:rapl/package-0", "package", "boxcar", 0.05, 0.02, 1e-6, 0.0, 1e-3)
-    monkeypatch.setattr(stopping, "rails_of", lambda *_: [rail])
+    monkeypatch.setattr(rail_facts, "primary_rails", lambda *_: [rail])
     limits = dataclasses.replace(
         kit.QUICK, is_short=False, idle_s=0.05, warm_up_max_s=0.2, iterations_max=10, timeout_s=10.0
     )

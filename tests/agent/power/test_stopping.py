@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_agent.power import stopping
+from paretofleet_agent.power.rail_facts import primary_rails
 from paretofleet_agent.power.stopping import CAPPED, ENOUGH, MORE
 from paretofleet_agent.simulate.sensor_models import MODELS
 
@@ -23,7 +24,7 @@ def facts(name, **more):
 
 
 def sensor(name, **more):
-    (found,) = stopping.rails_of([facts(name, **more)], "cpu", READ_S)
+    (found,) = primary_rails([facts(name, **more)], "cpu", READ_S)
     return found
 
 
@@ -155,7 +156,7 @@ def test_only_primary_rails_of_the_target_count():
         facts("nvml-counter", target_id="GPU-1"),
         facts("nvml-full", target_id="GPU-1", primary=False),
     ]
-    streams = [[one.stream for one in stopping.rails_of(rails, t, READ_S)] for t in ("cpu", "GPU-1")]
+    streams = [[one.stream for one in primary_rails(rails, t, READ_S)] for t in ("cpu", "GPU-1")]
     assert streams == [["power:sim/rapl"], ["power:sim/rapl", "power:sim/nvml-counter"]]
 
 
@@ -166,7 +167,7 @@ def test_a_battery_decides_only_where_there_is_nothing_nearer():
         ([battery], 10.0),
         ([{**package, "missing": "gone"}, battery], 10.0),
     ):
-        assert max(map(stopping.least_s, stopping.rails_of(rails, "cpu", READ_S))) == least_s
+        assert max(map(stopping.least_s, primary_rails(rails, "cpu", READ_S))) == least_s
 
 
 def test_guards_cover_what_a_sensor_remembers():
