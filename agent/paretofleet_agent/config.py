@@ -17,21 +17,44 @@ from typing import Any, Mapping
 from paretofleet_agent.errors import ConfigError
 
 DEFAULT_COLLECTOR = "127.0.0.1:7411"
-#: Fixed keys of each section; [labels], [runtimes] and [sensors] take any key.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "agent": (
-        "collector",
-        "name",
-        "class",
-        "simulate",
-        "seed",
-        "sysroot",
-        "allow_reboot",
-        "reboot_command",
-    ),
-    "host": ("lock_dir",),
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key of agent.ini: its default, as it would be written there, and what it means."""
+
+    default: str
+    meaning: str
+
+
+#: Fixed keys of each section.
+KEYS: Mapping[str, Mapping[str, Setting]] = {
+    "agent": {
+        "collector": Setting(DEFAULT_COLLECTOR, "HOST:PORT of the collector."),
+        "name": Setting("", "The device's name, unique in the fleet; by default the host's name."),
+        "class": Setting(
+            "", "The kind of device, such as jetson-tx2; by default cpu, or the class that is simulated."
+        ),
+        "simulate": Setting("", "A class of device to pretend to be; by default what is there is measured."),
+        "seed": Setting("1", "Seed of the simulated device."),
+        "sysroot": Setting("/", "The folder from which the device is read: another holds a copied tree."),
+        "allow_reboot": Setting("no", "Whether a sweep that asks for several boots may reboot the device."),
+        "reboot_command": Setting("systemctl reboot", "The command that reboots it; no shell runs it."),
+    },
+    "host": {
+        "lock_dir": Setting(
+            "",
+            "The folder of the lock by which one agent of a host measures at a time; by default the first "
+            "of /run/lock, /var/lock and /tmp that is there.",
+        )
+    },
 }
-OPEN_SECTIONS = ("labels", "runtimes", "sensors")
+#: Sections that take any key.
+OPEN_SECTIONS: Mapping[str, str] = {
+    "labels": "A label of the device for each key, by which sweeps choose devices.",
+    "runtimes": "For a runtime, by its name, the Python interpreter that runs it, where it needs its own.",
+    "sensors": "Settings of the power sensors that need one, such as `meter`.",
+}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SIMULATED = "sim:"
 
@@ -76,28 +99,33 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
     home = Path(flags.get("home") or default_home(env))
     values = _read(home / "agent.ini")
     _overlay(values, env)
-    agent, host = values["agent"], values["host"]
-    agent.update(
+    values["agent"].update(
         {key: str(value) for key, value in flags.items() if key in KEYS["agent"] and value is not None}
     )
+    agent, host = _with_defaults(values, "agent"), _with_defaults(values, "host")
     labels = {**values["labels"], **_pairs(flags.get("label") or ())}
-    simulate = agent.get("simulate") or None
+    simulate = agent["simulate"] or None
     return Config(
         home=home.absolute(),
-        collector=_address(agent.get("collector") or DEFAULT_COLLECTOR),
-        name=_name("name", agent.get("name") or _host_name()),
-        device_class=_device_class(agent.get("class"), simulate),
+        collector=_address(agent["collector"]),
+        name=_name("name", agent["name"] or _host_name()),
+        device_class=_device_class(agent["class"], simulate),
         labels={_name("label", key): value for key, value in labels.items()},
         interpreters=dict(values["runtimes"]),
         simulate=simulate,
-        seed=_integer("seed", agent.get("seed") or "1"),
-        sysroot=_folder("sysroot", agent.get("sysroot") or "/"),
-        lock_dir=_folder("lock_dir", host["lock_dir"]) if host.get("lock_dir") else None,
+        seed=_integer("seed", agent["seed"]),
+        sysroot=_folder("sysroot", agent["sysroot"]),
+        lock_dir=_folder("lock_dir", host["lock_dir"]) if host["lock_dir"] else None,
         sensors=dict(values["sensors"]),
         # What reboots a simulated device would be the machine that simulates it.
-        allow_reboot=_yes("allow_reboot", agent.get("allow_reboot") or "no") and not simulate,
-        reboot_command=_command(agent.get("reboot_command") or "systemctl reboot"),
+        allow_reboot=_yes("allow_reboot", agent["allow_reboot"]) and not simulate,
+        reboot_command=_command(agent["reboot_command"]),
     )
+
+
+def _with_defaults(values: Mapping[str, Mapping[str, str]], section: str) -> dict[str, str]:
+    """The fixed keys of a section; one that is absent or empty has its default."""
+    return {key: values[section].get(key) or setting.default for key, setting in KEYS[section].items()}
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
@@ -158,7 +186,7 @@ def _name(setting: str, value: str) -> str:
     return value
 
 
-def _device_class(value: str | None, simulate: str | None) -> str:
+def _device_class(value: str, simulate: str | None) -> str:
     """A simulated device says so in its class, whatever it is called."""
     if simulate:
         value = value or simulate
