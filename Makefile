@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY38 ?= $(shell sh scripts/find_python.sh 3.8)
 
-.PHONY: install demo test check format proto bench bundle a57 clean
+.PHONY: install demo test check format docs proto bench bundle a57 clean
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,10 @@ check: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pages of docs/reference that follow from the code.
+docs: install
+	PYTHONPATH=scripts $(BIN)/python -m reference
 
 proto:
 	@sh scripts/proto.sh

@@ -1,31 +1,43 @@
-"""The reference pages that are made from code say what the code says."""
+"""The pages of the reference say what the code says: each stored page is the one that the code makes."""
 
 from __future__ import annotations
 
-import importlib.util
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "reference.py"
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import reference
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("reference", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_a_page_is_what_the_code_makes_of_it(name: str) -> None:
+    stored = (reference.FOLDER / name).read_text(encoding="utf-8")
+    assert stored == reference.PAGES[name](), "run `make docs`"
 
 
-REFERENCE = load()
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_index_leads_to_every_page(name: str) -> None:
+    assert f"]({name})" in (reference.FOLDER / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", REFERENCE.PAGES)
-def test_a_page_is_what_the_code_says(name):
-    stored = (REFERENCE.FOLDER / name).read_text(encoding="utf-8")
-    assert stored == REFERENCE.PAGES[name](), "run python scripts/reference.py"
+def test_every_command_has_an_example() -> None:
+    sections = reference.PAGES["commands.md"]().split("\n## ")[1:]
+    assert len(sections) > 30
+    assert [text.splitlines()[0] for text in sections if "```sh" not in text] == ["paretofleet-agent"]
 
 
-@pytest.mark.parametrize("name", REFERENCE.PAGES)
-def test_the_index_leads_to_every_page(name):
-    assert f"]({name})" in (REFERENCE.FOLDER / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["specification.md", "configuration.md"])
+def test_every_key_has_a_meaning(name: str) -> None:
+    keys = reference.PAGES[name]().partition("\n## Protocols")[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in keys.splitlines() if line.startswith("| `")]
+    assert rows
+    assert [cells[0] for cells in rows if len(cells[-1].strip()) < 20] == []
+
+
+def test_the_pages_are_written_where_they_are_stored(tmp_path: Path) -> None:
+    reference.write_pages(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(reference.PAGES)

@@ -1,12 +1,6 @@
-"""Writes the pages of docs/reference that are made from code: `python scripts/reference.py`.
-
-A test compares the stored pages with what the code says now.
-"""
+"""The pages of data: flags, the columns of a report, the samples of a run."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
@@ -15,7 +9,8 @@ from paretofleet_analysis.report.rail_schema import ENERGY_TYPE, RAIL_COLUMNS
 from paretofleet_analysis.report.schema import COLUMNS, MEASURES, VERSION, Measure
 from paretofleet_analysis.runs.sample_schemas import PHASE_MEANINGS, SAMPLE_SCHEMAS
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+from reference.markdown import origin, table
+
 _TYPES = {TEXT: "text", INT: "integer", REAL: "number", YES_NO: "yes or no", ENERGY_TYPE: "list of rails"}
 _EFFECTS = {"time": "times", "energy": "energies", "both": "times and energies", "none": "-"}
 _BETTER = {"minimize": "less", "maximize": "more", "": "-"}
@@ -31,9 +26,9 @@ A flag qualifies a run, a sensor's energy or a row of a report. It never deletes
 the flags of its counted runs, and those of its own. A flag of a sensor is the run's where that
 sensor speaks for the target; any other's stands in the column `energy`.
 
-{_note("analysis/paretofleet_analysis/report/flags.py")}
+{origin("analysis/paretofleet_analysis/report/flags.py")}
 
-{_table(("flag", "meaning", "set by", "read with care", "null", "the run counts"), rows)}
+{table(("flag", "meaning", "set by", "read with care", "null", "the run counts"), rows)}
 """
 
 
@@ -54,7 +49,7 @@ A report is a Parquet file of version {VERSION} with a row for each configuratio
 Null is absent, never 0 or -1. All lists of a row that begin with `run_` or end in `_runs` have one
 order: by block, by start, by run id. Runs that were set aside stay in them; `run_counted` tells.
 
-{_note("analysis/paretofleet_analysis/report/schema.py")}
+{origin("analysis/paretofleet_analysis/report/schema.py")}
 
 ## Measures
 
@@ -62,18 +57,18 @@ Each measure is four columns. `NAME` is the mean over the counted runs of the ru
 `NAME_lo` and `NAME_hi` are the ends of its 95 % interval, null below 3 runs. `NAME_runs` is the
 value of every run.
 
-{_table(("measure", "unit", "better", "meaning", "since"), measures)}
+{table(("measure", "unit", "better", "meaning", "since"), measures)}
 
 ## Other columns
 
-{_table(("column", "type", "unit", "better", "meaning", "since"), plain)}
+{table(("column", "type", "unit", "better", "meaning", "since"), plain)}
 
 ## Rails
 
 The column `energy` has an entry for every power rail that was measured. A unit of `fraction` is
 relative to the energy. What the terms are: [energy](../methods/energy-uncertainty.md).
 
-{_table(("field", "type", "unit", "meaning"), rails)}
+{table(("field", "type", "unit", "meaning"), rails)}
 """
 
 
@@ -115,40 +110,17 @@ A run is streams of samples. A sample is two 64-bit integers, and the stream's s
 are. Times are of the device's monotonic clock, which starts anew with each boot.
 [Read a report](../how-to/read-a-report.md#reading-the-samples) shows how to get them as files.
 
-{_note("analysis/paretofleet_analysis/runs/sample_schemas.py")}
+{origin("analysis/paretofleet_analysis/runs/sample_schemas.py")}
 
-{_table(("schema", "streams", "column", "unit", "meaning"), schemas)}
+{table(("schema", "streams", "column", "unit", "meaning"), schemas)}
 
 ## Phases
 
 A mark begins a phase, which lasts until the next mark.
 
-{_table(("number", "phase", "meaning"), phases)}
+{table(("number", "phase", "meaning"), phases)}
 """
 
 
 def _unit(column: str) -> str:
     return _UNITS.get(column.rpartition("_")[2], "-")
-
-
-def _note(source: str) -> str:
-    return f"Made by `scripts/reference.py`; change it in\n`{source}`."
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-#: The pages by file name.
-PAGES: Mapping[str, Callable[[], str]] = {"flags.md": flags, "report.md": report, "samples.md": samples}
-
-
-def main() -> None:
-    """Writes every page."""
-    for name, page in PAGES.items():
-        (FOLDER / name).write_text(page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
