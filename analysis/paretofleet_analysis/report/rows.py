@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from paretofleet_analysis.errors import ReportError
+from paretofleet_analysis.report.configuration_columns import effective_columns, requested_columns
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.power_columns import MIXED_SCOPE, power_columns
 from paretofleet_analysis.report.schema import MEASURES, schema
@@ -31,7 +31,7 @@ _BATCH_FREE = (
 
 #: Columns of the primary scope, null where the runs do not agree on one.
 _OF_SCOPE = ("power_w", "energy_j_per_item", "idle_power_w")
-CONTAMINATED, EFFECTIVE_DIFFERS = "contaminated", "effective_differs"
+CONTAMINATED = "contaminated"
 
 
 def build_report(rows: Iterable[ReportInput]) -> pa.Table:
@@ -69,11 +69,12 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
     summaries = [_summary(run) for run in sealed]
     counted = _counted(sealed)
     used = [run for run, is_used in zip(sealed, counted, strict=True) if is_used]
-    effective, effective_flags = _effective(sealed)
+    effective, effective_flags = effective_columns(sealed)
     power, power_flags = power_columns(summaries, counted)
     run_flags = {flag for run in used for flag in _run_flags(run)}
     row: dict[str, Any] = {
-        **_identity(configuration, environment),
+        **requested_columns(configuration),
+        "environment_id": environment,
         **effective,
         **_status(runs, sealed),
         "flags": sorted({*configuration.flags, *run_flags, *effective_flags, *power_flags}),
@@ -128,60 +129,6 @@ def _measure(name: str, values: Sequence[float | None], counted: Sequence[bool])
         f"{name}_hi": estimate.hi,
         f"{name}_runs": [None if value is None else float(value) for value in values],
     }
-
-
-def _identity(configuration: ReportInput, environment: str | None) -> dict[str, Any]:
-    """The columns that say what was asked for, of which model; the same in all runs of a row."""
-    top1 = configuration.top1
-    if top1 is not None and not 0 <= top1 <= 100:
-        raise ReportError(f"top1 of {configuration.model} is {top1}: give it in percent, from 0 to 100")
-    return {
-        "sweep": configuration.sweep,
-        "configuration_id": configuration.configuration_id,
-        "model": configuration.model,
-        "variant": configuration.variant,
-        "variant_sha256": configuration.variant_sha256,
-        "weights_precision": configuration.weights_precision,
-        "device": configuration.device,
-        "device_class": configuration.device_class,
-        "target": configuration.target,
-        "runtime": configuration.runtime,
-        "precision": configuration.precision,
-        "batch_size": configuration.batch_size,
-        "threads": configuration.threads,
-        "mode": configuration.mode,
-        "timing_scope": configuration.timing_scope,
-        "protocol": configuration.protocol,
-        "parameters": configuration.parameters,
-        "macs": configuration.macs,
-        "size_bytes": configuration.size_bytes,
-        "top1": configuration.top1,
-        "top1_n": configuration.top1_n,
-        "top1_source": configuration.top1_source,
-        "accuracy_group": configuration.accuracy_group,
-        "environment_id": environment,
-        "options": _json(configuration.options),
-    }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _effective(sealed: Sequence[RunInput]) -> tuple[dict[str, Any], set[str]]:
-    """What was in force in the sealed runs; a value that they disagree about is null, with a flag."""
-    seen = [run.facts["effective"] for run in sealed if run.facts.get("effective")]
-    columns: dict[str, Any] = {}
-    flags = set()
-    for name in ("precision", "provider", "threads", "batch_size", "options", "cpus", "runtime_version"):
-        values = {_json(effective.get(name)) for effective in seen}
-        if len(values) > 1:
-            flags.add(EFFECTIVE_DIFFERS)
-        value = json.loads(values.pop()) if len(values) == 1 else None
-        if name == "options" and value is not None:
-            value = _json(value)
-        columns[name if name == "runtime_version" else f"effective_{name}"] = value
-    return columns, flags
 
 
 def _status(runs: Sequence[RunInput], sealed: Sequence[RunInput]) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""The columns of a report's row that say what was asked for, and what was in force when it ran."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from paretofleet_analysis.errors import ReportError
+from paretofleet_analysis.report.inputs import ReportInput, RunInput
+
+EFFECTIVE_DIFFERS = "effective_differs"
+
+
+def requested_columns(configuration: ReportInput) -> dict[str, Any]:
+    """What was asked for by a `configuration`, and of which model; the same in all runs of a row.
+
+    Raises `ReportError` for an accuracy that is no percentage.
+    """
+    top1 = configuration.top1
+    if top1 is not None and not 0 <= top1 <= 100:
+        raise ReportError(f"top1 of {configuration.model} is {top1}: give it in percent, from 0 to 100")
+    return {
+        "sweep": configuration.sweep,
+        "configuration_id": configuration.configuration_id,
+        "model": configuration.model,
+        "variant": configuration.variant,
+        "variant_sha256": configuration.variant_sha256,
+        "weights_precision": configuration.weights_precision,
+        "device": configuration.device,
+        "device_class": configuration.device_class,
+        "target": configuration.target,
+        "runtime": configuration.runtime,
+        "precision": configuration.precision,
+        "batch_size": configuration.batch_size,
+        "threads": configuration.threads,
+        "mode": configuration.mode,
+        "timing_scope": configuration.timing_scope,
+        "protocol": configuration.protocol,
+        "parameters": configuration.parameters,
+        "macs": configuration.macs,
+        "size_bytes": configuration.size_bytes,
+        "top1": configuration.top1,
+        "top1_n": configuration.top1_n,
+        "top1_source": configuration.top1_source,
+        "accuracy_group": configuration.accuracy_group,
+        "options": _json(configuration.options),
+    }
+
+
+def effective_columns(sealed: Sequence[RunInput]) -> tuple[dict[str, Any], set[str]]:
+    """What was in force in the `sealed` runs, and flags; what they disagree about is null, with a flag."""
+    seen = [run.facts["effective"] for run in sealed if run.facts.get("effective")]
+    columns: dict[str, Any] = {}
+    flags = set()
+    for name in ("precision", "provider", "threads", "batch_size", "options", "cpus", "runtime_version"):
+        values = {_json(effective.get(name)) for effective in seen}
+        if len(values) > 1:
+            flags.add(EFFECTIVE_DIFFERS)
+        value = json.loads(values.pop()) if len(values) == 1 else None
+        if name == "options" and value is not None:
+            value = _json(value)
+        columns[name if name == "runtime_version" else f"effective_{name}"] = value
+    return columns, flags
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
