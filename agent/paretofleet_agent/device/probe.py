@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import platform
 from pathlib import Path
 from typing import Mapping
 
-from paretofleet_agent import simulate
 from paretofleet_agent.device.device import DeviceUnderTest, Simulation, allowed_cpus, split_cpus
 from paretofleet_agent.device.power_sources import Alone, find_power_sources
 from paretofleet_agent.device.runtimes import CPU, find_gpus, find_runtimes
-from paretofleet_agent.device.simulated_host import open_simulated_host
 from paretofleet_agent.hardware import environment
-from paretofleet_agent.model import Inventory, RuntimeInfo, Target
+from paretofleet_agent.model import Inventory, Target
 from paretofleet_agent.sensors import NO_SETTINGS
-from paretofleet_agent.simulate.power import rail_of
 
 
 def probe_device(
@@ -36,7 +32,10 @@ def probe_device(
     the caller does not. Raises ConfigError for an unknown class, and what `alone` raises.
     """
     if simulation is not None:
-        return _simulated(sysroot, simulation, interpreters)
+        # Not at the top: the daemon of a real device stays lighter without it.
+        from paretofleet_agent.device.simulated_host import simulated_device
+
+        return simulated_device(sysroot, simulation, interpreters)
     cpus = allowed_cpus()
     housekeeping_cpu, runner_cpus = split_cpus(cpus)
     cpu = Target(target_id=CPU, alias=CPU, description=environment.cpu_model(sysroot))
@@ -61,28 +60,4 @@ def probe_device(
         runner_cpus=runner_cpus,
         sensor_settings=dict(sensor_settings),
         sensor_facts=power.facts,
-    )
-
-
-def _simulated(sysroot: Path, simulation: Simulation, interpreters: Mapping[str, str]) -> DeviceUnderTest:
-    kind = simulate.device_class(simulation.device_class)
-    cpus = tuple(range(kind.cores))
-    housekeeping_cpu, runner_cpus = split_cpus(cpus)
-    inventory = Inventory(
-        targets=(Target(target_id=CPU, alias=CPU, description=kind.description),),
-        runtimes=(RuntimeInfo(name="onnxruntime", version=simulate.VERSION, target_ids=(CPU,)),),
-        sensors=(rail_of(kind.sensor).info,),
-        memory_bytes=kind.memory_bytes,
-        cpus=cpus,
-        architecture="simulated",
-        simulated=True,
-    )
-    return DeviceUnderTest(
-        inventory=inventory,
-        sysroot=sysroot,
-        simulation=simulation,
-        interpreters=dict(interpreters),
-        housekeeping_cpu=housekeeping_cpu,
-        runner_cpus=runner_cpus,
-        open_host=functools.partial(open_simulated_host, simulation),
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
 from paretofleet_agent import simulate
 from paretofleet_agent.device.clock import VirtualClock
-from paretofleet_agent.device.device import DeviceUnderTest, Simulation
+from paretofleet_agent.device.device import CPU, DeviceUnderTest, Simulation, split_cpus
 from paretofleet_agent.device.frequencies import FrequencyLog
 from paretofleet_agent.device.host import Host
 from paretofleet_agent.hardware import environment
-from paretofleet_agent.model import Lease
+from paretofleet_agent.model import Inventory, Lease, RuntimeInfo, Target
+from paretofleet_agent.simulate.power import rail_of
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,33 @@ def open_simulated_host(simulation: Simulation, device: DeviceUnderTest, lease: 
     del device  # its machine lends processes only
     run = simulate.simulate(simulation.device_class, simulation.seed, lease, threads)
     return SimulatedHost(simulation, run, VirtualClock(run.start_ns))
+
+
+def simulated_device(
+    sysroot: Path, simulation: Simulation, interpreters: Mapping[str, str]
+) -> DeviceUnderTest:
+    """The device that `simulation` makes up; what runs it has the files of `sysroot` and the `interpreters`.
+
+    Raises ConfigError for an unknown class.
+    """
+    kind = simulate.device_class(simulation.device_class)
+    cpus = tuple(range(kind.cores))
+    housekeeping_cpu, runner_cpus = split_cpus(cpus)
+    inventory = Inventory(
+        targets=(Target(target_id=CPU, alias=CPU, description=kind.description),),
+        runtimes=(RuntimeInfo(name="onnxruntime", version=simulate.VERSION, target_ids=(CPU,)),),
+        sensors=(rail_of(kind.sensor).info,),
+        memory_bytes=kind.memory_bytes,
+        cpus=cpus,
+        architecture="simulated",
+        simulated=True,
+    )
+    return DeviceUnderTest(
+        inventory=inventory,
+        sysroot=sysroot,
+        simulation=simulation,
+        interpreters=dict(interpreters),
+        housekeeping_cpu=housekeeping_cpu,
+        runner_cpus=runner_cpus,
+        open_host=functools.partial(open_simulated_host, simulation),
+    )

@@ -14,7 +14,7 @@ RUNTIMES: Mapping[str, Tuple[str, str]] = {
     "torch": ("runtimes.torch_runtime", "Torch"),
     "openvino": ("runtimes.openvino_runtime", "OpenVino"),
     "trtexec": ("runtimes.trtexec_runtime", "TrtExec"),
-    "simulated": ("runtimes.simulated", "SimulatedRun"),
+    "simulated": ("runtimes.simulated", "SimulatedRuntime"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, Tuple
 from ..failure import RunFailed
 
 
-class SimulatedRun:
+class SimulatedRuntime:
     """Draws the iterations of one run. `request["simulate"]` holds the parameters of the run."""
 
     def __init__(self, request: Mapping[str, Any], _clock: Callable[[], int]) -> None:
