@@ -29,7 +29,7 @@ from paretofleet_collector.model.entities import (
 )
 from paretofleet_collector.model.messages import Hello, Join, Session, UploadReply, Welcome
 from paretofleet_collector.model.views import SweepView
-from paretofleet_collector.service import agents, submission, sweeps, uploads
+from paretofleet_collector.service import agents, leases, submission, sweeps, uploads
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.store import Store, models, runs
@@ -114,7 +114,7 @@ class Rig:
         return self.do(sweeps.show(self.context, name)).sweep
 
     def lease(self, session: Session) -> Grant | None:
-        return self.do(agents.lease(self.context, session)).grant
+        return self.do(leases.lease(self.context, session)).grant
 
     def send(self, session: Session, one: Chunk) -> UploadReply:
         return self.do(asyncio.wrap_future(uploads.upload_chunk(self.context, session, one), loop=self.loop))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.planning import schedule
 from paretofleet_collector.store import sweeps
-from paretofleet_collector.store.engine import open_engine
+from paretofleet_collector.store.engine import reading
 
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.allocation import RunAllocation
@@ -54,14 +54,10 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
 
     from paretofleet_collector.jobs.report import report_inputs
 
-    engine = open_engine(Path(database), writes=False)
-    try:
-        with engine.begin() as connection:
-            repeats = sweeps.find(connection, sweep_id).repeats
-            step = transitions.next_step(connection, sweep_id, device_id, repeats, float("-inf"))
-            inputs = report_inputs(connection, sweep_id)
-    finally:
-        engine.dispose()
+    with reading(Path(database)) as connection:
+        repeats = sweeps.find(connection, sweep_id).repeats
+        step = transitions.next_step(connection, sweep_id, device_id, repeats, float("-inf"))
+        inputs = report_inputs(connection, sweep_id)
     if not isinstance(step, schedule.ChooseBlock) or repeats.adaptive is None:
         return {"block": 0, "configuration_ids": None, "why": ""}
     able = step.configuration_ids

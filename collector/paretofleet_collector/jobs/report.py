@@ -20,15 +20,17 @@ from paretofleet_collector.model.entities import (
     PlannedConfiguration,
     Repeats,
     Variant,
-    short_id,
+    environment_id_of,
 )
 from paretofleet_collector.planning import schedule
 from paretofleet_collector.store import configurations, devices, history, models, sweeps
-from paretofleet_collector.store.engine import open_engine
+from paretofleet_collector.store.engine import reading
 from paretofleet_collector.store.runs import OPEN
 
+#: Of a row whose runs are over without the precision that the sweep asked for.
+NOT_CONVERGED = "not_converged"
 #: Of a row whose sweep asked for more boots than its runs saw.
-WITHIN_ONE_BOOT = ("within_one_boot",)
+WITHIN_ONE_BOOT = "within_one_boot"
 
 
 def write_report(database: str, lake: str, sweep_id: str) -> str:
@@ -36,12 +38,8 @@ def write_report(database: str, lake: str, sweep_id: str) -> str:
 
     It is a temporary file of the folder `lake`. Raises NotFound, and ReportError when it cannot be written.
     """
-    engine = open_engine(Path(database), writes=False)
-    try:
-        with engine.begin() as connection:
-            rows = report_inputs(connection, sweep_id)
-    finally:
-        engine.dispose()
+    with reading(Path(database)) as connection:
+        rows = report_inputs(connection, sweep_id)
     path = Lake(Path(lake)).temporary(".parquet")
     files.write(build_report(rows), path)
     return str(path)
@@ -57,7 +55,6 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
     device_of = devices.by_id(connection)
     variants = {variant.sha256: variant for variant in models.listing(connection)}
     unsettled = _not_converged(connection, sweep_id, sweep.repeats)
-    boots = sweep.repeats.boots
     return [
         _input(
             sweep.name,
@@ -65,18 +62,28 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
             by_configuration[planned.configuration_id],
             variant=variants.get(planned.configuration.variant_sha256),
             device=device_of[planned.configuration.device_id],
-            flags=(
-                *(("not_converged",) if planned.configuration_id in unsettled else ()),
-                *(WITHIN_ONE_BOOT if boots > 1 and _is_one_boot(by_configuration, planned) else ()),
+            flags=_flags(
+                by_configuration[planned.configuration_id],
+                sweep.repeats,
+                is_converged=planned.configuration_id not in unsettled,
             ),
         )
         for planned in configurations.listing(connection, sweep_id)
     ]
 
 
-def _is_one_boot(runs: Mapping[str, list[RunInput]], planned: PlannedConfiguration) -> bool:
+def _flags(past: list[RunInput], repeats: Repeats, *, is_converged: bool) -> tuple[str, ...]:
+    """What qualifies the row of a configuration with these runs."""
+    flags = []
+    if not is_converged:
+        flags.append(NOT_CONVERGED)
+    if repeats.boots > 1 and _is_one_boot(past):
+        flags.append(WITHIN_ONE_BOOT)
+    return tuple(flags)
+
+
+def _is_one_boot(past: list[RunInput]) -> bool:
     """Whether all runs of a configuration that count were made within one boot; False before the first."""
-    past = runs.get(planned.configuration_id, [])
     return len({run.boot_id for run in past if run.state == "sealed" and run.counted}) == 1
 
 
@@ -132,16 +139,12 @@ def _runs(connection: sa.Connection, sweep_id: str) -> Mapping[str, list[RunInpu
 def _run(row: sa.Row[Any]) -> RunInput:
     facts = json.loads(row.facts_json or "{}")
     summary = json.loads(row.summary_json) if row.summary_json else None
-    environment = facts.get("environment")
-    environment_id = row.environment_id
-    if environment_id is None and isinstance(environment, dict) and environment:
-        environment_id = short_id(environment)
     return RunInput(
         run_id=row.run_id,
         block=row.block,
         state=row.state,
         reason=row.reason,
-        environment_id=environment_id,
+        environment_id=environment_id_of(facts) if row.environment_id is None else row.environment_id,
         boot_id=facts.get("boot_id"),
         started_s=facts.get("started_unix_s"),
         flags=tuple(summary["flags"]) if summary else tuple(facts.get("flags") or ()),

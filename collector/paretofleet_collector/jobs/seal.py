@@ -17,9 +17,9 @@ from paretofleet_analysis.runs.summary import summarize_run
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.lake import samples
 from paretofleet_collector.lake.files import Lake, samples_file, sha256_of
-from paretofleet_collector.model.entities import AttemptKey, PlannedConfiguration, short_id
+from paretofleet_collector.model.entities import AttemptKey, PlannedConfiguration, environment_id_of
 from paretofleet_collector.store import attempts, chunks, configurations, runs, sealed
-from paretofleet_collector.store.engine import open_engine
+from paretofleet_collector.store.engine import reading
 
 
 def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
@@ -29,16 +29,12 @@ def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
     of the folder. Raises Refused when the samples cannot be summarised, NotFound when the run is gone.
     """
     key = AttemptKey(run_id, attempt)
-    engine = open_engine(Path(database), writes=False)
-    try:
-        with engine.begin() as connection:
-            run, row = runs.get(connection, run_id), attempts.row_of(connection, key)
-            if run is None or row is None:
-                raise NotFound(f"Run {run_id} is gone.")
-            planned = configurations.get(connection, run.sweep_id, run.configuration_id)
-            streams = samples.decode(chunks.staged(connection, key))
-    finally:
-        engine.dispose()
+    with reading(Path(database)) as connection:
+        run, row = runs.get(connection, run_id), attempts.row_of(connection, key)
+        if run is None or row is None:
+            raise NotFound(f"Run {run_id} is gone.")
+        planned = configurations.get(connection, run.sweep_id, run.configuration_id)
+        streams = samples.decode(chunks.staged(connection, key))
     facts = json.loads(row.facts_json)
     summary = _summary(streams, facts, planned)
     metadata = {
@@ -56,14 +52,13 @@ def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
 
     relative = samples_file(run.sweep_id, run_id, attempt)
     path = root.put(relative, write)
-    environment = facts.get("environment")
     return {
         "path": relative,
         "sha256": sha256_of(path),
         "size_bytes": path.stat().st_size,
         "samples": counted,
         "summary": summary,
-        "environment_id": short_id(environment) if isinstance(environment, dict) and environment else None,
+        "environment_id": environment_id_of(facts),
     }
 
 
@@ -73,15 +68,8 @@ def summarize_again(database: str, lake: str, run_ids: list[str]) -> dict[str, A
     `database` and `lake` are the paths of the file and of the folder. Raises Refused or NotFound.
     """
     root = Lake(Path(lake))
-    engine = open_engine(Path(database), writes=False)
-    result: dict[str, Any] = {}
-    try:
-        with engine.begin() as connection:
-            for run_id in run_ids:
-                result[run_id] = _again(connection, root, run_id)
-    finally:
-        engine.dispose()
-    return result
+    with reading(Path(database)) as connection:
+        return {run_id: _again(connection, root, run_id) for run_id in run_ids}
 
 
 def _again(connection: sa.Connection, root: Lake, run_id: str) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from paretofleet_collector import errors
-from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, StorageFull, Taken
 
 LINE_MAX_BYTES = 256 << 20
 JOB_S = 1800.0
+#: The errors that a job raises on purpose, by the names under which they come.
+_ERRORS = {kind.__name__: kind for kind in (ModelRefused, NotFound, Refused, StorageFull, Taken)}
 
 
 class Worker:
@@ -56,7 +57,7 @@ class Worker:
                 raise CollectorError("The collector's worker process died; try again.")
         answer = json.loads(reply)
         if "error" in answer:
-            raise getattr(errors, answer["error"], CollectorError)(answer["message"])
+            raise _ERRORS.get(answer["error"], CollectorError)(answer["message"])
         return answer["result"]
 
     async def _exchange(self, line: str) -> bytes:

@@ -45,6 +45,12 @@ def short_id(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
+def environment_id_of(facts: Mapping[str, Any]) -> str | None:
+    """The short id of the environment in the `facts` of an attempt, None where they tell of none."""
+    environment = facts.get("environment")
+    return short_id(environment) if isinstance(environment, dict) and environment else None
+
+
 @dataclass(frozen=True)
 class Target:
     """A compute unit: `target_id` is "cpu" or a UUID or PCI address, `alias` what people write."""

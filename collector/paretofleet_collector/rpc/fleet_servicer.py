@@ -13,7 +13,7 @@ from paretofleet_collector.model.messages import UploadReply
 from paretofleet_collector.rpc.convert import fleet as convert
 from paretofleet_collector.rpc.file_parts import read_pieces
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
-from paretofleet_collector.service import agents, uploads
+from paretofleet_collector.service import agents, leases, uploads
 from paretofleet_collector.service.context import Context
 
 STREAM_IDLE_S = 60.0
@@ -37,7 +37,7 @@ class FleetServicer:
 
     @single_reply
     async def Lease(self, request: pb.LeaseRequest) -> pb.LeaseReply:  # noqa: N802
-        reply = await agents.lease(self._context, convert.session_from_proto(request.session))
+        reply = await leases.lease(self._context, convert.session_from_proto(request.session))
         return convert.lease_reply_to_proto(reply)
 
     @single_reply

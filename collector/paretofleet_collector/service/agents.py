@@ -1,16 +1,16 @@
-"""What agents ask for: join, hello, work, heartbeats, model files."""
+"""What agents ask for, but for work: join, hello, heartbeats, model files."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from paretofleet_collector import __version__
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused
-from paretofleet_collector.lifecycle import grants
-from paretofleet_collector.model.entities import AttemptKey, Grant, Run
+from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.messages import (
     WIRE_VERSION_MIN,
     AttemptState,
@@ -18,28 +18,20 @@ from paretofleet_collector.model.messages import (
     Heartbeat,
     Hello,
     Join,
-    LeaseReply,
     Session,
     Welcome,
 )
-from paretofleet_collector.planning.protocols import PROTOCOLS
-from paretofleet_collector.service import adaptive
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import (
     attempts,
     chunks,
-    configurations,
     leases,
     models,
     sessions,
-    sweeps,
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-#: An idle agent asks again after this long; while its last run is sealed, sooner.
-ASK_AGAIN_S = 1.0
-ASK_SOON_S = 0.2
 
 
 async def join(context: Context, request: Join) -> str:
@@ -103,40 +95,12 @@ async def progress(context: Context, request: Heartbeat) -> tuple[AttemptStatus,
             if _is_of(connection, request.session, request.running):
                 leases.renew(connection, request.running, until, running=True)
                 attempts.note_progress(connection, request.running, request.phase, request.iterations)
-        keys = dict.fromkeys((*request.held, *([request.running] if request.running else [])))
-        return _renew(connection, request.session, tuple(keys), now + context.config.lease_s)
+        keys = list(request.held)
+        if request.running is not None and request.running not in keys:
+            keys.append(request.running)
+        return _renew(connection, request.session, keys, now + context.config.lease_s)
 
     return await context.store.write(work)
-
-
-async def lease(context: Context, session: Session) -> LeaseReply:
-    """Grants the next run of the device of `session` in `context`, or says when to ask again.
-
-    Raises SessionRefused.
-    """
-
-    def idle(connection: sa.Connection) -> bool:
-        row = sessions.check_session(connection, session)
-        was_seen = row.last_seen_unix_s is not None
-        is_fresh = was_seen and abs(context.now() - row.last_seen_unix_s) < context.config.heartbeat_s / 2
-        return bool(is_fresh and (row.paused or not sweeps.unfinished_of(connection, session.device_id)))
-
-    def work(connection: sa.Connection) -> tuple[Grant | None, grants.GrantDecision]:
-        now = context.now()
-        row = sessions.check_session(connection, session)
-        sessions.touch(connection, row, now, context.config.heartbeat_s / 2)
-        if row.paused:
-            return None, grants.GrantDecision()
-        decision = grants.next_grant(connection, session, now, context.config.lease_s)
-        run = decision.run
-        return (None if run is None else _grant(connection, run, context.config.lease_s)), decision
-
-    if not context.has_room() or await context.store.read(idle):
-        return LeaseReply(None, ASK_AGAIN_S)
-    grant, decision = await context.store.write(work)
-    if decision.choose is not None:
-        adaptive.start(context, adaptive.BlockRequest(decision.sweep_id, session.device_id, decision.choose))
-    return LeaseReply(grant, ASK_SOON_S if decision.soon else ASK_AGAIN_S, decision.reboot)
 
 
 async def model_path(context: Context, session: Session, sha256: str, offset: int) -> Path:
@@ -159,7 +123,7 @@ async def model_path(context: Context, session: Session, sha256: str, offset: in
 
 
 def _renew(
-    connection: sa.Connection, session: Session, keys: tuple[AttemptKey, ...], until: float
+    connection: sa.Connection, session: Session, keys: Sequence[AttemptKey], until: float
 ) -> tuple[AttemptStatus, ...]:
     held = []
     for key in keys:
@@ -177,19 +141,3 @@ def _renew(
 def _is_of(connection: sa.Connection, session: Session, key: AttemptKey) -> bool:
     row = attempts.row_of(connection, key)
     return row is not None and row.device_id == session.device_id
-
-
-def _grant(connection: sa.Connection, run: Run, lease_s: float) -> Grant:
-    sweep = sweeps.find(connection, run.sweep_id)
-    planned = configurations.get(connection, run.sweep_id, run.configuration_id)
-    return Grant(
-        key=AttemptKey(run.run_id, run.attempt),
-        sweep_id=sweep.sweep_id,
-        sweep_name=sweep.name,
-        planned=planned,
-        block=run.block,
-        limits=PROTOCOLS[planned.configuration.protocol].limits,
-        artifact=models.get(connection, planned.configuration.variant_sha256),
-        seed=sweep.repeats.seed,
-        lease_s=lease_s,
-    )

@@ -9,6 +9,8 @@ import logging
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,17 @@ def open_engine(path: Path, *, writes: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sa.Connection]:
+    """A connection that only reads the database file `path`, in one consistent state; for other processes."""
+    engine = open_engine(path, writes=False)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def migrate(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from paretofleet_collector.jobs import report
 from paretofleet_collector.model.messages import Hello, Session
 from paretofleet_collector.planning.schedule import REBOOT_S
-from paretofleet_collector.service import agents
+from paretofleet_collector.service import agents, leases
 from rig import INVENTORY, Rig, end_of, samples_of
 
 
@@ -48,7 +48,7 @@ def test_a_device_is_asked_to_reboot_between_its_blocks(rig):
     sweep_id = spread(rig)
     assert rig.sweep(sweep_id).notes == ()
     assert measure(rig, session, "first") == 2
-    leased = rig.do(agents.lease(rig.context, session))
+    leased = rig.do(leases.lease(rig.context, session))
     assert "spreads its blocks over boots: 2 of 4 blocks are done within this boot" in leased.reboot
     assert rig.sweep(sweep_id).notes == (
         "waiting for a reboot of box: 2 of 4 blocks are done within this boot",

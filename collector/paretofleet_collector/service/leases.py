@@ -1,0 +1,63 @@
+"""What an agent gets that asks for work."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from paretofleet_collector.lifecycle import grants
+from paretofleet_collector.model.entities import AttemptKey, Grant, Run
+from paretofleet_collector.model.messages import LeaseReply, Session
+from paretofleet_collector.planning.protocols import PROTOCOLS
+from paretofleet_collector.service import adaptive
+from paretofleet_collector.service.context import Context
+from paretofleet_collector.store import configurations, models, sessions, sweeps
+
+#: An idle agent asks again after this long; while its last run is sealed, sooner.
+ASK_AGAIN_S = 1.0
+ASK_SOON_S = 0.2
+
+
+async def lease(context: Context, session: Session) -> LeaseReply:
+    """Grants the next run of the device of `session` in `context`, or says when to ask again.
+
+    Raises SessionRefused.
+    """
+
+    def idle(connection: sa.Connection) -> bool:
+        row = sessions.check_session(connection, session)
+        was_seen = row.last_seen_unix_s is not None
+        is_fresh = was_seen and abs(context.now() - row.last_seen_unix_s) < context.config.heartbeat_s / 2
+        return bool(is_fresh and (row.paused or not sweeps.unfinished_of(connection, session.device_id)))
+
+    def work(connection: sa.Connection) -> tuple[Grant | None, grants.GrantDecision]:
+        now = context.now()
+        row = sessions.check_session(connection, session)
+        sessions.touch(connection, row, now, context.config.heartbeat_s / 2)
+        if row.paused:
+            return None, grants.GrantDecision()
+        decision = grants.next_grant(connection, session, now, context.config.lease_s)
+        run = decision.run
+        return (None if run is None else _grant(connection, run, context.config.lease_s)), decision
+
+    if not context.has_room() or await context.store.read(idle):
+        return LeaseReply(None, ASK_AGAIN_S)
+    grant, decision = await context.store.write(work)
+    if decision.choose is not None:
+        adaptive.start(context, adaptive.BlockRequest(decision.sweep_id, session.device_id, decision.choose))
+    return LeaseReply(grant, ASK_SOON_S if decision.soon else ASK_AGAIN_S, decision.reboot)
+
+
+def _grant(connection: sa.Connection, run: Run, lease_s: float) -> Grant:
+    sweep = sweeps.find(connection, run.sweep_id)
+    planned = configurations.get(connection, run.sweep_id, run.configuration_id)
+    return Grant(
+        key=AttemptKey(run.run_id, run.attempt),
+        sweep_id=sweep.sweep_id,
+        sweep_name=sweep.name,
+        planned=planned,
+        block=run.block,
+        limits=PROTOCOLS[planned.configuration.protocol].limits,
+        artifact=models.get(connection, planned.configuration.variant_sha256),
+        seed=sweep.repeats.seed,
+        lease_s=lease_s,
+    )
