@@ -104,7 +104,7 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def parse_use(text: str) -> tuple[str, float | None]:
-    """The preset and the deadline in seconds that a `--for` names.
+    """The preset and the deadline in seconds that the `text` of a `--for` names; raises RankError.
 
     >>> parse_use("realtime"), parse_use("deadline=30ms"), parse_use("deadline=1.5s")
     (('realtime', None), ('deadline', 0.03), ('deadline', 1.5))
@@ -118,8 +118,8 @@ def parse_use(text: str) -> tuple[str, float | None]:
 
 
 def parse_margin(text: str | float) -> Margin:
-    """A margin as people write it: `2%` is a share of the value, a bare number is in the objective's own
-    unit.
+    """A margin as people write it in `text`: `2%` is a share of the value, a bare number is in the
+    objective's unit. Raises RankError for anything else, and for a share of 100 % or more.
 
     >>> parse_margin("2%"), parse_margin("0.2")
     (Margin(value=0.02, relative=True), Margin(value=0.2, relative=False))
@@ -134,7 +134,7 @@ def parse_margin(text: str | float) -> Margin:
 
 
 def objective(name: str) -> Objective:
-    """The objective of that name; `RankError` lists the known ones."""
+    """The objective of that `name`; raises RankError, which lists them all."""
     if name not in OBJECTIVES:
         raise RankError(f"unknown objective {name!r}: choose from {', '.join(OBJECTIVES)}")
     return OBJECTIVES[name]
@@ -155,7 +155,8 @@ _AT_ONE_BATCH_SIZE = (
 
 
 def refuse_functions_of_each_other(names: Sequence[str], *, one_batch_size: bool) -> None:
-    """`RankError` when one of the objectives follows from the others: it would count the same thing twice.
+    """Raises RankError when one of the objectives `names` follows from the others, or stands twice: the
+    same would count twice. `one_batch_size`: whether every row has the same.
 
     >>> refuse_functions_of_each_other(["top1", "time_per_item_s"], one_batch_size=True)
     """

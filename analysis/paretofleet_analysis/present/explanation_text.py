@@ -8,13 +8,13 @@ from paretofleet_analysis.diagnostics.paired import Paired
 from paretofleet_analysis.diagnostics.variance_levels import BALANCED, LONGER_WINDOWS, MORE_RUNS, Advice
 from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES
-from paretofleet_analysis.present.ranking_text import WIDTH, WIDTH_MIN, wrapped
+from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.ranking.explanation import Explanation, Lead
 from paretofleet_analysis.ranking.sentences import format_probability
 
 
 def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
-    """Who is ahead of one row, as lines of text; `columns` as for `rank_text.render`."""
+    """Who is ahead of a row, by its explanation `why`, as text; `columns` as for `ranking_text.render`."""
     if not why.rivals:
         return f"No row is likely to be ahead of row {why.number}.\n"
     lines = []
@@ -47,7 +47,7 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
 
 
 def render_advice(why: Explanation) -> str:
-    """Whether more runs or longer windows would make the row's mean surer; empty where too few runs tell."""
+    """Whether more runs or longer windows make a row's mean surer, by its explanation `why`; or empty."""
     return "" if why.advice is None else "\n".join(["", *wrapped(advice_sentence(why.advice)), ""])
 
 
@@ -72,19 +72,21 @@ def advice_sentence(advice: Advice) -> str:
 
 def _paired(paired: Sequence[Paired]) -> str:
     """A rival's values against the row's own within blocks."""
-    blocks = max(one.comparison.blocks for one in paired)
-    told = []
-    for one in paired:
-        found, short = one.comparison, OBJECTIVES[one.objective].short
-        if found.ratio is None or found.lo is None or found.hi is None:
-            told.append(f"{short} cannot be told apart by so few")
-            continue
-        change = 100 * (found.ratio - 1)
-        lo, hi = (two_significant_digits(100 * (x - 1), sign="+") for x in (found.lo, found.hi))
-        verdict = "told apart" if one.is_told_apart else "not told apart"
-        word = "more" if change >= 0 else "less"
-        told.append(f"{short} {two_significant_digits(abs(change))} % {word} ({lo} to {hi}), {verdict}")
-    return f"Its runs against this row's in the {blocks} blocks that hold both: {'; '.join(told)}."
+    blocks = max(pair.comparison.blocks for pair in paired)
+    comparisons = "; ".join(map(_pair, paired))
+    return f"Its runs against this row's in the {blocks} blocks that hold both: {comparisons}."
+
+
+def _pair(pair: Paired) -> str:
+    """The two in one objective."""
+    comparison, short = pair.comparison, OBJECTIVES[pair.objective].short
+    if comparison.ratio is None or comparison.lo is None or comparison.hi is None:
+        return f"{short} cannot be told apart by so few"
+    change = 100 * (comparison.ratio - 1)
+    lo, hi = (two_significant_digits(100 * (x - 1), sign="+") for x in (comparison.lo, comparison.hi))
+    verdict = "told apart" if pair.is_told_apart else "not told apart"
+    more = "more" if change >= 0 else "less"
+    return f"{short} {two_significant_digits(abs(change))} % {more} ({lo} to {hi}), {verdict}"
 
 
 def _lead(lead: Lead) -> str:

@@ -25,7 +25,7 @@ _VALUES = 32
 
 
 def check(question: str, names: Sequence[str]) -> None:
-    """`RankError` where the accuracy question is unknown or cannot be answered from a report."""
+    """Raises RankError where an accuracy `question` about objectives `names` is unknown or has no answer."""
     if question not in QUESTIONS:
         raise RankError(f"unknown accuracy question {question!r}: choose fixed or population")
     if question == "seeds":
@@ -38,10 +38,10 @@ def check(question: str, names: Sequence[str]) -> None:
 
 
 def shared_accuracy(rows: Sequence[dict[str, Any]], margin: Margin) -> Shared:
-    """The accuracies of the rows' models given their test sets: (k + 1/2, n - k + 1/2) beta quantiles.
+    """The accuracies of the models of `rows` given their test sets: (k + 1/2, n - k + 1/2) beta quantiles.
 
-    Jeffreys' posterior of the share of right answers, in percent, as equally probable values. Raises
-    `RankError` naming the first model without a number of images.
+    Jeffreys' posterior of the share of right answers, in percent, as equally probable values; of `margin`
+    better is near. Raises RankError naming the first model without a number of images.
     """
     keys = [(row["accuracy_group"] or row["model"], row["top1"], row["top1_n"]) for row in rows]
     groups = {key: number for number, key in enumerate(sorted(set(keys), key=str))}

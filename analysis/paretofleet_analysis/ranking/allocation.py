@@ -37,8 +37,8 @@ def allocate_runs(report: pa.Table, *, use: str, budget: int, seed: int) -> RunA
 
     The rows, objectives, block corrections, margins and verdicts are those of `rank` for that `use`
     ("realtime", "offline"); a report in which no row has an accuracy is ranked by the other objectives of
-    the use. `next_runs` then gives the budget out. Raises RankError where nothing can be ranked and where
-    fewer than two configurations have 3 runs that count.
+    the use. `next_runs` then gives the budget out; `seed` is that of all that is drawn. Raises RankError
+    where nothing can be ranked and where fewer than two configurations have 3 runs that count.
     """
     selection = _selected(conform(report, name="the report").to_pylist(), use)
     margins = {name: OBJECTIVES[name].margin for name in selection.objectives}

@@ -13,12 +13,13 @@ from typing import Any
 def energy_j_per_item_at_rate(
     rate_hz: float, *, energy_j_per_item: float, time_per_item_s: float, armed_idle_power_w: float
 ) -> float | None:
-    """Active energy of an item plus armed idle for the rest of its period; None where items come too fast.
+    """Energy of an item, in J, that comes `rate_hz` times a second: active, then armed idle till the next.
 
-    `energy_j_per_item` and `time_per_item_s` of a configuration that works without a break. A batch of B
-    items comes every B / rate seconds, so both may be those of any batch size. What waking up and falling
-    asleep costs is not in it: the idle is the one with the model loaded and the clocks as they were.
-    Raises `ValueError` for a rate that is not positive.
+    None where items come too fast. `energy_j_per_item` and `time_per_item_s` of a configuration that works
+    without a break, `armed_idle_power_w` with the model loaded. A batch of B items comes every B / rate
+    seconds, so both may be those of any batch size. What waking up and falling asleep costs is not in it: the
+    idle is the one with the model loaded and the clocks as they were. Raises ValueError for a rate that is
+    not positive.
 
     >>> round(energy_j_per_item_at_rate(
     ...     5, energy_j_per_item=0.8, time_per_item_s=0.1, armed_idle_power_w=3.0), 9)
@@ -35,7 +36,7 @@ def energy_j_per_item_at_rate(
 
 
 def take_rate(row: dict[str, Any], rate_hz: float, rails: Sequence[Mapping[str, Any]]) -> str | None:
-    """Puts the energy at a rate in the place of a report row's, mean and runs; why not, where it has none.
+    """Puts the energy at `rate_hz` in the place of a report `row`'s, mean and runs; why not, if it has none.
 
     `rails`: the entries of the row's `energy` that its energy is of. Their armed idle power is the mean over
     the runs; idle without the model loaded is another state, and stands for nothing here. A run of a row

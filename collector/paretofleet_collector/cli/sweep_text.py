@@ -89,8 +89,9 @@ def pull_timing(client: Client, sweep: str) -> dict[str, Any]:
 
 
 def _show_timing(summary: Mapping[str, Any]) -> None:
-    from paretofleet_analysis.present import ranking_text, timing_text
+    from paretofleet_analysis.present.timing_text import timing_lines
+    from paretofleet_analysis.present.wrapping import wrapped
 
     typer.echo()
-    for line in timing_text.timing_lines(summary):
-        typer.echo("\n".join(ranking_text.wrapped(clean(line))))
+    for line in timing_lines(summary):
+        typer.echo("\n".join(wrapped(clean(line))))

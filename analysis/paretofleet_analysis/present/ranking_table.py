@@ -1,0 +1,149 @@
+"""The rows of a ranking as a table, as wide as a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.present.row_names import NAMES, cell, common_names, head
+from paretofleet_analysis.ranking.dominance_counts import RANKS
+from paretofleet_analysis.ranking.result import RankedRow, Ranking
+from paretofleet_analysis.ranking.sentences import format_probability
+from paretofleet_analysis.statistics.intervals import Estimate
+
+_TEXT_MIN = 8
+
+
+def table_lines(ranking: Ranking, width: int) -> Iterator[str]:
+    """The rows of a `ranking` as lines of at most `width` columns, unless a table cannot be narrower."""
+    columns = [["", *(str(row.number) for row in ranking.rows)]]
+    common = common_names(ranking.rows)
+    texts = []
+    for name in NAMES:
+        if name not in common:
+            texts.append(len(columns))
+            columns.append([head(name), *(cell(row, name) for row in ranking.rows)])
+    columns += _measured_columns(ranking)
+    optional = _optional_columns(ranking)
+    columns.append(["verdict", *(row.verdict for row in ranking.rows)])
+    while optional and not _fits([*columns, *optional], texts, width):
+        optional.pop()
+    columns[-1:-1] = optional
+    _narrow(columns, texts, width)
+    left = {0, *texts, len(columns) - 1}
+    widths = [max(map(len, column)) for column in columns]
+    for cells in zip(*columns, strict=True):
+        padded = [
+            text.ljust(width) if k in left and k else text.rjust(width)
+            for k, (text, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        yield "  ".join(padded).rstrip()
+
+
+def _measured_columns(ranking: Ranking) -> list[list[str]]:
+    """Columns of the objectives and of the probabilities."""
+    columns = []
+    for used in ranking.objectives:
+        objective = OBJECTIVES[used.name]
+        title = f"{objective.short} {objective.shown_unit}".strip()
+        means = (_format_mean(row.estimates[used.name], objective.scale) for row in ranking.rows)
+        columns.append([title, *means])
+    if ranking.question == "run":
+        return [*columns, ["p_front_next_run", *(_share(row.p_front_next_run) for row in ranking.rows)]]
+    return [
+        *columns,
+        ["p_near_front", *(_share(row.p_near_front) for row in ranking.rows)],
+        ["p_front", *(_share(row.p_front) for row in ranking.rows)],
+    ]
+
+
+def _optional_columns(ranking: Ranking) -> list[list[str]]:
+    """Columns that are left out, the last first, where the table would not fit; JSON and CSV have them."""
+    columns = [
+        ["efficiency", *(_share_of_costs(row) for row in ranking.rows)],
+        ["rank", *(_ranks(row) for row in ranking.rows)],
+        ["ahead", *(_ahead(row.expected_dominators) for row in ranking.rows)],
+    ]
+    if any(row.selected or row.confirmed for row in ranking.rows):
+        columns.append(["value", *(_picked(row) for row in ranking.rows)])
+    return columns
+
+
+def _picked(row: RankedRow) -> str:
+    marks = ["selected"] * bool(row.selected) + ["confirmed"] * bool(row.confirmed)
+    return ", ".join(marks) or "-"
+
+
+def _share_of_costs(row: RankedRow) -> str:
+    efficiency = row.efficiency
+    if efficiency is None:
+        return "-"
+    if efficiency.lo is None or efficiency.hi is None:
+        return f"{efficiency.median:.2f}"
+    lo, hi = f"{efficiency.lo:.2f}", f"{efficiency.hi:.2f}"
+    return f"{efficiency.median:.2f}" if lo == hi else f"{lo}-{hi}"
+
+
+def _ranks(row: RankedRow) -> str:
+    if row.rank_interval is None:
+        return "-"
+    low, high = row.rank_interval
+    if high is None:
+        return f">{min(low, RANKS + 2) - 1}"
+    return f"{low}" if low == high else f"{low}-{high}"
+
+
+def _ahead(dominators: float | None) -> str:
+    return "-" if dominators is None else f"{dominators:.1f}" if dominators < 100 else f"{dominators:.0f}"
+
+
+def _fits(columns: list[list[str]], texts: Sequence[int], limit: int) -> bool:
+    """Whether the table fits with names shortened as far as can be."""
+    widths = [max(map(len, column)) for column in columns]
+    least = sum(min(width, _TEXT_MIN * 2) if k in texts else width for k, width in enumerate(widths))
+    return least + 2 * (len(columns) - 1) <= limit
+
+
+def _narrow(columns: list[list[str]], texts: Sequence[int], limit: int) -> None:
+    """Shorten the naming columns, the widest first, until the table fits."""
+
+    def width(k: int) -> int:
+        return max(map(len, columns[k]))
+
+    while sum(map(width, range(len(columns)))) + 2 * (len(columns) - 1) > limit:
+        widest = max(texts, key=width, default=None)
+        if widest is None or width(widest) <= _TEXT_MIN:
+            return
+        most = width(widest) - 1
+        columns[widest] = [
+            text if len(text) <= most else text[: most - 1].rstrip("…") + "…" for text in columns[widest]
+        ]
+
+
+def _format_mean(estimate: Estimate, scale: float) -> str:
+    """A mean with its half width to two digits of the half width.
+
+    >>> _format_mean(Estimate(0.012345, 0.0121, 0.0126, 5), 1e3)
+    '12.35 ±0.25'
+    >>> _format_mean(Estimate(69.758, None, None, 5), 1.0)
+    '69.76'
+    """
+    if estimate.mean is None:
+        return "-"
+    mean, half = estimate.mean * scale, estimate.half_width
+    if half is None:
+        return _digits(mean, mean / 100)
+    return f"{_digits(mean, half * scale)} ±{_digits(half * scale, half * scale)}"
+
+
+def _digits(value: float, resolution: float) -> str:
+    """The value to two digits of the resolution, never with more than four decimals."""
+    decimals = 2
+    if resolution > 0:
+        exponent = int(f"{resolution:e}".partition("e")[2])
+        decimals = min(max(1 - exponent, 0), 4)
+    return f"{value:.{decimals}f}"
+
+
+def _share(p: float | None) -> str:
+    return "-" if p is None else format_probability(p)
