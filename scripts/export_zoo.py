@@ -2,7 +2,7 @@
 """Writes the zoo's structure files. A developer's tool: nothing at run time needs it or torch.
 
 It takes the architectures from torchvision, drops every weight and keeps the graph as text, which
-`paretofleet_collector.zoo` fills with seeded weights. In an environment of its own:
+`paretofleet_collector.models.zoo` fills with seeded weights. In an environment of its own:
 
     python3 -m venv /tmp/torchenv
     /tmp/torchenv/bin/pip install torch==2.13.0 numpy onnx
@@ -11,7 +11,7 @@ It takes the architectures from torchvision, drops every weight and keeps the gr
 
 It prints the parameters and the multiply-accumulates that torch counts, to be held against the
 catalogue. A changed structure changes the golden SHA-256 of the network: build it and correct
-`zoo/catalogue.py`, or the zoo refuses to use it.
+`models/zoo/catalogue.py`, or the zoo refuses to use it.
 """
 
 import io

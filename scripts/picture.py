@@ -16,12 +16,12 @@ from rich.text import Text
 
 def main(name: str, *command: str) -> None:
     """Runs the command and writes its output as an SVG beside the documentation."""
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     console = Console(record=True, width=100, file=sys.stderr)
-    console.print(Text(said))
-    shown = " ".join([Path(command[0]).name, *command[1:]])
+    console.print(Text(printed))
+    title = " ".join([Path(command[0]).name, *command[1:]])
     path = Path(__file__).parent.parent / "docs" / f"{name}.svg"
-    path.write_text(console.export_svg(title=shown), encoding="utf-8")
+    path.write_text(console.export_svg(title=title), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paretofleet_collector.cli import specification
-from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Repeats
 from paretofleet_collector.planning.parsing import parse_json, parse_yaml, spec_from_mapping
@@ -56,25 +54,6 @@ def test_only_models_are_needed():
     assert spec.devices == {}
     assert spec.threads == (None,)
     assert spec.repeats == Repeats(5, 20, 0.02, seed=1)
-
-
-def test_a_flag_for_the_repeats_leaves_what_else_the_file_says_of_them(tmp_path):
-    file = tmp_path / "spec.yaml"
-    file.write_text("{models: [a], repeats: {min: 5, max: 20, relative_half_width: 0.01, boots: 2}}")
-    assert specification.build(file, SweepFlags(repeats="4-9")).repeats == Repeats(
-        4, 9, 0.01, seed=1, boots=2
-    )
-    with pytest.raises(Refused, match="2 boots need at least as many blocks"):
-        specification.build(file, SweepFlags(repeats="1"))
-
-
-def test_the_flag_for_adaptive_sweeps_leaves_the_use_to_the_file(tmp_path):
-    file = tmp_path / "spec.yaml"
-    file.write_text("{models: [a], adaptive: offline}")
-    assert specification.build(file, SweepFlags(adaptive=True)).repeats.adaptive == "offline"
-    assert specification.build(file, SweepFlags(adaptive=False)).repeats.adaptive is None
-    file.write_text("{models: [a]}")
-    assert specification.build(file, SweepFlags(adaptive=True)).repeats.adaptive == "realtime"
 
 
 def test_repeats_follow_the_protocol_unless_given():
