@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from .dominance_probabilities import dominance_probability
-from .fleet import Floats, Ints, Samples, check_size
+from .fleet import check_size
 from .front_probabilities import front_probability
 from .moderated_means import estimate
-from .replicates import distinct_runs, replicates
+from .replicate_draws import distinct_runs, replicates
+from .samples import Floats, Ints, Samples
 from .validation import check_threads, check_whole
 
 _REPLICATES = 64
@@ -23,11 +24,11 @@ def next_runs(
     """(N,) how many of `budget` further runs each configuration should get.
 
     A run is worth what it can decide: an open pair (i may dominate j) matters as much as j's place is open,
-    and a run of either narrows it by its share of the pair's variance. Runs are given out one at a time,
-    each further one of a configuration counting less. When nothing is open the widest means get them. Zeros
-    when `budget` is 0. `samples`, `maximize` and errors as for `replicates` and `front_probability`: at
-    least 3 runs each. Source: after the allocation of Lee, Chew, Teng, Goldsman 2010 (MOCBA), by variance
-    and by what is undecided.
+    and a run of either narrows it by its share of the pair's variance. Runs are given out one at a time, each
+    further one of a configuration counting less. When nothing is open the widest means get them. Zeros when
+    `budget` is 0. `samples`, `maximize`, `seed`, `threads` and errors as for `replicates` and
+    `front_probability`: at least 3 runs each. Source: after the allocation of Lee, Chew, Teng, Goldsman 2010
+    (MOCBA), by variance and by what is undecided.
 
     >>> runs = [[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]], [[3.0], [3.1], [2.9]]]
     >>> next_runs(runs, maximize=[False], budget=10).tolist()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from .fleet import Flags, Fleet, Floats, Ints, Samples, check_magnitude, pack_values
+from .block_components import connected_blocks
+from .fleet import Fleet, check_magnitude
 from .moderated_means import Scale
+from .samples import Flags, Floats, Ints, Samples
 from .validation import check_groups
 
 #: In fewer, what a block does to all and what chance does to one cannot be told apart.
@@ -25,18 +25,18 @@ class BlockCorrection:
     """What `remove_block_effects` found. N configurations, D devices, d objectives.
 
     `samples`: the corrected runs, as they came in. `corrected` (N,): whose device was corrected.
-    `block_share` (D, d): the share of the variance of repeats that blocks explain, NaN without a
-    correction. `effects`: per device a mapping from block to its (d,) effects, as log factors where values
-    are positive. `parts`: per device lists of corrected blocks that share configurations, directly or through
-    others, the list with most configurations first; what drifted between parts is not known and stays.
-    `notes`: a sentence for each device or block that was left as it was, and for each device in parts.
+    `block_share` (D, d): the share of the variance of repeats that blocks explain, NaN without a correction.
+    `effects`: per device a mapping from block to its (d,) effects, as log factors where values are positive.
+    `components`: per device lists of corrected blocks that share configurations, directly or through others,
+    the list with most configurations first; what drifted between components is not known and stays. `notes`:
+    a sentence for each device or block that was left as it was, and for each device in several components.
     """
 
     samples: list[Floats]
     corrected: Flags
     block_share: Floats
     effects: list[dict[int, Floats]]
-    parts: list[list[list[int]]]
+    components: list[list[list[int]]]
     notes: tuple[str, ...]
 
 
@@ -58,7 +58,7 @@ def remove_block_effects(
     >>> [x.round(2).ravel().tolist() for x in remove_block_effects(runs, blocks=[[1, 2]] * 3).samples]
     [[1.1, 1.1], [2.2, 2.2], [3.3, 3.3]]
     """
-    fleet = pack_values(samples)
+    fleet = Fleet.from_values(samples)
     block_of = _check_blocks(fleet, blocks)
     check_magnitude(fleet, _MOST)
     device_of = np.zeros(fleet.size, dtype=np.int64)
@@ -70,45 +70,50 @@ def remove_block_effects(
     share = np.full((count, fleet.dimensions), np.nan)
     effects: list[dict[int, Floats]] = [{} for _ in range(count)]
     corrected = np.zeros(fleet.size, dtype=np.bool_)
-    parts: list[list[list[int]]] = [[] for _ in range(count)]
+    components: list[list[list[int]]] = [[] for _ in range(count)]
     notes: list[str] = []
     for device in range(count):
-        mine = device_of[fleet.owner] == device
-        usable = mine & _in_full_blocks(fleet.owner, block_of, mine, device, notes)
+        of_device = device_of[fleet.owner] == device
+        usable = of_device & _in_full_blocks(fleet.owner, block_of, of_device, device, notes)
         if len(np.unique(block_of[usable])) < 2:
             few = f"fewer than 2 blocks hold {CONFIGURATIONS_MIN} configurations"
             notes.append(f"device {device}: no correction, {few}")
             continue
-        found = _fit(rows[usable], fleet.owner[usable], block_of[usable])
-        rows[usable], share[device], effects[device] = found
+        rows[usable], share[device], effects[device] = _fit(
+            rows[usable], fleet.owner[usable], block_of[usable]
+        )
         corrected[device_of == device] = True
-        parts[device] = _parts(fleet.owner[usable], block_of[usable])
-        if len(parts[device]) > 1:
-            named = " and ".join(f"blocks {', '.join(map(str, one))}" for one in parts[device])
-            notes.append(
-                f"device {device}: {named} share no configuration, so what drifted between them stays"
-            )
+        components[device] = connected_blocks(fleet.owner[usable], block_of[usable])
+        notes += _component_note(device, components[device])
     values = scale.back(rows)
     values[~np.isin(fleet.owner, np.flatnonzero(corrected))] = fleet.costs[~corrected[fleet.owner]]
     split = np.split(values, fleet.starts[1:-1])
-    return BlockCorrection(split, corrected, share, effects, parts, tuple(notes))
+    return BlockCorrection(split, corrected, share, effects, components, tuple(notes))
+
+
+def _component_note(device: int, components: list[list[int]]) -> list[str]:
+    """That drift between the components of a device stays; nothing where there is one."""
+    if len(components) < 2:
+        return []
+    named = " and ".join(f"blocks {', '.join(map(str, blocks))}" for blocks in components)
+    return [f"device {device}: {named} share no configuration, so what drifted between them stays"]
 
 
 def _check_blocks(fleet: Fleet, blocks: Sequence[npt.ArrayLike]) -> Ints:
     if len(blocks) != fleet.size:
         raise ValueError(f"blocks has {len(blocks)} entries for {fleet.size} configurations")
-    found = [np.asarray(b) for b in blocks]
-    for i, (one, runs) in enumerate(zip(found, fleet.runs, strict=True)):
-        if one.shape != (runs,) or one.dtype.kind not in "iu":
+    numbers = [np.asarray(b) for b in blocks]
+    for i, (each, runs) in enumerate(zip(numbers, fleet.runs, strict=True)):
+        if each.shape != (runs,) or each.dtype.kind not in "iu":
             raise ValueError(f"configuration {i} has {runs} runs; its blocks must be as many whole numbers")
-    return np.concatenate(found).astype(np.int64)
+    return np.concatenate(numbers).astype(np.int64)
 
 
-def _in_full_blocks(owner: Ints, block_of: Ints, mine: Flags, device: int, notes: list[str]) -> Flags:
+def _in_full_blocks(owner: Ints, block_of: Ints, of_device: Flags, device: int, notes: list[str]) -> Flags:
     """Which runs are in a block of this device with configurations enough."""
     full = np.zeros(len(owner), dtype=np.bool_)
-    for block in np.unique(block_of[mine]):
-        there = mine & (block_of == block)
+    for block in np.unique(block_of[of_device]):
+        there = of_device & (block_of == block)
         present = len(np.unique(owner[there]))
         if present >= CONFIGURATIONS_MIN:
             full |= there
@@ -118,20 +123,6 @@ def _in_full_blocks(owner: Ints, block_of: Ints, mine: Flags, device: int, notes
                 "configurations that it takes"
             )
     return full
-
-
-def _parts(owner: Ints, block_of: Ints) -> list[list[int]]:
-    """The blocks of each connected component of the graph of configurations and blocks, the one with most
-    configurations first.
-    """
-    present, i = np.unique(owner, return_inverse=True)
-    names, b = np.unique(block_of, return_inverse=True)
-    size = len(present) + len(names)
-    graph = coo_array((np.ones(len(i)), (i, len(present) + b)), shape=(size, size))
-    _, label = connected_components(graph, directed=False)
-    parts = [names[label[len(present) :] == part].tolist() for part in np.unique(label)]
-    sizes = np.bincount(label[: len(present)])
-    return [parts[k] for k in sorted(range(len(parts)), key=lambda k: (-sizes[k], parts[k][0]))]
 
 
 def _fit(rows: Floats, owner: Ints, block_of: Ints) -> tuple[Floats, Floats, dict[int, Floats]]:

@@ -15,12 +15,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import scipy.optimize
 
-from .fleet import Floats, Ints, Samples, Shared, check_size
+from .calibration_map import CalibrationMap, fit_map
+from .fleet import check_size
 from .front_probabilities import front_probability
 from .moderated_means import estimate
-from .replicates import distinct_runs, replicates
+from .replicate_draws import distinct_runs, replicates
+from .samples import Floats, Ints, Samples
+from .shared_costs import Shared
 from .simulated_fleets import SimulatedFleet, simulate_fleets
 
 REPLICATES = 200
@@ -28,14 +30,8 @@ _SIMULATED_ROWS = 1600
 #: Up to this size the simulated fleets are asked in one pass of the kernel; larger ones are faster apart.
 _STACKED_SIZE_MAX = 50
 _FLEET_MIN = 4
-#: Beyond this a probability from a few hundred replicates says no more than "sure".
-_SURE = 0.002
-#: How strongly the map is held at the identity, per simulated row.
-_STIFFNESS = 0.03
-#: A fleet differs from those simulated after it in ways unknown; dismissals are drawn in by this much.
-_CAUTION = 0.85
 
-#: A margin, if any, and what is shared with its own.
+#: A margin, if any, and what is shared with its own margin.
 _Question = tuple[Sequence[float] | None, Shared | None]
 
 
@@ -51,24 +47,6 @@ class MeanFront:
     front_uncalibrated: Floats
 
 
-@dataclass(frozen=True)
-class CalibrationMap:
-    """logit p -> shift + slope * logit p, with a slope for each sign; with `exact` nothing changes."""
-
-    shift: float = 0.0
-    slope_above: float = 1.0
-    slope_below: float = 1.0
-    exact: bool = False
-
-    def __call__(self, p: Floats) -> Floats:
-        """Calibrated probabilities (n,), no surer than replicates can be."""
-        if self.exact:
-            return p
-        z = _logit(p)
-        mapped = self.shift + self.slope_above * np.maximum(z, 0.0) + self.slope_below * np.minimum(z, 0.0)
-        return np.asarray(1.0 / (1.0 + np.exp(-mapped)))
-
-
 def mean_front_probability(
     samples: Samples,
     *,
@@ -81,12 +59,12 @@ def mean_front_probability(
 ) -> MeanFront:
     """How probable it is that a configuration is on the frontier of the true means, given its runs.
 
-    The question `mean`: it settles as runs are added. Of the rows at 0.95 or more at least 95 % are meant
-    to be on the frontier, of those at 0.05 or less at most 5 %; what lies between is undecided. Arguments
-    as for `front_probability`, whose kernel it uses on `count` replicates of each mean (`replicates`),
-    followed by a map learned on simulated fleets; `seed` makes it repeatable. With a `margin`, that of
-    `shared` is for `near_front` only. Raises ValueError as those do. Source: a logistic map of what is said
-    to what is true, Platt 1999, here on fleets simulated after this one.
+    The question `mean`: it settles as runs are added. Of the rows at 0.95 or more at least 95 % are meant to
+    be on the frontier, of those at 0.05 or less at most 5 %; what lies between is undecided. `samples`,
+    `maximize` and `threads` as for `front_probability`, whose kernel it uses on `count` replicates of each
+    mean (`replicates`), followed by a map learned on simulated fleets; `seed` makes it repeatable. With a
+    `margin`, that of `shared` is for `near_front` only. Raises ValueError as those do. Source: a logistic map
+    of what is said to what is true, Platt 1999, here on fleets simulated after this one.
 
     >>> runs = [[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]]]
     >>> mean_front_probability(runs, maximize=[False]).front.round(1).tolist()
@@ -101,7 +79,7 @@ def mean_front_probability(
         front_probability(drawn, maximize=maximize, margin=m, shared=s, threads=threads) for m, s in questions
     ]
     maps = _learn(samples, questions, maximize=maximize, seed=seed, threads=threads)
-    mapped = [one(p) for one, p in zip(maps, raw, strict=True)]
+    mapped = [apply(p) for apply, p in zip(maps, raw, strict=True)]
     return MeanFront(mapped[0], mapped[1] if margin is not None else None, raw[0])
 
 
@@ -159,28 +137,3 @@ def _settled(shared: Shared | None, fleets: Sequence[SimulatedFleet]) -> Shared 
     values = [value for fleet in fleets for value in fleet.shared_truth or []]
     groups = [np.asarray(shared.groups) + len(shared.values) * number for number in range(len(fleets))]
     return replace(shared, groups=np.concatenate(groups), values=values)
-
-
-def fit_map(said: Floats, true: Floats) -> CalibrationMap:
-    """The map that makes probabilities `said` (n,) most like what was `true` (n,), between 0 and 1."""
-    z = _logit(said)
-    features = np.stack([np.ones_like(z), np.maximum(z, 0.0), np.minimum(z, 0.0)])
-    identity = np.array([0.0, 1.0, 1.0])
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        mapped = weights @ features
-        off = weights - identity
-        value = np.mean(np.logaddexp(0.0, mapped) - true * mapped) + _STIFFNESS * off @ off
-        slope = features @ (1.0 / (1.0 + np.exp(-mapped)) - true) / len(true) + 2 * _STIFFNESS * off
-        return float(value), slope
-
-    shift, above, below = scipy.optimize.minimize(loss, identity, jac=True, method="BFGS").x
-    # never surer than the kernel: what the simulated fleets lack can only be less separable
-    return CalibrationMap(
-        float(shift), float(np.clip(above, 0.0, 1.0)), float(np.clip(below, 0.0, 1.0)) * _CAUTION
-    )
-
-
-def _logit(p: Floats) -> Floats:
-    clipped = np.clip(p, _SURE, 1.0 - _SURE)
-    return np.asarray(np.log(clipped / (1.0 - clipped)))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
-from .fleet import Samples, check_size, pack
+from .fleet import Fleet, check_size
+from .indexed_fleet import IndexedFleet
 from .kernel import engine as kernel
-from .kernel.index import build
-from .kernel.query import Rule, by_own
-from .kernel.rank_codes import Ranks
+from .kernel.query import Rule, batch_by_configuration
+from .samples import Samples
 from .validation import check_threads
 
 _CELLS = 8_000_000
@@ -24,9 +24,10 @@ def dominance_probability(
 ) -> scipy.sparse.csr_matrix:
     """Sparse (N, N): row i, column j is the probability that i dominates j, each showing one of its runs.
 
-    Exact: the share of pairs of runs. Pairs that are impossible are not stored. Arguments and errors as for
-    `front_probability`; ValueError too for more than 100,000 configurations or 100 million possible pairs.
-    Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB).
+    Exact: the share of pairs of runs. Pairs that are impossible are not stored. `samples`, `maximize`,
+    `threads` and errors as for `front_probability`; ValueError too for more than 100,000 configurations or
+    100 million possible pairs. Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data
+    (VLDB).
 
     >>> first, second = [[1.0, 5.0], [1.2, 5.0]], [[1.1, 5.0]]
     >>> dominance_probability([first, second], maximize=[False, False]).toarray().tolist()
@@ -34,11 +35,11 @@ def dominance_probability(
     """
     check_threads(threads)
     check_size(samples, "dominance_probability")
-    fleet = pack(samples, maximize)
-    ranks = Ranks(fleet.costs)
-    index = build(ranks.codes, fleet.owner, fleet.runs)
-    points, _ = by_own(ranks.codes, index.positions(fleet.size)[fleet.owner], Rule.DOMINATES)
-    columns = np.searchsorted(points.own, np.arange(fleet.size + 1))
+    fleet = Fleet.from_samples(samples, maximize)
+    indexed = IndexedFleet.of(fleet)
+    index = indexed.index
+    points, _ = batch_by_configuration(indexed.ranks.codes, indexed.places, Rule.DOMINATES)
+    columns = np.searchsorted(points.owners, np.arange(fleet.size + 1))
     block = max(1, _CELLS // fleet.size)
     engine = kernel.engine()
     parts, stored = [], 0

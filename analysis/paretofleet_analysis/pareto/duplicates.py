@@ -7,15 +7,18 @@ import math
 import moocore
 import numpy as np
 
-from .fleet import Flags, Fleet, Ints, SharedCosts
-from .kernel.rank_codes import Ranks
+from .fleet import Fleet
+from .kernel.rank_codes import RankCodes
+from .samples import Flags, Ints
+from .shared_costs import SharedCosts
 
 #: Where all values make a grid with at most this share of cells, ties are the rule.
 _CELLS_SHARE = 0.25
 
 
 def distinct_entries(fleet: Fleet, common: SharedCosts | None, *, constants_only: bool) -> tuple[Ints, Ints]:
-    """The first configuration of each distinct measurement, and for each configuration which it repeats.
+    """The first configuration of each distinct measurement of `fleet`, and for each configuration which of
+    those it repeats. `common`: what is shared, None if nothing is.
 
     Configurations of one group are the same where they never vary and have the same values: their shares
     are 0 or 1 and they do not dominate each other, so that one stands for all exactly. Those that vary are
@@ -33,18 +36,9 @@ def distinct_entries(fleet: Fleet, common: SharedCosts | None, *, constants_only
     return distinct, np.searchsorted(distinct, same)
 
 
-def only(fleet: Fleet, common: SharedCosts | None, kept: Ints) -> tuple[Fleet, SharedCosts | None]:
-    """The fleet of some configurations, ascending."""
-    is_kept = np.zeros(fleet.size, dtype=np.bool_)
-    is_kept[kept] = True
-    starts = np.concatenate([[0], np.cumsum(fleet.runs[kept])])
-    if common is not None:
-        common = SharedCosts(common.groups[kept], common.costs, common.starts, common.margin)
-    return Fleet(fleet.costs[np.repeat(is_kept, fleet.runs)], starts), common
-
-
-def undominated(ranks: Ranks) -> Flags:
-    """(n,) samples that no other dominates, as far as that is quick to tell: where few values make many ties.
+def undominated(ranks: RankCodes) -> Flags:
+    """(n,) samples, coded in `ranks`, that no other dominates, as far as that is quick to tell: where few
+    values make many ties.
 
     A point that all others equal is not dominated by any, and nothing ends the search for one that does.
     """
@@ -59,12 +53,12 @@ def undominated(ranks: Ranks) -> Flags:
 def _constant(fleet: Fleet) -> Ints:
     """The configurations whose runs are all equal."""
     first, last = fleet.starts[:-1], fleet.starts[1:] - 1
-    some = np.flatnonzero(fleet.costs[first, 0] == fleet.costs[last, 0])
-    some = some[(fleet.costs[first[some]] == fleet.costs[last[some]]).all(axis=1)]
-    if len(some) and fleet.runs[some].max() > 2:
-        runs = (fleet.costs[fleet.starts[i] : fleet.starts[i + 1]] for i in some)
-        some = some[[bool((rows == rows[0]).all()) for rows in runs]]
-    return np.asarray(some)
+    same = np.flatnonzero(fleet.costs[first, 0] == fleet.costs[last, 0])
+    same = same[(fleet.costs[first[same]] == fleet.costs[last[same]]).all(axis=1)]
+    if len(same) and fleet.runs[same].max() > 2:
+        runs = (fleet.costs[fleet.starts[i] : fleet.starts[i + 1]] for i in same)
+        same = same[[bool((rows == rows[0]).all()) for rows in runs]]
+    return np.asarray(same)
 
 
 def _unite_constants(fleet: Fleet, groups: Ints, constant: Ints, same: Ints) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import moocore
 import numpy as np
 import numpy.typing as npt
 
-from .duplicates import distinct_entries, only, undominated
-from .fleet import Flags, Fleet, Floats, Samples, Shared, SharedCosts, better_than, pack, pack_shared
+from .duplicates import distinct_entries, undominated
+from .fleet import Fleet, better_than
 from .kernel import engine as kernel
 from .kernel.index import build, morton, pyramid
-from .kernel.query import Rule, SharedCodes, by_own
-from .kernel.rank_codes import Codes, Ranks, float_keys
+from .kernel.query import Rule, SharedCodes, batch_by_configuration
+from .kernel.rank_codes import Codes, RankCodes, float_keys
+from .samples import Flags, Floats, Ints, Samples
+from .shared_costs import Shared, SharedCosts
 from .validation import check_groups, check_margin, check_threads
 
 
@@ -51,9 +54,9 @@ def front_probability(
     [0.5, 0.5]
     """
     check_threads(threads)
-    fleet = pack(samples, maximize)
+    fleet = Fleet.from_samples(samples, maximize)
     margins = None if margin is None else check_margin(margin, fleet.dimensions)
-    common = None if shared is None else pack_shared(shared, fleet.size)
+    common = None if shared is None else SharedCosts.from_shared(shared, fleet.size)
     if margins is None and common is not None and common.margin is not None:
         margins = [0.0] * fleet.dimensions
     if fleets is not None:
@@ -61,38 +64,67 @@ def front_probability(
         margins = None if margins is None else [*margins, 0.0, 0.0]
     distinct, entry = distinct_entries(fleet, common, constants_only=margins is None)
     if len(distinct) < fleet.size:
-        fleet, common = only(fleet, common, distinct)
-    return _front(fleet, margins, common, threads)[entry]
-
-
-def _front(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None, threads: int) -> Floats:
+        fleet = fleet.subset(distinct)
+        common = None if common is None else common.subset(distinct)
     alive = np.flatnonzero(surviving(fleet, margins, common, threads))
-    costs, owner = fleet.costs[alive], fleet.owner[alive]
-    ranks = Ranks(costs, threads)
-    cuts = None if margins is None else _cuts(ranks, margins)
-    rule = Rule.MARGIN if margins is not None else Rule.DOMINATES if ranks.has_ties else Rule.AT_MOST
+    codes = _CodedFleet.of(fleet, alive, margins, threads)
     products = np.zeros(len(fleet.costs))
-    engine = kernel.engine()
     if common is None:
-        found = np.ones(len(alive))
-        asked = np.flatnonzero(~undominated(ranks)) if ranks.has_ties else np.arange(len(alive))
-        index = build(ranks.codes, owner, fleet.runs)
-        own = index.positions(fleet.size)[owner[asked]]
-        points, order = by_own(ranks.codes[asked], own, rule, None if cuts is None else cuts[asked])
-        found[asked[order]] = engine.products(index, points, 1, threads)[:, 0]
-        products[alive] = found
+        products[alive] = _products(codes, threads)
     else:
-        shared = shared_codes(common)
-        index = build(ranks.codes, owner, fleet.runs, extra_corner=shared.best[common.groups])
-        groups = common.groups[index.configurations].astype(np.int32)
-        points, order = by_own(ranks.codes, index.positions(fleet.size)[owner], rule, cuts, groups)
-        products[alive[order]] = engine.shared_products(index, points, groups, shared, threads)
-    return fleet.mean_by_configuration(products)
+        products[alive] = _shared_products(codes, common, threads)
+    return fleet.mean_by_configuration(products)[entry]
 
 
-def shared_codes(common: SharedCosts) -> SharedCodes:
+@dataclass(frozen=True)
+class _CodedFleet:
+    """The n surviving samples of N configurations in rank codes: their `owner` (n,), the `runs` (N,) of
+    which they are left, the `rule` by which others count against them, and its `cuts` (n, d), if any.
+    """
+
+    ranks: RankCodes
+    owner: Ints
+    runs: Ints
+    rule: Rule
+    cuts: Codes | None
+
+    @classmethod
+    def of(cls, fleet: Fleet, alive: Ints, margins: list[float] | None, threads: int) -> _CodedFleet:
+        ranks = RankCodes(fleet.costs[alive], threads)
+        if margins is not None:
+            return cls(ranks, fleet.owner[alive], fleet.runs, Rule.MARGIN, _cuts(ranks, margins))
+        rule = Rule.DOMINATES if ranks.has_ties else Rule.AT_MOST
+        return cls(ranks, fleet.owner[alive], fleet.runs, rule, None)
+
+
+def _products(fleet: _CodedFleet, threads: int) -> Floats:
+    """(n,) the probability that nobody counts against each sample."""
+    codes = fleet.ranks.codes
+    searched = np.flatnonzero(~undominated(fleet.ranks)) if fleet.ranks.has_ties else np.arange(len(codes))
+    index = build(codes, fleet.owner, fleet.runs)
+    places = index.positions(len(fleet.runs))[fleet.owner[searched]]
+    cuts = None if fleet.cuts is None else fleet.cuts[searched]
+    points, order = batch_by_configuration(codes[searched], places, fleet.rule, cuts)
+    out = np.ones(len(codes))
+    out[searched[order]] = kernel.engine().products(index, points, 1, threads)[:, 0]
+    return out
+
+
+def _shared_products(fleet: _CodedFleet, common: SharedCosts, threads: int) -> Floats:
+    """(n,) the same over what is shared."""
+    codes, shared = fleet.ranks.codes, _shared_codes(common)
+    index = build(codes, fleet.owner, fleet.runs, extra_corner=shared.best[common.groups])
+    groups = common.groups[index.configurations].astype(np.int32)
+    places = index.positions(len(fleet.runs))[fleet.owner]
+    points, order = batch_by_configuration(codes, places, fleet.rule, fleet.cuts, groups)
+    out = np.empty(len(codes))
+    out[order] = kernel.engine().shared_products(index, points, groups, shared, threads)
+    return out
+
+
+def _shared_codes(common: SharedCosts) -> SharedCodes:
     """The shared vectors in pooled codes of their own."""
-    ranks = Ranks(common.costs)
+    ranks = RankCodes(common.costs)
     margin = common.margin or [0.0] * common.costs.shape[1]
     return SharedCodes(
         values=ranks.codes,
@@ -104,7 +136,8 @@ def shared_codes(common: SharedCosts) -> SharedCodes:
 
 
 def surviving(fleet: Fleet, margins: list[float] | None, common: SharedCosts | None, threads: int) -> Flags:
-    """(n,) the samples that no other configuration dominates with its worst corner.
+    """(n,) the samples of `fleet` that no other configuration dominates with its worst corner, under
+    `margins` (d,) and with what is `common` to groups; on `threads` threads.
 
     The rest contribute nothing as points, and nothing to the shares of others either: who dominates them
     dominates, with all its runs, whatever they dominate.
@@ -113,11 +146,10 @@ def surviving(fleet: Fleet, margins: list[float] | None, common: SharedCosts | N
     if margins is not None:
         rows = _certainly_better(rows, margins)
     if common is not None:
-        shared_worst = np.maximum.reduceat(common.costs, common.starts[:-1], axis=0)
-        shared_best = np.minimum.reduceat(common.costs, common.starts[:-1], axis=0)
+        shared_best = common.best()
         if common.margin is not None:
             shared_best = _certainly_better(shared_best, common.margin)
-        worst = np.concatenate([worst, shared_worst[common.groups]], axis=1)
+        worst = np.concatenate([worst, common.worst()[common.groups]], axis=1)
         rows = np.concatenate([rows, shared_best[common.groups[fleet.owner]]], axis=1)
     # one of equal corners is enough: it dominates what they dominate
     corners = float_keys(worst[moocore.is_nondominated(worst, keep_weakly=False)], up=True)
@@ -125,7 +157,7 @@ def surviving(fleet: Fleet, margins: list[float] | None, common: SharedCosts | N
     return kernel.engine().surviving(levels, rows, fleet.starts, threads)
 
 
-def _cuts(ranks: Ranks, margins: list[float]) -> Codes:
+def _cuts(ranks: RankCodes, margins: list[float]) -> Codes:
     """(n, d) the largest codes that are better than each sample by more than the margins."""
     return ranks.cuts([better_than(values, m) for values, m in zip(ranks.values, margins, strict=True)])
 

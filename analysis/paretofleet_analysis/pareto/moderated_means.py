@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr, digamma, ndtr, zeta
 
-from .fleet import Flags, Floats, Ints
+from .samples import Flags, Floats, Ints
 
 #: More prior degrees of freedom than this are as good as infinitely many.
 _FREEDOM_MAX = 1000.0
@@ -83,7 +83,7 @@ class Means:
 
 
 def estimate(samples: list[Floats], *, of_scaled: bool = False) -> tuple[Means, Scale]:
-    """The means of configurations with at least two runs each, and the scale they are on.
+    """The means of `samples` (N arrays (m_i, d)), at least two runs each, and the scale they are on.
 
     `of_scaled`: the means of the values on the working scale, which are the medians of log-normal ones.
     """
@@ -98,12 +98,14 @@ def estimate(samples: list[Floats], *, of_scaled: bool = False) -> tuple[Means, 
 
 
 def fit(location: Floats, covariance: Floats, runs: Ints) -> Means:
-    """Moderate the runs' own covariances (N, d, d), each of runs - 1 degrees of freedom."""
-    own = (runs - 1).astype(np.float64)
-    prior = _prior_freedom(np.diagonal(covariance, axis1=1, axis2=2), own)
-    pooled = np.average(covariance, axis=0, weights=own)
-    weights = (own / (own + prior))[:, None, None]
-    return Means(location, weights * covariance + (1 - weights) * pooled, own + prior, runs)
+    """The means at `location` (N, d) with the `covariance` (N, d, d) of their `runs` (N,) moderated, each of
+    runs - 1 degrees of freedom.
+    """
+    freedom = (runs - 1).astype(np.float64)
+    prior = _prior_freedom(np.diagonal(covariance, axis1=1, axis2=2), freedom)
+    pooled = np.average(covariance, axis=0, weights=freedom)
+    weights = (freedom / (freedom + prior))[:, None, None]
+    return Means(location, weights * covariance + (1 - weights) * pooled, freedom + prior, runs)
 
 
 def roots(matrices: Floats) -> Floats:
@@ -121,18 +123,20 @@ def _covariances(rows: Floats, starts: Ints, runs: Ints) -> Floats:
     return np.asarray(np.add.reduceat(products, starts, axis=0) / (runs - 1)[:, None, None])
 
 
-def _prior_freedom(variances: Floats, own: Floats) -> float:
-    """How many degrees of freedom the fleet lends to each variance (N, d); 0 if there are too few to tell."""
-    found = []
+def _prior_freedom(variances: Floats, freedom: Floats) -> float:
+    """How many degrees of freedom the fleet lends to each of the variances (N, d) with theirs (N,); 0 if
+    there are too few to tell.
+    """
+    lent = []
     for column in variances.T:
         usable = column > 0
         if usable.sum() < _CONFIGURATIONS_MIN:
             continue
-        half = own[usable] / 2
+        half = freedom[usable] / 2
         logs = np.log(column[usable]) - digamma(half) + np.log(half)
         excess = np.var(logs, ddof=1) - np.mean(zeta(2, half))
-        found.append(2 * _inverse_trigamma(excess) if excess > 0 else _FREEDOM_MAX)
-    return min(float(np.median(found)), _FREEDOM_MAX) if found else 0.0
+        lent.append(2 * _inverse_trigamma(excess) if excess > 0 else _FREEDOM_MAX)
+    return min(float(np.median(lent)), _FREEDOM_MAX) if lent else 0.0
 
 
 def _inverse_trigamma(value: float) -> float:
@@ -153,7 +157,8 @@ def _inverse_trigamma(value: float) -> float:
 def quantile_by_ranks(
     runs: Floats, quantile: float, uniforms: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64] | None:
-    """(count, d): draws of a quantile of what m runs (m, d) come from, whatever its distribution.
+    """(count, d): draws of a `quantile` of what m `runs` (m, d) come from, whatever its distribution, by
+    `uniforms` (count, d).
 
     The k-th lowest run is above the quantile unless k or more runs are below it, whose number is binomial:
     that is the draws' distribution at each run, straight between runs. None where the runs are too few for
@@ -164,4 +169,4 @@ def quantile_by_ranks(
     if levels[0] > _TAIL or 1 - levels[-1] > _TAIL:
         return None
     columns = zip(uniforms.T, np.sort(runs, axis=0).T, strict=True)
-    return np.column_stack([np.interp(own, levels, ordered) for own, ordered in columns])
+    return np.column_stack([np.interp(uniform, levels, ordered) for uniform, ordered in columns])

@@ -15,8 +15,8 @@ import numpy as np
 from paretofleet_analysis.pareto.deterministic import nondominated
 from paretofleet_analysis.pareto.kernel import engine
 from paretofleet_analysis.pareto.kernel.index import build
-from paretofleet_analysis.pareto.kernel.query import Rule, by_own
-from paretofleet_analysis.pareto.kernel.rank_codes import Ranks
+from paretofleet_analysis.pareto.kernel.query import Rule, batch_by_configuration
+from paretofleet_analysis.pareto.kernel.rank_codes import RankCodes
 
 #: Where the law is computed: the efficiency of the means times `exp(step * noise)`.
 _STEPS = np.array([-6.0, -4.5, -3.5, -2.75, -2.0, -1.25, -0.5, 0.25, 1.0, 1.75, 2.5, 3.5, 5.0])
@@ -103,7 +103,7 @@ def _survival(costs: list[np.ndarray], held: np.ndarray, start: np.ndarray, reac
     runs = np.array([len(values) for values in costs])
     owner = np.repeat(np.arange(len(costs)), runs)
     stacked = np.concatenate(costs)
-    ranks = Ranks(stacked)
+    ranks = RankCodes(stacked)
     index = build(ranks.codes, owner, runs)
     places = index.positions(len(costs))[owner]
     out = np.zeros((len(costs), len(_STEPS)))
@@ -114,7 +114,9 @@ def _survival(costs: list[np.ndarray], held: np.ndarray, start: np.ndarray, reac
         chosen = np.flatnonzero(~again[owner])
         limits = stacked[chosen]
         limits[:, ~held] += levels[owner[chosen], t, None]
-        points, order = by_own(ranks.codes[chosen], places[chosen], Rule.MARGIN, ranks.at_most(limits))
+        points, order = batch_by_configuration(
+            ranks.codes[chosen], places[chosen], Rule.MARGIN, ranks.at_most(limits)
+        )
         products = np.zeros(len(owner))
         products[chosen[order]] = engine.engine().products(index, points, 1, 1)[:, 0]
         law = np.add.reduceat(products, np.cumsum(runs) - runs) / runs

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fleet import Floats, Shared
 from .moderated_means import Means, Scale, fit, roots
+from .samples import Floats
+from .shared_costs import Shared
 
 _REPLICATES = 64
 #: Logarithms beyond this are not numbers any more.

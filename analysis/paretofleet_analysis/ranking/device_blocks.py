@@ -132,7 +132,7 @@ def _fit(rows: DeviceRows) -> _Fit:
     drift = np.zeros((len(effects), len(rows.measured)))
     drift[:, columns] = effects * is_real
     details |= _fit_details(rows, fit, effects, in_fit)
-    return _Fit(runs, in_fit, drift, fit.parts[0], details)
+    return _Fit(runs, in_fit, drift, fit.components[0], details)
 
 
 def _fit_details(

@@ -10,12 +10,9 @@ from paretofleet_analysis.pareto import (
     attainment,
     dominance_probability,
     dominator_distribution,
-    efficiency_summary,
     efficiency_survival,
     expected_hypervolume,
-    front_number,
     front_probability,
-    integrate_gains,
     mean_front_probability,
     next_runs,
     remove_block_effects,
@@ -25,7 +22,6 @@ from paretofleet_analysis.pareto import (
 GOOD = np.array([[1.0, 2.0], [1.5, 2.5], [1.2, 2.2]])
 PAIR = [GOOD, GOOD + 0.5]
 COSTS = {"maximize": [False, False]}
-GAIN = {"objective": 0, "groups": [0, 1], "spread": [0.1, 0.1]}
 
 
 def shared(groups, values):
@@ -74,17 +70,13 @@ CASES = {
         lambda: dominator_distribution(PAIR, **COSTS, up_to=10**10),
         r"up_to is 10,000,000,000, which takes .* give a lower one \(1 others can dominate\)",
     ),
-    "half a front": (
-        lambda: front_number(PAIR, **COSTS, up_to=0.5),
-        "up_to is 0.5; give the number of fronts",
+    "a fleet out of reach": (
+        lambda: front_probability(PAIR, **COSTS, fleets=[0, 10**9]),
+        "configuration 1 has number 1000000000 in fleets; number them from 0 to at most 1",
     ),
-    "endless drift": (
-        lambda: front_number(PAIR, **COSTS, up_to=1, drift=[np.inf, 0.0]),
-        "drift must hold 2 numbers, one for each objective, each a finite number of at least 0",
-    ),
-    "a group out of reach": (
-        lambda: front_number(PAIR, **COSTS, up_to=1, drift=[0.1, 0.1], groups=[0, 10**9]),
-        "configuration 1 has number 1000000000 in groups; number them from 0 to at most 1",
+    "too few points": (
+        lambda: expected_hypervolume(PAIR, **COSTS, reference=[9, 9], points=7),
+        "points is 7; give how many points the integral takes, a whole number of 16 or more",
     ),
     "a device out of reach": (
         lambda: remove_block_effects(PAIR, blocks=[[0, 1, 2]] * 2, devices=[0, 10**9]),
@@ -96,10 +88,6 @@ CASES = {
     "another negative seed": (
         lambda: expected_hypervolume(PAIR, **COSTS, reference=[9, 9], seed=-1),
         "seed is -1",
-    ),
-    "too few points": (
-        lambda: integrate_gains(PAIR, **COSTS, **GAIN, points=7),
-        "points is 7; give how many points the integral takes, a whole number of 8 or more",
     ),
     "thresholds in words": (
         lambda: efficiency_survival(PAIR, **COSTS, thresholds=["half"]),
@@ -161,8 +149,8 @@ BEYOND = {
         ),
         "configuration 0, objective 0 is 1e-310, too small to compute with",
     ),
-    "their summary": (
-        lambda: efficiency_summary([column(1.0), column(2e-310)], maximize=[True]),
+    "a reciprocal of one": (
+        lambda: efficiency_survival([column(1.0), column(2e-310)], maximize=[True], thresholds=[0.6]),
         "configuration 1, objective 0 is 2e-310, too small to compute with",
     ),
     "shares of the least": (
@@ -196,18 +184,6 @@ BEYOND = {
     "blocks": (
         lambda: remove_block_effects([column(1e308, 1.7e308)] * 3, blocks=[[0, 1]] * 3),
         "configuration 0, objective 0 is 1e[+]308, too large to compute with",
-    ),
-    "gains": (
-        lambda: integrate_gains(PAIR, **COSTS, **GAIN | {"spread": [1000.0, 1.0]}),
-        "spread is 1000 at most, too large to compute with",
-    ),
-    "products with gains": (
-        lambda: integrate_gains([GOOD * [1.19e308, 1.0], GOOD], **COSTS, **GAIN),
-        "objective 0 times a gain of .* is too large to compute with",
-    ),
-    "drift": (
-        lambda: front_number(PAIR, **COSTS, up_to=1, drift=[0.1, 900.0]),
-        "configuration 0, objective 1: its value times a drift of 900 is too large or too small to compute",
     ),
 }
 

@@ -12,12 +12,9 @@ from paretofleet_analysis.pareto import (
     attainment,
     dominance_probability,
     dominator_distribution,
-    efficiency_summary,
     efficiency_survival,
     expected_hypervolume,
-    front_number,
     front_probability,
-    integrate_gains,
     mean_front_probability,
     next_runs,
     remove_block_effects,
@@ -44,16 +41,12 @@ DIRECTED: dict[str, Ask] = {
     "with shared": lambda s, m=COSTS: front_probability(s, maximize=m, shared=Shared(zeros(s), SHARED, True)),
     "dominance_probability": lambda s, m=COSTS: dominance_probability(s, maximize=m),
     "efficiency_survival": lambda s, m=COSTS: efficiency_survival(s, maximize=m, thresholds=[0.5]),
-    "efficiency_summary": lambda s, m=COSTS: efficiency_summary(s, maximize=m),
     "dominator_distribution": lambda s, m=COSTS: dominator_distribution(s, maximize=m, up_to=2),
     "attainment": lambda s, m=COSTS: attainment(s, maximize=m, targets=[[1.0, 1.0]]),
     "expected_hypervolume": lambda s, m=COSTS: expected_hypervolume(s, maximize=m, reference=[9.0, 9.0]),
     "mean_front_probability": lambda s, m=COSTS: mean_front_probability(s, maximize=m),
     "next_runs": lambda s, m=COSTS: next_runs(s, maximize=m, budget=3),
-    "front_number": lambda s, m=COSTS: front_number(s, maximize=m, up_to=2, draws=10),
-    "integrate_gains": lambda s, m=COSTS: integrate_gains(
-        s, maximize=m, objective=0, groups=zeros(s), spread=[0.1]
-    ),
+    "fleets apart": lambda s, m=COSTS: front_probability(s, maximize=m, fleets=zeros(s)),
 }
 EVERY = DIRECTED | {
     "replicates": lambda s: replicates(s, count=5, seed=1),
@@ -159,8 +152,8 @@ def test_the_other_functions_check_their_own_too():
 
 #: What compares pairs, or simulates; the others take a million configurations.
 LIMITED = (
-    *("dominance_probability", "dominator_distribution", "efficiency_survival", "efficiency_summary"),
-    *("mean_front_probability", "next_runs", "front_number"),
+    *("dominance_probability", "dominator_distribution", "efficiency_survival"),
+    *("mean_front_probability", "next_runs"),
 )
 
 

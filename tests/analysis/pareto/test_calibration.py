@@ -14,7 +14,7 @@ from paretofleet_analysis.pareto import (
     mean_front_probability,
     remove_block_effects,
 )
-from paretofleet_analysis.pareto.calibration import fit_map
+from paretofleet_analysis.pareto.calibration_map import fit_map
 
 from .fleets import noisy_runs, shell_means, with_drift
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from paretofleet_analysis.pareto import Shared, front_probability
 from paretofleet_analysis.pareto import front_probabilities as front
-from paretofleet_analysis.pareto.fleet import pack
+from paretofleet_analysis.pareto.fleet import Fleet
 
 COSTS = {"maximize": [False, False]}
 MARGIN = [0.02, 0.02]
@@ -56,7 +56,7 @@ def _without_constants(real, fleet, common):
 def searched(monkeypatch, samples, **options) -> tuple[int, int]:
     """How many configurations are searched, and for how many points."""
     seen = {}
-    build, by_own = front.build, front.by_own
+    build, batch = front.build, front.batch_by_configuration
 
     def building(codes, owner, *more, **named):
         seen["configurations"] = len(np.unique(owner))
@@ -64,10 +64,10 @@ def searched(monkeypatch, samples, **options) -> tuple[int, int]:
 
     def asking(codes, *more):
         seen["points"] = len(codes)
-        return by_own(codes, *more)
+        return batch(codes, *more)
 
     monkeypatch.setattr(front, "build", building)
-    monkeypatch.setattr(front, "by_own", asking)
+    monkeypatch.setattr(front, "batch_by_configuration", asking)
     front_probability(samples, **COSTS, **options)
     return seen["configurations"], seen["points"]
 
@@ -94,7 +94,7 @@ def test_nothing_is_searched_for_what_nobody_dominates(monkeypatch):
 
 def test_of_equal_corners_one_prunes(monkeypatch):
     monkeypatch.setattr(front.kernel, "engine", lambda: Counting)
-    fleet = pack([np.array([[1.0, 2.0], [2.0, 1.0]])] * 1000, [False, False])
+    fleet = Fleet.from_samples([np.array([[1.0, 2.0], [2.0, 1.0]])] * 1000, [False, False])
     assert front.surviving(fleet, None, None, 1) == 1
 
 

@@ -13,7 +13,6 @@ from paretofleet_analysis.pareto import (
     attainment,
     dominance_probability,
     dominator_distribution,
-    efficiency_summary,
     efficiency_survival,
     expected_hypervolume,
     front_probability,
@@ -145,16 +144,19 @@ def test_expected_hypervolume_is_within_its_own_error(samples):
     assert abs(found.value - truth) <= 6 * found.error + 1e-3 * truth + 1e-12
 
 
-def test_efficiency_summary_brackets_the_enumerated_mean():
+def test_the_mean_of_an_efficiency_is_the_integral_of_its_survival_function():
     rng = np.random.default_rng(4)
     samples = [[tuple(x) for x in rng.integers(1, 9, (3, 2)).tolist()] for _ in range(5)]
-    found = efficiency_summary(arrays(samples), maximize=[False, False], points=256)
+    grid = np.append(np.arange(256) / 256, 1.0 - 1e-12)
+    above = efficiency_survival(arrays(samples), maximize=[False, False], thresholds=grid)
     for i in range(5):
         theta = []
         for p, world in worlds(samples):
             ratios = [max(x / y for x, y in zip(w, world[i], strict=True)) for w in world]
             theta.append((float(p), min(ratios)))
-        assert abs(found.mean[i] - sum(p * t for p, t in theta)) <= found.mean_error[i] + 1e-9
-        assert found.p_one[i] == pytest.approx(sum(p for p, t in theta if t == 1.0))
+        mean = sum(p * t for p, t in theta)
+        assert above[i, 1:].sum() / 256 - 1e-9 <= mean <= above[i, :-1].sum() / 256 + 1e-9
+        assert above[i, -1] == pytest.approx(sum(p for p, t in theta if t == 1.0))
         ordered = sorted(t for _, t in theta)
-        assert found.median[i] == pytest.approx(ordered[(len(ordered) - 1) // 2], abs=2 * found.resolution)
+        median = grid[(above[i] > 0.5).sum() - 1]
+        assert median == pytest.approx(ordered[(len(ordered) - 1) // 2], abs=2 / 256)

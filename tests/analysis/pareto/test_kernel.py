@@ -20,8 +20,8 @@ from paretofleet_analysis.pareto import (
 )
 from paretofleet_analysis.pareto.kernel import build, engine
 from paretofleet_analysis.pareto.kernel.native import LEVELS, NativeEngine, NativeUnavailable
-from paretofleet_analysis.pareto.kernel.query import by_own
-from paretofleet_analysis.pareto.kernel.rank_codes import Ranks, float_keys
+from paretofleet_analysis.pareto.kernel.query import batch_by_configuration
+from paretofleet_analysis.pareto.kernel.rank_codes import RankCodes, float_keys
 
 from .fleets import noisy_shell
 
@@ -135,15 +135,15 @@ def test_extreme_values_keep_their_order():
 
 
 def test_batches_hold_at_most_sixteen_points():
-    codes = Ranks(np.random.default_rng(0).random((100, 2))).codes
-    own = np.repeat([2, 0, 1], [50, 33, 17]).astype(np.int32)
+    codes = RankCodes(np.random.default_rng(0).random((100, 2))).codes
+    owners = np.repeat([2, 0, 1], [50, 33, 17]).astype(np.int32)
     from paretofleet_analysis.pareto.kernel.query import Rule
 
-    points, order = by_own(codes, own, Rule.AT_MOST)
+    points, order = batch_by_configuration(codes, owners, Rule.AT_MOST)
     assert np.diff(points.batches).max() <= 16
     assert sorted(order) == list(range(100))
-    for b, place in enumerate(points.own):
-        assert (own[order[points.batches[b] : points.batches[b + 1]]] == place).all()
+    for b, place in enumerate(points.owners):
+        assert (owners[order[points.batches[b] : points.batches[b + 1]]] == place).all()
 
 
 def test_no_memory_is_wasted_on_a_thread_count_of_nothing():

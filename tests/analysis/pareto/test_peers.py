@@ -11,7 +11,7 @@ from collections.abc import Callable
 import moocore
 import numpy as np
 import pytest
-from paretofleet_analysis.pareto import front_number, front_probability
+from paretofleet_analysis.pareto import front_probability
 
 MISSING = "{} is not installed; pip install --no-deps -r requirements-peers.txt to compare with it"
 
@@ -60,8 +60,6 @@ def test_a_fleet_without_noise_has_the_fronts_of(peer, shape, d):
     samples = [np.tile(point, (2, 1)) for point in points]
     costs = [False] * d
     np.testing.assert_array_equal(front_probability(samples, maximize=costs), expected == 0)
-    fronts = front_number(samples, maximize=costs, up_to=4, draws=2).probability
-    np.testing.assert_array_equal(fronts, expected[:, None] == np.arange(4))
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -190,12 +190,12 @@ def test_blocks_that_share_no_configuration_are_parts_and_it_says_so():
     rng = np.random.default_rng(1)
     runs = [np.exp(drift[b] + 0.001 * rng.standard_normal(4))[:, None] for b in blocks]
     found = remove_block_effects(runs, blocks=blocks)
-    assert found.parts == [[[0, 1], [2, 3]]]
+    assert found.components == [[[0, 1], [2, 3]]]
     told = "device 0: blocks 0, 1 and blocks 2, 3 share no configuration, so what drifted between them stays"
     assert found.notes == (told,)
     bridge = [*runs, np.exp(drift)[:, None]]
     found = remove_block_effects(bridge, blocks=[*blocks, np.arange(4)])
-    assert (found.parts, found.notes) == ([[[0, 1, 2, 3]]], ())
+    assert (found.components, found.notes) == ([[[0, 1, 2, 3]]], ())
     assert np.ptp([np.log(x).mean() for x in found.samples]) < 0.005
 
 

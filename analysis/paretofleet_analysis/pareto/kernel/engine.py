@@ -7,7 +7,7 @@ import logging
 import os
 
 from .native import NativeEngine, NativeUnavailable
-from .numpy_engine import PlainEngine
+from .numpy_engine import NumpyEngine
 from .query import Engine
 
 logger = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ def engine() -> Engine:
 @functools.cache
 def _engine(name: str) -> Engine:
     if name == "numpy":
-        return PlainEngine()
+        return NumpyEngine()
     try:
         return NativeEngine(name)
     except NativeUnavailable as missing:
         if name != "auto":
             raise ValueError(f"{VARIABLE}={name} cannot be used: {missing}") from missing
         logger.warning("no native kernel (%s); numpy is used, about a hundred times slower", missing)
-        return PlainEngine()
+        return NumpyEngine()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paretofleet_analysis.pareto.fleet import Floats, Ints
+from paretofleet_analysis.pareto.samples import Floats, Ints
 
 from .rank_codes import PADDING, Codes
 
@@ -101,7 +101,9 @@ def in_blocks(rows: Codes) -> Codes:
 
 
 def morton(corners: Codes) -> Ints:
-    """(P,) keys that interleave the leading bits of each coordinate, scaled to its range."""
+    """(P,) keys that interleave the leading bits of each coordinate of `corners` (P, d), scaled to its
+    range.
+    """
     count, dimensions = corners.shape
     bits = min(16, 62 // dimensions)
     if count == 0 or bits == 0:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.pareto.fleet import Flags, Floats, Ints
+from paretofleet_analysis.pareto.samples import Flags, Floats, Ints
 
 from .build import LIBRARY
 from .index import LANES, Index
@@ -51,7 +51,7 @@ class _Points(ctypes.Structure):
         ("codes", _Pointer),
         ("cuts", _Pointer),
         ("batches", _Pointer),
-        ("own", _Pointer),
+        ("owners", _Pointer),
         ("rule", _Int),
         ("floor", ctypes.c_double),
     )
@@ -85,10 +85,10 @@ class NativeEngine(Engine):
 
     def __init__(self, level: str = "auto") -> None:
         self._library = _library()
-        known = [name for name, number in LEVELS.items() if self._library.pf_supports(number)]
-        if level not in ("auto", *known):
-            raise NativeUnavailable(f"this processor knows {', '.join(known)}")
-        self.name = known[0] if level == "auto" else level
+        supported = [name for name, number in LEVELS.items() if self._library.pf_supports(number)]
+        if level not in ("auto", *supported):
+            raise NativeUnavailable(f"this processor knows {', '.join(supported)}")
+        self.name = supported[0] if level == "auto" else level
         self._level = LEVELS[self.name]
 
     def surviving(self, levels: tuple[Codes, ...], rows: Floats, starts: Ints, threads: int) -> Flags:
@@ -109,7 +109,7 @@ class NativeEngine(Engine):
         c_index, c_points = _index(index), _points(points)
         out = np.zeros((len(points.codes), orders))
         arguments = (ctypes.byref(c_index), ctypes.byref(c_points), _Int(orders))
-        self._run("pf_products", arguments, len(points.own), out, threads)
+        self._run("pf_products", arguments, len(points.owners), out, threads)
         return out
 
     def shared_products(
@@ -119,7 +119,7 @@ class NativeEngine(Engine):
         c_index, c_points, c_shared = _index(index), _points(points), _shared(shared)
         out = np.zeros(len(points.codes))
         pointers = (ctypes.byref(c_index), ctypes.byref(c_points), _pointer(c_shared, groups, np.int32))
-        self._run("pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(points.own), out, threads)
+        self._run("pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(points.owners), out, threads)
         return out
 
     def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:
@@ -152,10 +152,10 @@ class NativeEngine(Engine):
             raise MemoryError("the kernel found no memory to work in")
 
 
-def _pointer(owner: ctypes.Structure, array: np.ndarray[Any, Any], dtype: Any) -> ctypes.c_void_p:
-    """A pointer to `array` as contiguous `dtype`, kept alive by `owner`."""
+def _pointer(holder: ctypes.Structure, array: np.ndarray[Any, Any], dtype: Any) -> ctypes.c_void_p:
+    """A pointer to `array` as contiguous `dtype`, kept alive by `holder`."""
     whole = np.ascontiguousarray(array, dtype=dtype)
-    owner.__dict__.setdefault("arrays", []).append(whole)
+    holder.__dict__.setdefault("arrays", []).append(whole)
     return _Pointer(whole.ctypes.data)
 
 
@@ -181,7 +181,7 @@ def _points(points: Points) -> _Points:
     out = _Points(rule=int(points.rule), floor=FLOOR)
     out.codes = _pointer(out, points.codes, np.int32)
     out.batches = _pointer(out, points.batches, np.int64)
-    out.own = _pointer(out, points.own, np.int32)
+    out.owners = _pointer(out, points.owners, np.int32)
     if points.cuts is not None:
         out.cuts = _pointer(out, points.cuts, np.int32)
     return out
@@ -198,6 +198,7 @@ def _shared(shared: SharedCodes) -> _Shared:
     out.block_starts = _pointer(out, block_starts, np.int64)
     out.blocks = _pointer(out, blocks, np.int32)
     out.least_cuts = _pointer(out, np.minimum.reduceat(shared.cuts, shared.starts[:-1], axis=0), np.int32)
-    for name in ("values", "cuts", "worst"):
-        setattr(out, name, _pointer(out, getattr(shared, name), np.int32))
+    out.values = _pointer(out, shared.values, np.int32)
+    out.cuts = _pointer(out, shared.cuts, np.int32)
+    out.worst = _pointer(out, shared.worst, np.int32)
     return out

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paretofleet_analysis.pareto.fleet import Flags, Floats, Ints
+from paretofleet_analysis.pareto.samples import Flags, Floats, Ints
 
 from .index import LANES, Index
 from .query import CLASS_COUNTS, FLOOR, Points, Rule, SharedCodes
@@ -16,7 +16,7 @@ from .rank_codes import Codes, float_keys
 _CELLS = 4_000_000
 
 
-class PlainEngine:
+class NumpyEngine:
     """`query.Engine` in numpy."""
 
     name = "numpy"
@@ -38,16 +38,16 @@ class PlainEngine:
             left = np.flatnonzero(alive)
             step = max(1, _CELLS // (len(part) * corners.shape[1]))
             for a in range(0, len(left), step):
-                some = left[a : a + step]
-                at_most, less = _compare(part[None], keys[some][:, None])
-                alive[some] = ~(at_most & less).any(axis=1)
+                tested = left[a : a + step]
+                at_most, less = _compare(part[None], keys[tested][:, None])
+                alive[tested] = ~(at_most & less).any(axis=1)
             start, width = start + width, width * 4
         return alive
 
     def products(self, index: Index, points: Points, orders: int, threads: int) -> Floats:  # noqa: ARG002
         """See `query.Engine`."""
         out = np.zeros((len(points.codes), orders))
-        for b in range(len(points.own)):
+        for b in range(len(points.owners)):
             _, weak, strict = _Near(index, points, b).shares()
             shares = weak if points.rule is Rule.AT_MOST else strict
             out[points.batches[b] : points.batches[b + 1]] = _laws(shares, orders)
@@ -63,7 +63,7 @@ class PlainEngine:
     ) -> Floats:
         """See `query.Engine`."""
         out = np.zeros(len(points.codes))
-        for b, group in enumerate(groups[points.own].tolist()):
+        for b, group in enumerate(groups[points.owners].tolist()):
             places, weak, strict = _Near(index, points, b, shared.worst[group]).shares()
             for q, shares in enumerate(zip(weak, strict, strict=True), start=points.batches[b]):
                 out[q] = _shared_product((places, *shares), group, groups, shared)
@@ -109,8 +109,8 @@ class _Near:
         typical = np.all(_rows(index.centres) <= low + (high - low) // 2, axis=1)
         strength = typical.reshape(-1, LANES).sum(axis=1)
         classes = len(CLASS_COUNTS) - np.searchsorted(CLASS_COUNTS[::-1], strength, side="right")
-        if points.own[batch] >= 0:
-            near[points.own[batch]] = False
+        if points.owners[batch] >= 0:
+            near[points.owners[batch]] = False
         places = np.flatnonzero(near)
         self._places = places[np.lexsort((places, classes[places // LANES]))]
         first, counts = index.starts[self._places], np.diff(index.starts)[self._places]
@@ -152,11 +152,11 @@ def _laws(shares: Floats, orders: int) -> Floats:
 
 
 def _shared_product(
-    shares: tuple[Ints, Floats, Floats], own: int, groups: Codes, shared: SharedCodes
+    shares: tuple[Ints, Floats, Floats], home: int, groups: Codes, shared: SharedCodes
 ) -> float:
-    """The formula of the shared vector for one point, averaged over the values of its own group."""
-    mine = slice(shared.starts[own], shared.starts[own + 1])
-    values, cuts = shared.values[mine], shared.cuts[mine]
+    """The formula of the shared vector for a point, averaged over the values of its `home`, its own group."""
+    members = slice(shared.starts[home], shared.starts[home + 1])
+    values, cuts = shared.values[members], shared.cuts[members]
     common = 1.0
     better: dict[int, float] = {}
     equal: dict[int, float] = {}
@@ -164,7 +164,7 @@ def _shared_product(
         if w == 0.0:
             continue
         g = int(groups[place])
-        if g == own:
+        if g == home:
             common *= 1.0 - s
         elif (shared.worst[g] <= cuts).all():
             common *= 1.0 - w

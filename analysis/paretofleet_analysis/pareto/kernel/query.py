@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from paretofleet_analysis.pareto.fleet import Flags, Floats, Ints
+from paretofleet_analysis.pareto.samples import Flags, Floats, Ints
 
 from .index import LANES, Index, morton
 from .rank_codes import Codes
@@ -31,13 +31,13 @@ class Rule(IntEnum):
 class Points:
     """Query points in batches of at most sixteen, such as the runs of one configuration.
 
-    `codes` (q, d), with `cuts` (q, d) under Rule.MARGIN; batch b is points batches[b]:batches[b + 1]; `own`
-    (B,) is the place in the index that does not count against a batch, or -1.
+    `codes` (q, d), with `cuts` (q, d) under Rule.MARGIN; batch b is points batches[b]:batches[b + 1];
+    `owners` (B,) is the place in the index that a batch belongs to, which does not count against it, or -1.
     """
 
     codes: Codes
     batches: Ints
-    own: Codes
+    owners: Codes
     rule: Rule
     cuts: Codes | None = None
 
@@ -93,26 +93,27 @@ class Engine(Protocol):
         ...
 
 
-def by_own(
-    codes: Codes, own: Codes, rule: Rule, cuts: Codes | None = None, groups: Codes | None = None
+def batch_by_configuration(
+    codes: Codes, owners: Codes, rule: Rule, cuts: Codes | None = None, groups: Codes | None = None
 ) -> tuple[Points, Ints]:
-    """Points batched by the place `own` (q,) they belong to, in index order, and the order (q,) that does it.
+    """Points `codes` (q, d) batched by the place in the index that they belong to, `owners` (q,), in index
+    order; and the order (q,) that does it. They are asked with `rule`, under Rule.MARGIN with `cuts` (q, d).
 
     With `groups` (P,), the group of each place, batches of one group follow each other.
     """
-    keys = own.astype(np.int64) << 31
-    if len(own) and np.bincount(own).max() > LANES:  # then let like points share a batch
+    keys = owners.astype(np.int64) << 31
+    if len(owners) and np.bincount(owners).max() > LANES:  # then let like points share a batch
         keys += codes.sum(axis=1, dtype=np.int64) // codes.shape[1]
-    order = np.argsort(keys) if groups is None else np.lexsort((keys, groups[own]))
-    places = own[order]
+    order = np.argsort(keys) if groups is None else np.lexsort((keys, groups[owners]))
+    places = owners[order]
     first = np.flatnonzero(np.diff(places, prepend=-2))
-    counts = np.diff(np.append(first, len(own)))
+    counts = np.diff(np.append(first, len(owners)))
     batches = -(-counts // LANES)
     within = np.arange(batches.sum()) - np.repeat(np.cumsum(batches) - batches, batches)
     starts = np.repeat(first, batches) + LANES * within
     points = Points(
         codes[order],
-        np.append(starts, len(own)),
+        np.append(starts, len(owners)),
         places[starts],
         rule,
         None if cuts is None else cuts[order],
@@ -120,8 +121,10 @@ def by_own(
     return points, order
 
 
-def by_neighbourhood(codes: Codes) -> tuple[Points, Ints]:
-    """Points of nobody in batches of near ones, asked with Rule.AT_MOST, and the order (q,) that does it."""
+def batch_by_neighbourhood(codes: Codes) -> tuple[Points, Ints]:
+    """Points `codes` (q, d) of nobody in batches of near ones, asked with Rule.AT_MOST, and the order (q,)
+    that does it.
+    """
     order = np.argsort(morton(codes), kind="stable")
     batches = np.append(np.arange(0, len(codes), LANES), len(codes))
     nobody = np.full(len(batches) - 1, -1, dtype=np.int32)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from paretofleet_analysis.pareto.fleet import Floats
+from paretofleet_analysis.pareto.samples import Floats
 
 Codes = npt.NDArray[np.int32]
 
@@ -20,7 +20,7 @@ Codes = npt.NDArray[np.int32]
 PADDING = np.int32(np.iinfo(np.int32).max)
 
 
-class Ranks:
+class RankCodes:
     """The pooled codes of costs (n, d): `codes` (n, d) and, per objective, the sorted values they number."""
 
     def __init__(self, costs: Floats, threads: int = 1) -> None:
@@ -66,12 +66,12 @@ class Ranks:
         return out
 
     def _locate(self, points: Floats, side: str) -> Codes:
-        found = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points.T, strict=True)]  # type: ignore[call-overload]
-        return np.ascontiguousarray(np.stack(found, axis=1), dtype=np.int32)
+        codes = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points.T, strict=True)]  # type: ignore[call-overload]
+        return np.ascontiguousarray(np.stack(codes, axis=1), dtype=np.int32)
 
 
 def float_keys(values: Floats, *, up: bool) -> Codes:
-    """32-bit integers in the order of the values, rounded to float32 upwards or downwards.
+    """32-bit integers in the order of the `values`, of any shape, rounded to float32: `up`, or downwards.
 
     key_up(a) <= key_down(b) proves a <= b, and key_up(a) < key_down(b) proves a < b.
     """

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .fleet import NUMBERS_MAX, Floats, Ints, Samples, check_size, pack
+from .fleet import NUMBERS_MAX, Fleet, check_size
+from .indexed_fleet import IndexedFleet
 from .kernel import engine
-from .kernel.index import build
-from .kernel.query import Rule, by_own
-from .kernel.rank_codes import Ranks
+from .kernel.query import Rule, batch_by_configuration
+from .samples import Floats, Ints, Samples
 from .validation import check_threads, check_whole
 
 
@@ -19,10 +19,11 @@ def dominator_distribution(
 ) -> Floats:
     """(N, up_to + 1): the probability that exactly k = 0 ... up_to configurations dominate i.
 
-    Column 0 is `front_probability`. What a row lacks to 1 is the probability of more than `up_to`
-    dominators. Exact as `front_probability` is, except that a point with less than 1e-9 on all of its
-    columns counts as 0 there. Source: at each run the number is Poisson binomial (Hong 2013, On computing
-    the distribution function for the Poisson binomial distribution).
+    Column 0 is `front_probability`. What a row lacks to 1 is the probability of more than `up_to` dominators.
+    `samples`, `maximize`, `threads` and errors as for `front_probability`; ValueError too where `up_to` takes
+    more than 250 million numbers. Exact as that is, except that a point with less than 1e-9 on all of its
+    columns counts as 0 there. Source: at each run the number is Poisson binomial (Hong 2013, On computing the
+    distribution function for the Poisson binomial distribution).
 
     >>> samples = [[[1.0], [3.0]], [[2.0]], [[2.5]]]
     >>> dominator_distribution(samples, maximize=[False], up_to=2).tolist()
@@ -31,7 +32,7 @@ def dominator_distribution(
     up_to = check_whole("up_to", up_to, 0, "the largest number of dominators to tell apart")
     check_threads(threads)
     check_size(samples, "dominator_distribution")
-    fleet = pack(samples, maximize)
+    fleet = Fleet.from_samples(samples, maximize)
     orders = min(up_to + 1, fleet.size)  # more than everybody else cannot dominate
     numbers = max(fleet.size * (up_to + 1), len(fleet.costs) * orders)
     if numbers > NUMBERS_MAX:
@@ -39,23 +40,22 @@ def dominator_distribution(
             f"up_to is {up_to:,}, which takes {numbers:,} numbers, and at most {NUMBERS_MAX:,} are held; "
             f"give a lower one ({fleet.size - 1:,} others can dominate)"
         )
-    ranks = Ranks(fleet.costs)
-    index = build(ranks.codes, fleet.owner, fleet.runs)
-    own = index.positions(fleet.size)[fleet.owner]
-    points, order = by_own(ranks.codes, own, Rule.DOMINATES)
-    laws = np.empty((len(own), orders))
-    laws[order] = engine.engine().products(index, points, orders, threads)
+    indexed = IndexedFleet.of(fleet)
+    points, order = batch_by_configuration(indexed.ranks.codes, indexed.places, Rule.DOMINATES)
+    laws = np.empty((len(fleet.costs), orders))
+    laws[order] = engine.engine().products(indexed.index, points, orders, threads)
     out = np.zeros((fleet.size, up_to + 1))
     out[:, :orders] = fleet.mean_by_configuration(laws)
     return out
 
 
 def rank_interval(distribution: Floats, *, level: float = 0.95) -> Ints:
-    """(N, 2): the smallest and largest rank (1 + dominators) of the central interval of a
-    `dominator_distribution`.
+    """(N, 2): the smallest and largest rank (1 + dominators) of the central interval of probability `level`
+    of a `distribution` (N, up_to + 1), as `dominator_distribution` gives it.
 
-    A bound beyond the last column is given as up_to + 2, which reads "more than up_to + 1".
-    Source: intervals of ranks, Goldstein and Spiegelhalter 1996, League tables and their limitations.
+    ValueError unless `level` is between 0 and 1. A bound beyond the last column is given as up_to + 2, which
+    reads "more than up_to + 1". Source: intervals of ranks, Goldstein and Spiegelhalter 1996, League tables
+    and their limitations.
 
     >>> rank_interval(np.array([[0.5, 0.0, 0.5], [1.0, 0.0, 0.0]])).tolist()
     [[1, 3], [1, 1]]

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri
 
-from .fleet import NUMBERS_MAX, Fleet, Floats, Ints, Samples, check_magnitude, pack_values
+from .fleet import NUMBERS_MAX, Fleet, check_magnitude
 from .moderated_means import Means, Scale, estimate, quantile_by_ranks
+from .samples import Floats, Ints, Samples
 from .validation import check_seed, check_whole
 
 Statistic = Literal["mean", "median", "p99"]
@@ -21,7 +22,8 @@ _QUANTILES = {"median": 0.5, "p99": 0.99}
 
 
 def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, seed: int) -> list[Floats]:
-    """N arrays (count, d): draws of the true `statistic` of each configuration, given its runs (m_i, d).
+    """N arrays (`count`, d): draws of the true `statistic` of each configuration, given its runs, `samples`
+    (m_i, d).
 
     Feed them to `front_probability` in place of the runs. For the mean: a t distribution around the mean of
     the runs, on the log scale where values are positive, jointly over objectives, with variances moderated
@@ -88,8 +90,10 @@ class DistinctRuns:
 
 
 def distinct_runs(samples: Samples) -> DistinctRuns:
-    """Check that every configuration has runs enough to say how sure its mean is."""
-    fleet = pack_values(samples)
+    """The distinct measurements of `samples`; ValueError where a configuration has too few runs to say how
+    sure its mean is.
+    """
+    fleet = Fleet.from_values(samples)
     few = np.flatnonzero(fleet.runs < RUNS_MIN)
     if len(few):
         i = int(few[0])

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.stats.qmc
 
-from .fleet import Fleet, Floats, Samples, check_directions, pack
+from .fleet import Fleet
+from .indexed_fleet import IndexedFleet
 from .kernel import engine
-from .kernel.index import Index, build
-from .kernel.query import by_neighbourhood
-from .kernel.rank_codes import Ranks
-from .validation import check_seed, check_threads, check_whole
+from .kernel.query import batch_by_neighbourhood
+from .samples import Floats, Samples
+from .validation import check_directions, check_seed, check_threads, check_whole
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntegralEstimate:
     """A number and the standard error of computing it."""
 
     value: float
@@ -30,16 +29,16 @@ class Estimate:
 def attainment(
     samples: Samples, *, maximize: Sequence[bool], targets: npt.ArrayLike, threads: int = 1
 ) -> Floats:
-    """(T,): the probability that some configuration is at least as good as each target (T, d) in every
-    objective. Source: Grunert da Fonseca, Fonseca, Hall 2001, the attainment function. Errors as for
-    `front_probability`.
+    """(T,): the probability that some configuration is at least as good as each of `targets` (T, d) in every
+    objective. `samples`, `maximize`, `threads` and errors as for `front_probability`. Source: Grunert da
+    Fonseca, Fonseca, Hall 2001, the attainment function.
 
     >>> attainment([[[1.0], [2.0]], [[2.0]]], maximize=[False], targets=[[0.5], [1.0], [2.0]]).tolist()
     [0.0, 0.5, 1.0]
     """
-    fleet = pack(samples, maximize)
+    fleet = Fleet.from_samples(samples, maximize)
     goals = _as_costs(targets, maximize, fleet, "targets")
-    return _Attained(fleet, threads).probability(goals)
+    return _attained(IndexedFleet.of(fleet), goals, check_threads(threads))
 
 
 def expected_hypervolume(
@@ -50,35 +49,42 @@ def expected_hypervolume(
     points: int = 4096,
     seed: int = 0,
     threads: int = 1,
-) -> Estimate:
+) -> IntegralEstimate:
     """The expected volume between the frontier and `reference` (d,), in the product of the objectives' units.
 
     The attainment probability is exact; its integral is taken at `points` scrambled Sobol points in 8
-    independent scrambles, whose spread is the `error`. ValueError for a volume that is no number. Source:
+    independent scrambles, whose spread is the `error`; `seed` makes it repeatable. `samples`, `maximize`,
+    `threads` and errors as for `front_probability`; ValueError too for a volume that is no number. Source:
     the hypervolume of Zitzler and Thiele 1998.
 
     >>> expected_hypervolume([[[1.0], [2.0]], [[2.0]]], maximize=[False], reference=[3.0]).value
     1.5
     """
+    # scipy.stats takes longer to load than a small ranking takes, and nothing else here needs it
+    from scipy.stats import qmc
+
     points = check_whole("points", points, 16, "how many points the integral takes")
     check_seed(seed)
-    fleet = pack(samples, maximize)
+    check_threads(threads)
+    fleet = Fleet.from_samples(samples, maximize)
     corner = _as_costs([reference], maximize, fleet, "reference")[0]
     best = fleet.costs.min(axis=0)
     with np.errstate(over="ignore"):
         sides = corner - best
     if (sides <= 0).any():
-        return Estimate(0.0, 0.0)
+        return IntegralEstimate(0.0, 0.0)
     volume = _volume(fleet, corner, sides)
-    attained = _Attained(fleet, threads)
+    indexed = IndexedFleet.of(fleet)
     scrambles = 8
     per_scramble = max(1, int(np.log2(points / scrambles)))
     means = []
     for child in np.random.SeedSequence(seed).spawn(scrambles):
-        sobol = scipy.stats.qmc.Sobol(len(best), rng=np.random.default_rng(child))
+        sobol = qmc.Sobol(len(best), rng=np.random.default_rng(child))
         unit = sobol.random_base2(per_scramble)
-        means.append(attained.probability(best + unit * sides).mean())
-    return Estimate(volume * float(np.mean(means)), volume * float(np.std(means, ddof=1)) / scrambles**0.5)
+        means.append(_attained(indexed, best + unit * sides, threads).mean())
+    return IntegralEstimate(
+        volume * float(np.mean(means)), volume * float(np.std(means, ddof=1)) / scrambles**0.5
+    )
 
 
 def _volume(fleet: Fleet, corner: Floats, sides: Floats) -> float:
@@ -98,32 +104,26 @@ def _volume(fleet: Fleet, corner: Floats, sides: Floats) -> float:
     )
 
 
-class _Attained:
-    def __init__(self, fleet: Fleet, threads: int) -> None:
-        self._ranks = Ranks(fleet.costs)
-        self._index: Index = build(self._ranks.codes, fleet.owner, fleet.runs)
-        self._threads = check_threads(threads)
-
-    def probability(self, costs: Floats) -> Floats:
-        """(T,) for targets (T, d)."""
-        points, order = by_neighbourhood(self._ranks.at_most(costs))
-        out = np.empty(len(costs))
-        out[order] = 1.0 - engine.engine().products(self._index, points, 1, self._threads)[:, 0]
-        return out
+def _attained(indexed: IndexedFleet, costs: Floats, threads: int) -> Floats:
+    """(T,) the attainment probabilities of targets with these costs (T, d)."""
+    points, order = batch_by_neighbourhood(indexed.ranks.at_most(costs))
+    out = np.empty(len(costs))
+    out[order] = 1.0 - engine.engine().products(indexed.index, points, 1, threads)[:, 0]
+    return out
 
 
-def _as_costs(points: npt.ArrayLike, maximize: Sequence[bool], fleet: Fleet, what: str) -> Floats:
+def _as_costs(points: npt.ArrayLike, maximize: Sequence[bool], fleet: Fleet, name: str) -> Floats:
     """(T, d) costs of points (T, d) given in the units of the samples."""
     try:
         rows = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} is no table of numbers: {error}") from error
+        raise ValueError(f"{name} is no table of numbers: {error}") from error
     if rows.ndim != 2 or rows.shape[1] != fleet.dimensions:
         raise ValueError(
-            f"{what} has shape {rows.shape}; give one value for each of the {fleet.dimensions} objectives"
+            f"{name} has shape {rows.shape}; give one value for each of the {fleet.dimensions} objectives"
         )
     if not np.isfinite(rows).all():
-        raise ValueError(f"{what} holds {rows[~np.isfinite(rows)][0]}, not a finite number")
+        raise ValueError(f"{name} holds {rows[~np.isfinite(rows)][0]}, not a finite number")
     costs = rows.copy()
     costs[:, check_directions(maximize, fleet.dimensions)] *= -1.0
     return costs + 0.0
