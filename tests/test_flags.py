@@ -18,15 +18,14 @@ from paretofleet_analysis.report.flags import AGENT, ANALYSIS, COLLECTOR, FLAGS
 from paretofleet_analysis.runs.summary import SETS_ASIDE
 
 ROOT = Path(__file__).parents[1]
-#: Files whose flags are those of a command line, or of arrays.
+#: Where files begin whose flags are those of a command line, or of arrays.
 OTHER_FLAGS = (
-    "agent/paretofleet_agent/main.py",
-    "agent/paretofleet_agent/config.py",
-    "agent/paretofleet_agent/runner/runtimes/trtexec_command.py",
-    "agent/paretofleet_agent/runner/runtimes/trtexec_runtime.py",
-    "agent/paretofleet_agent/standalone/warm_runner.py",
+    "agent/paretofleet_agent/main",
+    "agent/paretofleet_agent/config",
+    "agent/paretofleet_agent/runner/runtimes/trtexec_",
+    "agent/paretofleet_agent/standalone/warm_",
     "collector/paretofleet_collector/cli/",
-    "collector/paretofleet_collector/config.py",
+    "collector/paretofleet_collector/config",
     "analysis/paretofleet_analysis/pareto/",
     "analysis/paretofleet_analysis/report/flags.py",
 )
