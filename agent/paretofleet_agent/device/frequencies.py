@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from paretofleet_agent.hardware import gpu_state
-from paretofleet_agent.hardware.environment import CPUS, text
+from paretofleet_agent.hardware.environment import CPUS
+from paretofleet_agent.hardware.sysfs import text
 
 
 def reading_khz(sysroot: Path, cpus: Sequence[int], target_id: str) -> Mapping[str, int]:

@@ -53,6 +53,7 @@ def _unusable(folder: Path, error: OSError) -> HomeError:
 def host_lock(folder: Path | None = None, stopped: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     """Waits until no other agent of this host measures; yields False when `stopped()` ended the wait.
 
+    The lock is a file in `folder`, or in the usual one.
     Raises HomeError when the lock file cannot be opened.
     """
     descriptor = _open(folder or default_folder())

@@ -18,36 +18,36 @@ SLICE_S = 0.1
 
 
 def reboot(command: Sequence[str], down_s: float = DOWN_S) -> bool:
-    """Runs the command and waits until this process is told to end; False when the device stays up.
+    """Runs the `command` and waits `down_s` seconds to be ended; False when the device stays up.
 
     Nothing may be open that a reboot would harm.
     """
-    told = []
+    signals: list[int] = []
 
     def handle(number: int, _frame: Any) -> None:
-        told.append(number)
+        signals.append(number)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         why = _run(command)
         if why:
             log.error("The device was not rebooted: %s: the blocks go on within this boot.", why)
-            return bool(told)
+            return bool(signals)
         log.info("rebooting")
         until = time.monotonic() + down_s
-        while not told and time.monotonic() < until:
+        while not signals and time.monotonic() < until:
             time.sleep(SLICE_S)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if not told:
+    if not signals:
         log.error("The device did not go down within %g s: the blocks go on within this boot.", down_s)
-    return bool(told)
+    return bool(signals)
 
 
 def _run(command: Sequence[str]) -> str:
     """Runs the command; why it failed, or nothing."""
-    words = " ".join(command)
+    line = " ".join(command)
     try:
         done = subprocess.run(
             list(command),
@@ -58,6 +58,6 @@ def _run(command: Sequence[str]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"`{words}` failed ({getattr(error, 'strerror', None) or 'it took too long'})"
-    said = " ".join(done.stdout.decode(errors="replace").split())[:200]
-    return f"`{words}` ended with {done.returncode} ({said})" if done.returncode else ""
+        return f"`{line}` failed ({getattr(error, 'strerror', None) or 'it took too long'})"
+    output = " ".join(done.stdout.decode(errors="replace").split())[:200]
+    return f"`{line}` ended with {done.returncode} ({output})" if done.returncode else ""

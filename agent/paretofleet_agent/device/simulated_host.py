@@ -23,7 +23,7 @@ class SimulatedHost:
     """A simulated device during one run, whose numbers are drawn before; nothing else uses it."""
 
     simulation: Simulation
-    run: simulate.SimulatedRun
+    run: simulate.DrawnRun
     clock: VirtualClock
     rest_temperature_c: float | None = simulate.REST_C
 

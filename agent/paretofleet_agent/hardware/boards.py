@@ -31,10 +31,10 @@ class Board:
 
     def totals(self) -> dict[str, tuple[str, ...]]:
         """The rails to add up, by the scope of their sum."""
-        found = {"module": self.module}
+        totals = {"module": self.module}
         if self.carrier:
-            found["module+carrier"] = self.module + self.carrier
-        return found if self.module else {}
+            totals["module+carrier"] = self.module + self.carrier
+        return totals if self.module else {}
 
     @property
     def monitored(self) -> bool:
@@ -63,23 +63,16 @@ BOARDS: tuple[Board, ...] = (
 
 def is_jetson(sysroot: Path) -> bool:
     """Whether the device under `sysroot` is a Jetson; ask before NVML, which lies there."""
-    return TEGRA in _strings(sysroot / DEVICE_TREE / "compatible") or bool(text(sysroot / TEGRA_RELEASE))
+    return TEGRA in text(sysroot / DEVICE_TREE / "compatible") or bool(text(sysroot / TEGRA_RELEASE))
 
 
 def board_of(sysroot: Path) -> Board | None:
     """The board under `sysroot`; None where it is not in the list."""
-    known = " ".join(
-        _strings(sysroot / DEVICE_TREE / name) for name in ("compatible", "nvidia,dtsfilename", "model")
-    )
-    return identify(known)
+    names = ("compatible", "nvidia,dtsfilename", "model")
+    return identify(" ".join(text(sysroot / DEVICE_TREE / name) for name in names))
 
 
-def identify(known: str) -> Board | None:
-    """The board whose part number stands in `known`, the strings of a device tree."""
-    lower = known.lower()
+def identify(device_tree: str) -> Board | None:
+    """The board whose part number stands in the strings of its `device_tree`; None where none does."""
+    lower = device_tree.lower()
     return next((board for board in BOARDS if any(part in lower for part in board.parts)), None)
-
-
-def _strings(path: Path) -> str:
-    """The strings of a device tree property, which NULs end."""
-    return text(path).replace("\0", " ").strip()

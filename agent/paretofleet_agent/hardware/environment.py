@@ -13,6 +13,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from paretofleet_agent.hardware.sysfs import text
+
 CPUS = "sys/devices/system/cpu"
 #: Where the limits of this process's group stand, version 2 before version 1.
 MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -28,13 +30,13 @@ _MADE_UP_BOOT_ID = str(uuid.uuid4())
 
 
 def boot_id(sysroot: Path) -> str:
-    """The kernel's id of this boot; where it has none, one that lasts as long as this process."""
+    """The id of this boot by the kernel under `sysroot`; where it has none, of this process."""
     return text(sysroot / "proc/sys/kernel/random/boot_id") or _MADE_UP_BOOT_ID
 
 
 def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
-    """What must be the same for two runs to be repeats of one another. `cpus`: those that are visible."""
-    found: dict[str, Any] = {
+    """What must be the same under `sysroot` for two runs to be repeats. `cpus`: those that are visible."""
+    settings: dict[str, Any] = {
         "architecture": platform.machine(),
         "kernel": text(sysroot / "proc/sys/kernel/osrelease"),
         "cpu_model": cpu_model(sysroot),
@@ -59,12 +61,12 @@ def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
         "gpu_driver": text(sysroot / "sys/module/nvidia/version"),
         **_gpu_clocks(sysroot),
     }
-    return {key: value for key, value in found.items() if value not in (None, "", [])}
+    return {key: value for key, value in settings.items() if value not in (None, "", [])}
 
 
 def readings(sysroot: Path) -> dict[str, Any]:
-    """What moves by itself: load, temperatures (degrees Celsius), CPUs, frequencies, memory, pressure."""
-    found: dict[str, Any] = {
+    """What moves by itself under `sysroot`: load, temperatures (degrees Celsius), frequencies, memory."""
+    moving: dict[str, Any] = {
         "load_average": _load_average(sysroot),
         "temperatures_c": temperatures_c(sysroot),
         "cpus_online": text(sysroot / CPUS / "online"),
@@ -78,11 +80,11 @@ def readings(sysroot: Path) -> dict[str, Any]:
         "throttled_periods": _throttled(sysroot),
         "power_supply": _power_supply(sysroot),
     }
-    return {key: value for key, value in found.items() if value not in (None, "", [], {})}
+    return {key: value for key, value in moving.items() if value not in (None, "", [], {})}
 
 
 def flags(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What two readings around a run say of it: a limit of CPU time was reached, or memory was swapped."""
+    """The flags of a run by the readings `before` and `after`: it was at its CPU quota, or it swapped."""
     return [
         flag
         for key, flag in COUNTERS.items()
@@ -91,7 +93,7 @@ def flags(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def power_mode(sysroot: Path) -> str | None:
-    """The mode that nvpmodel has set, by number and name, such as "3 MAXP_CORE_ARM"; None elsewhere."""
+    """The mode that nvpmodel has set under `sysroot`, such as "3 MAXP_CORE_ARM"; None elsewhere."""
     mode = re.search(r"pmode:0*(\d+)", text(sysroot / "var/lib/nvpmodel/status"))
     if mode is None:
         return None
@@ -101,18 +103,18 @@ def power_mode(sysroot: Path) -> str | None:
 
 
 def cpu_model(sysroot: Path) -> str:
-    """The name of the CPU: its model name on x86, implementer and part on Arm."""
+    """The name of the CPU under `sysroot`: its model name on x86, implementer and part on Arm."""
     for key in ("model name", "Hardware", "Model"):
-        found = _of_cpuinfo(sysroot, key)
-        if found:
-            return found
+        name = _of_cpuinfo(sysroot, key)
+        if name:
+            return name
     cpuinfo = text(sysroot / "proc/cpuinfo")
     parts = re.findall(r"^CPU (?:implementer|part)\s*:\s*(\S+)$", cpuinfo, re.MULTILINE)
     return " ".join(sorted(set(parts)))
 
 
 def lacks_atomics(sysroot: Path) -> bool:
-    """Whether this is an ARMv8.0 core (A57, Denver), for which some libraries must be told their kernel."""
+    """Whether `sysroot` is of an ARMv8.0 core (A57, Denver), whose kernel some libraries do not find."""
     features = re.search(r"^Features\s*:\s*(.+)$", text(sysroot / "proc/cpuinfo"), re.MULTILINE)
     return (
         platform.machine() == "aarch64"
@@ -122,14 +124,14 @@ def lacks_atomics(sysroot: Path) -> bool:
 
 
 def memory_bytes(sysroot: Path) -> int:
-    """The memory of the device, or the limit of its container where that is less; 0 where unknown."""
+    """The memory of the device at `sysroot`, or the limit of its container if less; 0 where unknown."""
     total = _meminfo(sysroot, "MemTotal") or 0
     limit = memory_limit_bytes(sysroot)
     return min(total, limit) if limit is not None and total else total
 
 
 def memory_limit_bytes(sysroot: Path) -> int | None:
-    """The container's limit, None without one."""
+    """The container's limit by the files under `sysroot`, None without one."""
     for name in MEMORY_LIMITS:
         value = text(sysroot / name)
         if value.isdigit() and int(value) < NO_LIMIT_BYTES:
@@ -138,7 +140,7 @@ def memory_limit_bytes(sysroot: Path) -> int | None:
 
 
 def cpu_quota(sysroot: Path) -> float | None:
-    """The CPUs' worth of time that the container may use, None without a limit."""
+    """The CPUs' worth of time that the container at `sysroot` may use, None without a limit."""
     both = text(sysroot / "sys/fs/cgroup/cpu.max").split()
     if not both:
         both = [text(sysroot / "sys/fs/cgroup/cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
@@ -148,33 +150,33 @@ def cpu_quota(sysroot: Path) -> float | None:
 
 
 def temperatures_c(sysroot: Path) -> Mapping[str, float]:
-    """Degrees Celsius by thermal zone, without placeholders and sensors that are off."""
-    found: dict[str, float] = {}
+    """Degrees Celsius by thermal zone under `sysroot`, without placeholders and sensors that are off."""
+    zones: dict[str, float] = {}
     for zone in sorted((sysroot / "sys/class/thermal").glob("thermal_zone*")):
         name, value = text(zone / "type"), text(zone / "temp")
         if name not in PLACEHOLDER_ZONES and value.isdigit():
-            found[f"{zone.name}:{name}"] = int(value) / 1000.0
-    return found
+            zones[f"{zone.name}:{name}"] = int(value) / 1000.0
+    return zones
 
 
 def oom_kills(sysroot: Path) -> int | None:
-    """How many processes the kernel has killed for memory; None where it does not count them."""
+    """How many processes the kernel at `sysroot` has killed for memory; None where it does not count them."""
     match = re.search(r"^oom_kill (\d+)$", text(sysroot / "proc/vmstat"), re.MULTILINE)
     return int(match.group(1)) if match else None
 
 
 def busy_ticks(sysroot: Path, cpus: Sequence[int]) -> int | None:
-    """Clock ticks that `cpus` were busy for anyone, hypervisor's steal included; None where unknown."""
+    """Clock ticks that `cpus` were busy by `sysroot`, hypervisor's steal included; None where unknown."""
     lines = re.findall(r"^cpu(\d+) (.+)$", text(sysroot / "proc/stat"), re.MULTILINE)
-    found = {int(number): [int(field) for field in fields.split()] for number, fields in lines}
-    if any(cpu not in found for cpu in cpus):
+    ticks = {int(number): [int(field) for field in fields.split()] for number, fields in lines}
+    if any(cpu not in ticks for cpu in cpus):
         return None
     # user nice system idle iowait irq softirq steal; guest time is in user already
-    return sum(sum(found[cpu][:3]) + sum(found[cpu][5:8]) for cpu in cpus)
+    return sum(sum(ticks[cpu][:3]) + sum(ticks[cpu][5:8]) for cpu in cpus)
 
 
 def process_ticks(pid: int) -> int:
-    """Clock ticks that a process of ours and its ended children have used; 0 when it is gone."""
+    """Clock ticks that our process `pid` and its ended children have used; 0 when it is gone."""
     fields = text(Path("/proc") / str(pid) / "stat").rpartition(")")[2].split()
     # utime stime cutime cstime; the last two grow when the process waits for a child that has ended
     return sum(map(int, fields[11:15]))
@@ -183,14 +185,6 @@ def process_ticks(pid: int) -> int:
 def suspended_s() -> float:
     """Seconds that the device has slept since boot (CLOCK_BOOTTIME runs on, CLOCK_MONOTONIC does not)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
-
-
-def text(path: Path) -> str:
-    """A file's text without the white space around it; empty where it cannot be read."""
-    try:
-        return path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
 
 
 def _policies(sysroot: Path, key: str, *, unique: bool = True) -> Any:
@@ -235,8 +229,8 @@ def _meminfo(sysroot: Path, key: str) -> int | None:
 
 def _swapped_pages(sysroot: Path) -> int | None:
     """Pages read from and written to swap since the boot."""
-    found = re.findall(r"^pswp(?:in|out) (\d+)$", text(sysroot / "proc/vmstat"), re.MULTILINE)
-    return sum(map(int, found)) if found else None
+    counts = re.findall(r"^pswp(?:in|out) (\d+)$", text(sysroot / "proc/vmstat"), re.MULTILINE)
+    return sum(map(int, counts)) if counts else None
 
 
 def _throttled(sysroot: Path) -> int | None:
@@ -254,7 +248,7 @@ def _power_supply(sysroot: Path) -> Mapping[str, str]:
 
 
 def child_environment(sysroot: Path) -> dict[str, str]:
-    """The variables of a runner: numpy's own threads off, and its kernel named on ARMv8.0."""
+    """The variables of a runner on the device at `sysroot`: no threads of numpy, its kernel on ARMv8.0."""
     variables = dict(os.environ, OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     if lacks_atomics(sysroot):
         variables["OPENBLAS_CORETYPE"] = "ARMV8"

@@ -98,7 +98,10 @@ class Gpu:
 
 
 def load(sysroot: Path, library: Any) -> Any:
-    """The library, initialised once more, or an Unavailable. `library` stands in for the module pynvml."""
+    """The library, initialised once more, or why the device at `sysroot` has none.
+
+    `library` stands in for the module pynvml.
+    """
     if is_jetson(sysroot):
         return Unavailable("nvml", "on a Jetson NVML gives no power; its power monitor is read instead")
     if library is None:
@@ -134,7 +137,7 @@ def _import() -> Any:
 
 
 def gpus(library: Any) -> Iterator[Gpu]:
-    """The GPUs that an initialised library shows."""
+    """The GPUs that an initialised `library` shows."""
     try:
         count = library.nvmlDeviceGetCount()
     except library.NVMLError:

@@ -20,6 +20,7 @@ from typing import Any, Dict, Mapping, Sequence
 
 from paretofleet_agent.files import write_atomically
 from paretofleet_agent.hardware import environment
+from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.power import estimators
 from paretofleet_agent.sensors import Sensor
 from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, Rail, Reading, Readings
@@ -144,7 +145,7 @@ class Group:
 
 
 def by_source(sensors: Sequence[Sensor]) -> list[Group]:
-    """The sensors in groups of one source each."""
+    """The `sensors` in groups of one source each."""
     groups: dict[str, list[Sensor]] = {}
     for sensor in sensors:
         groups.setdefault(sensor.rails()[0].source, []).append(sensor)
@@ -152,7 +153,7 @@ def by_source(sensors: Sequence[Sensor]) -> list[Group]:
 
 
 def measure(sensor: Sensor, load: Load, plan: Plan = Plan()) -> Facts:
-    """What one source is really like, by stream; takes as long as the plan says."""
+    """What the source of a `sensor` is really like under a `load`, by stream; takes what the `plan` says."""
     quick, costs = _watch(sensor, load, plan.refresh_s, busy_s=BUSY_S, idle_s=IDLE_S, rhythm_s=0.0)
     _watch(sensor, load, plan.settle_s, busy_s=plan.settle_s, idle_s=0.0, rhythm_s=0.001)
     steady, _ = _watch(sensor, load, plan.steady_s, busy_s=plan.steady_s, idle_s=0.0, rhythm_s=0.001)
@@ -162,23 +163,23 @@ def measure(sensor: Sensor, load: Load, plan: Plan = Plan()) -> Facts:
     load.set(busy=False)
     steps_ns = [begin_ns + int(number * plan.step_s * 1e9) for number in range(1, plan.steps)]
     rails = sensor.rails()
-    found = {}
+    facts = {}
     for rail, *series in zip(rails, quick, steady, slow):
         character = character_of(rail, series, costs, steps_ns, plan.step_s)
         idle = [_later_half(series[-1], fall_ns, plan.step_s) for fall_ns in steps_ns[::2]]
         character = replace(character, idle_noise_w=estimators.noise_w(idle, rail.kind))
         if rail.kind == COUNTER and _disagrees(rail, rails, steady):
             character = replace(character, flags=[*character.flags, estimators.MISMATCH])
-        found[rail.stream] = character.facts()
-    return found
+        facts[rail.stream] = character.facts()
+    return facts
 
 
 def _disagrees(counter: Rail, rails: Sequence[Rail], steady: Sequence[Sequence[Reading]]) -> bool:
     """Whether a counter's energy is not that of the first power reading of the same scope and target."""
-    counted = next(one for rail, one in zip(rails, steady) if rail is counter)
-    for rail, one in zip(rails, steady):
+    counted = next(readings for rail, readings in zip(rails, steady) if rail is counter)
+    for rail, readings in zip(rails, steady):
         if rail.kind != COUNTER and (rail.scope, rail.target_id) == (counter.scope, counter.target_id):
-            apart = estimators.integral_disagreement(counted, one)
+            apart = estimators.integral_disagreement(counted, readings)
             return apart is not None and apart > estimators.MISMATCH_MAX
     return False
 
@@ -196,7 +197,7 @@ def character_of(
     steps_ns: Sequence[int],
     step_s: float,
 ) -> estimators.Character:
-    """What three series of a rail's readings tell: in quick succession, under steady load, over slow steps.
+    """What three `series` of readings of a `rail` tell: in quick succession, under steady load, over steps.
 
     `costs`: seconds of each quick read. `steps_ns`: when the load changed, each time for `step_s`.
     """
@@ -238,12 +239,12 @@ def _watch(
         now_s = time.perf_counter()
         if now_s - begin_s >= seconds:
             return series, costs
-        wanted = (now_s - begin_s) % (busy_s + idle_s) < busy_s
-        if wanted != busy:
-            load.set(busy=wanted)
-            busy = wanted
-        for one, new in zip(series, sensor.read()):
-            one.extend(new or ())
+        is_due = (now_s - begin_s) % (busy_s + idle_s) < busy_s
+        if is_due != busy:
+            load.set(busy=is_due)
+            busy = is_due
+        for readings, new in zip(series, sensor.read()):
+            readings.extend(new or ())
         costs.append(time.perf_counter() - now_s)
         if rhythm_s:
             time.sleep(rhythm_s)
@@ -256,7 +257,7 @@ def _seconds(plan: Plan) -> float:
 def _key(sysroot: Path) -> str:
     """This boot and the drivers whose sensors may change with them."""
     drivers = ("proc/sys/kernel/osrelease", "sys/module/nvidia/version", "etc/nv_tegra_release")
-    return " ".join([environment.boot_id(sysroot), *(environment.text(sysroot / name) for name in drivers)])
+    return " ".join([environment.boot_id(sysroot), *(text(sysroot / name) for name in drivers)])
 
 
 def _load(home: Path, key: str) -> Facts | None:

@@ -75,7 +75,7 @@ class Character:
 
 
 def distinct(readings: Sequence[Reading]) -> list[Reading]:
-    """The first reading of every new value.
+    """The first of `readings` with every new value.
 
     >>> distinct([(0, 5), (1, 5), (2, 7)])
     [(0, 5), (2, 7)]
@@ -88,7 +88,7 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def refresh(readings: Sequence[Reading], *, self_timed: bool = False) -> Refresh:
-    """The refresh period from reads in quick succession under a load that varies.
+    """The refresh period from `readings` in quick succession under a load that varies.
 
     A `self_timed` source, such as a meter, gives each refresh once with its own time, whatever its value.
     """
@@ -104,7 +104,7 @@ def refresh(readings: Sequence[Reading], *, self_timed: bool = False) -> Refresh
 
 
 def steady(readings: Sequence[Reading], kind: str) -> Steady:
-    """Noise from readings under a steady load."""
+    """Noise from `readings` of a rail of `kind` under a steady load."""
     powers = watts(distinct(readings), kind)
     if len(powers) < CHANGES_MIN:
         return Steady(statistics.mean(powers) if powers else None, None, None)
@@ -112,13 +112,13 @@ def steady(readings: Sequence[Reading], kind: str) -> Steady:
 
 
 def noise_w(pieces: Sequence[Sequence[Reading]], kind: str) -> float | None:
-    """Standard deviation of the power over separate stretches of readings."""
+    """Standard deviation in watts over `pieces` of readings of a rail of `kind`; None for too few."""
     powers = [power for piece in pieces for power in watts(distinct(piece), kind)]
     return statistics.stdev(powers) if len(powers) >= CHANGES_MIN else None
 
 
 def quantum_u(series: Sequence[Sequence[Reading]], kind: str) -> int | None:
-    """The step in which a source counts or shows power, in microjoules or microwatts.
+    """The step in which a rail of `kind` counts or shows power in `series` of readings, in uJ or uW.
 
     Of a power the smallest change. A counter's change holds many steps, the energy of a whole refresh; what
     all its changes are multiples of is the step. None where they are too few or all alike, which says only
@@ -144,7 +144,7 @@ def quantum_u(series: Sequence[Sequence[Reading]], kind: str) -> int | None:
 
 
 def watts(changes: Sequence[Reading], kind: str) -> list[float]:
-    """The power of every refresh; of a counter, the mean between two."""
+    """Watts of every refresh among the `changes` of a rail of `kind`; of a counter, the mean between two."""
     if kind != COUNTER:
         return [value / 1e6 for _, value in changes]
     return [
@@ -155,7 +155,7 @@ def watts(changes: Sequence[Reading], kind: str) -> list[float]:
 
 
 def correlation(values: Sequence[float]) -> float:
-    """The correlation of neighbours, between 0 and 0.95."""
+    """The correlation of neighbours among `values`, between 0 and 0.95."""
     mean = statistics.mean(values)
     variance = sum((value - mean) ** 2 for value in values)
     if variance == 0:
@@ -169,7 +169,8 @@ def step_response(
 ) -> tuple[float | None, float | None]:
     """(delay, rise) in seconds, medians: until half of a step shows, and from a tenth of it to nine tenths.
 
-    `steps_ns` are the times at which the load changed, each held for `every_s` seconds at least.
+    By `readings` of a rail of `kind`. `steps_ns` are the times at which the load changed, each held for
+    `every_s` seconds at least.
     """
     shown = readings if kind != COUNTER else _power_of_counter(distinct(readings))
     lags, rises = [], []
@@ -192,9 +193,11 @@ def step_response(
 
 
 def own_lag_s(half_s: float, *, period_s: float | None, window_s: float | None) -> float:
-    """What of the delay of a step's half is the source's own: not half of what a refresh averages over, and
-    not half a period, which passes on average until the next refresh. Readings are put in their place by
-    lag and window apart, so neither may hold the other.
+    """Seconds of a source's own lag within `half_s`, the delay until half of a step shows.
+
+    Without half of the `window_s` that a refresh averages over, and half a `period_s`, which passes on
+    average until the next refresh. Readings are put in their place by lag and window apart, so neither may
+    hold the other.
 
     >>> round(own_lag_s(0.75, period_s=0.1, window_s=1.0), 9)
     0.2
@@ -205,7 +208,7 @@ def own_lag_s(half_s: float, *, period_s: float | None, window_s: float | None) 
 
 
 def integral_disagreement(counter: Sequence[Reading], power: Sequence[Reading]) -> float | None:
-    """How far a counter's energy is from the integral of the power beside it, relative to the integral.
+    """How far the energy of a `counter` is from the integral of the `power` beside it, relative to that.
 
     Both over the span that both cover; None where that holds too few refreshes or the counter fell.
     """
@@ -222,7 +225,7 @@ def integral_disagreement(counter: Sequence[Reading], power: Sequence[Reading]) 
 
 
 def integral(powers: Sequence[Reading], from_ns: int, to_ns: int) -> float:
-    """Joules under power readings by trapezoids, clipped at both ends."""
+    """Joules under the readings `powers` by trapezoids, clipped to `from_ns` and `to_ns`."""
     total = 0.0
     for (t0, p0), (t1, p1) in zip(powers, powers[1:]):
         a, b = max(t0, from_ns), min(t1, to_ns)
@@ -233,10 +236,11 @@ def integral(powers: Sequence[Reading], from_ns: int, to_ns: int) -> float:
 
 
 def polling_s(kind: str, period_s: float | None, read_cost_s: float) -> float:
-    """Seconds between two reads: half the refresh period, so that no refresh is lost, 10 to 200 ms.
+    """Seconds between two reads: half the refresh `period_s`, so that no refresh is lost, 10 to 200 ms.
 
-    20 reads a second do for a counter, which loses nothing between them, and for a source of unknown period
-    or with refreshes that come too fast to be followed. Never so often that reading costs much.
+    20 reads a second do for a rail of the `kind` counter, which loses nothing between them, and for a source
+    of unknown period or with refreshes that come too fast to be followed. Never so often that reading, at
+    `read_cost_s` each, costs much.
 
     >>> polling_s("boxcar", 0.02, 0.0), polling_s("counter", 0.02, 0.0), polling_s("instant", 0.001, 0.0)
     (0.01, 0.05, 0.05)
@@ -250,7 +254,7 @@ def polling_s(kind: str, period_s: float | None, read_cost_s: float) -> float:
 
 
 def with_measured(facts: Mapping[str, Any], character: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The facts of a rail with what was measured in the place of what was assumed, and all of it beside."""
+    """The `facts` of a rail with what its measured `character` says in their place, and all of it beside."""
     if character is None:
         return dict(facts)
     better = dict(facts, measured=dict(character))
@@ -269,7 +273,9 @@ def with_measured(facts: Mapping[str, Any], character: Mapping[str, Any] | None)
 
 
 def averaging_window_s(window_s: float, assumed_s: float | None, measured_s: float | None) -> float:
-    """What a refresh averages over, its period being measured: a source that always looks still does.
+    """Seconds that a refresh averages over, where `window_s` was assumed, and a period of `assumed_s`.
+
+    The period is really `measured_s`: a source that always looks still does.
 
     >>> averaging_window_s(0.1, 0.1, 0.1004), averaging_window_s(0.025, 0.1, 0.1004)
     (0.1004, 0.025)
@@ -280,7 +286,7 @@ def averaging_window_s(window_s: float, assumed_s: float | None, measured_s: flo
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value at a share of ordered values, the nearest one.
+    """The nearest of the `ordered` values at a `share` of them.
 
     >>> quantile([1.0, 2.0, 3.0, 4.0, 5.0], 0.9)
     5.0

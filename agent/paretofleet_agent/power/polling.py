@@ -59,51 +59,55 @@ class Rhythm:
 
 
 def rhythm_of(sensor: Sensor, period_s: float | None, measured: Measured, begin_ns: int) -> Rhythm:
-    """The rhythm of a sensor: `period_s` where that is given, else what the fastest of its rails asks for."""
+    """The rhythm of a `sensor` from `begin_ns` on: `period_s`, or what the fastest of its rails asks for.
+
+    `measured`: what is known of each stream.
+    """
     rails = sensor.rails()
-    wanted = min(_polling_s(rail, measured) for rail in rails) if period_s is None else period_s
+    read_s = min(_polling_s(rail, measured) for rail in rails) if period_s is None else period_s
     is_spread = any(is_made_by_reads(rail, measured) for rail in rails)
-    return Rhythm(wanted, is_spread=is_spread, begin_ns=begin_ns)
+    return Rhythm(read_s, is_spread=is_spread, begin_ns=begin_ns)
 
 
 def is_made_by_reads(rail: Rail, measured: Measured) -> bool:
-    """Whether a rail shows the moment of the read, or refreshes so often that it seems so."""
+    """Whether a `rail` shows the moment of the read, or is `measured` to refresh too often to differ."""
     return rail.kind == INSTANT and (_period_s(rail, measured) or 0.0) / 2 < POLLING_S_MIN
 
 
 def of_request(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What a sampler is told of the measured facts of each stream.
+    """What a sampler needs of the measured `facts` of each stream.
 
     >>> of_request({"power:x/y": {"period_s": 0.1, "polling_s": 0.05, "flags": []}})
     {'power:x/y': {'period_s': 0.1, 'polling_s': 0.05}}
     """
     return {
-        stream: {"period_s": known.get("period_s"), "polling_s": known.get("polling_s")}
-        for stream, known in facts.items()
+        stream: {"period_s": measured.get("period_s"), "polling_s": measured.get("polling_s")}
+        for stream, measured in facts.items()
     }
 
 
 def slowest_share(report: Mapping[str, Any]) -> float:
-    """The share of its reads that the slowest sensor of a sampler's report missed."""
-    shares = [one["missed"] / (one["missed"] + one["reads"]) for one in report["sensors"] if one["reads"]]
+    """The share of its reads that the slowest sensor of a sampler's `report` missed."""
+    sensors = [sensor for sensor in report["sensors"] if sensor["reads"]]
+    shares = [sensor["missed"] / (sensor["missed"] + sensor["reads"]) for sensor in sensors]
     return max(shares, default=0.0)
 
 
 def failing(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """(failed reads, reads) of the streams of a sampler's report of which more than 1 % failed."""
+    """(failed reads, reads) of the streams of a sampler's `report` of which more than 1 % failed."""
     return {
-        stream: (report["failed"][stream], one["reads"])
-        for one in report["sensors"]
-        for stream in one["streams"]
-        if report["failed"].get(stream, 0) > FAILED_SHARE_MAX * one["reads"]
+        stream: (report["failed"][stream], sensor["reads"])
+        for sensor in report["sensors"]
+        for stream in sensor["streams"]
+        if report["failed"].get(stream, 0) > FAILED_SHARE_MAX * sensor["reads"]
     }
 
 
 def _period_s(rail: Rail, measured: Measured) -> float | None:
-    found = measured.get(rail.stream, {}).get("period_s")
-    return rail.period_s if found is None else float(found)
+    period_s = measured.get(rail.stream, {}).get("period_s")
+    return rail.period_s if period_s is None else float(period_s)
 
 
 def _polling_s(rail: Rail, measured: Measured) -> float:
-    found = measured.get(rail.stream, {}).get("polling_s")
-    return polling_s(rail.kind, rail.period_s, 0.0) if found is None else float(found)
+    read_s = measured.get(rail.stream, {}).get("polling_s")
+    return polling_s(rail.kind, rail.period_s, 0.0) if read_s is None else float(read_s)

@@ -3,7 +3,7 @@
 Daemon to sampler: `prepare` {sysroot, cpu, period_s, measured, simulate}, `collect` {until_ns, activity}.
 Sampler to daemon: `ready` {rails, absent}, `samples` {streams, report, columns}. Nothing is sent unasked: no
 window suffers.
-End of file on the input ends the process. Started as `python -m paretofleet_agent.sampler`.
+End of file on the input ends the process. Started as `python -m paretofleet_agent.power.sampler`.
 """
 
 from __future__ import annotations
@@ -119,9 +119,9 @@ class SensorRecorder:
         taken, self._columns = self._columns, self._empty()
         return taken
 
-    def _read(self, wanted: Sequence[bool]) -> None:
-        for sensor, rhythm, first, is_wanted in zip(self._sensors, self._rhythms, self._firsts, wanted):
-            if is_wanted:
+    def _read(self, due: Sequence[bool]) -> None:
+        for sensor, rhythm, first, is_due in zip(self._sensors, self._rhythms, self._firsts, due):
+            if is_due:
                 rhythm.begins(self._clock())
                 for at, readings in enumerate(sensor.read(), first):
                     self._keep(at, readings)
@@ -141,7 +141,7 @@ class SensorRecorder:
 
 
 def serve(reader: frames.Reader, sink: int) -> None:
-    """Serves one attempt until the end of the file."""
+    """Serves one attempt over the frames of `reader` until its end; answers go to the descriptor `sink`."""
     frame = reader.read()
     if frame is None:
         return
@@ -152,9 +152,9 @@ def serve(reader: frames.Reader, sink: int) -> None:
         recorder = recorder_of(request["simulate"])
     else:
         process.pin_to_cpus([request["cpu"]])
-        found, absent = find_all(Path(request["sysroot"]), request.get("sensors") or {})
-        recorder = SensorRecorder(found, request["period_s"], request.get("measured") or {})
-    rails, facts = recorder.rails(), [dict(one) for one in recorder.facts()]
+        sensors, absent = find_all(Path(request["sysroot"]), request.get("sensors") or {})
+        recorder = SensorRecorder(sensors, request["period_s"], request.get("measured") or {})
+    rails, facts = recorder.rails(), [dict(each) for each in recorder.facts()]
     process.freeze_gc()
     frames.write(sink, {"kind": "ready", "rails": facts, "absent": [each.as_json() for each in absent]})
     while True:
@@ -176,7 +176,7 @@ def serve(reader: frames.Reader, sink: int) -> None:
 
 
 def main(pipes: tuple[int, int]) -> int:
-    """Serves one attempt over the frame pipes and returns the exit code."""
+    """Serves one attempt over the frame `pipes` and returns the exit code."""
     process.die_with_parent()
     with contextlib.suppress(BrokenPipeError, EOFError):  # the daemon is gone
         serve(frames.Reader(pipes[0]), pipes[1])

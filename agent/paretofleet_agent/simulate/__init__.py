@@ -135,8 +135,8 @@ CLASSES: Mapping[str, DeviceClass] = {
 
 
 @dataclass(frozen=True)
-class SimulatedRun:
-    """One run: what runner and sampler are given, and the truth that only tests see."""
+class DrawnRun:
+    """One run, drawn beforehand: what runner and sampler are given, and the truth that only tests see."""
 
     runner: Mapping[str, Any]
     sampler: Mapping[str, Any]
@@ -150,26 +150,29 @@ class SimulatedRun:
 
 
 def device_class(name: str) -> DeviceClass:
-    """The class of that name. Raises ConfigError with the known names."""
+    """The class of that `name`. Raises ConfigError with the known names."""
     if name not in CLASSES:
         raise ConfigError(f"no simulated class {name!r}; the known ones are {', '.join(CLASSES)}")
     return CLASSES[name]
 
 
 def environment(name: str) -> dict[str, Any]:
-    """The stable environment of a simulated device: nothing of the machine that simulates it."""
+    """The stable environment of a device of the class `name`: nothing of the machine that simulates it."""
     device = device_class(name)
     return {"device": PREFIX + name, "cores": device.cores, "memory_bytes": device.memory_bytes, "model": 2}
 
 
 def boot_id(name: str, seed: int) -> str:
-    """One boot for ever: the virtual clock never restarts."""
+    """One boot for ever of the class `name` with its `seed`: the virtual clock never restarts."""
     digest = hashlib.sha256(f"{name}/{seed}".encode()).hexdigest()
     return PREFIX + digest[:32]
 
 
-def simulate(name: str, seed: int, lease: Lease, threads: int) -> SimulatedRun:
-    """The run of `lease` on a simulated device, with the threads it got."""
+def simulate(name: str, seed: int, lease: Lease, threads: int) -> DrawnRun:
+    """The run of `lease` on a device of the class `name` with its `seed`, in so many `threads`.
+
+    Raises ConfigError for an unknown class.
+    """
     device, configuration = device_class(name), lease.configuration
     identity = json.dumps({k: v for k, v in configuration.items() if k != "device_id"}, sort_keys=True)
     batch_size, block = int(configuration["batch_size"]), lease.block
@@ -222,13 +225,16 @@ def simulate(name: str, seed: int, lease: Lease, threads: int) -> SimulatedRun:
         "sensor_gain": sampler["gain"],
     }
     excess_c = EXCESS_C * _number(seed, name, "excess", identity, block) / 2**60
-    return SimulatedRun(runner=runner, sampler=sampler, start_ns=start_ns, excess_c=excess_c, truth=truth)
+    return DrawnRun(runner=runner, sampler=sampler, start_ns=start_ns, excess_c=excess_c, truth=truth)
 
 
 def expected(
     device: DeviceClass, configuration: Mapping[str, Any], size_bytes: int, threads: int
 ) -> tuple[float, float]:
-    """(seconds of a batch, watts while busy) of a configuration, before drift and noise."""
+    """(seconds of a batch, watts while busy) of a `configuration` on a `device`, before drift and noise.
+
+    The artifact has `size_bytes`; so many `threads` work.
+    """
     u1, u2, u3 = (
         _number(device.name, configuration["variant_sha256"], part) / 2**60
         for part in ("time", "item", "power")

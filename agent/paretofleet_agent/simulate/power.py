@@ -56,7 +56,7 @@ class Simulated(Protocol):
 
 
 def rail_of(sensor: str) -> Rail:
-    """The rail of the sensor of a device class."""
+    """The rail of the `sensor` of a device class."""
     if sensor not in MODELLED:
         return RAIL
     rail = MODELLED_AS[sensor].rail("sim", *MODELLED[sensor])
@@ -64,7 +64,7 @@ def rail_of(sensor: str) -> Rail:
 
 
 def recorder_of(parameters: Mapping[str, Any]) -> Simulated:
-    """The sensor of a simulated run."""
+    """The sensor of a simulated run, by the `parameters` of the sampler's request."""
     modelled = parameters.get("sensor") in MODELLED
     return SimulatedModel(parameters) if modelled else SimulatedPower(parameters)
 
@@ -111,7 +111,7 @@ class SimulatedModel:
 
 
 def activities(parameters: Mapping[str, Any]) -> dict[str, float]:
-    """The true power of each activity of a simulated run, in watts."""
+    """The true power of each activity of a simulated run by its `parameters`, in watts."""
     idle_w, busy_w = parameters["idle_w"], parameters["busy_w"]
     return {"idle": idle_w, "load": (idle_w + busy_w) / 2.0, "busy": busy_w}
 

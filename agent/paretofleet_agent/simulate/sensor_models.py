@@ -179,8 +179,8 @@ class SensorModel:
             return curve.joules(at_s - self.window_s, at_s) / self.window_s
         return curve.watts(at_s)
 
-    def _random(self, what: str, number: int) -> random.Random:
-        return random.Random(f"{self.seed} {what} {number}")
+    def _random(self, purpose: str, number: int) -> random.Random:
+        return random.Random(f"{self.seed} {purpose} {number}")
 
 
 class ModelledSensor:
@@ -208,14 +208,17 @@ class ModelledSensor:
 def readings(
     model: SensorModel, curve: Curve, *, begin_s: float, end_s: float, every_s: float
 ) -> list[Reading]:
-    """What a sampler would have of it: a read every `every_s` from `begin_s` on, failed reads left out."""
-    found = []
+    """What a sampler would have of a `curve` by a `model`: a read every `every_s` from `begin_s` to `end_s`.
+
+    Failed reads are left out.
+    """
+    readings: list[Reading] = []
     for number in range(math.floor((end_s - begin_s) / every_s) + 1):
         t_s = begin_s + number * every_s
         value = model.read(curve, t_s, number)
         if value is not None:
-            found.append((round(t_s * 1e9), value))
-    return found
+            readings.append((round(t_s * 1e9), value))
+    return readings
 
 
 #: Sensors like those of facts/measurement.md 1.1 to 1.4, by name, without gain error, noise or faults.
@@ -235,6 +238,6 @@ MODELS: Mapping[str, SensorModel] = {
 
 
 def with_faults(model: SensorModel, seed: int, *, stale: float = 0.0, failing: float = 0.0) -> SensorModel:
-    """The same sensor at a phase of its own, with stale refreshes and failing reads."""
+    """The sensor of `model` at a phase by `seed`, with shares of `stale` refreshes and `failing` reads."""
     phase_s = random.Random(f"{seed} phase").uniform(0.0, model.period_s)
     return replace(model, seed=seed, phase_s=phase_s, stale=stale, failing=failing)

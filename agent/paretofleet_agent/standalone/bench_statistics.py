@@ -26,9 +26,10 @@ BATCHES = 10
 
 
 def of_run(samples_s: Sequence[float], batch_size: int, window_s: float | None = None) -> dict[str, Any]:
-    """A run's own values; a quantile is None below the count from which it means anything.
+    """The values of one run from its `samples_s`, seconds of each batch of `batch_size` items.
 
-    With `window_s`, the length of a window of throughput mode, there is no latency: its iterations overlap.
+    A quantile is None below the count from which it means anything. With `window_s`, the length of a window
+    of throughput mode, there is no latency: its iterations overlap.
     """
     ordered = sorted(samples_s)
     item_s = (mean(samples_s) if window_s is None else window_s / len(samples_s)) / batch_size
@@ -45,30 +46,31 @@ def of_run(samples_s: Sequence[float], batch_size: int, window_s: float | None =
 def total(
     runs_s: Sequence[Sequence[float]], batch_size: int, windows_s: Sequence[float] | None = None
 ) -> dict[str, Any]:
-    """The values over all runs: the mean over runs of each run's own value, with 95 % intervals.
+    """The values over all runs: the mean over runs of each run's value, with 95 % intervals.
 
-    `windows_s`: in throughput mode the length of each run's window; then only items are told.
+    `runs_s`: of each run the seconds of its batches of `batch_size` items. `windows_s`: in throughput mode
+    the length of each run's window; then there are only items.
     """
     spans: Sequence[float | None] = [None] * len(runs_s) if windows_s is None else windows_s
     each = [of_run(samples_s, batch_size, span) for samples_s, span in zip(runs_s, spans)]
     between = len(each) >= RUNS_MIN
     alone = len(each) == 1 and windows_s is None
-    values: dict[str, Any] = {"runs": len(each), "intervals_of": _says(between=between, one=alone)}
+    values: dict[str, Any] = {"runs": len(each), "intervals_of": _says(between=between, is_single=alone)}
     for name in ("mean", *QUANTILES):
         key = f"batch_latency_{name}_s"
-        own = [one[key] for one in each]
-        known = None not in own
-        values[key] = mean(own) if known else None
+        run_values = [run[key] for run in each]
+        is_complete = None not in run_values
+        values[key] = mean(run_values) if is_complete else None
         interval = None
-        if known and between:
-            interval = mean_interval(own)
-        elif known and len(each) == 1:
+        if is_complete and between:
+            interval = mean_interval(run_values)
+        elif is_complete and len(each) == 1:
             interval = _within(name, runs_s[0])
         values[f"batch_latency_{name}_interval_s"] = interval
-    item_s = mean([one["time_per_item_s"] for one in each])
+    item_s = mean([run["time_per_item_s"] for run in each])
     values["time_per_item_s"], values["throughput_items_s"] = item_s, 1 / item_s
     if windows_s is not None:
-        rates = [one["throughput_items_s"] for one in each]
+        rates = [run["throughput_items_s"] for run in each]
         values["throughput_interval_items_s"] = mean_interval(rates) if between else None
     return values
 
@@ -82,7 +84,7 @@ def mean_interval(values: Sequence[float]) -> list[float]:
 
 
 def quantile_interval(samples: Sequence[float], p: float, effective: float) -> list[float] | None:
-    """The 95 % interval of a quantile by order statistics, free of any distribution; None where none exists.
+    """The 95 % interval of the `p`-quantile by order statistics, free of any distribution; None without one.
 
     `effective` is the count of independent samples that `samples` are worth; the ranks are taken by the
     normal approximation of the binomial and widened as if there were only so many.
@@ -97,7 +99,7 @@ def quantile_interval(samples: Sequence[float], p: float, effective: float) -> l
 
 
 def effective_count(samples: Sequence[float]) -> float:
-    """N (1 - rho) / (1 + rho) with the lag-1 autocorrelation rho, held between 0 and 0.95."""
+    """N (1 - rho) / (1 + rho) of N `samples`, with their lag-1 autocorrelation rho held in 0 to 0.95."""
     n, centre = len(samples), mean(samples)
     variance = sum((x - centre) ** 2 for x in samples)
     if n < 3 or variance == 0:
@@ -120,9 +122,9 @@ def _within(name: str, samples: Sequence[float]) -> list[float] | None:
     )
 
 
-def _says(*, between: bool, one: bool) -> str:
+def _says(*, between: bool, is_single: bool) -> str:
     if between:
         return "the mean over runs"
-    if one:
+    if is_single:
         return "the iterations of this one run; another run may differ by more"
     return f"none: an interval over runs needs {RUNS_MIN} of them"

@@ -1,6 +1,6 @@
 """Pairs of measurements that differ in one thing, taken side by side: how much that thing changes a time.
 
-A change is kept as log(with / without), so that both directions count alike; it is told as a fraction.
+A change is kept as log(with / without), so that both directions count alike; it is shown as a fraction.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class PairedChange:
 def change(logs: Sequence[float]) -> PairedChange | None:
     """The median of the changes with an interval free of any distribution; None for fewer than 6 pairs.
 
+    `logs`: log(with / without) of each pair.
+
     >>> change([0.0] * 20)
     PairedChange(pairs=20, median=0.0, low=0.0, high=0.0)
     """
@@ -81,11 +83,11 @@ def median_rank(n: int) -> int:
 
 
 def is_enough(logs: Sequence[float]) -> bool:
-    """Whether no further pair is wanted: the interval is narrow enough, or there are as many as allowed."""
+    """Whether `logs` are pairs enough: the interval is narrow, or there are as many as allowed."""
     n = len(logs)
     if n >= PAIRS_MAX:
         return True
     if n < PAIRS_MIN or n % LOOK_EVERY:
         return False
-    found = change(logs)
-    return found is not None and found.is_narrow
+    so_far = change(logs)
+    return so_far is not None and so_far.is_narrow

@@ -83,7 +83,7 @@ def run(
 
 
 def same_model_twice(model: Path, device: DeviceUnderTest, until_s: float) -> dict[str, Any]:
-    """Pairs of runs of one model in fresh processes, in random order, until `until_s` (time.monotonic).
+    """Pairs of runs of one `model` on `device`, each a process, in random order, until `until_s` (monotonic).
 
     `change` is the mean change from one entry to the other, `low` and `high` its 95 % interval (Student).
     """
@@ -101,9 +101,10 @@ def same_model_twice(model: Path, device: DeviceUnderTest, until_s: float) -> di
 
 
 def sampler_on_and_off(model: Path, device: DeviceUnderTest, until_s: float) -> dict[str, Any]:
-    """What sampler and daemon cost a warm runner; `why_not` where nothing can be said.
+    """What sampler and daemon cost a warm runner of `model` on `device`; `why_not` where nothing can be said.
 
-    Without a power sensor the sampler reads files that are made for it; `read` says which.
+    Ends at `until_s` (time.monotonic). Without a power sensor the sampler reads files that are made for it;
+    `read` says which.
     """
     lease, progress = _lease(model, 2), bench.Progress("sampler and daemon on and off")
     with contextlib.ExitStack() as stack:
@@ -137,7 +138,7 @@ def with_files(device: DeviceUnderTest, root: Path) -> DeviceUnderTest:
 
 
 def verdict(facts: Mapping[str, Any]) -> str:
-    """GOOD, BAD, or UNDECIDED where an interval is too wide to tell."""
+    """GOOD, BAD, or UNDECIDED where an interval among the `facts` is too wide to tell."""
     cost, twice = _change(facts["sampler"]), facts["same_model_twice"]
     if twice["told_apart"] or (cost is not None and cost.low > paired.HIGH_MAX):
         return BAD
@@ -145,7 +146,7 @@ def verdict(facts: Mapping[str, Any]) -> str:
 
 
 def table(facts: Mapping[str, Any]) -> str:
-    """The facts in lines for people."""
+    """The `facts` in lines for people."""
     twice, lines = facts["same_model_twice"], [f"{facts['model']} on this device"]
     interval = f"{twice['change']:+.2%} (95 %: {twice['low']:+.2%} to {twice['high']:+.2%}"
     told = "alike, as it must be"

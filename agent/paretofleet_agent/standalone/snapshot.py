@@ -95,7 +95,7 @@ class Part:
 
 
 def pack(sysroot: Path, target: Path) -> list[Part]:
-    """Writes the snapshot of the device under `sysroot` as a .tar.gz, the same for the same content.
+    """Writes the snapshot of the device under `sysroot` to the .tar.gz `target`, equal for equal content.
 
     Raises PfError when it cannot be written or there is nothing to pack.
     """
@@ -154,7 +154,7 @@ def _is_of_a_peripheral(path: Path) -> bool:
 
 
 def describe(parts: list[Part], target: Path) -> str:
-    """One sentence on what was packed."""
+    """One sentence on the `parts` that were packed into `target`."""
     closed = sum(part.content is None for part in parts)
     missing = f", {closed} of them closed to this user (as root they would be in it)" if closed else ""
     return f"{target} holds {len(parts)} files{missing}. Look through it, then send it."

@@ -134,11 +134,11 @@ def compare(
     seed: int = 1,
     half_s: float = HALF_S,
 ) -> list[float]:
-    """log(with / without) of the runner's median for each pair of halves, in random order within the pair.
+    """log(with / without) of the median of the `runner` for each pair of halves of `half_s` seconds.
 
-    "Without" means that the processes are stopped by SIGSTOP: nothing else differs. `between` is called after
-    each half with them, as an attempt collects samples between blocks. Ends when `pairs.is_enough`, or after
-    the pair in which `until_s` (time.monotonic) passes.
+    "Without" means that `process_ids` are stopped by SIGSTOP: nothing else differs. The order within a pair
+    is random by `seed`. `between` is called after each half with them, as an attempt collects samples between
+    blocks. Ends when `paired.is_enough`, or after the pair in which `until_s` (time.monotonic) passes.
     """
     chance = random.Random(seed)
     logs: list[float] = []
