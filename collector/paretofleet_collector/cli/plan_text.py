@@ -10,7 +10,7 @@ import typer
 from paretofleet_collector.cli.output import Column, Format, column, row_of, show, write_json
 from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.units import duration
-from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.model.entities import Refusal, Repeats
 from paretofleet_collector.model.views import PlannedView, PlanView
 
 _GROUP_COLUMNS = (
@@ -35,7 +35,7 @@ _DEVICE_COLUMNS = (
 def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
     """Writes the configurations, grouped, and the hours of each device; what is left out goes to the user."""
     if output is Format.json:
-        write_json(row_of(planned))
+        write_json({**row_of(planned), "refusals": [refusal_row(each) for each in planned.refusals]})
         return
     if output is Format.csv:
         show([row_of(configuration) for configuration in planned.configurations], (), output)
@@ -49,6 +49,11 @@ def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
         "also guards, idle and the least that its energy needs; process start, load and slow iterations "
         "come on top, and a run with its most iterations ends sooner"
     )
+
+
+def refusal_row(refusal: Refusal) -> dict[str, str]:
+    """What is left out of a sweep, and why, by the keys that programs read."""
+    return {"what": refusal.combination, "why": refusal.why}
 
 
 def adaptive_sentence(repeats: Repeats) -> str:

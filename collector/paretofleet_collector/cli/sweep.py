@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Format, Output, row_of, show
-from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, show_plan
+from paretofleet_collector.cli.output import Format, Output, show
+from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, refusal_row, show_plan
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
 from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
@@ -151,7 +151,7 @@ def submit(
         if output is Format.table:
             typer.echo(sweep.name)
         else:
-            row = {**sweep_row(sweep), "refusals": [row_of(one) for one in refusals]}
+            row = {**sweep_row(sweep), "refusals": [refusal_row(each) for each in refusals]}
             show([row], SWEEP_COLUMNS, output)
         if watch:
             raise typer.Exit(_watch(client, sweep.sweep_id))

@@ -147,6 +147,14 @@ def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: C
     assert paretofleet("sweep", "list", "-o", "json").json == []
 
 
+def test_programs_read_what_is_left_out_and_why(paretofleet: Command) -> None:
+    words = (*SUBMIT[2:], "--precision", "native,int8", "-o", "json")
+    planned = paretofleet("sweep", "plan", *words).json["refusals"]
+    assert [list(refusal) for refusal in planned] == [["what", "why"]]
+    assert planned[0]["what"] == "resnet50 at int8 with onnxruntime"
+    assert paretofleet("sweep", "submit", *words).json[0]["refusals"] == planned
+
+
 def test_the_plan_says_how_the_hours_of_an_adaptive_sweep_follow(paretofleet: Command) -> None:
     words = ("sweep", "plan", *SUBMIT[2:], "--repeats", "5-20")
     assert "adaptive" not in paretofleet(*words).err
