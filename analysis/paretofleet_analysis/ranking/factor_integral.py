@@ -12,6 +12,8 @@ from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQu
 
 #: Replicates of each mean that each point of the quadrature looks at.
 REPLICATES = 200
+#: Configurations up to which all draws of a half are asked in one pass; more are faster one by one.
+_STACKED_SIZE_MAX = 10
 
 
 def integrate_over_factors(
@@ -27,12 +29,27 @@ def integrate_over_factors(
     halves = []
     for half in factors.draws(len(points)):
         moved = [[x * factor for x, factor in zip(first, draw[kept], strict=True)] for draw in half]
-        answers = [exact_front(each, of_kept) for each in moved]
-        halves.append(np.mean([(answer.front, answer.near_front) for answer in answers], axis=0))
+        halves.append(_mean_front(moved, of_kept))
     front, near = np.zeros(len(points)), np.zeros(len(points))
     front[kept], near[kept] = np.mean(halves, axis=0)
     error = float(np.abs(halves[0] - halves[1]).max(initial=0.0) / 2)
     return FrontProbabilities(front, near), error
+
+
+def _mean_front(draws: Sequence[Sequence[np.ndarray]], query: FrontQuery) -> np.ndarray:
+    """(2, N): the means over draws of the probabilities of the front and of near it.
+
+    A few configurations are asked in one pass, because calls of the kernel would take most of their time.
+    """
+    size = len(draws[0])
+    if size > _STACKED_SIZE_MAX:
+        answers = [exact_front(points, query) for points in draws]
+        return np.asarray(np.mean([(answer.front, answer.near_front) for answer in answers], axis=0))
+    stacked = query.subset(np.tile(np.arange(size), len(draws)))
+    fleets = np.repeat(np.arange(len(draws)), size)
+    answer = exact_front([x for points in draws for x in points], stacked, fleets=fleets)
+    shape = (len(draws), size)
+    return np.array([answer.front.reshape(shape).mean(axis=0), answer.near_front.reshape(shape).mean(axis=0)])
 
 
 def _may_be_near(points: Sequence[np.ndarray], query: FrontQuery, factors: Factors) -> np.ndarray:

@@ -46,12 +46,21 @@ class FrontProbabilities:
     near_front: np.ndarray
 
 
-def exact_front(points: Sequence[np.ndarray], query: FrontQuery) -> FrontProbabilities:
-    """What the kernel says of (m_i, d) `points` under the objectives of `query`; its factors are left out."""
+def exact_front(
+    points: Sequence[np.ndarray], query: FrontQuery, *, fleets: np.ndarray | None = None
+) -> FrontProbabilities:
+    """What the kernel says of (m_i, d) `points` under the objectives of `query`; its factors are left out.
+
+    `fleets` (N,): whole numbers of fleets that never meet, asked in one pass; one fleet if None.
+    """
     strict = None if query.shared is None else replace(query.shared, margin=None)
-    front = front_probability(points, maximize=query.maximize, shared=strict)
+    front = front_probability(points, maximize=query.maximize, shared=strict, fleets=fleets)
     near = front_probability(
-        points, maximize=query.maximize, margin=tolerances(query.margins), shared=query.shared
+        points,
+        maximize=query.maximize,
+        margin=tolerances(query.margins),
+        shared=query.shared,
+        fleets=fleets,
     )
     return FrontProbabilities(front, np.maximum(front, near))
 
