@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretofleet_analysis.pareto.block_components import connected_blocks
 
 
-def connected_blocks(fitted: Sequence[list[int]], blocks: Iterable[Iterable[int]]) -> list[list[int]]:
-    """The `fitted` components, and after them the other blocks, together where a row has runs in both.
+def with_unfitted_blocks(fitted: Sequence[list[int]], blocks: Sequence[np.ndarray]) -> list[list[int]]:
+    """The `fitted` components, and after them those of the other blocks that hold runs.
 
     `blocks`: of each row those of its runs. What a row connects to a fitted component is left out.
 
-    >>> connected_blocks([[1, 2]], [[1, 2], [2, 3], [7, 8], [8, 9], [5]])
+    >>> rows = [np.array(row) for row in ([1, 2], [2, 3], [7, 8], [8, 9], [5])]
+    >>> with_unfitted_blocks([[1, 2]], rows)
     [[1, 2], [7, 8, 9], [5]]
     """
-    groups: list[tuple[int, set[int]]] = []
-    for row in blocks:
-        numbers = {int(block) for block in row}
-        joined = [group for group in groups if group[1] & numbers]
-        groups = [group for group in groups if not group[1] & numbers]
-        rows = 1 + sum(count for count, _ in joined)
-        groups.append((rows, numbers.union(*(others for _, others in joined))))
+    of_runs = np.repeat(np.arange(len(blocks)), [len(row) for row in blocks])
+    components = connected_blocks(of_runs, np.concatenate(blocks))
     in_fit = {block for component in fitted for block in component}
-    left = sorted((-rows, sorted(group)) for rows, group in groups if not group & in_fit)
-    return [*map(list, fitted), *(group for _, group in left)]
+    return [*map(list, fitted), *(component for component in components if not in_fit & set(component))]
 
 
 def block_spans(blocks: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from paretofleet_analysis.pareto import BlockCorrection, remove_block_effects
-from paretofleet_analysis.ranking.block_components import block_spans, connected_blocks
+from paretofleet_analysis.ranking.block_components import block_spans, with_unfitted_blocks
 from paretofleet_analysis.ranking.measurements import number_distinct
 
 #: Effects that are rounding only; values are then left as they came, so that ties stay ties.
@@ -67,7 +67,7 @@ def device_effects(rows: DeviceRows) -> DeviceEffects:
     """The effects of the blocks on the `rows` of one device."""
     fit = _fit(rows)
     # Where nothing can be fitted nothing is claimed either: rows stand as they came, and a note says so.
-    parts = connected_blocks(fit.connected, rows.blocks) if fit.connected else []
+    parts = with_unfitted_blocks(fit.connected, rows.blocks) if fit.connected else []
     if len(parts) < 2:
         drifts = {rows.device: fit.effects} if fit.connected else {}
         return DeviceEffects(fit.runs, [rows.device] * len(fit.runs), drifts, {}, fit.details)
