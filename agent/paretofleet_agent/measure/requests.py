@@ -42,7 +42,7 @@ def runner_request(
 ) -> dict[str, Any]:
     """What a runner of a real model is asked: `lease` on `device`, pinned to `cpus`, with so many `threads`.
 
-    `artifact_path` is the model file, None where a host simulates the runtime.
+    `artifact_path` is the model file, None where the host needs none.
     """
     configuration = lease.configuration
     runtime = configuration["runtime"]

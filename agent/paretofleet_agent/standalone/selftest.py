@@ -95,9 +95,9 @@ def same_model_twice(model: Path, device: DeviceUnderTest, until_s: float) -> di
             medians[entry] = _median_s(model, device, 2 * len(logs) + 2, progress)
         logs.append(math.log(medians["B"] / medians["A"]))
     low, high = (math.expm1(value) for value in mean_interval(logs))
-    found = {"pairs": len(logs), "change": math.expm1(statistics.mean(logs)), "low": low, "high": high}
+    facts = {"pairs": len(logs), "change": math.expm1(statistics.mean(logs)), "low": low, "high": high}
     progress.done(f"{len(logs)} pairs of processes")
-    return dict(found, told_apart=not low <= 0 <= high)
+    return dict(facts, told_apart=not low <= 0 <= high)
 
 
 def sampler_on_and_off(model: Path, device: DeviceUnderTest, until_s: float) -> dict[str, Any]:
@@ -115,11 +115,11 @@ def sampler_on_and_off(model: Path, device: DeviceUnderTest, until_s: float) -> 
         sampler = stack.enter_context(contextlib.closing(WarmSampler(metered, lease)))
         logs = compare(runner, [daemon.pid, sampler.pid], between=sampler.collect, until_s=until_s)
     progress.done(f"{len(logs)} pairs, {sampler.samples} samples read")
-    found = paired.change(logs)
-    if found is None:
+    cost = paired.change(logs)
+    if cost is None:
         return {"why_not": f"the time allowed only {len(logs)} pairs; give more with --minutes"}
     read = "power sensors" if device.has_power else f"{len(ZONES)} files, as there is no power sensor"
-    return dict(found.facts(), samples=sampler.samples, read=read)
+    return dict(cost.facts(), samples=sampler.samples, read=read)
 
 
 def with_files(device: DeviceUnderTest, root: Path) -> DeviceUnderTest:
@@ -129,9 +129,9 @@ def with_files(device: DeviceUnderTest, root: Path) -> DeviceUnderTest:
         folder.mkdir(parents=True)
         for file, text in (("name", name), ("energy_uj", "1"), ("max_energy_range_uj", "262143328850")):
             (folder / file).write_text(f"{text}\n")
-    found, _ = sensors.find_all(root)
-    rails = tuple(rail.info for sensor in found for rail in sensor.rails())
-    for sensor in found:
+    files, _ = sensors.find_all(root)
+    rails = tuple(rail.info for sensor in files for rail in sensor.rails())
+    for sensor in files:
         sensor.close()
     inventory = replace(device.inventory, sensors=rails)
     return replace(device, sysroot=root, inventory=inventory, sensor_settings={}, sensor_facts={})
@@ -149,12 +149,12 @@ def table(facts: Mapping[str, Any]) -> str:
     """The `facts` in lines for people."""
     twice, lines = facts["same_model_twice"], [f"{facts['model']} on this device"]
     interval = f"{twice['change']:+.2%} (95 %: {twice['low']:+.2%} to {twice['high']:+.2%}"
-    told = "alike, as it must be"
+    likeness = "alike, as it must be"
     if twice["told_apart"]:
-        told = "TOLD APART; chance does this once in 20: run it again, then look for other work here"
+        likeness = "TOLD APART; chance does this once in 20: run it again, then look for other work here"
     elif _is_wide(twice):
-        told = "undecided, the runs scatter too much; look for other work here, or give more --minutes"
-    lines += [f"same model twice   {interval}, {twice['pairs']} pairs of processes): {told}"]
+        likeness = "undecided, the runs scatter too much; look for other work here, or give more --minutes"
+    lines += [f"same model twice   {interval}, {twice['pairs']} pairs of processes): {likeness}"]
     lines += [f"agent on, off      {_agent_line(facts['sampler'])}"]
     for stream, measured in facts["sensors"].items():
         lines.append(f"{stream:<18} {_sensor_line(measured)}")
@@ -170,12 +170,12 @@ def _agent_line(sampler: Mapping[str, Any]) -> str:
     cost = _change(sampler)
     if cost is None:
         return str(sampler["why_not"])
-    told = f"{cost}, the sampler reads {sampler['read']}"
+    price = f"{cost}, the sampler reads {sampler['read']}"
     if cost.is_harmless:
-        return f"{told}: harmless"
+        return f"{price}: harmless"
     if cost.low > paired.HIGH_MAX:
-        return f"{told}: THE AGENT SLOWS THE RUNNER; leave one CPU free of it with fewer threads"
-    return f"{told}: undecided, the interval is not narrow enough; give more time with --minutes"
+        return f"{price}: THE AGENT SLOWS THE RUNNER; leave one CPU free of it with fewer threads"
+    return f"{price}: undecided, the interval is not narrow enough; give more time with --minutes"
 
 
 def _sensor_line(measured: Mapping[str, Any]) -> str:
@@ -208,9 +208,9 @@ def _median_s(model: Path, device: DeviceUnderTest, number: int, progress: bench
 def _smallest(folder: Path) -> Path:
     """The smallest model that the agent has fetched: it gives the most iterations in a time."""
     with contextlib.suppress(OSError):
-        found = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".part"]
-        if found:
-            return min(found, key=lambda path: path.stat().st_size)
+        models = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".part"]
+        if models:
+            return min(models, key=lambda path: path.stat().st_size)
     raise PfError(
         f"there is no model in {folder}: name one, as in `paretofleet-agent selftest squeezenet.onnx`"
     )
