@@ -194,3 +194,18 @@ def test_the_architecture_shows_every_room_and_files_that_are_there() -> None:
         if not any((ROOT / room / at).exists() for at in (name, f"{name}.py"))
     ]
     assert missing == []
+
+
+def test_what_the_architecture_says_to_look_at_is_there() -> None:
+    section = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## Look here")[2]
+    rows = re.findall(r"^\| .*? \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)[1:]
+    assert len(rows) > 10
+    missing = []
+    for row in rows:
+        folder = ROOT
+        for name in re.findall(r"`([\w/]+)`", row):
+            if name in {"agent", "collector", "analysis"}:
+                folder = ROOT / name / f"paretofleet_{name}"
+            elif not any((folder / at).exists() for at in (name, f"{name}.py")):
+                missing.append(name)
+    assert missing == []
