@@ -1,0 +1,110 @@
+"""A ranking as people read it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from paretofleet_analysis.present import ranking_text
+from paretofleet_analysis.ranking.rank import rank
+from paretofleet_analysis.ranking.sentences import format_probability
+from paretofleet_analysis.report.rows import build_report
+from rankings import MODELS, by_model
+
+
+def test_text_fits_a_terminal_of_100_columns(configuration):
+    rows = [
+        configuration(
+            f"a_network_with_a_rather_long_name_{k}",
+            [0.010 + k / 1000] * 5,
+            energies=[0.1] * 5,
+            device=f"a-device-with-a-long-name-{k % 3}",
+            runtime=f"onnxruntime-{k % 2}",
+            top1=60 + k,
+        )
+        for k in range(40)
+    ]
+    text = ranking_text.render(rank(build_report(rows)))
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.endswith("\n")
+
+
+def test_json_holds_everything(fleet):
+    found = json.loads(ranking_text.to_json(rank(fleet(MODELS))))
+    assert found["rows"][0]["p_front"] > 0.99
+    assert found["rows"][0]["estimates"]["batch_latency_p90_s"]["lo"] > 0
+    assert found["evidence"]["versions"]["moocore"]
+    assert found["objectives"][1]["margin"] == "2 %"
+
+
+def test_a_ranking_looks_like_this(fleet):
+    text = ranking_text.render(
+        rank(fleet({"resnet50": (76.13, 0.040), "resnet18": (69.76, 0.045)}, noise=0.001))
+    )
+    assert text.splitlines()[:10] == [
+        "For realtime (one item at a time, as soon as possible). Question: mean, the typical behaviour.",
+        "Objectives: top1 (more is better, margin 0.2 points),",
+        "  batch_latency_p90_s (less is better, margin 2 %).",
+        "All rows: runtime onnxruntime, precision fp32, device desk, target cpu, batch 1, threads 1.",
+        "",
+        "   model     top1 %         p90 ms  p_near_front  p_front  efficiency  rank  ahead  verdict",
+        "1  resnet50   76.13  44.002 ±0.028         >0.99    >0.99        1.00     1    0.0  front",
+        "2  resnet18   69.76  49.506 ±0.079         <0.01    <0.01        0.89     2    1.0  dominated",
+        "",
+        "1: front. No other is as good in everything and better in something (more than 99 % sure).",
+    ]
+
+
+def test_a_narrow_terminal_gets_narrow_lines(fleet):
+    ranking = rank(fleet(MODELS, noise=0.05))
+    assert max(map(len, ranking_text.render(ranking, columns=80).splitlines())) <= 80
+    lines = ranking_text.render(ranking, columns=60).splitlines()
+    head = next(k for k, line in enumerate(lines) if "p_near_front  p_front  verdict" in line)
+    prose = [*lines[:head], *lines[head + 1 + len(MODELS) :]]
+    assert max(map(len, prose)) <= 60
+    assert ranking_text.render(ranking, columns=500) == ranking_text.render(ranking)
+
+
+def test_no_probability_is_printed_surer_than_it_is(fleet):
+    close = {"one": (70.0, 0.0100), "two": (71.0, 0.00975)}
+    ranking = rank(fleet(close, noise=0.03))
+    text = ranking_text.render(ranking)
+    assert not re.search(r"\b[01]\.00[0-9]?\b(?!-)", text.split("verdict\n")[1].split("  1.00")[0])
+    for row in ranking.rows:
+        p = float(format_probability(row.p_near_front).strip("<>"))
+        assert abs(p - 0.5) <= abs(row.p_near_front - 0.5) + 1e-9
+        assert (p >= 0.95) <= (row.verdict in ("front", "near front"))
+
+
+def test_an_undecided_row_says_who_looks_better_and_where_to_ask(fleet):
+    ranking = rank(fleet({"one": (70.0, 0.0100), "two": (71.0, 0.00975)}, noise=0.03))
+    row = by_model(ranking)["one"]
+    assert row.verdict == "undecided"
+    assert re.fullmatch(
+        r"Row 1 looks better \(top1 1 points more, p90 [\d.]+ % less\), but the runs leave it open "
+        r"\(\d+ % that it is near the front\)\.",
+        row.sentence,
+    )
+    assert "how many more runs would decide: --why ROW." in ranking_text.render(ranking)
+    assert "--why ROW" not in ranking_text.render(rank(fleet(MODELS)))
+
+
+def test_one_more_run_is_told_as_such(fleet):
+    for row in rank(fleet(MODELS), question="run").rows:
+        assert re.fullmatch(
+            r"With a probability of \d+ % one more run of each shows it undominated.", row.sentence
+        )
+
+
+def test_undecided_rows_come_in_the_order_of_the_first_column(fleet):
+    many = {f"m{k}": (70.0 - k, 0.0100 * (1 + k / 200)) for k in range(12)}
+    rows = rank(fleet(many, noise=0.02)).rows
+    near = [row.p_near_front for row in rows if row.verdict == "undecided"]
+    assert len(near) > 4
+    assert near == sorted(near, reverse=True)
+
+
+def test_rows_within_the_margins_are_named_by_what_tells_them_apart(configuration):
+    rows = [configuration("a", [0.0100, 0.0101, 0.0100], runtime=name) for name in ("openvino", "torch")]
+    text = ranking_text.render(rank(build_report(rows)))
+    assert "each other: rows 1 (a openvino), 2 (a torch)." in text
