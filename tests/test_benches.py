@@ -20,8 +20,8 @@ def load(name: str):
 
 def test_the_rows_that_the_ranking_promises_are_run_whole():
     bench = load("all")
-    assert bench.arguments(BENCH / "stochastic_speed.py") == []
-    assert bench.arguments(BENCH / "stochastic_allocation.py") == []
+    assert bench.arguments(BENCH / "pareto_speed.py") == []
+    assert bench.arguments(BENCH / "pareto_allocation.py") == []
     assert bench.arguments(BENCH / "energy.py") == ["--windows", "1200"]
     assert {path.stem for path in bench.programs()} >= bench.WHOLE
 

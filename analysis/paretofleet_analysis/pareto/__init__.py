@@ -8,7 +8,7 @@ from .block_effects import BlockCorrection, remove_block_effects
 from .calibration import MeanFront, mean_front_probability
 from .dominance_probabilities import dominance_probability
 from .dominators import dominator_distribution, rank_interval
-from .efficiency import efficiency_survival
+from .efficiency import EfficiencyIntervals, efficiency_intervals, efficiency_survival
 from .front_probabilities import front_probability
 from .replicate_draws import replicates
 from .shared_costs import Shared
@@ -17,12 +17,14 @@ from .validation import Absolute
 __all__ = [
     "Absolute",
     "BlockCorrection",
+    "EfficiencyIntervals",
     "IntegralEstimate",
     "MeanFront",
     "Shared",
     "attainment",
     "dominance_probability",
     "dominator_distribution",
+    "efficiency_intervals",
     "efficiency_survival",
     "expected_hypervolume",
     "front_probability",

@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from paretofleet_analysis.pareto import mean_front_probability, replicates
-from paretofleet_analysis.pareto.relative_efficiency import Efficiency, efficiency
+from paretofleet_analysis.pareto import (
+    EfficiencyIntervals,
+    efficiency_intervals,
+    mean_front_probability,
+    replicates,
+)
 from paretofleet_analysis.ranking.dominance_counts import (
     RANKS,
     dominance_counts,
@@ -52,7 +56,7 @@ class Probabilities:
     factors_error: float | None = None
     dominators: np.ndarray | None = None
     ranks: np.ndarray | None = None
-    efficiency: Efficiency | None = None
+    efficiency: EfficiencyIntervals | None = None
 
     @property
     def standard_error(self) -> float:
@@ -77,8 +81,8 @@ def probabilities(
     """The probabilities for N configurations, each an (m_i, d) array of positive values, a row a run.
 
     `samples` are asked by `query`: of true means exactly given replicates of them, then calibrated; of one
-    more run exactly given the runs, nothing drawn. `is_held` (d,): see `efficiency`; None leaves it out. Not
-    `is_whole`: the raw probabilities only, quickly.
+    more run exactly given the runs, nothing drawn. `is_held` (d,): see `efficiency_intervals`; None leaves it
+    out. Not `is_whole`: the raw probabilities only, quickly.
 
     >>> from paretofleet_analysis.objectives import Margin
     >>> fast, slow = np.array([[1.0], [1.01], [1.0]]), np.array([[2.0], [2.1], [2.0]])
@@ -104,8 +108,8 @@ def probabilities(
     dominators, ranks = _dominance(points, means, kept, query.maximize)
     efficient = None
     if is_held is not None and not all(is_held):
-        efficient = efficiency(points, means, kept, maximize=query.maximize, is_held=is_held)
-        efficient = efficient.of(distinct.entry)
+        efficient = efficiency_intervals(points, means, kept, maximize=query.maximize, is_held=is_held)
+        efficient = efficient.subset(distinct.entry)
     entry = distinct.entry
     return replace(answer, dominators=dominators[entry], ranks=ranks[entry], efficiency=efficient)
 

@@ -1,4 +1,4 @@
-"""A short form of bench/stochastic_calibration.py: fleets with known truth, probabilities that keep their
+"""A short form of bench/pareto_calibration.py: fleets with known truth, probabilities that keep their
 word.
 """
 

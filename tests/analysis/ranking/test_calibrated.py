@@ -1,4 +1,4 @@
-"""What `rank` says of reports whose true means are known: a short form of bench/stochastic_calibration.py."""
+"""What `rank` says of reports whose true means are known: a short form of bench/pareto_calibration.py."""
 
 from __future__ import annotations
 

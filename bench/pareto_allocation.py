@@ -1,4 +1,4 @@
-"""How many runs does `next_runs` save? `python bench/stochastic_allocation.py [SEEDS]`.
+"""How many runs does `next_runs` save? `python bench/pareto_allocation.py [SEEDS]`.
 
 Fleets of 40 configurations and 3 objectives with known truth and 10 % noise start with 3 runs each; then 40
 runs at a time go to everybody alike, or where `next_runs` puts them. Printed is the number of runs from

@@ -1,4 +1,4 @@
-"""What the exact ranking costs beside the loop everyone would write. `python bench/stochastic_speed.py
+"""What the exact ranking costs beside the loop everyone would write. `python bench/pareto_speed.py
 [--quick]`.
 
 The control resamples a run of each configuration with numpy and asks

@@ -1,4 +1,4 @@
-"""Are the probabilities of the frontier of true means kept? `python bench/stochastic_calibration.py
+"""Are the probabilities of the frontier of true means kept? `python bench/pareto_calibration.py
 [--full]`.
 
 Fleets of 40 configurations and 3 objectives whose true means are known, measured with 1, 2, 5 and 20 %
