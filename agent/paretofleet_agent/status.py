@@ -15,7 +15,7 @@ from paretofleet_agent.errors import HomeError
 from paretofleet_agent.uplink import identity, spool, spool_file
 
 
-def look(home: Path) -> dict[str, Any]:
+def read_status(home: Path) -> dict[str, Any]:
     """JSON-ready facts of `home`; null where there is nothing yet. Raises HomeError on a damaged identity."""
     agent = identity.read(home) or {"device_id": None, "instance": None}
     card: dict[str, Any] = {"collector": None, "name": None, "device_class": None, "simulate": None}
@@ -39,7 +39,7 @@ def look(home: Path) -> dict[str, Any]:
 
 
 def describe(facts: dict[str, Any]) -> str:
-    """The facts of `look` in lines for people."""
+    """The `facts` of `read_status` in lines for people."""
     if facts["device_id"] is None:
         return f"{facts['home']}: no agent has been started here; begin with `paretofleet-agent run`."
     running = f"runs as process {facts['process_id']}" if facts["process_id"] else "does not run"

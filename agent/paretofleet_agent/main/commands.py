@@ -94,9 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
 def status(arguments: argparse.Namespace) -> int:
     """Prints what the home of `arguments` holds."""
     from paretofleet_agent.config import default_home
-    from paretofleet_agent.status import describe, look
+    from paretofleet_agent.status import describe, read_status
 
-    facts = look(Path(arguments.home or default_home(os.environ)))
+    facts = read_status(Path(arguments.home or default_home(os.environ)))
     print(_json(facts) if arguments.output == "json" else describe(facts))  # noqa: T201
     return 0
 

@@ -75,10 +75,8 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
     """
     sensors: list[Sensor] = []
     absent: list[Unavailable] = []
-    for opened, unavailable in (
-        *(find(sysroot, settings) for find in BUILT_IN.values()),
-        *find_plugins(sysroot, settings),
-    ):
+    built_in = [find(sysroot, settings) for find in BUILT_IN.values()]
+    for opened, unavailable in built_in + find_plugins(sysroot, settings):
         sensors += opened
         absent += unavailable
     if sensors:

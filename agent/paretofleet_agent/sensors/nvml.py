@@ -27,7 +27,8 @@ from paretofleet_agent.sensors.protocol import (
     Settings,
 )
 
-Channel = Tuple[Rail, Callable[[], Readings]]
+#: A rail and what reads it.
+RailReader = Tuple[Rail, Callable[[], Readings]]
 #: The counter by its function, or by its field where a driver lacks the function; then two fields.
 ENERGY = ("nvmlDeviceGetTotalEnergyConsumption", 83)
 AVERAGE_FIELD, INSTANT_FIELD = 185, 186
@@ -51,16 +52,16 @@ MIG_FIX = "disable MIG to measure energy"
 class NvmlSensor:
     """One GPU."""
 
-    def __init__(self, channels: Sequence[Channel], close: Callable[[], None]) -> None:
-        self._channels, self._close = list(channels), close
+    def __init__(self, readers: Sequence[RailReader], close: Callable[[], None]) -> None:
+        self._readers, self._close = list(readers), close
 
     def rails(self) -> Sequence[Rail]:
         """Its rails, in the order of `read`."""
-        return [rail for rail, _ in self._channels]
+        return [rail for rail, _ in self._readers]
 
     def read(self) -> Sequence[Readings]:
         """What is new of each rail, in microjoules or microwatts; None where the library refuses."""
-        return [read() for _, read in self._channels]
+        return [read() for _, read in self._readers]
 
     def close(self) -> None:
         """Lets the library go."""
@@ -78,18 +79,18 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS, library: Any = None) 
     sensors: list[Sensor] = []
     absent: list[Unavailable] = []
     for gpu in gpus(library):
-        channels, missing = channels_of(gpu)
+        readers, missing = rail_readers(gpu)
         absent += missing
-        if channels:
+        if readers:
             library.nvmlInit()  # once for each sensor: the last to close lets the library go
-            sensors.append(NvmlSensor(channels, library.nvmlShutdown))
+            sensors.append(NvmlSensor(readers, library.nvmlShutdown))
     library.nvmlShutdown()
     if not sensors and not absent:
         absent.append(Unavailable("nvml", "there is an NVIDIA driver, and it shows no GPU"))
     return sensors, absent
 
 
-def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Unavailable]]:
+def rail_readers(gpu: Gpu) -> tuple[list[RailReader], list[Unavailable]]:
     """The rails that `gpu` gives, the best of them primary, and what its driver refuses."""
     capability = gpu.ask("nvmlDeviceGetCudaComputeCapability")
     prior = prior_of(capability)
@@ -101,24 +102,24 @@ def channels_of(gpu: Gpu) -> tuple[list[Channel], list[Unavailable]]:
         ("usage", average if averages else prior, ("nvmlDeviceGetPowerUsage",)),
         ("average", average, (AVERAGE_FIELD,)),
     ]
-    channels: list[Channel] = []
+    readers: list[RailReader] = []
     absent: list[Unavailable] = []
     for name, facts, questions in offers:
-        if name == "usage" and any(rail.rail.endswith("-instant") for rail, _ in channels):
+        if name == "usage" and any(rail.rail.endswith("-instant") for rail, _ in readers):
             continue  # the same figure under a name that says less
         read = next((read for read in map(gpu.reader, questions) if read), None)
         if read is None:
             absent.append(_refused(gpu, name, questions[0]))
         else:
-            channels.append((_rail(gpu, name, facts, primary=not channels), functools.partial(_timed, read)))
+            readers.append((_rail(gpu, name, facts, primary=not readers), functools.partial(_timed, read)))
     if gpu.has_samples():
-        channels.append((_rail(gpu, SAMPLES, prior, primary=not channels), gpu.new_samples))
+        readers.append((_rail(gpu, SAMPLES, prior, primary=not readers), gpu.new_samples))
     else:
         absent.append(_refused(gpu, SAMPLES, "nvmlDeviceGetSamples"))
     if (gpu.ask("nvmlDeviceGetMigMode") or [0])[0]:
         why = "MIG is on: the power of the board is not that of one of its slices"
         return [], [Unavailable(f"nvml/{gpu.uuid}", why, MIG_FIX)]
-    return channels, absent
+    return readers, absent
 
 
 def _rail(gpu: Gpu, name: str, facts: Prior, *, primary: bool) -> Rail:

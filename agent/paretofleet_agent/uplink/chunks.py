@@ -56,24 +56,24 @@ class ChunkBuilder:
         """
         if schema not in SCHEMAS:
             raise ValueError(f"{stream}: the schema {schema!r} is not known")
-        kept = self._streams.get(stream)
-        if kept is None:
-            kept = self._streams[stream] = _Stream(schema, columns=[bytearray() for _ in SCHEMAS[schema]])
+        series = self._streams.get(stream)
+        if series is None:
+            series = self._streams[stream] = _Stream(schema, columns=[bytearray() for _ in SCHEMAS[schema]])
         size = 8 * n
-        texts = columns[size * len(kept.columns) :]
-        fits = kept.schema == schema and n >= 0 and len(columns) - len(texts) == size * len(kept.columns)
+        texts = columns[size * len(series.columns) :]
+        fits = series.schema == schema and n >= 0 and len(columns) - len(texts) == size * len(series.columns)
         if not fits or len(texts) != _text_bytes(schema, n, columns):
             raise ValueError(f"{stream}: {len(columns)} bytes are not {n} samples of {schema}")
-        for index, column in enumerate(kept.columns):
+        for index, column in enumerate(series.columns):
             column.extend(columns[index * size : (index + 1) * size])
-        kept.texts += texts
-        kept.n += n
+        series.texts += texts
+        series.n += n
 
     def chunks(self, key: AttemptKey) -> Iterator[Chunk]:
         """All samples as chunks of attempt `key`; `seq` counts from 0 in each stream."""
-        for stream, kept in self._streams.items():
-            for seq, (n, columns) in enumerate(_cuts(kept)):
-                yield make_chunk(key, stream, seq, schema=kept.schema, n=n, columns=columns)
+        for stream, series in self._streams.items():
+            for seq, (n, columns) in enumerate(_cuts(series)):
+                yield make_chunk(key, stream, seq, schema=series.schema, n=n, columns=columns)
 
 
 def _text_bytes(schema: str, n: int, columns: bytes) -> int:
@@ -82,24 +82,25 @@ def _text_bytes(schema: str, n: int, columns: bytes) -> int:
     return sum(struct.unpack_from(f"<{n}q", columns, 8 * n))
 
 
-def _cuts(kept: _Stream) -> Iterator[tuple[int, bytes]]:
+def _cuts(series: _Stream) -> Iterator[tuple[int, bytes]]:
     text_at = first = 0
-    while first < kept.n:
-        n, text_bytes = _rows(kept, first)
-        parts = [bytes(column[8 * first : 8 * (first + n)]) for column in kept.columns]
-        parts.append(bytes(kept.texts[text_at : text_at + text_bytes]))
+    while first < series.n:
+        n, text_bytes = _rows(series, first)
+        parts = [bytes(column[8 * first : 8 * (first + n)]) for column in series.columns]
+        parts.append(bytes(series.texts[text_at : text_at + text_bytes]))
         yield n, b"".join(parts)
         first += n
         text_at += text_bytes
 
 
-def _rows(kept: _Stream, first: int) -> tuple[int, int]:
+def _rows(series: _Stream, first: int) -> tuple[int, int]:
     """How many samples the next chunk holds, at least one, and the bytes of their texts."""
-    most = min(kept.n - first, SAMPLES_MAX)
-    if kept.schema != STATE:
+    most = min(series.n - first, SAMPLES_MAX)
+    if series.schema != STATE:
         return most, 0
     text_bytes = 0
-    for n, (length,) in enumerate(struct.iter_unpack("<q", kept.columns[1][8 * first : 8 * (first + most)])):
+    lengths = series.columns[1][8 * first : 8 * (first + most)]
+    for n, (length,) in enumerate(struct.iter_unpack("<q", lengths)):
         if n and text_bytes + length + 16 * (n + 1) > BYTES_MAX:
             return n, text_bytes
         text_bytes += length

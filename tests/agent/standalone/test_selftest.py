@@ -40,7 +40,7 @@ def test_a_device_with_power_is_tested_whole_and_status_shows_the_verdict(
     assert facts["sampler"].get("samples", 1) > 0, "the sampler read the files while it was on"
     assert facts["verdict"] in {selftest.GOOD, selftest.BAD, selftest.UNDECIDED}
     assert selftest_result.stored(home) == facts
-    assert status.look(home)["selftest"] == facts
+    assert status.read_status(home)["selftest"] == facts
 
 
 def test_without_a_sensor_a_sampler_of_files_is_compared_beside_a_daemon(here, model, monkeypatch):

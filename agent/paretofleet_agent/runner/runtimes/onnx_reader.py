@@ -73,9 +73,9 @@ def _input(data: Any, span: Tuple[int, int]) -> Input:
     if tensor is not None:
         inside = dict(_fields(data, *tensor))
         kind = inside.get(1, 0)
-        for _, axis in _fields(data, *inside[2]) if 2 in inside else ():
-            size = dict(_fields(data, *axis))
-            shape.append(size[1] if 1 in size else _text(data, size.get(2)) or "?")
+        if 2 in inside:
+            axes = (dict(_fields(data, *axis)) for _, axis in _fields(data, *inside[2]))
+            shape = [axis[1] if 1 in axis else _text(data, axis.get(2)) or "?" for axis in axes]
     return Input(_text(data, about.get(1)), "tensor(%s)" % TYPES.get(kind, "type %d" % kind), shape)
 
 
