@@ -62,7 +62,7 @@ _COLUMNS = (
     ("parameters", False, "", _COST, "params", False, 1e-6, "M"),
     ("macs", False, "", _COST, "MACs", False, 1e-9, "G"),
 )
-#: Every objective, by name. A new one is a line above; its column must be in `report_schema`.
+#: Every objective, by name. A new one is a line above; its column must be in `report.schema`.
 OBJECTIVES: Mapping[str, Objective] = {str(column[0]): Objective(*column) for column in _COLUMNS}
 
 
