@@ -18,7 +18,7 @@ FOLDER = "paretofleet_analysis/pareto/kernel"
 
 
 class NativeKernelHook(BuildHookInterface[Any]):
-    """Compiles kernel.c; the wheel then runs on this platform only and says so in its tag."""
+    """Compiles the kernel; the wheel then runs on this platform only and says so in its tag."""
 
     PLUGIN_NAME = "custom"
 

@@ -1,4 +1,4 @@
-"""The native form of the kernel: kernel.c, compiled by build.py and called through ctypes."""
+"""The native form of the kernel: kernel.c and its parts, compiled by build.py and called through ctypes."""
 
 from __future__ import annotations
 

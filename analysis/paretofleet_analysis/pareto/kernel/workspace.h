@@ -1,0 +1,162 @@
+/* What the kernel is asked, and what a thread works in: the same for every instruction set. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#define LANES 16
+#define LEVELS_MAX 8
+/* Blocks come in classes of how many of their configurations are typically at most the middle of a batch, the most
+ * first, so that hopeless products end early. */
+#define CLASSES 4
+static const int CLASS_COUNTS[CLASSES] = {4, 2, 1, 0};
+
+/* See index.py. The runs of place p are rows starts[p] to starts[p + 1] of `complements`. Level 0 holds the best
+ * corners of configurations, the last level is scanned whole. */
+typedef struct {
+    const int32_t *complements;
+    const int64_t *starts;
+    const double *runs;
+    int64_t size;
+    int64_t dimensions;        /* of the samples */
+    int64_t corner_dimensions; /* of the corners, at least as many */
+    int64_t level_count;
+    const int32_t *centres;
+    const int32_t *levels[LEVELS_MAX];
+    int64_t blocks[LEVELS_MAX];
+} index_t;
+
+enum { AT_MOST = 0, DOMINATES = 1, MARGIN = 2 };
+
+/* See query.py. Batch b is points batches[b] to batches[b + 1], at most 16, and belongs to place owners[b]. */
+typedef struct {
+    const int32_t *codes;
+    const int32_t *cuts; /* under the margin rule */
+    const int64_t *batches;
+    const int32_t *owners;
+    int64_t rule;
+    double floor;
+} points_t;
+
+/* See query.py: the values of group g are rows starts[g] to starts[g + 1], and once more in lanes in blocks
+ * block_starts[g] to block_starts[g + 1]; least_cuts (G, s) are the smallest of a group's cuts. */
+typedef struct {
+    const int32_t *values, *cuts, *worst, *least_cuts, *blocks;
+    const int64_t *starts, *block_starts;
+    int64_t components, group_count, most_values;
+} shared_t;
+
+/* What a thread works in: the level-0 blocks that may hold who counts against a batch; the points of the batch and
+ * their cuts in lanes, complemented, so that "at least" is "at most"; the batch's corners. */
+typedef struct {
+    int32_t *blocks, *spare, *order, *points, *cuts, *low, *high, *middle, *memory;
+    int64_t block_count;
+} space_t;
+
+/* Where a walk over those blocks stands, and what it counted last: for each lane of the batch the number of runs of
+ * a place that count, without and with the demand for one objective less. */
+typedef struct {
+    int64_t at;
+    int32_t first;
+    uint32_t places, active;
+    int32_t weak[LANES], strict[LANES];
+} walk_t;
+
+/* What a thread keeps of groups: their products in each lane, and their relation to the values of `related`. */
+typedef struct {
+    double *better, *equal;     /* (G, 16) */
+    double *p_better, *p_equal; /* (G, most_values) */
+    int32_t *related, *touched;
+    uint8_t *met;
+    int64_t touched_count;
+} groups_t;
+
+static int make_space(space_t *space, const index_t *index) {
+    const size_t d = (size_t)index->corner_dimensions, blocks = (size_t)index->blocks[0] + 2 * LANES;
+    space->memory = malloc((3 * blocks + (2 * LANES + 3) * d) * sizeof(int32_t));
+    if (space->memory == NULL)
+        return 0;
+    space->blocks = space->memory;
+    space->spare = space->blocks + blocks;
+    space->order = space->spare + blocks;
+    space->points = space->order + blocks;
+    space->cuts = space->points + LANES * d;
+    space->low = space->cuts + LANES * d;
+    space->high = space->low + d;
+    space->middle = space->high + d;
+    return 1;
+}
+
+/* The 32-bit integer in the order of x, rounded down to float32; as rank_codes.float_keys says it. */
+static inline int32_t key_down(double x) {
+    const float rounded = (float)x + 0.0f;
+    int32_t bits;
+    memcpy(&bits, &rounded, sizeof bits);
+    return (bits < 0 ? bits ^ 0x7FFFFFFF : bits) - ((double)rounded > x);
+}
+
+/* Rows (count, d) complemented, in lanes; a lane without a row is at least nothing. */
+static void set_lanes(int32_t *lanes, const int32_t *rows, int64_t count, int64_t d) {
+    for (int64_t k = 0; k < d; k++)
+        for (int64_t r = 0; r < LANES; r++)
+            lanes[k * LANES + r] = r < count ? ~rows[r * d + k] : INT32_MAX;
+}
+
+/* Take a batch of rows (count, d), with cuts or without. */
+static void set_batch(space_t *space, const int32_t *rows, const int32_t *cuts, int64_t count, int64_t d) {
+    set_lanes(space->points, rows, count, d);
+    if (cuts != NULL)
+        set_lanes(space->cuts, cuts, count, d);
+    for (int64_t k = 0; k < d; k++) {
+        int32_t low = rows[k], high = rows[k];
+        for (int64_t r = 1; r < count; r++) {
+            const int32_t x = rows[r * d + k];
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+        }
+        space->low[k] = low;
+        space->high[k] = high;
+        space->middle[k] = low + (high - low) / 2;
+    }
+}
+
+/* Whether every value of group g is better than every value of group home. */
+static int surely_better(const shared_t *shared, int32_t home, int32_t g) {
+    for (int64_t k = 0; k < shared->components; k++)
+        if (shared->worst[g * shared->components + k] > shared->least_cuts[home * shared->components + k])
+            return 0;
+    return 1;
+}
+
+static void free_groups(groups_t *state) {
+    free(state->better), free(state->related), free(state->met);
+}
+
+static int make_groups(groups_t *state, const shared_t *shared) {
+    const size_t groups = (size_t)shared->group_count, table = groups * (size_t)shared->most_values;
+    state->better = malloc((2 * groups * LANES + 2 * table) * sizeof(double));
+    state->related = malloc(2 * groups * sizeof(int32_t));
+    state->met = calloc(groups, 1);
+    state->touched_count = 0;
+    if (state->better == NULL || state->related == NULL || state->met == NULL) {
+        free_groups(state);
+        return 0;
+    }
+    state->equal = state->better + groups * LANES;
+    state->p_better = state->equal + groups * LANES;
+    state->p_equal = state->p_better + table;
+    state->touched = state->related + groups;
+    memset(state->related, -1, groups * sizeof(int32_t));
+    return 1;
+}
