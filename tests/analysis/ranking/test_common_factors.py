@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from paretofleet_analysis.objectives import Margin
-from paretofleet_analysis.ranking.common_factors import common_factors
-from paretofleet_analysis.ranking.front_query import FrontQuery
+from paretofleet_analysis.ranking.common_factors import Factors, common_factors
+from paretofleet_analysis.ranking.factor_integral import integrate_over_factors
+from paretofleet_analysis.ranking.front_query import FrontQuery, exact_front
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report import files
@@ -34,6 +35,30 @@ def test_a_gain_across_devices_is_integrated_over():
     assert found.raw_front[0] == pytest.approx(0.758, abs=0.07)
     assert found.raw_front.sum() == pytest.approx(1.0, abs=1e-6)
     assert 0.0 < found.factors_error < 0.15
+
+
+def test_a_gain_cancels_inside_its_device_and_counts_across():
+    points = [np.full((3, 1), energy) for energy in (1.0, 1.1, 1.05)]
+    gains = [("a", 0.05 * 1.959964), ("a", None), ("b", 0.05 * 1.959964)]
+    factors = common_factors(["a", "a", "b"], gains, of_power=[True], drifts={}, seed=1)
+    query = FrontQuery(maximize=[False], margins=[Margin(0.0)], factors=factors)
+    answer, error = integrate_over_factors(points, query, factors)
+    # log(1.05) / (0.05 sqrt(2)) standard deviations between a and c; b is behind a whatever the gain
+    np.testing.assert_allclose(answer.front, [0.755, 0.0, 0.245], rtol=0, atol=0.05)
+    assert answer.front[1] == 0.0
+    assert 0.0 < error < 0.1  # 32 points, each of which says 0 or 1
+
+
+def test_gains_without_spread_are_the_kernel():
+    rng = np.random.default_rng(2)
+    points = list(rng.random((60, 5, 3)) + 0.5)
+    factors = Factors(np.arange(60) % 2, (np.zeros((60, 3)),), 1)
+    query = FrontQuery(maximize=[False] * 3, margins=[Margin(0.02)] * 3, factors=factors)
+    answer, error = integrate_over_factors(points, query, factors)
+    kernel = exact_front(points, query)
+    np.testing.assert_allclose(answer.front, kernel.front, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(answer.near_front, kernel.near_front, rtol=0, atol=1e-12)
+    assert error < 1e-12
 
 
 def test_few_blocks_do_not_know_their_own_drift_well():
