@@ -51,7 +51,7 @@ class Agent:
         self.tmp_path, self.settings = tmp_path, settings
         self.error = self.result = None
         self.ready = threading.Event()
-        self.thread = threading.Thread(target=self._work)
+        self.thread = threading.Thread(target=self._work, daemon=True)
 
     def _work(self):
         with contextlib.closing(Spool.open(self.tmp_path)) as spool:

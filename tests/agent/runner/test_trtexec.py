@@ -216,7 +216,7 @@ def test_durations_are_finer_than_the_six_digits_of_late_times(tmp_path, *, whol
 
 def test_probe_finds_it_for_gpus_only(trtexec):
     program = trtexec()
-    found = runtimes.look_for_trtexec(program, (GPU,))
+    found = runtimes.find_trtexec(program, (GPU,))
     assert (found.version, found.target_ids) == ("8201", ("GPU-1",))
-    assert isinstance(runtimes.look_for_trtexec(program, ()), Unavailable)
-    assert "does not start" in runtimes.look_for_trtexec("/nowhere/trtexec", (GPU,)).why
+    assert isinstance(runtimes.find_trtexec(program, ()), Unavailable)
+    assert "does not start" in runtimes.find_trtexec("/nowhere/trtexec", (GPU,)).why
