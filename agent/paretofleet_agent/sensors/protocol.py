@@ -32,7 +32,8 @@ class Rail:
     `period_s` is the time between refreshes, `window_s` what a refresh averages over (less than the period:
     a part-time sensor), `lag_s` how long ago that average ended when the refresh came; neither holds the
     other. `target_id` is the one target whose power this is, None for more than one. `is_self_timed`: each
-    refresh comes once and with its own time, not with that of the read.
+    refresh comes once and with its own time, not with that of the read. `max_power_w`: more than this it
+    cannot draw over a second, such as a card's enforced limit; a mean above it is no power.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Rail:
     window_s: float | None = None
     target_id: str | None = None
     is_self_timed: bool = False
+    max_power_w: float | None = None
 
     @property
     def stream(self) -> str:

@@ -79,6 +79,12 @@ FLAGS: Mapping[str, Flag] = {
     "energy_not_covered": Flag(
         (ANALYSIS,), "energy", "The sensor's readings do not cover the window.", nulls="energy"
     ),
+    "implausible_power": Flag(
+        (ANALYSIS,),
+        "energy",
+        "The sensor says more than the target can draw: above its enforced limit, or its board's most.",
+        nulls="energy",
+    ),
     "sensor_missing": Flag(
         (AGENT,),
         "energy",

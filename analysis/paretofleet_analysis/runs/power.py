@@ -32,8 +32,7 @@ ENERGY_UNCERTAINTY_MAX = 0.02
 REFRESHES_MIN = 2
 
 NOT_COVERED, NOT_CONVERGED, DRIFT = "energy_not_covered", "energy_not_converged", "idle_power_drift"
-ALIASING = "aliasing_possible"
-
+ALIASING, IMPLAUSIBLE = "aliasing_possible", "implausible_power"
 
 _VALUES = (
     *("power_w", "energy_j", "energy_j_per_item", "dynamic_j_per_item", "relative_uncertainty"),
@@ -91,7 +90,12 @@ def rail_energy(
     budget = None
     if sensor.get("period_s") is not None:
         budget = error_budget(curve, start_s, end_s, quantum=quantum, edge_w=edge_w)
-    entry |= _values(window, total_j, paused_j, idle, budget)
+    values = _values(window, total_j, paused_j, idle, budget)
+    if _is_implausible(values, sensor):
+        entry |= dict.fromkeys(_VALUES)
+        entry["flags"].append(IMPLAUSIBLE)
+        return entry
+    entry |= values
     entry["refreshes"] = refreshes
     if _aliases(curve, sensor, window):
         entry["flags"].append(ALIASING)
@@ -99,6 +103,13 @@ def rail_energy(
     elif (entry["relative_uncertainty"] or 0) > ENERGY_UNCERTAINTY_MAX:
         entry["flags"].append(NOT_CONVERGED)
     return entry
+
+
+def _is_implausible(values: Mapping[str, Any], sensor: Mapping[str, Any]) -> bool:
+    """Whether the power is above the most that the target can draw, by more than it may be off."""
+    most_w = sensor.get("max_power_w")
+    off = (sensor.get("gain_relative_uncertainty") or 0.0) + (values["relative_uncertainty"] or 0.0)
+    return most_w is not None and values["power_w"] > most_w * (1.0 + off)
 
 
 def _values(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paretofleet_analysis.runs.energy_uncertainty import disagree
-from paretofleet_analysis.runs.power import ALIASING, DRIFT, NOT_CONVERGED, NOT_COVERED
+from paretofleet_analysis.runs.power import ALIASING, DRIFT, IMPLAUSIBLE, NOT_CONVERGED, NOT_COVERED
 
 #: The scope whose energy is a target's own, by kind of target, best first. An APU is a package with its GPU.
 PRIMARY_SCOPES: Mapping[str, Sequence[str]] = {
@@ -19,7 +19,7 @@ PRIMARY_SCOPES: Mapping[str, Sequence[str]] = {
 WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall", "battery")
 MISMATCH, AMBIGUOUS = "counter_integral_mismatch", "power_ambiguous"
 #: Flags of one sensor that are the run's only where that sensor speaks for the target.
-OF_PRIMARY = (NOT_CONVERGED, ALIASING, NOT_COVERED, DRIFT)
+OF_PRIMARY = (NOT_CONVERGED, ALIASING, NOT_COVERED, DRIFT, IMPLAUSIBLE)
 _VALUES = (
     *("power_w", "energy_j_per_item", "power_scope", "power_source", "idle_power_w"),
     *("energy_relative_uncertainty", "energy_gain_uncertainty"),

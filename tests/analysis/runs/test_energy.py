@@ -84,6 +84,22 @@ def test_a_sampled_window_with_a_hole_gives_no_energy():
     assert "energy_not_covered" in run["flags"]
 
 
+@pytest.mark.parametrize(
+    ("most_w", "is_plausible"), [(300.0, False), (66.0, False), (69.0, True), (None, True)]
+)
+@pytest.mark.parametrize(
+    ("sensor", "power"), [(COUNTER, counter(70.0, 3.0)), (SAMPLED, sampled(lambda _: 70.0, 3.0))]
+)
+def test_a_power_above_what_the_target_can_draw_is_none(sensor, power, most_w, is_plausible):
+    """By more than it may be off: 3 % of gain, and what the readings themselves leave open."""
+    scale = 1 if most_w != 300.0 else 6
+    power = {name: values * (scale if name != "t_ns" else 1) for name, values in power.items()}
+    run = run_of(sensor | {"max_power_w": most_w}, power)
+    assert (run["energy_j_per_item"] is not None) == is_plausible
+    assert (run["power_w"] is not None) == is_plausible
+    assert ("implausible_power" in run["flags"]) != is_plausible
+
+
 def test_no_sensor_no_energy_and_no_flag():
     streams = {"marks": marks(measure=0.0, guard_after=1.0), "iterations": iterations(0.0, 10, 0.1)}
     run = summarize(streams)
