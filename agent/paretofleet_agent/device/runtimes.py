@@ -15,6 +15,7 @@ from typing import Mapping, Sequence
 
 from paretofleet_agent.device.device import TRTEXEC
 from paretofleet_agent.hardware import environment, nvml
+from paretofleet_agent.hardware.boards import has_gpu_folder, is_jetson
 from paretofleet_agent.model import RuntimeInfo, Target, Unavailable
 from paretofleet_agent.runner.failure import one_line
 from paretofleet_agent.runner.runtimes.trtexec_command import PLACES
@@ -23,7 +24,7 @@ CPU, CUDA = "cpu", "cuda"
 #: Importing a runtime from a slow card takes its time; two minutes are a hang.
 IMPORT_TIMEOUT_S = 120
 #: The GPU of a Jetson, which no library names by a UUID.
-JETSON_GPU = "sys/devices/gpu.0"
+JETSON_GPU = "gpu.0"
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def find_gpus(sysroot: Path) -> tuple[Target, ...]:
         )
         library.nvmlShutdown()
         return targets
-    if (sysroot / JETSON_GPU).exists():
-        return (Target(target_id="gpu.0", alias=f"{CUDA}:0", description="the module's own GPU"),)
+    if has_gpu_folder(sysroot) or (is_jetson(sysroot) and environment.gpu_devfreq(sysroot)):
+        return (Target(target_id=JETSON_GPU, alias=f"{CUDA}:0", description="the module's own GPU"),)
     return ()
 
 

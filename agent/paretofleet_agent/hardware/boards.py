@@ -1,78 +1,141 @@
 """Jetson boards: how each is known, and which of its rails make up the module and the carrier board.
 
 From NVIDIA's device trees and developer guides. Rails are matched by their whole name. Sub-rails are fed
-from an input rail, so they are never added to it; boards without an input rail have only the sum.
+from an input rail, so they are never added to it; boards without an input rail have only the sum. That of
+the AGX Orin is in the Jetson Linux guide, r36.4.3, "Software-Based Power Consumption Modeling": the memory's
+VDDQ_VDD2_1V8AO is fed from VIN_SYS_5V0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Mapping
 
 from paretofleet_agent.hardware.sysfs import text
 
 DEVICE_TREE = "proc/device-tree"
 TEGRA_RELEASE = "etc/nv_tegra_release"
 TEGRA = "nvidia,tegra"
+#: The family of the SoC by the driver of its fuses; it is there where the device tree is hidden.
+FAMILY, TEGRA_FAMILY = "sys/devices/soc0/family", "Tegra"
+#: The GPU of a Jetson: up to JetPack 5, and from JetPack 6 on.
+GPUS = ("sys/devices/gpu.0", "sys/devices/platform/gpu.0")
+MODULE, BOTH = "module", "module+carrier"
+#: Properties that name a board by its part number.
+NAMES = ("compatible", "nvidia,dtsfilename", "model")
+#: Properties that hold the numbers that the boot loader read from the EEPROMs of module and carrier, and a
+#: folder whose files are named by them.
+IDS, ID_FOLDERS = ("nvidia,boardids", "chosen/ids"), ("chosen/plugin-manager/ids",)
+#: 3489:0000:A0, 3489-0000-400 or 699-83489-0000-A0: board and variant.
+ID = re.compile(r"(?<!\d)(?:699-\d)?(\d{4})(?:[:-](\d{4}))?(?!\d)")
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board: part numbers that name it, the rails whose sum is the module, those of the carrier board.
+    """A board: part numbers that name it, and by scope the rails whose sum is the power of that scope.
 
-    `note` says what a user must know of the total.
+    `note` says what a user must know of the totals. `max_power_w`: what its supply can give at the most,
+    None where no maximum is documented; a module's nominal power is none, for it is exceeded for a while.
     """
 
     name: str
     parts: tuple[str, ...]
-    module: tuple[str, ...]
-    carrier: tuple[str, ...] = ()
+    totals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     note: str = ""
-
-    def totals(self) -> dict[str, tuple[str, ...]]:
-        """The rails to add up, by the scope of their sum."""
-        totals = {"module": self.module}
-        if self.carrier:
-            totals["module+carrier"] = self.module + self.carrier
-        return totals if self.module else {}
+    max_power_w: float | None = None
 
     @property
     def monitored(self) -> bool:
         """Whether it has a power monitor at all."""
-        return bool(self.module)
+        return bool(self.totals)
 
 
+#: VDD_IN feeds the module, VDD_MUX the developer kit's carrier board beside it.
+INPUTS = {MODULE: ("VDD_IN",), BOTH: ("VDD_IN", "VDD_MUX")}
+XAVIER = {MODULE: ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V")}
+#: The supply that comes with the developer kits of TX1, TX2 and AGX Orin: 19 V, 4.74 A.
+KIT_SUPPLY_W = 90.0
 #: The first whose part number stands in the device tree; narrower numbers stand before wider ones.
 BOARDS: tuple[Board, ...] = (
-    Board("Jetson TX1", ("p2180", "p2371-2180", "p2597-2180"), ("VDD_IN",), ("VDD_MUX",)),
-    Board("Jetson Nano 2GB", ("p3448-0003",), (), note="the Nano 2GB has no power monitor"),
-    Board("Jetson Nano", ("p3448",), ("POM_5V_IN",)),
-    Board("Jetson TX2 NX", ("p3636",), ("VDD_IN",)),
-    Board("Jetson TX2", ("p3310", "p3489"), ("VDD_IN",), ("VDD_MUX",)),
-    Board("Jetson Xavier NX", ("p3668",), ("VDD_IN",)),
-    Board("Jetson AGX Xavier", ("p2888", "p2972"), ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V")),
+    Board("Jetson TX1", ("p2180", "p2371-2180", "p2597-2180"), INPUTS, max_power_w=KIT_SUPPLY_W),
+    Board("Jetson Nano 2GB", ("p3448-0003",), note="the Nano 2GB has no power monitor"),
+    # The developer kit's header J6 takes 6 A at 5 V, more than its other connectors.
+    Board("Jetson Nano", ("p3448",), {MODULE: ("POM_5V_IN",)}, max_power_w=30.0),
+    Board("Jetson TX2 NX", ("p3636",), {MODULE: ("VDD_IN",)}),
+    Board("Jetson TX2", ("p3310", "p3489", "p2771"), INPUTS, max_power_w=KIT_SUPPLY_W),
+    Board("Jetson Xavier NX", ("p3668",), {MODULE: ("VDD_IN",)}),
+    # An AGX Xavier's module on a carrier board with a card; the card is none of these rails.
+    Board("Clara AGX", ("p3904", "e3900"), XAVIER),
+    Board("Jetson AGX Xavier", ("p2888", "p2972"), XAVIER),
     Board(
         "Jetson AGX Orin",
         ("p3701",),
-        ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0", "VDDQ_VDD2_1V8AO"),
+        {MODULE: ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0")},
         note="the AGX Orin has no input rail: the sum of its rails is less than what it draws",
+        max_power_w=KIT_SUPPLY_W,
     ),
-    Board("Jetson Orin NX or Nano", ("p3767",), ("VDD_IN",)),
+    Board("Jetson Orin NX or Nano", ("p3767",), {MODULE: ("VDD_IN",)}),
+    # The INA238 at the carrier board's input; what the INA3221 shows of the module has no documented sum.
+    Board("Jetson AGX Thor", ("p3834",), {BOTH: ("VIN",)}),
 )
 
 
 def is_jetson(sysroot: Path) -> bool:
     """Whether the device under `sysroot` is a Jetson; ask before NVML, which lies there."""
-    return TEGRA in text(sysroot / DEVICE_TREE / "compatible") or bool(text(sysroot / TEGRA_RELEASE))
+    return (
+        TEGRA in text(sysroot / DEVICE_TREE / "compatible")
+        or bool(text(sysroot / TEGRA_RELEASE))
+        or text(sysroot / FAMILY) == TEGRA_FAMILY
+        or has_gpu_folder(sysroot)
+    )
+
+
+def has_gpu_folder(sysroot: Path) -> bool:
+    """Whether the GPU of a Jetson stands under `sysroot` where only a Jetson's does."""
+    return any((sysroot / folder).exists() for folder in GPUS)
 
 
 def board_of(sysroot: Path) -> Board | None:
-    """The board under `sysroot`; None where it is not in the list."""
-    names = ("compatible", "nvidia,dtsfilename", "model")
-    return identify(" ".join(text(sysroot / DEVICE_TREE / name) for name in names))
+    """The board under `sysroot`; None where it is not in the list.
+
+    Where no name is in the list but the module's number, the carrier board is a stranger's, and the board
+    has no total but that of the module.
+    """
+    board = identify(board_names(sysroot))
+    return board or by_module(board_ids(sysroot))
+
+
+def board_names(sysroot: Path) -> str:
+    """What the device tree under `sysroot` calls the board, in one line; empty without a device tree."""
+    return " ".join(filter(None, (text(sysroot / DEVICE_TREE / name) for name in NAMES)))
+
+
+def board_ids(sysroot: Path) -> str:
+    """The numbers of modules and carrier boards that the device tree under `sysroot` has from the boot."""
+    tree = sysroot / DEVICE_TREE
+    files = [path.name for folder in ID_FOLDERS for path in sorted((tree / folder).glob("*"))]
+    return " ".join(filter(None, (*(text(tree / name) for name in IDS), *files)))
 
 
 def identify(device_tree: str) -> Board | None:
     """The board whose part number stands in the strings of its `device_tree`; None where none does."""
     lower = device_tree.lower()
     return next((board for board in BOARDS if any(part in lower for part in board.parts)), None)
+
+
+def by_module(ids: str) -> Board | None:
+    """The module of which a number stands in `ids`, without its carrier board; None where none does, or two.
+
+    >>> by_module("3489:0000:A0").name
+    'Jetson TX2'
+    """
+    numbers = (f"p{board}-{variant}" for board, variant in ID.findall(ids))
+    boards = {board.name: board for board in map(identify, numbers) if board}
+    if len(boards) != 1:
+        return None
+    (board,) = boards.values()
+    of_module = {scope: labels for scope, labels in board.totals.items() if scope == MODULE}
+    is_of_carrier = board.monitored and not of_module
+    return None if is_of_carrier else replace(board, totals=of_module, max_power_w=None)

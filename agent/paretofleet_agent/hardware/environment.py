@@ -25,7 +25,7 @@ PLACEHOLDER_ZONES = ("PMIC-Die",)
 #: The flag of a run while which a counter among the readings rose.
 COUNTERS = {"throttled_periods": "cpu_quota_reached", "swapped_pages": "swapped"}
 #: The folders of the GPUs of Jetson boards among those of /sys/class/devfreq.
-GPU_DEVFREQ = r"\.(gpu|gp10b|gv11b|ga10b)$"
+GPU_DEVFREQ = r"\.(gpu|gp10b|gv11b|ga10b)$|^gpu-gpc-0$"
 _MADE_UP_BOOT_ID = str(uuid.uuid4())
 
 
@@ -72,7 +72,7 @@ def readings(sysroot: Path) -> dict[str, Any]:
         "cpus_online": text(sysroot / CPUS / "online"),
         "frequencies_khz": _policies(sysroot, "scaling_cur_freq", unique=False),
         # What cools a GPU lowers its most: it moves by itself, so it is no setting.
-        "gpu_max_hz": "".join(text(path / "max_freq") for path in _gpu_devfreq(sysroot)),
+        "gpu_max_hz": "".join(text(path / "max_freq") for path in gpu_devfreq(sysroot)),
         "memory_available_bytes": _meminfo(sysroot, "MemAvailable"),
         "swap_free_bytes": _meminfo(sysroot, "SwapFree"),
         "swapped_pages": _swapped_pages(sysroot),
@@ -201,10 +201,11 @@ def _of_cpuinfo(sysroot: Path, key: str) -> str | None:
 def _gpu_clocks(sysroot: Path) -> dict[str, str]:
     """The policy of a board's own GPU: its governor and its least Hz, the most where it is locked."""
     names = {"gpu_governor": "governor", "gpu_min_hz": "min_freq"}
-    return {key: text(path / name) for path in _gpu_devfreq(sysroot) for key, name in names.items()}
+    return {key: text(path / name) for path in gpu_devfreq(sysroot) for key, name in names.items()}
 
 
-def _gpu_devfreq(sysroot: Path) -> list[Path]:
+def gpu_devfreq(sysroot: Path) -> list[Path]:
+    """The folder of the clocks of a board's own GPU under `sysroot`; empty where there is none."""
     paths = sorted((sysroot / "sys/class/devfreq").glob("*"))
     return [path for path in paths if re.search(GPU_DEVFREQ, path.name)][:1]
 

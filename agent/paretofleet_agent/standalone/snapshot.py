@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import BinaryIO, Iterator, Sequence
 
 from paretofleet_agent.errors import PfError
+from paretofleet_agent.hardware.boards import GPUS, ID_FOLDERS, IDS, NAMES
 from paretofleet_agent.hardware.sysfs import text
 
+HWMON_RHYTHM = ("update_interval", "samples")
 #: What is read, with wild cards that never cross a folder.
 PARTS = (
     *(f"proc/{name}" for name in ("cpuinfo", "meminfo", "loadavg", "pressure/cpu", "sys/kernel/osrelease")),
-    *(f"proc/device-tree/{name}" for name in ("model", "compatible", "nvidia,dtsfilename")),
+    *(f"proc/device-tree/{name}" for name in (*NAMES, *IDS, *(f"{folder}/*" for folder in ID_FOLDERS))),
+    *("sys/devices/soc0/family", *(f"{folder}/load" for folder in GPUS)),
     "proc/driver/nvidia/version",
     *(f"proc/{name}" for name in ("vmstat", "sys/kernel/randomize_va_space")),
     *("etc/nv_tegra_release", "etc/nvpmodel.conf", "var/lib/nvpmodel/status"),
@@ -44,7 +47,7 @@ PARTS = (
     *(f"sys/bus/i2c/drivers/ina3221*/*/of_node/{name}" for name in ("ti,*", "channel@*/ti,*")),
     *(
         f"sys/bus/i2c/drivers/ina*/*/hwmon/hwmon*/{name}"
-        for name in ("name", "*_label", "*_input", "*_enable", "*_resistor", "update_interval", "samples")
+        for name in ("name", "label", "*_label", "*_input", "*_enable", "*_resistor", *HWMON_RHYTHM)
     ),
     *(f"sys/class/hwmon/hwmon*/{name}" for name in ("name", "power*", "energy*", "in*_label", "*_alarm")),
     *(f"sys/class/drm/card*/device/{name}" for name in ("uevent", "vendor", "device")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from paretofleet_agent.hardware import boards
@@ -10,7 +11,10 @@ from paretofleet_agent.sensors import _files, ina3221
 from paretofleet_agent.sensors._ina3221_channels import config_period_s
 
 SUM_OF_XAVIER = "GPU+CPU+SOC+CV+VDDRQ+SYS5V"
-SUM_OF_ORIN = "VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0+VDDQ_VDD2_1V8AO"
+#: Without VDDQ_VDD2_1V8AO, which VIN_SYS_5V0 feeds: Jetson Linux guide r36.4.3, "Software-Based Power
+#: Consumption Modeling".
+SUM_OF_ORIN = "VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0"
+RAILS_OF_ORIN = ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0", "VDDQ_VDD2_1V8AO")
 
 #: Fixture: board, rails, (rail of the module, mW), (rail of module and carrier board, mW).
 BOARDS = {
@@ -42,8 +46,29 @@ BOARDS = {
         *((SUM_OF_XAVIER, 462 + 770 + 1539 + 0 + 308 + 2155), None),
     ),
     "ina3221_agx_orin": (
-        *("Jetson AGX Orin", ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0", "VDDQ_VDD2_1V8AO")),
-        *((SUM_OF_ORIN, 19.872 * (160 + 40) + 4.968 * (760 + 140)), None),
+        *("Jetson AGX Orin", RAILS_OF_ORIN, (SUM_OF_ORIN, 19.872 * (160 + 40) + 4.968 * 760), None),
+    ),
+    "ina3221_agx_orin_load": (
+        *("Jetson AGX Orin", RAILS_OF_ORIN, (SUM_OF_ORIN, 15 * 210 + 14.908 * 960 + 4968), None),
+    ),
+    "ina3221_igx_orin": ("Jetson AGX Orin", RAILS_OF_ORIN, (SUM_OF_ORIN, 6000 + 2400 + 4000), None),
+    "ina3221_orin_nx_jetpack6": (
+        *("Jetson Orin NX or Nano", ("VDD_IN", "VDD_CPU_GPU_CV", "VDD_SOC"), ("VDD_IN", 5781.44), None),
+    ),
+    "ina3221_thor": (
+        *("Jetson AGX Thor", ("VIN", "VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0"), None, ("VIN", 62_400)),
+    ),
+    "ina3221_clara_agx": (
+        *("Clara AGX", ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"), (SUM_OF_XAVIER, 6750), None),
+    ),
+    "ina3221_tx2_upstream": (
+        *("Jetson TX2", ("VDD_IN", "VDD_MUX", "VDD_SYS_GPU"), ("VDD_IN", 3800), ("VDD_IN+VDD_MUX", 6650)),
+    ),
+    "ina3221_tx2i_foreign": (
+        *("Jetson TX2", ("VDD_IN", "VDD_SYS_CPU", "VDD_SYS_DDR"), ("VDD_IN", 8000), None),
+    ),
+    "ina3221_tx1_foreign": (
+        *("Jetson TX1", ("VDD_IN", "VDD_GPU", "VDD_CPU", "VDD_MUX"), ("VDD_IN", 4136), None),
     ),
     "ina3221_orin_nx": (
         *("Jetson Orin NX or Nano", ("VDD_IN", "VDD_CPU_GPU_CV", "VDD_SOC"), ("VDD_IN", 5781.44), None),
@@ -71,7 +96,7 @@ def test_a_board_gives_its_rails_and_the_right_total(tree, name):
         scope: (total[0], pytest.approx(total[1])) for scope, total in expected.items() if total is not None
     }
     assert {rail.scope for rail, _ in found.values() if not rail.primary} <= {"part"}
-    assert all(rail.source == "ina3221" for rail, _ in found.values())
+    assert {rail.source for rail, _ in found.values()} <= {"ina3221", "ina238"}
 
 
 def test_sub_rails_are_never_added_to_the_rail_that_feeds_them(tree):
@@ -94,6 +119,81 @@ def test_a_board_that_is_not_in_the_list_has_rails_and_no_total(tree):
     sensor.close()
     assert "not in our list" in absent.why
     assert "snapshot" in absent.fix
+
+
+def test_a_thor_whose_carrier_board_has_no_monitor_has_no_total(tree):
+    root = tree("ina3221_thor")
+    shutil.rmtree(root / "sys/bus/i2c/drivers/ina238")
+    (sensor,), (absent,) = ina3221.find(root)
+    assert not any(rail.primary for rail in sensor.rails())
+    sensor.close()
+    assert "should have VIN, and has VDD_GPU" in absent.why
+
+
+def test_a_container_without_a_device_tree_is_told_what_to_mount(tree):
+    (sensor,), (absent,) = ina3221.find(tree("ina3221_container"))
+    assert [rail.scope for rail in sensor.rails()] == ["part", "part"]
+    sensor.close()
+    assert "a power monitor is here" in absent.why
+    assert "nothing says which board" in absent.why
+    assert "mount the host's /proc/device-tree" in absent.fix
+
+
+def test_a_device_tree_that_breaks_off_is_quoted(tree):
+    (sensor,), (absent,) = ina3221.find(tree("ina3221_cut_device_tree"))
+    assert not any(rail.primary for rail in sensor.rails())
+    sensor.close()
+    assert "not in our list" in absent.why
+    assert "it says 'nvidia,p3768-0000+p37'" in absent.why
+
+
+def test_two_channels_of_one_label_are_refused_with_both_paths(tree):
+    found, (absent,) = ina3221.find(tree("ina3221_label_twice"))
+    assert found == []
+    assert absent.refused
+    assert "2 channels are called VDD_IN" in absent.why
+    assert "1-0040/hwmon/hwmon1/in1_input and " in absent.why
+    assert "7-0041/hwmon/hwmon2/in1_input" in absent.why
+
+
+def test_two_parts_of_one_label_take_nothing_from_the_total(tree):
+    root = tree("ina3221_orin_nx")
+    for path in root.rglob("in3_label"):
+        path.write_text("VDD_CPU_GPU_CV\n")
+    (sensor,), (absent,) = ina3221.find(root)
+    assert [(rail.rail, rail.scope) for rail in sensor.rails()] == [("VDD_IN", "module")]
+    sensor.close()
+    assert not absent.refused
+
+
+@pytest.mark.parametrize("label", [b"VDD_\xff\xfe\n", b"VDD\x01IN\n", b"VDD\nIN\n"])
+def test_a_label_of_odd_bytes_is_a_sentence(tree, label):
+    root = tree("ina3221_orin_nx")
+    for path in root.rglob("in1_label"):
+        path.write_bytes(label)
+    (sensor,), (absent,) = ina3221.find(root)
+    assert not any(rail.primary for rail in sensor.rails())
+    sensor.close()
+    assert absent.refused
+    assert "is no text" in absent.why
+
+
+def test_numbers_of_modules_name_one_board_or_none():
+    assert boards.by_module("3310:1000:B02").name == "Jetson TX2"
+    assert boards.by_module("699-82180-1000-400 R.0").name == "Jetson TX1"
+    assert boards.by_module("3448-0003-100").note == "the Nano 2GB has no power monitor"
+    assert boards.by_module("3489:0000:A0 2180:1000:A0") is None
+    assert boards.by_module("3834:0008:A0") is None, "its only total is the carrier board's"
+    assert boards.by_module("2597:0000:B02 \ufffd") is None
+
+
+def test_what_a_board_can_draw_is_known_where_it_is_documented(tree):
+    (sensor,), _ = ina3221.find(tree("ina3221_nano"))
+    assert {rail.max_power_w for rail in sensor.rails()} == {30.0}
+    sensor.close()
+    (sensor,), _ = ina3221.find(tree("ina3221_tx2i_foreign"))
+    assert {rail.max_power_w for rail in sensor.rails()} == {None}, "another carrier board, another supply"
+    sensor.close()
 
 
 def test_a_board_without_its_input_rail_has_no_total(tree):

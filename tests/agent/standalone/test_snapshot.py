@@ -34,6 +34,7 @@ def unpack(archive, folder):
     "name",
     [
         *("ina3221_tx1", "ina3221_tx2_l4t28", "ina3221_tx2_l4t32", "ina3221_agx_orin", "ina3221_nano_2gb"),
+        *("ina3221_tx2i_foreign", "ina3221_tx1_foreign", "ina3221_thor", "ina3221_container"),
         *("rapl_intel", "amdgpu_discrete", "intel_gpu_xe", "battery_power", "raspberry_pi4"),
     ],
 )
