@@ -53,7 +53,8 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
 OPEN_SECTIONS: Mapping[str, str] = {
     "labels": "A label of the device for each key, by which sweeps choose devices.",
     "runtimes": "For a runtime, by its name, the Python interpreter that runs it, where it needs its own.",
-    "sensors": "Settings of the power sensors that need one, such as `meter`.",
+    "sensors": "Settings of the power sensors. `meter`: external meters. `ignore`: rails to be left out, as "
+    "SOURCE/RAIL or SOURCE, several with commas, such as what is wrong in a dispute.",
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SIMULATED = "sim:"

@@ -70,8 +70,8 @@ FLAGS: Mapping[str, Callable[[State, State], Iterable[str]]] = {
 def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
     """Every sensor of the device under `sysroot`, opened; and for what is unavailable why, and the fix.
 
-    `settings` is the section [sensors] of agent.ini. Two sensors that claim the same power
-    or the same name are both left out.
+    `settings` is the section [sensors] of agent.ini. Of two sensors that claim the same power or the same
+    name the rails in question are left out, and so is what the settings `ignore` or give to a meter.
     """
     sensors: list[Sensor] = []
     absent: list[Unavailable] = []
@@ -81,7 +81,7 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
         absent += unavailable
     if sensors:
         absent += _interference.warnings(sysroot)
-    return without_disputes(sensors, absent)
+    return without_disputes(sensors, absent, settings)
 
 
 def states(sysroot: Path) -> State:

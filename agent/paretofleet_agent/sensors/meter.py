@@ -27,6 +27,7 @@ from paretofleet_agent.sensors._meter_connection import MeterConnection, greet, 
 from paretofleet_agent.sensors._meter_lines import FIX, VERSION, parse_greeting, parse_reading, rail_of
 from paretofleet_agent.sensors.protocol import NO_SETTINGS, FindResult, Rail, Reading, Readings, Settings
 
+SOURCE = "meter"
 SCOPES = ("wall", "usb-input", "module+carrier", "module")
 GREETING_S = 3.0
 #: No refresh for so many periods, and for so long, is a meter that stopped.
@@ -75,7 +76,7 @@ def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
 
     No file under `_sysroot` tells of them.
     """
-    meters = [setting.strip() for setting in settings.get("meter", "").split(",") if setting.strip()]
+    meters = _named(settings)
     if not meters:
         return [], [Unavailable("meter", "no external meter is configured", FIX)]
     answers = [connect(setting) for setting in meters]
@@ -83,6 +84,15 @@ def find(_sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
         [answer for answer in answers if not isinstance(answer, Unavailable)],
         [replace(answer, refused=True) for answer in answers if isinstance(answer, Unavailable)],
     )
+
+
+def scopes(settings: Settings) -> set[str]:
+    """The scopes for which `settings["meter"]` names a meter, whether it answers or not."""
+    return {setting.partition("@")[0] for setting in _named(settings)}
+
+
+def _named(settings: Settings) -> list[str]:
+    return [setting.strip() for setting in settings.get("meter", "").split(",") if setting.strip()]
 
 
 def connect(setting: str) -> MeterSensor | Unavailable:

@@ -198,6 +198,89 @@ def test_two_sources_of_one_name_are_both_left_out_whatever_their_scopes(monkeyp
     assert told.why.startswith("2 sources call themselves meter/x")
 
 
+def opened_with(monkeypatch, root, settings, *found):
+    """What stays open of what was found, by stream, and what is said of the rest."""
+    monkeypatch.setattr(sensors, "BUILT_IN", {"x": lambda _root, _settings: (list(found), [])})
+    opened, absent = sensors.find_all(root, settings)
+    return [rail.stream for sensor in opened for rail in sensor.rails()], absent, opened
+
+
+class Board(Claims):
+    """A sensor with a total and a part of it, or with other rails."""
+
+    def __init__(self, source, *rails):
+        super().__init__(source, "module")
+        self.all = rails or (self.rail, Rail(source, "part", "part", "instant"))
+
+    def rails(self):
+        return list(self.all)
+
+    def read(self):
+        return [[(1, number)] for number, _ in enumerate(self.all)]
+
+
+def test_a_dispute_closes_the_disputed_rails_only(monkeypatch, tmp_path):
+    board, rival = Board("board"), Claims("lab", "module")
+    streams, absent, (opened,) = opened_with(monkeypatch, tmp_path, {}, board, rival)
+    assert streams == ["power:board/part"]
+    assert opened.read() == [[(1, 1)]]
+    assert (board.closed, rival.closed) == (False, True)
+    assert absent[-1].name == "power of scope module"
+    assert "power:board/x and power:lab/x all claim the scope module" in absent[-1].why
+    assert "part" not in absent[-1].why
+    opened.close()
+    assert board.closed
+
+
+def test_what_settles_a_dispute_is_a_setting(monkeypatch, tmp_path):
+    board, rival = Board("board"), Claims("lab", "module")
+    _, absent, _ = opened_with(monkeypatch, tmp_path, {}, board, rival)
+    assert absent[-1].fix.endswith("in [sensors] of agent.ini, such as ignore = lab")
+    settings = {"ignore": "lab"}
+    streams, absent, opened = opened_with(monkeypatch, tmp_path, settings, board, rival)
+    assert streams == ["power:board/x", "power:board/part"]
+    assert opened == [board]
+    assert [(each.name, each.refused) for each in absent] == [("lab/x", False)]
+
+
+def test_rails_of_one_source_are_settled_by_their_own_names(monkeypatch, tmp_path):
+    one, two = Board("meter", Rail("meter", "a", "wall", "boxcar", primary=True)), Claims("meter", "wall")
+    _, absent, _ = opened_with(monkeypatch, tmp_path, {}, one, two)
+    assert absent[-1].fix.endswith("ignore = meter/x")
+
+
+def test_a_name_to_be_ignored_that_is_nothing_here_is_told(monkeypatch, tmp_path):
+    streams, absent, _ = opened_with(monkeypatch, tmp_path, {"ignore": "lap/x"}, Claims("lab", "wall"))
+    assert streams == ["power:lab/x"]
+    assert (absent[-1].name, absent[-1].fix) == ("lap/x", "the rails are lab/x")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_meter_of_the_settings_wins_over_what_the_board_has(monkeypatch, tmp_path, answers):
+    """Also a silent one: else the board would speak in those runs in which the meter does not."""
+    board = Board("ina3221", *Board("ina3221").all, Rail("ina3221", "all", "wall", "instant", primary=True))
+    meter = [Claims("meter", "module")] if answers else []
+    settings = {"meter": "module@tcp://127.0.0.1:1"}
+    streams, absent, _ = opened_with(monkeypatch, tmp_path, settings, board, *meter)
+    named = ["power:meter/x"] if answers else []
+    assert streams == ["power:ina3221/part", "power:ina3221/all", *named]
+    assert absent[-1].name == "ina3221/x"
+    assert "the settings name a meter for the scope module" in absent[-1].why
+    assert not absent[-1].refused
+
+
+@pytest.mark.parametrize("closed_by", [{"ignore": "rapl/package-1"}, {}])
+def test_what_adds_up_with_a_closed_rail_is_closed_too(monkeypatch, tmp_path, closed_by):
+    """What is left would be a part of a sum, and pass for the whole."""
+    packages = [Rail("rapl", f"package-{n}", "package", "counter", primary=True) for n in (0, 1)]
+    board = Board("rapl", *packages, Rail("rapl", "dram", "dram", "counter"))
+    namesakes = [] if closed_by else [Board("rapl", dataclasses.replace(packages[1], scope="wall"))]
+    streams, absent, _ = opened_with(monkeypatch, tmp_path, closed_by, board, *namesakes)
+    assert streams == ["power:rapl/dram"]
+    assert absent[-1].name == "rapl/package-1"
+    assert absent[-1].why.endswith("what adds up with it is closed too: power:rapl/package-0")
+
+
 def test_permission_that_is_denied_is_a_refusal_where_the_energy_comes_from(tree, monkeypatch):
     opened = os.open
 
