@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+#: What the kernel prints of an integer; Python would also take 12_34, +12 and digits of other scripts.
+INTEGER = re.compile(r"-?[0-9]+")
 
 
 def text(path: Path) -> str:
@@ -16,9 +20,24 @@ def text(path: Path) -> str:
         return ""
 
 
+def integer(content: str) -> int:
+    """The integer that is all of `content` but for white space; raises ValueError where it is none.
+
+    >>> integer(" -12 ")
+    -12
+    >>> integer("12_34")
+    Traceback (most recent call last):
+    ValueError: not a whole number: '12_34'
+    """
+    match = INTEGER.fullmatch(content.strip())
+    if match is None:
+        raise ValueError(f"not a whole number: {content!r}")
+    return int(match.group())
+
+
 def number(path: Path) -> int | None:
     """The integer in the file `path`, None where there is none."""
     try:
-        return int(text(path))
+        return integer(text(path))
     except ValueError:
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from paretofleet_agent.hardware.sysfs import text
+from paretofleet_agent.hardware.sysfs import integer, text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors.protocol import FindResult, Rail, Readings
 
@@ -109,8 +109,11 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> FindResu
 
 
 def one_integer(texts: Sequence[str]) -> int:
-    """The reading of a file that already holds microjoules or microwatts: the only one of `texts`."""
-    return int(texts[0])
+    """The reading of a file that already holds microjoules or microwatts: the only one of `texts`.
+
+    Raises ValueError where it is no whole number.
+    """
+    return integer(texts[0])
 
 
 def _first_readings(sensor: FilesSensor) -> Sequence[Readings]:

@@ -57,7 +57,10 @@ PARTS = (
     ),
     *(
         f"sys/class/power_supply/*/{name}"
-        for name in ("type", "scope", "status", "online", "power_now", "voltage_now", "current_now")
+        for name in (
+            *("type", "scope", "status", "online", "present"),
+            *("power_now", "voltage_now", "current_now", "current_avg"),
+        )
     ),
     "sys/devices/platform/*firmware*/get_throttled",
     "sys/devices/platform/*/*firmware*/get_throttled",

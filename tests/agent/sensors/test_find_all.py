@@ -19,7 +19,13 @@ TREES = sorted(
     for path in trees.FIXTURES.glob("*/tree.txt")
     if path.parent.name.startswith(tuple(sensors.BUILT_IN))
 )
-WITHOUT_POWER = ("ina3221_nano_2gb", "ina3221_label_twice", "raspberry_pi4")
+WITHOUT_POWER = (
+    "ina3221_nano_2gb",
+    "ina3221_label_twice",
+    "raspberry_pi4",
+    "battery_two_packs",
+    "battery_weak_charger",
+)
 
 PLUGIN = """
 from paretofleet_agent.sensors import Rail

@@ -1,10 +1,9 @@
-"""Sensors that are files: AMD and Intel GPUs, batteries, and the Raspberry Pi that has none."""
+"""Sensors that are files: AMD and Intel GPUs, and the Raspberry Pi that has none."""
 
 from __future__ import annotations
 
-import pytest
 from paretofleet_agent import sensors
-from paretofleet_agent.sensors import amdgpu, battery, intel_gpu, raspberry
+from paretofleet_agent.sensors import amdgpu, intel_gpu, raspberry
 
 
 def told(sensor):
@@ -45,33 +44,6 @@ def test_xe_gives_the_card_and_its_chip(tree):
         "0000:03:00.0-card": ("gpu-board", "counter", True, 5_000_000_000),
         "0000:03:00.0-pkg": ("part", "counter", False, 3_000_000_000),
     }
-
-
-@pytest.mark.parametrize(
-    ("name", "rail", "microwatts"),
-    [("battery_power", "BAT0", 8_420_000), ("battery_current", "BAT1", 7_600_000)],
-)
-def test_a_battery_carries_the_whole_device(tree, name, rail, microwatts):
-    (sensor,), absent = battery.find(tree(name))
-    assert told(sensor) == {rail: ("battery", "filtered", True, microwatts)}
-    assert absent == []
-
-
-def test_a_battery_on_mains_power_is_refused(tree):
-    root = tree("battery_power")
-    (root / battery.SUPPLIES / "BAT0" / "status").write_text("Charging\n")
-    found, (absent,) = battery.find(root)
-    assert found == []
-    assert "BAT0 is charging" in absent.why
-    assert "unplug" in absent.fix
-
-
-def test_plugging_in_during_a_run_ends_the_readings(tree):
-    root = tree("battery_power")
-    (sensor,), _ = battery.find(root)
-    (root / battery.SUPPLIES / "BAT0" / "status").write_text("Charging\n")
-    assert sensor.read() == [None]
-    sensor.close()
 
 
 def test_a_raspberry_pi_says_plainly_that_it_has_no_current_sensor(tree):
