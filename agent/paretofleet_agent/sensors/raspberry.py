@@ -1,6 +1,7 @@
-"""Raspberry Pi: no current sensor, but the firmware tells of under-voltage and of capped frequencies.
+"""Raspberry Pi: the rails of a Pi 5's PMIC, see _raspberry_pmic.py; older ones have no current sensor.
 
-`get_throttled` holds hexadecimal bits: 0 to 3 what is true now, 16 to 19 what was true since boot.
+The firmware tells of under-voltage and of capped frequencies: `get_throttled` holds hexadecimal bits, 0 to
+3 what is true now, 16 to 19 what was true since boot.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from typing import Any, Iterable
 from paretofleet_agent.hardware.boards import DEVICE_TREE
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
+from paretofleet_agent.sensors._raspberry_pmic import METER_FIX, find_pmic
 from paretofleet_agent.sensors.protocol import NO_SETTINGS, FindResult, Settings
 
 MODEL = "Raspberry Pi"
+#: The SoC of the Pi 5, the Pi 500 and the Compute Module 5, which have that PMIC.
+WITH_PMIC = "brcm,bcm2712"
+HERE = Path("/")
 FIRMWARE = "sys/devices/platform"
 BITS = ("under_voltage", "frequency_capped", "throttled", "soft_temperature_limit")
 SINCE_BOOT_SHIFT = 16
@@ -27,13 +32,19 @@ RUN_FLAGS = {
 
 
 def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
-    """Never a sensor; where `sysroot` is a Raspberry Pi it says so. No key of `_settings` changes that."""
+    """The rails of a Raspberry Pi 5 under `sysroot`; of an older one why there are none.
+
+    No key of `_settings` changes that.
+    """
     if MODEL not in text(sysroot / DEVICE_TREE / "model"):
         return [], []
+    if WITH_PMIC in text(sysroot / DEVICE_TREE / "compatible"):
+        if sysroot.resolve() == HERE or MODEL not in text(HERE / DEVICE_TREE / "model"):
+            return find_pmic(sysroot)
+        why = "this is a copied tree, and the PMIC that answers is of the machine it is read on"
+        return [], [Unavailable("raspberry", why)]
     why = "a Raspberry Pi has no current sensor at its supply, so its power cannot be read"
-    return [], [
-        Unavailable("raspberry", why, "an external meter at its USB supply: the setting meter in [sensors]")
-    ]
+    return [], [Unavailable("raspberry", why, METER_FIX)]
 
 
 def state(sysroot: Path) -> dict[str, Any]:

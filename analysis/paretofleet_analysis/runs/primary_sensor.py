@@ -17,6 +17,8 @@ PRIMARY_SCOPES: Mapping[str, Sequence[str]] = {
 #: Scopes that hold every target of a device: a primary scope where the sensor's facts name it as one. A
 #: battery is read only while it carries the whole device.
 WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall", "battery")
+#: Scopes that hold a target and leave out parts of the board: they speak where nothing else does.
+PARTIAL_SCOPES: Mapping[str, Sequence[str]] = {"cpu": ("pmic-rails",)}
 MISMATCH, AMBIGUOUS = "counter_integral_mismatch", "power_ambiguous"
 #: Flags of one sensor that are the run's only where that sensor speaks for the target.
 OF_PRIMARY = (NOT_CONVERGED, ALIASING, NOT_COVERED, DRIFT, IMPLAUSIBLE)
@@ -123,6 +125,7 @@ def _choose(
         for entry in entries
         if entry["stream"] in named and entry["scope"] in WHOLE_DEVICE_SCOPES
     ]
+    scopes += PARTIAL_SCOPES.get(target_kind, ())
     for scope in scopes:
         there = [entry for entry in entries if entry["scope"] == scope]
         if there:

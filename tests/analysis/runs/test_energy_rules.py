@@ -139,7 +139,7 @@ def beside(scope, *, covers=True, target_kind="cpu"):
     return summarize_run(streams, facts, batch_size=1, mode="latency", target_kind=target_kind)
 
 
-@pytest.mark.parametrize("scope", ["battery", "apu"])
+@pytest.mark.parametrize("scope", ["battery", "apu", "pmic-rails"])
 def test_the_only_sensor_of_a_laptop_speaks_for_its_runs(scope):
     made = run()
     facts = {"sensors": [dict(made.facts["sensors"][0], scope=scope)]}
@@ -153,6 +153,17 @@ def test_a_package_goes_before_a_battery_and_an_apu_is_no_power_of_a_graphics_ca
     assert beside("battery")["power_scope"] == "package"
     assert beside("battery", target_kind="cuda")["power_scope"] == "battery", "it carries the card, too"
     assert beside("apu", target_kind="cuda")["energy_j_per_item"] is None
+
+
+def test_the_rails_of_a_raspberry_pi_speak_as_themselves_and_only_where_nothing_else_does():
+    assert beside("pmic-rails")["power_scope"] == "package"
+    assert beside("pmic-rails", target_kind="cuda")["energy_j_per_item"] is None
+    made = run()
+    rails, meter = (dict(made.facts["sensors"][0], scope=scope) for scope in ("pmic-rails", "wall"))
+    streams = made.streams | {"power:meter/x": made.streams["power:sim/rail"]}
+    facts = {"sensors": [rails, dict(meter, stream="power:meter/x", source="meter")]}
+    summary = summarize_run(streams, facts, batch_size=1, mode="latency", target_kind="cpu")
+    assert summary["power_scope"] == "wall"
 
 
 def test_a_secondary_sensor_that_does_not_cover_the_window_is_no_flag_of_the_energy():
