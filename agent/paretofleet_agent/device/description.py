@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Iterator, Mapping
 
 from paretofleet_agent import simulate
 from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.device.energy_sources import energy_sources
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.model import SensorInfo
 
@@ -20,6 +21,7 @@ def as_json(device: DeviceUnderTest) -> dict[str, Any]:
         "runner_cpus": list(device.runner_cpus),
         "simulate": None if device.simulation is None else device.simulation.device_class,
         "sensor_facts": {name: dict(facts) for name, facts in device.sensor_facts.items()},
+        "energy": energy_sources(device),
         "environment": _environment(device),
     }
 
@@ -38,6 +40,8 @@ def describe(device: DeviceUnderTest) -> str:
     ]
     if not inventory.sensors:
         lines.append(("sensor", "none: this device has no power sensor, so no energy is measured"))
+    for sources in energy_sources(device):
+        lines += _energy(sources)
     for absent in device.absent:
         lines.append(("absent", f"{absent.name}: {absent.why}"))
         if absent.fix:
@@ -55,9 +59,36 @@ def _measured(device: DeviceUnderTest, sensor: SensorInfo) -> str:
     facts = device.sensor_facts.get(f"power:{sensor.source}/{sensor.rail}")
     if facts is None:
         return ""
-    period_s, flags = facts["period_s"], list(facts["flags"])
-    refresh = "refresh unknown" if period_s is None else f"refreshed every {period_s * 1e3:.3g} ms"
-    return ", ".join(["", refresh, *flags])
+    return ", ".join(["", _refresh(facts["period_s"]), *facts["flags"]])
+
+
+def _energy(sources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The lines of one target: the rails that speak, then the others by the reason why they do not."""
+    if sources["why_none"] is not None:
+        yield "energy", f"{sources['target']}: none, because {sources['why_none']}"
+    for number, rail in enumerate(sources["rails"]):
+        begin = "and" if number else f"{sources['target']}:"
+        yield "" if number else "energy", f"{begin} {rail['source']}/{rail['rail']}  {_known(rail)}"
+    rails: dict[str, list[str]] = {}
+    for silent in sources["silent"]:
+        rails.setdefault(silent["why"], []).append(silent["rail"])
+    for why, names in rails.items():
+        yield "", f"not {', '.join(names)}: {why}"
+
+
+def _known(rail: Mapping[str, Any]) -> str:
+    """Scope, refresh and uncertainty of a rail that speaks."""
+    gain, noise_w = rail["gain_relative_uncertainty"], rail["noise_w"]
+    parts = [
+        f"{rail['scope']}, {rail['kind']}",
+        _refresh(rail["period_s"]),
+        "gain uncertainty unknown" if gain is None else f"gain uncertainty {100 * gain:.3g} %",
+    ]
+    return ", ".join(parts if noise_w is None else [*parts, f"noise {noise_w:.2g} W"])
+
+
+def _refresh(period_s: float | None) -> str:
+    return "refresh unknown" if period_s is None else f"refreshed every {period_s * 1e3:.3g} ms"
 
 
 def _environment(device: DeviceUnderTest) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class DeviceUnderTest:
     `sysroot` is where /sys, /proc and /etc are read from. `simulation` is None where the device is real.
     `interpreters` maps a runtime to the Python that has it, and `trtexec` to the program. The daemon and the
     sampler keep to `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
-    `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here.
+    `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here, `rails`
+    all that is known of each.
     `open_host` gives the machine as an attempt sees it, from the device, the lease and its threads.
     """
 
@@ -62,6 +63,7 @@ class DeviceUnderTest:
     )
     sensor_settings: Mapping[str, str] = field(default_factory=dict)
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rails: tuple[Mapping[str, Any], ...] = ()
     #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.
     cold_idles: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
     #: Degrees Celsius before the first run of a sweep on a target, which later runs wait for.

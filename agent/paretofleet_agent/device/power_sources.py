@@ -10,6 +10,7 @@ from typing import Any, Callable, ContextManager, Iterator, Mapping, Sequence
 from paretofleet_agent.device.device import allowed_cpus
 from paretofleet_agent.model import SensorInfo, Unavailable
 from paretofleet_agent.power import characterise
+from paretofleet_agent.power.estimators import with_measured
 from paretofleet_agent.sensors import FindResult, Sensor, Settings, find_all
 
 #: Holds the host lock, after a wait while another agent measures; or nothing where the caller holds it.
@@ -18,9 +19,13 @@ Alone = Callable[[], ContextManager[object]]
 
 @dataclass(frozen=True)
 class PowerSources:
-    """What was found. `facts`: what was measured of each stream, empty where nothing was."""
+    """What was found. `facts`: what was measured of each stream, empty where nothing was.
+
+    `rails`: what is known of each rail, and where it was measured what that says in its place.
+    """
 
     sensors: tuple[SensorInfo, ...]
+    rails: tuple[Mapping[str, Any], ...]
     absent: tuple[Unavailable, ...]
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -33,16 +38,16 @@ def find_power_sources(sysroot: Path, settings: Settings, home: Path | None, alo
     """
     if home is None or sysroot.resolve() != Path("/"):
         with _opened(sysroot, settings) as (sensors, absent):
-            return PowerSources(_infos(sensors), tuple(absent))
+            return _power_sources(sensors, absent, {})
     if characterise.is_of_this_boot(home, sysroot):
         with _opened(sysroot, settings) as (sensors, absent):
             facts = characterise.remembered(home, sysroot, sensors)
             if facts is not None:
-                return PowerSources(_infos(sensors), tuple(absent), facts)
+                return _power_sources(sensors, absent, facts)
     # Nothing is open during the wait: a meter serves one agent, and the one that measures now may need it.
     with alone(), _opened(sysroot, settings) as (sensors, absent):
         facts = characterise.of_device(home, sysroot, sensors, len(allowed_cpus()))
-        return PowerSources(_infos(sensors), tuple(absent), facts)
+        return _power_sources(sensors, absent, facts)
 
 
 @contextlib.contextmanager
@@ -56,5 +61,13 @@ def _opened(sysroot: Path, settings: Settings) -> Iterator[FindResult]:
             sensor.close()
 
 
-def _infos(sensors: Sequence[Sensor]) -> tuple[SensorInfo, ...]:
-    return tuple(rail.info for sensor in sensors for rail in sensor.rails())
+def _power_sources(
+    sensors: Sequence[Sensor], absent: Sequence[Unavailable], facts: Mapping[str, Mapping[str, Any]]
+) -> PowerSources:
+    rails = [rail for sensor in sensors for rail in sensor.rails()]
+    return PowerSources(
+        sensors=tuple(rail.info for rail in rails),
+        rails=tuple(with_measured(rail.facts(), facts.get(rail.stream)) for rail in rails),
+        absent=tuple(absent),
+        facts=facts,
+    )

@@ -60,4 +60,5 @@ def probe_device(
         runner_cpus=runner_cpus,
         sensor_settings=dict(sensor_settings),
         sensor_facts=power.facts,
+        rails=power.rails,
     )

@@ -107,12 +107,12 @@ def simulated_device(
     Raises ConfigError for an unknown class.
     """
     kind = simulate.device_class(simulation.device_class)
-    cpus = tuple(range(kind.cores))
+    cpus, rail = tuple(range(kind.cores)), rail_of(kind.sensor)
     housekeeping_cpu, runner_cpus = split_cpus(cpus)
     inventory = Inventory(
         targets=(Target(target_id=CPU, alias=CPU, description=kind.description),),
         runtimes=(RuntimeInfo(name="onnxruntime", version=simulate.VERSION, target_ids=(CPU,)),),
-        sensors=(rail_of(kind.sensor).info,),
+        sensors=(rail.info,),
         memory_bytes=kind.memory_bytes,
         cpus=cpus,
         architecture="simulated",
@@ -125,5 +125,6 @@ def simulated_device(
         interpreters=dict(interpreters),
         housekeeping_cpu=housekeeping_cpu,
         runner_cpus=runner_cpus,
+        rails=(rail.facts(),),
         open_host=functools.partial(open_simulated_host, simulation),
     )
