@@ -68,7 +68,7 @@ def _energy(sources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "energy", f"{sources['target']}: none, because {sources['why_none']}"
     for number, rail in enumerate(sources["rails"]):
         begin = "and" if number else f"{sources['target']}:"
-        yield "" if number else "energy", f"{begin} {rail['source']}/{rail['rail']}  {_known(rail)}"
+        yield "" if number else "energy", f"{begin} {rail['source']}/{rail['rail']}  {_quality(rail)}"
     rails: dict[str, list[str]] = {}
     for silent in sources["silent"]:
         rails.setdefault(silent["why"], []).append(silent["rail"])
@@ -76,7 +76,7 @@ def _energy(sources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"not {', '.join(names)}: {why}"
 
 
-def _known(rail: Mapping[str, Any]) -> str:
+def _quality(rail: Mapping[str, Any]) -> str:
     """Scope, refresh and uncertainty of a rail that speaks."""
     gain, noise_w = rail["gain_relative_uncertainty"], rail["noise_w"]
     parts = [
