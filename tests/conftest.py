@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 HERE = Path(__file__).parent
+#: How long an example takes says something of the machine only.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
+
 #: Folders and files whose tests start real processes that measure, or judge by the clock: they run alone.
 TIMED = (
     "agent/device/test_contention.py",

@@ -11,7 +11,7 @@ from .dominance_probabilities import dominance_probability
 from .fleet import check_size
 from .front_probabilities import front_probability
 from .moderated_means import estimate
-from .replicate_draws import distinct_runs, replicates
+from .replicate_draws import measured_runs, replicates
 from .samples import Floats, Ints, Samples
 from .validation import check_threads, check_whole
 
@@ -40,7 +40,7 @@ def next_runs(
     drawn = replicates(samples, count=_REPLICATES, seed=seed)
     front = front_probability(drawn, maximize=maximize, threads=threads)
     pairs = dominance_probability(drawn, maximize=maximize, threads=threads).tocoo()
-    runs = distinct_runs(samples)
+    runs = measured_runs(samples)
     means, _ = estimate(runs.arrays)
     variance = means.error.diagonal(axis1=1, axis2=2).mean(axis=1)[runs.entry]
     counts = means.runs[runs.entry]

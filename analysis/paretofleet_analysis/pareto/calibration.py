@@ -20,7 +20,7 @@ from .calibration_map import CalibrationMap, fit_map
 from .fleet import check_size
 from .front_probabilities import front_probability
 from .moderated_means import estimate
-from .replicate_draws import distinct_runs, replicates
+from .replicate_draws import measured_runs, replicates
 from .samples import Floats, Ints, Samples
 from .shared_costs import Shared
 from .simulated_fleets import SimulatedFleet, simulate_fleets
@@ -92,7 +92,7 @@ def _learn(
     threads: int,
 ) -> list[CalibrationMap]:
     """A map for each question, learned on fleets like this one with its noise and its numbers of runs."""
-    runs = distinct_runs(samples)
+    runs = measured_runs(samples)
     means, scale = estimate(runs.arrays)
     size = len(runs.arrays)
     if not means.covariance.any():

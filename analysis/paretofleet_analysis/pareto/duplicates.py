@@ -7,6 +7,7 @@ import math
 import moocore
 import numpy as np
 
+from .equal_runs import first_of_equals
 from .fleet import Fleet
 from .kernel.rank_codes import RankCodes
 from .samples import Flags, Ints
@@ -79,7 +80,6 @@ def _unite_runs(fleet: Fleet, groups: Ints, varying: Ints, same: Ints) -> None:
     factors = 2 * np.arange(fleet.dimensions + 1, dtype=np.int64) + 3
     prints = (sums * factors[1:]).sum(axis=1) + groups[varying] * factors[0]
     _, which, count = np.unique(prints, return_inverse=True, return_counts=True)
-    seen: dict[tuple[int, bytes], int] = {}
-    for i in varying[count[which] > 1].tolist():
-        runs = fleet.costs[fleet.starts[i] : fleet.starts[i + 1]]
-        same[i] = seen.setdefault((int(groups[i]), runs[np.lexsort(runs.T)].tobytes()), i)
+    alike = varying[count[which] > 1].tolist()
+    runs = [fleet.costs[fleet.starts[i] : fleet.starts[i + 1]] for i in alike]
+    same[alike] = np.take(alike, first_of_equals(runs, [int(groups[i]) for i in alike]))

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri
 
+from .equal_runs import DistinctRuns, distinct_runs
 from .fleet import NUMBERS_MAX, Fleet, check_magnitude
 from .moderated_means import Means, Scale, estimate, quantile_by_ranks
-from .samples import Floats, Ints, Samples
+from .samples import Floats, Samples
 from .validation import check_seed, check_whole
 
 Statistic = Literal["mean", "median", "p99"]
@@ -46,7 +47,7 @@ def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, s
     check_seed(seed)
     if statistic != "mean" and statistic not in _QUANTILES:
         raise ValueError(f"statistic {statistic!r} is not known; give 'mean', 'median' or 'p99'")
-    runs = distinct_runs(samples)
+    runs = measured_runs(samples)
     numbers = len(runs.arrays) * count * runs.arrays[0].shape[1]
     if numbers > NUMBERS_MAX:
         raise ValueError(
@@ -72,24 +73,7 @@ def _check_drawn(runs: DistinctRuns, drawn: list[Floats], scale: Scale) -> None:
             )
 
 
-class DistinctRuns:
-    """The runs of the distinct measurements of a fleet, each sorted by value; `entry` (N,) says which is
-    whose.
-    """
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.arrays: list[Floats] = []
-        self.entry: Ints = np.empty(fleet.size, dtype=np.int64)
-        seen: dict[bytes, int] = {}
-        for i in range(fleet.size):
-            runs = fleet.costs[fleet.starts[i] : fleet.starts[i + 1]]
-            runs = np.ascontiguousarray(runs[np.lexsort(runs.T)])
-            self.entry[i] = seen.setdefault(runs.tobytes(), len(seen))
-            if self.entry[i] == len(self.arrays):
-                self.arrays.append(runs)
-
-
-def distinct_runs(samples: Samples) -> DistinctRuns:
+def measured_runs(samples: Samples) -> DistinctRuns:
     """The distinct measurements of `samples`; ValueError where a configuration has too few runs to say how
     sure its mean is.
     """
@@ -101,7 +85,7 @@ def distinct_runs(samples: Samples) -> DistinctRuns:
             f"configuration {i} has {fleet.runs[i]} runs; {RUNS_MIN} are needed to say how sure its mean is"
         )
     check_magnitude(fleet, _MOST)
-    return DistinctRuns(fleet)
+    return distinct_runs(np.split(fleet.costs, fleet.starts[1:-1]))
 
 
 def _draw(

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from paretofleet_analysis.pareto import BlockCorrection, remove_block_effects
+from paretofleet_analysis.pareto.equal_runs import distinct_runs
 from paretofleet_analysis.ranking.block_components import block_spans, with_unfitted_blocks
-from paretofleet_analysis.ranking.measurements import number_distinct
 
 #: Effects that are rounding only; values are then left as they came, so that ties stay ties.
 _ROUNDING = 1e-9
@@ -112,13 +112,14 @@ def _fit(rows: DeviceRows) -> _Fit:
     moves anybody else.
     """
     columns = np.flatnonzero(rows.measured)
-    orders = [np.lexsort((*runs.T, block)) for runs, block in zip(rows.runs, rows.blocks, strict=True)]
-    blocks = [block[order] for block, order in zip(rows.blocks, orders, strict=True)]
-    values = [
-        np.ascontiguousarray(runs[order][:, columns]) for runs, order in zip(rows.runs, orders, strict=True)
+    with_blocks = [
+        np.column_stack([runs[:, columns], block]) for runs, block in zip(rows.runs, rows.blocks, strict=True)
     ]
-    entry, first = number_distinct([(x.tobytes(), y.tobytes()) for x, y in zip(values, blocks, strict=True)])
-    fit = remove_block_effects([values[k] for k in first], blocks=[blocks[k] for k in first])
+    distinct = distinct_runs(with_blocks, by_value=True)
+    fit = remove_block_effects(
+        [values[:, :-1] for values in distinct.arrays],
+        blocks=[values[:, -1].astype(int) for values in distinct.arrays],
+    )
     details: dict[str, Any] = {"device": rows.device, "corrected": bool(fit.corrected.any())}
     runs = [np.array(x) for x in rows.runs]
     if not details["corrected"]:
@@ -127,8 +128,9 @@ def _fit(rows: DeviceRows) -> _Fit:
     in_fit = sorted(fit.effects[0])
     effects = np.array([fit.effects[0][block] for block in in_fit])
     is_real = np.abs(effects).max(axis=0) > _ROUNDING
-    for k, order in enumerate(orders):
-        runs[k][np.ix_(order, columns[is_real])] = fit.samples[entry[k]][:, is_real]
+    for k, values in enumerate(with_blocks):
+        order = np.lexsort(values.T)
+        runs[k][np.ix_(order, columns[is_real])] = fit.samples[distinct.entry[k]][:, is_real]
     drift = np.zeros((len(effects), len(rows.measured)))
     drift[:, columns] = effects * is_real
     details |= _fit_details(rows, fit, effects, in_fit)

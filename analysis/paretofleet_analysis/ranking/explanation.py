@@ -14,7 +14,6 @@ from paretofleet_analysis.pareto import front_probability, replicates
 from paretofleet_analysis.ranking.fleet import Criteria, RankedFleet
 from paretofleet_analysis.ranking.front_query import tolerances
 from paretofleet_analysis.ranking.judgement import Judgement
-from paretofleet_analysis.ranking.measurements import distinct_measurements
 
 #: Rivals that are named, and the least probability that makes one worth naming.
 RIVALS, LEAST = 5, 0.01
@@ -121,9 +120,7 @@ def _nearest(fleet: RankedFleet, explained: int) -> list[int]:
 
 def _points(runs: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
     """Replicates of the mean of each of (m_i, d) runs; the same for runs entered twice."""
-    distinct = distinct_measurements(runs)
-    drawn = replicates(distinct.runs, count=_REPLICATES, seed=seed)
-    return [drawn[place] for place in distinct.entry]
+    return replicates(runs, count=_REPLICATES, seed=seed)
 
 
 def _p_beats(pair: Sequence[np.ndarray], maximize: Sequence[bool], margin: Sequence[float]) -> float:

@@ -17,6 +17,7 @@ from paretofleet_analysis.pareto import (
     mean_front_probability,
     replicates,
 )
+from paretofleet_analysis.pareto.equal_runs import DistinctRuns, distinct_runs
 from paretofleet_analysis.ranking.dominance_counts import (
     RANKS,
     dominance_counts,
@@ -25,7 +26,6 @@ from paretofleet_analysis.ranking.dominance_counts import (
 )
 from paretofleet_analysis.ranking.factor_integral import integrate_over_factors
 from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front, tolerances
-from paretofleet_analysis.ranking.measurements import DistinctMeasurements, distinct_measurements
 from paretofleet_analysis.ranking.probability_maps import interpolate_calibration
 from paretofleet_analysis.statistics.moments import moments
 
@@ -93,18 +93,18 @@ def probabilities(
     if not samples:
         none = np.zeros(0)
         return Probabilities(none, none, none, none, 0)
-    distinct = distinct_measurements(
-        samples, None if query.shared is None else list(np.asarray(query.shared.groups))
-    )
+    # a ranking must not depend on the order of entry, in which `pareto` keeps them
+    groups = None if query.shared is None else list(np.asarray(query.shared.groups))
+    distinct = distinct_runs(samples, groups, by_value=True)
     kept = _kept(distinct, query)
-    runs = [distinct.runs[i] for i in kept]
+    runs = [distinct.arrays[i] for i in kept]
     points = _points(runs, query)
     answer = _front(runs, points, query.subset(distinct.first[kept]), is_calibrated=is_whole)
     rest = 0.0 if query.question == "run" else SURELY_NOT
     answer = _of_all(answer, kept, distinct.entry, rest=rest)
     if not is_whole:
         return answer
-    means = moments(distinct.runs).means
+    means = moments(distinct.arrays).means
     dominators, ranks = _dominance(points, means, kept, query.maximize)
     efficient = None
     if is_held is not None and not all(is_held):
@@ -114,9 +114,9 @@ def probabilities(
     return replace(answer, dominators=dominators[entry], ranks=ranks[entry], efficiency=efficient)
 
 
-def _kept(distinct: DistinctMeasurements, query: FrontQuery) -> np.ndarray:
+def _kept(distinct: DistinctRuns, query: FrontQuery) -> np.ndarray:
     """Of large fleets those not surely dominated; that is not sure across devices with unknown factors."""
-    size = len(distinct.runs)
+    size = len(distinct.arrays)
     if query.question != "mean" or query.shared is not None or size <= SMALL_FLEET:
         return np.arange(size)
     device = np.zeros(size) if query.factors is None else query.factors.device[distinct.first]
@@ -124,7 +124,7 @@ def _kept(distinct: DistinctMeasurements, query: FrontQuery) -> np.ndarray:
     for number in np.unique(device):
         members = np.flatnonzero(device == number)
         dominated[members] = is_surely_dominated(
-            [distinct.runs[i] for i in members], maximize=query.maximize, margins=query.margins
+            [distinct.arrays[i] for i in members], maximize=query.maximize, margins=query.margins
         )
     return np.flatnonzero(~dominated)
 
