@@ -48,6 +48,10 @@ def describe(device: DeviceUnderTest) -> str:
             lines.append(("", f"fix: {absent.fix}"))
     runner = ", ".join(map(str, device.runner_cpus))
     lines.append(("CPUs", f"{runner} for runners, {device.housekeeping_cpu} for the agent and its sampler"))
+    quota = device.cpu_quota
+    if quota is not None:
+        threads = device.default_threads(quota)
+        lines.append(("threads", f"{threads} by default: a quota allows {quota:.3g} CPUs' worth of time"))
     lines.append(("memory", f"{inventory.memory_bytes / 1e9:.1f} GB"))
     lines += [(key, str(value)) for key, value in _environment(device).items()]
     width = max(len(key) for key, _ in lines)

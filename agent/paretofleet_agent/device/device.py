@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, Callable, Mapping
 from paretofleet_agent.device.host import Host, RealHost
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.boards import is_jetson
+from paretofleet_agent.hardware.cgroups import cpu_quota
 from paretofleet_agent.model import Inventory, Lease, Unavailable
 
 TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
@@ -97,6 +99,19 @@ class DeviceUnderTest:
     def interpreter_of(self, runtime: str) -> str:
         """The Python that drives a runtime: its own, or this one, which also drives `trtexec`."""
         return sys.executable if runtime == TRTEXEC else self.interpreters.get(runtime, sys.executable)
+
+    @property
+    def cpu_quota(self) -> float | None:
+        """How many CPUs' worth of time this process gets now; None without a limit. A simulation has none."""
+        return cpu_quota(self.sysroot) if self.simulation is None else None
+
+    def default_threads(self, quota: float | None) -> int:
+        """The threads of a runner that is not asked for a number: one for each of its CPUs, or fewer.
+
+        `quota`: how many CPUs' worth of time there is; more threads would only stop one another.
+        """
+        threads_max = len(self.runner_cpus)
+        return threads_max if quota is None else max(1, min(threads_max, math.floor(quota)))
 
     def cpus_for(self, threads: int | None) -> tuple[int, ...]:
         """The CPUs of a runner with so many threads: all of them only where the rest do not suffice."""

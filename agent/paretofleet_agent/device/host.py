@@ -13,6 +13,7 @@ from paretofleet_agent.device.clock import Clock, RealClock
 from paretofleet_agent.device.contention import ContentionMeter
 from paretofleet_agent.device.frequencies import FrequencyLog
 from paretofleet_agent.hardware import environment, gpu, gpu_state
+from paretofleet_agent.hardware.cgroups import Throttled, throttled
 
 
 class Host(Protocol):
@@ -49,6 +50,9 @@ class Host(Protocol):
 
     def watch_contention(self, cpus: Sequence[int], pids: Sequence[int]) -> Callable[[], bool]:
         """Counts work on `cpus` from now on; the answer says whether others than `pids` did much of it."""
+
+    def throttled(self) -> Throttled | None:
+        """How often a quota of CPU time was used up so far; None where nothing counts it."""
 
     def other_processes(self, pids: Sequence[int]) -> list[int]:
         """Processes that compute on the target's GPU and are not among `pids`."""
@@ -115,6 +119,10 @@ class RealHost:
     def watch_contention(self, cpus: Sequence[int], pids: Sequence[int]) -> Callable[[], bool]:
         """Whether others kept `cpus` busy since this call, by the kernel's ticks."""
         return ContentionMeter(self.sysroot, cpus, pids).contaminates
+
+    def throttled(self) -> Throttled | None:
+        """What this process's own groups count."""
+        return throttled(self.sysroot)
 
     def other_processes(self, pids: Sequence[int]) -> list[int]:
         """Processes of others on the target's GPU."""

@@ -14,6 +14,7 @@ from paretofleet_agent.device.device import CPU, DeviceUnderTest, Simulation, sp
 from paretofleet_agent.device.frequencies import FrequencyLog
 from paretofleet_agent.device.host import Host
 from paretofleet_agent.hardware import environment
+from paretofleet_agent.hardware.cgroups import Throttled
 from paretofleet_agent.model import Inventory, Lease, RuntimeInfo, Target
 from paretofleet_agent.simulate.power import rail_of
 
@@ -61,6 +62,10 @@ class SimulatedHost:
         """Nobody else works here."""
         del cpus, pids
         return lambda: False
+
+    def throttled(self) -> Throttled | None:
+        """There is no quota."""
+        return None
 
     def other_processes(self, pids: Sequence[int]) -> list[int]:
         """Nobody else computes here."""

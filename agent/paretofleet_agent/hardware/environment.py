@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from paretofleet_agent.hardware.cgroups import cpu_quota, throttled
 from paretofleet_agent.hardware.sysfs import text
 
 CPUS = "sys/devices/system/cpu"
@@ -22,8 +23,9 @@ MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_
 NO_LIMIT_BYTES = 2**62
 #: One zone of Jetson boards is a constant placeholder.
 PLACEHOLDER_ZONES = ("PMIC-Die",)
+QUOTA_REACHED = "cpu_quota_reached"
 #: The flag of a run while which a counter among the readings rose.
-COUNTERS = {"throttled_periods": "cpu_quota_reached", "swapped_pages": "swapped"}
+COUNTERS = {"throttled_periods": QUOTA_REACHED, "swapped_pages": "swapped"}
 #: The folders of the GPUs of Jetson boards among those of /sys/class/devfreq.
 GPU_DEVFREQ = r"\.(gpu|gp10b|gv11b|ga10b)$|^gpu-gpc-0$"
 _MADE_UP_BOOT_ID = str(uuid.uuid4())
@@ -66,6 +68,7 @@ def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
 
 def readings(sysroot: Path) -> dict[str, Any]:
     """What moves by itself under `sysroot`: load, temperatures (degrees Celsius), frequencies, memory."""
+    stopped = throttled(sysroot)
     moving: dict[str, Any] = {
         "load_average": _load_average(sysroot),
         "temperatures_c": temperatures_c(sysroot),
@@ -77,7 +80,8 @@ def readings(sysroot: Path) -> dict[str, Any]:
         "swap_free_bytes": _meminfo(sysroot, "SwapFree"),
         "swapped_pages": _swapped_pages(sysroot),
         "cpu_pressure": text(sysroot / "proc/pressure/cpu").partition("\n")[0],
-        "throttled_periods": _throttled(sysroot),
+        "throttled_periods": None if stopped is None else stopped.periods,
+        "throttled_cpu_s": None if stopped is None else stopped.cpu_s,
         "power_supply": _power_supply(sysroot),
     }
     return {key: value for key, value in moving.items() if value not in (None, "", [], {})}
@@ -136,16 +140,6 @@ def memory_limit_bytes(sysroot: Path) -> int | None:
         value = text(sysroot / name)
         if value.isdigit() and int(value) < NO_LIMIT_BYTES:
             return int(value)
-    return None
-
-
-def cpu_quota(sysroot: Path) -> float | None:
-    """The CPUs' worth of time that the container at `sysroot` may use, None without a limit."""
-    both = text(sysroot / "sys/fs/cgroup/cpu.max").split()
-    if not both:
-        both = [text(sysroot / "sys/fs/cgroup/cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
-    if len(both) == 2 and all(value.isdigit() for value in both) and int(both[1]):
-        return int(both[0]) / int(both[1])
     return None
 
 
@@ -232,14 +226,6 @@ def _swapped_pages(sysroot: Path) -> int | None:
     """Pages read from and written to swap since the boot."""
     counts = re.findall(r"^pswp(?:in|out) (\d+)$", text(sysroot / "proc/vmstat"), re.MULTILINE)
     return sum(map(int, counts)) if counts else None
-
-
-def _throttled(sysroot: Path) -> int | None:
-    for name in ("cpu.stat", "cpu/cpu.stat"):
-        match = re.search(r"^nr_throttled (\d+)$", text(sysroot / "sys/fs/cgroup" / name), re.MULTILINE)
-        if match:
-            return int(match.group(1))
-    return None
 
 
 def _power_supply(sysroot: Path) -> Mapping[str, str]:

@@ -143,11 +143,12 @@ def _measure_undisturbed(
 ) -> None:
     """The window, and whether others worked meanwhile or the device slept. Raises AttemptFailed, Stopped."""
     host, record = attempt.host, attempt.record
-    suspended_s = host.suspended_s()
+    suspended_s, throttled = host.suspended_s(), host.throttled()
     is_contaminated = host.watch_contention(attempt.cpus, _pids(attempt, runner, power))
     phases.measure_window(attempt, runner, power, window)
     if is_contaminated():
         record.flags.append(CONTAMINATED)
+    record.note_throttling(throttled, host.throttled())
     slept_s = host.suspended_s() - suspended_s
     if slept_s > SUSPENDED_S_MAX:
         record.set_aside(f"the device was suspended for {slept_s:.3g} s")
@@ -169,7 +170,8 @@ def _finish(attempt: Attempt, runner: RunnerSession, power: PowerSession) -> Non
     if power.report:
         facts["sampler"] = power.report
     flags += power.flags()
-    flags += host.flags(facts["readings_before"], facts["readings_after"])
+    for flag in host.flags(facts["readings_before"], facts["readings_after"]):
+        attempt.record.add_flag(flag)
     host.write_truth()
 
 

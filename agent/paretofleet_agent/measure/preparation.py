@@ -55,8 +55,11 @@ def prepare(lease: Lease, device: DeviceUnderTest, record: RunRecord) -> Attempt
         raise AttemptFailed(
             "unsupported", f"{requested} threads were asked for; this device allows 1 to {threads_max}"
         )
-    cpus = device.cpus_for(requested)
-    threads = len(cpus) if requested is None else requested
+    quota = device.cpu_quota
+    if quota is not None:
+        record.facts["cpu_quota"] = {"cpus": quota, "threads": device.default_threads(quota)}
+    threads = device.default_threads(quota) if requested is None else requested
+    cpus = device.cpus_for(threads)
     attempt = Attempt(
         lease=lease,
         limits=limits_here(lease.limits, wakes_slowly=device.wakes_slowly(lease.configuration["target_id"])),

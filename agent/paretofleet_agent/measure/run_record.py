@@ -6,6 +6,8 @@ from typing import Protocol
 
 from paretofleet_agent import __version__
 from paretofleet_agent.errors import Stopped
+from paretofleet_agent.hardware.cgroups import Throttled
+from paretofleet_agent.hardware.environment import QUOTA_REACHED
 from paretofleet_agent.model import PHASES, Facts, Inventory, Lease
 from paretofleet_agent.runner import frames
 
@@ -66,6 +68,16 @@ class RunRecord:
     def set_aside(self, why: str) -> None:
         """The run does not count, for a reason that lies with the device and never with its value."""
         self.facts.update(counted=False, not_counted_why=why)
+
+    def note_throttling(self, before: Throttled | None, after: Throttled | None) -> None:
+        """Keeps how often a quota of CPU time stopped the processes between two countings."""
+        if before is None or after is None:
+            return
+        periods = after.periods - before.periods
+        cpu_s = None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
+        self.facts["window_throttled"] = {"periods": periods, "cpu_s": cpu_s}
+        if periods > 0:
+            self.add_flag(QUOTA_REACHED)
 
     def show_phase(self, phase: str) -> None:
         """Tells the monitor the phase and the iterations so far."""

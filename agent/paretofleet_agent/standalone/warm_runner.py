@@ -44,8 +44,8 @@ class WarmRunner:
     """A runner that is asked for blocks as long as one likes; close it by `contextlib.closing`."""
 
     def __init__(self, lease: Lease, model: Path, device: DeviceUnderTest) -> None:
-        cpus = device.cpus_for(lease.configuration["threads"])
-        threads = lease.configuration["threads"] or len(cpus)
+        threads = lease.configuration["threads"] or device.default_threads(device.cpu_quota)
+        cpus = device.cpus_for(threads)
         python = device.interpreter_of(lease.configuration["runtime"])
         self._child = _start("runner", runner_command(python), device)
         self._ask(runner_request(lease, model, device, cpus, threads), "ready")
