@@ -12,7 +12,6 @@ from paretofleet_agent.main import commands
 #: What a bench can be asked for, as a sweep can.
 RUNTIMES = ("onnxruntime", "torch", "openvino", "trtexec")
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
-MODES = ("latency", "throughput")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,7 +50,9 @@ def _add_bench(subparsers: Any) -> None:
     bench.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
     bench.add_argument("--target", default="cpu", metavar="ALIAS", help="such as cuda:0 (default: cpu)")
     bench.add_argument("--precision", choices=PRECISIONS, default="native", help="default: as the file says")
-    bench.add_argument("--mode", choices=MODES, default="latency", help="default: %(default)s")
+    bench.add_argument(
+        "--mode", default="latency", metavar="MODE", help="latency (default), throughput, paced=5 (items/s)"
+    )
     bench.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="of the runtime; may be repeated"
     )

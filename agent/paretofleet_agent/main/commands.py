@@ -33,15 +33,17 @@ def bench(arguments: argparse.Namespace) -> int:
     """Measures the model of `arguments` here. Raises PfError where it cannot be."""
     from paretofleet_agent.device.host_lock import host_lock
     from paretofleet_agent.standalone.bench import run as run_bench
-    from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, options_of
+    from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, mode_of, options_of
 
     settings = _device_settings(arguments)
     _refuse_missing_model(arguments.model)
+    mode, items_s = mode_of(arguments.mode)
     options = RunOptions(
         runtime=arguments.runtime,
         target=arguments.target,
         precision=arguments.precision,
-        mode=arguments.mode,
+        mode=mode,
+        items_s=items_s,
         options=options_of(arguments.option),
     )
     request = BenchRequest(

@@ -124,6 +124,7 @@ def _load(
     command = runner_command(device.interpreter_of(request["runtime"]))
     child = Child("runner", command, sysroot=device.sysroot, stopped=attempt.record.stopped)
     runner = RunnerSession(child, deadline_s, attempt.host.clock, attempt.record)
+    runner.keeps_pace = attempt.period_s > 0
     at_the_end.callback(runner.close)
     ready = runner.load(request)
     effective = dict(ready["effective"], cpus=list(attempt.cpus))

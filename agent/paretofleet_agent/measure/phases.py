@@ -38,7 +38,7 @@ def warm_up_until_steady(attempt: Attempt, runner: RunnerSession, power: PowerSe
     while state == warm_up.MORE:
         block = warm_up.next_warm_up_block(series, limits)
         series = runner.block(series, block, "warm_up", power, meanwhile)
-        state = warm_up.warm_up(series, limits, log.khz, overlaps=attempt.overlaps)
+        state = warm_up.warm_up(series, limits, log.khz, overlaps=attempt.overlaps, period_s=attempt.period_s)
     if state == warm_up.CAPPED:
         record.flags.append(UNSTEADY)
     if log.khz:
@@ -64,7 +64,7 @@ def spread_iterations(attempt: Attempt, runner: RunnerSession, power: PowerSessi
 
     The iterations of the `guard` tell how long each takes; the pause is a fact of `attempt`.
     """
-    if runner.block_is_a_process or attempt.overlaps:
+    if runner.block_is_a_process or attempt.overlaps or attempt.period_s:
         return
     iteration_s = quantile(sorted(guard.durations_ns), 0.5) / 1e9
     pause_s = power.pause_s(iteration_s)

@@ -46,6 +46,14 @@ class Attempt:
         """Whether an iteration begins before the last has ended: its duration is that of handing over."""
         return bool(self.lease.configuration["mode"] == "throughput")
 
+    @property
+    def period_s(self) -> float:
+        """Seconds from one batch to the next where items come by the clock; else 0."""
+        configuration = self.lease.configuration
+        if configuration["mode"] != "paced":
+            return 0.0
+        return float(configuration["batch_size"] / configuration["items_s"])
+
 
 def prepare(lease: Lease, device: DeviceUnderTest, record: RunRecord) -> Attempt:
     """Settles how `lease` runs on `device`, and starts its `record`. Raises AttemptFailed for bad threads."""

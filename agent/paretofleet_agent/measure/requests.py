@@ -51,6 +51,7 @@ def runner_request(
         kind="prepare",
         runtime=runtime,
         timing_scope=configuration["timing_scope"],
+        items_s=configuration.get("items_s"),
         artifact=None if artifact_path is None else str(artifact_path.resolve()),
         threads=threads,
         seed=lease.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from paretofleet_agent import __version__
 from paretofleet_agent.errors import Stopped
@@ -41,15 +41,20 @@ class RunRecord:
         self._marks: list[tuple[int, int]] = []
         self._iterations = 0
         self.flags: list[str] = [SHORT] if lease.limits.is_short else []
+        configuration = lease.configuration
         self.facts: Facts = {
             "agent_version": __version__,
             "simulated": inventory.simulated,
-            "target_id": lease.configuration["target_id"],
-            "requested": {key: lease.configuration[key] for key in REQUESTED},
+            "target_id": configuration["target_id"],
+            "requested": {key: configuration[key] for key in REQUESTED},
             "flags": self.flags,
             "counted": True,
             "not_counted_why": None,
         }
+        if configuration["mode"] == "paced":
+            items_s = configuration["items_s"]
+            period_ns = configuration["batch_size"] * 1e9 / items_s
+            self.facts["paced"] = {"items_s": items_s, "period_ns": period_ns, "due": []}
 
     def stopped(self) -> bool:
         """Whether the attempt shall end soon."""
@@ -96,6 +101,18 @@ class RunRecord:
     def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:
         """Hands on `n` samples of a stream."""
         self._sink.put(stream, schema, n, columns)
+
+    def put_due(self, parts: Sequence[Sequence[int]]) -> None:
+        """Keeps when the next batches were due: [the first in ns, how many] of each part of a grid."""
+        if not parts:
+            return
+        paced = self.facts["paced"]
+        for first_ns, n in parts:
+            before = paced["due"][-1] if paced["due"] else None
+            if before is not None and first_ns == before[0] + round(before[1] * paced["period_ns"]):
+                before[1] += n
+            else:
+                paced["due"].append([first_ns, n])
 
     def close(self) -> None:
         """Hands on the marks."""

@@ -12,11 +12,15 @@ from paretofleet_agent.measure.run_record import RunRecord
 from paretofleet_agent.measure.series import Block, Series
 from paretofleet_agent.runner import frames
 
+#: After a block of these the runner idles.
+LAST_PHASES = ("guard_after",)
+
 
 class RunnerSession:
     """A runner that is asked one thing at a time until `deadline_s` (time.monotonic), and ended if it fails.
 
     `block_is_a_process`: its runtime starts anew with every block. `pause_ns` passes after each iteration.
+    `keeps_pace`: items come by the clock, also between two blocks.
     """
 
     def __init__(self, child: Child, deadline_s: float, clock: Clock, record: RunRecord) -> None:
@@ -24,6 +28,7 @@ class RunnerSession:
         self.deadline_s = deadline_s
         self.block_is_a_process = False
         self.pause_ns = 0
+        self.keeps_pace = False
 
     @property
     def pid(self) -> int:
@@ -49,10 +54,13 @@ class RunnerSession:
             request["min_iterations"] = block.min_iterations
         if self.pause_ns:
             request["pause_ns"] = self.pause_ns
+        if self.keeps_pace and phase not in LAST_PHASES:
+            request["keeps_pace"] = True
         header, columns = self.ask(request, "block", meanwhile)
         starts_ns, durations_ns = frames.unpack_columns(columns, header["n"])
         self._clock.reached(starts_ns[-1] + durations_ns[-1])
         self._record.put_iterations(header["n"], columns)
+        self._record.put_due(header.get("due", ()))
         power.collect(self._clock.now_ns(), "busy")
         self._record.show_phase(phase)
         return series.extended(starts_ns, durations_ns)

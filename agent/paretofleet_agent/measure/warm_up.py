@@ -51,6 +51,7 @@ def warm_up(
     clocks_khz: Sequence[Mapping[str, int]] = (),
     *,
     overlaps: bool = False,
+    period_s: float = 0.0,
 ) -> str:
     """How the warm-up goes on after `series`: MORE, STEADY, or CAPPED (on with the flag `warmup_not_steady`).
 
@@ -58,10 +59,12 @@ def warm_up(
     consecutive windows that agree and for clocks that stand. The most time ends it either way; the most
     iterations do once there was time for the windows. `clocks_khz`: readings by clock, one within each block
     so far. `overlaps`: in throughput mode a duration is that of handing over, which says nothing of the work:
-    blocks are judged.
+    blocks are judged. `period_s`: from one iteration to the next, where they come by the clock.
     """
     minima = series.elapsed_s >= limits.warm_up_min_s and series.n >= limits.warm_up_min_iterations
-    if minima and (limits.is_short or (_looks_the_same(series, overlaps) and clocks_stand(clocks_khz))):
+    if minima and limits.is_short:
+        return STEADY
+    if minima and _looks_the_same(series, overlaps, period_s) and clocks_stand(clocks_khz):
         return STEADY
     tried = series.elapsed_s >= limits.warm_up_min_s + TRIED_S
     if series.elapsed_s >= limits.warm_up_max_s or (tried and series.n >= limits.warm_up_max_iterations):
@@ -69,8 +72,10 @@ def warm_up(
     return MORE
 
 
-def windows_agree(durations_ns: Sequence[int]) -> bool:
+def windows_agree(durations_ns: Sequence[int], period_s: float = 0.0) -> bool:
     """Whether the last two windows of w = max(10, half a second's) `durations_ns` look the same.
+
+    `period_s`: what passes at least from one to the next.
 
     Their medians are within 2 % and their quartiles within 5 %, the first value of the earlier one is no
     outlier of it (a tail of cold iterations), and there is no trend over both.
@@ -78,7 +83,7 @@ def windows_agree(durations_ns: Sequence[int]) -> bool:
     if len(durations_ns) < 2 * WINDOW_ITERATIONS_MIN:
         return False
     typical_s = quantile(sorted(durations_ns[-WINDOW_ITERATIONS_MIN:]), 0.5) / 1e9
-    w = max(WINDOW_ITERATIONS_MIN, math.ceil(WINDOW_S / max(typical_s, 1e-9)))
+    w = max(WINDOW_ITERATIONS_MIN, math.ceil(WINDOW_S / max(typical_s, period_s, 1e-9)))
     if len(durations_ns) < 2 * w:
         return False
     earlier, later = sorted(durations_ns[-2 * w : -w]), sorted(durations_ns[-w:])
@@ -109,8 +114,8 @@ def blocks_agree(blocks: Sequence[tuple[int, int]]) -> bool:
     return False
 
 
-def _looks_the_same(series: Series, overlaps: bool) -> bool:
-    return blocks_agree(series.blocks) if overlaps else windows_agree(series.durations_ns)
+def _looks_the_same(series: Series, overlaps: bool, period_s: float) -> bool:
+    return blocks_agree(series.blocks) if overlaps else windows_agree(series.durations_ns, period_s)
 
 
 def has_trend(values: Sequence[float]) -> bool:

@@ -2,10 +2,12 @@
 
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
+from .pace import Pace
+
 Columns = Tuple[List[int], List[int]]
 #: Waits until the device has done all it was given; None where every call already waits.
 Synchronise = Optional[Callable[[], Any]]
-MODES = ("latency", "throughput")
+MODES = ("latency", "throughput", "paced")
 
 
 def latency(
@@ -71,4 +73,38 @@ def throughput(
     if synchronise is not None:
         synchronise()
     durations[-1] = clock() - starts[-1]
+    return starts, durations
+
+
+def paced(
+    step: Callable[[Any], Any],
+    rotation: Iterator[Any],
+    clock: Callable[[], int],
+    synchronise: Synchronise,
+    pace: Pace,
+    *,
+    seconds: float,
+    max_iterations: int,
+) -> Columns:
+    """Iterations that each begin when `pace` says that they are due, on an idle device: (starts, durations).
+
+    A late one begins at once. It ends where the next would be due past `seconds`. Parameters as for
+    `latency`: `step`, `rotation`, `clock`, `synchronise`, `seconds`, `max_iterations`.
+    """
+    starts, durations = [], []
+    end = clock() + int(seconds * 1e9)
+    for _ in range(max(1, max_iterations)):
+        feed = next(rotation)
+        if synchronise is not None:
+            synchronise()
+        pace.take()
+        begin = clock()
+        step(feed)
+        if synchronise is not None:
+            synchronise()
+        done = clock()
+        starts.append(begin)
+        durations.append(done - begin)
+        if max(done, pace.due_ns()) >= end:
+            break
     return starts, durations

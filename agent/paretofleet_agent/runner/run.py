@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from . import loop, process, reference
 from .failure import RunFailed, one_line, refusal
 from .inputs import check_outputs
+from .pace import Pace
 
 TIMING_SCOPE = "copy+compute"
 #: Option -> (default, allowed values).
@@ -20,6 +21,7 @@ class Run:
     """One run. A runtime loads in `load`, which sets `step`, `feeds`, `names` and `effective`.
 
     `step(feed)` is what is timed: host arrays in, host arrays out. `synchronise` is None where `step` waits.
+    `pace`: when items are due; None where the next begins when the last has ended.
     """
 
     step: Callable[[Any], Any]
@@ -34,6 +36,9 @@ class Run:
         self.clock = clock
         self.options = resolve_options(request["options"], options)
         refuse_unknown(request)
+        self.pace: Optional[Pace] = None
+        if request["mode"] == "paced":
+            self.pace = Pace(request["items_s"], request["batch_size"], clock)
         self.load()
         self.rotation: Iterator[Any] = itertools.cycle(self.feeds)
 
@@ -62,6 +67,8 @@ class Run:
             "input_buffers": len(self.feeds),
             "python": "%d.%d.%d" % sys.version_info[:3],
         }
+        if self.pace is not None:
+            effective["pace"] = {"items_s": self.request["items_s"], "spin_ns": self.pace.spin_ns}
         effective.update(self.effective)
         effective["reference"] = self._reference(effective["precision"], outputs)
         return {
@@ -74,6 +81,16 @@ class Run:
 
     def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:
         """At least one iteration, at most `max_iterations`, until `seconds` are over: (starts, durations)."""
+        if self.pace is not None:
+            return loop.paced(
+                self.step,
+                self.rotation,
+                self.clock,
+                self.synchronise,
+                self.pace,
+                seconds=seconds,
+                max_iterations=max_iterations,
+            )
         timed = loop.latency if self.request["mode"] == "latency" else loop.throughput
         return timed(
             self.step,
@@ -114,7 +131,7 @@ class Run:
 def refuse_unknown(request: Mapping[str, Any]) -> None:
     """Raises RunFailed where no runtime has the mode or timing scope of `request`, or its file is missing."""
     if request["mode"] not in loop.MODES:
-        raise RunFailed("unsupported", "mode %r is neither latency nor throughput" % request["mode"])
+        raise RunFailed("unsupported", "mode %r is none of %s" % (request["mode"], ", ".join(loop.MODES)))
     if request["timing_scope"] != TIMING_SCOPE:
         raise RunFailed("unsupported", "timing scope %r is not %s" % (request["timing_scope"], TIMING_SCOPE))
     if not os.path.isfile(request["artifact"] or ""):

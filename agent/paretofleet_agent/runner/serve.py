@@ -1,12 +1,15 @@
 """The runner's side of the protocol: one run, from `prepare` to `result`."""
 
 import importlib
-from typing import Any, Callable, Mapping, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 from . import frames, loop, paced_loop, process
 from .failure import RunFailed, explain
 
 Write = Callable[[Mapping[str, Any], bytes], None]
+
+#: So many batches that are due while the daemon does not ask are taken, and no more: it has gone.
+UNASKED_MAX = 10000
 
 #: What a runner can drive: module and class. Made from the prepare header; has `ready`, `block`, `finish`.
 RUNTIMES: Mapping[str, Tuple[str, str]] = {
@@ -46,14 +49,17 @@ def _serve(reader: frames.Reader, write: Write) -> None:
     ready["effective"]["cpus"] = request["cpus"] if request["runtime"] == "simulated" else cpus
     process.freeze_gc()
     write(dict(ready, kind="ready"), b"")
+    unasked: loop.Columns = ([], [])
     while True:
-        frame = reader.read()
+        frame = _next_frame(reader, run, unasked)
         if frame is None:
             return
         header = frame[0]
         if header["kind"] == "block":
-            columns = _block(run, header)
-            write({"kind": "block", "n": len(columns[0])}, frames.pack_columns(columns))
+            starts, durations = _block(run, header)
+            columns = unasked[0] + starts, unasked[1] + durations
+            unasked = [], []
+            write(dict(_due(run, header), kind="block", n=len(columns[0])), frames.pack_columns(columns))
         elif header["kind"] == "finish":
             write(dict(run.finish(), kind="result"), b"")
             return
@@ -73,3 +79,31 @@ def _block(run: Any, header: Mapping[str, Any]) -> loop.Columns:
     else:
         columns = run.block(seconds, max_iterations)
     return columns
+
+
+def _next_frame(reader: frames.Reader, run: Any, unasked: loop.Columns) -> Optional[frames.Frame]:
+    """The next frame; what becomes due before it comes is done meanwhile, and its times join `unasked`.
+
+    A camera does not wait while the daemon decides. Where the pace was ended, or its clock stands still
+    meanwhile, nothing becomes due.
+    """
+    pace = getattr(run, "pace", None)
+    while pace is not None and pace.goes_on and len(unasked[0]) < UNASKED_MAX:
+        try:
+            return reader.read(pace.spare_s())
+        except TimeoutError:  # noqa: PERF203  it is one a batch, in its idle time
+            starts, durations = run.block(0.0, 1)
+            unasked[0].extend(starts)
+            unasked[1].extend(durations)
+    return reader.read()
+
+
+def _due(run: Any, header: Mapping[str, Any]) -> Mapping[str, List[List[int]]]:
+    """When the batches of a block were due, where items come by the clock; the pace ends where it is told."""
+    pace = getattr(run, "pace", None)
+    if pace is None:
+        return {}
+    parts = pace.taken()
+    if not header.get("keeps_pace"):
+        pace.end()
+    return {"due": parts}

@@ -21,6 +21,11 @@ int8 0.45). A run of block k has a mean and a power of its own, with e ~ N(0, 1)
     P_run = P m(0.008, e'[configuration, k])
     iteration i lasts T_run m(0.02, z_i) (1 + 0.5 exp(-i / 5)),   z an AR(1) series, rho 0.3, variance 1
 
+Between items that come by the clock (mode `paced`: a batch every B / rate seconds) the clock falls: after an
+idle time g an iteration takes 1 + 0.35 (1 - exp(-g / 0.06 s)) times as long, at the same power P. With g the
+rest of the period, that is what T_run becomes; an item then costs P_run while it is worked on and P_idle
+between.
+
 The sensor of a Jetson TX2 or TX1 is the rail VDD_IN: module scope, instantaneous, read once at random in
 every 50 ms, with a gain that is one unknown factor of the device m(0.02, e[device]), noise of 3 % and steps
 of 152 mW. A Nano's rail POM_5V_IN averages over its refresh of 0.42 s in steps of 40 mW, and cpu-server
@@ -56,6 +61,8 @@ SIGMA_BLOCK, SIGMA_RUN, SIGMA_POWER, SIGMA_ITERATION, RHO = 0.006, 0.010, 0.008,
 SIGMA_GAIN = 0.02
 PRECISION_FACTORS: Mapping[str, float] = {"native": 1.0, "fp32": 1.0, "fp16": 0.6, "int8": 0.45}
 MB = 10**6
+#: How much longer an iteration takes once the clock has fallen, as a share, and how long that takes.
+FALL, FALL_S = 0.35, 0.06
 #: Degrees Celsius of a device at rest, the most that a run finds on top, and how long half of it stays.
 REST_C, EXCESS_C, HALF_S = 30.0, 12.0, 20.0
 
@@ -190,6 +197,8 @@ def simulate(name: str, seed: int, lease: Lease, threads: int) -> DrawnRun:
         "mean_ns": run_s * 1e9,
         "sigma": SIGMA_ITERATION,
         "rho": RHO,
+        "fall": FALL,
+        "fall_ns": FALL_S * 1e9,
         "cold": 0.5,
         "cold_iterations": 5.0,
         "memory_peak_bytes": peak,
@@ -209,18 +218,18 @@ def simulate(name: str, seed: int, lease: Lease, threads: int) -> DrawnRun:
         "gain": _factor(SIGMA_GAIN, seed, name, "gain"),
         "sensor": device.sensor,
     }
+    period_s = period_of(configuration)
+    if period_s is not None:
+        sampler["wave"] = {"period_s": period_s, "busy_s": min(paced_s(run_s, period_s), period_s)}
+    of_run = _values(run_s, run_w, device.idle_w, configuration)
     truth = {
         "run_id": lease.key.run_id,
         "attempt": lease.key.attempt,
         "configuration_id": lease.configuration_id,
         "block": block,
-        "batch_latency_mean_s": mean_s,
-        "power_w": busy_w,
-        "energy_j_per_item": mean_s * busy_w / batch_size,
+        **_values(mean_s, busy_w, device.idle_w, configuration),
         "idle_power_w": device.idle_w,
-        "run_batch_latency_mean_s": run_s,
-        "run_power_w": run_w,
-        "run_energy_j_per_item": run_s * run_w / batch_size,
+        **{f"run_{name}": value for name, value in of_run.items()},
         "block_factor": drift,
         "sensor_gain": sampler["gain"],
     }
@@ -245,6 +254,38 @@ def expected(
     seconds = (device.overhead_s * (0.5 + u1) + batch_size * item_s) / threads**0.85
     share = math.sqrt(batch_size / (batch_size + 1)) * math.sqrt(threads / device.cores)
     return seconds, device.idle_w + device.span_w * (0.5 + 0.4 * u3) * share
+
+
+def period_of(configuration: Mapping[str, Any]) -> float | None:
+    """Seconds from one batch of a `configuration` to the next, where items come by the clock; else None."""
+    if configuration["mode"] != "paced":
+        return None
+    return float(configuration["batch_size"] / configuration["items_s"])
+
+
+def paced_s(seconds: float, period_s: float) -> float:
+    """Seconds of a batch that comes every `period_s` seconds; without a break it takes `seconds`."""
+    paced = seconds
+    for _ in range(50):
+        paced = seconds * (1.0 - FALL * math.expm1(-max(period_s - paced, 0.0) / FALL_S))
+    return paced
+
+
+def _values(
+    seconds: float, watts: float, idle_w: float, configuration: Mapping[str, Any]
+) -> dict[str, float]:
+    """What is true of batches that take `seconds` without a break and draw `watts` meanwhile."""
+    batch_size, period_s = configuration["batch_size"], period_of(configuration)
+    if period_s is None:
+        energy_j = seconds * watts
+        return {"batch_latency_mean_s": seconds, "power_w": watts, "energy_j_per_item": energy_j / batch_size}
+    paced = paced_s(seconds, period_s)
+    energy_j = paced * watts + (period_s - paced) * idle_w
+    return {
+        "batch_latency_mean_s": paced + (batch_size - 1) / configuration["items_s"],
+        "power_w": energy_j / period_s,
+        "energy_j_per_item": energy_j / batch_size,
+    }
 
 
 def _number(*parts: object) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from array import array
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, List, Mapping, Protocol, Sequence, Tuple
 
 from paretofleet_agent.sensors.protocol import INSTANT, Rail
@@ -73,7 +74,7 @@ class SimulatedModel:
     """A sensor that follows a model, read every 50 ms."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._watts = activities(parameters)
+        self._wave = Wave.of(parameters)
         noise_w = 0.0 if parameters["sensor"] == "rapl" else MODELLED_NOISE * parameters["busy_w"]
         model = MODELLED_AS[parameters["sensor"]]
         self._model = replace(model, gain=parameters["gain"], noise_w=noise_w, seed=parameters["seed"])
@@ -99,8 +100,11 @@ class SimulatedModel:
     def take(self, request: Mapping[str, Any]) -> Columns:
         """The samples up to `until_ns` under the named activity: idle, load or busy."""
         times, values = array("q"), array("q")
-        self._curve.add((self._until_ns - self._zero_ns) / 1e9, self._watts[request["activity"]])
-        self._until_ns = max(self._until_ns, request["until_ns"])
+        until_ns = max(self._until_ns, request["until_ns"])
+        bounds_s = [(t_ns - self._zero_ns) / 1e9 for t_ns in (self._until_ns, until_ns)]
+        for start_s, watts in self._wave.steps(request["activity"], *bounds_s):
+            self._curve.add(start_s, watts)
+        self._until_ns = until_ns
         while self._due_ns <= self._until_ns:
             value = self._model.read(self._curve, (self._due_ns - self._zero_ns) / 1e9)
             if value is not None:
@@ -110,17 +114,49 @@ class SimulatedModel:
         return [(times, values)]
 
 
-def activities(parameters: Mapping[str, Any]) -> dict[str, float]:
-    """The true power of each activity of a simulated run by its `parameters`, in watts."""
-    idle_w, busy_w = parameters["idle_w"], parameters["busy_w"]
-    return {"idle": idle_w, "load": (idle_w + busy_w) / 2.0, "busy": busy_w}
+@dataclass(frozen=True)
+class Wave:
+    """The true power of each activity, in watts, over seconds of the run.
+
+    Where items come by the clock, only the first `busy_s` of every `period_s` are busy; 0: all of it.
+    """
+
+    watts: Mapping[str, float]
+    period_s: float = 0.0
+    busy_s: float = 0.0
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Wave:
+        """That of a simulated run by its `parameters`."""
+        idle_w, busy_w = parameters["idle_w"], parameters["busy_w"]
+        watts = {"idle": idle_w, "load": (idle_w + busy_w) / 2.0, "busy": busy_w}
+        return cls(watts, **parameters.get("wave", {}))
+
+    def at(self, activity: str, t_s: float) -> float:
+        """The power at a time."""
+        rests = activity == "busy" and self.period_s > 0 and t_s % self.period_s >= self.busy_s
+        return self.watts["idle" if rests else activity]
+
+    def steps(self, activity: str, start_s: float, end_s: float) -> list[tuple[float, float]]:
+        """The times from `start_s` to `end_s` from which a power is drawn, each with it."""
+        steps = [(start_s, self.at(activity, start_s))]
+        if activity != "busy" or not self.period_s:
+            return steps
+        first, last = math.floor(start_s / self.period_s), math.ceil(end_s / self.period_s)
+        edges = [
+            (number * self.period_s + offset_s, self.watts[state])
+            for number in range(first, last + 1)
+            for offset_s, state in ((0.0, "busy"), (self.busy_s, "idle"))
+        ]
+        return steps + [edge for edge in edges if start_s < edge[0] < end_s]
 
 
 class SimulatedPower:
     """Draws the samples up to the virtual time that each `collect` names, one at random in every 50 ms."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._watts = activities(parameters)
+        self._wave = Wave.of(parameters)
+        self._zero_ns = parameters["start_ns"]
         self._gain = parameters["gain"]
         self._random = random.Random(parameters["seed"])
         self._times = random.Random(f"{parameters['seed']} times")
@@ -144,8 +180,8 @@ class SimulatedPower:
     def take(self, request: Mapping[str, Any]) -> list[tuple[array[int], array[int]]]:
         """The samples up to `until_ns` under the named activity: idle, load or busy."""
         times, values = array("q"), array("q")
-        true_w = self._watts[request["activity"]]
         while self._due_ns <= request["until_ns"]:
+            true_w = self._wave.at(request["activity"], (self._due_ns - self._zero_ns) / 1e9)
             seen_w = true_w * self._gain * (1.0 + NOISE * self._random.gauss(0.0, 1.0))
             times.append(self._due_ns)
             values.append(round(round(seen_w / QUANTUM_W) * QUANTUM_W * 1e6))

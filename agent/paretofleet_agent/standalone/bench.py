@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean
 from typing import Any, Iterable, Mapping, Sequence
 
 from paretofleet_agent.device.device import DeviceUnderTest
@@ -19,6 +20,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
 from paretofleet_agent.runner import frames
 from paretofleet_agent.standalone import bench_statistics as statistics
+from paretofleet_agent.standalone.paced_times import PACED_KEYS, due_times_ns, paced_values
 from paretofleet_agent.standalone.run_options import BenchRequest, target_id_of
 
 TIMEOUT_S = 3600.0
@@ -53,6 +55,11 @@ class RunSamples:
         """Seconds from the first start to the last end within the measured window."""
         window = self._window_ns()
         return (window[-1][0] + window[-1][1] - window[0][0]) / 1e9
+
+    def lateness_s(self, paced: Mapping[str, Any]) -> list[float]:
+        """Seconds from when each iteration of the window was due to its start, by the fact `paced`."""
+        due_ns = dict(zip(self.starts_ns, due_times_ns(paced)))
+        return [(start - due_ns[start]) / 1e9 for start, _ in self._window_ns()]
 
     def _window_ns(self) -> list[tuple[int, int]]:
         bounds = {PHASES[phase]: t_ns for t_ns, phase in reversed(self.marks)}
@@ -161,16 +168,25 @@ def lease_of(artifact: Artifact, number: int, request: BenchRequest, target_id: 
         "timing_scope": "copy+compute",
         "variant_sha256": artifact.sha256,
     }
+    if options.items_s is not None:
+        configuration["items_s"] = options.items_s
     key = AttemptKey(run_id=f"bench-{number}", attempt=1)
     return Lease(key, "bench", "bench", configuration, number, limits, artifact, seed=number, lease_s=0.0)
 
 
 def _result(number: int, samples: RunSamples, facts: Any, configuration: Mapping[str, Any]) -> dict[str, Any]:
     samples_s, span_s = samples.window_s(), samples.span_s()
-    is_latency = configuration["mode"] == "latency"
+    batch_size, mode = configuration["batch_size"], configuration["mode"]
+    paced: dict[str, Any] = {}
+    if mode == "paced":
+        late_s = samples.lateness_s(facts["paced"])
+        samples_s, paced = paced_values(
+            samples_s, late_s, batch_size=batch_size, items_s=configuration["items_s"]
+        )
     return {
         "run": number,
-        **statistics.of_run(samples_s, configuration["batch_size"], None if is_latency else span_s),
+        **statistics.of_run(samples_s, batch_size, span_s if mode == "throughput" else None),
+        **paced,
         "window_s": span_s,
         "load_s": facts["load_ns"] / 1e9,
         "first_inference_s": facts["first_inference_ns"] / 1e9,
@@ -185,8 +201,11 @@ def _report(
     model: Path, artifact: Artifact, request: BenchRequest, results: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What was asked for, what ran, each run's values and those over all runs."""
-    is_latency = request.options.mode == "latency"
-    windows_s = None if is_latency else [result["window_s"] for result in results]
+    overlaps = request.options.mode == "throughput"
+    windows_s = [result["window_s"] for result in results] if overlaps else None
+    total = statistics.total([result["samples_s"] for result in results], request.batch_size, windows_s)
+    if request.options.mode == "paced":
+        total.update({key: mean(result[key] for result in results) for key in PACED_KEYS})
     return {
         "model": str(model),
         "sha256": artifact.sha256,
@@ -202,7 +221,7 @@ def _report(
             {key: value for key, value in result.items() if key not in ("samples_s", "facts")}
             for result in results
         ],
-        "total": statistics.total([result["samples_s"] for result in results], request.batch_size, windows_s),
+        "total": total,
     }
 
 
@@ -212,7 +231,7 @@ def _table(report: dict[str, Any]) -> str:
         f"batch size {effective['batch_size']}, {effective['threads']} thread(s), {effective['precision']}, "
         f"{effective['provider']}, runtime {effective['runtime_version']}"
     )
-    shown = _LATENCIES if report["requested"]["mode"] == "latency" else {}
+    shown = {} if report["requested"]["mode"] == "throughput" else _LATENCIES
     head = " ".join(f"{label + ' ms':>10}" for label in shown.values()) or f"{'items/s':>10}"
     lines = [f"{report['model']}  {how}", ""]
     lines.append(f"{'run':>5} {'iterations':>10} {head} {'load ms':>9} {'first ms':>9} {'peak MB':>8}")
@@ -224,6 +243,12 @@ def _table(report: dict[str, Any]) -> str:
     ends = total.get("throughput_interval_items_s")
     rate = "" if ends is None else f"   95 %: {ends[0]:.2f} to {ends[1]:.2f}"
     lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}{rate}")
+    if "late_share" in total:
+        median_ms, most_ms = total["lateness_p50_s"] * 1e3, total["lateness_max_s"] * 1e3
+        lines.append(
+            f"{'late':>7} {100 * total['late_share']:>10.2f} %    a batch began {median_ms:.3f} (median) to "
+            f"{most_ms:.3f} ms after it was due; latencies hold that"
+        )
     flags = sorted({flag for run in report["runs"] for flag in run["flags"]})
     return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import PfError
+from paretofleet_agent.runner.loop import MODES
+
+#: Items a second of mode `paced`, as a sweep allows them.
+ITEMS_S_MIN, ITEMS_S_MAX = 0.01, 10_000.0
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a model is run, in the words of a sweep: `target` is an alias (`cpu`, `cuda:0`)."""
+    """How a model is run, in the words of a sweep: `target` is an alias (`cpu`, `cuda:0`).
+
+    `items_s`: in mode `paced` the items that come a second.
+    """
 
     runtime: str = "onnxruntime"
     target: str = "cpu"
     precision: str = "native"
     mode: str = "latency"
     options: Mapping[str, Any] = field(default_factory=dict)
+    items_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,30 @@ class BenchRequest:
     warm_up_s: float = 0.3
     window_min_s: float = 0.0
     options: RunOptions = field(default_factory=RunOptions)
+
+
+def mode_of(text: str) -> tuple[str, float | None]:
+    """The mode in a `text` like latency or paced=5, and the items a second of `paced`. Raises PfError.
+
+    >>> mode_of("paced=5"), mode_of("latency")
+    (('paced', 5.0), ('latency', None))
+    """
+    mode, equals, rate = text.partition("=")
+    if mode not in MODES:
+        raise PfError(f"--mode {text}: choose from latency, throughput and paced=5, five items a second")
+    if mode != "paced":
+        if equals:
+            raise PfError(f"--mode {text}: only paced has a rate, as in paced=5")
+        return mode, None
+    try:
+        items_s = float(rate)
+    except ValueError:
+        items_s = math.nan
+    if not ITEMS_S_MIN <= items_s <= ITEMS_S_MAX:
+        raise PfError(
+            f"--mode {text}: write paced=RATE, with {ITEMS_S_MIN:g} to {ITEMS_S_MAX:g} items a second"
+        )
+    return mode, items_s
 
 
 def options_of(texts: Sequence[str]) -> dict[str, Any]:

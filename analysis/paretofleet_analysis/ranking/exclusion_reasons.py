@@ -45,15 +45,16 @@ def batch_reason(row: Row, batch_size: int) -> str | None:
     return None if row["batch_size"] == batch_size else f"batch size is not {batch_size}"
 
 
-def other_kind_reasons(rows: Sequence[Row], name: str) -> list[str | None]:
-    """Which `rows` differ from the commonest "timing_scope" or "mode" (`name`); the default wins a tie."""
-    default = {"timing_scope": "copy+compute", "mode": "latency"}[name]
-    counts = Counter(row[name] for row in rows)
+def other_kind_reasons(kinds: Sequence[str], name: str, *, default: str) -> list[str | None]:
+    """Which of the `kinds` of rows, each its "timing scope" or "mode" (`name`), are not the commonest.
+
+    The `default` wins a tie.
+    """
+    counts = Counter(kinds)
     if len(counts) < 2:
-        return [None] * len(rows)
-    common = max(counts, key=lambda kind: (counts[kind], kind == default, str(kind)))
-    reason = f"{name.replace('_', ' ')} is not {common}"
-    return [None if row[name] == common else reason for row in rows]
+        return [None] * len(kinds)
+    common = max(counts, key=lambda kind: (counts[kind], kind == default, kind))
+    return [None if kind == common else f"{name} is not {common}" for kind in kinds]
 
 
 def limit_reason(row: Row, name: str, limit: float) -> str | None:

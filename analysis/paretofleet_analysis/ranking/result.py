@@ -49,6 +49,7 @@ class RankedRow:
     best by an earlier measurement, in which this one had no part; the earlier row is then no longer selected.
     `group`: rows within the margins of each other share a number.
     `verdict`: front, near front, dominated or undecided; `sentence` says it plainly.
+    `extrapolated_j_per_item`: where a rate was asked for, what follows from the runs without a break.
     `is_on_frontier_of_means` takes the means as certain, for comparison.
     """
 
@@ -71,6 +72,7 @@ class RankedRow:
     verdict: str
     sentence: str
     flags: tuple[str, ...]
+    extrapolated_j_per_item: float | None = None
 
 
 @dataclass(frozen=True)

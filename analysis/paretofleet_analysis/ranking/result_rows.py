@@ -12,6 +12,7 @@ from paretofleet_analysis.ranking.dominance_counts import RANKS
 from paretofleet_analysis.ranking.evidence import IDENTITY
 from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.judgement import Judgement
+from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.result import Efficient, RankedRow
 from paretofleet_analysis.ranking.sentences import RowAhead, verdict_sentence
@@ -75,6 +76,7 @@ def result_rows(
                     p=front if not is_mean or verdict == FRONT else near,
                 ),
                 flags=tuple(fleet.rows[i]["flags"] or ()),
+                extrapolated_j_per_item=fleet.rows[i].get(EXTRAPOLATED),
             )
         )
     return tuple(rows)

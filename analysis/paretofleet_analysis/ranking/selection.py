@@ -10,9 +10,9 @@ import numpy as np
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import PRESETS, refuse_functions_of_each_other
 from paretofleet_analysis.ranking import exclusion_reasons as reasons
-from paretofleet_analysis.ranking.energy_rate import take_rate
-from paretofleet_analysis.ranking.energy_scope import OF_POWER, scope_rails, take_scope
+from paretofleet_analysis.ranking.energy_scope import OF_POWER, take_scope
 from paretofleet_analysis.ranking.objective_choice import choose_objectives
+from paretofleet_analysis.ranking.paced_rows import PACED, pace_of, rows_at_rate
 from paretofleet_analysis.ranking.request import RankingRequest
 from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.report.schema import COLUMNS, MEASURES
@@ -63,7 +63,7 @@ def columns_of(request: RankingRequest) -> list[str]:
 
     Of the measures only what may be ranked or limited by, because turning columns into rows costs time.
     """
-    read = {"time_per_item_s"} if request.rate_hz is not None else set()
+    read = {"time_per_item_s", "batch_latency_p50_s"} if request.rate_hz is not None else set()
     read |= {
         *(request.objectives or ()),
         *(request.maxima or ()),
@@ -96,8 +96,9 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
     batch_size = PRESETS[request.use].batch_size
     if request.objectives is None and batch_size is not None:
         selection = selection.exclude([reasons.batch_reason(row, batch_size) for row in selection.rows])
-    for name in ("timing_scope", "mode"):
-        selection = selection.exclude(reasons.other_kind_reasons(selection.rows, name))
+    scopes = [str(row["timing_scope"]) for row in selection.rows]
+    selection = selection.exclude(reasons.other_kind_reasons(scopes, "timing scope", default="copy+compute"))
+    selection = _of_modes(selection, request.rate_hz)
     selection = _with_energy_as_requested(selection, request)
     for name, limit in _limits(request).items():
         selection = selection.exclude([reasons.limit_reason(row, name, limit) for row in selection.rows])
@@ -136,6 +137,16 @@ def _simulation_notes(selection: Selection, request: RankingRequest) -> list[str
     return [f"Simulated ({', '.join(simulated)}) and real devices are ranked together, as told."]
 
 
+def _of_modes(selection: Selection, rate_hz: float | None) -> Selection:
+    """Only rows whose items come in one way; with a rate, in 1/s, its paced rows stay to be looked at."""
+    if rate_hz is None:
+        paces = [pace_of(row) for row in selection.rows]
+        return selection.exclude(reasons.other_kind_reasons(paces, "mode", default="latency"))
+    unpaced = [str(row["mode"]) for row in selection.rows if row["mode"] != PACED]
+    others = iter(reasons.other_kind_reasons(unpaced, "mode", default="latency"))
+    return selection.exclude([None if row["mode"] == PACED else next(others) for row in selection.rows])
+
+
 def _with_energy_as_requested(selection: Selection, request: RankingRequest) -> Selection:
     """The energies of the scope, and of the rate in 1/s, that are asked for; rows without are excluded."""
     scope, rate_hz = request.power_scope, request.rate_hz
@@ -145,12 +156,8 @@ def _with_energy_as_requested(selection: Selection, request: RankingRequest) -> 
         return selection
     if not 0 < rate_hz < np.inf:
         raise RankError(f"a rate of {rate_hz:g} items a second is none: give one like 5")
-    return selection.exclude(
-        [take_rate(row, rate_hz, scope_rails(row, scope)) for row in selection.rows]
-    ).with_notes(
-        f"energy_j_per_item is that of {rate_hz:g} items a second: an item's own and, for the rest of its "
-        "time, the idle power with the model loaded."
-    )
+    at_rate = rows_at_rate(selection.rows, rate_hz, scope)
+    return selection.exclude(at_rate.reasons).with_notes(*at_rate.notes)
 
 
 def _limits(request: RankingRequest) -> dict[str, float]:

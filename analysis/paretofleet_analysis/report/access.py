@@ -17,9 +17,10 @@ Row = dict[str, Any]
 
 def label(row: Row) -> str:
     """What a sentence calls a `row`: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
+    pace = "" if row.get("items_s") is None else f", {row['items_s']:g} items/s"
     return (
         f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
-        f"batch {row['batch_size']}"
+        f"batch {row['batch_size']}{pace}"
     )
 
 

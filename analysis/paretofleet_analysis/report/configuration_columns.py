@@ -45,6 +45,7 @@ def requested_columns(configuration: ReportInput) -> dict[str, Any]:
         "top1_source": configuration.top1_source,
         "accuracy_group": configuration.accuracy_group,
         "options": _json(configuration.options),
+        "items_s": configuration.items_s,
     }
 
 

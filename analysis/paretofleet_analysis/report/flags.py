@@ -51,6 +51,18 @@ FLAGS: Mapping[str, Flag] = {
     "warming": Flag((ANALYSIS,), "time", "The run was first slower than at its end, then steady."),
     "slowing": Flag((ANALYSIS,), "time", "The run was first faster than at its end, then steady."),
     "no_steady": Flag((ANALYSIS,), "time", "The run's level changed within its window and never settled."),
+    "pace_not_kept": Flag(
+        (ANALYSIS,),
+        "both",
+        "Items came faster than the device works: `1 / time_per_item_s` a second are what it can keep.",
+        nulls="latencies, energy of an item",
+    ),
+    "pace_matters": Flag(
+        (ANALYSIS,),
+        "both",
+        "In a ranking with `--rate`: what was measured at that rate differs from what follows from the runs "
+        "without a break by more than both may be off.",
+    ),
     "started_warm": Flag(
         (AGENT,), "both", "Waiting did not bring the device to within 2 °C of the sweep's first run."
     ),

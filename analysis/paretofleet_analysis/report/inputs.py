@@ -34,7 +34,8 @@ class ReportInput:
     """One configuration of a sweep with all its runs, sealed or not; the report splits it by environment.
 
     `options` is the configuration's mapping, `target` the alias, `device` the name. `top1` is in percent.
-    `flags` are the collector's own about the configuration, such as `not_converged`.
+    `flags` are the collector's own about the configuration, such as `not_converged`. `items_s`: how many come
+    a second in mode `paced`.
     """
 
     sweep: str
@@ -64,3 +65,4 @@ class ReportInput:
     top1_source: str | None = None
     accuracy_group: str | None = None
     flags: Sequence[str] = ()
+    items_s: float | None = None

@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 3
+VERSION = 4
 VERSION_KEY = b"paretofleet.report.version"
 
 _IDENTITY = (
@@ -35,7 +35,7 @@ _IDENTITY = (
     Column("precision", TEXT, "execution precision asked for"),
     Column("batch_size", INT, "items in one inference call, as asked for", unit="items"),
     Column("threads", INT, "threads asked for; null is the device's default"),
-    Column("mode", TEXT, "latency or throughput"),
+    Column("mode", TEXT, "latency, throughput or paced"),
     Column("timing_scope", TEXT, "what an iteration includes: copy+compute, compute, end_to_end"),
     Column("protocol", TEXT, "named set of limits: quick, standard, sustained"),
     Column("effective_precision", TEXT, "precision that executed"),
@@ -44,6 +44,13 @@ _IDENTITY = (
     Column("effective_batch_size", INT, "items in one call that executed", unit="items"),
     Column("effective_options", TEXT, "runtime options that were in force, canonical JSON"),
     Column("effective_cpus", pa.list_(INT), "CPUs that the runner was allowed to use"),
+    Column(
+        "items_s",
+        REAL,
+        "in mode paced the items that come a second, by the clock; null in other modes",
+        unit="1/s",
+        since=4,
+    ),
 )
 
 _MODEL = (
@@ -100,7 +107,12 @@ class Measure:
 
 #: Every measure of a run, in report order; the keys of a run summary.
 MEASURES = (
-    Measure("batch_latency_mean_s", "s", "minimize", "mean time of one inference call"),
+    Measure(
+        "batch_latency_mean_s",
+        "s",
+        "minimize",
+        "mean time of one inference call; in mode paced from when its first item came",
+    ),
     Measure("batch_latency_p50_s", "s", "minimize", "median time of one call; null below 6 iterations a run"),
     Measure(
         "batch_latency_p90_s", "s", "minimize", "90th percentile of a call; null below 29 iterations a run"
@@ -127,6 +139,23 @@ MEASURES = (
     ),
     Measure("load_s", "s", "minimize", "time to load the model"),
     Measure("first_inference_s", "s", "minimize", "time of the first call"),
+    Measure(
+        "late_share",
+        "fraction",
+        "minimize",
+        "in mode paced: batches that began more than 1 ms after they were due, of all",
+        since=4,
+    ),
+    Measure(
+        "lateness_p50_s",
+        "s",
+        "minimize",
+        "in mode paced: median of how long after it was due a batch began; part of the latency",
+        since=4,
+    ),
+    Measure(
+        "lateness_p99_s", "s", "minimize", "the same, 99th percentile; null below 299 batches a run", since=4
+    ),
 )
 
 _POWER = (
@@ -174,7 +203,7 @@ def schema() -> pa.Schema:
     """The Arrow schema of the current version, its version in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'3'
+    b'4'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

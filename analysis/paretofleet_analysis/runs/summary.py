@@ -2,6 +2,7 @@
 
 Only iterations of the phase `measure` count, by the marks. The window of a run reaches from the start of
 its first measured iteration to the end of its last one; throughput, power and energy are over that window.
+Where items come by the clock it is whole periods, from the first due time to the period's end of the last.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from paretofleet_analysis.runs.pacing import LATENESS, NOT_KEPT, grid_of, is_kept, lateness_values
 from paretofleet_analysis.runs.power import rail_energy
 from paretofleet_analysis.runs.primary_sensor import primary_energy
 from paretofleet_analysis.runs.sample_schemas import Streams, sensor_readings, stream_columns
@@ -26,6 +28,8 @@ RULE_VERSION = "4"
 #: flagged: it is for a first look, also on a machine with other work.
 SETS_ASIDE = frozenset({"contaminated"})
 SHORT, NO_ITERATIONS = "short_protocol", "no_measured_iterations"
+#: What is null of an energy where items came faster than they were worked on: it is not that of their rate.
+_OF_AN_ITEM = ("energy_j_per_item", "dynamic_j_per_item")
 
 
 def summarize_run(
@@ -36,7 +40,8 @@ def summarize_run(
     `streams`: stream name ("iterations", "marks", "power:rapl/package-0") to columns (int64 arrays by
     name). `facts`: the attempt's facts. `target_kind`: "cpu" or "cuda", the target's alias before a colon.
     Percentiles are null below 6 (p50), 29 (p90) and 299 (p99) iterations, and in mode "throughput", whose
-    iterations are not what a caller waits. Raises `SampleError` where columns contradict each other.
+    iterations are not what a caller waits. In mode "paced" a latency counts from when the first item of its
+    batch came. Raises `SampleError` where columns contradict each other.
 
     >>> ns = 10**6
     >>> streams = {
@@ -51,16 +56,19 @@ def summarize_run(
     """
     spans = phase_spans(stream_columns(streams, "marks", "marks/1"))
     iterations = stream_columns(streams, "iterations", "iterations/1")
-    window = measured_window(iterations, spans, batch_size, is_spread=bool(facts.get("phase_spread")))
+    grid = grid_of(facts, iterations[0].size)
+    is_spread = bool(facts.get("phase_spread"))
+    window = measured_window(iterations, spans, batch_size, is_spread=is_spread, grid=grid)
+    latencies_s = None if window is None else _latencies_s(window, batch_size, mode)
     flags = set(facts.get("flags") or ())
     result: dict[str, Any] = {
         "iterations": 0 if window is None else int(window.durations_s.size),
-        **_timing(window, batch_size, mode),
+        **_timing(window, latencies_s),
         "load_s": _seconds(facts.get("load_ns")),
         "first_inference_s": _seconds(facts.get("first_inference_ns")),
         "memory_peak_bytes": facts.get("memory_peak_bytes"),
         "device_memory_bytes": facts.get("device_memory_bytes"),
-        "mean_error_s": None if window is None or mode != "latency" else mean_error(window.durations_s),
+        "mean_error_s": None if latencies_s is None else mean_error(latencies_s),
         "overhead_s": None if window is None else _overhead_s(spans, window),
     }
     sensors = facts.get("sensors") or ()
@@ -70,6 +78,9 @@ def summarize_run(
     else:
         flags |= steadiness_flags(_steps_s(window, facts, mode), facts)
         entries = [rail_energy(sensor, sensor_readings(streams, sensor), spans, window) for sensor in sensors]
+        if mode == "paced" and latencies_s is None:
+            flags.add(NOT_KEPT)
+            entries = [entry | dict.fromkeys(_OF_AN_ITEM) for entry in entries]
     energy = primary_energy(entries, sensors, target_kind, facts.get("target_id"))
     flags |= energy.flags
     result |= energy.values
@@ -90,21 +101,41 @@ def _seconds(value_ns: int | None) -> float | None:
     return None if value_ns is None else value_ns / 1e9
 
 
-def _timing(window: Window | None, batch_size: int, mode: str) -> dict[str, float | None]:
-    """Latencies of a batch and rates of an item."""
+def _latencies_s(window: Window, batch_size: int, mode: str) -> np.ndarray | None:
+    """What a caller waits for each batch; None in throughput mode, and where a queue grew without end."""
+    if mode == "throughput":
+        return None
+    if window.due_ns is None:
+        return window.durations_s
+    if not is_kept(window.due_ns, window.durations_s, window.period_ns):
+        return None
+    filled_s = window.period_ns / 1e9 * (batch_size - 1) / batch_size
+    return np.asarray(window.durations_s + _lateness_s(window) + filled_s)
+
+
+def _lateness_s(window: Window) -> np.ndarray:
+    """How long after it was due each batch began."""
+    return np.asarray((window.starts_ns - window.due_ns) / 1e9)
+
+
+def _timing(window: Window | None, latencies_s: np.ndarray | None) -> dict[str, float | None]:
+    """Latencies of a batch, rates of an item, and how late what came by the clock began."""
     names = ("batch_latency_mean_s", "batch_latency_p50_s", "batch_latency_p90_s", "batch_latency_p99_s")
-    result: dict[str, float | None] = dict.fromkeys((*names, "time_per_item_s", "throughput_items_s"))
+    rates = ("time_per_item_s", "throughput_items_s")
+    result: dict[str, float | None] = dict.fromkeys((*names, *rates, *LATENESS))
     if window is None or window.seconds <= 0:
         return result
     busy_s = window.seconds - window.paused_s
     result["throughput_items_s"] = window.items / busy_s
-    if mode == "latency":
-        mean = float(window.durations_s.mean())
-        values = (mean, *(quantile(window.durations_s, q) for q in (0.5, 0.9, 0.99)))
-        result |= dict(zip(names, values, strict=True))
-        result["time_per_item_s"] = mean / batch_size
-    else:
-        result["time_per_item_s"] = busy_s / window.items
+    overlaps = latencies_s is None and window.due_ns is None
+    work_s = busy_s if overlaps else float(window.durations_s.sum())
+    result["time_per_item_s"] = work_s / window.items
+    if latencies_s is None:
+        return result
+    values = (float(latencies_s.mean()), *(quantile(latencies_s, q) for q in (0.5, 0.9, 0.99)))
+    result |= dict(zip(names, values, strict=True))
+    if window.due_ns is not None:
+        result |= lateness_values(_lateness_s(window))
     return result
 
 
@@ -112,7 +143,7 @@ def _steps_s(window: Window, facts: Mapping[str, Any], mode: str) -> np.ndarray:
     """What must be steady: the iterations, or in throughput mode, whose iterations are times of handing over,
     the mean time of one in each block. Nothing where the blocks are not known.
     """
-    if mode == "latency":
+    if mode != "throughput":
         return window.durations_s
     counts = np.asarray(facts.get("window_blocks") or [], dtype=np.int64)
     if counts.sum() != window.durations_s.size or (counts < 1).any():

@@ -12,6 +12,7 @@ from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.units import duration
 from paretofleet_collector.model.entities import Refusal, Repeats
 from paretofleet_collector.model.views import PlannedView, PlanView
+from paretofleet_collector.planning.specification import Mode
 
 _GROUP_COLUMNS = (
     column("device"),
@@ -63,6 +64,12 @@ def adaptive_sentence(repeats: Repeats) -> str:
         f"{repeats.runs_max}; in between only what the ranking for {repeats.adaptive} use leaves undecided "
         "runs on, and a device's first configuration, which shows its drift"
     )
+
+
+def modes_sentence(modes: Sequence[Mode]) -> str:
+    """In which `modes` each configuration runs."""
+    names = " and ".join(map(str, modes))
+    return f"modes: every configuration in {names}" if len(modes) > 1 else f"mode: {names}"
 
 
 def boots_sentence(repeats: Repeats) -> str:

@@ -106,6 +106,7 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "precisions": None if flags.precisions is None else _items(flags.precisions),
         "batch_sizes": None if flags.batch_sizes is None else _numbers(flags.batch_sizes),
         "threads": None if flags.threads is None else _threads(flags.threads),
+        "mode": None if flags.modes is None else [_mode(item) for item in _items(flags.modes)],
         "protocol": flags.protocol,
         "repeats": None if flags.repeats is None else _repeats(flags.repeats),
         "adaptive": flags.adaptive,
@@ -126,6 +127,17 @@ def _numbers(text: str) -> list[int | str]:
 
 def _threads(text: str) -> list[int | str | None]:
     return [None if number == "default" else number for number in _numbers(text)]
+
+
+def _mode(text: str) -> str | dict[str, Any]:
+    """`paced=5` as the YAML has it; what is no number stays text, so that the specification refuses it."""
+    name, equals, rate = text.partition("=")
+    if not equals:
+        return text
+    try:
+        return {name: {"items_s": float(rate)}}
+    except ValueError:
+        return {name: {"items_s": rate}}
 
 
 def _repeats(text: str) -> dict[str, int]:

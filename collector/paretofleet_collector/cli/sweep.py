@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretofleet_collector.cli.output import Format, Output, show
-from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, refusal_row, show_plan
+from paretofleet_collector.cli.plan_text import (
+    adaptive_sentence,
+    boots_sentence,
+    modes_sentence,
+    refusal_row,
+    show_plan,
+)
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
 from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
@@ -19,6 +25,7 @@ from paretofleet_collector.cli.sweep_options import (
     BatchSizes,
     Devices,
     Models,
+    Modes,
     Name,
     Precisions,
     Protocol,
@@ -59,6 +66,7 @@ def plan_(
     precisions: Precisions = None,
     batch_sizes: BatchSizes = None,
     threads: Threads = None,
+    modes: Modes = None,
     protocol: Protocol = None,
     repeats: Repeats = None,
     adaptive: Adaptive = None,
@@ -75,6 +83,7 @@ def plan_(
         precisions=precisions,
         batch_sizes=batch_sizes,
         threads=threads,
+        modes=modes,
         protocol=protocol,
         repeats=repeats,
         adaptive=adaptive,
@@ -86,6 +95,7 @@ def plan_(
         planned = client.plan_sweep(add_files(client, spec).to_json())
         _notify_absent(client, [one.device for one in planned.devices])
     show_plan(planned, spec.protocol, output)
+    notify(modes_sentence(spec.modes))
     if spec.repeats.adaptive is not None:
         notify(adaptive_sentence(spec.repeats))
     if spec.repeats.boots > 1:
@@ -107,6 +117,7 @@ def submit(
     precisions: Precisions = None,
     batch_sizes: BatchSizes = None,
     threads: Threads = None,
+    modes: Modes = None,
     protocol: Protocol = None,
     repeats: Repeats = None,
     adaptive: Adaptive = None,
@@ -129,6 +140,7 @@ def submit(
         precisions=precisions,
         batch_sizes=batch_sizes,
         threads=threads,
+        modes=modes,
         protocol=protocol,
         repeats=repeats,
         adaptive=adaptive,

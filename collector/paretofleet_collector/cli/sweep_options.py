@@ -34,6 +34,9 @@ BatchSizes = Annotated[
 Threads = Annotated[
     str | None, typer.Option("--threads", metavar="LIST", help="Numbers of threads, or `default`.")
 ]
+Modes = Annotated[
+    str | None, typer.Option("--mode", metavar="LIST", help="latency, throughput, paced=5 (items a second).")
+]
 Protocol = Annotated[str | None, typer.Option("--protocol", help="quick, standard or sustained.")]
 Repeats = Annotated[
     str | None, typer.Option("--repeats", metavar="N|MIN-MAX", help="Runs of each configuration.")
@@ -63,6 +66,7 @@ class SweepFlags:
     precisions: str | None = None
     batch_sizes: str | None = None
     threads: str | None = None
+    modes: str | None = None
     protocol: str | None = None
     repeats: str | None = None
     adaptive: bool | None = None

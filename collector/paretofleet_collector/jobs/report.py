@@ -113,6 +113,7 @@ def _input(
         batch_size=configuration.batch_size,
         threads=configuration.threads,
         mode=configuration.mode,
+        items_s=configuration.items_s,
         timing_scope=configuration.timing_scope,
         protocol=configuration.protocol,
         simulated=device.simulated,

@@ -140,7 +140,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is run, as requested; the same id in every sweep. `threads` None: the device's default."""
+    """What is run, as requested; the same id in every sweep. `threads` None: the device's default.
+
+    `items_s`: in mode `paced` the items that come a second; it is no part of the identity of other modes.
+    """
 
     batch_size: int
     device_id: str
@@ -153,11 +156,24 @@ class Configuration:
     threads: int | None
     timing_scope: str
     variant_sha256: str
+    items_s: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields by name, JSON-ready, without a rate where there is none."""
+        fields = asdict(self)
+        if self.items_s is None:
+            del fields["items_s"]
+        return fields
+
+    @property
+    def period_s(self) -> float | None:
+        """Seconds from one batch to the next, where items come by the clock."""
+        return None if self.items_s is None else self.batch_size / self.items_s
 
     @cached_property
     def canonical_json(self) -> str:
         """The text whose SHA-256 is the identity."""
-        return canonical_json(asdict(self))
+        return canonical_json(self.as_json())
 
     @cached_property
     def configuration_id(self) -> str:

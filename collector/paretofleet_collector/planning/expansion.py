@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import (
@@ -15,8 +16,10 @@ from paretofleet_collector.model.entities import (
     Variant,
 )
 from paretofleet_collector.planning.hours import device_plans
+from paretofleet_collector.planning.pacing import pace_refusal
 from paretofleet_collector.planning.placements import Placement, placements
 from paretofleet_collector.planning.precisions import ExecutedVariant, executed_variants
+from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.selection import find_variants, select_devices
 from paretofleet_collector.planning.specification import Spec
 
@@ -24,7 +27,7 @@ CONFIGURATIONS_MAX = 100_000
 
 
 def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> Plan:
-    """Expands models x precisions x devices x targets x runtimes x batch sizes x threads of `spec`.
+    """Expands models x precisions x devices x targets x runtimes x batch sizes x threads x modes of `spec`.
 
     `devices` and `variants` are all that there are. Combinations that cannot run are refused one by one.
     Raises NotFound for a model or a device that does not exist and for a selector that matches nothing,
@@ -36,6 +39,7 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     refusals = [each for each in outcomes if isinstance(each, Refusal)]
     placed = [each for each in outcomes if isinstance(each, Placement)]
     size = len(models) * len(spec.precisions) * len(placed) * len(spec.batch_sizes) * len(spec.threads)
+    size *= len(spec.modes)
     if size > CONFIGURATIONS_MAX:
         raise Refused(f"The sweep has {size} configurations, more than {CONFIGURATIONS_MAX}; split it.")
     planned: dict[str, PlannedConfiguration] = {}
@@ -70,7 +74,7 @@ def _expand(
 def _configurations(
     spec: Spec, placement: Placement, executed: ExecutedVariant
 ) -> Iterator[PlannedConfiguration | Refusal]:
-    """One variant in one place, at every batch size and number of threads."""
+    """One variant in one place, at every batch size, in every mode and number of threads."""
     variant, device = executed.variant, placement.device
     fixed = variant.fixed_batch_size
     sizes = [size for size in spec.batch_sizes if fixed in (None, size)]
@@ -84,12 +88,16 @@ def _configurations(
             why = f"{device.name} has {cpus} CPUs; ask for at most that many threads."
             yield Refusal(f"{threads} threads on {device.name}", why)
             continue
-        for size in sizes:
+        for size, mode in product(sizes, spec.modes):
+            refusal = pace_refusal(mode, size, placement.runtime.name, PROTOCOLS[spec.protocol])
+            if refusal is not None:
+                yield refusal
+                continue
             yield PlannedConfiguration(
                 Configuration(
                     batch_size=size,
                     device_id=device.device_id,
-                    mode=spec.mode,
+                    mode=mode.name,
                     options=spec.options.get(placement.runtime.name, {}),
                     precision=executed.precision,
                     protocol=spec.protocol,
@@ -98,6 +106,7 @@ def _configurations(
                     threads=threads,
                     timing_scope=spec.timing_scope,
                     variant_sha256=variant.sha256,
+                    items_s=mode.items_s,
                 ),
                 device=device.name,
                 model=variant.model,

@@ -23,9 +23,11 @@ def device_plans(
         if not count:
             continue
         kinds = {sensor.kind for sensor in device.inventory.sensors}
-        slow = [_is_jetson(device) or each.configuration.target_id != "cpu" for each in planned]
-        block_s = sum(protocol.run_seconds(kinds, wakes_slowly=each) for each in slow)
-        block_s += protocol.block_seconds(kinds)
+        block_s = protocol.block_seconds(kinds)
+        for each in planned:
+            slow = _is_jetson(device) or each.configuration.target_id != "cpu"
+            period_s = each.configuration.period_s or 0.0
+            block_s += protocol.run_seconds(kinds, wakes_slowly=slow, period_s=period_s)
         yield DevicePlan(
             device=device.name,
             configurations=count,

@@ -11,11 +11,12 @@ import yaml
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.repeats import checked_repeats, with_adaptive
-from paretofleet_collector.planning.specification import KEYS, MODES, TIMING_SCOPES, Spec
+from paretofleet_collector.planning.specification import KEYS, TIMING_SCOPES, Spec
 from paretofleet_collector.planning.values import (
     checked_batch_size,
     checked_choice,
     checked_list,
+    checked_mode,
     checked_name,
     checked_number,
     checked_options,
@@ -92,6 +93,9 @@ def spec_from_mapping(value: object) -> Spec:
     sizes = checked_list("batch_sizes", given.get("batch_sizes", [*_DEFAULT.batch_sizes]), checked_batch_size)
     seed = checked_number("seed", given.get("seed", _DEFAULT.repeats.seed), 0, 2**63 - 1)
     repeats = checked_repeats(given.get("repeats", {}), protocol, seed)
+    modes = checked_list("mode", given.get("mode", [_DEFAULT.modes[0].name]), checked_mode)
+    if len(modes) > 1 and given.get("adaptive", False) is not False:
+        raise Refused("`adaptive` ranks rows of one mode: give one `mode`, or leave `adaptive` out.")
     return Spec(
         name=checked_name(given.get("name", _DEFAULT.name)),
         models=checked_list("models", given["models"], checked_text),
@@ -104,7 +108,7 @@ def spec_from_mapping(value: object) -> Spec:
         ),
         batch_sizes=sizes,
         threads=checked_list("threads", given.get("threads", [*_DEFAULT.threads]), checked_threads),
-        mode=checked_choice("mode", given.get("mode", _DEFAULT.mode), MODES),
+        modes=modes,
         timing_scope=checked_choice(
             "timing_scope", given.get("timing_scope", _DEFAULT.timing_scope), TIMING_SCOPES
         ),

@@ -29,22 +29,27 @@ class Protocol:
     runs_max: int
     relative_half_width: float
 
-    def run_seconds(self, sensor_kinds: Collection[str] = (), *, wakes_slowly: bool = False) -> float:
+    def run_seconds(
+        self, sensor_kinds: Collection[str] = (), *, wakes_slowly: bool = False, period_s: float = 0.0
+    ) -> float:
         """Seconds that one run takes at least: shortest warm-up and shortest window.
 
         With a power source (`sensor_kinds`: those of the device's sensors) also the guards around the window,
         the idle after it and, but for a short protocol, the window of the quickest of the sensors. Process
         start, model load, slow iterations and cooling down come on top; only a model so fast that it has the
-        most iterations before that ends sooner. `wakes_slowly`: on a GPU or a Jetson.
+        most iterations before that ends sooner. `wakes_slowly`: on a GPU or a Jetson. `period_s`: seconds
+        from one batch to the next, where items come by the clock.
         """
         limits = self.limits
         warm_up_s = limits.warm_up_min_s
         if wakes_slowly and not limits.is_short:
             warm_up_s = max(warm_up_s, SLOW_WARM_UP_S)
+        warm_up_s = max(warm_up_s, limits.warm_up_min_iterations * period_s)
+        timed_s = max(limits.window_min_s, limits.iterations_min * period_s)
         if not sensor_kinds:
-            return warm_up_s + limits.window_min_s
+            return warm_up_s + timed_s
         energy_s = min(ENERGY_WINDOW_S.get(kind, OTHER_ENERGY_WINDOW_S) for kind in sensor_kinds)
-        window_s = limits.window_min_s if limits.is_short else max(limits.window_min_s, energy_s)
+        window_s = timed_s if limits.is_short else max(timed_s, energy_s)
         return warm_up_s + 2 * GUARD_S + window_s + limits.idle_s
 
     def block_seconds(self, sensor_kinds: Collection[str] = ()) -> float:

@@ -13,7 +13,9 @@ from paretofleet_collector.planning.protocols import PROTOCOLS
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 #: What agents can do today; the other modes and scopes of the design are refused by name.
-MODES = ("latency", "throughput")
+MODES = ("latency", "throughput", "paced")
+#: Items a second of mode `paced`: one in 100 s, and more than a loop in Python hands over.
+ITEMS_S_MIN, ITEMS_S_MAX = 0.01, 10_000.0
 TIMING_SCOPES = ("copy+compute",)
 BATCH_SIZE_MAX = 65_536
 THREADS_MAX = 4_096
@@ -77,8 +79,10 @@ KEYS = (
     ),
     SpecKey(
         "mode",
-        "text",
-        "`latency` waits for every inference; `throughput` waits at the edges of a window only.",
+        "list of text, or mapping",
+        "`latency` waits for every inference; `throughput` waits at the edges of a window only; "
+        "`{paced: {items_s: 5}}` gets 5 items a second by the clock, and a latency counts from when its item "
+        f"was due. Rates go from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:,.0f}. Several are measured in turn.",
     ),
     SpecKey(
         "timing_scope", "text", "What the time covers: from an array on the host to an array on the host."
@@ -116,6 +120,22 @@ KEYS = (
 
 
 @dataclass(frozen=True)
+class Mode:
+    """How items come: `name` is one of MODES, `items_s` the items a second where it is `paced`."""
+
+    name: str
+    items_s: float | None = None
+
+    def __str__(self) -> str:
+        """As people write it on the command line."""
+        return self.name if self.items_s is None else f"{self.name}={self.items_s:g}"
+
+    def as_json(self) -> str | dict[str, Any]:
+        """As the YAML has it."""
+        return self.name if self.items_s is None else {self.name: {"items_s": self.items_s}}
+
+
+@dataclass(frozen=True)
 class Spec:
     """What a sweep runs. Every list is non-empty, in the user's order and without repetitions.
 
@@ -132,14 +152,14 @@ class Spec:
     precisions: tuple[str, ...] = ("native",)
     batch_sizes: tuple[int, ...] = (1,)
     threads: tuple[int | None, ...] = (None,)
-    mode: str = "latency"
+    modes: tuple[Mode, ...] = (Mode("latency"),)
     timing_scope: str = "copy+compute"
     protocol: str = "standard"
     repeats: Repeats = field(default_factory=lambda: _protocol_repeats("standard", seed=1))
 
     def to_json(self) -> str:
         """The specification as JSON with the keys of the YAML; `parsing.parse_json` reads it back."""
-        repeats = self.repeats
+        repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
         return json.dumps(
             {
                 "name": self.name,
@@ -151,7 +171,7 @@ class Spec:
                 "precisions": list(self.precisions),
                 "batch_sizes": list(self.batch_sizes),
                 "threads": list(self.threads),
-                "mode": self.mode,
+                "mode": modes[0] if len(modes) == 1 else modes,
                 "timing_scope": self.timing_scope,
                 "protocol": self.protocol,
                 "repeats": {

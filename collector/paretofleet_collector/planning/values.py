@@ -7,10 +7,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.planning.specification import BATCH_SIZE_MAX, PRECISIONS, THREADS_MAX
+from paretofleet_collector.planning.specification import (
+    BATCH_SIZE_MAX,
+    ITEMS_S_MAX,
+    ITEMS_S_MIN,
+    MODES,
+    PRECISIONS,
+    THREADS_MAX,
+    Mode,
+)
 from paretofleet_collector.suggest import did_you_mean
 
 T = TypeVar("T")
+PACED = "paced"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -51,6 +60,28 @@ def checked_choice(key: str, value: object, choices: tuple[str, ...]) -> str:
 def checked_precision(key: str, value: object) -> str:
     """The `value` of a `key` that is one of PRECISIONS; raises Refused."""
     return checked_choice(key, value, PRECISIONS)
+
+
+def checked_mode(key: str, value: object) -> Mode:
+    """The `value` of a `key` as a mode: text, or `{paced: {items_s: 5}}`; raises Refused."""
+    if value == PACED or isinstance(value, dict):
+        return Mode(PACED, _checked_rate(key, value))
+    return Mode(checked_choice(key, value, MODES))
+
+
+def _checked_rate(key: str, value: object) -> float:
+    """The items a second in `{paced: {items_s: 5}}`."""
+    inner = value.get(PACED) if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(inner, dict) or list(inner) != ["items_s"]:
+        raise Refused(f"`{key}`: {value!r} has no rate: write `mode: {{paced: {{items_s: 5}}}}`.")
+    items_s = inner["items_s"]
+    is_number = isinstance(items_s, int | float) and not isinstance(items_s, bool)
+    if not is_number or not ITEMS_S_MIN <= items_s <= ITEMS_S_MAX:
+        raise Refused(
+            f"`{key}.{PACED}.items_s`: {items_s!r} is no rate from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:g} items "
+            "a second."
+        )
+    return float(items_s)
 
 
 def checked_batch_size(key: str, value: object) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,7 +32,7 @@ PLANNED = sa.Table(
 
 def family_of(configuration: Configuration) -> str:
     """A short id that `configuration` shares with those that differ from it in nothing but the batch size."""
-    values = asdict(configuration)
+    values = configuration.as_json()
     del values["batch_size"]
     return short_id(values)
 

@@ -5,9 +5,10 @@ The equations and their parameters are documented in `paretofleet_agent.simulate
 
 import math
 import random
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..failure import RunFailed
+from ..pace import Pace
 
 
 class SimulatedRuntime:
@@ -20,6 +21,12 @@ class SimulatedRuntime:
         self._now_ns = self._of["start_ns"]
         self._state = self._random.gauss(0.0, 1.0)
         self._done = 0
+        self._idle_since_ns: Optional[int] = None
+        #: When items are due, where they come by the clock.
+        self.pace: Optional[Pace] = None
+        if request["mode"] == "paced":
+            items_s, batch_size = request["items_s"], request["batch_size"]
+            self.pace = Pace(items_s, batch_size, lambda: self._now_ns, self._idle_until)
         if self._of["memory_peak_bytes"] > self._of["memory_limit_bytes"]:
             raise RunFailed(
                 "oom",
@@ -40,14 +47,16 @@ class SimulatedRuntime:
         }
 
     def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:
-        """Iterations back to back on the virtual clock: (starts, durations)."""
+        """Iterations back to back, or when they are due, on the virtual clock: (starts, durations)."""
         starts, durations = [], []
         end = self._now_ns + int(seconds * 1e9)
         for _ in range(max(1, max_iterations)):
+            if self.pace is not None:
+                self.pace.take()
             start, duration = self._next()
             starts.append(start)
             durations.append(duration)
-            if self._now_ns >= end:
+            if max(self._now_ns, 0 if self.pace is None else self.pace.due_ns()) >= end:
                 break
         return starts, durations
 
@@ -64,7 +73,20 @@ class SimulatedRuntime:
         self._state = rho * self._state + math.sqrt(1.0 - rho * rho) * self._random.gauss(0.0, 1.0)
         noise = math.exp(sigma * self._state - sigma * sigma / 2.0)
         cold = 1.0 + self._of["cold"] * math.exp(-self._done / self._of["cold_iterations"])
-        duration = max(1, round(self._of["mean_ns"] * noise * cold))
+        duration = max(1, round(self._of["mean_ns"] * noise * cold * self._fallen()))
         start, self._now_ns = self._now_ns, self._now_ns + duration
         self._done += 1
         return start, duration
+
+    def _fallen(self) -> float:
+        """How many times longer an iteration takes by the idle before it, in which the clock fell."""
+        if self._idle_since_ns is None:
+            return 1.0
+        idle_ns, self._idle_since_ns = self._now_ns - self._idle_since_ns, None
+        share = -math.expm1(-idle_ns / self._of["fall_ns"])
+        return 1.0 + float(self._of["fall"]) * share
+
+    def _idle_until(self, due_ns: int) -> None:
+        """Idles on the virtual clock until an item is due."""
+        self._idle_since_ns = self._now_ns
+        self._now_ns = max(self._now_ns, due_ns)
