@@ -122,19 +122,20 @@ def _timing(window: Window | None, latencies_s: np.ndarray | None) -> dict[str, 
     """Latencies of a batch, rates of an item, and how late what came by the clock began."""
     names = ("batch_latency_mean_s", "batch_latency_p50_s", "batch_latency_p90_s", "batch_latency_p99_s")
     rates = ("time_per_item_s", "throughput_items_s")
-    result: dict[str, float | None] = dict.fromkeys((*names, *rates, *LATENESS))
+    is_paced = window is not None and window.due_ns is not None
+    result: dict[str, float | None] = dict.fromkeys((*names, *rates, *(LATENESS if is_paced else ())))
     if window is None or window.seconds <= 0:
         return result
     busy_s = window.seconds - window.paused_s
     result["throughput_items_s"] = window.items / busy_s
-    overlaps = latencies_s is None and window.due_ns is None
+    overlaps = latencies_s is None and not is_paced
     work_s = busy_s if overlaps else float(window.durations_s.sum())
     result["time_per_item_s"] = work_s / window.items
     if latencies_s is None:
         return result
     values = (float(latencies_s.mean()), *(quantile(latencies_s, q) for q in (0.5, 0.9, 0.99)))
     result |= dict(zip(names, values, strict=True))
-    if window.due_ns is not None:
+    if is_paced:
         result |= lateness_values(_lateness_s(window))
     return result
 
