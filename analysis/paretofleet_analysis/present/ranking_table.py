@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.row_names import NAMES, cell, common_names, head
 from paretofleet_analysis.ranking.dominance_counts import RANKS
-from paretofleet_analysis.ranking.paced_rows import PACE_MATTERS
+from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED, PACE_MATTERS
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sentences import format_probability
 from paretofleet_analysis.statistics.intervals import Estimate
@@ -50,7 +50,7 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
         title = f"{objective.short} {objective.shown_unit}".strip()
         means = (_format_mean(row.estimates[used.name], objective.scale) for row in ranking.rows)
         columns.append([title, *means])
-        if used.name == ENERGY and any(row.extrapolated_j_per_item is not None for row in ranking.rows):
+        if used.name == ENERGY and all(EXTRAPOLATED in row.estimates for row in ranking.rows):
             columns.append([f"extrapolated {objective.shown_unit}", *map(_extrapolated, ranking.rows)])
     if ranking.question == "run":
         return [*columns, ["p_front_next_run", *(_share(row.p_front_next_run) for row in ranking.rows)]]
@@ -63,10 +63,8 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
 
 def _extrapolated(row: RankedRow) -> str:
     """What follows from the runs without a break, marked where the measurement says otherwise."""
-    if row.extrapolated_j_per_item is None:
-        return "-"
-    value = row.extrapolated_j_per_item * OBJECTIVES[ENERGY].scale
-    return _digits(value, value / 100) + " !" * (PACE_MATTERS in row.flags)
+    text = _format_mean(row.estimates[EXTRAPOLATED], OBJECTIVES[ENERGY].scale)
+    return text + " !" * (PACE_MATTERS in row.flags)
 
 
 def _optional_columns(ranking: Ranking) -> list[list[str]]:

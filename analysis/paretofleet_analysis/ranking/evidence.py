@@ -22,7 +22,7 @@ from paretofleet_analysis.report.access import Row
 IDENTITY = (
     *("sweep", "configuration_id", "environment_id", "model", "variant", "device", "device_class", "target"),
     *("runtime", "runtime_version", "precision", "batch_size", "threads", "mode", "timing_scope", "protocol"),
-    *("items_s", "simulated", "top1_source", "power_scope", "power_source", "status"),
+    *("simulated", "top1_source", "power_scope", "power_source", "status"),
 )
 _MEANING_OF_SOURCES = {
     "measured": "measured here",

@@ -51,6 +51,8 @@ def rows_at_rate(rows: Sequence[Row], rate_hz: float, scope: str | None) -> Rows
     """
     measured = {_key(row): row for row in rows if row["mode"] == PACED and row["items_s"] == rate_hz}
     unpaced = [row for row in rows if row["mode"] != PACED]
+    for row in measured.values():
+        row[EXTRAPOLATED] = mean_interval([])
     for row in unpaced:
         _put_extrapolated(row, measured.get(_key(row)), rate_hz, scope)
     if measured and all(_key(row) in measured for row in unpaced):
@@ -86,7 +88,7 @@ def _put_extrapolated(row: Row, paced: Row | None, rate_hz: float, scope: str | 
     """Puts what follows from a `row` without a break beside its energy and that of its `paced` row."""
     at_rate = dict(row)
     why = take_rate(at_rate, rate_hz, scope_rails(row, scope))
-    row[EXTRAPOLATED] = None if why else at_rate[_ENERGY]
+    row[EXTRAPOLATED] = mean_interval([] if why else _counted(at_rate, _ENERGY))
     if paced is None:
         return
     paced[EXTRAPOLATED] = row[EXTRAPOLATED]

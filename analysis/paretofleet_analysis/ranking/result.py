@@ -41,7 +41,8 @@ class Efficient:
 class RankedRow:
     """A configuration in the ranking. `number` counts from 1 in the printed order; None is absent.
 
-    `estimates`: of each objective the mean over runs with its 95 % interval, as measured;
+    `estimates`: of each objective the mean over runs with its 95 % interval, as measured, and where a rate
+    was asked for `extrapolated_j_per_item`, the energy that follows from the runs without a break;
     `corrected_means`: without block effects, where they were removed. `rank_interval`: the central 95 % of 1
     + the number of dominators; an absent end is beyond what is told apart. `selected`: objectives in which
     it was picked as the best of several whose intervals overlap: such a value is better than what the next
@@ -49,7 +50,6 @@ class RankedRow:
     best by an earlier measurement, in which this one had no part; the earlier row is then no longer selected.
     `group`: rows within the margins of each other share a number.
     `verdict`: front, near front, dominated or undecided; `sentence` says it plainly.
-    `extrapolated_j_per_item`: where a rate was asked for, what follows from the runs without a break.
     `is_on_frontier_of_means` takes the means as certain, for comparison.
     """
 
@@ -72,7 +72,6 @@ class RankedRow:
     verdict: str
     sentence: str
     flags: tuple[str, ...]
-    extrapolated_j_per_item: float | None = None
 
 
 @dataclass(frozen=True)

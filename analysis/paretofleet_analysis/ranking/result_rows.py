@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.result import Efficient, RankedRow
 from paretofleet_analysis.ranking.sentences import RowAhead, verdict_sentence
 from paretofleet_analysis.ranking.verdicts import FRONT, best_dominators, groups
-from paretofleet_analysis.report.access import label, measured_again
+from paretofleet_analysis.report.access import Row, label, measured_again
 from paretofleet_analysis.statistics.intervals import RUNS_MIN, Estimate, log_reach
 from paretofleet_analysis.statistics.moments import moments
 
@@ -53,8 +54,8 @@ def result_rows(
             RankedRow(
                 number=number,
                 label=label(fleet.rows[i]),
-                identity={name: fleet.rows[i][name] for name in IDENTITY},
-                estimates=estimates[i],
+                identity=_identity(fleet.rows[i]),
+                estimates=estimates[i] | _extrapolated(fleet.rows[i]),
                 corrected_means=_corrected_means(fleet, i),
                 runs=len(fleet.runs[i]),
                 p_near_front=near,
@@ -76,10 +77,20 @@ def result_rows(
                     p=front if not is_mean or verdict == FRONT else near,
                 ),
                 flags=tuple(fleet.rows[i]["flags"] or ()),
-                extrapolated_j_per_item=fleet.rows[i].get(EXTRAPOLATED),
             )
         )
     return tuple(rows)
+
+
+def _identity(row: Row) -> dict[str, Any]:
+    """Which configuration a row is; a rate is no part of it where items do not come by the clock."""
+    names = IDENTITY if row["items_s"] is None else (*IDENTITY, "items_s")
+    return {name: row[name] for name in names}
+
+
+def _extrapolated(row: Row) -> dict[str, Estimate]:
+    """The energy that follows from the runs without a break, where a rate was asked for."""
+    return {EXTRAPOLATED: row[EXTRAPOLATED]} if EXTRAPOLATED in row else {}
 
 
 def _ahead(fleet: RankedFleet, judgement: Judgement) -> dict[int, RowAhead]:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, schema
+from paretofleet_analysis.report.column import Column
+from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, VERSION_WRITTEN_MIN, schema
 
 
 def write(table: pa.Table, path: Path) -> None:
     """Writes a report, `table`, to `path` as Parquet: synced and renamed, nothing half-written remains.
 
-    Raises `ReportError` when the folder cannot be written to.
+    It is written in the oldest version that holds all its values. Raises `ReportError` when the folder cannot
+    be written to.
     """
-    path = Path(path)
+    path, table = Path(path), _in_oldest_version(table)
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
@@ -42,6 +44,26 @@ def write(table: pa.Table, path: Path) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
+
+
+def _in_oldest_version(table: pa.Table) -> pa.Table:
+    """The same without the columns of younger versions, as far back as none of them holds a value."""
+    version = VERSION
+    while version > VERSION_WRITTEN_MIN and not any(_has_values(table, version)):
+        version -= 1
+    written = schema(version)
+    if version == VERSION or not set(written.names) <= set(table.column_names):
+        return table
+    return table.select(written.names).replace_schema_metadata(written.metadata)
+
+
+def _has_values(table: pa.Table, version: int) -> Iterator[bool]:
+    """Of each column that came with a `version` whether a row has a value in it; of lists, one of them."""
+    for column in COLUMNS:
+        if column.since == version and column.name in table.column_names:
+            values = table[column.name].combine_chunks()
+            inner = values.flatten() if pa.types.is_list(values.type) else values
+            yield inner.null_count < len(inner)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -96,7 +118,7 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
     columns = []
     for column in COLUMNS:
         if column.name not in table.column_names:
-            columns.append(pa.nulls(table.num_rows, column.type))
+            columns.append(_absent(table, column))
             continue
         try:
             columns.append(table[column.name].cast(column.type))
@@ -106,6 +128,14 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
                 "pull the report again with `paretofleet report pull`"
             ) from error
     return pa.Table.from_arrays(columns, schema=schema())
+
+
+def _absent(table: pa.Table, column: Column) -> pa.Array:
+    """A column of nulls; where it holds a value of each run, a null for each of a row's runs."""
+    if not column.name.endswith("_runs") or "run_ids" not in table.column_names:
+        return pa.nulls(table.num_rows, column.type)
+    lengths = [len(run_ids or ()) for run_ids in table["run_ids"].to_pylist()]
+    return pa.array([[None] * length for length in lengths], type=column.type)
 
 
 def _version(table: pa.Table, name: str) -> int:

@@ -16,6 +16,8 @@ from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
 VERSION = 4
+#: A report that has nothing in younger columns is written in this version, so that older programs read it.
+VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
 
 _IDENTITY = (
@@ -35,7 +37,7 @@ _IDENTITY = (
     Column("precision", TEXT, "execution precision asked for"),
     Column("batch_size", INT, "items in one inference call, as asked for", unit="items"),
     Column("threads", INT, "threads asked for; null is the device's default"),
-    Column("mode", TEXT, "latency, throughput or paced"),
+    Column("mode", TEXT, "latency or throughput"),
     Column("timing_scope", TEXT, "what an iteration includes: copy+compute, compute, end_to_end"),
     Column("protocol", TEXT, "named set of limits: quick, standard, sustained"),
     Column("effective_precision", TEXT, "precision that executed"),
@@ -47,7 +49,8 @@ _IDENTITY = (
     Column(
         "items_s",
         REAL,
-        "in mode paced the items that come a second, by the clock; null in other modes",
+        "the items that come a second where `mode` is paced, by the clock; latencies are then from when the "
+        "first item of a batch came; null in other modes",
         unit="1/s",
         since=4,
     ),
@@ -107,12 +110,7 @@ class Measure:
 
 #: Every measure of a run, in report order; the keys of a run summary.
 MEASURES = (
-    Measure(
-        "batch_latency_mean_s",
-        "s",
-        "minimize",
-        "mean time of one inference call; in mode paced from when its first item came",
-    ),
+    Measure("batch_latency_mean_s", "s", "minimize", "mean time of one inference call"),
     Measure("batch_latency_p50_s", "s", "minimize", "median time of one call; null below 6 iterations a run"),
     Measure(
         "batch_latency_p90_s", "s", "minimize", "90th percentile of a call; null below 29 iterations a run"
@@ -199,12 +197,13 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def schema() -> pa.Schema:
-    """The Arrow schema of the current version, its version in the metadata.
+def schema(version: int = VERSION) -> pa.Schema:
+    """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
     b'4'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """
-    return pa.schema([column.field() for column in COLUMNS], metadata={VERSION_KEY: str(VERSION).encode()})
+    fields = [column.field() for column in COLUMNS if column.since <= version]
+    return pa.schema(fields, metadata={VERSION_KEY: str(version).encode()})

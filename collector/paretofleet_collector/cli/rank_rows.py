@@ -29,8 +29,6 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
         facts["expected_dominators"] = f"{row.expected_dominators:.2f}"
     facts |= {"efficiency": _efficiency(row), "rank": _ranks(row)}
     facts |= {"selected": row.selected, "confirmed": row.confirmed}
-    if row.extrapolated_j_per_item is not None:
-        facts["extrapolated_j_per_item"] = f"{row.extrapolated_j_per_item:.6g}"
     return facts | {"group": row.group, "flags": row.flags, **row.identity}
 
 
@@ -47,7 +45,6 @@ def row_cells(row: RankedRow) -> dict[str, Any]:
         cells |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
     low, high = row.rank_interval or (None, None)
     cells |= {"rank_lo": low, "rank_hi": high, "selected": row.selected, "confirmed": row.confirmed}
-    cells["extrapolated_j_per_item"] = row.extrapolated_j_per_item
     return {**cells, "sentence": row.sentence, "flags": row.flags}
 
 
