@@ -16,6 +16,7 @@ from paretofleet_agent.sensors import (
     _interference,
     amdgpu,
     battery,
+    hwmon_power,
     ina3221,
     intel_gpu,
     meter,
@@ -48,6 +49,7 @@ BUILT_IN: Mapping[str, Callable[[Path, Settings], FindResult]] = {
     "amdgpu": amdgpu.find,
     "intel_gpu": intel_gpu.find,
     "battery": battery.find,
+    "hwmon_power": hwmon_power.find,
     "raspberry": raspberry.find,
     "meter": meter.find,
 }

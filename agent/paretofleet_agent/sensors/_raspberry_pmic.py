@@ -63,13 +63,14 @@ class RailValues(NamedTuple):
 class PmicSensor:
     """The rails of an open PMIC and their sum, read all in one call of `ask`."""
 
-    def __init__(self, ask: Ask, rails: Sequence[str], *, has_total: bool, close: Close) -> None:
-        self._ask, self._names, self._has_total, self._close = ask, list(rails), has_total, close
+    def __init__(self, ask: Ask, names: Sequence[str], *, has_total: bool, close: Close) -> None:
+        self._ask, self._names, self._has_total, self._close = ask, list(names), has_total, close
+        totals = [_rail(TOTAL, SCOPE)] if has_total else []
+        self._rails = [*totals, *(_rail(name, PART) for name in names)]
 
     def rails(self) -> Sequence[Rail]:
         """Its rails, in the order of `read`; the sum comes first."""
-        parts = [_rail(name, PART) for name in self._names]
-        return [_rail(TOTAL, SCOPE), *parts] if self._has_total else parts
+        return self._rails
 
     def read(self) -> Sequence[Readings]:
         """A reading of each rail, timed at the middle of the call; None where it failed."""
@@ -77,7 +78,7 @@ class PmicSensor:
         try:
             values = parse(self._ask())
         except FAILURES:
-            return [None] * len(self.rails())
+            return [None] * len(self._rails)
         t_ns = (before + time.perf_counter_ns()) // 2
         powers = [values.microwatts(name) for name in self._names]
         parts: list[Readings] = [None if power is None else [(t_ns, power)] for power in powers]

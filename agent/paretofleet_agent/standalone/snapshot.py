@@ -50,6 +50,7 @@ PARTS = (
         for name in ("name", "label", "*_label", "*_input", "*_enable", "*_resistor", *HWMON_RHYTHM)
     ),
     *(f"sys/class/hwmon/hwmon*/{name}" for name in ("name", "power*", "energy*", "in*_label", "*_alarm")),
+    *(f"sys/class/hwmon/hwmon*/device/power*_{name}" for name in ("average", "average_interval", "oem_info")),
     *(f"sys/class/drm/card*/device/{name}" for name in ("uevent", "vendor", "device")),
     *(
         f"sys/class/drm/card*/device/hwmon/hwmon*/{name}"
@@ -121,7 +122,7 @@ def pack(sysroot: Path, target: Path) -> list[Part]:
 
 def collect(sysroot: Path) -> Iterator[Part]:
     """The files that describe the device under `sysroot`, by path, without what names it or its users."""
-    paths = {path for part in PARTS for path in sysroot.glob(part) if not _is_of_a_peripheral(path)}
+    paths = {path for part in PARTS for path in sysroot.glob(part) if not _names_one_device(path)}
     host = socket.gethostname().encode()
     for path in sorted(paths):
         name = path.relative_to(sysroot).as_posix()
@@ -154,8 +155,10 @@ def scrub(content: bytes, host: bytes) -> bytes:
     return content
 
 
-def _is_of_a_peripheral(path: Path) -> bool:
-    """Whether a file is of the battery of a mouse or a headset, which says nothing of the board."""
+def _names_one_device(path: Path) -> bool:
+    """Whether a file holds a serial number, or is of the battery of a mouse or a headset."""
+    if path.name.endswith("serial_number"):
+        return True
     return path.parent.parent.name == SUPPLIES and text(path.parent / "scope") == DEVICE
 
 

@@ -35,6 +35,7 @@ def unpack(archive, folder):
     [
         *("ina3221_tx1", "ina3221_tx2_l4t28", "ina3221_tx2_l4t32", "ina3221_agx_orin", "ina3221_nano_2gb"),
         *("ina3221_tx2i_foreign", "ina3221_tx1_foreign", "ina3221_thor", "ina3221_container"),
+        *("hwmon_power_grace", "hwmon_power_altra", "hwmon_power_zenergy"),
         *("rapl_intel", "amdgpu_discrete", "intel_gpu_xe", "battery_power", "raspberry_pi4"),
     ],
 )
@@ -67,6 +68,7 @@ def test_nothing_in_it_names_the_machine_or_its_users(tree, tmp_path):
         "sys/class/power_supply/mouse-4712/type": "Battery",
         "sys/class/power_supply/mouse-4712/scope": "Device",
         "sys/class/dmi/id/product_uuid": "1b2c",
+        "sys/class/hwmon/hwmon9/power1_serial_number": "5813",
         "sys/class/net/eth0/address": "00:04:4b:aa:bb:cc",
         "sys/class/drm/card0/device/uevent": "DRIVER=x\nMAC=00:04:4b:aa:bb:cc\n",
         "etc/hostname": host,
@@ -76,7 +78,17 @@ def test_nothing_in_it_names_the_machine_or_its_users(tree, tmp_path):
         (root / path).write_text(content)
     parts = {part.path: part.content for part in snapshot.pack(root, tmp_path / "board.tar.gz")}
     packed = b"\n".join((*parts.values(), *(path.encode() for path in parts)))
-    for secret in ("0424018039922", "1424019003377", "jane", "4711", "4712", "1b2c", "aa:bb:cc", "c3:d4"):
+    for secret in (
+        "0424018039922",
+        "1424019003377",
+        "jane",
+        "4711",
+        "4712",
+        "1b2c",
+        "5813",
+        "aa:bb:cc",
+        "c3:d4",
+    ):
         assert secret.encode() not in packed
     assert f"host {host}".encode() not in parts["proc/cpuinfo"]
     assert "sys/class/power_supply/BAT0/type" in parts
