@@ -8,9 +8,12 @@ refreshes, rho their lag-one correlation, P the mean power, E the energy, q the 
     N_eff = n (1 - rho) / (1 + rho)
     edge     (p / d) |1 - P_edge / P| / sqrt(12)          P_edge: mean over the guard before
     sampling s_P / (P sqrt(N_eff))                        0 for a counter
-    quantum  2 q / (E sqrt(12)) or q / (P sqrt(12 N_eff))
+    quantum  2 q / (E sqrt(12)) or q / (P sqrt(12 N_eff)), of power without N_eff where s_P is below q / 2
     time     the uncertainty of a reading's time / d
     U = t(max(N_eff - 1, 4); 0.975) sqrt(edge^2 + sampling^2 + quantum^2 + time^2)
+
+A power says nothing before its 20th refresh: a rule that looks again and again would stop where a few
+readings happen to be alike. A quantum that no longer window averages out is not waited for.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ GUARD_S_MIN, GUARD_S_MAX, SHORT_GUARD_S_MAX = 0.5, 10.0, 2.0
 #: a part of the time or long ago, and those of a second and slower.
 FAST_COUNTER_S, STEADY_S, SLOW_S, METER_S = 2.0, 5.0, 10.0, 60.0
 FAST_PERIOD_S, SLOW_PERIOD_S, METER_PERIOD_S = 0.01, 0.3, 1.0
+#: So many refreshes say how far an energy may be off: of a counter, and of a power, whose spread must be seen
+#: first. Windows of a real board that ended from the third on were off by more than they said in one of five.
+COUNTER_REFRESHES_MIN, POWER_REFRESHES_MIN = 3, 20
 #: With fewer effective refreshes the t quantile is taken as if there were so many.
 FREEDOM_MIN = 4.0
 CORRELATION_MAX = 0.95
@@ -98,28 +104,40 @@ def judge(
     """
     elapsed_s = (now_ns - start_ns) / 1e9
     uncertainties: list[float] = []
-    goes_on = False
+    goes_on = is_capped = False
     for rail in rails:
-        u = uncertainty(rail, samples.get(rail.stream, ((), ())), begin_ns, start_ns, now_ns)
-        is_early = elapsed_s < least_s(rail)
-        goes_on = goes_on or is_early or (u is not None and u > UNCERTAINTY_MAX)
-        if u is not None:
-            uncertainties.append(u)
+        estimate = _estimate(rail, samples.get(rail.stream, ((), ())), begin_ns, start_ns, now_ns)
+        goes_on = goes_on or elapsed_s < least_s(rail)
+        if estimate is None:
+            continue
+        u, least_u = estimate
+        uncertainties.append(u)
+        goes_on = goes_on or u > UNCERTAINTY_MAX >= least_u
+        is_capped = is_capped or least_u > UNCERTAINTY_MAX
     worst = max(uncertainties, default=None)
-    if goes_on and elapsed_s >= cap_s(rails):
-        return WindowVerdict(CAPPED, worst)
-    return WindowVerdict(MORE if goes_on else ENOUGH, worst)
+    if goes_on and elapsed_s < cap_s(rails):
+        return WindowVerdict(MORE, worst)
+    return WindowVerdict(CAPPED if goes_on or is_capped else ENOUGH, worst)
 
 
 def uncertainty(rail: RailFacts, samples: Samples, begin_ns: int, start_ns: int, end_ns: int) -> float | None:
     """U of the energy of the window from `start_ns` to `end_ns`, by the `samples` of a `rail` so far.
 
-    The guard before began at `begin_ns`. None where too few samples came, the counter was reset, or the
+    The guard before began at `begin_ns`. None where too few refreshes came, the counter was reset, or the
     quantum is unknown.
     """
+    estimate = _estimate(rail, samples, begin_ns, start_ns, end_ns)
+    return None if estimate is None else estimate[0]
+
+
+def _estimate(
+    rail: RailFacts, samples: Samples, begin_ns: int, start_ns: int, end_ns: int
+) -> tuple[float, float] | None:
+    """U, and what of it no longer window lowers; None as `uncertainty` says."""
     edge = _refreshes(rail, samples, begin_ns, start_ns)
     seen = _refreshes(rail, samples, start_ns, end_ns)
-    if len(seen) < 3 or rail.quantum is None:
+    least = COUNTER_REFRESHES_MIN if rail.is_counter else POWER_REFRESHES_MIN
+    if len(seen) < least or rail.quantum is None:
         return None
     length_s = (end_ns - start_ns) / 1e9
     power_w = _mean_w(rail, seen)
@@ -128,6 +146,7 @@ def uncertainty(rail: RailFacts, samples: Samples, begin_ns: int, start_ns: int,
     edge_w = _mean_w(rail, edge) if len(edge) >= 2 else None
     step = 0.0 if edge_w is None else abs(1.0 - edge_w / power_w)
     u_edge = rail.period_s / length_s * step / math.sqrt(12.0)
+    u_stays = 0.0
     if rail.is_counter:
         n_eff, u_sampling = float(len(seen)), 0.0
         u_quantum = 2.0 * rail.quantum / (power_w * length_s * math.sqrt(12.0))
@@ -136,10 +155,13 @@ def uncertainty(rail: RailFacts, samples: Samples, begin_ns: int, start_ns: int,
         watts = [value / 1e6 for _, value in seen]
         n_eff, spread_w = effective_count(watts), _deviation(watts)
         u_sampling = spread_w / (power_w * math.sqrt(n_eff))
-        u_quantum = rail.quantum / (power_w * math.sqrt(12.0 * n_eff))
+        # Steps average out only where the power itself moves across them.
+        u_stays = rail.quantum / (power_w * math.sqrt(12.0)) if spread_w <= rail.quantum / 2.0 else 0.0
+        u_quantum = u_stays or rail.quantum / (power_w * math.sqrt(12.0 * n_eff))
         u_time = CLOCK_S / length_s
     total = math.sqrt(u_edge**2 + u_sampling**2 + u_quantum**2 + u_time**2)
-    return student_975(max(n_eff - 1.0, FREEDOM_MIN)) * total
+    reach = student_975(max(n_eff - 1.0, FREEDOM_MIN))
+    return reach * total, reach * u_stays
 
 
 def spread_pause_s(iteration_s: float, *, period_s: float, window_s: float) -> float | None:

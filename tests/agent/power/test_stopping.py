@@ -120,6 +120,25 @@ def test_a_sensor_too_noisy_for_two_percent_ends_at_the_cap_and_says_how_far_it_
     assert verdict.uncertainty > 0.02
 
 
+def test_a_power_says_nothing_before_its_twentieth_refresh():
+    """Three readings of a noisy power are alike now and then; a rule that looks each time would end there."""
+    one = sensor("nvml-full")
+    times = [round(k * one.period_s * S) for k in range(20)]
+    watts = correlated(100, 1, 0.0, 20)
+    for count in (3, 6, 19, 20):
+        samples = (times[:count], [round(power_w * 1e6) for power_w in watts[:count]])
+        u = stopping.uncertainty(one, samples, 0, 0, times[count - 1] + 1)
+        assert (u is None) == (count < 20)
+
+
+def test_steps_that_no_longer_window_averages_out_are_not_waited_for():
+    """A rail of 1 W in steps of 152 mW: the report's U holds the step however long the window is."""
+    seconds, verdict = stops_after_s("ina3221-triggered", [1.0] * 8000, scope="module")
+    assert verdict.state == CAPPED
+    assert verdict.uncertainty > 0.08
+    assert seconds < 10
+
+
 def test_a_guard_at_another_power_asks_for_more():
     long_s, _ = stops_after_s("meter", [100.0] * 2500, edge_w=None)
     steady = correlated(100, 3.4, 0.0, 2500)
