@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from reference.boards import boards
 from reference.commands import commands
 from reference.data import flags, report, samples
 from reference.keys import configuration, specification
@@ -18,6 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "report.md": report,
     "flags.md": flags,
     "samples.md": samples,
+    "boards.md": boards,
 }
 
 

@@ -21,7 +21,7 @@ TREES = sorted(path.parent.name for path in trees.FIXTURES.glob("*/tree.txt"))
 TARGETS = [("cpu", "cpu"), ("cuda:0", "GPU-0"), ("cuda:1", "GPU-1"), ("npu", "npu")]
 SCOPES = (
     *("package", "module", "apu", "gpu-board", "gpu-chip", "module+carrier", "usb-input", "wall", "battery"),
-    *("dram", "platform", "part"),
+    *("dram", "platform", "pmic-rails", "part"),
 )
 
 
@@ -86,6 +86,7 @@ def test_whatever_rails_there_are(rails, target):
 def test_the_scopes_are_the_same():
     assert dict(energy_rails.SCOPES) == dict(primary_sensor.PRIMARY_SCOPES)
     assert energy_rails.WHOLE_DEVICE_SCOPES == primary_sensor.WHOLE_DEVICE_SCOPES
+    assert dict(energy_rails.PARTIAL_SCOPES) == dict(primary_sensor.PARTIAL_SCOPES)
 
 
 def test_a_rail_that_is_missing_would_speak_still():

@@ -18,6 +18,8 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 #: Scopes that hold every target of a device: they speak where nothing nearer does, if they are a total.
 WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall", "battery")
+#: Scopes that hold a target and leave out parts of the board: they speak where nothing else does.
+PARTIAL_SCOPES: Mapping[str, tuple[str, ...]] = {"cpu": ("pmic-rails",)}
 #: The scope whose rails never add up.
 BOARD = "gpu-board"
 
@@ -77,11 +79,10 @@ def silence(rail: Facts, chosen: EnergyRails, target_id: str, aliases: Mapping[s
 
 
 def _scopes(rails: Sequence[Facts], alias: str) -> list[str]:
-    """The scopes that may speak for the target, in their order: its own, then those of the whole device."""
-    scopes = list(SCOPES.get(alias.partition(":")[0], ("module",)))
-    return scopes + [
-        rail["scope"] for rail in rails if rail.get("primary") and rail["scope"] in WHOLE_DEVICE_SCOPES
-    ]
+    """The scopes that may speak for the target, in their order: its own, the whole device's, partial ones."""
+    kind = alias.partition(":")[0]
+    whole = [rail["scope"] for rail in rails if rail.get("primary") and rail["scope"] in WHOLE_DEVICE_SCOPES]
+    return [*SCOPES.get(kind, ("module",)), *whole, *PARTIAL_SCOPES.get(kind, ())]
 
 
 def _of_scope(rails: Sequence[Facts]) -> EnergyRails:
