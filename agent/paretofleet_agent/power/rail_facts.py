@@ -27,6 +27,7 @@ class RailFacts:
     lag_s: float
     quantum: float | None
     max_range_uj: int | None = None
+    max_power_w: float | None = None
     own_times_s: float | None = None
 
     @property
@@ -64,6 +65,7 @@ def primary_rails(facts: Sequence[Mapping[str, Any]], target_id: str, read_s: fl
             lag_s=rail.get("lag_s") or 0.0,
             quantum=rail.get("quantum_j") if rail["kind"] == COUNTER else rail.get("quantum_w"),
             max_range_uj=rail.get("max_range_uj"),
+            max_power_w=rail.get("max_power_w"),
             own_times_s=(rail.get("read_s") or read_s) if rail.get("is_self_timed") else None,
         )
         for rail in facts

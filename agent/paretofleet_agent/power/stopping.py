@@ -236,7 +236,12 @@ def _mean_w(rail: RailFacts, refreshes: Sequence[tuple[int, int]]) -> float | No
     """Mean power of some refreshes; None after a reset of a counter."""
     if not rail.is_counter:
         return sum(value for _, value in refreshes) / 1e6 / len(refreshes)
-    energy_uj = counted_uj([value for _, value in refreshes], rail.max_range_uj)
+    energy_uj = counted_uj(
+        refreshes,
+        max_range_uj=rail.max_range_uj,
+        max_power_w=rail.max_power_w,
+        period_s=rail.own_period_s,
+    )
     if energy_uj is None:
         return None
     return energy_uj / 1e6 / ((refreshes[-1][0] - refreshes[0][0]) / 1e9)

@@ -184,6 +184,7 @@ def _curve(sensor: Mapping[str, Any], columns: tuple[np.ndarray, np.ndarray]) ->
             lag_s=sensor.get("lag_s"),
             window_s=sensor.get("window_s") if sensor.get("kind") == "boxcar" else None,
             max_range_u=sensor.get("max_range_uj"),
+            max_power_w=sensor.get("max_power_w"),
             read_s=sensor.get("read_s"),
             is_spread=bool(sensor.get("read_spread")),
             is_self_timed=bool(sensor.get("is_self_timed")),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretofleet_analysis.runs.counted_energy import joules_counted
+
 #: Between one read and two, so that their jitter decides nothing; reads at random are up to two apart.
 MISSED_READS, MISSED_SPREAD_READS = 1.5, 2.0
 #: Fewer changes than this in a run tell no period.
@@ -22,7 +24,8 @@ class SensorFacts:
     """How a sensor refreshes and how it was read; times in seconds, None where nobody knows.
 
     `period_s`: between two refreshes; `lag_s`: how late it shows a change, which moves nothing where it is
-    unknown; `window_s`: what a power averages over; `max_range_u`: micro-joules at which a counter wraps.
+    unknown; `window_s`: what a power averages over; `max_range_u`: micro-joules at which a counter wraps;
+    `max_power_w`: what the target can draw over a second, in watts.
     `read_s`: how often it was read, None where only the readings tell; `is_spread`: once at random in every
     such time. `is_self_timed`: each reading is a refresh and has the sensor's own time, to be trusted to
     within a read, by which the two clocks were compared; nothing is shifted for our reads.
@@ -33,6 +36,7 @@ class SensorFacts:
     lag_s: float | None = None
     window_s: float | None = None
     max_range_u: int | None = None
+    max_power_w: float | None = None
     read_s: float | None = None
     is_spread: bool = False
     is_self_timed: bool = False
@@ -75,8 +79,8 @@ def power_curve(t_ns: np.ndarray, value_u: np.ndarray, sensor: SensorFacts) -> P
     a period passed. Times are shifted back to what they show: by the lag, by half of the window that a
     power averages over, and to the middle of the time in which a refresh must have come; a power that does
     not average and shows no rhythm of its own may be made by the read itself, so its time is the read's. A
-    counter that falls has wrapped if its range is known and the step is less than half of it, and was reset
-    otherwise. A lag that nobody measured or assumes may be as long as a period.
+    counter starts anew where `joules_counted` says so. A lag that nobody measured or assumes may be as long
+    as a period.
 
     >>> counter = SensorFacts(is_counter=True, max_range_u=1000)
     >>> power_curve(np.array([0, 10**9]), np.array([900, 100]), counter).value
@@ -96,7 +100,13 @@ def power_curve(t_ns: np.ndarray, value_u: np.ndarray, sensor: SensorFacts) -> P
         late_s = np.minimum(late_s, read_s)
     waited_s = 0.0 if sensor.is_self_timed else late_s / 2
     if sensor.is_counter:
-        value = _joules_counted(value_u, sensor.max_range_u)
+        value = joules_counted(
+            t_ns,
+            value_u,
+            max_range_uj=sensor.max_range_u,
+            max_power_w=sensor.max_power_w,
+            period_s=period_s,
+        )
         if value is None:
             return None
         kept = np.diff(value, prepend=-1.0) != 0
@@ -149,18 +159,6 @@ def observed_period_s(t_ns: np.ndarray, value_u: np.ndarray, read_s: float | Non
         return float(np.median(gaps)) / 1e9
     changed = np.flatnonzero(np.diff(value_u)) + 1
     return None if changed.size < CHANGES_MIN else float(np.median(np.diff(t_ns[changed]))) / 1e9
-
-
-def _joules_counted(value_u: np.ndarray, max_range_u: int | None) -> np.ndarray | None:
-    """Joules since the first reading, wraps undone; None after a reset."""
-    steps = np.diff(value_u)
-    if max_range_u is not None:
-        steps = np.where(steps < 0, steps + max_range_u, steps)
-        if (steps > max_range_u / 2).any():
-            return None
-    if (steps < 0).any():
-        return None
-    return np.concatenate([[0], np.cumsum(steps)]) / 1e6
 
 
 def _refreshes(t_s: np.ndarray, value: np.ndarray, period_s: float | None) -> np.ndarray:
