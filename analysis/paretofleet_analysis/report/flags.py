@@ -89,19 +89,40 @@ FLAGS: Mapping[str, Flag] = {
         nulls="the `effective_` column at issue",
     ),
     "energy_not_covered": Flag(
-        (ANALYSIS,), "energy", "The sensor's readings do not cover the window.", nulls="energy"
+        (ANALYSIS,),
+        "energy",
+        "The sensor's readings began after the window did, ended before it, or have gaps in it.",
+        nulls="energy",
+    ),
+    "counter_reset": Flag(
+        (ANALYSIS,),
+        "energy",
+        "The energy counter started anew in the run: it fell, or rose by more than can have been drawn.",
+        nulls="energy",
+    ),
+    "sensor_frozen": Flag(
+        (ANALYSIS,), "energy", "The sensor stood still while the target worked.", nulls="energy"
+    ),
+    "sensor_too_slow": Flag(
+        (ANALYSIS,), "energy", "The sensor refreshes too seldom for a window of this length.", nulls="energy"
+    ),
+    "pauses_unknown": Flag(
+        (ANALYSIS,),
+        "energy",
+        "What the pauses after the iterations drew is unknown, or not below the energy of the whole window.",
+        nulls="energy",
     ),
     "implausible_power": Flag(
         (ANALYSIS,),
         "energy",
-        "The sensor says more than the target can draw: above its enforced limit, or its board's most.",
+        "The sensor says more than the target can draw (its enforced limit, its board's most), or nothing.",
         nulls="energy",
     ),
     "sensor_missing": Flag(
-        (AGENT,),
+        (AGENT, ANALYSIS),
         "energy",
-        "A sensor was not there in this run, or there and refused, as where permission is denied.",
-        nulls="energy of that sensor",
+        "A sensor was not there in this run, or there and could not be used, as where permission is denied.",
+        nulls="energy of that sensor, and every sum that it is a part of",
     ),
     "meter_shared": Flag(
         (COLLECTOR,), "energy", "Another device names the same external meter.", nulls="energy of the meter"

@@ -14,6 +14,13 @@ from typing import Any
 import numpy as np
 
 from paretofleet_analysis.runs import aliasing
+from paretofleet_analysis.runs.absent_energy import (
+    IMPLAUSIBLE,
+    REFRESHES_MIN,
+    absent_curve_flags,
+    uncovered_flags,
+    unseen_work_flags,
+)
 from paretofleet_analysis.runs.energy_integral import energy_j
 from paretofleet_analysis.runs.energy_uncertainty import ErrorBudget, dynamic_energy_j, error_budget
 from paretofleet_analysis.runs.idle_power import IdlePower, guard_power_w, idle_power
@@ -28,11 +35,8 @@ from paretofleet_analysis.runs.window import Span, Window
 
 #: A statistical uncertainty above this marks the run `energy_not_converged`.
 ENERGY_UNCERTAINTY_MAX = 0.02
-#: Fewer refreshes in the window than this and no guard that is seen: the sensor is slower than the run.
-REFRESHES_MIN = 2
 
-NOT_COVERED, NOT_CONVERGED, DRIFT = "energy_not_covered", "energy_not_converged", "idle_power_drift"
-ALIASING, IMPLAUSIBLE = "aliasing_possible", "implausible_power"
+NOT_CONVERGED, DRIFT, ALIASING = "energy_not_converged", "idle_power_drift", "aliasing_possible"
 
 _VALUES = (
     *("power_w", "energy_j", "energy_j_per_item", "dynamic_j_per_item", "relative_uncertainty"),
@@ -48,7 +52,7 @@ def rail_energy(
     spans: Sequence[Span],
     window: Window,
 ) -> dict[str, Any]:
-    """What one `sensor` says of the `window`; values null, and a flag, where its readings do not cover it.
+    """What one `sensor` says of the `window`; where there is no energy, nulls and the flag that says why.
 
     `columns`: its readings, times in ns and micro-units; `spans`: the run's phases. JSON-ready: the entry of
     a summary's `energy`, its flags under "flags".
@@ -65,17 +69,12 @@ def rail_energy(
         sensor = {**sensor, "period_s": observed_period_s(*columns, sensor.get("read_s"))}
     curve = _curve(sensor, columns)
     if curve is None:
-        entry["flags"].append(NOT_COVERED)
+        entry["flags"] += absent_curve_flags(sensor, columns)
         return entry
     quantum = sensor.get("quantum_j") if curve.is_counter else sensor.get("quantum_w")
     margin_s = (sensor.get("window_s") or 0.0) / 2 + curve.spacing_s
     idle = idle_power(curve, spans, quantum=quantum, margin_s=margin_s)
-    entry |= {
-        "idle_power_w": idle.power_w,
-        "idle_kind": idle.kind,
-        "cold_idle_power_w": idle.cold_w,
-        "armed_idle_power_w": idle.armed_w,
-    }
+    entry |= _idle_values(idle)
     if idle.has_drifted:
         entry["flags"].append(DRIFT)
     start_s, end_s = curve.seconds(window.start_ns), curve.seconds(window.end_ns)
@@ -83,9 +82,13 @@ def rail_energy(
     paused_j = _paused_energy_j(window, idle)
     edge_w = guard_power_w(curve, spans, 2 * margin_s)
     refreshes = int(curve.inside(start_s, end_s).sum())
-    is_slow = refreshes < REFRESHES_MIN and edge_w is None
-    if total_j is None or paused_j is None or total_j <= paused_j or is_slow:
-        entry["flags"].append(NOT_COVERED)
+    if total_j is None:
+        entry["flags"] += uncovered_flags(curve, window, columns)
+        return entry
+    has_seen_work = refreshes >= REFRESHES_MIN or edge_w is not None
+    flags = unseen_work_flags(total_j, paused_j, has_seen_work=has_seen_work)
+    if paused_j is None or flags:
+        entry["flags"] += flags
         return entry
     budget = None
     if sensor.get("period_s") is not None:
@@ -103,6 +106,15 @@ def rail_energy(
     elif (entry["relative_uncertainty"] or 0) > ENERGY_UNCERTAINTY_MAX:
         entry["flags"].append(NOT_CONVERGED)
     return entry
+
+
+def _idle_values(idle: IdlePower) -> dict[str, Any]:
+    return {
+        "idle_power_w": idle.power_w,
+        "idle_kind": idle.kind,
+        "cold_idle_power_w": idle.cold_w,
+        "armed_idle_power_w": idle.armed_w,
+    }
 
 
 def _is_implausible(values: Mapping[str, Any], sensor: Mapping[str, Any]) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from paretofleet_analysis.runs.absent_energy import CAUSES
 from paretofleet_analysis.runs.energy_uncertainty import disagree
-from paretofleet_analysis.runs.power import ALIASING, DRIFT, IMPLAUSIBLE, NOT_CONVERGED, NOT_COVERED
+from paretofleet_analysis.runs.power import ALIASING, DRIFT, NOT_CONVERGED
 
 #: The scope whose energy is a target's own, by kind of target, best first. An APU is a package with its GPU.
 PRIMARY_SCOPES: Mapping[str, Sequence[str]] = {
@@ -21,7 +22,7 @@ WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall", "battery
 PARTIAL_SCOPES: Mapping[str, Sequence[str]] = {"cpu": ("pmic-rails",)}
 MISMATCH, AMBIGUOUS = "counter_integral_mismatch", "power_ambiguous"
 #: Flags of one sensor that are the run's only where that sensor speaks for the target.
-OF_PRIMARY = (NOT_CONVERGED, ALIASING, NOT_COVERED, DRIFT, IMPLAUSIBLE)
+OF_PRIMARY = (NOT_CONVERGED, ALIASING, DRIFT, *CAUSES)
 _VALUES = (
     *("power_w", "energy_j_per_item", "power_scope", "power_source", "idle_power_w"),
     *("energy_relative_uncertainty", "energy_gain_uncertainty"),

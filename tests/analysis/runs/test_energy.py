@@ -65,7 +65,43 @@ def test_a_counter_that_was_reset_gives_no_energy():
     for max_range in (None, COUNTER["max_range_uj"]):
         run = run_of(COUNTER | {"max_range_uj": max_range}, power)
         assert run["energy_j_per_item"] is None
-        assert "energy_not_covered" in run["flags"]
+        assert run["flags"] == ["counter_reset"]
+
+
+def test_a_counter_that_starts_anew_far_from_the_end_of_its_range_has_not_wrapped():
+    """At 62 % of its range: 99 kJ in 50 ms would be 2 MW."""
+    power = counter(50.0, 3.0, first_uj=162 * 10**9)
+    power["counter_uj"][25:] -= power["counter_uj"][25]
+    run = run_of(COUNTER, power)
+    assert (run["power_w"], run["flags"]) == (None, ["counter_reset"])
+
+
+def test_a_range_of_0_is_an_unknown_one():
+    run = run_of(COUNTER | {"max_range_uj": 0}, counter(30.0, 3.0, first_uj=52_649_883_221))
+    assert run["power_w"] == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("from_s", [0.0, 0.9])
+def test_a_counter_that_stands_still_is_named(from_s):
+    power = counter(30.0, 3.0)
+    power["counter_uj"] = np.minimum(power["counter_uj"], round(from_s * 30e6))
+    run = run_of(COUNTER, power)
+    assert (run["power_w"], run["flags"]) == (None, ["sensor_frozen"])
+
+
+def test_a_sensor_that_shows_no_power_at_all_is_named():
+    run = run_of(SAMPLED | {"kind": "boxcar"}, sampled(lambda _: 0.0, 3.0))
+    assert (run["power_w"], run["flags"]) == (None, ["implausible_power"])
+
+
+def test_pauses_whose_energy_nobody_knows_are_named():
+    streams = {
+        "marks": marks(warm_up=0.0, measure=1.0, guard_after=1.5, end=2.5),
+        "iterations": iterations(1.0, 10, 0.02, gap_s=0.03),
+        COUNTER["stream"]: counter(70.0, 3.0),
+    }
+    run = summarize(streams, {"sensors": [COUNTER], "phase_spread": {"pause_s": 0.03}})
+    assert (run["power_w"], run["flags"]) == (None, ["pauses_unknown"])
 
 
 def test_an_uncovered_window_gives_no_energy():
@@ -223,7 +259,8 @@ def test_no_other_rail_speaks_for_one_that_is_missing():
     assert run["power_w"] is None
     assert run["batch_latency_mean_s"] == pytest.approx(0.01)
     assert [entry["energy_j"] is None for entry in run["energy"]] == [False, True]
-    assert "energy_not_covered" in run["flags"]
+    assert [entry["flags"] for entry in run["energy"]] == [["aliasing_possible"], ["sensor_missing"]]
+    assert "sensor_missing" in run["flags"]
 
 
 # Its uncertainty.
