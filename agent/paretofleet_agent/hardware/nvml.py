@@ -11,9 +11,14 @@ from typing import Any, Callable, Iterator, Sequence
 from paretofleet_agent.hardware.boards import is_jetson
 from paretofleet_agent.model import Unavailable
 
-#: A superchip may refuse the GPU's own scope and know its module's.
-FIELD_SCOPES = (0, 1)
-TOTAL_POWER_SAMPLES = 0
+#: What a field is asked for: the GPU, or the module of a superchip, with its CPU and memory.
+GPU_SCOPE, MODULE_SCOPE = 0, 1
+#: The buffered samples of each.
+POWER_SAMPLES = {GPU_SCOPE: 0, MODULE_SCOPE: 7}
+#: Room for the CPUs beside a GPU, 64 a word.
+CPU_WORDS = 16
+#: An energy counter that did not move for so long at more than so many milliwatts stands still.
+STILL_S, STILL_POWER_MW, STILL_WAIT_S = 0.6, 1000, 0.02
 VALUE_MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 NO_PERMISSION, NOT_FOUND, NOT_LOADED, NO_LIBRARY, MISMATCH = 4, 6, 9, 12, 18
 INSTALL_FIX = "pip uninstall pynvml; pip install --force-reinstall nvidia-ml-py"
@@ -48,16 +53,16 @@ class Gpu:
             self.refusals[function] = "this nvidia-ml-py is too old to know it"
         return None
 
-    def reader(self, question: str | int) -> Callable[[], int | None] | None:
-        """What reads a function's or a field's value in its own unit; None where that is refused or 0."""
+    def reader(self, question: str | int, scope: int = GPU_SCOPE) -> Callable[[], int | None] | None:
+        """What reads a function's value, or a field's in its `scope`; None where that is refused or 0."""
         if isinstance(question, str):
-            readers = [functools.partial(self.ask, question)]
+            read = functools.partial(self.ask, question)
         else:
-            readers = [functools.partial(self.field, question, scope) for scope in FIELD_SCOPES]
-        return next((read for read in readers if read()), None)
+            read = functools.partial(self.field, question, scope)
+        return read if read() else None
 
-    def field(self, field: int, scope: int) -> int | None:
-        """A field's value in its own unit."""
+    def field(self, field: int, scope: int = GPU_SCOPE) -> int | None:
+        """A field's value in its own unit, of the GPU or of its module."""
         values = self.ask("nvmlDeviceGetFieldValues", [(field, scope)])
         if values is None:
             self.refusals[str(field)] = self.refusals["nvmlDeviceGetFieldValues"]
@@ -68,9 +73,18 @@ class Gpu:
             return None
         return int(getattr(value.value, VALUE_MEMBERS[value.valueType]))
 
-    def new_samples(self) -> Sequence[tuple[int, int]] | None:
+    def cpus(self) -> frozenset[int] | None:
+        """The CPUs beside it, which GPUs of one module share; None where that is not told."""
+        words = self.ask("nvmlDeviceGetCpuAffinity", CPU_WORDS)
+        if words is None:
+            return None
+        return frozenset(
+            64 * at + bit for at, word in enumerate(words) for bit in range(64) if word >> bit & 1
+        )
+
+    def new_samples(self, scope: int = GPU_SCOPE) -> Sequence[tuple[int, int]] | None:
         """(CLOCK_MONOTONIC ns, microwatts) of the samples that the driver buffered since the last call."""
-        answer = self.ask("nvmlDeviceGetSamples", TOTAL_POWER_SAMPLES, self._seen_us)
+        answer = self.ask("nvmlDeviceGetSamples", POWER_SAMPLES[scope], self._seen_us)
         if answer is None:
             return () if self._code == NOT_FOUND and self._seen_us else None
         kind, samples = answer
@@ -85,9 +99,9 @@ class Gpu:
             for sample in new
         ]
 
-    def has_samples(self) -> bool:
+    def has_samples(self, scope: int = GPU_SCOPE) -> bool:
         """Whether samples are buffered with times of our wall clock; forgets those of the past."""
-        samples = self.new_samples()
+        samples = self.new_samples(scope)
         if not samples:
             return False
         age_s = (time.perf_counter_ns() - samples[-1][0]) / 1e9
@@ -95,6 +109,19 @@ class Gpu:
             self.refusals["nvmlDeviceGetSamples"] = "its times are not those of the wall clock"
             return False
         return True
+
+
+def stands_still(counter: Callable[[], int | None], power: Callable[[], int | None]) -> bool:
+    """Whether an energy `counter` keeps its value while the `power` beside it, in milliwatts, is real."""
+    if (power() or 0) < STILL_POWER_MW:
+        return False
+    first = counter()
+    end = time.monotonic() + STILL_S
+    while time.monotonic() < end:
+        time.sleep(STILL_WAIT_S)
+        if counter() != first:
+            return False
+    return True
 
 
 def load(sysroot: Path, library: Any) -> Any:

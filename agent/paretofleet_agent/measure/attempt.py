@@ -12,6 +12,7 @@ from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.measure import phases
 from paretofleet_agent.measure.child import Child
+from paretofleet_agent.measure.power_limits import raise_limits
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.preparation import Attempt, begin, note_other_processes, prepare
 from paretofleet_agent.measure.requests import (
@@ -168,6 +169,7 @@ def _finish(attempt: Attempt, runner: RunnerSession, power: PowerSession) -> Non
         if key in result:
             facts[key] = result[key]
     facts["readings_after"] = host.readings()
+    raise_limits(facts["sensors"], facts["readings_after"])
     if power.report:
         facts["sampler"] = power.report
     flags += power.flags()

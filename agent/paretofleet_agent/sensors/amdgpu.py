@@ -1,7 +1,7 @@
 """AMD GPUs through hwmon: power1_average and power1_input in microwatts, of the chip and not of the board.
 
-On an APU the reading includes the CPU. The chip's own energy counter needs AMD's library and was seen wrong
-or frozen in the field, so it is not read.
+On an APU the reading includes the CPU; on an MI300A it is the socket's, with CPU cores and memory. The chip's
+own energy counter needs AMD's library and was seen wrong or frozen in the field, so it is not read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from pathlib import Path
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
-from paretofleet_agent.sensors._hwmon import of_gpus
+from paretofleet_agent.sensors._hwmon import limit_w, of_gpus, pci_id
 from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, FindResult, Rail, Settings
 
-#: The voltage that only an APU has.
-APU_VOLTAGE = "vddnb"
+#: The voltage that only an APU has, and the one that cards have; an MI300A has neither, nor has an MI300X.
+APU_VOLTAGE, CARD_VOLTAGE = "vddnb", "vddgfx"
+MI300A = "1002:74A0"
 FILES = {"average": ("power1_average", BOXCAR), "input": ("power1_input", INSTANT)}
 #: Type B; no published calibration.
 GAIN_UNCERTAINTY = 0.05
@@ -35,20 +36,33 @@ def rails(hwmon: Path, address: str) -> list[FileRail]:
     The instantaneous one is primary where both are there.
     """
     present = {name: file for name, file in FILES.items() if (hwmon / file[0]).exists()}
-    is_apu = text(hwmon / "in1_label") == APU_VOLTAGE
+    in_cpu = is_apu(hwmon)
     return [
         FileRail(
             Rail(
                 source="amdgpu",
                 rail=f"{address}-{name}",
-                scope="apu" if is_apu else "gpu-chip",
+                scope="apu" if in_cpu else "gpu-chip",
                 kind=kind,
                 primary=name == ("input" if "input" in present else "average"),
                 gain_relative_uncertainty=GAIN_UNCERTAINTY,
-                target_id=None if is_apu else address,
+                target_id=None if in_cpu else address,
+                max_power_w=limit_w(hwmon / "power1_cap"),
             ),
             (hwmon / file,),
             one_integer,
         )
         for name, (file, kind) in present.items()
     ]
+
+
+def is_apu(hwmon: Path) -> bool:
+    """Whether the power in the folder `hwmon` is that of a processor with its GPU.
+
+    Where neither a voltage nor the PCI device tells, it is not called a card's.
+    """
+    if text(hwmon / "in1_label") == APU_VOLTAGE:
+        return True
+    if text(hwmon / "in0_label") == CARD_VOLTAGE:
+        return False
+    return pci_id(hwmon.parent.parent) in ("", MI300A)

@@ -12,11 +12,13 @@ from pathlib import Path
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
-from paretofleet_agent.sensors._hwmon import of_gpus
+from paretofleet_agent.sensors._hwmon import limit_w, of_gpus
 from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, PART, FindResult, Rail, Settings
 
 DRIVERS = ("i915", "xe")
 SCOPES = {"card": "gpu-board", "pkg": PART}
+#: The limits of a channel: sustained, and of shorter bursts.
+LIMITS = ("max", "cap")
 #: Type B; no published calibration.
 GAIN_UNCERTAINTY = 0.05
 
@@ -48,6 +50,15 @@ def rails(hwmon: Path, address: str) -> list[FileRail]:
             primary=label == "card",
             gain_relative_uncertainty=GAIN_UNCERTAINTY,
             target_id=address,
+            max_power_w=_limit_w(path),
         )
         planned.append(FileRail(rail, (path,), one_integer))
     return planned
+
+
+def _limit_w(energy: Path) -> float | None:
+    """Watts that the limits beside the counter `energy` allow; the chip draws no more than the card."""
+    channel = energy.name.partition("_")[0].replace("energy", "power")
+    of_channel = [energy.with_name(f"{channel}_{kind}") for kind in LIMITS]
+    of_card = [energy.with_name(f"power1_{kind}") for kind in LIMITS]
+    return limit_w(*of_channel) or limit_w(*of_card)

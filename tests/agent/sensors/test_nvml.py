@@ -175,6 +175,103 @@ def test_a_superchip_that_refuses_the_scope_of_the_gpu_is_asked_for_its_module(a
     assert told["of"]["instant"][1][0][1] == 70_000_000
 
 
+GH200 = "name NVIDIA GH200 480GB"
+
+
+def scopes(answer):
+    """(scope, whether primary, target) by the end of the rail's name."""
+    return {
+        name: (rail["scope"], rail["primary"], rail["target_id"]) for name, (rail, _) in answer["of"].items()
+    }
+
+
+def test_what_a_superchip_tells_of_no_scope_is_its_modules(ask):
+    answer = ask(GH200, "capability 9 0", "power -60 450000", "return field186 3", "return field185 3")
+    assert scopes(answer) == {
+        "energy": ("module", True, None),
+        "instant": ("module", False, None),
+        "average": ("module", False, None),
+        "samples": ("module", False, None),
+    }
+    assert answer["of"]["instant"][1][0][1] == 450_000_000
+    assert {rail["max_power_w"] for rail in answer["rails"]} == {None}, "the limit in force is the GPU's"
+
+
+@pytest.mark.parametrize("sign", [GH200, "c2c 1"])
+def test_a_superchip_that_tells_scopes_apart_has_a_rail_of_each(ask, sign):
+    answer = ask(sign, "power -60 400000", "module_mw 90000", "module_limit_mw 1000000")
+    assert scopes(answer) == {
+        "instant": ("gpu-board", True, UUID),
+        "average": ("gpu-board", False, UUID),
+        "energy": ("module", True, None),
+        "module-instant": ("module", False, None),
+        "module-average": ("module", False, None),
+        "samples": ("module", False, None),
+    }
+    (gpu, of_gpu), (module, of_module) = (answer["of"][name] for name in ("instant", "module-instant"))
+    assert (of_gpu[0][1], of_module[0][1]) == (400_000_000, 490_000_000)
+    assert (gpu["max_power_w"], module["max_power_w"]) == (300.0, 1000.0)
+
+
+def test_a_driver_that_gives_one_figure_for_both_scopes_gives_the_modules(ask):
+    assert {scope for scope, _, _ in scopes(ask(GH200, "power -60 450000")).values()} == {"module"}
+
+
+def test_a_linked_gpu_without_a_modules_power_is_a_board(ask):
+    answer = ask("name NVIDIA GB10", "c2c 1", STEADY, "return field186.1 3", "return field185.1 3")
+    assert {scope for scope, _, _ in scopes(answer).values()} == {"gpu-board"}
+
+
+def test_two_gpus_of_one_module_do_not_both_tell_its_power(ask):
+    answer = ask("name NVIDIA GB200", "count 2", "cpus 0 ff", "cpus 1 ff", STEADY, "module_mw 50000")
+    assert {(rail["scope"], rail["target_id"]) for rail in answer["rails"]} == {
+        ("gpu-board", UUID),
+        ("gpu-board", f"{UUID}-2"),
+    }
+    reasons = {name: why for name, why, _ in answer["absent"]}
+    assert (
+        reasons[f"nvml/{UUID}-module"]
+        == f"{UUID} shares its module with {UUID}-2, and both would tell its power"
+    )
+
+
+def test_of_modules_that_may_be_one_none_is_told(ask):
+    answer = ask(GH200, "count 2", STEADY)
+    assert answer["rails"] == []
+    assert any(
+        why == f"whether {UUID} and {UUID}-2 share a module is not told" for _, why, _ in answer["absent"]
+    )
+
+
+def test_a_module_of_its_own_is_the_power_of_that_gpu_only(ask):
+    answer = ask(GH200, "count 2", "cpus 0 ff", "cpus 1 ff00", STEADY)
+    assert {(rail["scope"], rail["target_id"]) for rail in answer["rails"]} == {
+        ("module", UUID),
+        ("module", f"{UUID}-2"),
+    }
+
+
+def test_a_counter_that_stands_still_leaves_the_word_to_the_power_beside_it(ask):
+    answer = ask("power -60 247000", "counter_ms 1000000000")
+    assert scopes(answer)["instant"] == ("gpu-board", True, UUID)
+    assert "energy" not in answer["of"]
+    ((_, why, fix),) = answer["absent"]
+    assert why == "the energy counter of Stub GPU stands still while it draws 247 W"
+    assert fix == "the power readings are integrated instead"
+
+
+def test_a_counter_of_a_gpu_that_draws_nothing_is_not_called_dead(ask):
+    assert "energy" in ask("power -60 0", "counter_ms 1000000000")["of"]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit_w"), [("NVIDIA L4", 72.0), ("NVIDIA GeForce RTX 4090 Laptop GPU", 175.0)]
+)
+def test_the_limit_in_force_is_a_fact_of_each_rail(ask, name, limit_w):
+    answer = ask(f"name {name}", STEADY, "limit_mw 72000", "max_limit_mw 175000")
+    assert {rail["max_power_w"] for rail in answer["rails"]} == {limit_w}
+
+
 @pytest.mark.parametrize(
     ("capability", "window_s"), [("9 0", 1.0), ("8 6", 1.0), ("8 0", 0.025), ("7 0", 0.01)]
 )
