@@ -20,8 +20,11 @@ TEGRA_RELEASE = "etc/nv_tegra_release"
 TEGRA = "nvidia,tegra"
 #: The family of the SoC by the driver of its fuses; it is there where the device tree is hidden.
 FAMILY, TEGRA_FAMILY = "sys/devices/soc0/family", "Tegra"
-#: The GPU of a Jetson: up to JetPack 5, and from JetPack 6 on.
-GPUS = ("sys/devices/gpu.0", "sys/devices/platform/gpu.0")
+#: The GPU of a Jetson: up to JetPack 5, and from JetPack 6 on, under its name or its address.
+GPUS = (
+    *("sys/devices/gpu.0", "sys/devices/platform/gpu.0"),
+    *("sys/devices/platform/17000000.gpu", "sys/devices/platform/bus@0/17000000.gpu"),
+)
 MODULE, BOTH = "module", "module+carrier"
 #: Properties that name a board by its part number.
 NAMES = ("compatible", "nvidia,dtsfilename", "model")

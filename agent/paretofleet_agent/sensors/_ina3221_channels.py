@@ -125,8 +125,9 @@ def _hwmon_channel(chip: Path, index: int) -> Channel:
 def _ina238_channel(chip: Path) -> Channel:
     """The kernel's driver ina238 tells power in microwatts; the chip converts and averages on its own."""
     interval_ms = number(chip / "update_interval")
+    labels = [text(chip / name) for name in ("label", "power1_label", "in1_label")]
     return Channel(
-        label=text(chip / "label") or INPUT,
+        label=next(filter(None, labels), INPUT),
         paths=(chip / "power1_input",),
         convert=one_integer,
         is_averaged=True,

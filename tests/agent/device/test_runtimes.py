@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from paretofleet_agent.device import runtimes
+from paretofleet_agent.hardware.boards import GPUS
 
 JETPACK_6 = "ina3221_orin_nx_jetpack6"
 DEVFREQ = "sys/class/devfreq/17000000.ga10b/governor"
@@ -18,7 +19,7 @@ def put(root, path):
     (root / path).write_text("0\n")
 
 
-@pytest.mark.parametrize("path", ["sys/devices/gpu.0/load", "sys/devices/platform/gpu.0/load", DEVFREQ])
+@pytest.mark.parametrize("path", [*(f"{folder}/load" for folder in GPUS), DEVFREQ])
 def test_the_gpu_of_a_jetson_is_found_where_its_kernel_shows_it(tree, path):
     root = tree("ina3221_orin_nx")
     assert targets_of(root) == []
