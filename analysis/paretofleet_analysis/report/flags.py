@@ -115,7 +115,8 @@ FLAGS: Mapping[str, Flag] = {
     "implausible_power": Flag(
         (ANALYSIS,),
         "energy",
-        "The sensor says more than the target can draw (its enforced limit, its board's most), or nothing.",
+        "The sensor says more than the target can draw (its enforced limit, its board's most), a chip more "
+        "than its card, or a sensor says nothing.",
         nulls="energy",
     ),
     "sensor_missing": Flag(

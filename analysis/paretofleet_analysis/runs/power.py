@@ -95,9 +95,7 @@ def rail_energy(
         budget = error_budget(curve, start_s, end_s, quantum=quantum, edge_w=edge_w)
     values = _values(window, total_j, paused_j, idle, budget)
     if _is_implausible(values, sensor):
-        entry |= dict.fromkeys(_VALUES)
-        entry["flags"].append(IMPLAUSIBLE)
-        return entry
+        return implausible(entry)
     entry |= values
     entry["refreshes"] = refreshes
     if _aliases(curve, sensor, window):
@@ -106,6 +104,11 @@ def rail_energy(
     elif (entry["relative_uncertainty"] or 0) > ENERGY_UNCERTAINTY_MAX:
         entry["flags"].append(NOT_CONVERGED)
     return entry
+
+
+def implausible(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The `entry` of a rail without its values, and with the flag that says why."""
+    return {**entry, **dict.fromkeys(_VALUES), "flags": [*entry["flags"], IMPLAUSIBLE]}
 
 
 def _idle_values(idle: IdlePower) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from paretofleet_analysis.runs.pacing import LATENESS, NOT_KEPT, grid_of, is_kept, lateness_values
+from paretofleet_analysis.runs.part_and_whole import without_contradictions
 from paretofleet_analysis.runs.power import rail_energy
 from paretofleet_analysis.runs.primary_sensor import primary_energy
 from paretofleet_analysis.runs.sample_schemas import Streams, sensor_readings, stream_columns
@@ -78,6 +79,7 @@ def summarize_run(
     else:
         flags |= steadiness_flags(_steps_s(window, facts, mode), facts)
         entries = [rail_energy(sensor, sensor_readings(streams, sensor), spans, window) for sensor in sensors]
+        entries = without_contradictions(entries, sensors)
         if mode == "paced" and latencies_s is None:
             flags.add(NOT_KEPT)
             entries = [entry | dict.fromkeys(_OF_AN_ITEM) for entry in entries]
