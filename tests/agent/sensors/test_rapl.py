@@ -70,10 +70,7 @@ def test_zones_that_only_root_may_read_come_with_the_fix(kit, tmp_path):
     if os.geteuid() != 0:
         for path in root.rglob("energy_uj"):
             path.chmod(0o000)
-    for folder in [
-        tmp_path,
-        *list(tmp_path.parents)[:-2],
-    ]:  # whoever else runs tests beside this makes one more
+    for folder in (tmp_path, *list(tmp_path.parents)[:-2]):  # one more where tests run beside one another
         folder.chmod(folder.stat().st_mode | 0o055)
     source = (
         "import os, sys; from pathlib import Path; from paretofleet_agent.sensors import rapl\n"
