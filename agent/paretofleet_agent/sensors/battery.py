@@ -57,7 +57,9 @@ def _reasons(packs: Sequence[Pack], sources: Sequence[Path]) -> list[Unavailable
     names = " and ".join(discharging)
     feeding = [path.name for path in sources if not is_offline(text(path / "online"))]
     if feeding:
-        why = f"{' and '.join(feeding)} feeds the device while {names} discharges: neither is the whole"
+        why = (
+            f"online: {' and '.join(feeding)}; discharging: {names}: none of them alone gives the whole load"
+        )
         return [Unavailable("battery", why, UNPLUG)]
     doubtful = [pack for pack in packs if pack.power_uw != 0 and not pack.carries]
     if doubtful:
