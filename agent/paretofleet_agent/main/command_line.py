@@ -11,6 +11,7 @@ from paretofleet_agent.main import commands
 
 #: What a bench can be asked for, as a sweep can.
 RUNTIMES = ("onnxruntime", "torch", "openvino", "trtexec")
+MODES = ("latency", "throughput", "paced")
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 
 
@@ -51,7 +52,10 @@ def _add_bench(subparsers: Any) -> None:
     bench.add_argument("--target", default="cpu", metavar="ALIAS", help="such as cuda:0 (default: cpu)")
     bench.add_argument("--precision", choices=PRECISIONS, default="native", help="default: as the file says")
     bench.add_argument(
-        "--mode", default="latency", metavar="MODE", help="latency (default), throughput, paced=5 (items/s)"
+        "--mode",
+        default=MODES[0],
+        metavar="MODE",
+        help=f"{', '.join(MODES)}=5 for five items a second (default: %(default)s)",
     )
     bench.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="of the runtime; may be repeated"

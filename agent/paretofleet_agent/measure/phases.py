@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from paretofleet_agent.measure import warm_up
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.preparation import Attempt
 from paretofleet_agent.measure.runner_session import RunnerSession
 from paretofleet_agent.measure.series import Block, Series, quantile
 from paretofleet_agent.measure.window import Window
+
+log = logging.getLogger(__name__)
 
 UNSTEADY, ENERGY_CAPPED, SPREAD = "warmup_not_steady", "energy_not_converged", "phase_spread"
 
@@ -32,17 +36,19 @@ def warm_up_until_steady(attempt: Attempt, runner: RunnerSession, power: PowerSe
     limits, record = attempt.limits, attempt.record
     record.mark(attempt.host.clock.now_ns(), "warm_up")
     record.facts["warm_up_min_s"] = limits.warm_up_min_s
-    log = attempt.host.frequency_log(attempt.cpus, attempt.target_id)
-    meanwhile = log.read if _has_time_to_read(attempt, runner) else None
+    clocks = attempt.host.frequency_log(attempt.cpus, attempt.target_id)
+    meanwhile = clocks.read if _has_time_to_read(attempt, runner) else None
     series, state = Series(), warm_up.MORE
     while state == warm_up.MORE:
         block = warm_up.next_warm_up_block(series, limits)
         series = runner.block(series, block, "warm_up", power, meanwhile)
-        state = warm_up.warm_up(series, limits, log.khz, overlaps=attempt.overlaps, period_s=attempt.period_s)
+        state = warm_up.warm_up(
+            series, limits, clocks.khz, overlaps=attempt.overlaps, period_s=attempt.period_s
+        )
     if state == warm_up.CAPPED:
         record.flags.append(UNSTEADY)
-    if log.khz:
-        record.facts["warm_up_clocks_khz"] = log.khz
+    if clocks.khz:
+        record.facts["warm_up_clocks_khz"] = clocks.khz
 
 
 def guard(attempt: Attempt, runner: RunnerSession, power: PowerSession, phase: str) -> Series:
@@ -81,20 +87,35 @@ def measure_window(attempt: Attempt, runner: RunnerSession, power: PowerSession,
     """
     record = attempt.record
     record.mark(attempt.host.clock.now_ns(), "measure")
-    log = attempt.host.frequency_log(attempt.cpus, "cpu")  # a GPU's clock costs too much to read here
-    meanwhile = log.read if _has_time_to_read(attempt, runner) else None
+    clocks = attempt.host.frequency_log(attempt.cpus, "cpu")  # a GPU's clock costs too much to read here
+    meanwhile = clocks.read if _has_time_to_read(attempt, runner) else None
     series = Series()
     while not window.has_enough(series):
         series = runner.block(series, window.next_block(series), "measure", power, meanwhile)
     runner.pause_ns = 0
-    if log.khz:
-        record.facts["window_clocks_khz"] = [reading["cpu"] for reading in log.khz]
+    if clocks.khz:
+        record.facts["window_clocks_khz"] = [reading["cpu"] for reading in clocks.khz]
+    if attempt.period_s and series.mean_s >= attempt.period_s:
+        _note_unkept_pace(attempt, series)
     if attempt.overlaps:
         record.facts["window_blocks"] = [n for n, _ in series.blocks]
     if window.energy_decides:
         record.facts["energy_window"] = window.facts(series)
     if window.capped:
         record.flags.append(ENERGY_CAPPED)
+
+
+def _note_unkept_pace(attempt: Attempt, series: Series) -> None:
+    """Says that items of an `attempt` came faster than those of its `series` took, and which rate is kept."""
+    configuration, paced = attempt.lease.configuration, attempt.record.facts["paced"]
+    paced["kept_items_s"] = configuration["batch_size"] / series.mean_s
+    log.warning(
+        "%g items a second cannot be kept: a batch of %d takes %.3g ms on average; ask for at most %.3g",
+        configuration["items_s"],
+        configuration["batch_size"],
+        series.mean_s * 1e3,
+        paced["kept_items_s"],
+    )
 
 
 def _has_time_to_read(attempt: Attempt, runner: RunnerSession) -> bool:

@@ -44,6 +44,11 @@ class Series:
         return len(self.durations_ns)
 
     @property
+    def mean_s(self) -> float:
+        """Seconds of an iteration, on average."""
+        return sum(self.durations_ns) / self.n / 1e9
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds from the start of the first to the end of the last iteration."""
         return (self.last_ns - self.first_ns) / 1e9

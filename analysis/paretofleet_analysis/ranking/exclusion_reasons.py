@@ -11,6 +11,8 @@ import numpy as np
 from paretofleet_analysis.objectives import objective
 from paretofleet_analysis.report.access import Row, samples
 
+#: A flag of rows whose items came faster than the device works: they have no latencies.
+NOT_KEPT = "pace_not_kept"
 #: Why a value may be absent, where the reason is one.
 _HINTS = {
     "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
@@ -70,6 +72,9 @@ def limit_reason(row: Row, name: str, limit: float) -> str | None:
 def value_reason(row: Row, names: Sequence[str]) -> str | None:
     """That the `row`, or all its runs, lack one of the objectives `names`, or that one is not positive."""
     for name in names:
+        if row[name] is None and NOT_KEPT in (row["flags"] or ()):
+            kept_hz, rate_hz = row["throughput_items_s"], row["items_s"]
+            return f"it keeps {kept_hz:.3g} items a second, not {rate_hz:g}"
         if row[name] is None:
             return f"{name} is absent" + _HINTS.get(name, "")
     values = samples(row, names)

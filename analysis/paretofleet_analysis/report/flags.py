@@ -40,8 +40,8 @@ FLAGS: Mapping[str, Flag] = {
     "contaminated": Flag(
         (AGENT,),
         "both",
-        "Another program took more than 3 % of the runner's CPU time, or computed on its GPU; "
-        "with `short_protocol` the run counts all the same.",
+        "Another program took more than 3 % of the runner's CPU time (of one CPU's, where the runner rests "
+        "between items), or computed on its GPU; with `short_protocol` the run counts all the same.",
         sets_aside=True,
     ),
     "no_measured_iterations": Flag(
@@ -54,7 +54,8 @@ FLAGS: Mapping[str, Flag] = {
     "pace_not_kept": Flag(
         (ANALYSIS,),
         "both",
-        "Items came faster than the device works: `1 / time_per_item_s` a second are what it can keep.",
+        "Items came faster than the device works, or it stood still for more than a second: "
+        "`throughput_items_s` is the rate that it kept.",
         nulls="latencies, energy of an item",
     ),
     "pace_matters": Flag(

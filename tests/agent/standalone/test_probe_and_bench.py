@@ -8,13 +8,13 @@ import sys
 
 import pytest
 from paretofleet_agent.device import description, probe, runtimes
-from paretofleet_agent.errors import PfError
+from paretofleet_agent.errors import AttemptFailed, PfError
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.main import command_line
 from paretofleet_agent.model import Target, Unavailable
 from paretofleet_agent.runner import loop, serve
-from paretofleet_agent.standalone import bench, bench_statistics
-from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, options_of
+from paretofleet_agent.standalone import bench, bench_statistics, paced_times
+from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, mode_of, options_of
 
 CPU = Target(target_id="cpu", alias="cpu", description="")
 
@@ -196,3 +196,33 @@ def test_a_quantile_has_an_interval_only_from_the_count_where_one_exists(name, n
 def test_correlated_iterations_count_for_less():
     assert bench_statistics.effective_count([1.0, 2.0] * 50) == 100
     assert bench_statistics.effective_count([1.0] * 50 + [2.0] * 50) < 5
+
+
+def test_bench_by_the_clock_prints_how_late_its_items_began(here, model, capsys):
+    options = RunOptions(mode="paced", items_s=50.0)
+    request = BenchRequest(batch_size=2, iterations=30, warm_up_s=0.02, options=options)
+    assert bench.run(model, here, request, output="json") == 0
+    told = json.loads(capsys.readouterr().out)
+    (run,) = told["runs"]
+    assert run["batch_latency_p50_s"] >= 1 / 50.0, "the first item waits for the second"
+    assert (run["throughput_items_s"], told["requested"]["items_s"]) == (50.0, 50.0)
+    assert 0 <= run["lateness_p50_s"] < 0.01
+    assert 0 <= run["late_share"] <= 1
+    assert told["effective"]["pace"]["spin_ns"] <= 200_000
+    assert bench.run(model, here, request) == 0
+    assert "after it was due" in capsys.readouterr().out
+
+
+def test_bench_says_which_rate_can_be_kept():
+    with pytest.raises(
+        AttemptFailed, match=r"takes 10 ms here, so 500 .* cannot be kept: ask for at most 100"
+    ):
+        paced_times.paced_values([0.009, 0.011], [0.0, 0.5], batch_size=1, items_s=500.0)
+
+
+@pytest.mark.parametrize(
+    "text", ["paced", "paced=0", "paced=-1", "paced=nan", "paced=1e9", "fast", "latency=5"]
+)
+def test_a_mode_that_is_none_is_one_sentence(text):
+    with pytest.raises(PfError, match=f"--mode {text}: "):
+        mode_of(text)

@@ -294,3 +294,40 @@ def test_throughput_mode_is_part_of_what_a_configuration_is():
     (other,) = planned(models=["resnet50"], devices=["pc"]).configurations
     assert one.configuration.mode == "throughput"
     assert one.configuration_id != other.configuration_id
+
+
+def test_every_configuration_runs_in_every_mode_and_a_rate_is_part_of_its_identity():
+    modes = ["latency", {"paced": {"items_s": 5}}, {"paced": {"items_s": 30}}]
+    result = planned(models=["resnet50"], devices=["pc"], mode=modes)
+    configurations = [one.configuration for one in result.configurations]
+    assert [(one.mode, one.items_s) for one in configurations] == [
+        ("latency", None), ("paced", 5.0), ("paced", 30.0),
+    ]  # fmt: skip
+    assert len({one.configuration_id for one in configurations}) == 3
+    assert "items_s" not in configurations[0].canonical_json, "an id of before the mode stays"
+    assert '"items_s":5.0' in configurations[1].canonical_json
+
+
+def test_trtexec_takes_no_item_by_the_clock_and_the_plan_says_so():
+    fleet = (device("board", targets=(CUDA,), runtime="trtexec"),)
+    with pytest.raises(Refused, match="trtexec runs by itself and takes no item by the clock"):
+        planned(
+            fleet, models=["resnet50"], targets=["cuda"], runtimes=["trtexec"], mode={"paced": {"items_s": 5}}
+        )
+
+
+def test_a_rate_too_low_for_the_protocol_is_refused_with_one_that_is_not():
+    mode = {"paced": {"items_s": 0.04}}
+    with pytest.raises(Refused, match=r"take longer than its 900 s; ask for 0\.056 items a second or more"):
+        planned(models=["resnet50"], mode=mode)
+    result = planned(models=["resnet50"], mode={"paced": {"items_s": 1}}, batch_sizes=[1, 64])
+    assert {one.configuration.batch_size for one in result.configurations} == {1}
+
+
+def test_the_hours_of_a_plan_hold_what_a_pace_takes():
+    quick = {"models": ["resnet50"], "devices": ["pc"], "protocol": "quick"}
+    (plain,), (slow,) = (
+        planned(**quick, mode=mode).devices for mode in ("latency", {"paced": {"items_s": 1}})
+    )
+    assert plain.seconds_min == 5 * (0.3 + 1.5)
+    assert slow.seconds_min == 5 * (5 + 10)

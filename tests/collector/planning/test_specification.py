@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Repeats
 from paretofleet_collector.planning.parsing import parse_json, parse_yaml, spec_from_mapping
 from paretofleet_collector.planning.protocols import PROTOCOLS
-from paretofleet_collector.planning.specification import PRECISIONS, Spec
+from paretofleet_collector.planning.specification import PRECISIONS, Mode, Spec
 
 BASE = Path("/models")
 
@@ -176,3 +178,38 @@ def test_anything_else_is_refused_and_never_breaks(value: object):
             spec_from_mapping(candidate)
         except Refused:
             continue
+
+
+def test_a_pace_is_a_mode_with_a_rate_and_comes_back_from_json():
+    spec = spec_from_mapping({"models": ["a"], "mode": ["latency", {"paced": {"items_s": 5}}]})
+    assert spec.modes == (Mode("latency"), Mode("paced", 5.0))
+    assert [str(mode) for mode in spec.modes] == ["latency", "paced=5"]
+    assert parse_json(spec.to_json()) == spec
+    assert json.loads(spec_from_mapping({"models": ["a"]}).to_json())["mode"] == "latency"
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        ("paced", r"'paced' has no rate: write `mode: \{paced: \{items_s: 5\}\}`"),
+        ({"paced": 5}, "has no rate"),
+        ({"paced": {"items_s": 5, "burst": 2}}, "has no rate"),
+        ({"latency": {"items_s": 5}}, "has no rate"),
+        ({"paced": {"items_s": 0}}, "0 is no rate from 0.01 to 10000 items a second"),
+        ({"paced": {"items_s": -5}}, "-5 is no rate"),
+        ({"paced": {"items_s": 1e9}}, "no rate from"),
+        ({"paced": {"items_s": math.nan}}, "nan is no rate"),
+        ({"paced": {"items_s": math.inf}}, "inf is no rate"),
+        ({"paced": {"items_s": "fast"}}, "'fast' is no rate"),
+        ({"paced": {"items_s": True}}, "True is no rate"),
+        ("pace", "'pace' is not offered; did you mean paced"),
+    ],
+)
+def test_what_is_no_pace_is_refused_with_what_to_write(mode, sentence):
+    with pytest.raises(Refused, match=sentence):
+        spec_from_mapping({"models": ["a"], "mode": mode})
+
+
+def test_adaptive_blocks_are_of_one_mode():
+    with pytest.raises(Refused, match="`adaptive` ranks rows of one mode"):
+        spec_from_mapping({"models": ["a"], "mode": ["latency", "throughput"], "adaptive": True})
