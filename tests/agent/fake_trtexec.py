@@ -78,7 +78,7 @@ while sum(row["startComputeMs"] >= warm_up for row in rows) < int(flags["--itera
 time.sleep(at / 1000)
 with open(flags["--exportTimes"], "w") as times:
     json.dump([{key: float(f"{value:.6g}") for key, value in row.items()} for row in rows], times)
-shape, factor = ("4x8" if mode == "shape" else "2x16"), (1.5 if mode == "wrong" else 1.0)
+shape, factor = ("4x8" if mode == "shape" else "2x16"), {"wrong": 1.5, "idle": 0.0}.get(mode, 1.0)
 printed = [f"{value * factor:g}" for value in values]
 if mode == "nan":
     printed[1] = "nan"

@@ -1,6 +1,6 @@
 """Inputs of a run: seeded, realistic, several; and the check of what comes out."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from .failure import RunFailed
 
@@ -9,6 +9,10 @@ BUFFERS = 8
 BUFFERS_BYTES_MAX = 128 * 1024 * 1024
 #: Values drawn per input; a larger input repeats them, and each buffer starts at another one of them.
 DRAWN = 1 << 20
+#: The same where they are drawn anew beside a model that has its memory already.
+REDRAWN = 1 << 16
+#: An integer array of so many values may be drawn twice alike.
+FEW = 64
 TYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -82,6 +86,24 @@ def buffers(items: Sequence[Any], batch_size: int, seed: int) -> List[Dict[str, 
     return [{name: _fill(np, random, drawn[name], sizes[name]) for name in sizes} for _ in range(count)]
 
 
+def redraw(arrays: Mapping[str, Any], seed: int, scale: float, shift: float) -> None:
+    """Draws the values of all `arrays`, inputs by name, anew with `seed` and in place.
+
+    By the laws of `buffers`, real numbers times `scale` plus `shift`. An array of few integers that would
+    stay as it is has each of its values turned round.
+    """
+    import numpy as np
+
+    random = np.random.RandomState(seed % 2**32)
+    for array in arrays.values():
+        drawn = _draw(np, random, min(array.size, REDRAWN), array.dtype)
+        if array.dtype.kind == "f":
+            drawn = (drawn * scale + shift).astype(array.dtype)
+        elif array.size <= FEW and np.array_equal(array.reshape(-1), drawn):
+            drawn = (255 if array.dtype == np.uint8 else 1) - drawn.astype(np.int64)
+        _repeat(array.reshape(-1), drawn)
+
+
 def check_outputs(names: Sequence[str], outputs: Sequence[Any]) -> None:
     """Raises RunFailed with `wrong_output` when one of `outputs`, called `names`, has a value not finite."""
     import numpy as np
@@ -112,7 +134,10 @@ def _draw(np: Any, random: Any, count: int, dtype: Any) -> Any:
 def _fill(np: Any, random: Any, drawn: Any, shape: Tuple[int, ...]) -> Any:
     """The drawn values over and over, beginning at one of them by chance."""
     filled = np.empty(_count(shape), dtype=drawn.dtype)
-    values = np.roll(drawn, random.randint(drawn.size))
+    _repeat(filled, np.roll(drawn, random.randint(drawn.size)))
+    return filled.reshape(shape)
+
+
+def _repeat(filled: Any, values: Any) -> None:
     for at in range(0, filled.size, values.size):
         filled[at : at + values.size] = values[: filled.size - at]
-    return filled.reshape(shape)

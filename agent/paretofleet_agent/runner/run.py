@@ -5,9 +5,9 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from . import loop, process, reference
+from . import input_dependence, loop, process, reference
 from .failure import RunFailed, one_line, refusal
-from .inputs import check_outputs
+from .inputs import check_outputs, redraw
 from .pace import Pace
 
 TIMING_SCOPE = "copy+compute"
@@ -71,12 +71,16 @@ class Run:
             effective["pace"] = {"items_s": self.request["items_s"], "spin_ns": self.pace.spin_ns}
         effective.update(self.effective)
         effective["reference"] = self._reference(effective["precision"], outputs)
+        effective["depends_on_input"] = self._depends_on_input(outputs)
         return {
             "effective": effective,
             "load_ns": self.load_ns,
             "first_inference_ns": first,
             "second_inference_ns": second,
-            "flags": reference.flags(effective["reference"]),
+            "flags": [
+                *reference.flags(effective["reference"]),
+                *input_dependence.flags(effective["depends_on_input"]),
+            ],
         }
 
     def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:
@@ -126,6 +130,20 @@ class Run:
             dict(zip(self.names, outputs)),
             precision,
         )
+
+    def _depends_on_input(self, outputs: Sequence[Any]) -> Optional[bool]:
+        """Whether other inputs than those of `outputs` give others; looked at where the reference is."""
+        if not reference.is_wanted(self.request, self.options):
+            return None
+        feed, seeds = self.feeds[-1], itertools.count(self.request["seed"] + 1)
+
+        def digest_of(law: input_dependence.Law) -> Optional[str]:
+            redraw(self.arrays(feed), next(seeds), law.scale, law.shift)
+            return input_dependence.digest(self.infer(feed))
+
+        depends = input_dependence.depends_on_input(input_dependence.digest(outputs), digest_of)
+        redraw(self.arrays(feed), next(seeds), *input_dependence.LAWS[0])
+        return depends
 
 
 def refuse_unknown(request: Mapping[str, Any]) -> None:

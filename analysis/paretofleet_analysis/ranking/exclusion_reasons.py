@@ -10,6 +10,7 @@ import numpy as np
 
 from paretofleet_analysis.objectives import objective
 from paretofleet_analysis.report.access import Row, samples
+from paretofleet_analysis.report.rows import NO_WORK
 
 #: A flag of rows whose items came faster than the device works: they have no latencies.
 NOT_KEPT = "pace_not_kept"
@@ -40,6 +41,13 @@ def repeat_reasons(rows: Sequence[Row]) -> list[str | None]:
         reasons.append("the same runs are in the report twice" if key in seen else None)
         seen.add(key)
     return reasons
+
+
+def work_reason(row: Row) -> str | None:
+    """That the `row` is of a model that does not do its work."""
+    if NO_WORK not in (row["flags"] or ()):
+        return None
+    return f"it does no work (flag {NO_WORK}); --with-no-work ranks it all the same"
 
 
 def batch_reason(row: Row, batch_size: int) -> str | None:

@@ -27,6 +27,7 @@ class RankingRequest:
     `power_scope`: the scope whose energy counts, such as "module"; that of the primary sensor.
     `allow_mixed_scopes`: rank energies of unlike scopes together; False.
     `allow_simulated_mix`: rank simulated and real devices together; False.
+    `with_no_work`: rank rows with the flag `no_work`, whose models do not do their work; False.
     `maxima`: upper limits by column, in its unit; none.
     `devices`: only their rows; all.
     `rate_hz`: energy is that of items that come at this rate, in 1/s, idle in between; without a break.
@@ -44,6 +45,7 @@ class RankingRequest:
     power_scope: str | None = None
     allow_mixed_scopes: bool = False
     allow_simulated_mix: bool = False
+    with_no_work: bool = False
     maxima: Mapping[str, float] | None = None
     devices: Sequence[str] = ()
     rate_hz: float | None = None
@@ -65,6 +67,7 @@ class RankingKeywords(TypedDict, total=False):
     power_scope: str | None
     allow_mixed_scopes: bool
     allow_simulated_mix: bool
+    with_no_work: bool
     maxima: Mapping[str, float] | None
     devices: Sequence[str]
     rate_hz: float | None

@@ -93,6 +93,7 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
     selection = selection.exclude([reasons.state_reason(row) for row in selection.rows])
     selection = selection.exclude(reasons.repeat_reasons(selection.rows))
     selection = selection.with_notes(*_simulation_notes(selection, request))
+    selection = _with_work(selection, request)
     batch_size = PRESETS[request.use].batch_size
     if request.objectives is None and batch_size is not None:
         selection = selection.exclude([reasons.batch_reason(row, batch_size) for row in selection.rows])
@@ -145,6 +146,16 @@ def _of_modes(selection: Selection, rate_hz: float | None) -> Selection:
     unpaced = [str(row["mode"]) for row in selection.rows if row["mode"] != PACED]
     others = iter(reasons.other_kind_reasons(unpaced, "mode", default="latency"))
     return selection.exclude([None if row["mode"] == PACED else next(others) for row in selection.rows])
+
+
+def _with_work(selection: Selection, request: RankingRequest) -> Selection:
+    """Without the rows whose model does not do its work, or with a note that they are ranked."""
+    idle = [reasons.work_reason(row) for row in selection.rows]
+    if not request.with_no_work:
+        return selection.exclude(idle)
+    names = [label(row) for row, reason in zip(selection.rows, idle, strict=True) if reason]
+    notes = [f"Ranked as told, with the flag no_work: {', '.join(names)}."] if names else []
+    return selection.with_notes(*notes)
 
 
 def _with_energy_as_requested(selection: Selection, request: RankingRequest) -> Selection:

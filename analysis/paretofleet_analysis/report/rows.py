@@ -32,6 +32,7 @@ _BATCH_FREE = (
 #: Columns of the primary scope, null where the runs do not agree on one.
 _OF_SCOPE = ("power_w", "energy_j_per_item", "idle_power_w")
 CONTAMINATED = "contaminated"
+NO_WORK = "no_work"
 
 
 def build_report(rows: Iterable[ReportInput]) -> pa.Table:
@@ -72,6 +73,8 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
     effective, effective_flags = effective_columns(sealed)
     power, power_flags = power_columns(summaries, counted)
     run_flags = {flag for run in used for flag in _run_flags(run)}
+    # Only a first block looks, and it says the same of the model where the run itself does not count.
+    run_flags |= {flag for run in sealed for flag in _run_flags(run) if flag == NO_WORK}
     row: dict[str, Any] = {
         **requested_columns(configuration),
         "environment_id": environment,

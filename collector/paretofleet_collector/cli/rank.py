@@ -56,6 +56,11 @@ Rate = Annotated[
     typer.Option(metavar="ITEMS/S", help="Energy of items at this rate, such as 5: idle in between."),
 ]
 
+PowerScope = Annotated[str | None, typer.Option(help="The scope whose energy counts, such as module.")]
+MixedScopes = Annotated[bool, typer.Option("--allow-mixed-scopes", help="Rank energies of unlike scopes.")]
+WithSimulated = Annotated[bool, typer.Option("--with-simulated", help="Rank simulated and real together.")]
+WithNoWork = Annotated[bool, typer.Option("--with-no-work", help="Rank rows with the flag no_work, too.")]
+
 
 def rank(
     context: typer.Context,
@@ -69,15 +74,10 @@ def rank(
     maxima: Maxima = None,
     devices: Devices = None,
     rate: Rate = None,
-    power_scope: Annotated[
-        str | None, typer.Option(help="The scope whose energy counts, such as module.")
-    ] = None,
-    allow_mixed_scopes: Annotated[
-        bool, typer.Option("--allow-mixed-scopes", help="Rank energies of unlike scopes.")
-    ] = False,
-    with_simulated: Annotated[
-        bool, typer.Option("--with-simulated", help="Rank simulated and real together.")
-    ] = False,
+    power_scope: PowerScope = None,
+    allow_mixed_scopes: MixedScopes = False,
+    with_simulated: WithSimulated = False,
+    with_no_work: WithNoWork = False,
     question: Annotated[
         str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
     ] = "mean",
@@ -109,6 +109,7 @@ def rank(
             power_scope=power_scope,
             allow_mixed_scopes=allow_mixed_scopes,
             allow_simulated_mix=with_simulated,
+            with_no_work=with_no_work,
             question=question,
             accuracy_question=accuracy_question,
             seed=seed,

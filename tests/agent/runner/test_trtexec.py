@@ -220,3 +220,14 @@ def test_probe_finds_it_for_gpus_only(trtexec):
     assert (found.version, found.target_ids) == ("8201", ("GPU-1",))
     assert isinstance(runtimes.find_trtexec(program, ()), Unavailable)
     assert "does not start" in runtimes.find_trtexec("/nowhere/trtexec", (GPU,)).why
+
+
+def test_outputs_for_other_inputs_say_whether_it_works(kit, here, model, trtexec, tmp_path):
+    busy = run(kit, here, model, trtexec())
+    assert busy.facts["effective"]["depends_on_input"] is True
+    assert "no_work" not in busy.facts["flags"]
+    nodes = [("Sub", ["x", "x"], ["y"])]
+    idle = run(kit, here, kit.make_model(tmp_path / "idle.onnx", nodes=nodes), trtexec("idle"))
+    assert idle.ok, idle.message
+    assert idle.facts["effective"]["depends_on_input"] is False
+    assert "no_work" in idle.facts["flags"]

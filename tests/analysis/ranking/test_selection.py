@@ -125,6 +125,23 @@ def test_simulated_and_real_are_not_ranked_together_unless_told(configuration):
     assert any("ranked together, as told" in note for note in told.notes)
 
 
+def test_what_does_no_work_is_not_ranked_unless_told(configuration):
+    idle = configuration("idle", [1e-6] * 5)
+    runs = [replace(idle.runs[0], flags=["no_work"], counted=False), *idle.runs[1:]]
+    table = build_report([configuration("a"), replace(idle, runs=runs)])
+    row = next(row for row in table.to_pylist() if row["model"] == "idle")
+    assert row["runs"] == 4, "the run that looked does not count"
+    assert "no_work" in row["flags"], "and what it saw of the model does"
+    ranking = rank(table)
+    assert list(verdicts(ranking)) == ["a"]
+    assert reasons(ranking) == {"it does no work (flag no_work); --with-no-work ranks it all the same": 1}
+    told = rank(table, with_no_work=True)
+    assert set(verdicts(told)) == {"a", "idle"}
+    assert any("with the flag no_work: idle" in note for note in told.notes)
+    with pytest.raises(RankError, match="1 x it does no work"):
+        rank(build_report([replace(idle, runs=runs)]))
+
+
 def test_latencies_that_throughput_mode_does_not_measure_are_said_to_be_so(configuration):
     absent = dict.fromkeys(f"batch_latency_{end}" for end in ("mean_s", "p50_s", "p90_s", "p99_s"))
     row = configuration("a", mode="throughput")

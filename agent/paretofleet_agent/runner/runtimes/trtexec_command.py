@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
@@ -19,6 +20,18 @@ Call = NamedTuple(
     "Call", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
 )
 Output = NamedTuple("Output", [("shape", List[int]), ("values", List[float])])
+
+
+def find_program(program: Any) -> str:
+    """The `program` of the settings, else trtexec in PATH, else where JetPack puts it. Raises RunFailed."""
+    if program:
+        return str(program)
+    path = shutil.which("trtexec") or next((place for place in PLACES if os.path.exists(place)), None)
+    if path is None:
+        raise RunFailed(
+            "runtime_missing", "there is no trtexec; install TensorRT, or name it in the settings"
+        )
+    return path
 
 
 def supported_flags(program: str) -> Set[str]:

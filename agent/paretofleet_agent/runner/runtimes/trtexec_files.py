@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from .. import reference
 from ..failure import RunFailed
+from ..input_dependence import Law
 from .onnx_reader import Input
 
 #: Values drawn per input; a larger input repeats them.
@@ -13,21 +14,24 @@ DRAWN = 1 << 16
 TYPE = "float32"
 
 
-def draw(path: str, item: Input, shape: Sequence[int], seed: int) -> Dict[str, Any]:
-    """Writes standard normal values for the input `item` of this `shape` to `path`, seeded by `seed`.
+def draw(
+    path: str, items: Sequence[Input], shapes: Mapping[str, Sequence[int]], seed: int, law: Law
+) -> List[Dict[str, Any]]:
+    """Writes values for the inputs `items`, of the `shapes` by name, to files whose names begin with `path`.
 
-    Returns its name, type, shape and file. Raises RunFailed for another type than float.
+    Each is drawn by `law` and seeded by `seed`. Returns name, type, shape and file of each. Raises RunFailed
+    for another type than float.
     """
-    if item.type != "tensor(float)":
-        raise RunFailed("unsupported", "input %s is %s; trtexec is fed float only" % (item.name, item.type))
-    source = random.Random(seed)
-    count = 1
-    for size in shape:
-        count *= size
-    drawn = array.array("f", [source.gauss(0.0, 1.0) for _ in range(min(count, DRAWN))])
-    with open(path, "wb") as handle:
-        handle.write((drawn * (count // len(drawn) + 1))[:count].tobytes())
-    return {"name": item.name, "type": TYPE, "shape": list(shape), "file": path}
+    drawn = []
+    for at, item in enumerate(items):
+        if item.type != "tensor(float)":
+            raise RunFailed(
+                "unsupported", "input %s is %s; trtexec is fed float only" % (item.name, item.type)
+            )
+        file, shape = "%s%d" % (path, at), list(shapes[item.name])
+        _write(file, _count(shape), random.Random(seed), law)
+        drawn.append({"name": item.name, "type": TYPE, "shape": shape, "file": file})
+    return drawn
 
 
 def compare(
@@ -45,3 +49,16 @@ def compare(
         header["outputs"].append({"name": name, "type": TYPE, "shape": output.shape, "file": file})
     precision = "fp32" if request["precision"] == "native" else request["precision"]
     return reference.judge(reference.ask(request["reference_python"], header), precision)
+
+
+def _write(file: str, count: int, source: random.Random, law: Law) -> None:
+    values = array.array("f", [source.gauss(law.shift, law.scale) for _ in range(min(count, DRAWN))])
+    with open(file, "wb") as handle:
+        handle.write((values * (count // len(values) + 1))[:count].tobytes())
+
+
+def _count(shape: Sequence[int]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count

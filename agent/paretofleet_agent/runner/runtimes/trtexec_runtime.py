@@ -4,14 +4,14 @@ Every block is a process of its own with the engine built once, so that the daem
 as one block. Times are the GPU's, put on our clock at the line with which the program says that it starts.
 """
 
+import functools
 import math
 import os
-import shutil
 import sys
 import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from .. import reference
+from .. import input_dependence, reference
 from ..failure import RunFailed
 from ..inputs import shapes
 from ..run import Options, refuse_unknown, resolve_options, show_gpu
@@ -45,7 +45,7 @@ class TrtExec(object):
                 % (", ".join(PRECISIONS), request["precision"], request["target_id"]),
             )
         show_gpu(request["target_id"])
-        self._program = find_program(request.get("program"))
+        self._program = command.find_program(request.get("program"))
         self._folder = tempfile.TemporaryDirectory()
         supported = command.supported_flags(self._program)
         file = OnnxFile(request["artifact"])
@@ -63,10 +63,8 @@ class TrtExec(object):
         self._run = [self._program, "--loadEngine=" + engine, "--device=0"]
         self._run += command.shape_flags(("--shapes",), filled) if is_free else []
         self._run += command.run_flags(supported, self._options, request["mode"])
-        self._inputs = [
-            files.draw(self._path("input%d" % at), item, filled[item.name], request["seed"])
-            for at, item in enumerate(file.inputs)
-        ]
+        self._draw = functools.partial(files.draw, self._path("input"), file.inputs, filled)
+        self._inputs = self._draw(request["seed"], input_dependence.LAWS[0])
         self._run.append("--loadInputs=" + ",".join("%(name)s:%(file)s" % each for each in self._inputs))
         self._commands = [build, self._run]
         self._memory_peaks_bytes: List[int] = []
@@ -87,6 +85,7 @@ class TrtExec(object):
             "commands": [[part.replace(self._folder.name, "") for part in parts] for parts in self._commands],
             "input_buffers": 1,
             "reference": self._reference(),
+            "depends_on_input": self._depends_on_input(),
             "python": "%d.%d.%d" % sys.version_info[:3],
         }
         return {
@@ -95,7 +94,10 @@ class TrtExec(object):
             "first_inference_ns": durations[0],
             "second_inference_ns": durations[1] if len(durations) > 1 else None,
             "block_is_a_process": True,
-            "flags": reference.flags(effective["reference"]),
+            "flags": [
+                *reference.flags(effective["reference"]),
+                *input_dependence.flags(effective["depends_on_input"]),
+            ],
         }
 
     def block(self, seconds: float, max_iterations: int, min_iterations: int = 1) -> command.Columns:
@@ -112,6 +114,24 @@ class TrtExec(object):
         if not reference.is_wanted(self._request, self._options):
             return None
         return files.compare(self._request, self._inputs, self._outputs, self._path("output"))
+
+    def _depends_on_input(self) -> Optional[bool]:
+        """Whether other inputs give other outputs; looked at where the reference is, a process for each."""
+        if not reference.is_wanted(self._request, self._options):
+            return None
+        seed = self._request["seed"]
+
+        def digest_of(law: input_dependence.Law) -> Optional[str]:
+            self._draw(seed + 1, law)
+            self._iterations(0, 1, warm_up_ms=0)
+            return self._digest()
+
+        depends = input_dependence.depends_on_input(self._digest(), digest_of)
+        self._draw(seed, input_dependence.LAWS[0])
+        return depends
+
+    def _digest(self) -> Optional[str]:
+        return input_dependence.digest([output.values for output in self._outputs.values()])
 
     def _iterations(self, seconds: int, iterations: int, warm_up_ms: int) -> command.Columns:
         times, outputs = self._path("times.json"), self._path("outputs.json")
@@ -137,15 +157,3 @@ class TrtExec(object):
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder.name, name)
-
-
-def find_program(program: Any) -> str:
-    """The `program` of the settings, else trtexec in PATH, else where JetPack puts it. Raises RunFailed."""
-    if program:
-        return str(program)
-    path = shutil.which("trtexec") or next((place for place in command.PLACES if os.path.exists(place)), None)
-    if path is None:
-        raise RunFailed(
-            "runtime_missing", "there is no trtexec; install TensorRT, or name it in the settings"
-        )
-    return path
