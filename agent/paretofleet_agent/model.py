@@ -5,7 +5,7 @@ Times are int64 nanoseconds of CLOCK_MONOTONIC (`time.perf_counter_ns`) unless t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping
 
 #: Phases of a run in their order; a mark stores the index. Both guards print as "guard".
@@ -154,17 +154,25 @@ class Inventory:
 class Unavailable:
     """`name`: something that was looked for and is not there or cannot be used; why, and what would mend it.
 
-    `refused`: a power source that is there, or that the owner named, and cannot be used.
+    `refused`: a power source that is there, or that the owner named, and cannot be used. `sensor`: what it
+    would be where it is known; where it is a part of a sum, that sum is unknown.
     """
 
     name: str
     why: str
     fix: str | None = None
     refused: bool = False
+    sensor: SensorInfo | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The entry under `absent` in the answers of probe and sampler."""
-        return {"what": self.name, "why": self.why, "fix": self.fix, "refused": self.refused}
+        return {
+            "what": self.name,
+            "why": self.why,
+            "fix": self.fix,
+            "refused": self.refused,
+            "sensor": None if self.sensor is None else asdict(self.sensor),
+        }
 
 
 Facts = Dict[str, Any]

@@ -23,7 +23,10 @@ def energy_sources(device: DeviceUnderTest) -> list[dict[str, Any]]:
 
 
 def why_none(device: DeviceUnderTest, chosen: EnergyRails, alias: str) -> str | None:
-    """Why no energy will be measured on the target `alias` of the `device`; None where `chosen` has rails."""
+    """Why no energy will be measured on the target `alias` of the `device`; None where `chosen` can speak."""
+    lost = _lost(device, chosen)
+    if lost is not None:
+        return f"{_name(lost)}, without which there is no total, is missing: {lost['missing']}"
     if chosen.streams:
         return None
     refused = [entry for entry in device.absent if entry.refused]
@@ -37,19 +40,35 @@ def why_none(device: DeviceUnderTest, chosen: EnergyRails, alias: str) -> str | 
 def _of_target(device: DeviceUnderTest, target_id: str, alias: str) -> dict[str, Any]:
     chosen = energy_rails(device.rails, alias, target_id)
     aliases = {target.target_id: target.alias for target in device.inventory.targets}
-    reasons = [(rail, silence(rail, chosen, target_id, aliases)) for rail in device.rails]
+    lost = _lost(device, chosen)
+    reasons = [
+        (rail, silence(rail, chosen, target_id, aliases) or (f"{_name(lost)} is missing" if lost else None))
+        for rail in device.rails
+        if not rail.get("missing")
+    ]
+    speaks = bool(chosen.streams) and lost is None
     return {
         "target_id": target_id,
         "target": alias,
-        "scope": chosen.scope if chosen.streams else None,
-        "source": chosen.source if chosen.streams else None,
+        "scope": chosen.scope if speaks else None,
+        "source": chosen.source if speaks else None,
         "rails": [_rail(rail) for rail, why in reasons if why is None],
         "why_none": why_none(device, chosen, alias),
         "silent": [
-            *({"rail": f"{rail['source']}/{rail['rail']}", "why": why} for rail, why in reasons if why),
+            *({"rail": _name(rail), "why": why} for rail, why in reasons if why),
             *({"rail": entry.name, "why": entry.why} for entry in device.absent if _is_rail(entry)),
         ],
     }
+
+
+def _lost(device: DeviceUnderTest, chosen: EnergyRails) -> Mapping[str, Any] | None:
+    """The first of the `chosen` rails that is missing here: the others are not the whole."""
+    rails = [rail for rail in device.rails if rail["stream"] in chosen.streams and rail.get("missing")]
+    return rails[0] if rails else None
+
+
+def _name(rail: Mapping[str, Any]) -> str:
+    return f"{rail['source']}/{rail['rail']}"
 
 
 def _rail(rail: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from paretofleet_agent.device.device import allowed_cpus
 from paretofleet_agent.model import SensorInfo, Unavailable
 from paretofleet_agent.power import characterise
 from paretofleet_agent.power.estimators import with_measured
+from paretofleet_agent.power.missing_rails import missing_parts
 from paretofleet_agent.sensors import FindResult, Sensor, Settings, find_all
 
 #: Holds the host lock, after a wait while another agent measures; or nothing where the caller holds it.
@@ -21,7 +22,8 @@ Alone = Callable[[], ContextManager[object]]
 class PowerSources:
     """What was found. `facts`: what was measured of each stream, empty where nothing was.
 
-    `rails`: what is known of each rail, and where it was measured what that says in its place.
+    `rails`: what is known of each rail, and where it was measured what that says in its place; the missing
+    parts of sums are among them.
     """
 
     sensors: tuple[SensorInfo, ...]
@@ -65,9 +67,10 @@ def _power_sources(
     sensors: Sequence[Sensor], absent: Sequence[Unavailable], facts: Mapping[str, Mapping[str, Any]]
 ) -> PowerSources:
     rails = [rail for sensor in sensors for rail in sensor.rails()]
+    there = [with_measured(rail.facts(), facts.get(rail.stream)) for rail in rails]
     return PowerSources(
         sensors=tuple(rail.info for rail in rails),
-        rails=tuple(with_measured(rail.facts(), facts.get(rail.stream)) for rail in rails),
+        rails=(*there, *missing_parts(there, [each.as_json() for each in absent])),
         absent=tuple(absent),
         facts=facts,
     )

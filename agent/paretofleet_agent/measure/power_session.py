@@ -9,11 +9,11 @@ from typing import Any, Mapping, Sequence
 
 from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.measure.child import Child
-from paretofleet_agent.measure.missing_rails import missing_rails
 from paretofleet_agent.measure.run_record import RunRecord
 from paretofleet_agent.model import SensorInfo
 from paretofleet_agent.power import rail_facts, stopping
 from paretofleet_agent.power.estimators import POLLING_S, with_measured
+from paretofleet_agent.power.missing_rails import missing_rails
 from paretofleet_agent.power.polling import MISSED_SHARE_MAX, Measured, failing, slowest_share
 from paretofleet_agent.power.stopping import WindowVerdict
 from paretofleet_agent.runner import frames

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from paretofleet_agent.hardware.sysfs import integer, text
+from paretofleet_agent.hardware.sysfs import integer
 from paretofleet_agent.model import Unavailable
+from paretofleet_agent.sensors._bounded_reads import READ_BYTES, open_within
 from paretofleet_agent.sensors.protocol import FindResult, Rail, Readings
 
 #: Some drivers answer "try again" while a conversion is under way.
 TRIES = 3
-READ_BYTES = 64
 #: At the start there is time.
 FIRST_TRIES, FIRST_WAIT_S = 5, 0.01
 
@@ -83,25 +83,13 @@ def open_rails(rails: Sequence[FileRail], *, fix: str | None = None) -> FindResu
 
     `fix` says how to mend a permission that is denied.
     """
-    descriptors: dict[Path, int] = {}
-    readable: list[FileRail] = []
-    absent: list[Unavailable] = []
-    for each in rails:
-        name = f"{each.rail.source}/{each.rail.rail}"
-        try:
-            for path in each.paths:
-                if path not in descriptors:
-                    descriptors[path] = os.open(path, os.O_RDONLY)
-        except PermissionError as error:
-            why = f"permission denied: {error.filename}"
-            absent.append(Unavailable(name, why, fix, refused=each.rail.primary))
-        except OSError as error:
-            absent.append(Unavailable(name, f"{error.filename}: {error.strerror}"))
-        else:
-            readable.append(each)
-    first = _first_readings(FilesSensor(readable, descriptors))
-    absent += [_silent(each) for each, reading in zip(readable, first) if reading is None]
-    readable = [each for each, reading in zip(readable, first) if reading is not None]
+    opened = open_within(dict.fromkeys(path for each in rails for path in each.paths))
+    descriptors = {path: result for path, result in opened.items() if isinstance(result, int)}
+    errors = {path: result for path, result in opened.items() if isinstance(result, OSError)}
+    candidates = [each for each in rails if not errors.keys() & set(each.paths)]
+    first = _first_readings(FilesSensor(candidates, descriptors))
+    readable = [each for each, reading in zip(candidates, first) if reading is not None]
+    absent = [_unavailable(each, errors, fix) for each in rails if each not in readable]
     needed = {path for each in readable for path in each.paths}
     for path in set(descriptors) - needed:
         os.close(descriptors.pop(path))
@@ -126,9 +114,25 @@ def _first_readings(sensor: FilesSensor) -> Sequence[Readings]:
     return sensor.read()
 
 
-def _silent(each: FileRail) -> Unavailable:
-    contents = ", ".join(f"{path} says '{text(path)}'" for path in each.paths)
-    return Unavailable(f"{each.rail.source}/{each.rail.rail}", f"no reading: {contents}")
+def _unavailable(each: FileRail, errors: Mapping[Path, OSError], fix: str | None) -> Unavailable:
+    """Why a rail gives no reading: the first of the errors of its files, or what they say."""
+    rail = each.rail
+    error = next((errors[path] for path in each.paths if path in errors), None)
+    if isinstance(error, PermissionError):
+        why = f"permission denied: {error.filename}"
+    elif error is not None:
+        why, fix = f"{error.filename}: {error.strerror}", None
+    else:
+        why, fix = f"no reading: {', '.join(map(_content, each.paths))}", None
+    sensor = rail.info if rail.primary else None
+    return Unavailable(f"{rail.source}/{rail.rail}", why, fix, refused=rail.primary, sensor=sensor)
+
+
+def _content(path: Path) -> str:
+    try:
+        return f"{path} says '{path.read_bytes()[:READ_BYTES].decode('ascii', 'replace').strip()}'"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
 
 
 def _reading(convert: Callable[[Sequence[str]], int], reads: Sequence[tuple[int, str] | None]) -> Readings:

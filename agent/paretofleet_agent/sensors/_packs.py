@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Sequence
 
 from paretofleet_agent.hardware.sysfs import integer, text
+from paretofleet_agent.sensors._bounded_reads import read_within
 
 SUPPLIES = "sys/class/power_supply"
 BATTERY, UPS, DISCHARGING, OFFLINE = "Battery", "UPS", "Discharging", "0"
@@ -105,7 +106,7 @@ def _pack(path: Path) -> Pack:
         files = tuple(path / name for name in names)
         if all(file.exists() for file in files):
             try:
-                readings.append((files, power_uw([file.read_text("ascii", "replace") for file in files])))
+                readings.append((files, power_uw([read_within(file) for file in files])))
             except OSError as error:
                 reasons.append(f"{error.filename}: {error.strerror}")
             except ValueError as error:

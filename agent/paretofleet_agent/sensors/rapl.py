@@ -2,23 +2,32 @@
 
 Zones: a package and, inside it, core, uncore and dram. `psys` covers the packages too. intel-rapl-mmio
 repeats the packages and is read only where intel-rapl is missing. Counters wrap at max_energy_range_uj.
+Packages add up; so do the dies of an Intel package, while those of AMD and Hygon all show their package's
+counter. Where one package tells nothing, the sum is unknown.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
+from typing import Sequence
 
-from paretofleet_agent.hardware.sysfs import text
+from paretofleet_agent.hardware.sysfs import number, text
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
+from paretofleet_agent.sensors._rapl_zones import Zone, read_zones
 from paretofleet_agent.sensors.protocol import COUNTER, NO_SETTINGS, FindResult, Rail, Settings
 
 ZONES = "sys/class/powercap"
-CONTROL_TYPES = ("intel-rapl", "intel-rapl-mmio")
+CPUS = "sys/devices/system/cpu"
+#: Vendors of which every die's zone is the counter of the whole package.
+ONE_COUNTER_VENDORS = ("AuthenticAMD", "HygonGenuine")
 PERMISSION_FIX = (
     "as root: chmod a+r /sys/class/powercap/intel-rapl*:*/energy_uj; a udev rule keeps it after a boot"
+)
+LINK_FIX = (
+    "a container needs the host's /sys/devices/virtual/powercap; elsewhere, as root: "
+    "modprobe -r intel_rapl_msr; modprobe intel_rapl_msr"
 )
 #: The nominal rhythm of the counters.
 PERIOD_S = 0.001
@@ -32,58 +41,93 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
     """The RAPL zones under `sysroot`, opened, or why there are none. No key of `_settings` is for them."""
     zones = read_zones(sysroot / ZONES)
     if not zones:
-        return [], [
-            Unavailable(
-                name="rapl",
-                why=f"no intel-rapl zone under /{ZONES}: not an x86 CPU, a virtual machine, or a hidden /sys",
-                fix="on bare x86: modprobe intel_rapl_msr; a container needs the host's /sys",
-            )
-        ]
+        why = f"no intel-rapl zone under /{ZONES}: not an x86 CPU, a virtual machine, or a hidden /sys"
+        fix = "on bare x86: modprobe intel_rapl_msr; a container needs the host's /sys"
+        return [], [Unavailable("rapl", why, fix)]
+    if not any(zone.is_there for zone in zones):
+        why = f"the links of /{ZONES} point at devices that are not there"
+        return [], [Unavailable("rapl", why, LINK_FIX)]
     planned = [
-        FileRail(rail, (sysroot / ZONES / zone / "energy_uj",), one_integer) for zone, rail in rails(zones)
+        FileRail(rail, (sysroot / ZONES / zone.zone / "energy_uj",), one_integer)
+        for zone, rail in rails(zones)
+        if zone.name
     ]
-    return open_rails(planned, fix=PERMISSION_FIX)
+    planned, absent = _each_counter_once(planned, sysroot)
+    sensors, unreadable = open_rails(planned, fix=PERMISSION_FIX)
+    absent += [_nameless(zone, rail) for zone, rail in rails(zones) if not zone.name]
+    return sensors, [*unreadable, *absent, *_without_zone(zones, sysroot)]
 
 
-def read_zones(folder: Path) -> dict[str, dict[str, str]]:
-    """The texts of `name` and `max_energy_range_uj` by zone, of the first control type that `folder` has."""
-    for control_type in CONTROL_TYPES:
-        pattern = re.compile(re.escape(control_type) + r"(:\d+)+$")
-        try:
-            names = sorted(name for name in os.listdir(folder) if pattern.match(name))
-        except OSError:
-            return {}
-        if names:
-            return {
-                name: {key: text(folder / name / key) for key in ("name", "max_energy_range_uj")}
-                for name in names
-            }
-    return {}
-
-
-def rails(zones: dict[str, dict[str, str]]) -> list[tuple[str, Rail]]:
-    """(zone, rail) of each of `zones`, which `read_zones` gave.
+def rails(zones: Sequence[Zone]) -> list[tuple[Zone, Rail]]:
+    """Each of `zones` with its rail.
 
     A zone within a package is named after it; only packages are primary.
     """
-    by_zone = []
-    for zone, texts in zones.items():
-        name = texts["name"] or zone
-        parent, _, _ = zone.rpartition(":")
-        label = f"{zones[parent]['name']}-{name}" if parent in zones else name
-        max_range_uj = int(texts["max_energy_range_uj"]) if texts["max_energy_range_uj"].isdigit() else None
-        scope = "package" if name.startswith("package") else {"psys": "platform"}.get(name, name)
-        rail = Rail(
-            source="rapl",
-            rail=label,
-            scope=scope,
-            kind=COUNTER,
-            primary=scope == "package",
-            max_range_uj=max_range_uj,
-            period_s=PERIOD_S,
-            lag_s=0.0,
-            gain_relative_uncertainty=GAIN_UNCERTAINTY,
-            quantum_j=max_range_uj / COUNTER_STEPS / 1e6 if max_range_uj else None,
+    names = {zone.zone: zone.name or zone.zone for zone in zones}
+    return [
+        (
+            zone,
+            Rail(
+                source="rapl",
+                rail=f"{names[zone.parent]}-{names[zone.zone]}" if zone.parent in names else names[zone.zone],
+                scope=zone.scope,
+                kind=COUNTER,
+                primary=zone.scope == "package",
+                max_range_uj=zone.max_range_uj,
+                period_s=PERIOD_S,
+                lag_s=0.0,
+                gain_relative_uncertainty=GAIN_UNCERTAINTY,
+                quantum_j=zone.max_range_uj / COUNTER_STEPS / 1e6 if zone.max_range_uj else None,
+                max_power_w=zone.max_power_w,
+            ),
         )
-        by_zone.append((zone, rail))
-    return by_zone
+        for zone in zones
+    ]
+
+
+def _each_counter_once(
+    planned: Sequence[FileRail], sysroot: Path
+) -> tuple[list[FileRail], list[Unavailable]]:
+    """The rails without those that repeat the counter of another die's, and why these are left out."""
+    vendor = re.search(r"^vendor_id\s*:\s*(\S+)$", text(sysroot / "proc/cpuinfo"), re.MULTILINE)
+    if vendor is None or vendor.group(1) not in ONE_COUNTER_VENDORS:
+        return list(planned), []
+    firsts: dict[str, str] = {}
+    kept, absent = [], []
+    for each in planned:
+        name = each.rail.rail
+        die = re.fullmatch(r"(package-\d+)-die-\d+", name)
+        first = name if die is None else firsts.setdefault(die.group(1), name)
+        if first == name:
+            kept.append(each)
+        else:
+            why = f"the counter of {first} again: a package of {vendor.group(1)} has one for all of its dies"
+            absent.append(Unavailable(f"rapl/{name}", why))
+    return kept, absent
+
+
+def _nameless(zone: Zone, rail: Rail) -> Unavailable:
+    """A zone without a name: a package, perhaps, so that the others may be a part of the sum."""
+    name = f"rapl/{rail.rail}"
+    sensor = rail.info if rail.primary else None
+    if not zone.is_there:
+        why = f"the link /{ZONES}/{zone.zone} points at a device that is not there"
+        return Unavailable(name, why, LINK_FIX, refused=rail.primary, sensor=sensor)
+    why = f"no name in /{ZONES}/{zone.zone}: what it counts is unknown"
+    return Unavailable(name, why, refused=rail.primary, sensor=sensor)
+
+
+def _without_zone(zones: Sequence[Zone], sysroot: Path) -> list[Unavailable]:
+    """The processor packages of the machine that no zone counts: without them no sum is the whole."""
+    ids = {number(path) for path in (sysroot / CPUS).glob("cpu[0-9]*/topology/physical_package_id")}
+    packages = {f"package-{each}" for each in ids if each is not None}
+    matches = [re.match(r"package-\d+", zone.name) for zone in zones if zone.scope == "package"]
+    counted = {match.group() for match in matches if match is not None}
+    if not counted or None in matches or len(packages) <= len(counted):
+        return []
+    absent = []
+    for name in sorted(packages - counted):
+        rail = Rail(source="rapl", rail=name, scope="package", kind=COUNTER, primary=True)
+        why = f"no zone under /{ZONES} counts this processor package, so the others are not the whole"
+        absent.append(Unavailable(f"rapl/{name}", why, refused=True, sensor=rail.info))
+    return absent

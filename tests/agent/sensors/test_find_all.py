@@ -23,6 +23,8 @@ WITHOUT_POWER = (
     "ina3221_nano_2gb",
     "ina3221_label_twice",
     "raspberry_pi4",
+    "rapl_blocks",
+    "rapl_dangling",
     "battery_two_packs",
     "battery_weak_charger",
 )

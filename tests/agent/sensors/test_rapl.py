@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+from paretofleet_agent.device.energy_sources import energy_sources
 from paretofleet_agent.device.probe import probe_device
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.sensors import rapl
@@ -86,6 +88,151 @@ def test_zones_that_only_root_may_read_come_with_the_fix(kit, tmp_path):
     assert "permission denied" in package
     assert "chmod a+r" in package
     assert "intel-rapl:0:0" in core
+
+
+def test_a_link_that_points_nowhere_is_said_so(tree):
+    found, (absent,) = rapl.find(tree("rapl_dangling"))
+    assert found == []
+    assert absent.why == "the links of /sys/class/powercap point at devices that are not there"
+    assert "modprobe" in absent.fix
+    assert "container" in absent.fix
+
+
+def test_the_mmio_zones_stand_in_for_links_that_point_nowhere(tree):
+    root = tree("rapl_dangling")
+    zone = root / rapl.ZONES / "intel-rapl-mmio:0"
+    zone.mkdir()
+    (zone / "name").write_text("package-0\n")
+    (zone / "energy_uj").write_text("7\n")
+    (sensor,), absent = rapl.find(root)
+    assert [rail.rail for rail in sensor.rails()] == ["package-0"]
+    assert absent == []
+    sensor.close()
+
+
+@pytest.mark.parametrize("vendor", ["AuthenticAMD", "HygonGenuine", "GenuineIntel"])
+def test_the_dies_of_a_package_are_one_counter_or_parts_by_the_vendor(tree, vendor):
+    root = tree("rapl_amd_dies")
+    cpuinfo = root / "proc/cpuinfo"
+    cpuinfo.write_text(cpuinfo.read_text().replace("AuthenticAMD", vendor))
+    (sensor,), absent = rapl.find(root)
+    sensor.close()
+    primary = [rail.rail for rail in sensor.rails() if rail.primary]
+    if vendor == "GenuineIntel":
+        assert primary == ["package-0-die-0", "package-0-die-1"]
+        assert absent == []
+    else:
+        assert primary == ["package-0-die-0"]
+        assert [(each.name, each.refused) for each in absent] == [("rapl/package-0-die-1", False)]
+        assert "the counter of package-0-die-0 again" in absent[0].why
+
+
+def test_the_packages_of_two_amd_sockets_add_up_and_each_die_counts_once(tree):
+    root = tree("rapl_amd_dies")
+    for number, name in enumerate(("package-1-die-0", "package-1-die-1"), 2):
+        zone = root / rapl.ZONES / f"intel-rapl:{number}"
+        zone.mkdir()
+        (zone / "name").write_text(f"{name}\n")
+        (zone / "energy_uj").write_text("7\n")
+    (sensor,), _ = rapl.find(root)
+    sensor.close()
+    assert [rail.rail for rail in sensor.rails()] == ["package-0-die-0", "package-1-die-0"]
+
+
+@pytest.mark.parametrize("spoil", ["gone", "no file", "no name", "no zone"])
+def test_a_package_that_tells_nothing_is_a_missing_part_of_the_sum(tree, spoil):
+    root = tree("rapl_package_gone")
+    zone = root / rapl.ZONES / "intel-rapl:1"
+    if spoil != "gone":
+        (zone / "energy_uj").rmdir()
+    if spoil == "no name":
+        (zone / "name").unlink()
+    if spoil == "no zone":
+        for path in (root / rapl.ZONES).glob("intel-rapl:1*"):
+            path.rename(path.with_name("off-" + path.name))
+        for cpu, package in enumerate((0, 0, 1, 1)):
+            path = root / rapl.CPUS / f"cpu{cpu}/topology/physical_package_id"
+            path.parent.mkdir(parents=True)
+            path.write_text(f"{package}\n")
+    (sensor,), absent = rapl.find(root)
+    sensor.close()
+    assert [rail.rail for rail in sensor.rails() if rail.primary] == ["package-0"]
+    (lost,) = [each for each in absent if each.sensor is not None]
+    name = "intel-rapl:1" if spoil == "no name" else "package-1"
+    assert (lost.name, lost.refused, lost.sensor.scope) == (f"rapl/{name}", True, "package")
+    (cpu,) = energy_sources(probe_device(root, None, {}))
+    assert (cpu["scope"], cpu["rails"]) == (None, [])
+    assert f"rapl/{name}, without which there is no total, is missing" in cpu["why_none"]
+    assert {"rail": "rapl/package-0", "why": f"rapl/{name} is missing"} in cpu["silent"]
+
+
+def test_where_no_package_can_be_read_another_scope_may_speak(tree):
+    root = tree("rapl_package_gone")
+    (root / rapl.ZONES / "intel-rapl:0" / "energy_uj").write_text("")
+    device = probe_device(root, None, {})
+    assert not [rail for rail in device.rails if rail.get("missing")]
+    (cpu,) = energy_sources(device)
+    assert cpu["why_none"].startswith("rapl/package-0 is refused: no reading")
+
+
+def test_values_that_are_no_whole_number_are_no_readings(tree):
+    (sensor,), absent = rapl.find(tree("rapl_odd_values"))
+    assert [rail.rail for rail in sensor.rails()] == ["package-0"]
+    sensor.close()
+    assert [each.name for each in absent] == ["rapl/package-15", "rapl/package-16", "rapl/package-17"]
+    assert all(each.refused and each.sensor for each in absent)
+    assert "says '12_34'" in absent[2].why
+
+
+def test_a_file_that_does_not_answer_is_named_after_some_seconds(tree):
+    """A second package answers, and the first one's file never does."""
+    root = tree("rapl_blocks")
+    zone = root / rapl.ZONES / "intel-rapl:1"
+    zone.mkdir()
+    (zone / "name").write_text("package-1\n")
+    (zone / "energy_uj").write_text("7\n")
+    begin_s = time.monotonic()
+    (sensor,), (absent,) = rapl.find(root)
+    sensor.close()
+    assert 2.5 < time.monotonic() - begin_s < 20
+    assert [rail.rail for rail in sensor.rails()] == ["package-1"]
+    assert absent.name == "rapl/package-0"
+    assert absent.why.endswith("intel-rapl:0/energy_uj: a read that does not return, after 3.0 s")
+
+
+@pytest.mark.parametrize(
+    ("files", "most_w"),
+    [
+        ({}, 1000.0),
+        ({"enabled": 1, "constraint_0_power_limit_uw": 125_000_000}, 1000.0),
+        (
+            {
+                "enabled": 1,
+                "constraint_0_power_limit_uw": 125_000_000,
+                "constraint_0_max_power_uw": 125_000_000,
+                "constraint_1_power_limit_uw": 253_000_000,
+                "constraint_1_max_power_uw": 0,
+            },
+            253.0,
+        ),
+        (
+            {
+                "enabled": 1,
+                "constraint_0_power_limit_uw": 4_095_000_000,
+                "constraint_1_power_limit_uw": 4_095_000_000,
+            },
+            1000.0,
+        ),
+        ({"enabled": 0, "constraint_0_power_limit_uw": 1, "constraint_1_power_limit_uw": 1}, 1000.0),
+    ],
+)
+def test_a_package_draws_no_more_than_its_limits_allow(tree, files, most_w):
+    root = tree("rapl_range_zero")
+    for name, value in files.items():
+        (root / rapl.ZONES / "intel-rapl:0" / name).write_text(f"{value}\n")
+    (sensor,), _ = rapl.find(root)
+    sensor.close()
+    assert [rail.max_power_w for rail in sensor.rails()] == [most_w]
 
 
 def test_a_counter_that_fails_later_gives_no_sample(kit, tmp_path):

@@ -6,9 +6,7 @@ meters over TCP.
 
 from __future__ import annotations
 
-import array
 import contextlib
-import dataclasses
 import logging
 import os
 import socket
@@ -20,12 +18,9 @@ from pathlib import Path
 import pytest
 import windows
 from paretofleet_agent.device import probe
-from paretofleet_agent.measure.attempt import measure
-from paretofleet_agent.model import SCHEMAS
 from paretofleet_agent.simulate.sensor_models import MODELS
-from paretofleet_agent.standalone import bench
-from paretofleet_agent.standalone.run_options import BenchRequest
 from paretofleet_analysis.runs.summary import summarize_run
+from sensor_runs import run
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "system"))
 
@@ -95,32 +90,6 @@ class Meter:
         self._listener.close()
 
 
-class Watch:
-    """Does something to a sensor in the middle of the measured window."""
-
-    def __init__(self, spoil=None):
-        self._spoil = spoil
-
-    def stopped(self):
-        return False
-
-    def phase(self, phase, _iterations):
-        if phase == "measure" and self._spoil is not None:
-            threading.Timer(0.3, self._spoil).start()
-            self._spoil = None
-
-
-class Samples:
-    def __init__(self):
-        self.streams = {}
-
-    def put(self, stream, schema, n, columns):
-        values = array.array("q", columns[: 16 * n])
-        pair = self.streams.setdefault(stream, {name: [] for name in SCHEMAS[schema]})
-        for name, part in zip(SCHEMAS[schema], (values[:n], values[n:]), strict=True):
-            pair[name] += part
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return convolution(tmp_path_factory.mktemp("model") / "net.onnx")
@@ -144,21 +113,6 @@ def look(root, *meters_, scopes=("wall", "wall")):
         f"{scope}@tcp://127.0.0.1:{meter.port}" for scope, meter in zip(scopes, meters_, strict=False)
     )
     return probe.probe_device(root, None, {}, sensor_settings={"meter": setting} if setting else {})
-
-
-def run(device, model, spoil=None):
-    """The facts of a run of about 3 s, and its summary."""
-    lease = bench.lease_of(
-        bench.artifact_of(model),
-        2,
-        BenchRequest(threads=1, iterations=20, warm_up_s=0.1, window_min_s=1.2),
-    )
-    lease = dataclasses.replace(lease, limits=dataclasses.replace(lease.limits, is_short=True, idle_s=0.0))
-    samples = Samples()
-    outcome = measure(lease, model, samples, Watch(spoil), device)
-    assert outcome.ok, outcome.message
-    facts = outcome.facts
-    return facts, summarize_run(samples.streams, facts, batch_size=1, mode="latency", target_kind="cpu")
 
 
 def has_times_and_no_energy(summary):
