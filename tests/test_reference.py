@@ -30,6 +30,13 @@ def test_every_command_has_an_example() -> None:
     assert [text.splitlines()[0] for text in sections if "```sh" not in text] == ["paretofleet-agent"]
 
 
+def test_every_option_of_the_agent_says_what_it_is() -> None:
+    sections = reference.PAGES["commands.md"]().partition("\n## paretofleet-agent\n")[2]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in sections.splitlines() if line.startswith("| `")]
+    assert len(rows) > 30
+    assert [cells[0] for cells in rows if len(cells[1].strip()) < 10] == []
+
+
 @pytest.mark.parametrize("name", ["specification.md", "configuration.md"])
 def test_every_key_has_a_meaning(name: str) -> None:
     keys = reference.PAGES[name]().partition("\n## Protocols")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any, Callable
 
@@ -47,10 +48,19 @@ def _add_bench(subparsers: Any) -> None:
         "measure one model here, without a collector",
         "paretofleet-agent bench resnet50.onnx --runtime torch --precision bf16 --option compile=true",
     )
-    bench.add_argument("model", type=Path, metavar="MODEL.onnx")
-    bench.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="default: %(default)s")
-    bench.add_argument("--target", default="cpu", metavar="ALIAS", help="such as cuda:0 (default: cpu)")
-    bench.add_argument("--precision", choices=PRECISIONS, default="native", help="default: as the file says")
+    bench.add_argument("model", type=Path, metavar="MODEL.onnx", help="the ONNX file to measure")
+    bench.add_argument(
+        "--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="what executes it (default: %(default)s)"
+    )
+    bench.add_argument(
+        "--target", default="cpu", metavar="ALIAS", help="the compute unit, such as cuda:0 (default: cpu)"
+    )
+    bench.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="native",
+        help="how it is executed (default: as the file says)",
+    )
     bench.add_argument(
         "--mode",
         default=MODES[0],
@@ -58,13 +68,45 @@ def _add_bench(subparsers: Any) -> None:
         help=f"{', '.join(MODES)}=5 for five items a second (default: %(default)s)",
     )
     bench.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE", help="of the runtime; may be repeated"
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the runtime; may be repeated",
     )
-    bench.add_argument("--batch-size", type=_positive, default=1, metavar="N")
-    bench.add_argument("--threads", type=_positive, metavar="N", help="default: all but the housekeeping CPU")
-    bench.add_argument("--iterations", type=_positive, default=30, metavar="N", help="at least (default: 30)")
-    bench.add_argument("--warm-up-s", type=float, default=0.3, metavar="S", help="at least (default: 0.3)")
-    bench.add_argument("--runs", type=_positive, default=1, metavar="N", help="fresh processes (default: 1)")
+    bench.add_argument(
+        "--batch-size", type=_positive, default=1, metavar="N", help="items in a batch (default: 1)"
+    )
+    bench.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="CPU threads of the runtime (default: all but the housekeeping CPU)",
+    )
+    bench.add_argument(
+        "--iterations", type=_positive, default=30, metavar="N", help="batches to measure (default: 30)"
+    )
+    bench.add_argument(
+        "--window-s",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="measure for at least so many seconds, as an energy may need (default: 0)",
+    )
+    bench.add_argument(
+        "--warm-up-s",
+        type=_seconds,
+        default=0.3,
+        metavar="S",
+        help="warm up for at least so many seconds (default: 0.3)",
+    )
+    bench.add_argument(
+        "--runs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="runs to measure, each in a fresh process (default: 1)",
+    )
     _add_device_flags(bench)
     _add_output_flag(bench)
 
@@ -78,9 +120,15 @@ def _add_selftest(subparsers: Any) -> None:
         "paretofleet-agent selftest squeezenet.onnx",
     )
     selftest.add_argument(
-        "model", type=Path, nargs="?", metavar="MODEL.onnx", help="default: the smallest one fetched so far"
+        "model",
+        type=Path,
+        nargs="?",
+        metavar="MODEL.onnx",
+        help="the ONNX file to measure (default: the smallest one fetched so far)",
     )
-    selftest.add_argument("--minutes", type=float, default=5.0, metavar="M", help="about (default: 5)")
+    selftest.add_argument(
+        "--minutes", type=float, default=5.0, metavar="M", help="minutes that it takes, about (default: 5)"
+    )
     _add_device_flags(selftest)
     _add_output_flag(selftest)
 
@@ -93,12 +141,22 @@ def _add_run(subparsers: Any) -> None:
         "measure what the collector asks for, until stopped",
         "paretofleet-agent run --collector 127.0.0.1:7411 --name tx2-1 --class jetson-tx2 --label room=b12",
     )
-    run.add_argument("--collector", metavar="HOST:PORT", help="default: 127.0.0.1:7411")
-    run.add_argument("--name", help="unique in the fleet (default: the host's name)")
     run.add_argument(
-        "--class", dest="device_class", metavar="CLASS", help="such as jetson-tx2 (default: cpu)"
+        "--collector", metavar="HOST:PORT", help="the collector to serve (default: 127.0.0.1:7411)"
     )
-    run.add_argument("--label", action="append", metavar="KEY=VALUE", help="may be repeated")
+    run.add_argument("--name", help="the device's name, unique in the fleet (default: the host's name)")
+    run.add_argument(
+        "--class",
+        dest="device_class",
+        metavar="CLASS",
+        help="the kind of device, such as jetson-tx2 (default: cpu)",
+    )
+    run.add_argument(
+        "--label",
+        action="append",
+        metavar="KEY=VALUE",
+        help="a label by which sweeps choose devices; may be repeated",
+    )
     run.add_argument("--once", action="store_true", help="end when the collector has nothing to do")
     _add_device_flags(run)
 
@@ -118,7 +176,9 @@ def _add_snapshot(subparsers: Any) -> None:
         "pack what describes this board, to send us",
         "paretofleet-agent snapshot -o board.tar.gz",
     )
-    snapshot.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.tar.gz")
+    snapshot.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.tar.gz", help="the archive to write"
+    )
     snapshot.add_argument("--sysroot", metavar="DIR", help="pack a copied tree instead (default: /)")
 
 
@@ -138,12 +198,18 @@ def _add_command(subparsers: Any, name: str, function: Callable[..., int], summa
 
 def _add_device_flags(command: Any) -> None:
     command.add_argument("--simulate", metavar="CLASS", help="pretend to be a device, such as jetson-tx2")
-    command.add_argument("--seed", type=int, metavar="N", help="of the simulated device (default: 1)")
+    command.add_argument("--seed", type=int, metavar="N", help="seed of the simulated device (default: 1)")
     command.add_argument("--sysroot", metavar="DIR", help="read the device from a copied tree (default: /)")
 
 
 def _add_output_flag(command: Any) -> None:
-    command.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    command.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="lines for people, or JSON (default: %(default)s)",
+    )
 
 
 def _positive(text: str) -> int:
@@ -151,3 +217,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError("must be a number of seconds, 0 or more")
+    return seconds

@@ -51,6 +51,7 @@ def bench(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         iterations=arguments.iterations,
         warm_up_s=arguments.warm_up_s,
+        window_min_s=arguments.window_s,
         options=options,
     )
     device = _look(settings)

@@ -48,6 +48,23 @@ class RailFacts:
         return self.kind == BOXCAR and 0 < self.window_s < self.own_period_s
 
 
+def rail_facts(rail: Mapping[str, Any], read_s: float) -> RailFacts:
+    """What the rule must know of the `rail`, from its facts; read every `read_s` seconds unless they say."""
+    return RailFacts(
+        stream=rail["stream"],
+        scope=rail["scope"],
+        kind=rail["kind"],
+        period_s=max(rail.get("period_s") or 0.0, rail.get("read_s") or read_s),
+        own_period_s=rail.get("period_s") or 0.0,
+        window_s=rail.get("window_s") or 0.0,
+        lag_s=rail.get("lag_s") or 0.0,
+        quantum=rail.get("quantum_j") if rail["kind"] == COUNTER else rail.get("quantum_w"),
+        max_range_uj=rail.get("max_range_uj"),
+        max_power_w=rail.get("max_power_w"),
+        own_times_s=(rail.get("read_s") or read_s) if rail.get("is_self_timed") else None,
+    )
+
+
 def primary_rails(facts: Sequence[Mapping[str, Any]], target_id: str, read_s: float) -> list[RailFacts]:
     """The rails that a run on the target `target_id` takes its energy from, among those of the `facts`.
 
@@ -55,19 +72,7 @@ def primary_rails(facts: Sequence[Mapping[str, Any]], target_id: str, read_s: fl
     nothing, and a battery nothing beside a nearer one: its gauge would make every window as long as they get.
     """
     rails = [
-        RailFacts(
-            stream=rail["stream"],
-            scope=rail["scope"],
-            kind=rail["kind"],
-            period_s=max(rail.get("period_s") or 0.0, rail.get("read_s") or read_s),
-            own_period_s=rail.get("period_s") or 0.0,
-            window_s=rail.get("window_s") or 0.0,
-            lag_s=rail.get("lag_s") or 0.0,
-            quantum=rail.get("quantum_j") if rail["kind"] == COUNTER else rail.get("quantum_w"),
-            max_range_uj=rail.get("max_range_uj"),
-            max_power_w=rail.get("max_power_w"),
-            own_times_s=(rail.get("read_s") or read_s) if rail.get("is_self_timed") else None,
-        )
+        rail_facts(rail, read_s)
         for rail in facts
         if rail.get("primary") and not rail.get("missing") and rail.get("target_id") in (None, target_id)
     ]

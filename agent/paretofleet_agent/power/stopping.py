@@ -64,6 +64,14 @@ class WindowVerdict:
     uncertainty: float | None
 
 
+@dataclass(frozen=True)
+class SeenPower:
+    """The mean of a rail's power; None where it shows too few refreshes or its counter began anew."""
+
+    refreshes: int
+    mean_w: float | None
+
+
 def guard_s(rails: Sequence[RailFacts], *, is_short: bool = False) -> float:
     """Seconds of load before and after the window, so that the slowest of `rails` sees only load inside it.
 
@@ -179,6 +187,18 @@ def spread_pause_s(iteration_s: float, *, period_s: float, window_s: float) -> f
         return None
     whole = max(0, math.ceil(iteration_s / period_s - GOLDEN))
     return (whole + GOLDEN) * period_s - iteration_s
+
+
+def seen_power(rail: RailFacts, samples: Samples, start_ns: int, end_ns: int) -> SeenPower:
+    """What power the `samples` of a `rail` show from `start_ns` to `end_ns`, and by how many refreshes."""
+    seen = _refreshes(rail, samples, start_ns, end_ns)
+    return SeenPower(len(seen), _mean_w(rail, seen) if len(seen) >= COUNTER_REFRESHES_MIN else None)
+
+
+def refresh_times_ns(rail: RailFacts, samples: Samples) -> list[int]:
+    """When the `samples` of a `rail` show a new refresh, in nanoseconds of their clock."""
+    times_ns = samples[0]
+    return [t_ns for t_ns, _ in _refreshes(rail, samples, times_ns[0], times_ns[-1])] if times_ns else []
 
 
 def effective_count(values: Sequence[float]) -> float:

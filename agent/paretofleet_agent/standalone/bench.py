@@ -18,7 +18,9 @@ from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, PfError
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
+from paretofleet_agent.power.window_energy import WindowSpan
 from paretofleet_agent.runner import frames
+from paretofleet_agent.standalone import bench_energy
 from paretofleet_agent.standalone import bench_statistics as statistics
 from paretofleet_agent.standalone.paced_times import PACED_KEYS, due_times_ns, paced_values
 from paretofleet_agent.standalone.run_options import BenchRequest, target_id_of
@@ -30,12 +32,13 @@ _LATENCIES = {"p50": "median", "mean": "mean", "p90": "p90", "p99": "p99"}
 
 
 class RunSamples:
-    """A sink that keeps the iterations and the marks of one run."""
+    """A sink that keeps the iterations, the marks and the power readings of one run."""
 
     def __init__(self) -> None:
         self.starts_ns: list[int] = []
         self.durations_ns: list[int] = []
         self.marks: list[tuple[int, int]] = []
+        self.power: dict[str, tuple[list[int], list[int]]] = {}
 
     def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:
         """Keeps what a bench prints."""
@@ -46,6 +49,10 @@ class RunSamples:
             self.durations_ns += durations
         elif stream == "marks":
             self.marks = list(zip(*frames.unpack_columns(columns, n)))
+        elif stream.startswith("power:"):
+            times, values = self.power.setdefault(stream, ([], []))
+            for kept, new in zip((times, values), frames.unpack_columns(columns, n)):
+                kept.extend(new)
 
     def window_s(self) -> list[float]:
         """Durations of the iterations within the measured window, in seconds."""
@@ -61,8 +68,22 @@ class RunSamples:
         due_ns = dict(zip(self.starts_ns, due_times_ns(paced)))
         return [(start - due_ns[start]) / 1e9 for start, _ in self._window_ns()]
 
+    def window(self) -> WindowSpan:
+        """Where the measured window lies, and the guard before it where there was one."""
+        window, bounds = self._window_ns(), self._bounds_ns()
+        return WindowSpan(
+            begin_ns=bounds.get("guard_before", bounds["measure"]),
+            start_ns=window[0][0],
+            end_ns=max(start + duration for start, duration in window),
+            iteration_s=sum(duration for _, duration in window) / 1e9 / len(window),
+        )
+
+    def _bounds_ns(self) -> dict[str, int]:
+        """When each phase began."""
+        return {PHASES[phase]: t_ns for t_ns, phase in reversed(self.marks)}
+
     def _window_ns(self) -> list[tuple[int, int]]:
-        bounds = {PHASES[phase]: t_ns for t_ns, phase in reversed(self.marks)}
+        bounds = self._bounds_ns()
         after = next(name for name in ("guard_after", "idle_after", "end") if name in bounds)
         pairs = zip(self.starts_ns, self.durations_ns)
         return [(start, d) for start, d in pairs if bounds["measure"] <= start < bounds[after]]
@@ -116,8 +137,13 @@ def run(
         if not outcome.ok:
             progress.done(f"failed ({outcome.reason})")
             raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")
-        progress.done(f"{request.iterations} iterations after {time.monotonic() - begin_s:.1f} s")
-        results.append(_result(number, samples, outcome.facts, lease.configuration))
+        result = _result(number, samples, outcome.facts, lease.configuration)
+        items = result["iterations"] * request.batch_size
+        window = samples.window()
+        alias = request.options.target
+        result.update(bench_energy.of_run(device, alias, outcome.facts, samples.power, window, items))
+        progress.done(f"{result['iterations']} iterations after {time.monotonic() - begin_s:.1f} s")
+        results.append(result)
     report = _report(model, artifact, request, results)
     sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
     return 0
@@ -221,7 +247,7 @@ def _report(
             {key: value for key, value in result.items() if key not in ("samples_s", "facts")}
             for result in results
         ],
-        "total": total,
+        "total": {**total, **bench_energy.total(results)},
     }
 
 
@@ -234,7 +260,9 @@ def _table(report: dict[str, Any]) -> str:
     shown = {} if report["requested"]["mode"] == "throughput" else _LATENCIES
     head = " ".join(f"{label + ' ms':>10}" for label in shown.values()) or f"{'items/s':>10}"
     lines = [f"{report['model']}  {how}", ""]
-    lines.append(f"{'run':>5} {'iterations':>10} {head} {'load ms':>9} {'first ms':>9} {'peak MB':>8}")
+    lines.append(
+        f"{'run':>5} {'iterations':>10} {head} {'mJ/item':>10} {'load ms':>9} {'first ms':>9} {'peak MB':>8}"
+    )
     lines += [_run_line(run, shown) for run in report["runs"]]
     lines.append("")
     for name, label in shown.items():
@@ -249,13 +277,16 @@ def _table(report: dict[str, Any]) -> str:
             f"{'late':>7} {100 * total['late_share']:>10.2f} %    a batch began {median_ms:.3f} (median) to "
             f"{most_ms:.3f} ms after it was due; latencies hold that"
         )
+    lines.append(bench_energy.line(total))
     flags = sorted({flag for run in report["runs"] for flag in run["flags"]})
     return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
 
 
 def _run_line(run: Mapping[str, Any], shown: Iterable[str]) -> str:
     times = " ".join(_ms(run[f"batch_latency_{name}_s"]) for name in shown)
-    cold = f"{run['load_s'] * 1e3:>9.1f} {run['first_inference_s'] * 1e3:>9.2f}"
+    energy_j = run["energy_j_per_item"]
+    energy = "-" if energy_j is None else format(energy_j * 1e3, ".3f")
+    cold = f"{energy:>10} {run['load_s'] * 1e3:>9.1f} {run['first_inference_s'] * 1e3:>9.2f}"
     peak = run["memory_peak_bytes"]
     return (
         f"{run['run']:>5} {run['iterations']:>10} {times or format(run['throughput_items_s'], '>10.2f')} "
