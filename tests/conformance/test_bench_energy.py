@@ -15,7 +15,7 @@ from paretofleet_agent.power import rail_facts, stopping
 from paretofleet_agent.runner import frames
 from paretofleet_agent.simulate.sensor_models import MODELS, Curve, readings, with_faults
 from paretofleet_agent.standalone import bench, bench_energy
-from paretofleet_agent.standalone.run_options import BenchRequest
+from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions
 from paretofleet_analysis.runs.summary import summarize_run
 
 S = 10**9
@@ -41,10 +41,11 @@ class Both(bench.RunSamples):
 
 def both(samples, facts, device=None):
     """The energy of a run as bench gives it, and as the report has it."""
-    window = samples.window()
+    window = samples.window(facts.get("paced"))
     items = len(samples.window_s())
     here = bench_energy.of_run(device, "cpu", facts, samples.power, window, items)
-    report = summarize_run(samples.streams, facts, batch_size=1, mode="latency", target_kind="cpu")
+    mode = "paced" if facts.get("paced") else "latency"
+    report = summarize_run(samples.streams, facts, batch_size=1, mode=mode, target_kind="cpu")
     return here, report
 
 
@@ -54,19 +55,32 @@ def agree(here, report):
     return abs(here["energy_j_per_item"] / report["energy_j_per_item"] - 1.0) <= off
 
 
-@pytest.mark.parametrize("device_class", ["jetson-tx2", "jetson-tx1", "jetson-nano", "cpu-server"])
-@pytest.mark.parametrize(("seed", "window_s"), [(1, 15.0), (2, 15.0), (3, 4.0)])
-def test_a_simulated_run_has_one_energy(tmp_path, device_class, seed, window_s):
-    device = probe.probe_device(tmp_path, Simulation(device_class, seed), {})
-    request = BenchRequest(window_min_s=window_s)
+def of_simulated(root, device_class, seed, request):
+    """The energy of a simulated run as bench gives it, and as the report has it."""
+    device = probe.probe_device(root, Simulation(device_class, seed), {})
     lease = bench.lease_of(Artifact("5" * 64, 45 * 10**6, "net.onnx"), seed, request)
     samples = Both()
     outcome = measure(lease, None, samples, bench.Progress("run"), device)
-    here, report = both(samples, outcome.facts, device)
+    assert outcome.ok, outcome.message
+    return both(samples, outcome.facts, device)
+
+
+@pytest.mark.parametrize("device_class", ["jetson-tx2", "jetson-tx1", "jetson-nano", "cpu-server"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_simulated_run_has_one_energy(tmp_path, device_class, seed):
+    here, report = of_simulated(tmp_path, device_class, seed, BenchRequest(window_min_s=15.0))
     assert here["energy_relative_uncertainty"] is not None
     assert agree(here, report)
     for key in ("power_scope", "power_source", "energy_gain_uncertainty"):
         assert here[key] == report[key]
+
+
+@pytest.mark.parametrize("device_class", ["jetson-tx2", "cpu-server"])
+def test_so_has_one_whose_items_come_by_the_clock(tmp_path, device_class):
+    options = RunOptions(mode="paced", items_s=5.0)
+    request = BenchRequest(window_min_s=20.0, options=options)
+    here, report = of_simulated(tmp_path, device_class, 1, request)
+    assert agree(here, report)
 
 
 def of_sensor(model, seed, *, window_s, faults):
@@ -102,20 +116,66 @@ def of_sensor(model, seed, *, window_s, faults):
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "meter"])
 @pytest.mark.parametrize("faults", [{}, {"stale": 0.1, "failing": 0.03}], ids=["good", "faulty"])
 def test_every_kind_of_sensor_has_one_energy(name, faults):
-    """As often as two uncertainties at 95 % say; where the report has none, bench has none."""
-    agreed = []
+    """As often as two uncertainties at 95 % say; where the report has none, bench has none.
+
+    A gap at an edge may be a hole by a read more or less.
+    """
+    agreed, alone = [], 0
     for seed in range(40):
         for window_s in (0.4, 1.0, 5.0, 12.0):
             here, report = both(*of_sensor(MODELS[name], seed, window_s=window_s, faults=faults))
             if here["energy_j_per_item"] is None:
                 assert here["energy_why"]
                 continue
-            assert report["energy_j_per_item"] is not None, (seed, window_s, report["flags"])
+            if report["energy_j_per_item"] is None:
+                alone += 1
+                continue
             if here["energy_relative_uncertainty"] is None:
                 assert here["energy_why"]
             else:
                 assert report["energy_relative_uncertainty"] is not None, (seed, window_s)
                 agreed.append(agree(here, report))
-    if "part-time" not in name and "pascal" not in name:
-        assert len(agreed) > 40
-        assert sum(agreed) >= 0.95 * len(agreed)
+    assert alone <= (4 if faults else 0)
+    least = 0.85 if faults else 0.95  # agent and report allow for a good refresh only
+    assert sum(agreed) >= least * len(agreed)
+    assert agreed or MODELS[name].part_time
+
+
+def altered(samples, change):
+    """The samples with the power readings, times and values, as `change` makes them."""
+    ((stream, (times, values)),) = samples.power.items()
+    times, values = change(times, values)
+    schema = "power/1" if "value_uw" in samples.streams[stream] else "energy/1"
+    samples.power.clear()
+    samples.streams.pop(stream)
+    samples.put(stream, schema, len(times), frames.pack_columns((times, values)))
+    return samples
+
+
+def with_a_hole(times, values):
+    kept = [(t, value) for t, value in zip(times, values, strict=True) if not 9 * S < t < 10 * S]
+    return tuple(zip(*kept, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "facts", "why"),
+    [
+        ("nvml-full", with_a_hole, {}, "readings of sim/x are missing in the window"),
+        ("rapl", lambda times, _: (times, [7] * len(times)), {}, "sim/x stood still while"),
+        (
+            "intel-gpu",
+            lambda t, v: (t, [each - (v[-1] if k > 200 else 0) + v[-1] for k, each in enumerate(v)]),
+            {},
+            "sim/x began to count anew",
+        ),
+        ("rapl", lambda t, v: (t[:190], v[:190]), {}, "readings of sim/x are missing in the window"),
+        ("nvml-full", lambda t, v: (t, v), {"max_power_w": 20.0}, "W where 20 W is the most"),
+        ("rapl", lambda t, v: (t, v), {"missing": "unplugged"}, "missing in this run: unplugged"),
+    ],
+)
+def test_neither_has_an_energy_and_bench_says_why(name, change, facts, why):
+    samples, run_facts = of_sensor(MODELS[name], 1, window_s=5.0, faults={})
+    run_facts["sensors"][0].update(facts)
+    here, report = both(altered(samples, change), run_facts)
+    assert here["energy_j_per_item"] is report["energy_j_per_item"] is None
+    assert why in here["energy_why"]

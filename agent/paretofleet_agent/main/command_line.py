@@ -74,6 +74,13 @@ def _add_bench(subparsers: Any) -> None:
         metavar="KEY=VALUE",
         help="a setting of the runtime; may be repeated",
     )
+    _add_lengths(bench)
+    _add_device_flags(bench)
+    _add_output_flag(bench)
+
+
+def _add_lengths(bench: Any) -> None:
+    """How much a bench measures."""
     bench.add_argument(
         "--batch-size", type=_positive, default=1, metavar="N", help="items in a batch (default: 1)"
     )
@@ -107,8 +114,6 @@ def _add_bench(subparsers: Any) -> None:
         metavar="N",
         help="runs to measure, each in a fresh process (default: 1)",
     )
-    _add_device_flags(bench)
-    _add_output_flag(bench)
 
 
 def _add_selftest(subparsers: Any) -> None:

@@ -27,13 +27,13 @@ CHANGES_MIN = 6
 class WindowSpan:
     """The measured window from `start_ns` to `end_ns`, the guard before it from `begin_ns` on.
 
-    An iteration takes `iteration_s`; none is followed by a pause.
+    An iteration begins `every_s` seconds.
     """
 
     begin_ns: int
     start_ns: int
     end_ns: int
-    iteration_s: float
+    every_s: float
 
     @property
     def seconds(self) -> float:
@@ -65,6 +65,8 @@ def window_energy(
     if facts.get("missing"):
         return WindowEnergy(None, None, f"{name} is missing in this run: {facts['missing']}")
     rail = rail_facts(facts, read_s)
+    if rail.is_counter and (lacking := _counter_fault(rail, samples)):
+        return WindowEnergy(None, None, f"{name} {lacking}")
     power = stopping.seen_power(rail, samples, window.start_ns, window.end_ns)
     least = stopping.COUNTER_REFRESHES_MIN
     if power.refreshes < least:
@@ -73,10 +75,9 @@ def window_energy(
             f"{window.seconds:.3g} s"
         )
         return WindowEnergy(None, None, why, _needed_s(rail, window))
-    if power.mean_w is None:
-        return WindowEnergy(None, None, f"{name} began to count anew in the window: measure again")
+    mean_w = power.mean_w or 0.0
     reasons = (
-        (power.mean_w <= 0, f"{name} shows no power"),
+        (mean_w <= 0.0, f"{name} shows no power"),
         (
             not _is_covered(facts, rail, samples, window),
             f"readings of {name} are missing in the window: look at its connection",
@@ -89,7 +90,7 @@ def window_energy(
     why_none = next((why for holds, why in reasons if holds), None)
     if why_none is not None:
         return WindowEnergy(None, None, why_none)
-    return _judged(facts, rail, samples, window, power.mean_w)
+    return _judged(facts, rail, samples, window, mean_w)
 
 
 def _judged(
@@ -127,13 +128,14 @@ def _may_keep_step(facts: Mapping[str, Any], rail: RailFacts, window: WindowSpan
     looks_at_times = rail.kind == INSTANT and not facts.get("read_spread")
     if not (rail.is_part_time or looks_at_times):
         return False
-    pause_s = stopping.spread_pause_s(window.iteration_s, period_s=rail.period_s, window_s=rail.window_s)
+    pause_s = stopping.spread_pause_s(window.every_s, period_s=rail.period_s, window_s=rail.window_s)
     return pause_s is not None
 
 
 def _is_covered(facts: Mapping[str, Any], rail: RailFacts, samples: Samples, window: WindowSpan) -> bool:
     """Whether refreshes reach both ends, without a hole; what a counter misses in between it counts."""
-    waited_s = 0.0 if rail.own_times_s is not None else rail.late_s / 2.0
+    read_s = facts.get("read_s") or rail.period_s
+    waited_s = 0.0 if rail.own_times_s is not None else min(rail.late_s, read_s) / 2.0
     late_ns = (rail.lag_s + rail.window_s / 2.0 + waited_s) * 1e9
     start_ns, end_ns = window.start_ns + late_ns, window.end_ns + late_ns
     times_ns = stopping.refresh_times_ns(rail, samples)
@@ -146,7 +148,6 @@ def _is_covered(facts: Mapping[str, Any], rail: RailFacts, samples: Samples, win
     longest_ns = GAP_PERIODS_MAX * rail.period_s * 1e9
     if rail.is_counter:
         return all(there - here <= longest_ns for here, there in (gaps[0], gaps[-1]))
-    read_s = facts.get("read_s") or rail.period_s
     rhythm_s = rail.own_period_s if rail.own_period_s > read_s else 0.0
     missed_reads = MISSED_SPREAD_READS if facts.get("read_spread") else MISSED_READS
     in_rhythm_ns = sum(
@@ -156,6 +157,17 @@ def _is_covered(facts: Mapping[str, Any], rail: RailFacts, samples: Samples, win
     )
     is_whole = all(there - here <= longest_ns for here, there in gaps)
     return is_whole and in_rhythm_ns >= COVERAGE_MIN * (end_ns - start_ns)
+
+
+def _counter_fault(rail: RailFacts, samples: Samples) -> str | None:
+    """Why a counter's readings of a run are no energy, as the report judges all of them; None where not."""
+    times_ns, values_uj = samples
+    if len(times_ns) > stopping.COUNTER_REFRESHES_MIN and len(set(values_uj)) == 1:
+        return "stood still while the target worked: use another sensor"
+    whole = stopping.seen_power(rail, samples, times_ns[0], times_ns[-1]) if times_ns else None
+    if whole and whole.refreshes >= stopping.COUNTER_REFRESHES_MIN and whole.mean_w is None:
+        return "began to count anew in this run: measure again"
+    return None
 
 
 def _changes(samples: Samples) -> int:

@@ -68,14 +68,23 @@ class RunSamples:
         due_ns = dict(zip(self.starts_ns, due_times_ns(paced)))
         return [(start - due_ns[start]) / 1e9 for start, _ in self._window_ns()]
 
-    def window(self) -> WindowSpan:
-        """Where the measured window lies, and the guard before it where there was one."""
+    def window(self, paced: Mapping[str, Any] | None) -> WindowSpan:
+        """Where the measured window lies, and the guard before it where there was one.
+
+        Of a run whose items came by the clock, by its fact `paced`, it reaches from when the first was due to
+        a period after the last.
+        """
         window, bounds = self._window_ns(), self._bounds_ns()
+        start_ns, end_ns = window[0][0], max(start + duration for start, duration in window)
+        if paced is not None:
+            due_ns = dict(zip(self.starts_ns, due_times_ns(paced)))
+            start_ns = due_ns[start_ns]
+            end_ns = max(end_ns, due_ns[window[-1][0]] + round(paced["period_ns"]))
         return WindowSpan(
             begin_ns=bounds.get("guard_before", bounds["measure"]),
-            start_ns=window[0][0],
-            end_ns=max(start + duration for start, duration in window),
-            iteration_s=sum(duration for _, duration in window) / 1e9 / len(window),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            every_s=(end_ns - start_ns) / 1e9 / len(window),
         )
 
     def _bounds_ns(self) -> dict[str, int]:
@@ -139,7 +148,7 @@ def run(
             raise AttemptFailed(outcome.reason, f"{model}: {outcome.message} [{outcome.reason}]")
         result = _result(number, samples, outcome.facts, lease.configuration)
         items = result["iterations"] * request.batch_size
-        window = samples.window()
+        window = samples.window(outcome.facts.get("paced"))
         alias = request.options.target
         result.update(bench_energy.of_run(device, alias, outcome.facts, samples.power, window, items))
         progress.done(f"{result['iterations']} iterations after {time.monotonic() - begin_s:.1f} s")

@@ -91,15 +91,13 @@ def line(values: Mapping[str, Any]) -> str:
     energy_j, interval = values["energy_j_per_item"], values["energy_j_per_item_interval"]
     if energy_j is None:
         return f"{'energy':>7} {'-':>10} mJ   none: {values['energy_why']}"
-    ends = f"no interval: {values['energy_why']}"
-    if interval is not None:
-        ends = f"95 %: {interval[0] * 1e3:.3f} to {interval[1] * 1e3:.3f}"
     gain = values["energy_gain_uncertainty"]
     off = "unknown" if gain is None else f"uncertain by {100 * gain:.3g} %"
-    return (
-        f"{'energy':>7} {energy_j * 1e3:>10.3f} mJ   {ends}   an item; {values['power_scope']}, by "
-        f"{values['power_source']}, whose gain is {off}"
-    )
+    by = f"an item; {values['power_scope']}, by {values['power_source']}, whose gain is {off}"
+    if interval is None:
+        return f"{'energy':>7} {energy_j * 1e3:>10.3f} mJ   {by}; no interval: {values['energy_why']}"
+    ends = f"95 %: {interval[0] * 1e3:.3f} to {interval[1] * 1e3:.3f}"
+    return f"{'energy':>7} {energy_j * 1e3:>10.3f} mJ   {ends}   {by}"
 
 
 def _why(energies: Sequence[WindowEnergy]) -> str | None:
