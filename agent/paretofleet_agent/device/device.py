@@ -13,15 +13,20 @@ from paretofleet_agent.device.host import Host, RealHost
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.boards import is_jetson
 from paretofleet_agent.hardware.cgroups import cpu_quota
+from paretofleet_agent.hardware.core_types import CoreTypes
 from paretofleet_agent.model import Inventory, Lease, Unavailable
 
 TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
 
 
 def open_real_host(device: DeviceUnderTest, lease: Lease, threads: int) -> Host:
-    """The machine that `device` is, for an attempt at `lease`; it is the same for any number of `threads`."""
-    del threads
-    return RealHost(device.sysroot, device.inventory.cpus, lease.configuration["target_id"])
+    """The machine that `device` is, for an attempt at `lease` with so many `threads`."""
+    return RealHost(
+        device.sysroot,
+        device.inventory.cpus,
+        lease.configuration["target_id"],
+        runner_cpus=device.cpus_for(threads),
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class DeviceUnderTest:
     open_host: Callable[[DeviceUnderTest, Lease, int], Host] = field(
         default=open_real_host, compare=False, repr=False
     )
+    #: The CPUs of each type of core, fastest first; empty where all are alike.
+    core_types: CoreTypes = field(default_factory=dict)
     sensor_settings: Mapping[str, str] = field(default_factory=dict)
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rails: tuple[Mapping[str, Any], ...] = ()
@@ -114,10 +121,19 @@ class DeviceUnderTest:
         return threads_max if quota is None else max(1, min(threads_max, math.floor(quota)))
 
     def cpus_for(self, threads: int | None) -> tuple[int, ...]:
-        """The CPUs of a runner with so many threads: all of them only where the rest do not suffice."""
-        if threads is None or threads <= len(self.runner_cpus):
-            return self.runner_cpus
-        return self.inventory.cpus
+        """The CPUs of a runner with so many threads; None is one on each.
+
+        Of the fewest types of cores that suffice, the fastest first. All CPUs of the device, with its
+        housekeeping CPU, only where the rest do not suffice.
+        """
+        if threads is not None and threads > len(self.runner_cpus):
+            return self.inventory.cpus
+        chosen: list[int] = []
+        for members in self.core_types.values():
+            chosen += [cpu for cpu in self.runner_cpus if cpu in members]
+            if threads is not None and threads <= len(chosen):
+                return tuple(sorted(chosen))
+        return self.runner_cpus
 
 
 def allowed_cpus() -> tuple[int, ...]:

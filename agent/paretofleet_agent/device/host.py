@@ -82,6 +82,8 @@ class RealHost:
     target_id: str
     clock: Clock = field(default_factory=RealClock)
     rest_temperature_c: float | None = None
+    #: Those of `cpus` on which the runner works.
+    runner_cpus: Sequence[int] = ()
 
     def temperature_c(self) -> float | None:
         """Degrees Celsius of the GPU that is the target, else of the hottest zone; None without any."""
@@ -101,7 +103,7 @@ class RealHost:
     def environment(self) -> dict[str, Any]:
         """The settings of the machine and the modes of the target's GPU."""
         modes = gpu.modes(self.sysroot, self.target_id)
-        return dict(environment.environment(self.sysroot, self.cpus), **modes)
+        return dict(environment.environment(self.sysroot, self.cpus, self.runner_cpus), **modes)
 
     def readings(self) -> dict[str, Any]:
         """Load, temperatures, memory, and what the sensors know beside power."""

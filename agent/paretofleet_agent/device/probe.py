@@ -11,6 +11,7 @@ from paretofleet_agent.device.device import DeviceUnderTest, Simulation, allowed
 from paretofleet_agent.device.power_sources import Alone, find_power_sources
 from paretofleet_agent.device.runtimes import CPU, find_gpus, find_runtimes
 from paretofleet_agent.hardware import environment
+from paretofleet_agent.hardware.core_types import core_types
 from paretofleet_agent.model import Inventory, Target
 from paretofleet_agent.sensors import NO_SETTINGS
 
@@ -58,6 +59,7 @@ def probe_device(
         interpreters=dict(interpreters),
         housekeeping_cpu=housekeeping_cpu,
         runner_cpus=runner_cpus,
+        core_types=core_types(sysroot),
         sensor_settings=dict(sensor_settings),
         sensor_facts=power.facts,
         rails=power.rails,

@@ -13,10 +13,11 @@ import uuid
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from paretofleet_agent.hardware import core_types
 from paretofleet_agent.hardware.cgroups import cpu_quota, throttled
 from paretofleet_agent.hardware.sysfs import text
 
-CPUS = "sys/devices/system/cpu"
+CPUS = core_types.CPUS
 #: Where the limits of this process's group stand, version 2 before version 1.
 MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 #: cgroup v1 writes "no limit" as the largest multiple of a page.
@@ -36,8 +37,12 @@ def boot_id(sysroot: Path) -> str:
     return text(sysroot / "proc/sys/kernel/random/boot_id") or _MADE_UP_BOOT_ID
 
 
-def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
-    """What must be the same under `sysroot` for two runs to be repeats. `cpus`: those that are visible."""
+def environment(sysroot: Path, cpus: Sequence[int], runner_cpus: Sequence[int] = ()) -> dict[str, Any]:
+    """What must be the same under `sysroot` for two runs to be repeats.
+
+    `cpus`: those that are visible; `runner_cpus`: those on which the runner may work, none before a run.
+    """
+    types = core_types.core_types(sysroot)
     settings: dict[str, Any] = {
         "architecture": platform.machine(),
         "kernel": text(sysroot / "proc/sys/kernel/osrelease"),
@@ -61,9 +66,11 @@ def environment(sysroot: Path, cpus: Sequence[int]) -> dict[str, Any]:
         "numa_nodes": text(sysroot / "sys/devices/system/node/online"),
         "randomize_va_space": text(sysroot / "proc/sys/kernel/randomize_va_space"),
         "gpu_driver": text(sysroot / "sys/module/nvidia/version"),
+        "core_types": core_types.of_cpus(types, cpus),
+        "placement": list(core_types.of_cpus(types, runner_cpus)),
         **_gpu_clocks(sysroot),
     }
-    return {key: value for key, value in settings.items() if value not in (None, "", [])}
+    return {key: value for key, value in settings.items() if value not in (None, "", [], {})}
 
 
 def readings(sysroot: Path) -> dict[str, Any]:

@@ -69,6 +69,11 @@ PARTS = (
         f"sys/devices/system/cpu/{name}"
         for name in ("online", "isolated", "possible", "present", "smt/active")
     ),
+    *(
+        f"sys/devices/system/cpu/cpu[0-9]*/{name}"
+        for name in ("cpu_capacity", "regs/identification/midr_el1")
+    ),
+    "sys/devices/cpu_*/cpus",
     *(f"sys/devices/system/cpu/{name}" for name in ("cpufreq/boost", "intel_pstate/no_turbo")),
     *(
         f"sys/devices/system/cpu/cpufreq/policy*/{name}"
