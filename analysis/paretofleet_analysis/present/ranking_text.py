@@ -58,6 +58,8 @@ def _question(ranking: Ranking) -> Iterator[str]:
     for k, text in enumerate(objectives[1:], start=2):
         yield f"  {text}{'.' if k == len(objectives) else ','}"
     common = [f"{head(name)} {cell(ranking.rows[0], name)}" for name in common_names(ranking.rows)]
+    paces = {row.identity["items_s"] for row in ranking.rows if "items_s" in row.identity}
+    common += [f"paced at {items_s:g} items/s" for items_s in sorted(paces)]
     if common:
         yield f"All rows: {', '.join(common)}."
 

@@ -57,7 +57,8 @@ def rows_at_rate(rows: Sequence[Row], rate_hz: float, scope: str | None) -> Rows
         _put_extrapolated(row, measured.get(_key(row)), rate_hz, scope)
     if measured and all(_key(row) in measured for row in unpaced):
         reasons = [_reason_among_paced(row, rate_hz) for row in rows]
-        return RowsAtRate(tuple(reasons), (f"Every value is measured: {rate_hz:g} items a second came.",))
+        note = f"Every value was measured with {rate_hz:g} items a second, latencies from when each was due."
+        return RowsAtRate(tuple(reasons), (note,))
     keys = {_key(row) for row in unpaced}
     reasons = [
         _reason_among_unpaced(row, rate_hz, has_row=_key(row) in keys)

@@ -12,7 +12,6 @@ from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.units import duration
 from paretofleet_collector.model.entities import Refusal, Repeats
 from paretofleet_collector.model.views import PlannedView, PlanView
-from paretofleet_collector.planning.specification import Mode
 
 _GROUP_COLUMNS = (
     column("device"),
@@ -22,6 +21,7 @@ _GROUP_COLUMNS = (
     column("precision"),
     column("runtime"),
     column("threads"),
+    column("mode"),
     column("batch_sizes", "batch sizes"),
 )
 _DEVICE_COLUMNS = (
@@ -66,12 +66,6 @@ def adaptive_sentence(repeats: Repeats) -> str:
     )
 
 
-def modes_sentence(modes: Sequence[Mode]) -> str:
-    """In which `modes` each configuration runs."""
-    names = " and ".join(map(str, modes))
-    return f"modes: every configuration in {names}" if len(modes) > 1 else f"mode: {names}"
-
-
 def boots_sentence(repeats: Repeats) -> str:
     """How a sweep over several boots of its devices runs."""
     return (
@@ -88,7 +82,7 @@ def _groups(configurations: Sequence[PlannedView]) -> list[dict[str, Any]]:
     """One row for all batch sizes and threads of what is otherwise the same."""
     groups: dict[tuple[str, ...], list[PlannedView]] = {}
     for each in configurations:
-        key = (each.device, each.target, each.model, each.variant, each.precision, each.runtime)
+        key = (each.device, each.target, each.model, each.variant, each.precision, each.runtime, each.mode)
         groups.setdefault(key, []).append(each)
     return [
         {

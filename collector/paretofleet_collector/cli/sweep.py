@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretofleet_collector.cli.output import Format, Output, show
-from paretofleet_collector.cli.plan_text import (
-    adaptive_sentence,
-    boots_sentence,
-    modes_sentence,
-    refusal_row,
-    show_plan,
-)
+from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, refusal_row, show_plan
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
 from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
@@ -95,7 +89,6 @@ def plan_(
         planned = client.plan_sweep(add_files(client, spec).to_json())
         _notify_absent(client, [one.device for one in planned.devices])
     show_plan(planned, spec.protocol, output)
-    notify(modes_sentence(spec.modes))
     if spec.repeats.adaptive is not None:
         notify(adaptive_sentence(spec.repeats))
     if spec.repeats.boots > 1:

@@ -37,6 +37,7 @@ _CONFIGURATION_COLUMNS = (
     column("runtime"),
     column("batch_size", "batch", right=True),
     Column("threads", lambda row: str(row["threads"] or "default"), right=True),
+    column("mode"),
     Column(
         "runs", lambda row: ", ".join(f"{count} {state}" for state, count in row["runs_by_state"].items())
     ),

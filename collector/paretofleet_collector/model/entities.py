@@ -166,6 +166,11 @@ class Configuration:
         return fields
 
     @property
+    def pace(self) -> str:
+        """The mode, with its rate where it has one: latency, paced=5."""
+        return self.mode if self.items_s is None else f"{self.mode}={self.items_s:g}"
+
+    @property
     def period_s(self) -> float | None:
         """Seconds from one batch to the next, where items come by the clock."""
         return None if self.items_s is None else self.batch_size / self.items_s

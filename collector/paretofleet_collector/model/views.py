@@ -86,7 +86,10 @@ class SweepView:
 
 @dataclass(frozen=True)
 class PlannedView:
-    """A configuration by the names that people know; `threads` None is the device's default."""
+    """A configuration by the names that people know; `threads` None is the device's default.
+
+    `mode` has the rate with it, as in paced=5.
+    """
 
     configuration_id: str
     device: str
@@ -97,6 +100,7 @@ class PlannedView:
     precision: str
     batch_size: int
     threads: int | None
+    mode: str = ""
 
     @classmethod
     def of(cls, planned: PlannedConfiguration) -> PlannedView:
@@ -112,6 +116,7 @@ class PlannedView:
             precision=configuration.precision,
             batch_size=configuration.batch_size,
             threads=configuration.threads,
+            mode=configuration.pace,
         )
 
 

@@ -122,7 +122,8 @@ def _ended_line(row: sa.Row[Any]) -> str:
 def _describe_configuration(row: sa.Row[Any]) -> str:
     """A row of planned_configurations as people name it."""
     requested = json.loads(row.configuration_json)
+    pace = f" at {requested['items_s']:g} items/s" if "items_s" in requested else ""
     return (
         f"{row.model} {requested['precision']} batch size {row.batch_size}, "
-        f"{requested['runtime']} on {row.target}"
+        f"{requested['runtime']} on {row.target}{pace}"
     )

@@ -160,7 +160,7 @@ class PlanSweepRequest(_message.Message):
     def __init__(self, spec_json: _Optional[str] = ...) -> None: ...
 
 class PlannedConfiguration(_message.Message):
-    __slots__ = ("configuration_id", "device", "model", "variant", "target", "runtime", "precision", "batch_size", "threads")
+    __slots__ = ("configuration_id", "device", "model", "variant", "target", "runtime", "precision", "batch_size", "threads", "mode")
     CONFIGURATION_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -170,6 +170,7 @@ class PlannedConfiguration(_message.Message):
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     configuration_id: str
     device: str
     model: str
@@ -179,7 +180,8 @@ class PlannedConfiguration(_message.Message):
     precision: str
     batch_size: int
     threads: int
-    def __init__(self, configuration_id: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., target: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., batch_size: _Optional[int] = ..., threads: _Optional[int] = ...) -> None: ...
+    mode: str
+    def __init__(self, configuration_id: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., target: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., batch_size: _Optional[int] = ..., threads: _Optional[int] = ..., mode: _Optional[str] = ...) -> None: ...
 
 class DevicePlan(_message.Message):
     __slots__ = ("device", "configurations", "runs_min", "runs_max", "seconds_min", "seconds_max")

@@ -15,12 +15,13 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.requests import RUNNER
 from paretofleet_agent.standalone import bench
-from paretofleet_agent.standalone.run_options import BenchRequest
+from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions
 from paretofleet_analysis.ranking.energy_rate import energy_j_per_item_at_rate
 from paretofleet_analysis.runs.summary import summarize_run
 from test_bad_sensors import Counter, Samples, Watch, convolution, look
 
 IDLE_W, WORK_W, RATE_HZ = 12.0, 20.0, 8.0
+LATENCY = RunOptions()
 #: What a wake-up may cost of the work's energy: cold caches, and no part of the rule.
 WAKE_UP_SHARE = 0.5
 
@@ -59,12 +60,12 @@ def device(tmp_path):
         yield look(tmp_path / "root")
 
 
-def run(device, model, number):
+def run(device, model, number, options=LATENCY):
     """The facts and the samples of a run whose window lasts 3 s, with idle before and after it."""
     lease = bench.lease_of(
         bench.artifact_of(model),
         number,
-        BenchRequest(threads=1, iterations=5, window_min_s=3.0),
+        BenchRequest(threads=1, iterations=5, window_min_s=3.0, options=options),
     )
     limits = dataclasses.replace(lease.limits, is_short=False, idle_s=1.0, warm_up_max_s=1.0)
     samples = Samples()
@@ -99,3 +100,19 @@ def test_a_paced_run_costs_what_the_rule_says_of_the_run_without_a_break(device,
     )
     assert paced["energy_j_per_item"] == pytest.approx(expected_j, abs=uncertain_j)
     assert expected_j > 1.5 * unbroken["energy_j_per_item"], "most of a period is idle"
+
+
+def test_a_run_by_the_clock_has_the_energy_of_whole_periods(device, tmp_path):
+    """Every period holds one item, and the rest of it is drawn for it, too."""
+    model = convolution(tmp_path / "net.onnx", channels=64, side=448)
+    facts, streams = run(device, model, 2, RunOptions(mode="paced", items_s=RATE_HZ))
+    paced = summarize_run(streams, facts, batch_size=1, mode="paced", target_kind="cpu")
+    (entry,) = paced["energy"]
+    assert sum(n for _, n in facts["paced"]["due"]) == len(streams["iterations"]["start_ns"])
+    assert entry["window_s"] == pytest.approx(paced["iterations"] / RATE_HZ, rel=1e-6)
+    assert paced["throughput_items_s"] == pytest.approx(RATE_HZ, rel=1e-6)
+    assert paced["energy_j_per_item"] == pytest.approx(paced["power_w"] / RATE_HZ, rel=1e-6)
+    busy_j = WORK_W * paced["time_per_item_s"]
+    uncertain_j = math.hypot(paced["energy_j_per_item"] * 0.1, WAKE_UP_SHARE * busy_j)
+    assert paced["energy_j_per_item"] == pytest.approx(IDLE_W / RATE_HZ + busy_j, abs=uncertain_j)
+    assert "phase_spread" not in paced["flags"]

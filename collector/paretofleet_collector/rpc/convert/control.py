@@ -145,6 +145,7 @@ def planned_to_proto(planned: PlannedView) -> pb.PlannedConfiguration:
         precision=planned.precision,
         batch_size=planned.batch_size,
         threads=planned.threads,
+        mode=planned.mode,
     )
 
 
@@ -160,6 +161,7 @@ def planned_from_proto(message: pb.PlannedConfiguration) -> PlannedView:
         precision=message.precision,
         batch_size=message.batch_size,
         threads=_optional(message, "threads"),
+        mode=message.mode,
     )
 
 
