@@ -48,3 +48,13 @@ def test_every_key_has_a_meaning(name: str) -> None:
 def test_the_pages_are_written_where_they_are_stored(tmp_path: Path) -> None:
     reference.write_pages(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(reference.PAGES)
+
+
+@pytest.mark.parametrize("page", ["concepts/energy.md", "how-to/board.md", "getting-started.md"])
+def test_output_that_a_page_shows_is_what_the_reference_has(page: str) -> None:
+    """So that it stays what the commands print."""
+    made = reference.PAGES["boards.md"]() + reference.PAGES["bench.md"]()
+    stored = (reference.FOLDER.parent / page).read_text(encoding="utf-8")
+    shown = re.findall(r"^```text\n(.*?)^```", stored, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert [text for text in shown if f"\n{text}" not in made] == []

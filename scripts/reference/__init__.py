@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from reference.bench import benches
 from reference.boards import boards
 from reference.commands import commands
 from reference.data import flags, report, samples
@@ -20,6 +21,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "flags.md": flags,
     "samples.md": samples,
     "boards.md": boards,
+    "bench.md": benches,
 }
 
 
