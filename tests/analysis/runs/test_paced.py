@@ -18,7 +18,8 @@ from paretofleet_agent.standalone import bench
 from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions
 from paretofleet_analysis.ranking.energy_rate import energy_j_per_item_at_rate
 from paretofleet_analysis.runs.summary import summarize_run
-from test_bad_sensors import Counter, Samples, Watch, convolution, look
+from sensor_runs import Samples, Watch
+from test_bad_sensors import Counter, convolution, look
 
 IDLE_W, WORK_W, RATE_HZ = 12.0, 20.0, 8.0
 LATENCY = RunOptions()
