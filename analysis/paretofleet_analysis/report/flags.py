@@ -125,6 +125,12 @@ FLAGS: Mapping[str, Flag] = {
         "than its card, or a sensor says nothing.",
         nulls="energy",
     ),
+    "counters_alike": Flag(
+        (ANALYSIS,),
+        "energy",
+        "Counters that would be added up move together, reading by reading: one is read twice.",
+        nulls="the sum; each has its own value in the column `energy`",
+    ),
     "sensor_missing": Flag(
         (AGENT, ANALYSIS),
         "energy",

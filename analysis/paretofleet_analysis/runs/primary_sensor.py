@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paretofleet_analysis.runs.absent_energy import CAUSES
+from paretofleet_analysis.runs.counter_twins import ALIKE
 from paretofleet_analysis.runs.energy_uncertainty import disagree
 from paretofleet_analysis.runs.power import ALIASING, DRIFT, NOT_CONVERGED
 
@@ -22,7 +23,7 @@ WHOLE_DEVICE_SCOPES = ("module", "module+carrier", "usb-input", "wall", "battery
 PARTIAL_SCOPES: Mapping[str, Sequence[str]] = {"cpu": ("pmic-rails",)}
 MISMATCH, AMBIGUOUS = "counter_integral_mismatch", "power_ambiguous"
 #: Flags of one sensor that are the run's only where that sensor speaks for the target.
-OF_PRIMARY = (NOT_CONVERGED, ALIASING, DRIFT, *CAUSES)
+OF_PRIMARY = (NOT_CONVERGED, ALIASING, DRIFT, ALIKE, *CAUSES)
 _VALUES = (
     *("power_w", "energy_j_per_item", "power_scope", "power_source", "idle_power_w"),
     *("energy_relative_uncertainty", "energy_gain_uncertainty"),
@@ -66,7 +67,8 @@ def primary_energy(
     if _mismatched(entries, sensors):
         flags.add(MISMATCH)
     values: dict[str, Any] = dict.fromkeys(_VALUES)
-    if not chosen:
+    is_twice = len(chosen) > 1 and any(ALIKE in entry["flags"] for entry in chosen)
+    if not chosen or is_twice:
         return PrimaryEnergy(values, frozenset(), frozenset(flags))
     if len(chosen) > 1 and not _add_up(chosen, sensors):
         return PrimaryEnergy(values, frozenset(), frozenset(flags | {AMBIGUOUS}))

@@ -51,6 +51,17 @@ def test_the_dies_of_an_intel_package_add_up(tmp_path, model):
     assert summary["power_w"] == pytest.approx(120.0, rel=0.05)
 
 
+def test_two_counters_that_move_as_one_are_no_sum_whatever_their_names(tmp_path, model):
+    root = trees.unpack("rapl_amd_dies", tmp_path)
+    (root / "proc/cpuinfo").unlink()
+    (root / ZONES / "intel-rapl:1/name").write_text("package-1\n")
+    CountedFiles(root, {FIRST: 68.0, SECOND: 68.0})
+    _, summary = measured(root, model)
+    assert summary["power_w"] is None
+    assert "counters_alike" in summary["flags"]
+    assert [entry["flags"] for entry in summary["energy"]] == [["counters_alike"]] * 2
+
+
 @pytest.mark.parametrize("name", ["rapl_package_gone", "rapl_odd_values", "rapl_package_denied"])
 def test_a_sum_of_which_a_part_cannot_be_read_is_null_and_names_it(tmp_path, model, name):
     if name == "rapl_package_denied" and os.geteuid() == 0:
