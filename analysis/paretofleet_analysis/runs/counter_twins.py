@@ -24,6 +24,20 @@ LAG_PERIODS, LAG_READS = 2.0, 0.1
 Counted = tuple[np.ndarray, np.ndarray]
 
 
+def with_twins(
+    entries: Sequence[dict[str, Any]], streams: Streams, sensors: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The `entries` of a run's rails, flagged where a counter moves as another one.
+
+    `streams` and `sensors` as in `alike_streams`.
+    """
+    alike = alike_streams(streams, sensors)
+    return [
+        {**entry, "flags": [*entry["flags"], *([ALIKE] if entry["stream"] in alike else [])]}
+        for entry in entries
+    ]
+
+
 def alike_streams(streams: Streams, sensors: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """The streams of those `sensors`, the run's facts, whose counters would be added up and move as one.
 

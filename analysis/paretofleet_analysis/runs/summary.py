@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.runs.counter_twins import ALIKE, alike_streams
+from paretofleet_analysis.runs.counter_twins import with_twins
 from paretofleet_analysis.runs.pacing import LATENESS, NOT_KEPT, grid_of, is_kept, lateness_values
 from paretofleet_analysis.runs.part_and_whole import without_contradictions
 from paretofleet_analysis.runs.power import rail_energy
@@ -80,10 +80,7 @@ def summarize_run(
     else:
         flags |= steadiness_flags(_steps_s(window, facts, mode), facts)
         entries = [rail_energy(sensor, sensor_readings(streams, sensor), spans, window) for sensor in sensors]
-        alike = alike_streams(streams, sensors)
-        for entry in entries:
-            entry["flags"] += [ALIKE] if entry["stream"] in alike else []
-        entries = without_contradictions(entries, sensors)
+        entries = without_contradictions(with_twins(entries, streams, sensors), sensors)
         if mode == "paced" and latencies_s is None:
             flags.add(NOT_KEPT)
             entries = [entry | dict.fromkeys(_OF_AN_ITEM) for entry in entries]
