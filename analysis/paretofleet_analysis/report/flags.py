@@ -155,7 +155,9 @@ FLAGS: Mapping[str, Flag] = {
         "The sensor looked at the same part of every iteration.",
         nulls="uncertainty of the energy",
     ),
-    "energy_not_converged": Flag((AGENT, ANALYSIS), "energy", "The energy is known to worse than 2 %."),
+    "energy_not_converged": Flag(
+        (AGENT, ANALYSIS), "energy", "The energy is known to worse than 2 %, or by fewer than 7 readings."
+    ),
     "process_variance": Flag(
         (ANALYSIS,), "energy", "The energies of runs differ by more than each may be off."
     ),

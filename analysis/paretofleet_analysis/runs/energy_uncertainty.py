@@ -12,6 +12,10 @@ quantum:
                of both p / (d sqrt(3)) |1 - P_edge / P| besides, where the sensor's lag is unknown
     U          t(max(N_eff - 1, 4); 0.975) times the root of the sum of squares, at 95 %
 
+A spread seen by few refreshes is known badly: where a window holds fewer than 10, s_P is the larger of its
+own and that of up to 8 refreshes more on either side under the same load, and where all that were seen are
+m, fewer than 5, t has m - 1 degrees of freedom.
+
 `bound` is what edge, quantum and time can add up to at worst. Aliasing is not in it; see `aliasing`.
 """
 
@@ -29,8 +33,10 @@ from paretofleet_analysis.statistics.correlation import effective_count
 
 #: With fewer effective refreshes than this the t quantile is taken as if there were so many.
 FREEDOM_MIN = 4.0
-#: A standard deviation needs so many refreshes; a window with fewer borrows so many on either side.
-SEEN_MIN, AROUND_REFRESHES = 3, 8
+#: A standard deviation needs so many refreshes.
+SEEN_MIN = 3
+#: A window with fewer refreshes than the first looks at so many more on either side.
+OWN_SPREAD_MIN, AROUND_REFRESHES = 10, 8
 #: A refresh may be this much later than its period says.
 JITTER_MAX = 1.5
 #: Dynamic energy below this share of the energy is not told apart from idle.
@@ -53,10 +59,21 @@ class ErrorBudget:
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """The refreshes `inside` a window of `length_s` seconds, and those `around` it whose spread counts."""
+
+    curve: PowerCurve
+    inside: np.ndarray
+    around: np.ndarray
+    length_s: float
+
+
+@dataclass(frozen=True)
 class _Terms:
     """What depends on the kind of reading, relative to the energy: uniform errors' widths, and the worst."""
 
     effective_refreshes: float
+    freedom: float
     sampling: float
     quantum: float
     quantum_most: float
@@ -65,12 +82,19 @@ class _Terms:
 
 
 def error_budget(
-    curve: PowerCurve, start_s: float, end_s: float, *, quantum: float | None, edge_w: float | None
+    curve: PowerCurve,
+    start_s: float,
+    end_s: float,
+    *,
+    quantum: float | None,
+    edge_w: float | None,
+    load_s: tuple[float, float] | None = None,
 ) -> ErrorBudget | None:
     """The error budget of the energy of the `curve` from `start_s` to `end_s`, on its axis.
 
     `quantum` in joules (counter) or watts. `edge_w`: mean power of the guard bands; None means unknown, and
-    then the worst case, nothing, is assumed. None where the energy or the quantum is unknown.
+    then the worst case, nothing, is assumed. `load_s`: from when to when the device did the same, guards
+    included; None means unknown. None where the energy or the quantum is unknown.
     """
     energy = energy_j(curve, start_s, end_s)
     if quantum is None or energy is None or energy <= 0:
@@ -80,13 +104,15 @@ def error_budget(
     if curve.is_counter:
         terms = _counter_terms(curve, start_s, end_s, quantum=quantum, energy=energy)
     else:
-        terms = _power_terms(curve, start_s, end_s, quantum=quantum, power=energy / length_s, step=step)
+        inside = curve.inside(start_s, end_s)
+        seen = _Seen(curve, inside, _around(curve, inside, start_s, end_s, load_s), length_s)
+        terms = _power_terms(seen, quantum=quantum, power=energy / length_s, step=step)
     edge = curve.spacing_s / length_s * step
     unknown = curve.unknown_lag_s / length_s * step
     # Nothing is moved for it, so the error is one-sided: its mean square is p^2 / 3 and not p^2 / 12.
     time, time_most = math.hypot(terms.time, 2 * unknown), terms.time_most + unknown
     widths = (edge / math.sqrt(12), terms.sampling, terms.quantum / math.sqrt(12), time / math.sqrt(12))
-    reach = float(stdtrit(max(terms.effective_refreshes - 1, FREEDOM_MIN), 0.975))
+    reach = float(stdtrit(terms.freedom, 0.975))
     return ErrorBudget(
         edge=widths[0],
         sampling=widths[1],
@@ -108,6 +134,7 @@ def _counter_terms(
     between = _between_refreshes(curve.t_s[inside], seen, late_s) / energy
     return _Terms(
         effective_refreshes=float(seen.size),
+        freedom=max(seen.size - 1, FREEDOM_MIN),
         sampling=0.0,
         quantum=quanta,
         quantum_most=quanta,
@@ -116,43 +143,47 @@ def _counter_terms(
     )
 
 
-def _power_terms(
-    curve: PowerCurve, start_s: float, end_s: float, *, quantum: float, power: float, step: float
-) -> _Terms:
-    inside = curve.inside(start_s, end_s)
-    length_s = end_s - start_s
-    late_s, latest_s = _lateness(curve, inside)
-    count = effective_count(curve.value[inside])
-    measured = _spread(curve, start_s, end_s)
-    spread = power if measured is None else measured
+def _power_terms(seen: _Seen, *, quantum: float, power: float, step: float) -> _Terms:
+    late_s, latest_s = _lateness(seen.curve, seen.inside)
+    values, around = seen.curve.value[seen.inside], seen.curve.value[seen.around]
+    count = effective_count(values)
+    spreads = [float(each.std(ddof=1)) for each in (values, around) if each.size >= SEEN_MIN]
+    spread = max(spreads, default=power)
+    freedom = min(around.size - 1, FREEDOM_MIN) if spreads else FREEDOM_MIN
     # Steps average out only where the power itself moves across them.
     rounded = count if spread > quantum / 2 else 1.0
     return _Terms(
         effective_refreshes=count,
+        freedom=max(count - 1, freedom),
         sampling=spread / (power * math.sqrt(count)),
         quantum=quantum / (power * math.sqrt(rounded)),
         quantum_most=quantum / (2 * power),
-        time=late_s / length_s * step,
-        time_most=latest_s / length_s * step,
+        time=late_s / seen.length_s * step,
+        time_most=latest_s / seen.length_s * step,
     )
+
+
+def _around(
+    curve: PowerCurve, inside: np.ndarray, start_s: float, end_s: float, load_s: tuple[float, float] | None
+) -> np.ndarray:
+    """The refreshes whose spread counts: those `inside` a window, and beside it where these are few.
+
+    Not those beyond the load, unless there are too few for a spread otherwise.
+    """
+    if inside.sum() >= OWN_SPREAD_MIN:
+        return inside
+    around_s = AROUND_REFRESHES * curve.spacing_s
+    around = curve.inside(start_s - around_s, end_s + around_s)
+    if load_s is None:
+        return around
+    loaded = around & curve.inside(*load_s)
+    return loaded if loaded.sum() >= SEEN_MIN else around
 
 
 def _lateness(curve: PowerCurve, inside: np.ndarray) -> tuple[float, float]:
     """How late the refreshes may have been seen, in seconds: root mean square and most."""
     late_s = curve.late_s[inside] if inside.any() else np.array([curve.spacing_s])
     return float(np.sqrt(np.mean(late_s**2))), float(late_s.max())
-
-
-def _spread(curve: PowerCurve, start_s: float, end_s: float) -> float | None:
-    """Standard deviation of the refreshes in a window, and around it where it holds fewer than three.
-
-    None where there are too few around it, too.
-    """
-    seen = curve.value[curve.inside(start_s, end_s)]
-    if seen.size < SEEN_MIN:
-        around_s = AROUND_REFRESHES * curve.spacing_s
-        seen = curve.value[curve.inside(start_s - around_s, end_s + around_s)]
-    return float(seen.std(ddof=1)) if seen.size >= SEEN_MIN else None
 
 
 def _between_refreshes(t_s: np.ndarray, counted_j: np.ndarray, late_s: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from paretofleet_analysis.runs.energy_integral import mean_power_w
 from paretofleet_analysis.runs.energy_uncertainty import error_budget
 from paretofleet_analysis.runs.power_curve import PowerCurve
-from paretofleet_analysis.runs.window import Span
+from paretofleet_analysis.runs.window import Span, Window
 
 #: A loaded model that idles at this much less than nothing loaded: the device had not come to rest before.
 IDLE_DRIFT_MAX = 0.05
@@ -70,10 +70,18 @@ def idle_power(
         if power is None:
             continue
         low, high = max(start_s, float(curve.t_s[0])), min(end_s, float(curve.t_s[-1]))
-        budget = error_budget(curve, low, high, quantum=quantum, edge_w=power)
+        budget = error_budget(curve, low, high, quantum=quantum, edge_w=power, load_s=(low, high))
         powers[kind] = (power, None if budget is None else budget.relative)
     (cold_w, cold), (armed_w, armed) = (powers.get(kind, (None, None)) for kind in (COLD, ARMED))
     return IdlePower(cold_w, armed_w, cold, armed)
+
+
+def guarded_s(curve: PowerCurve, spans: Sequence[Span], window: Window) -> tuple[float, float]:
+    """From when to when the load of the `window` ran, with the guard bands among `spans`, on the `curve`."""
+    guards = [span for span in spans if span.phase.startswith("guard")]
+    start_ns = min([window.start_ns, *(span.start_ns for span in guards)])
+    end_ns = max([window.end_ns, *(span.end_ns for span in guards)])
+    return curve.seconds(start_ns), curve.seconds(end_ns)
 
 
 def guard_power_w(curve: PowerCurve, spans: Sequence[Span], least_s: float) -> float | None:

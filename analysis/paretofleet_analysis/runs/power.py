@@ -23,7 +23,7 @@ from paretofleet_analysis.runs.absent_energy import (
 )
 from paretofleet_analysis.runs.energy_integral import energy_j
 from paretofleet_analysis.runs.energy_uncertainty import ErrorBudget, dynamic_energy_j, error_budget
-from paretofleet_analysis.runs.idle_power import IdlePower, guard_power_w, idle_power
+from paretofleet_analysis.runs.idle_power import IdlePower, guard_power_w, guarded_s, idle_power
 from paretofleet_analysis.runs.power_curve import (
     OWN_RHYTHM,
     PowerCurve,
@@ -35,6 +35,8 @@ from paretofleet_analysis.runs.window import Span, Window
 
 #: A statistical uncertainty above this marks the run `energy_not_converged`.
 ENERGY_UNCERTAINTY_MAX = 0.02
+#: A power of fewer is never said to be known to 2 %: so few readings may be alike by chance.
+SURE_REFRESHES_MIN = 7
 
 NOT_CONVERGED, DRIFT, ALIASING = "energy_not_converged", "idle_power_drift", "aliasing_possible"
 
@@ -92,7 +94,8 @@ def rail_energy(
         return entry
     budget = None
     if sensor.get("period_s") is not None:
-        budget = error_budget(curve, start_s, end_s, quantum=quantum, edge_w=edge_w)
+        load_s = guarded_s(curve, spans, window)
+        budget = error_budget(curve, start_s, end_s, quantum=quantum, edge_w=edge_w, load_s=load_s)
     values = _values(window, total_j, paused_j, idle, budget)
     if _is_implausible(values, sensor):
         return implausible(entry)
@@ -101,7 +104,7 @@ def rail_energy(
     if _aliases(curve, sensor, window):
         entry["flags"].append(ALIASING)
         entry["relative_uncertainty"] = entry["dynamic_relative_uncertainty"] = None
-    elif (entry["relative_uncertainty"] or 0) > ENERGY_UNCERTAINTY_MAX:
+    elif _is_unsure(entry["relative_uncertainty"], None if curve.is_counter else refreshes):
         entry["flags"].append(NOT_CONVERGED)
     return entry
 
@@ -118,6 +121,14 @@ def _idle_values(idle: IdlePower) -> dict[str, Any]:
         "cold_idle_power_w": idle.cold_w,
         "armed_idle_power_w": idle.armed_w,
     }
+
+
+def _is_unsure(relative: float | None, refreshes: int | None) -> bool:
+    """Whether an energy with an uncertainty is not known to 2 %; `refreshes` of a power, None: a counter."""
+    if relative is None:
+        return False
+    is_brief = refreshes is not None and refreshes < SURE_REFRESHES_MIN
+    return is_brief or relative > ENERGY_UNCERTAINTY_MAX
 
 
 def _is_implausible(values: Mapping[str, Any], sensor: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ from paretofleet_analysis.statistics.batch_means import mean_error
 from paretofleet_analysis.statistics.intervals import quantile
 
 #: Version of the rules in this package's summaries; it stands beside every value that they computed.
-RULE_VERSION = "4"
+RULE_VERSION = "5"
 
 #: Evidence about the device that sets a run aside; a short protocol, whose numbers are rough anyway, is only
 #: flagged: it is for a first look, also on a machine with other work.

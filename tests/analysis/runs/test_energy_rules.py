@@ -97,6 +97,51 @@ def test_what_an_unknown_lag_adds_covers_the_error_of_lags_between_none_and_a_pe
     assert found.time == pytest.approx(math.sqrt(np.mean(errors**2)), rel=0.01)
 
 
+def alternating(alike, *, load_s=None):
+    """U of three refreshes in a window of 3 s: all at 10 W, amid others at 9 and 11 W, idle from 8 s on."""
+    t_s = np.arange(-20.0, 20.0)
+    power_w = np.where(t_s % 2 == 0, 9.0, 11.0)
+    power_w[(t_s >= 0) & (t_s < 3)] = alike
+    power_w[t_s >= 8] = 1.0
+    curve = PowerCurve(
+        t_s=t_s,
+        value=power_w,
+        is_counter=False,
+        origin_ns=0,
+        spacing_s=1.0,
+        read_s=1.0,
+        missed_s=1.5,
+        late_s=np.zeros(t_s.size),
+    )
+    return error_budget(curve, -0.5, 2.5, quantum=0.01, edge_w=10.0, load_s=load_s)
+
+
+def test_three_refreshes_that_are_alike_take_the_spread_of_those_around_them():
+    shown, guarded = (
+        alternating([10.0, 10.0, 10.0]),
+        alternating([10.0, 10.0, 10.0], load_s=(-5.0, 8.0 - 1e-6)),
+    )
+    assert 0.04 < guarded.sampling < 0.07
+    assert shown.sampling > 3 * guarded.sampling, "nobody said where the load ended: idle is in it"
+
+
+def test_a_spread_of_three_refreshes_has_two_degrees_of_freedom():
+    budget = alternating([9.0, 11.0, 10.0], load_s=(-0.5, 2.5))
+    root = math.hypot(budget.edge, budget.sampling, budget.quantum, budget.time)
+    assert budget.sampling == pytest.approx(0.1 / math.sqrt(3), rel=0.02)
+    assert budget.relative == pytest.approx(4.303 * root, rel=1e-3)
+
+
+def test_a_power_of_six_refreshes_is_never_known_to_two_percent():
+    """However alike they are."""
+    steady = replace(MODELS["nvml-full"], quantum=1e-6, stale=0.0, failing=0.0)
+    for window_s, is_flagged in ((0.45, True), (1.5, False)):
+        entry = run(steady, window_s=window_s, guard_s=1.5).entry()
+        assert (entry["refreshes"] <= 6) == is_flagged
+        assert entry["relative_uncertainty"] < 0.02
+        assert ("energy_not_converged" in entry["flags"]) == is_flagged
+
+
 def both(gain=1.0, noise_w=0.0):
     """A counter and a power of one card, the power off by a gain."""
     counted = run()

@@ -66,3 +66,13 @@ def test_the_last_line_where_the_load_had_ended_is_in_no_window(logs):
     assert all(nano_logs.last_line_is_outside(log, "in_mw") for log in logs)
     last = [log.milliwatts["in_mw"][-1] / log.milliwatts["in_mw"][2:-3].mean() for log in logs]
     assert np.mean(last) < 0.95, "it is a trap indeed"
+
+
+def test_a_few_readings_are_covered_and_hardly_ever_claim_two_percent(logs):
+    """Three of a power that alternates are alike now and then; the readings around them are not."""
+    wholes = np.array([nano_logs.whole(log, "in_mw").power_w for log in logs])
+    for count in (2, 3, 4, 6):
+        few = [nano_logs.few_lines(log, "in_mw", count) for log in logs]
+        off_w = np.abs(np.array([mean.power_w for mean in few]) - wholes)
+        assert np.mean(off_w <= [mean.uncertainty_w for mean in few]) >= 0.94
+        assert np.mean([mean.uncertainty_w <= 0.02 * mean.power_w for mean in few]) <= 0.03
