@@ -14,6 +14,7 @@ from paretofleet_agent.device.contention import ContentionMeter
 from paretofleet_agent.device.frequencies import FrequencyLog
 from paretofleet_agent.hardware import environment, gpu, gpu_state
 from paretofleet_agent.hardware.cgroups import Throttled, throttled
+from paretofleet_agent.hardware.processor import processor
 
 
 class Host(Protocol):
@@ -50,6 +51,9 @@ class Host(Protocol):
 
     def watch_contention(self, cpus: Sequence[int], pids: Sequence[int]) -> Callable[[], bool]:
         """Counts work on `cpus` from now on; the answer says whether others than `pids` did much of it."""
+
+    def processor(self) -> dict[str, Any]:
+        """What bounds how fast the runner's CPUs can compute: their clock in kHz, their instructions."""
 
     def throttled(self) -> Throttled | None:
         """How often a quota of CPU time was used up so far; None where nothing counts it."""
@@ -121,6 +125,10 @@ class RealHost:
     def watch_contention(self, cpus: Sequence[int], pids: Sequence[int]) -> Callable[[], bool]:
         """Whether others kept `cpus` busy since this call, by the kernel's ticks."""
         return ContentionMeter(self.sysroot, cpus, pids).contaminates
+
+    def processor(self) -> dict[str, Any]:
+        """What the kernel tells of the CPUs."""
+        return processor(self.sysroot, self.cpus)
 
     def throttled(self) -> Throttled | None:
         """What this process's own groups count."""

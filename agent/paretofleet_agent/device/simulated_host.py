@@ -63,6 +63,10 @@ class SimulatedHost:
         del cpus, pids
         return lambda: False
 
+    def processor(self) -> dict[str, Any]:
+        """Its times are drawn, so nothing bounds them."""
+        return {}
+
     def throttled(self) -> Throttled | None:
         """There is no quota."""
         return None

@@ -90,6 +90,9 @@ def begin(attempt: Attempt) -> dict[str, Any]:
     note_other_processes(attempt)
     started_unix_s, boot_id = host.started_unix_s(), host.boot_id()
     facts.update(boot_id=boot_id, started_unix_s=started_unix_s, readings_before=host.readings())
+    processor = host.processor()
+    if processor:
+        facts["processor"] = processor
     return environment
 
 

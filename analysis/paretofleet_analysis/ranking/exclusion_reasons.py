@@ -10,7 +10,7 @@ import numpy as np
 
 from paretofleet_analysis.objectives import objective
 from paretofleet_analysis.report.access import Row, samples
-from paretofleet_analysis.report.rows import NO_WORK
+from paretofleet_analysis.report.work_bound import NO_WORK
 
 #: A flag of rows whose items came faster than the device works: they have no latencies.
 NOT_KEPT = "pace_not_kept"

@@ -81,9 +81,10 @@ FLAGS: Mapping[str, Flag] = {
         (AGENT,), "both", "The run was given every CPU, so that the sampler of its power took one from it."
     ),
     "no_work": Flag(
-        (AGENT,),
+        (AGENT, ANALYSIS),
         "both",
-        "The model does not do its work: its outputs stay the same whatever it is fed; `rank` leaves it out.",
+        "The model does not do its work: its outputs stay the same whatever it is fed, or it is faster "
+        "than its multiply-accumulates could ever be on its CPUs; `rank` leaves it out.",
     ),
     "reference_not_checked": Flag(
         (AGENT,), "none", "The reference of the outputs could not be computed; why stands in the facts."

@@ -13,6 +13,7 @@ from paretofleet_analysis.report.configuration_columns import effective_columns,
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.power_columns import MIXED_SCOPE, power_columns
 from paretofleet_analysis.report.schema import MEASURES, schema
+from paretofleet_analysis.report.work_bound import NO_WORK, is_faster_than_its_work
 from paretofleet_analysis.statistics.intervals import mean_interval
 
 #: What a run that never sealed makes of a row without sealed runs, most telling first.
@@ -32,7 +33,6 @@ _BATCH_FREE = (
 #: Columns of the primary scope, null where the runs do not agree on one.
 _OF_SCOPE = ("power_w", "energy_j_per_item", "idle_power_w")
 CONTAMINATED = "contaminated"
-NO_WORK = "no_work"
 
 
 def build_report(rows: Iterable[ReportInput]) -> pa.Table:
@@ -73,8 +73,8 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
     effective, effective_flags = effective_columns(sealed)
     power, power_flags = power_columns(summaries, counted)
     run_flags = {flag for run in used for flag in _run_flags(run)}
-    # Only a first block looks, and it says the same of the model where the run itself does not count.
-    run_flags |= {flag for run in sealed for flag in _run_flags(run) if flag == NO_WORK}
+    # Only a first block looks, and it says the same of the model where that run does not count here.
+    run_flags |= {flag for run in configuration.runs for flag in _run_flags(run) if flag == NO_WORK}
     row: dict[str, Any] = {
         **requested_columns(configuration),
         "environment_id": environment,
@@ -97,6 +97,8 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
     }
     for measure in MEASURES:
         row |= _measure(measure.name, [summary.get(measure.name) for summary in summaries], counted)
+    if is_faster_than_its_work(row, [run.facts for run in used]):
+        row["flags"] = sorted({*row["flags"], NO_WORK})
     if MIXED_SCOPE in row["flags"]:
         for name in _OF_SCOPE:
             row |= {name: None, f"{name}_lo": None, f"{name}_hi": None}
