@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import tempfile
@@ -127,7 +128,21 @@ class Child:
     def kill(self) -> None:
         """Ends the child at once."""
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a driver may hold it for ever
+            self._process.wait(GOODBYE_S)
+
+    def blocked_file(self) -> str | None:
+        """The file that the child waits for within a system call, None where it works or the kernel hides it.
+
+        The first argument of a call that reads is its descriptor.
+        """
+        process = Path("/proc") / str(self.pid)
+        try:
+            descriptor = int((process / "syscall").read_text().split()[1], 16)
+            path = os.readlink(process / "fd" / str(descriptor))
+        except (OSError, ValueError, IndexError):
+            return None
+        return path if path.startswith("/") else None
 
     def _ended(self) -> AttemptFailed:
         """What the end of the child means, from its exit and the last line that it printed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from paretofleet_agent.device.frequencies import FrequencyLog
 from paretofleet_agent.measure import warm_up
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.preparation import Attempt
@@ -83,16 +84,35 @@ def spread_iterations(attempt: Attempt, runner: RunnerSession, power: PowerSessi
 def measure_window(attempt: Attempt, runner: RunnerSession, power: PowerSession, window: Window) -> None:
     """Lets `runner` work until the rule of the `window` has enough, and keeps what came of it as facts.
 
-    What `power` reads meanwhile is kept by `attempt` too. Raises AttemptFailed and Stopped.
+    What `power` reads meanwhile is kept by `attempt` too. Where its sampler is lost in the window, which the
+    wait for it has torn, another window follows for the times. Raises AttemptFailed and Stopped.
     """
-    record = attempt.record
-    record.mark(attempt.host.clock.now_ns(), "measure")
+    was_lost = power.lost
+    series, clocks = _blocks_of_window(attempt, runner, power, window)
+    if power.lost and not was_lost and not runner.block_is_a_process:
+        guard(attempt, runner, power, "guard_before")
+        series, clocks = _blocks_of_window(attempt, runner, power, window)
+    runner.pause_ns = 0
+    _note_window(attempt, window, series, clocks)
+
+
+def _blocks_of_window(
+    attempt: Attempt, runner: RunnerSession, power: PowerSession, window: Window
+) -> tuple[Series, FrequencyLog]:
+    """The iterations of a window that ends when its rule has enough, or once its sampler is lost."""
+    was_lost = power.lost
+    attempt.record.mark(attempt.host.clock.now_ns(), "measure")
     clocks = attempt.host.frequency_log(attempt.cpus, "cpu")  # a GPU's clock costs too much to read here
     meanwhile = clocks.read if _has_time_to_read(attempt, runner) else None
     series = Series()
-    while not window.has_enough(series):
+    while power.lost == was_lost and not window.has_enough(series):
         series = runner.block(series, window.next_block(series), "measure", power, meanwhile)
-    runner.pause_ns = 0
+    return series, clocks
+
+
+def _note_window(attempt: Attempt, window: Window, series: Series, clocks: FrequencyLog) -> None:
+    """Keeps as facts what a window came to, and what the clocks were in it."""
+    record = attempt.record
     if clocks.khz:
         record.facts["window_clocks_khz"] = [reading["cpu"] for reading in clocks.khz]
     if attempt.period_s and series.mean_s >= attempt.period_s:

@@ -20,14 +20,14 @@ from paretofleet_agent.runner import frames
 
 log = logging.getLogger(__name__)
 
-#: A sampler answers at once; a minute of silence is a hang.
-TIMEOUT_S = 60.0
+#: A sampler opens its sensors within this, and hands over its readings at once: longer is a hang.
+TIMEOUT_S, COLLECT_LIMIT_S = 60.0, 5.0
 #: Flags of a run: a sensor is read less often than is said, its reads fail, or the sampler died.
 SLOW, FAILING, SAMPLER_LOST = "sampler_slow", "sensor_failing", "sampler_lost"
 
 
 class PowerSession:
-    """The sampler process, or that there is none. `lost` says that it died; the run goes on without it."""
+    """The sampler process, or that there is none. `lost`: it died or hangs, and the run goes on without."""
 
     def __init__(self, child: Child | None, record: RunRecord) -> None:
         self._child, self._record = child, record
@@ -55,11 +55,16 @@ class PowerSession:
         """Starts the reading and returns the rails' facts, improved by what was `measured` of their streams.
 
         Rails that are `expected` and not there come too, each with the reason under "missing": their energy
-        is null, and no other rail's may take its place. Raises AttemptFailed and Stopped.
+        is null, and no other rail's may take its place; so do all where the sampler fails. Raises Stopped.
         """
         if self._child is None:
             return []
-        header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
+        try:
+            header, _ = self._child.ask(dict(request, kind="prepare"), "ready", time.monotonic() + TIMEOUT_S)
+        except AttemptFailed as error:
+            why = self._lose(self._child, error)
+            lost = [{"what": f"{info.source}/{info.rail}", "why": why} for info in expected]
+            return missing_rails(expected, (), lost)
         rails = [with_measured(rail, measured.get(rail["stream"])) for rail in header["rails"]]
         self.absent = header.get("absent", ())
         return rails + missing_rails(expected, rails, self.absent)
@@ -74,11 +79,9 @@ class PowerSession:
             return
         request = {"kind": "collect", "until_ns": now_ns, "activity": activity}
         try:
-            header, columns = self._child.ask(request, "samples", time.monotonic() + TIMEOUT_S)
-        except AttemptFailed:
-            self._child.kill()
-            self.lost = True
-            self._record.add_flag(SAMPLER_LOST)
+            header, columns = self._child.ask(request, "samples", time.monotonic() + COLLECT_LIMIT_S)
+        except AttemptFailed as error:
+            log.warning("this run has no energy: %s", self._lose(self._child, error))
             return
         at = 0
         for stream in header["streams"]:
@@ -150,6 +153,20 @@ class PowerSession:
             if rail.is_part_time
         ]
         return max([0.0] + [pause for pause in pauses if pause is not None])
+
+    def _lose(self, child: Child, error: AttemptFailed) -> str:
+        """Goes on without the sampler, which costs the run its energy; returns why, which is a fact of it."""
+        path = child.blocked_file() if error.reason == "timeout" else None
+        why = f"the sampler of the power sensors failed: {error}"
+        if path is not None:
+            why = f"a read of {path} does not return: look at its driver, or leave the sensor out"
+        elif error.reason == "timeout":
+            why = "the sampler of the power sensors does not answer"
+        child.kill()
+        self.lost = True
+        self._record.add_flag(SAMPLER_LOST)
+        self._record.facts[SAMPLER_LOST] = why
+        return why
 
     def _keep(self, stream: str, columns: bytes, n: int) -> None:
         if stream in self._samples:

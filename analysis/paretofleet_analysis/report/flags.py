@@ -173,7 +173,11 @@ FLAGS: Mapping[str, Flag] = {
     ),
     "sensor_failing": Flag((AGENT,), "energy", "More than 1 % of a sensor's reads failed."),
     "sampler_slow": Flag((AGENT,), "energy", "A sensor was read less often than it says."),
-    "sampler_lost": Flag((AGENT,), "energy", "The sampler ended before the run did."),
+    "sampler_lost": Flag(
+        (AGENT,),
+        "energy",
+        "The sampler ended before the run did, or hung: `sampler_lost` in the facts names what it read.",
+    ),
     "power_polled": Flag(
         (AGENT,), "energy", "`tegrastats` or another monitor polled the same sensors during the run."
     ),

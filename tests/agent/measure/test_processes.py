@@ -187,6 +187,20 @@ def test_sigkill_of_the_parent_ends_runner_and_sampler(kit, model, tmp_path):
     assert until(lambda: not any(alive(pid) for pid in ours))
 
 
+def test_the_file_of_a_read_that_does_not_return_is_named(tmp_path):
+    """A FIFO that nobody writes to stands in for a sensor whose driver hangs."""
+    path = tmp_path / "power1_input"
+    os.mkfifo(path)
+    source = f"import os; os.read(os.open({str(path)!r}, os.O_RDWR), 64)"
+    hung = child.Child("sampler", [sys.executable, "-c", source], sysroot=Path("/"), stopped=bool)
+    try:
+        assert until(lambda: hung.blocked_file() == str(path))
+        hung.kill()
+        assert hung.blocked_file() is None
+    finally:
+        hung.close()
+
+
 def test_a_runner_ends_at_the_end_of_its_input():
     runner = subprocess.Popen([sys.executable, str(RUNNER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     runner.stdin.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 import windows
 from paretofleet_agent.device import probe
+from paretofleet_agent.measure import attempt, power_session
 from paretofleet_agent.simulate.sensor_models import MODELS
 from paretofleet_analysis.runs.summary import summarize_run
 from sensor_runs import run
@@ -252,3 +254,35 @@ def test_a_sensor_that_is_slower_than_the_run(tmp_path, model, meters):
     _, summary = run(look(tmp_path, meters(period_s=1.5)), model)
     assert has_times_and_no_energy(summary)
     assert "sensor_too_slow" in summary["flags"]
+
+
+def sampler_pid():
+    """The sampler of the run that is under way in this process."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (path / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid() and b"power.sampler" in (path / "cmdline").read_bytes():
+                return int(path.name)
+    raise LookupError("no sampler")
+
+
+def test_a_sampler_that_hangs_costs_a_run_its_energy_and_not_its_times(tmp_path, model, monkeypatch, caplog):
+    monkeypatch.setattr(power_session, "COLLECT_LIMIT_S", 1.5)
+    Counter(tmp_path)
+    facts, summary = run(look(tmp_path), model, lambda: os.kill(sampler_pid(), signal.SIGSTOP))
+    assert has_times_and_no_energy(summary)
+    assert {"sampler_lost", "energy_not_covered"} <= set(summary["flags"])
+    assert "does not answer" in facts["sampler_lost"]
+    assert "this run has no energy: the sampler" in caplog.text
+    back_to_back = 1 / summary["time_per_item_s"]
+    assert summary["throughput_items_s"] > 0.6 * back_to_back, "the wait is in no window"
+
+
+def test_a_sampler_that_does_not_start_costs_a_run_its_energy_alone(tmp_path, model, monkeypatch):
+    Counter(tmp_path)
+    device = look(tmp_path)
+    monkeypatch.setattr(attempt, "sampler_command", lambda: [sys.executable, "-c", "raise SystemExit(3)"])
+    facts, summary = run(device, model)
+    assert has_times_and_no_energy(summary)
+    assert {"sampler_lost", "sensor_missing"} <= set(summary["flags"])
+    assert "exit code 3" in facts["sensors"][0]["missing"]
