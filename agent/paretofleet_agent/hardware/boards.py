@@ -16,21 +16,30 @@ from typing import Mapping
 from paretofleet_agent.hardware.sysfs import text
 
 DEVICE_TREE = "proc/device-tree"
+#: Where the kernel has it: of a copied tree the link in /proc points nowhere.
+KERNEL_DEVICE_TREE = "sys/firmware/devicetree/base"
 TEGRA_RELEASE = "etc/nv_tegra_release"
 TEGRA = "nvidia,tegra"
 #: The family of the SoC by the driver of its fuses; it is there where the device tree is hidden.
 FAMILY, TEGRA_FAMILY = "sys/devices/soc0/family", "Tegra"
-#: The GPU of a Jetson: up to JetPack 5, and from JetPack 6 on, under its name or its address.
-GPUS = (
-    *("sys/devices/gpu.0", "sys/devices/platform/gpu.0"),
-    *("sys/devices/platform/17000000.gpu", "sys/devices/platform/bus@0/17000000.gpu"),
+#: The GPU of a Jetson under its name, or its address with that of its kind: that of TX1 and Nano, later ones.
+GPU_NAMES = (
+    *("gpu.0", "57000000.gpu", "57000000.gm20b"),
+    *("17000000.gpu", "17000000.gp10b", "17000000.gv11b", "17000000.ga10b"),
 )
+#: Where it stands up to JetPack 5, and from JetPack 6 on.
+GPU_FOLDERS = ("sys/devices", "sys/devices/platform", "sys/devices/platform/bus@0")
+GPUS = tuple(f"{folder}/{name}" for folder in GPU_FOLDERS for name in GPU_NAMES)
+#: Its clocks; under the first name also on Thor, whose GPU is a PCI device.
+GPU_CLOCKS = tuple(f"sys/class/devfreq/{name}" for name in ("gpu-gpc-0", *GPU_NAMES))
 MODULE, BOTH = "module", "module+carrier"
 #: Properties that name a board by its part number.
 NAMES = ("compatible", "nvidia,dtsfilename", "model")
 #: Properties that hold the numbers that the boot loader read from the EEPROMs of module and carrier, and a
 #: folder whose files are named by them.
 IDS, ID_FOLDERS = ("nvidia,boardids", "chosen/ids"), ("chosen/plugin-manager/ids",)
+#: An AGX module that is flashed to behave as a smaller one: p2888-0001-as-p3668-0001.
+EMULATED = re.compile(r"-as-p\d{4}(-\d{4})?")
 #: 3489:0000:A0, 3489-0000-400 or 699-83489-0000-A0: board and variant.
 ID = re.compile(r"(?<!\d)(?:699-\d)?(\d{4})(?:[:-](\d{4}))?(?!\d)")
 
@@ -88,7 +97,7 @@ BOARDS: tuple[Board, ...] = (
 def is_jetson(sysroot: Path) -> bool:
     """Whether the device under `sysroot` is a Jetson; ask before NVML, which lies there."""
     return (
-        TEGRA in text(sysroot / DEVICE_TREE / "compatible")
+        TEGRA in text(device_tree(sysroot) / "compatible")
         or bool(text(sysroot / TEGRA_RELEASE))
         or text(sysroot / FAMILY) == TEGRA_FAMILY
         or has_gpu_folder(sysroot)
@@ -96,8 +105,14 @@ def is_jetson(sysroot: Path) -> bool:
 
 
 def has_gpu_folder(sysroot: Path) -> bool:
-    """Whether the GPU of a Jetson stands under `sysroot` where only a Jetson's does."""
-    return any((sysroot / folder).exists() for folder in GPUS)
+    """Whether the GPU of a Jetson, or its clocks, stands under `sysroot` where only a Jetson's does."""
+    return any((sysroot / folder).exists() for folder in (*GPUS, *GPU_CLOCKS))
+
+
+def device_tree(sysroot: Path) -> Path:
+    """The folder of the device tree under `sysroot`: that in /proc, else the kernel's."""
+    in_proc = sysroot / DEVICE_TREE
+    return in_proc if in_proc.exists() else sysroot / KERNEL_DEVICE_TREE
 
 
 def board_of(sysroot: Path) -> Board | None:
@@ -112,19 +127,19 @@ def board_of(sysroot: Path) -> Board | None:
 
 def board_names(sysroot: Path) -> str:
     """What the device tree under `sysroot` calls the board, in one line; empty without a device tree."""
-    return " ".join(filter(None, (text(sysroot / DEVICE_TREE / name) for name in NAMES)))
+    return " ".join(filter(None, (text(device_tree(sysroot) / name) for name in NAMES)))
 
 
 def board_ids(sysroot: Path) -> str:
     """The numbers of modules and carrier boards that the device tree under `sysroot` has from the boot."""
-    tree = sysroot / DEVICE_TREE
+    tree = device_tree(sysroot)
     files = [path.name for folder in ID_FOLDERS for path in sorted((tree / folder).glob("*"))]
     return " ".join(filter(None, (*(text(tree / name) for name in IDS), *files)))
 
 
 def identify(device_tree: str) -> Board | None:
     """The board whose part number stands in the strings of its `device_tree`; None where none does."""
-    lower = device_tree.lower()
+    lower = EMULATED.sub("", device_tree.lower())
     return next((board for board in BOARDS if any(part in lower for part in board.parts)), None)
 
 

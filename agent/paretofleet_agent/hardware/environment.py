@@ -28,7 +28,7 @@ QUOTA_REACHED = "cpu_quota_reached"
 #: The flag of a run while which a counter among the readings rose.
 COUNTERS = {"throttled_periods": QUOTA_REACHED, "swapped_pages": "swapped"}
 #: The folders of the GPUs of Jetson boards among those of /sys/class/devfreq.
-GPU_DEVFREQ = r"\.(gpu|gp10b|gv11b|ga10b)$|^gpu-gpc-0$"
+GPU_DEVFREQ = r"\.(gpu|gm20b|gp10b|gv11b|ga10b)$|^gpu\.0$|^gpu-gpc-0$"
 _MADE_UP_BOOT_ID = str(uuid.uuid4())
 
 

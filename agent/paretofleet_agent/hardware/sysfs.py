@@ -7,6 +7,8 @@ from pathlib import Path
 
 #: What the kernel prints of an integer; Python would also take 12_34, +12 and digits of other scripts.
 INTEGER = re.compile(r"-?[0-9]+")
+#: Samples have 64 bits; what does not fit is no reading.
+INTEGER_MAX = 2**63 - 1
 
 
 def text(path: Path) -> str:
@@ -21,7 +23,7 @@ def text(path: Path) -> str:
 
 
 def integer(content: str) -> int:
-    """The integer that is all of `content` but for white space; raises ValueError where it is none.
+    """The integer that is all of `content` but for white space; raises ValueError where none of 64 bits is.
 
     >>> integer(" -12 ")
     -12
@@ -32,7 +34,10 @@ def integer(content: str) -> int:
     match = INTEGER.fullmatch(content.strip())
     if match is None:
         raise ValueError(f"not a whole number: {content!r}")
-    return int(match.group())
+    value = int(match.group())
+    if abs(value) > INTEGER_MAX:
+        raise ValueError(f"more than 64 bits: {content!r}")
+    return value
 
 
 def number(path: Path) -> int | None:

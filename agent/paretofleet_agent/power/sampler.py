@@ -22,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, List, Mapping, Protocol, Sequence, Tuple
 
+from paretofleet_agent.hardware.sysfs import INTEGER_MAX
 from paretofleet_agent.model import Unavailable
 from paretofleet_agent.power.polling import Measured, rhythm_of
 from paretofleet_agent.runner import frames, process
@@ -133,6 +134,9 @@ class SensorRecorder:
             return
         times, values = self._columns[at]
         for t_ns, value in readings:
+            if abs(value) > INTEGER_MAX:  # a plug-in's or a library's: no sensor's power
+                self._failed[self._rails[at].stream] += 1
+                continue
             times.append(t_ns)
             values.append(value)
 

@@ -158,7 +158,8 @@ def _open(gpu: Gpu, offer: Offer) -> tuple[Callable[[], Readings] | None, str]:
     read = next((read for read in (gpu.reader(question, scope) for question in questions) if read), None)
     if read is None:
         return None, _refusal(gpu, questions[0])
-    power = gpu.reader(INSTANT_FIELD, offer.scope) or gpu.reader("nvmlDeviceGetPowerUsage")
+    powers = (INSTANT_FIELD, "nvmlDeviceGetPowerUsage", AVERAGE_FIELD)
+    power = next((power for power in (gpu.reader(each, offer.scope) for each in powers) if power), None)
     if offer.name == ENERGY and power is not None and stands_still(read, power):
         watts = (power() or 0) / 1000
         return None, f"the energy counter of {gpu.name} stands still while it draws {watts:.0f} W"

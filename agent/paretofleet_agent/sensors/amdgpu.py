@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paretofleet_agent.hardware.sysfs import text
+from paretofleet_agent.hardware.sysfs import integer, text
 from paretofleet_agent.model import Unavailable
+from paretofleet_agent.sensors._bounded_reads import read_within
 from paretofleet_agent.sensors._files import FileRail, one_integer, open_rails
 from paretofleet_agent.sensors._hwmon import limit_w, of_gpus, pci_id
 from paretofleet_agent.sensors.protocol import BOXCAR, INSTANT, NO_SETTINGS, FindResult, Rail, Settings
@@ -33,9 +34,12 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
 def rails(hwmon: Path, address: str) -> list[FileRail]:
     """The rails of the GPU at the PCI `address`, with its files in the folder `hwmon`.
 
-    The instantaneous one is primary where both are there.
+    The instantaneous one is primary where both are there and it gives a reading.
     """
     present = {name: file for name, file in FILES.items() if (hwmon / file[0]).exists()}
+    preferred = [name for name in ("input", "average") if name in present]
+    alive = [name for name in preferred if has_reading(hwmon / FILES[name][0])]
+    total = next(iter([*alive, *preferred]), None)
     in_cpu = is_apu(hwmon)
     return [
         FileRail(
@@ -44,7 +48,7 @@ def rails(hwmon: Path, address: str) -> list[FileRail]:
                 rail=f"{address}-{name}",
                 scope="apu" if in_cpu else "gpu-chip",
                 kind=kind,
-                primary=name == ("input" if "input" in present else "average"),
+                primary=name == total,
                 gain_relative_uncertainty=GAIN_UNCERTAINTY,
                 target_id=None if in_cpu else address,
                 max_power_w=limit_w(hwmon / "power1_cap"),
@@ -61,8 +65,17 @@ def is_apu(hwmon: Path) -> bool:
 
     Where neither a voltage nor the PCI device tells, it is not called a card's.
     """
-    if text(hwmon / "in1_label") == APU_VOLTAGE:
+    pci = pci_id(hwmon.parent.parent)
+    if text(hwmon / "in1_label") == APU_VOLTAGE or pci == MI300A:
         return True
     if text(hwmon / "in0_label") == CARD_VOLTAGE:
         return False
-    return pci_id(hwmon.parent.parent) in ("", MI300A)
+    return not pci
+
+
+def has_reading(path: Path) -> bool:
+    """Whether the file `path` holds a power above 0 now."""
+    try:
+        return integer(read_within(path)) > 0
+    except (OSError, ValueError):
+        return False

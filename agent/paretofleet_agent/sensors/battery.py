@@ -20,6 +20,8 @@ from paretofleet_agent.sensors.protocol import FILTERED, NO_SETTINGS, FindResult
 GAIN_UNCERTAINTY = 0.05
 #: Microwatts. Less is no computer's power but another unit than the kernel's.
 POWER_UW_MIN = 100_000
+#: Watts. No pack of a computer gives more.
+POWER_MAX_W = 1000.0
 UNPLUG, METER = "unplug the device for the whole sweep", "measure with an external meter"
 
 
@@ -68,6 +70,9 @@ def _reasons(packs: Sequence[Pack], sources: Sequence[Path]) -> list[Unavailable
     if total_uw < POWER_UW_MIN:
         why = f"{names} gives {total_uw / 1e6:g} W, less than a computer draws: not in microwatts, or dead"
         return [Unavailable("battery", why, METER, refused=True)]
+    if total_uw > POWER_MAX_W * 1e6:
+        why = f"{names} gives {total_uw / 1e6:g} W, more than a computer draws: not in microwatts, or unknown"
+        return [Unavailable("battery", why, METER, refused=True)]
     return []
 
 
@@ -89,6 +94,7 @@ def _file_rail(pack: Pack, packs: Sequence[Pack], sources: Sequence[Path]) -> Fi
         scope="battery",
         kind=FILTERED,
         primary=True,
+        max_power_w=POWER_MAX_W,
         gain_relative_uncertainty=GAIN_UNCERTAINTY,
     )
     paths = (pack.path / "status", *pack.files, *guards)

@@ -42,9 +42,13 @@ def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
     board = board_of(sysroot)
     if board and not board.monitored:
         return [], [Unavailable("ina3221", board.note, METER_FIX)]
-    channels = [channel for chip in chips(sysroot) for channel in read_channels(chip)]
+    monitors = chips(sysroot)
+    channels = [channel for chip in monitors for channel in read_channels(chip)]
     if not channels and not is_jetson(sysroot):
         return [], [Unavailable("ina3221", "this is not a Jetson board")]
+    if not channels and monitors:
+        why = f"no channel of the power monitor {monitors[0]} has a name, so what it measures is not known"
+        return [], [Unavailable("ina3221", why, SNAPSHOT_FIX, refused=True)]
     if not channels:
         why = "no channel of a power monitor under /sys/bus/i2c/drivers/ina3221x or ina3221"
         return [], [Unavailable("ina3221", why, "a container needs the host's /sys")]

@@ -21,6 +21,7 @@ from paretofleet_analysis.runs.absent_energy import (
     uncovered_flags,
     unseen_work_flags,
 )
+from paretofleet_analysis.runs.counted_energy import POWER_MAX_W
 from paretofleet_analysis.runs.energy_integral import energy_j
 from paretofleet_analysis.runs.energy_uncertainty import ErrorBudget, dynamic_energy_j, error_budget
 from paretofleet_analysis.runs.idle_power import IdlePower, guard_power_w, guarded_s, idle_power
@@ -133,9 +134,9 @@ def _is_unsure(relative: float | None, refreshes: int | None) -> bool:
 
 def _is_implausible(values: Mapping[str, Any], sensor: Mapping[str, Any]) -> bool:
     """Whether the power is above the most that the target can draw, by more than it may be off."""
-    most_w = sensor.get("max_power_w")
+    most_w = sensor.get("max_power_w") or POWER_MAX_W
     off = (sensor.get("gain_relative_uncertainty") or 0.0) + (values["relative_uncertainty"] or 0.0)
-    return most_w is not None and values["power_w"] > most_w * (1.0 + off)
+    return bool(values["power_w"] > most_w * (1.0 + off))
 
 
 def _values(

@@ -161,6 +161,17 @@ def test_failures_are_counted_by_rail():
     assert (len(first), len(second)) == (10, 7)
 
 
+def test_a_value_of_more_than_64_bits_is_a_failure_and_ends_nothing():
+    clock = Clock()
+    sensor = Timed(clock, BOXCAR, 0.4)
+    sensor.read = lambda: [[(clock.now_ns, 2**63), (clock.now_ns, 5)]]
+    recorder = SensorRecorder([sensor], clock=clock)
+    recorder.tick()
+    assert recorder.report()["failed"] == {sensor.rail.stream: 1}
+    ((_, values),) = recorder.take({})
+    assert set(values) == {5}
+
+
 def test_a_sensor_that_takes_longer_than_the_rhythm_shows_as_missed_reads():
     recorder = SensorRecorder([Flaky(slow_s=0.05)], 0.01)
     for _ in range(4):

@@ -260,6 +260,13 @@ def test_a_counter_that_stands_still_leaves_the_word_to_the_power_beside_it(ask)
     assert fix == "the power readings are integrated instead"
 
 
+def test_a_counter_that_stands_still_is_known_by_an_average_alone(ask):
+    refused = ("return field186 3", "return field186.1 3", "return GetPowerUsage 3")
+    answer = ask("power -60 247000", "counter_ms 1000000000", *refused)
+    assert scopes(answer)["average"] == ("gpu-board", True, UUID)
+    assert "energy" not in answer["of"]
+
+
 def test_a_counter_of_a_gpu_that_draws_nothing_is_not_called_dead(ask):
     assert "energy" in ask("power -60 0", "counter_ms 1000000000")["of"]
 

@@ -38,3 +38,9 @@ def test_a_chip_above_its_card_leaves_neither_an_energy(chip_w, is_plausible):
 @pytest.mark.parametrize("facts", [{"target_id": None}, {"target_id": "0000:04:00.0"}, {"source": "xe"}])
 def test_what_is_no_part_of_the_card_may_draw_more(facts):
     assert summary(100.0, 150.0, **facts)["power_w"] == pytest.approx(100.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("card_w", "is_plausible"), [(9_500.0, True), (20_000.0, False)])
+def test_more_than_any_device_draws_is_no_power_where_no_limit_is_told(card_w, is_plausible):
+    run = summary(card_w, 50.0)
+    assert (run["energy_j_per_item"] is not None) == is_plausible
