@@ -36,7 +36,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "gpu_state": "*",
             "nvml": "* GPU_SCOPE Gpu MODULE_SCOPE gpus load stands_still",
             "processor": "processor",
-            "sysfs": "integer number text",
+            "sysfs": "INTEGER_MAX integer number text",
         },
         "measure": {
             "attempt": "measure",
