@@ -16,10 +16,12 @@ import sqlalchemy as sa
 
 from paretofleet_collector.store import (
     attempts,
+    certificates,
     choices,
     chunks,
     configurations,
     devices,
+    enrolments,
     history,
     leases,
     models,
@@ -29,6 +31,7 @@ from paretofleet_collector.store import (
     sealed,
     sessions,
     sweeps,
+    tokens,
 )
 from paretofleet_collector.store.engine import FILE_NAME, migrate, open_engine
 from paretofleet_collector.store.writer import Writer
@@ -36,10 +39,12 @@ from paretofleet_collector.store.writer import Writer
 __all__ = [
     "Store",
     "attempts",
+    "certificates",
     "choices",
     "chunks",
     "configurations",
     "devices",
+    "enrolments",
     "history",
     "leases",
     "models",
@@ -49,6 +54,7 @@ __all__ = [
     "sealed",
     "sessions",
     "sweeps",
+    "tokens",
 ]
 READERS = 4
 T = TypeVar("T")

@@ -26,6 +26,12 @@ DEVICES = sa.Table(
     sa.Column("boot_id", sa.String(64), nullable=False),
     #: Whether its owner allows the collector to have it rebooted.
     sa.Column("may_reboot", sa.Boolean, nullable=False, server_default="0"),
+    #: The group that it joined into by its token.
+    sa.Column("pool", sa.String(64), nullable=False, server_default=""),
+    #: What tells its machine and folder from a copy's; empty where nobody can tell.
+    sa.Column("machine", sa.String(64), nullable=False, server_default=""),
+    #: An operator said that the next agent of this name, or with this id, is this device again.
+    sa.Column("awaits_reset", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("instance", sa.BigInteger, nullable=False),
     sa.Column("session_id", sa.String(64), nullable=False),
     sa.Column("last_seen_unix_s", sa.Float),

@@ -35,6 +35,8 @@ SWEEPS = sa.Table(
     #: The use whose ranking chooses the later blocks; null where none does.
     sa.Column("adaptive", sa.String(16)),
     sa.Column("boots", sa.Integer, nullable=False, server_default="1"),
+    #: The person whose certificate submitted it; empty for the local command.
+    sa.Column("submitted_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("created_unix_s", sa.Float, nullable=False),
     sa.Column("ended_unix_s", sa.Float),
 )

@@ -22,7 +22,7 @@ class DeviceSensor(_message.Message):
     def __init__(self, source: _Optional[str] = ..., rail: _Optional[str] = ..., scope: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
-    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running")
+    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running", "pool", "identity")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,8 @@ class Device(_message.Message):
     AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_UNIX_S_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
     device_id: str
     name: str
     device_class: str
@@ -54,7 +56,9 @@ class Device(_message.Message):
     agent_version: str
     last_seen_unix_s: float
     running: str
-    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ...) -> None: ...
+    pool: str
+    identity: str
+    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ..., pool: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
 
 class ListDevicesReply(_message.Message):
     __slots__ = ("devices",)
@@ -63,7 +67,7 @@ class ListDevicesReply(_message.Message):
     def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ...) -> None: ...
 
 class ChangeDeviceRequest(_message.Message):
-    __slots__ = ("device", "action", "labels")
+    __slots__ = ("device", "action", "labels", "name")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -74,10 +78,12 @@ class ChangeDeviceRequest(_message.Message):
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     device: str
     action: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, device: _Optional[str] = ..., action: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    name: str
+    def __init__(self, device: _Optional[str] = ..., action: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

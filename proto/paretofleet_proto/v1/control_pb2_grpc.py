@@ -106,7 +106,7 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ChangeDevice(self, request, context):
-        """action: pause, resume, remove, label.
+        """action: pause, resume, remove, label, reset, revoke, approve.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,10 +28,12 @@ class JoinRequest(_message.Message):
     def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., token: _Optional[str] = ...) -> None: ...
 
 class JoinReply(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "device_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    device_id: str
+    def __init__(self, name: _Optional[str] = ..., device_id: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
     __slots__ = ("device_id", "instance", "session_id")
@@ -102,7 +104,7 @@ class Inventory(_message.Message):
     def __init__(self, targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., runtimes: _Optional[_Iterable[_Union[Runtime, _Mapping]]] = ..., sensors: _Optional[_Iterable[_Union[Sensor, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ..., architecture: _Optional[str] = ..., simulated: bool = ...) -> None: ...
 
 class HelloRequest(_message.Message):
-    __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class", "may_reboot")
+    __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class", "may_reboot", "machine")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +121,7 @@ class HelloRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
     MAY_REBOOT_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
     session: Session
     boot_id: str
     agent_version: str
@@ -128,7 +131,8 @@ class HelloRequest(_message.Message):
     labels: _containers.ScalarMap[str, str]
     device_class: str
     may_reboot: bool
-    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., boot_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., wire_version: _Optional[int] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., device_class: _Optional[str] = ..., may_reboot: bool = ...) -> None: ...
+    machine: str
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., boot_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., wire_version: _Optional[int] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., device_class: _Optional[str] = ..., may_reboot: bool = ..., machine: _Optional[str] = ...) -> None: ...
 
 class StreamMark(_message.Message):
     __slots__ = ("stream", "next_seq")
@@ -159,18 +163,20 @@ class HeldAttempt(_message.Message):
     def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., state: _Optional[_Union[HeldAttempt.State, str]] = ..., marks: _Optional[_Iterable[_Union[StreamMark, _Mapping]]] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("collector_version", "collector_id", "heartbeat_s", "window_chunks", "held")
+    __slots__ = ("collector_version", "collector_id", "heartbeat_s", "window_chunks", "held", "renew_in_s")
     COLLECTOR_VERSION_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
     WINDOW_CHUNKS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    RENEW_IN_S_FIELD_NUMBER: _ClassVar[int]
     collector_version: str
     collector_id: str
     heartbeat_s: float
     window_chunks: int
     held: _containers.RepeatedCompositeFieldContainer[HeldAttempt]
-    def __init__(self, collector_version: _Optional[str] = ..., collector_id: _Optional[str] = ..., heartbeat_s: _Optional[float] = ..., window_chunks: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ...) -> None: ...
+    renew_in_s: float
+    def __init__(self, collector_version: _Optional[str] = ..., collector_id: _Optional[str] = ..., heartbeat_s: _Optional[float] = ..., window_chunks: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ..., renew_in_s: _Optional[float] = ...) -> None: ...
 
 class LeaseRequest(_message.Message):
     __slots__ = ("session",)
@@ -265,10 +271,12 @@ class ProgressRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., running: _Optional[_Union[AttemptRef, _Mapping]] = ..., phase: _Optional[str] = ..., iterations: _Optional[int] = ...) -> None: ...
 
 class ProgressReply(_message.Message):
-    __slots__ = ("held",)
+    __slots__ = ("held", "renew")
     HELD_FIELD_NUMBER: _ClassVar[int]
+    RENEW_FIELD_NUMBER: _ClassVar[int]
     held: _containers.RepeatedCompositeFieldContainer[HeldAttempt]
-    def __init__(self, held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ...) -> None: ...
+    renew: bool
+    def __init__(self, held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ..., renew: bool = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("attempt", "stream", "seq", "schema", "n", "columns", "crc32")

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from alembic import context
 
-from paretofleet_collector.store import choices, chunks, devices, models, reboots, sealed, sweeps
+from paretofleet_collector.store import (
+    certificates,
+    choices,
+    chunks,
+    devices,
+    enrolments,
+    models,
+    reboots,
+    sealed,
+    sweeps,
+    tokens,
+)
 from paretofleet_collector.store.base import METADATA
 
-__all__ = ["choices", "chunks", "devices", "models", "reboots", "sealed", "sweeps"]
+__all__ = [
+    "certificates",
+    "choices",
+    "chunks",
+    "devices",
+    "enrolments",
+    "models",
+    "reboots",
+    "sealed",
+    "sweeps",
+    "tokens",
+]
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=METADATA, transactional_ddl=True
 )
