@@ -132,6 +132,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "agents": "*",
             "assembly": "assemble",
             "catalogue": "*",
+            "admission": "Admission",
             "context": "Context",
             "devices": "*",
             "home": "*",

@@ -15,8 +15,10 @@ from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc
 
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.model import limits
 from paretofleet_collector.rpc.control_servicer import ControlServicer
 from paretofleet_collector.rpc.fleet_servicer import FleetServicer
+from paretofleet_collector.rpc.guard import Guard
 from paretofleet_collector.service import home
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.context import Context
@@ -27,13 +29,18 @@ HEALTH_S = 1.0
 _OPTIONS = (
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 8 << 20),
+    ("grpc.max_receive_message_length", limits.MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", 512 << 20),
     # Agents ping every 20 s, also between calls; the default would send them away for it.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.http2.ping_timeout_ms", 10_000),
+    # Beyond the calls that a client may have, and are refused with a sentence, the transport lets it wait.
+    ("grpc.max_concurrent_streams", 2 * limits.CALLS_MAX),
+    # Who connects and says nothing, or has no call for so long, is let go.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
 )
 _log = logging.getLogger(__name__)
 
@@ -60,7 +67,8 @@ async def _serve(config: Config, address: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     collector = assemble(config)
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
+    guard = Guard(collector.context.admission)
+    server = grpc.aio.server(interceptors=[guard], options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
     try:
         await collector.clean_lake()
         checks = _add_servicers(server, collector.context)

@@ -19,6 +19,7 @@ from paretofleet_collector.errors import (
     Taken,
     Unreachable,
 )
+from paretofleet_collector.plain_text import sentence
 
 _SESSION_CODES = {
     "unknown": grpc.StatusCode.ABORTED,
@@ -46,12 +47,15 @@ _log = logging.getLogger(__name__)
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """The status and the sentence that an `error` becomes on the wire; never a traceback."""
+    """The status and the sentence that an `error` becomes on the wire; never a traceback.
+
+    The sentence can be printed and is short enough for the header in which it travels.
+    """
     if isinstance(error, SessionRefused):
-        return _SESSION_CODES[error.why], str(error)
+        return _SESSION_CODES[error.why], sentence(str(error))
     for kind, code in _CODES:
         if isinstance(error, kind):
-            return code, str(error)
+            return code, sentence(str(error))
     _log.error("a call failed", exc_info=error)
     return (
         grpc.StatusCode.INTERNAL,
@@ -64,9 +68,9 @@ def error_of(failure: Any, address: str) -> CollectorError:
 
     `failure` brings the server's sentence, where it is one of the collector's; `address` is HOST:PORT.
     """
-    code, sentence = failure.code(), failure.details() or ""
+    code, details = failure.code(), failure.details() or ""
     if code in _ERRORS:
-        return _ERRORS[code](sentence)
+        return _ERRORS[code](details)
     if code is grpc.StatusCode.UNAVAILABLE:
         return Unreachable(
             f"no collector answers at {address}; start one with `paretofleet up`, "
@@ -78,9 +82,9 @@ def error_of(failure: Any, address: str) -> CollectorError:
         return CollectorError(
             f"what answers at {address} is not a collector of this version; upgrade the older side"
         )
-    if sentence and code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL):
-        return CollectorError(sentence)
-    return CollectorError(f"the collector at {address} failed ({sentence or code.name}); look at its log")
+    if details and code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL):
+        return CollectorError(details)
+    return CollectorError(f"the collector at {address} failed ({details or code.name}); look at its log")
 
 
 def single_reply(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -1,0 +1,164 @@
+"""The one table of limits: what each field of each message may hold, and how much a client may ask at once.
+
+`rpc.convert.checking` holds every message against it before anything else sees it. A field without a row here
+is refused by `tests/layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+#: The largest message, in bytes. A chunk, a piece of a file, facts or a specification fit with room.
+MESSAGE_BYTES_MAX = 2 << 20
+#: Calls that one client, known by its connection, may have under way.
+CALLS_MAX = 32
+#: Bytes of chunks that an agent may have sent and not yet got an answer to; more are not read off the wire.
+IN_FLIGHT_BYTES_MAX = 2 << 20
+#: Devices in the store, removed ones too, and labels of one device.
+DEVICES_MAX = 50_000
+LABELS_MAX = 64
+#: Streams of an attempt.
+STREAMS_MAX = 64
+#: What a JSON text may be: bytes, depth of nesting, digits of a number.
+JSON_BYTES_MAX = 1 << 20
+JSON_DEPTH_MAX = 32
+JSON_DIGITS_MAX = 40
+#: Largest whole number that fits a 64-bit column with room to add.
+COUNT_MAX = 1 << 62
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text of at most `most` bytes in UTF-8; where it is not `free`, all of it can be printed."""
+
+    most: int
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class Data:
+    """At most `most` bytes."""
+
+    most: int
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Many:
+    """At most `most` entries, each as `each` says; None for messages, which have rows of their own."""
+
+    most: int
+    each: Text | Number | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A mapping of at most `most` keys to values."""
+
+    most: int
+    key: Text
+    value: Text | Number
+
+
+@dataclass(frozen=True)
+class Unlimited:
+    """A flag, a choice, a checksum or a message, which cannot be too large."""
+
+
+Limit = Text | Data | Number | Many | Pairs | Unlimited
+_ID, _NAME, _SHORT, _ANY = Text(64), Text(128), Text(32), Unlimited()
+_COUNT = Number(0, COUNT_MAX)
+_LABELS = Pairs(LABELS_MAX, Text(64), Text(128))
+_HELD = Many(256)
+_JSON = Text(JSON_BYTES_MAX, free=True)
+
+#: "Message.field" to its limit, for all that clients send, also to the health service.
+FIELDS: Mapping[str, Limit] = {
+    "AddModelHeader.model": _NAME,
+    "AddModelHeader.precision": _SHORT,
+    "AddModelHeader.sha256": _ID,
+    "AddModelHeader.size_bytes": _COUNT,
+    "AddModelHeader.top1": Number(0, 100),
+    "AddModelHeader.top1_n": _COUNT,
+    "AddModelHeader.variant_of": _NAME,
+    "AddModelRequest.data": Data(MESSAGE_BYTES_MAX),
+    "AddModelRequest.header": _ANY,
+    "AddZooModelRequest.name": _NAME,
+    "AttemptEnd.attempt": _ANY,
+    "AttemptEnd.chunks": Pairs(STREAMS_MAX, _NAME, _COUNT),
+    "AttemptEnd.facts_json": _JSON,
+    "AttemptEnd.message": Text(16_384, free=True),
+    "AttemptEnd.ok": _ANY,
+    "AttemptEnd.reason": _SHORT,
+    "AttemptRef.attempt": Number(0, 2**31 - 1),
+    "AttemptRef.run_id": _ID,
+    "ChangeDeviceRequest.action": _SHORT,
+    "ChangeDeviceRequest.device": _NAME,
+    "ChangeDeviceRequest.labels": _LABELS,
+    "Chunk.attempt": _ANY,
+    "Chunk.columns": Data(1 << 20),
+    "Chunk.crc32": _ANY,
+    "Chunk.n": Number(0, 1 << 17),
+    "Chunk.schema": _SHORT,
+    "Chunk.seq": _COUNT,
+    "Chunk.stream": _NAME,
+    "FetchModelRequest.offset": _COUNT,
+    "FetchModelRequest.session": _ANY,
+    "FetchModelRequest.sha256": _ID,
+    "HealthCheckRequest.service": _NAME,
+    "HelloRequest.agent_version": _ID,
+    "HelloRequest.boot_id": _ID,
+    "HelloRequest.device_class": _ID,
+    "HelloRequest.held": _HELD,
+    "HelloRequest.inventory": _ANY,
+    "HelloRequest.labels": _LABELS,
+    "HelloRequest.may_reboot": _ANY,
+    "HelloRequest.session": _ANY,
+    "HelloRequest.wire_version": Number(0, 2**31 - 1),
+    "Inventory.architecture": _ID,
+    "Inventory.cpus": Many(8192, Number(0, 65_535)),
+    "Inventory.memory_bytes": _COUNT,
+    "Inventory.runtimes": Many(64),
+    "Inventory.sensors": Many(512),
+    "Inventory.simulated": _ANY,
+    "Inventory.targets": Many(64),
+    "JoinRequest.device_class": _ID,
+    "JoinRequest.device_id": _ID,
+    "JoinRequest.labels": _LABELS,
+    "JoinRequest.name": _ID,
+    "JoinRequest.token": Text(4096),
+    "LeaseRequest.session": _ANY,
+    "PlanSweepRequest.spec_json": _JSON,
+    "ProgressRequest.held": _HELD,
+    "ProgressRequest.iterations": _COUNT,
+    "ProgressRequest.phase": _SHORT,
+    "ProgressRequest.running": _ANY,
+    "ProgressRequest.session": _ANY,
+    "Runtime.name": _ID,
+    "Runtime.target_ids": Many(64, _ID),
+    "Runtime.version": _NAME,
+    "Sensor.kind": _SHORT,
+    "Sensor.rail": _NAME,
+    "Sensor.scope": _ID,
+    "Sensor.source": _ID,
+    "Session.device_id": _ID,
+    "Session.instance": _COUNT,
+    "Session.session_id": _ID,
+    "SubmitSweepRequest.request_id": _ID,
+    "SubmitSweepRequest.spec_json": _JSON,
+    "SweepRequest.sweep": _NAME,
+    "Target.alias": _ID,
+    "Target.description": Text(512),
+    "Target.target_id": _ID,
+    "UploadRequest.chunk": _ANY,
+    "UploadRequest.end": _ANY,
+    "UploadRequest.session": _ANY,
+}

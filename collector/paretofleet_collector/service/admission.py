@@ -1,0 +1,77 @@
+"""How much one client may ask at once, and what is logged of those that are refused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+from paretofleet_collector.model.limits import CALLS_MAX
+
+#: The same refusal of the same client is logged again after so long; of all, so many lines a minute.
+LOG_AGAIN_S = 600.0
+LOG_LINES_MAX = 30
+_REMEMBERED_MAX = 4096
+_log = logging.getLogger(__name__)
+
+
+class Admission:
+    """Counts the calls of each client, and logs each kind of refusal once. For the event loop's thread only.
+
+    `clock` gives seconds that only go forward.
+    """
+
+    def __init__(self, calls_max: int = CALLS_MAX, clock: Callable[[], float] = time.monotonic) -> None:
+        self._calls_max = calls_max
+        self._clock = clock
+        self._calls: Counter[str] = Counter()
+        self._logged: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._minute = (0.0, 0)
+
+    def enter(self, peer: str) -> str:
+        """Counts a call of `peer`; where it has too many, counts nothing and returns a sentence."""
+        if self._calls[peer] >= self._calls_max:
+            return (
+                f"This connection has {self._calls[peer]} calls under way; at most {self._calls_max} are "
+                "accepted: wait for one to end."
+            )
+        self._calls[peer] += 1
+        return ""
+
+    def leave(self, peer: str) -> None:
+        """Counts that a call of `peer` is over."""
+        self._calls[peer] -= 1
+        if self._calls[peer] <= 0:
+            del self._calls[peer]
+
+    @property
+    def calls(self) -> int:
+        """Calls under way, of all clients."""
+        return self._calls.total()
+
+    def log_refusal(self, peer: str, kind: str, sentence: str) -> bool:
+        """Logs that `peer` was refused, unless that `kind` of it was logged lately; whether it was."""
+        now = self._clock()
+        key = (_host(peer), kind)
+        logged_s = self._logged.get(key)
+        if logged_s is not None and now - logged_s < LOG_AGAIN_S:
+            return False
+        start_s, lines = self._minute
+        start_s, lines = (start_s, lines) if lines and now - start_s < 60.0 else (now, 0)
+        self._minute = (start_s, lines + 1)
+        if lines >= LOG_LINES_MAX:
+            if lines == LOG_LINES_MAX:
+                _log.warning("more refusals follow; they are not logged within this minute")
+            return False
+        self._logged[key] = now
+        self._logged.move_to_end(key)
+        while len(self._logged) > _REMEMBERED_MAX:
+            self._logged.popitem(last=False)
+        _log.warning("refused %s of %s: %s", kind, key[0], sentence)
+        return True
+
+
+def _host(peer: str) -> str:
+    """The address without the port, which is another one for each connection."""
+    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
