@@ -78,6 +78,7 @@ _ID, _NAME, _SHORT, _ANY = Text(64), Text(128), Text(32), Unlimited()
 _COUNT = Number(0, COUNT_MAX)
 _LABELS = Pairs(LABELS_MAX, Text(64), Text(128))
 _HELD = Many(256)
+_PEM = Text(8192, free=True)
 _JSON = Text(JSON_BYTES_MAX, free=True)
 
 #: "Message.field" to its limit, for all that clients send, also to the health service.
@@ -103,6 +104,7 @@ FIELDS: Mapping[str, Limit] = {
     "ChangeDeviceRequest.action": _SHORT,
     "ChangeDeviceRequest.device": _NAME,
     "ChangeDeviceRequest.labels": _LABELS,
+    "ChangeDeviceRequest.name": _ID,
     "Chunk.attempt": _ANY,
     "Chunk.columns": Data(1 << 20),
     "Chunk.crc32": _ANY,
@@ -110,6 +112,18 @@ FIELDS: Mapping[str, Limit] = {
     "Chunk.schema": _SHORT,
     "Chunk.seq": _COUNT,
     "Chunk.stream": _NAME,
+    "CreateTokenRequest.approve": _ANY,
+    "CreateTokenRequest.name": _ID,
+    "CreateTokenRequest.pool": _ID,
+    "CreateTokenRequest.role": _SHORT,
+    "CreateTokenRequest.ttl_s": Number(0, 10 * 366 * 86_400),
+    "CreateTokenRequest.uses": Number(0, 1_000_000),
+    "EnrolRequest.device_class": _ID,
+    "EnrolRequest.device_id": _ID,
+    "EnrolRequest.labels": _LABELS,
+    "EnrolRequest.name": _ID,
+    "EnrolRequest.request_pem": _PEM,
+    "EnrolRequest.token": Text(4096),
     "FetchModelRequest.offset": _COUNT,
     "FetchModelRequest.session": _ANY,
     "FetchModelRequest.sha256": _ID,
@@ -120,6 +134,7 @@ FIELDS: Mapping[str, Limit] = {
     "HelloRequest.held": _HELD,
     "HelloRequest.inventory": _ANY,
     "HelloRequest.labels": _LABELS,
+    "HelloRequest.machine": _NAME,
     "HelloRequest.may_reboot": _ANY,
     "HelloRequest.session": _ANY,
     "HelloRequest.wire_version": Number(0, 2**31 - 1),
@@ -142,6 +157,11 @@ FIELDS: Mapping[str, Limit] = {
     "ProgressRequest.phase": _SHORT,
     "ProgressRequest.running": _ANY,
     "ProgressRequest.session": _ANY,
+    "RenewRequest.request_pem": _PEM,
+    "RevokeTokenRequest.token_id": _ID,
+    "RevokeUserRequest.name": _ID,
+    "RotateAuthorityRequest.finish": _ANY,
+    "RotateAuthorityRequest.force": _ANY,
     "Runtime.name": _ID,
     "Runtime.target_ids": Many(64, _ID),
     "Runtime.version": _NAME,
