@@ -6,6 +6,7 @@ Every key of agent.ini is also PARETOFLEET_<SECTION>_<KEY>; the home is PARETOFL
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
 import re
 import shlex
@@ -16,7 +17,10 @@ from typing import Any, Mapping
 
 from paretofleet_agent.errors import ConfigError
 
+#: The near end of a tunnel to a collector elsewhere.
 DEFAULT_COLLECTOR = "127.0.0.1:7411"
+#: How gRPC calls a socket in the file system.
+UNIX = "unix:"
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ class Setting:
 #: Fixed keys of each section.
 KEYS: Mapping[str, Mapping[str, Setting]] = {
     "agent": {
-        "collector": Setting(DEFAULT_COLLECTOR, "HOST:PORT of the collector."),
+        "collector": Setting(
+            "",
+            "HOST:PORT of the collector, or unix:/PATH of its local socket; by default this user's on this "
+            f"machine, else {DEFAULT_COLLECTOR}.",
+        ),
         "name": Setting("", "The device's name, unique in the fleet; by default the host's name."),
         "class": Setting(
             "", "The kind of device, such as jetson-tx2; by default cpu, or the class that is simulated."
@@ -87,8 +95,25 @@ def default_home(env: Mapping[str, str]) -> Path:
     """PARETOFLEET_AGENT_HOME of the environment `env`, or paretofleet/agent under the user's state folder."""
     if env.get("PARETOFLEET_AGENT_HOME"):
         return Path(env["PARETOFLEET_AGENT_HOME"])
+    return _state(env) / "agent"
+
+
+def _state(env: Mapping[str, str]) -> Path:
+    """The folder of all parts of paretofleet for the user of the environment `env`."""
     state = env.get("XDG_STATE_HOME") or str(Path(env.get("HOME") or "/root") / ".local" / "state")
-    return Path(state) / "paretofleet" / "agent"
+    return Path(state) / "paretofleet"
+
+
+def local_collector(env: Mapping[str, str]) -> str:
+    """The local socket of the collector that the user of `env` runs on this machine; empty where none is."""
+    candidates = [f"{UNIX}{_state(env) / 'collector' / 'local' / 'socket'}"]
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        candidates.append((_state(env) / "collector.address").read_text(encoding="utf-8").strip())
+    for address in candidates:
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.connect(address[len(UNIX) :])
+            return address
+    return ""
 
 
 def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Config:
@@ -108,7 +133,7 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
     simulate = agent["simulate"] or None
     return Config(
         home=home.absolute(),
-        collector=_address(agent["collector"]),
+        collector=_address(agent["collector"] or local_collector(env) or DEFAULT_COLLECTOR),
         name=_name("name", agent["name"] or _host_name()),
         device_class=_device_class(agent["class"], simulate),
         labels={_name("label", key): value for key, value in labels.items()},
@@ -200,6 +225,8 @@ def _device_class(value: str, simulate: str | None) -> str:
 
 
 def _address(value: str) -> str:
+    if value.startswith(f"{UNIX}/"):
+        return value
     host, colon, port = value.rpartition(":")
     if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError(f"The collector's address {value!r} is not HOST:PORT, such as {DEFAULT_COLLECTOR}.")

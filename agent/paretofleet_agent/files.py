@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 
@@ -17,10 +18,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def private_folder(folder: Path) -> None:
+    """Makes `folder` if need be, and keeps other users of the machine out of it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    facts = folder.stat()
+    # A folder with a sticky bit, such as /tmp, is everybody's.
+    if facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX and facts.st_uid == os.geteuid():
+        folder.chmod(0o700)
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Replaces `path` by `text`: after a power cut it holds the old text or the new one, whole."""
+    """Replaces `path` by `text`: after a power cut it holds the old text or the new one, whole.
+
+    Nobody but its user may read it.
+    """
     part = path.with_name(path.name + ".part")
-    with open(part, "w", encoding="utf-8") as file:
+    descriptor = os.open(str(part), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
+import tempfile
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,13 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.suggest import did_you_mean
 
 FILE_NAME = "collector.toml"
+#: Where agents look for a collector of another machine, at the near end of a tunnel.
 DEFAULT_ADDRESS = "127.0.0.1:7411"
+#: `listen` for a collector that is reached by its local socket only.
+SOCKET_ONLY = "socket"
+#: How gRPC calls a socket in the file system.
+UNIX = "unix:"
+_SOCKET_PATH_MAX = 100
 _PREFIX = "PARETOFLEET_COLLECTOR_"
 
 
@@ -22,7 +32,8 @@ class Config:
     """How a collector serves, all it keeps below `home`. `KEYS` says what the others mean."""
 
     home: Path
-    listen: str = DEFAULT_ADDRESS
+    listen: str = SOCKET_ONLY
+    join_listen: str = "0.0.0.0:7412"
     heartbeat_s: float = 5.0
     lease_s: float = 60.0
     window_chunks: int = 64
@@ -45,7 +56,17 @@ class ConfigKey:
 
 
 KEYS = (
-    ConfigKey("listen", str, "Address to listen on; port 0 picks a free one."),
+    ConfigKey(
+        "listen",
+        str,
+        "HOST:PORT to listen on beside the local socket, or `socket` for nothing else; port 0 picks a free "
+        "one. Without identity (`collector init`) loopback only.",
+    ),
+    ConfigKey(
+        "join_listen",
+        str,
+        "HOST:PORT at which devices and people join; opened where there is an identity only.",
+    ),
     ConfigKey("heartbeat_s", float, "Seconds between two heartbeats, by which an agent renews its leases."),
     ConfigKey(
         "lease_s", float, "Seconds that a lease lasts without a heartbeat; must be more than `heartbeat_s`."
@@ -63,6 +84,38 @@ def default_home(part: str = "collector") -> Path:
     """The folder of a `part`, `$XDG_STATE_HOME/paretofleet/<part>`, by default under `~/.local/state`."""
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "paretofleet" / part
+
+
+def socket_path(home: Path) -> Path:
+    """The local socket of the collector whose folder is `home`, in a folder for its user only.
+
+    A path that would be too long for a socket is replaced by one below the folder for temporary files.
+    """
+    path = home.absolute() / "local" / "socket"
+    if len(os.fsencode(path)) <= _SOCKET_PATH_MAX:
+        return path
+    digest = hashlib.sha256(os.fsencode(home.absolute())).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"paretofleet-{digest}" / "socket"
+
+
+def last_started() -> Path:
+    """The file in which a collector with a folder of its user's choice says where it listens."""
+    return default_home("collector.address")
+
+
+def local_address() -> str:
+    """The address of this user's collector on this machine.
+
+    That of the usual folder where it lives, else of the one that was started last, else DEFAULT_ADDRESS.
+    """
+    candidates = [UNIX + str(socket_path(default_home()))]
+    with suppress(OSError):
+        candidates.append(last_started().read_text(encoding="utf-8").strip())
+    for address in candidates:
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(address.removeprefix(UNIX))
+            return address
+    return DEFAULT_ADDRESS
 
 
 def load(

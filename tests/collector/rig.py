@@ -92,8 +92,10 @@ class Rig:
         self.hello(session)
         return session
 
-    def hello(self, session: Session, *held: AttemptKey, inventory: Inventory = INVENTORY) -> Welcome:
-        said = Hello(session, "boot", "0.1.0", 1, inventory, held, {"room": "lab"}, "cpu")
+    def hello(
+        self, session: Session, *held: AttemptKey, inventory: Inventory = INVENTORY, machine: str = ""
+    ) -> Welcome:
+        said = Hello(session, "boot", "0.1.0", 1, inventory, held, {"room": "lab"}, "cpu", machine=machine)
         return self.do(agents.hello(self.context, said))
 
     def submit(

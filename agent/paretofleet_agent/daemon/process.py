@@ -30,6 +30,7 @@ def run(config: Config, *, once: bool = False) -> int:
     be ended; a device that stays up is served on, without the permission. Returns the exit code. Raises
     Refused when the collector will not have this agent, HomeError when the home cannot be used.
     """
+    os.umask(0o077)
     with identity.home_lock(config.home):
         # Before anything starts a thread: the CPUs that this process may use are the device's.
         device = probe.probe_device(

@@ -147,7 +147,9 @@ def _add_run(subparsers: Any) -> None:
         "paretofleet-agent run --collector 127.0.0.1:7411 --name tx2-1 --class jetson-tx2 --label room=b12",
     )
     run.add_argument(
-        "--collector", metavar="HOST:PORT", help="the collector to serve (default: 127.0.0.1:7411)"
+        "--collector",
+        metavar="HOST:PORT",
+        help="the collector to serve (default: yours on this machine, else 127.0.0.1:7411)",
     )
     run.add_argument("--name", help="the device's name, unique in the fleet (default: the host's name)")
     run.add_argument(

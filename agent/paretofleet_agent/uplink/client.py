@@ -14,7 +14,7 @@ from paretofleet_proto.v1 import fleet_pb2_grpc
 from paretofleet_agent.config import Config
 from paretofleet_agent.errors import PfError, Unreachable
 from paretofleet_agent.model import AttemptKey, Inventory
-from paretofleet_agent.uplink import wire
+from paretofleet_agent.uplink import identity, wire
 from paretofleet_agent.uplink.call_errors import as_missing, as_refusal, as_unreachable
 from paretofleet_agent.uplink.identity import Identity
 from paretofleet_agent.uplink.replies import AttemptStatus, LeaseReply, Welcome
@@ -45,9 +45,9 @@ OPTIONS = (
 class CollectorClient:
     """A channel to one collector, for several threads. Calls raise Unreachable, `hello` also Refused."""
 
-    def __init__(self, config: Config, identity: Identity, inventory: Inventory) -> None:
+    def __init__(self, config: Config, agent: Identity, inventory: Inventory) -> None:
         self._config = config
-        self._identity = identity
+        self._identity = agent
         self._inventory = inventory
         self._lock = threading.Lock()
         self._lost = False
@@ -64,9 +64,9 @@ class CollectorClient:
         """
         self._renew()
         join = wire.join_to_proto(self._identity, self._config)
-        hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts)
         with self._calling(as_refusal) as stub:
-            stub.Join(join, timeout=CALL_S)
+            self._take_place(stub.Join(join, timeout=CALL_S).device_id)
+            hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts)
             return wire.welcome_from_proto(stub.Hello(hello, timeout=CALL_S))
 
     def lease(self) -> LeaseReply:
@@ -100,6 +100,11 @@ class CollectorClient:
         with self._calling() as stub:
             on_loss = functools.partial(self._note_loss, stub)
             return UploadStream(stub.Upload, self._identity, address, ack_s=ack_s, on_loss=on_loss)
+
+    def _take_place(self, device_id: str) -> None:
+        """Is another device from now on, where the collector says so; empty from older collectors."""
+        if device_id and device_id != self._identity.device_id:
+            self._identity = identity.adopt(self._config.home, self._identity, device_id)
 
     def _open(self) -> tuple[grpc.Channel, fleet_pb2_grpc.FleetStub]:
         channel = grpc.insecure_channel(self._config.collector, options=list(OPTIONS))

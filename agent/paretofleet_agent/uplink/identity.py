@@ -6,22 +6,27 @@ import contextlib
 import json
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Iterator
 
 from paretofleet_agent.errors import HomeError
-from paretofleet_agent.files import try_lock, write_atomically
+from paretofleet_agent.files import private_folder, try_lock, write_atomically
+from paretofleet_agent.uplink.machine import machine_of
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`device_id` lasts with the home, `instance` grows at every start, `session_id` is of this start."""
+    """`device_id` lasts with the home, `instance` grows at every start, `session_id` is of this start.
+
+    `machine` tells machine and home from a copy; empty where nobody can tell.
+    """
 
     device_id: str
     instance: int
     session_id: str
     boot_id: str
+    machine: str = ""
 
 
 def start(home: Path, boot_id: str) -> Identity:
@@ -29,16 +34,29 @@ def start(home: Path, boot_id: str) -> Identity:
 
     Raises HomeError when identity.json is damaged or cannot be written.
     """
-    path = home / "identity.json"
     stored = read(home) or {"device_id": uuid.uuid4().hex, "instance": 0}
     device_id, instance = str(stored["device_id"]), int(stored["instance"]) + 1
+    _write(home, device_id, instance)
+    return Identity(device_id, instance, uuid.uuid4().hex, boot_id, machine_of(home, device_id))
+
+
+def adopt(home: Path, identity: Identity, device_id: str) -> Identity:
+    """Makes the agent in `home` the device `device_id` from now on, durably; `identity` is who it was.
+
+    The collector says so where this agent takes the place of a device that was reset. Raises HomeError.
+    """
+    _write(home, device_id, identity.instance)
+    return replace(identity, device_id=device_id, machine=machine_of(home, device_id))
+
+
+def _write(home: Path, device_id: str, instance: int) -> None:
+    path = home / "identity.json"
     try:
         write_atomically(path, json.dumps({"device_id": device_id, "instance": instance}) + "\n")
     except OSError as error:
         raise HomeError(
             f"{path} cannot be written ({error.strerror}): free some space or mend its rights."
         ) from error
-    return Identity(device_id, instance, uuid.uuid4().hex, boot_id)
 
 
 def read(home: Path) -> dict[str, Any] | None:
@@ -63,7 +81,8 @@ def read(home: Path) -> dict[str, Any] | None:
 
 def _damaged(path: Path) -> HomeError:
     return HomeError(
-        f"{path} is damaged: put its copy back, or remove it to let this device join again as a new one."
+        f"{path} is damaged: put its copy back, or remove it and run `paretofleet devices reset NAME` "
+        "where the collector is, so that this device is known again."
     )
 
 
@@ -72,8 +91,9 @@ def home_lock(home: Path) -> Iterator[None]:
     """Holds `home`, made if need be, for one agent. Raises HomeError when another has it."""
     path = home / "lock"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        private_folder(home)
+        descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise HomeError(
             f"The agent's home {home} cannot be used ({error.strerror}): choose another with --home DIR."

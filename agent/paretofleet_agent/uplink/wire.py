@@ -71,6 +71,7 @@ def hello_to_proto(
         labels=dict(config.labels),
         device_class=config.device_class,
         may_reboot=config.allow_reboot,
+        machine=identity.machine,
     )
 
 

@@ -13,7 +13,6 @@ import typer
 from paretofleet_collector import __version__
 from paretofleet_collector.cli import collector, devices, models, rank, report, sweep, up
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
-from paretofleet_collector.config import DEFAULT_ADDRESS
 from paretofleet_collector.errors import CollectorError
 
 FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
@@ -50,9 +49,12 @@ def root(
     address: Annotated[
         str,
         typer.Option(
-            "--collector", metavar="HOST:PORT", envvar=COLLECTOR_VARIABLE, help="The collector to talk to."
+            "--collector",
+            metavar="HOST:PORT",
+            envvar=COLLECTOR_VARIABLE,
+            help="The collector to talk to; by default yours on this machine.",
         ),
-    ] = DEFAULT_ADDRESS,
+    ] = "",
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,

@@ -27,7 +27,11 @@ Home = Annotated[
 ]
 Listen = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Address; port 0 picks one.", show_default=config.DEFAULT_ADDRESS),
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Address beside the local socket; port 0 picks one.",
+        show_default="the local socket only",
+    ),
 ]
 
 
@@ -36,7 +40,7 @@ def init(home: Home = None, listen: Listen = None) -> None:
     """Make the collector's folder with a collector.toml in which every key stands."""
     settings = config.load(home, listen=listen)
     path = settings.home / config.FILE_NAME
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(config.render(settings))
@@ -45,7 +49,7 @@ def init(home: Home = None, listen: Listen = None) -> None:
     notify(f"wrote {path}; start the collector with `paretofleet collector serve --home {settings.home}`")
 
 
-@app.command(epilog="Example: paretofleet collector serve --listen 127.0.0.1:7411")
+@app.command(epilog="Example: paretofleet collector serve --home /var/lib/paretofleet/collector")
 def serve(
     home: Home = None,
     listen: Listen = None,

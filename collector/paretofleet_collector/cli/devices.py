@@ -103,6 +103,17 @@ def remove(context: typer.Context, device: Name) -> None:
     _change(context, device, "remove")
 
 
+@app.command(epilog="Example: paretofleet devices reset tx2-a")
+def reset(context: typer.Context, device: Name) -> None:
+    """Take the next agent of this name for this device: after a restored image, a new disk, a new board."""
+    with collector_client(context) as client:
+        changed = client.change_device(device, "reset")
+    notify(
+        f"{changed.name}: its agent may start from an older folder, a new one or another machine now; "
+        "the first that says hello is this device"
+    )
+
+
 def _change(context: typer.Context, device: str, action: str) -> None:
     with collector_client(context) as client:
         changed = client.change_device(device, action)

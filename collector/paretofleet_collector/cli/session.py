@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from paretofleet_collector.cli.output import clean
+from paretofleet_collector.config import local_address
 from paretofleet_collector.model.entities import Refusal
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ COLLECTOR_VARIABLE = "PARETOFLEET_COLLECTOR_ADDRESS"
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that stand before the noun."""
+    """The options that stand before the noun. `address`: empty for this user's collector on this machine."""
 
     address: str
 
@@ -33,7 +34,7 @@ def collector_client(context: typer.Context) -> Iterator[Client]:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines would stand between ours
     from paretofleet_collector.rpc.client import Client  # gRPC takes a while to load, and help needs none
 
-    with Client(context.obj.address) as client:
+    with Client(context.obj.address or local_address()) as client:
         yield client
 
 

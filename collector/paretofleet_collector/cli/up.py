@@ -21,7 +21,7 @@ from typing import IO, Annotated
 import typer
 
 from paretofleet_collector.cli.session import notify
-from paretofleet_collector.config import DEFAULT_ADDRESS, default_home
+from paretofleet_collector.config import UNIX, default_home, local_address, socket_path
 from paretofleet_collector.errors import CollectorError, Refused
 
 EXAMPLE = "Example: paretofleet up --home ./fleet"
@@ -45,8 +45,13 @@ def up(
         Path | None, typer.Option(help="Folder for both.", show_default="~/.local/state/paretofleet")
     ] = None,
     listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Address; port 0 picks one.")
-    ] = DEFAULT_ADDRESS,
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Address beside the local socket; port 0 picks one.",
+            show_default="the local socket only",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of this device in the fleet; by default the host's.")] = "",
 ) -> None:
     """Start a collector and a local agent here; Ctrl-C ends both."""
@@ -61,18 +66,18 @@ def up(
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     try:
         service = [sys.executable, "-m", "paretofleet_collector", "collector", "serve"]
-        parts.append(
-            _start("collector", [*service, "--home", str(chosen / "collector"), "--listen", listen], lines)
-        )
+        service += ["--home", str(chosen / "collector"), *(["--listen", listen] if listen else [])]
+        parts.append(_start("collector", service, lines))
         address = _wait_until_ready(parts[0], lines, stop)
         if address is None:
             return
         notify(f"collector at {address}, process {parts[0].process.pid}, home {chosen / 'collector'}")
         more = ["--name", name] if name else []
-        options = ["--collector", address, "--home", str(chosen / "agent"), *more]
+        local = UNIX + str(socket_path(chosen / "collector"))
+        options = ["--collector", local, "--home", str(chosen / "agent"), *more]
         parts.append(_start("agent", [*agent, "run", *options], None))
         notify(f"agent, process {parts[1].process.pid}, home {chosen / 'agent'}")
-        where = "" if address == DEFAULT_ADDRESS else f"--collector {address} "
+        where = "" if local_address() == local else f"--collector {local} "
         notify(f"try `paretofleet {where}sweep submit --model zoo:resnet18 --protocol quick --watch`")
         _wait_for_the_end(parts, stop)
     finally:
@@ -156,7 +161,7 @@ def _wait_until_ready(part: ChildProcess, lines: queue.SimpleQueue[str], stop: t
                 raise CollectorError(_ended(part)) from None
             continue
         if READY in line:
-            return line.rpartition(READY)[2].split()[0]
+            return line.rpartition(READY)[2].strip()
     raise CollectorError(f"The collector did not listen within {START_S:.0f} s; see its lines above.")
 
 

@@ -29,11 +29,24 @@ class Join:
     name: str
     device_class: str
     labels: Mapping[str, str]
+    pool: str = ""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """As whom a device joined: not by the id that it sent where it takes the place of one that was reset."""
+
+    device_id: str
+    name: str
 
 
 @dataclass(frozen=True)
 class Hello:
-    """The opening of a session. `held`: attempts in the agent's spool, and the one that runs."""
+    """The opening of a session.
+
+    `held`: attempts in the agent's spool, and the one that runs. `machine` tells the machine and the agent's
+    folder from a copy; empty where nobody can tell.
+    """
 
     session: Session
     boot_id: str
@@ -44,6 +57,7 @@ class Hello:
     labels: Mapping[str, str]
     device_class: str
     may_reboot: bool = False
+    machine: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import grpc
 from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_proto.v1 import control_pb2_grpc
 
+from paretofleet_collector.config import UNIX
 from paretofleet_collector.errors import CollectorError, Refused, Unreachable
 from paretofleet_collector.model import views
 from paretofleet_collector.model.entities import Refusal, Variant
@@ -42,13 +43,15 @@ _OPTIONS = (
 
 
 class Client:
-    """A connection to the collector at `address` ("HOST:PORT"); a context manager."""
+    """A connection to the collector at `address` ("HOST:PORT" or "unix:/PATH"); a context manager."""
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        is_socket = address.startswith(f"{UNIX}/")
+        if not is_socket and (not host or not port.isdigit() or not 0 < int(port) < 65536):
             raise Refused(
-                f"'{address}' is not an address of a collector; write HOST:PORT, as in 127.0.0.1:7411."
+                f"'{address}' is not an address of a collector; write HOST:PORT, as in 127.0.0.1:7411, or "
+                f"{UNIX}/PATH for the local socket."
             )
         self.address = address
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)

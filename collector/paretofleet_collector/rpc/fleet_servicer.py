@@ -28,7 +28,8 @@ class FleetServicer:
 
     @single_reply
     async def Join(self, request: pb.JoinRequest) -> pb.JoinReply:  # noqa: N802
-        return pb.JoinReply(name=await agents.join(self._context, convert.join_from_proto(request)))
+        joined = await agents.join(self._context, convert.join_from_proto(request))
+        return pb.JoinReply(name=joined.name, device_id=joined.device_id)
 
     @single_reply
     async def Hello(self, request: pb.HelloRequest) -> pb.HelloReply:  # noqa: N802

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from typing import Any
@@ -13,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc
 
-from paretofleet_collector.config import Config
+from paretofleet_collector.config import UNIX, Config, socket_path
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model import limits
 from paretofleet_collector.rpc.control_servicer import ControlServicer
@@ -50,18 +51,20 @@ def serve(config: Config) -> int:
 
     Raises Refused or StorageFull when it cannot start.
     """
-    host, port = home.checked_address(config.listen)
+    os.umask(0o077)
+    address = home.checked_address(config.listen, has_identity=False)
     with home.hold_home(config.home):
-        home.check_free(host, port)
+        if address is not None:
+            home.check_free(*address)
         try:
-            asyncio.run(_serve(config, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+            asyncio.run(_serve(config, address))
         except OSError as error:
             reason = error.strerror or error
             raise Refused(f"The collector cannot work in {config.home}: {reason}.") from error
     return 0
 
 
-async def _serve(config: Config, address: str) -> None:
+async def _serve(config: Config, address: tuple[str, int] | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,15 +75,20 @@ async def _serve(config: Config, address: str) -> None:
     try:
         await collector.clean_lake()
         checks = _add_servicers(server, collector.context)
-        port = _listen(server, address)
+        local, bound = _listen(server, config, address)
         await server.start()
-        bound = f"{address.rpartition(':')[0]}:{port}"
+        home.note_started(config.home, local)
         home.write_atomically(config.home / home.ENDPOINT, bound + "\n")
         tasks = [
             asyncio.create_task(collector.sealer.run()),
             asyncio.create_task(_watch_health(collector.context, checks)),
         ]
         print(f"listening on {bound}", file=sys.stderr, flush=True)  # noqa: T201 - the line that starters wait for
+        if bound != local:
+            _log.warning(
+                "every user of this machine can use %s; without --listen only the local socket is there",
+                bound,
+            )
         await _until(stop, tasks)
         await checks.enter_graceful_shutdown()
         for task in tasks:
@@ -91,6 +99,7 @@ async def _serve(config: Config, address: str) -> None:
         # Also where the start failed: a server that was never stopped complains when it is collected.
         await server.stop(0)
         (config.home / home.ENDPOINT).unlink(missing_ok=True)
+        socket_path(config.home).unlink(missing_ok=True)
         await collector.close()
 
 
@@ -103,12 +112,29 @@ def _add_servicers(server: Any, context: Context) -> Any:
     return checks
 
 
-def _listen(server: Any, address: str) -> int:
-    """Binds the address and returns its port; raises Refused."""
+def _listen(server: Any, config: Config, address: tuple[str, int] | None) -> tuple[str, str]:
+    """Binds the local socket and, if there is one, the address.
+
+    Returns the socket's address and the one to tell people; raises Refused.
+    """
+    path = home.make_socket_folder(config.home)
+    local = f"{UNIX}{path}"
     try:
-        return int(server.add_insecure_port(address))
+        server.add_insecure_port(local)
+        path.chmod(0o600)
+    except (RuntimeError, OSError):
+        raise Refused(f"The collector cannot listen on its local socket {path}.") from None
+    if address is None:
+        return local, local
+    host, port = address
+    written = f"[{host}]" if ":" in host else host
+    try:
+        bound = server.add_insecure_port(f"{written}:{port}")
     except RuntimeError:
-        raise Refused(f"The collector cannot listen on {address}; choose another with --listen.") from None
+        raise Refused(
+            f"The collector cannot listen on {written}:{port}; choose another with --listen."
+        ) from None
+    return local, f"{written}:{bound}"
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

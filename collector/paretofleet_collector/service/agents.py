@@ -18,6 +18,7 @@ from paretofleet_collector.model.messages import (
     Heartbeat,
     Hello,
     Join,
+    Joined,
     Session,
     Welcome,
 )
@@ -34,14 +35,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-async def join(context: Context, request: Join) -> str:
-    """Registers the device of a `request` in `context`; returns the name under which it is known.
+async def join(context: Context, request: Join) -> Joined:
+    """Registers the device of a `request` in `context`; returns the id and the name under which it is known.
 
     Raises Refused, Taken, SessionRefused.
     """
     if not _ID.fullmatch(request.device_id):
         raise Refused(
-            "The device id is none that an agent makes; delete the agent's home folder to get a new one."
+            "The device id is none that an agent makes; start the agent with a new folder (--home DIR)."
         )
     if not _NAME.fullmatch(request.name):
         raise Refused(
@@ -65,7 +66,7 @@ async def hello(context: Context, request: Hello) -> Welcome:
 
     def work(connection: sa.Connection) -> tuple[AttemptStatus, ...]:
         now = context.now()
-        sessions.open_session(connection, request, now)
+        sessions.open_session(connection, request, now, context.offline_after_s)
         held = _renew(connection, request.session, request.held, now + context.config.lease_s)
         leases.expire_unheld_leases(connection, request.session, request.held, now)
         return held

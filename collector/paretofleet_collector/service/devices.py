@@ -13,7 +13,7 @@ from paretofleet_collector.model.views import DeviceView
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import devices, progress
 
-ACTIONS = ("pause", "resume", "remove", "label")
+ACTIONS = ("pause", "resume", "remove", "reset", "label")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 
 

@@ -7,10 +7,12 @@ import ipaddress
 import os
 import secrets
 import socket
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from paretofleet_collector.config import SOCKET_ONLY, default_home, last_started, socket_path
 from paretofleet_collector.errors import Refused, StorageFull
 
 ENDPOINT = "endpoint"
@@ -22,7 +24,7 @@ _ID = "id"
 def hold_home(home: Path) -> Iterator[None]:
     """Creates the folder `home` if need be and holds it; raises Refused while another collector does."""
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(home)
         descriptor = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Refused(
@@ -38,6 +40,46 @@ def hold_home(home: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def private_folder(folder: Path) -> None:
+    """Makes `folder` if need be, and keeps other users of the machine out of it.
+
+    Raises OSError, and Refused where the folder is another user's.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    facts = folder.stat()
+    if facts.st_uid != os.geteuid():
+        raise Refused(f"The folder {folder} belongs to another user; start the collector as that one.")
+    # A folder with a sticky bit, such as /tmp, is everybody's.
+    if facts.st_mode & 0o077 and not facts.st_mode & stat.S_ISVTX:
+        folder.chmod(0o700)
+
+
+def make_socket_folder(home: Path) -> Path:
+    """Makes the folder of the local socket of `home`, for its user only; returns the socket's path.
+
+    A socket that a collector left behind is removed: the lock on `home` shows that it is gone. Raises
+    Refused.
+    """
+    path = socket_path(home)
+    try:
+        private_folder(path.parent)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(f"The folder {path.parent} cannot be used: {error.strerror}.") from None
+    return path
+
+
+def note_started(home: Path, address: str) -> None:
+    """Says where the collector of `home` listens, to commands of its user that name none.
+
+    The usual folder needs no such word. `address` is that of the local socket.
+    """
+    if home != default_home():
+        with suppress(OSError, StorageFull):
+            last_started().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomically(last_started(), address + "\n")
 
 
 def collector_id(home: Path) -> str:
@@ -66,20 +108,29 @@ def write_atomically(path: Path, text: str) -> None:
         raise StorageFull(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def checked_address(listen: str) -> tuple[str, int]:
-    """Host and port of `listen` (HOST:PORT) on this machine's loopback; raises Refused for any other."""
+def checked_address(listen: str, *, has_identity: bool) -> tuple[str, int] | None:
+    """Host and port of `listen` (HOST:PORT); None for the local socket only.
+
+    Raises Refused for an address beyond this machine's loopback where the collector `has_identity` not.
+    """
+    if listen == SOCKET_ONLY:
+        return None
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isdigit() or int(port) > 65535:
-        raise Refused(f"'{listen}' is not an address to listen on; write HOST:PORT, as in 127.0.0.1:7411.")
+        raise Refused(
+            f"'{listen}' is not an address to listen on; write HOST:PORT, as in 127.0.0.1:7411, "
+            f"or {SOCKET_ONLY} for this machine's users of this folder only."
+        )
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_loopback = False
-    if not is_loopback:
+    if not is_loopback and not has_identity:
         raise Refused(
-            f"The collector does not listen on {host}: it cannot tell yet who speaks; listen on "
-            f"127.0.0.1:{port} and reach it from elsewhere through the SSH tunnel described in the README."
+            f"The collector does not listen on {host}: it cannot tell yet who speaks; give it an identity "
+            "with `paretofleet collector init`, or listen on loopback (127.0.0.1:7411) and reach it from "
+            "elsewhere through the SSH tunnel described in the README."
         )
     return host, int(port)
 

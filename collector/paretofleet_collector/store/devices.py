@@ -105,7 +105,7 @@ def find(connection: sa.Connection, name: str, now: float, offline_after_s: floa
 
 
 def change(connection: sa.Connection, device: Device, action: str, labels: Mapping[str, str]) -> None:
-    """Applies the `action` pause, resume, remove or label to `device` through `connection`.
+    """Applies the `action` pause, resume, remove, reset or label to `device` through `connection`.
 
     `labels` are added to an operator's. Raises Taken where a removed device is resumed whose name is taken.
     """
@@ -117,6 +117,8 @@ def change(connection: sa.Connection, device: Device, action: str, labels: Mappi
         values = {"paused": False, "removed": False}
     elif action == "remove":
         values = {"removed": True, "session_id": ""}
+    elif action == "reset":
+        values = {"awaits_reset": True, "session_id": ""}
     else:
         stored = connection.execute(
             sa.select(DEVICES.c.operator_labels).where(DEVICES.c.device_id == device.device_id)

@@ -9,26 +9,33 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import SessionRefused, Taken
-from paretofleet_collector.model.messages import Hello, Join, Session
+from paretofleet_collector.model.messages import Hello, Join, Joined, Session
 from paretofleet_collector.store.devices import DEVICES, NOT_REMOVED, row_of
 
+_WHAT_TO_DO = (
+    "To have both, start this one with --home DIR and --name NAME of its own; if this one is device "
+    "'{0}' from now on, stop the other and run `paretofleet devices reset {0}`."
+)
 
-def join(connection: sa.Connection, request: Join) -> str:
-    """Registers through `connection` the device of a `request`; returns its name.
 
-    Repeated with the same id it changes nothing. Raises Taken for the name of another device, SessionRefused
-    for a device that was removed.
+def join(connection: sa.Connection, request: Join) -> Joined:
+    """Registers through `connection` the device of a `request`; returns its id and name.
+
+    Repeated with the same id it changes nothing. The name of a device that was reset brings its id with it.
+    Raises Taken for the name of another device, SessionRefused for a device that was removed.
     """
     row = row_of(connection, request.device_id)
     if row is not None:
         _check_not_removed(row)
-        return str(row.name)
-    if connection.execute(
-        sa.select(DEVICES.c.device_id).where(DEVICES.c.name == request.name, NOT_REMOVED)
-    ).first():
+        return Joined(str(row.device_id), str(row.name))
+    namesake = connection.execute(DEVICES.select().where(DEVICES.c.name == request.name, NOT_REMOVED)).first()
+    if namesake is not None and namesake.awaits_reset:
+        return Joined(str(namesake.device_id), str(namesake.name))
+    if namesake is not None:
         raise Taken(
             f"The name '{request.name}' belongs to another device; start this agent with another name, "
-            f"or run `paretofleet devices remove {request.name}` if that device is gone."
+            f"run `paretofleet devices reset {request.name}` if it is that device with a new disk, "
+            f"or `paretofleet devices remove {request.name}` if that device is gone."
         )
     connection.execute(
         DEVICES.insert().values(
@@ -40,6 +47,7 @@ def join(connection: sa.Connection, request: Join) -> str:
             inventory="{}",
             agent_version="",
             boot_id="",
+            pool=request.pool,
             instance=0,
             session_id="",
             last_seen_unix_s=None,
@@ -47,29 +55,24 @@ def join(connection: sa.Connection, request: Join) -> str:
             removed=False,
         )
     )
-    return request.name
+    return Joined(request.device_id, request.name)
 
 
-def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
+def open_session(connection: sa.Connection, hello: Hello, now: float, lives_s: float) -> None:
     """Makes through `connection` the session of `hello` the one that speaks for its device from `now` on.
 
-    A higher instance replaces the stored one; the same instance is the same process only if the random
-    session id is the same too. Raises SessionRefused for a copy of the identity, an unknown or a removed
-    device. `now` is in seconds since 1970.
+    A higher instance replaces the stored one if it is of the same machine and folder, or if the old one was
+    silent for `lives_s` seconds; the same instance is the same process only if the random session id is the
+    same too. Raises SessionRefused for a copy of the identity, an unknown or a removed device. `now` is in
+    seconds since 1970.
     """
     session = hello.session
     row = row_of(connection, session.device_id)
     if row is None:
         raise SessionRefused(_unknown(session.device_id), "unknown")
     _check_not_removed(row)
-    replaces = session.instance > row.instance
-    if not replaces and (session.instance, session.session_id) != (row.instance, row.session_id):
-        raise SessionRefused(
-            f"Another agent already speaks as device '{row.name}' (start {row.instance}, this one is start "
-            f"{session.instance}): this is a copy of its identity; delete the agent's home folder here so "
-            "that it joins as a device of its own.",
-            "copied",
-        )
+    if not row.awaits_reset and (session.instance, session.session_id) != (row.instance, row.session_id):
+        _check_no_copy(row, hello, now, lives_s)
     connection.execute(
         DEVICES.update()
         .where(DEVICES.c.device_id == session.device_id)
@@ -77,6 +80,8 @@ def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
             instance=session.instance,
             session_id=session.session_id,
             boot_id=hello.boot_id,
+            machine=hello.machine,
+            awaits_reset=False,
             may_reboot=hello.may_reboot,
             agent_version=hello.agent_version,
             device_class=hello.device_class or row.device_class,
@@ -85,6 +90,33 @@ def open_session(connection: sa.Connection, hello: Hello, now: float) -> None:
             last_seen_unix_s=now,
         )
     )
+
+
+def _check_no_copy(row: sa.Row[Any], hello: Hello, now: float, lives_s: float) -> None:
+    """Raises SessionRefused where an agent that starts must not take over from the one of `row`."""
+    lives = (
+        bool(row.session_id) and row.last_seen_unix_s is not None and now - row.last_seen_unix_s <= lives_s
+    )
+    if hello.session.instance <= row.instance:
+        raise SessionRefused(
+            f"Another agent has spoken as device '{row.name}' since (start {row.instance}, this one is start "
+            f"{hello.session.instance}): this is a copy of its identity, or an older state of its folder. "
+            f"{_WHAT_TO_DO.format(row.name)}",
+            "copied",
+        )
+    if lives and not _is_same_machine(row, hello):
+        raise SessionRefused(
+            f"Device '{row.name}' runs on another machine or from another folder at this moment, and goes on "
+            f"there: this is a copy of its identity. {_WHAT_TO_DO.format(row.name)}",
+            "copied",
+        )
+
+
+def _is_same_machine(row: sa.Row[Any], hello: Hello) -> bool:
+    """Agents before machines were told have only their boot to go by."""
+    if row.machine and hello.machine:
+        return bool(row.machine == hello.machine)
+    return bool(row.boot_id == hello.boot_id)
 
 
 def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:

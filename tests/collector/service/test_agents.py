@@ -20,7 +20,7 @@ def progress(rig: Rig, session: Session, *held: AttemptKey, running: AttemptKey 
 class TestSessions:
     def test_joining_again_changes_nothing_and_another_device_cannot_take_the_name(self, rig):
         rig.joined("box")
-        assert rig.do(agents.join(rig.context, Join("id-box", "other", "cpu", {}))) == "box"
+        assert rig.do(agents.join(rig.context, Join("id-box", "other", "cpu", {}))).name == "box"
         with pytest.raises(Taken, match="'box' belongs to another device"):
             rig.do(agents.join(rig.context, Join("id-2", "box", "cpu", {})))
 
@@ -59,6 +59,65 @@ class TestSessions:
     def test_names_are_checked(self, rig):
         with pytest.raises(Refused, match="not a device's name"):
             rig.do(agents.join(rig.context, Join("id", "a b", "cpu", {})))
+
+
+class TestCopies:
+    """A copied folder starts with a higher instance; it replaces nobody that lives."""
+
+    def original(self, rig: Rig) -> Session:
+        session = rig.joined("box", instance=5)
+        rig.hello(session, machine="here")
+        return session
+
+    def test_a_copy_is_refused_while_the_original_lives_which_goes_on(self, rig):
+        original = self.original(rig)
+        rig.submit()
+        copy = Session(original.device_id, 6, "copy")
+        with pytest.raises(SessionRefused, match="copy of its identity") as caught:
+            rig.hello(copy, machine="elsewhere")
+        assert caught.value.why == "copied"
+        assert "delete" not in str(caught.value)
+        assert "paretofleet devices reset box" in str(caught.value)
+        assert rig.lease(original) is not None
+        rig.clock[0] += rig.context.offline_after_s - 1
+        progress(rig, original)
+        rig.clock[0] += rig.context.offline_after_s - 1
+        with pytest.raises(SessionRefused, match="copy of its identity"):
+            rig.hello(copy, machine="elsewhere")
+
+    def test_the_same_machine_takes_over_at_once_whatever_its_boot(self, rig):
+        original = self.original(rig)
+        again = Session(original.device_id, 6, "again")
+        rig.hello(again, machine="here")
+        with pytest.raises(SessionRefused, match="replaced"):
+            rig.lease(original)
+
+    def test_another_machine_takes_over_once_the_old_session_has_ended(self, rig):
+        original = self.original(rig)
+        rig.clock[0] += rig.context.offline_after_s + 1
+        rig.hello(Session(original.device_id, 6, "new"), machine="elsewhere")
+
+    def test_an_older_state_of_a_folder_speaks_after_a_reset_only(self, rig):
+        original = self.original(rig)
+        rig.clock[0] += 1000
+        restored = Session(original.device_id, 3, "restored")
+        with pytest.raises(SessionRefused, match="older state of its folder"):
+            rig.hello(restored, machine="here")
+        rig.do(devices.change_device(rig.context, "box", "reset", {}))
+        rig.hello(restored, machine="here")
+        with pytest.raises(SessionRefused, match="replaced"):
+            rig.lease(original)
+
+    def test_a_reimaged_board_is_the_same_device_after_a_reset(self, rig):
+        original = self.original(rig)
+        new = Join("id-new", "box", "cpu", {})
+        with pytest.raises(Taken, match="devices reset box"):
+            rig.do(agents.join(rig.context, new))
+        rig.do(devices.change_device(rig.context, "box", "reset", {}))
+        assert rig.do(agents.join(rig.context, new)).device_id == original.device_id
+        rig.hello(Session(original.device_id, 1, "new"), machine="new disk")
+        with pytest.raises(Taken):
+            rig.do(agents.join(rig.context, new))
 
 
 class TestLeases:

@@ -61,6 +61,7 @@ def hello_from_proto(message: pb.HelloRequest) -> Hello:
         labels=dict(message.labels),
         device_class=message.device_class,
         may_reboot=message.may_reboot,
+        machine=message.machine[:64],
     )
 
 
