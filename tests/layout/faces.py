@@ -136,6 +136,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "context": "Context",
             "devices": "*",
             "home": "*",
+            "in_flight": "InFlight",
             "leases": "*",
             "reports": "*",
             "submission": "*",

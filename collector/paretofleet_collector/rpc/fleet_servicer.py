@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import Future
 from typing import Any
 
 from paretofleet_proto.v1 import fleet_pb2 as pb
 
-from paretofleet_collector.model.messages import UploadReply
 from paretofleet_collector.rpc.convert import fleet as convert
 from paretofleet_collector.rpc.file_parts import read_pieces
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
-from paretofleet_collector.service import agents, leases, uploads
+from paretofleet_collector.rpc.upload_call import UploadCall
+from paretofleet_collector.service import agents, leases
 from paretofleet_collector.service.context import Context
-
-STREAM_IDLE_S = 60.0
-Replies = asyncio.Queue[Future[UploadReply] | Exception | None]
 
 
 class FleetServicer:
-    """The fleet service; without logic but for the order of an upload's replies."""
+    """The fleet service; without logic."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -48,39 +43,8 @@ class FleetServicer:
 
     @stream_of_replies
     async def Upload(self, requests: AsyncIterator[Any]) -> AsyncIterator[pb.UploadReply]:  # noqa: N802
-        # Chunks are read on while earlier ones are being committed, so that they share a commit.
-        replies: Replies = asyncio.Queue(self._context.config.window_chunks)
-        reader = asyncio.create_task(self._read_upload(requests, replies))
-        try:
-            while (item := await replies.get()) is not None:
-                if isinstance(item, Exception):
-                    raise item
-                yield convert.upload_reply_to_proto(await asyncio.wrap_future(item))
-        finally:
-            reader.cancel()
-
-    async def _read_upload(self, requests: AsyncIterator[Any], replies: Replies) -> None:
-        try:
-            first = await asyncio.wait_for(anext(requests, None), STREAM_IDLE_S)
-            if first is None:
-                await replies.put(None)
-                return
-            session = convert.session_from_proto(first.session)
-            await uploads.open_upload(self._context, session)
-            request = first
-            while request is not None:
-                if request.WhichOneof("item") == "chunk":
-                    chunk = convert.chunk_from_proto(request.chunk)
-                    await replies.put(uploads.upload_chunk(self._context, session, chunk))
-                elif request.WhichOneof("item") == "end":
-                    end = convert.attempt_end_from_proto(request.end)
-                    await replies.put(uploads.upload_end(self._context, session, end))
-                request = await asyncio.wait_for(anext(requests, None), STREAM_IDLE_S)
-            await replies.put(None)
-        except TimeoutError:
-            await replies.put(None)
-        except Exception as error:  # noqa: BLE001 - raised again where the replies are given
-            await replies.put(error)
+        async for reply in UploadCall(self._context, requests).replies():
+            yield convert.upload_reply_to_proto(reply)
 
     @stream_of_replies
     async def FetchModel(self, request: pb.FetchModelRequest) -> AsyncIterator[pb.ModelPart]:  # noqa: N802

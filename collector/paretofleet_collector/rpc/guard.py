@@ -1,10 +1,11 @@
-"""What stands before every call: who has too many, what cannot be read or is too large, who does not read."""
+"""What stands before every call: who has too many, what cannot be read or is too large, who is too slow."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +16,18 @@ from paretofleet_collector.plain_text import sentence
 from paretofleet_collector.rpc.convert.checking import fault_of
 from paretofleet_collector.service.admission import Admission
 
-#: A client that takes no reply for so long is let go.
-WRITE_S = 60.0
 #: Messages of a stream whose items are answered one by one, also what is wrong with them.
 _ANSWERED_SINGLY = frozenset({"UploadRequest"})
-#: (requests are a stream, replies are one) to the handler's method and to what makes such a handler.
-_KINDS = {
-    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
-    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
-    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
-    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
-}
+_UNREAD = object()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds that a client has: for the request of a call, for the next one of a stream, to take a reply."""
+
+    request_s: float = 10.0
+    next_s: float = 60.0
+    reply_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ class Unreadable:
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Wraps every handler of a server. `write_s`: seconds that a client has to take a reply."""
+    """Wraps every handler of a server.
 
-    def __init__(self, admission: Admission, write_s: float = WRITE_S) -> None:
+    All of them take a stream of requests: a call whose only request is late is seen, and ended, at once.
+    """
+
+    def __init__(self, admission: Admission, patience: Patience = Patience()) -> None:
         self._admission = admission
-        self._write_s = write_s
+        self._patience = patience
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
@@ -56,43 +61,68 @@ class Guard(grpc.aio.ServerInterceptor):
         return self._wrapped[method]
 
     def _guarded(self, name: str, handler: Any) -> Any:
-        kind = (handler.request_streaming, handler.response_streaming)
-        behaviour = getattr(handler, _KINDS[kind][0])
+        behaviour: Any = next(filter(callable, (getattr(handler, kind) for kind in _KINDS)))
 
-        async def admit(request: Any, call: Any) -> Any:
+        async def admitted(requests: Any, call: Any) -> Any:
             await self._enter(name, call)
-            if handler.request_streaming:
-                return _checked(request, lambda why: self._log(name, call, why))
-            await self._check(name, request, call)
-            return request
+            if not handler.request_streaming:
+                return await self._only(name, requests, call)
+            return self._each(name, requests, call)
 
-        async def single(request: Any, call: Any) -> Any:
-            return await behaviour(await admit(request, call), call)
+        async def single(requests: Any, call: Any) -> Any:
+            return await behaviour(await admitted(requests, call), call)
 
-        async def stream(request: Any, call: Any) -> None:
-            admitted = await admit(request, call)
+        async def stream(requests: Any, call: Any) -> None:
+            request = await admitted(requests, call)
             if inspect.isasyncgenfunction(behaviour):
-                await self._write(name, behaviour(admitted, call), call)
+                await self._write(name, behaviour(request, call), call)
             else:
-                await behaviour(admitted, call)
+                await behaviour(request, call)
 
-        return _KINDS[kind][1](
-            stream if handler.response_streaming else single,
-            request_deserializer=_lenient(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
-        )
+        serialisers = {
+            "request_deserializer": _lenient(handler.request_deserializer),
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(stream, **serialisers)
+        return grpc.stream_unary_rpc_method_handler(single, **serialisers)
 
     async def _enter(self, name: str, call: Any) -> None:
-        peer = call.peer()
-        why = self._admission.enter(peer)
+        client = client_of(call)
+        why = self._admission.enter(client)
         if why:
             await self._refuse(name, call, grpc.StatusCode.RESOURCE_EXHAUSTED, why)
-        call.add_done_callback(lambda _: self._admission.leave(peer))
+        call.add_done_callback(lambda _: self._admission.leave(client))
 
-    async def _check(self, name: str, request: Any, call: Any) -> None:
-        fault = request.why if isinstance(request, Unreadable) else fault_of(request)
+    async def _only(self, name: str, requests: AsyncIterator[Any], call: Any) -> Any:
+        """The one request of a call."""
+        request = _UNREAD
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.request_s):
+                request = await anext(requests, None)
+        if request is None or request is _UNREAD:
+            why = f"Nothing readable came within {self._patience.request_s:g} s; the call was ended."
+            await self._refuse(name, call, grpc.StatusCode.INVALID_ARGUMENT, why)
+        fault = _fault(request)
         if fault:
             await self._refuse(name, call, grpc.StatusCode.INVALID_ARGUMENT, fault)
+        return request
+
+    async def _each(self, name: str, requests: AsyncIterator[Any], call: Any) -> AsyncIterator[Any]:
+        """The requests of a stream; raises Refused at the first that is late or exceeds its limits."""
+        while True:
+            try:
+                async with asyncio.timeout(self._patience.next_s):
+                    request = await anext(requests, None)
+            except TimeoutError:
+                raise Refused(f"Nothing came for {self._patience.next_s:g} s; the call was ended.") from None
+            if request is None:
+                return
+            fault = _fault(request)
+            if fault:
+                self._log(name, call, fault)
+                raise Refused(fault)
+            yield request
 
     async def _refuse(self, name: str, call: Any, code: grpc.StatusCode, why: str) -> None:
         self._log(name, call, why)
@@ -107,9 +137,10 @@ class Guard(grpc.aio.ServerInterceptor):
         try:
             async for reply in replies:
                 try:
-                    await asyncio.wait_for(call.write(reply), self._write_s)
+                    async with asyncio.timeout(self._patience.reply_s):
+                        await call.write(reply)
                 except TimeoutError:
-                    why = f"This client read nothing for {self._write_s:g} s; the call was ended."
+                    why = f"This client read nothing for {self._patience.reply_s:g} s; the call was ended."
                     self._log(name, call, why)
                     # An abort would wait for the client too.
                     call.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -117,6 +148,21 @@ class Guard(grpc.aio.ServerInterceptor):
                     return
         finally:
             await replies.aclose()
+
+
+_KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+
+
+def client_of(call: Any) -> str:
+    """Who made a `call`: the name in its certificate where there is one, else its connection."""
+    names = call.auth_context().get("x509_subject_alternative_name")
+    return str(names[0].decode(errors="replace")) if names else str(call.peer())
+
+
+def _fault(request: Any) -> str:
+    if isinstance(request, Unreadable):
+        return request.why
+    return "" if request.DESCRIPTOR.name in _ANSWERED_SINGLY else fault_of(request)
 
 
 def _lenient(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
@@ -131,16 +177,3 @@ def _lenient(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], An
             return Unreadable(f"Unreadable: {len(data):,} bytes are no message of this call ({error}).")
 
     return read
-
-
-async def _checked(requests: AsyncIterator[Any], log: Callable[[str], None]) -> AsyncIterator[Any]:
-    """The `requests` of a stream; raises Refused, and calls `log`, at the first that exceeds its limits."""
-    async for request in requests:
-        if isinstance(request, Unreadable):
-            fault = request.why
-        else:
-            fault = "" if request.DESCRIPTOR.name in _ANSWERED_SINGLY else fault_of(request)
-        if fault:
-            log(fault)
-            raise Refused(fault)
-        yield request

@@ -15,6 +15,7 @@ from paretofleet_collector.errors import StorageFull
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.service.admission import Admission
+from paretofleet_collector.service.in_flight import OpenUploads
 from paretofleet_collector.store import Store
 
 #: Free space is looked up at most this often.
@@ -72,6 +73,7 @@ class Context:
     now: Callable[[], float] = time.time
     wake_sealer: Callable[[], None] = lambda: None
     admission: Admission = field(default_factory=Admission)
+    uploads: OpenUploads = field(default_factory=OpenUploads)
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
     choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)

@@ -14,13 +14,13 @@ import grpc
 import pytest
 from paretofleet_collector.errors import NotFound
 from paretofleet_collector.model import limits
-from paretofleet_collector.rpc.guard import Guard
+from paretofleet_collector.rpc.guard import Guard, Patience
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
 from paretofleet_collector.service.admission import LOG_AGAIN_S, LOG_LINES_MAX, Admission
 from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2
 
-WRITE_S = 0.5
+PATIENCE_S = 0.5
 
 
 class Servicer(control_pb2_grpc.ControlServicer):
@@ -74,7 +74,11 @@ def guarded() -> Iterator[Guarded]:
 
     async def start() -> tuple[Any, Guarded]:
         admission, servicer = Admission(calls_max=4), Servicer()
-        server = grpc.aio.server(interceptors=[Guard(admission, WRITE_S)])
+        server = grpc.aio.server(
+            interceptors=[
+                Guard(admission, Patience(request_s=PATIENCE_S, next_s=PATIENCE_S, reply_s=PATIENCE_S))
+            ]
+        )
         control_pb2_grpc.add_ControlServicer_to_server(servicer, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -179,3 +183,16 @@ def test_the_largest_message_fits_what_it_carries():
     assert fleet_pb2.UploadRequest(end=fleet_pb2.AttemptEnd(facts_json=facts)).ByteSize() < (
         limits.MESSAGE_BYTES_MAX
     )
+
+
+def test_a_call_whose_request_never_comes_is_ended(guarded):
+    for method in ("ShowSweep", "WatchSweep"):
+        hanging = threading.Event()
+        call = guarded.channel().stream_stream(f"/paretofleet.v1.Control/{method}")
+        code, sentence = status_of(
+            lambda call=call, hanging=hanging: list(call(iter(lambda: hanging.wait(20), None), timeout=30))
+        )
+        hanging.set()
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert sentence == "Nothing readable came within 0.5 s; the call was ended."
+    until(lambda: guarded.admission.calls == 0, "nothing is left of them")
