@@ -49,6 +49,13 @@ def test_nodes_are_counted_where_they_ran_and_shapes_may_stay_on_the_cpu():
     assert placement.check(CUDA, profile_of(*nodes)) == {CUDA: 2, CPU: 1}
 
 
+def test_cuda_is_loaded_from_the_packages_beside_a_wheel_that_looks_for_none():
+    loaded = []
+    onnxruntime_runtime.load_cuda_libraries(types.SimpleNamespace(preload_dlls=lambda: loaded.append("CUDA")))
+    assert loaded == ["CUDA"]
+    onnxruntime_runtime.load_cuda_libraries(types.SimpleNamespace())  # before 1.21 there was no such function
+
+
 def test_a_provider_that_ran_nothing_is_a_silent_fall_back():
     with pytest.raises(RunFailed, match="no node of the model ran on CUDAExecutionProvider") as told:
         placement.check(CUDA, profile_of(("Conv", CPU)))

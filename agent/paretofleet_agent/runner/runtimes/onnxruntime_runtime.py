@@ -34,6 +34,8 @@ class OnnxRuntime(Run):
             show_gpu(request["target_id"])
         settings = variables(kind, request["precision"])
         ort = import_runtime()
+        if kind == "cuda":
+            load_cuda_libraries(ort)
         if name not in ort.get_available_providers():
             raise RunFailed(
                 "unsupported",
@@ -117,3 +119,13 @@ def import_runtime() -> Any:
     except ImportError as error:
         raise missing("onnxruntime", error) from error
     return onnxruntime
+
+
+def load_cuda_libraries(ort: Any) -> None:
+    """Loads CUDA and cuDNN from the packages beside `ort`, where its wheel looks for neither by itself.
+
+    Versions before 1.21 have no such function; they find the libraries of the system.
+    """
+    preload = getattr(ort, "preload_dlls", None)
+    if preload is not None:
+        preload()
