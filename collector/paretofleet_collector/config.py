@@ -24,6 +24,7 @@ SOCKET_ONLY = "socket"
 #: How gRPC calls a socket in the file system.
 UNIX = "unix:"
 _SOCKET_PATH_MAX = 100
+SQLITE = "sqlite"
 _PREFIX = "PARETOFLEET_COLLECTOR_"
 
 
@@ -34,6 +35,7 @@ class Config:
     home: Path
     listen: str = SOCKET_ONLY
     join_listen: str = "0.0.0.0:7412"
+    store: str = SQLITE
     heartbeat_s: float = 5.0
     lease_s: float = 60.0
     window_chunks: int = 64
@@ -66,6 +68,12 @@ KEYS = (
         "join_listen",
         str,
         "HOST:PORT at which devices and people join; opened where there is an identity only.",
+    ),
+    ConfigKey(
+        "store",
+        str,
+        "Where control state and staged chunks are kept: `sqlite`, a file in the home, or "
+        "`postgresql://USER@HOST/DATABASE`.",
     ),
     ConfigKey("heartbeat_s", float, "Seconds between two heartbeats, by which an agent renews its leases."),
     ConfigKey(
@@ -118,12 +126,11 @@ def local_address() -> str:
     return DEFAULT_ADDRESS
 
 
-def load(
-    home: Path | None = None, environ: Mapping[str, str] | None = None, *, listen: str | None = None
-) -> Config:
-    """The configuration in force: the flag `listen`, over `environ`, over the file in `home`, over defaults.
+def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **flags: str | None) -> Config:
+    """The configuration in force: the `flags`, over `environ`, over the file in `home`, over defaults.
 
-    `environ` is by default the process's own; `home` is by default the folder that it names, else
+    `flags` are keys by name, None where the command did not have them. `environ` is by default the process's
+    own; `home` is by default the folder that it names, else
     `default_home()`. Raises Refused with one sentence that names the key and where it was written.
     """
     environ = os.environ if environ is None else environ
@@ -132,13 +139,19 @@ def load(
     for each in KEYS:
         if each.variable in environ:
             values[each.name] = _converted(each.name, environ[each.variable], each.variable)
-    if listen is not None:
-        values["listen"] = _converted("listen", listen, "--listen")
+    for name, text in flags.items():
+        if text is not None:
+            values[name] = _converted(name, text, f"--{name}")
     config = Config(home=chosen.expanduser().absolute(), **values)
     if config.lease_s <= config.heartbeat_s:
         raise Refused(
             f"lease_s ({config.lease_s:g}) must be more than heartbeat_s ({config.heartbeat_s:g}), "
             "or every lease is lost."
+        )
+    if config.store != SQLITE and not config.store.startswith("postgresql://"):
+        raise Refused(
+            f"store is '{config.store}'; write {SQLITE}, for a file in the home, or "
+            "postgresql://USER@HOST/DATABASE."
         )
     return config
 

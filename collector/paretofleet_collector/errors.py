@@ -6,7 +6,7 @@
     │   ├── NotFound        no such sweep, device, model, run or file
     │   └── Taken           a name or identity that belongs to something else
     ├── SessionRefused      an agent that may not speak: replaced, copied or too old
-    ├── StorageFull         the disk under the collector has no room
+    ├── StorageUnavailable  the store or the lake cannot be written now: full, read-only, out of reach
     └── Unreachable         the command cannot reach the collector
 
 Every message is one sentence that names the thing and says what to do; it is shown as it stands.
@@ -52,8 +52,8 @@ class SessionRefused(CollectorError):
         self.why = why
 
 
-class StorageFull(CollectorError):
-    """The disk under the collector's home has no room; nothing was stored."""
+class StorageUnavailable(CollectorError):
+    """The store or the lake cannot be used now: full, read-only or out of reach; nothing was stored."""
 
 
 class Unreachable(CollectorError):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paretofleet_collector.config import Config
+from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.lifecycle import chunk_faults
@@ -159,8 +159,8 @@ class Rig:
 
 def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **config: Any) -> Rig:
     changes = Changes(loop)
-    store = Store.at(home, changes.bump)
     settings = Config(home=home, disk_low_bytes=1, **config)
+    store = Store.at(home, changes.bump, settings.store)
     context = Context(settings, store, Lake(home / "lake"), Worker(), changes, "c", now=lambda: clock[0])
     rig = Rig(home, loop, context, clock)
     if not store.read_now(models.listing):
@@ -170,11 +170,13 @@ def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **con
 
 
 @pytest.fixture
-def rig() -> Iterator[Rig]:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     memory = Path("/dev/shm")  # noqa: S108 - thousands of syncs; what they are for is tested elsewhere
     loop = asyncio.new_event_loop()
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
-        made = build(Path(home), loop, [1000.0])
+        kind = getattr(request, "param", SQLITE)
+        store = SQLITE if kind == SQLITE else request.getfixturevalue(kind).new_store()
+        made = build(Path(home), loop, [1000.0], store=store)
         yield made
         loop.run_until_complete(made.context.worker.close())
         made.context.store.close()

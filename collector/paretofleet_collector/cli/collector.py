@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -33,16 +34,26 @@ Listen = Annotated[
         show_default="the local socket only",
     ),
 ]
+StoreAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="ADDRESS",
+        help="`sqlite`, or postgresql://USER@HOST/DATABASE (a password belongs into ~/.pgpass).",
+        show_default=config.SQLITE,
+    ),
+]
 
 
 @app.command(epilog="Example: paretofleet collector init --home /var/lib/paretofleet/collector")
-def init(home: Home = None, listen: Listen = None) -> None:
+def init(home: Home = None, listen: Listen = None, store: StoreAddress = None) -> None:
     """Make the collector's folder with a collector.toml in which every key stands."""
-    settings = config.load(home, listen=listen)
+    settings = config.load(home, listen=listen, store=store)
     path = settings.home / config.FILE_NAME
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with path.open("x", encoding="utf-8") as file:
+        # It may hold a password.
+        with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(config.render(settings))
     except FileExistsError:
         raise Refused(f"{path} exists already; edit it, or name another folder with --home.") from None
@@ -53,6 +64,7 @@ def init(home: Home = None, listen: Listen = None) -> None:
 def serve(
     home: Home = None,
     listen: Listen = None,
+    store: StoreAddress = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what happens, not only what is wrong.")
     ] = False,
@@ -67,4 +79,8 @@ def serve(
     )
     from paretofleet_collector.rpc.server import serve as serve_until_signal
 
-    raise typer.Exit(serve_until_signal(config.load(home, listen=listen)))
+    raise typer.Exit(serve_until_signal(config.load(home, listen=listen, store=store)))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

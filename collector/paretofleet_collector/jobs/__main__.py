@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from paretofleet_collector.errors import CollectorError, StorageFull
+from paretofleet_collector.errors import CollectorError, StorageUnavailable
 
 _NICE = 10
 _PR_SET_PDEATHSIG = 1
@@ -56,7 +56,10 @@ def _answer(line: str) -> dict[str, Any]:
 def _failure(error: Exception) -> dict[str, Any]:
     """What the collector is told of an error that no job raises on purpose."""
     if _is_disk_full(error):
-        return {"error": StorageFull.__name__, "message": "The collector's disk is full; free some space."}
+        return {
+            "error": StorageUnavailable.__name__,
+            "message": "The collector's disk is full; free some space.",
+        }
     _log.error("a job failed", exc_info=error)
     if isinstance(error, OSError):
         return {"error": CollectorError.__name__, "message": f"The collector could not do that: {error}."}

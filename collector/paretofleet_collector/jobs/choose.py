@@ -7,7 +7,6 @@ report gives the same choice: everything drawn comes from the seed.
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paretofleet_collector.lifecycle import transitions
@@ -54,7 +53,7 @@ def choose(database: str, sweep_id: str, device_id: str) -> dict[str, Any]:
 
     from paretofleet_collector.jobs.report import report_inputs
 
-    with reading(Path(database)) as connection:
+    with reading(database) as connection:
         repeats = sweeps.find(connection, sweep_id).repeats
         step = transitions.next_step(connection, sweep_id, device_id, repeats, float("-inf"))
         inputs = report_inputs(connection, sweep_id)

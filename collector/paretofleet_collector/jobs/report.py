@@ -38,7 +38,7 @@ def write_report(database: str, lake: str, sweep_id: str) -> str:
 
     It is a temporary file of the folder `lake`. Raises NotFound, and ReportError when it cannot be written.
     """
-    with reading(Path(database)) as connection:
+    with reading(database) as connection:
         rows = report_inputs(connection, sweep_id)
     path = Lake(Path(lake)).temporary(".parquet")
     files.write(build_report(rows), path)

@@ -29,7 +29,7 @@ def seal(database: str, lake: str, run_id: str, attempt: int) -> dict[str, Any]:
     of the folder. Raises Refused when the samples cannot be summarised, NotFound when the run is gone.
     """
     key = AttemptKey(run_id, attempt)
-    with reading(Path(database)) as connection:
+    with reading(database) as connection:
         run, row = runs.get(connection, run_id), attempts.row_of(connection, key)
         if run is None or row is None:
             raise NotFound(f"Run {run_id} is gone.")
@@ -68,7 +68,7 @@ def summarize_again(database: str, lake: str, run_ids: list[str]) -> dict[str, A
     `database` and `lake` are the paths of the file and of the folder. Raises Refused or NotFound.
     """
     root = Lake(Path(lake))
-    with reading(Path(database)) as connection:
+    with reading(database) as connection:
         return {run_id: _again(connection, root, run_id) for run_id in run_ids}
 
 

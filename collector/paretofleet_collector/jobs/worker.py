@@ -12,12 +12,19 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, StorageFull, Taken
+from paretofleet_collector.errors import (
+    CollectorError,
+    ModelRefused,
+    NotFound,
+    Refused,
+    StorageUnavailable,
+    Taken,
+)
 
 LINE_MAX_BYTES = 256 << 20
 JOB_S = 1800.0
 #: The errors that a job raises on purpose, by the names under which they come.
-_ERRORS = {kind.__name__: kind for kind in (ModelRefused, NotFound, Refused, StorageFull, Taken)}
+_ERRORS = {kind.__name__: kind for kind in (ModelRefused, NotFound, Refused, StorageUnavailable, Taken)}
 
 
 class Worker:
@@ -30,7 +37,7 @@ class Worker:
     async def run(self, kind: str, **arguments: Any) -> Any:
         """Runs a job and returns its result.
 
-        Raises the package's error that the job raised, StorageFull when the disk was full, and a plain
+        Raises the package's error that the job raised, StorageUnavailable when the disk was full, and a plain
         CollectorError when the process died or took too long; the next job starts a new one.
         """
         return await asyncio.shield(self._run(json.dumps({"kind": kind, "arguments": arguments})))

@@ -23,7 +23,7 @@ def inspect(path: str, called: str) -> dict[str, Any]:
 
 
 def build_zoo(lake: str, name: str) -> dict[str, Any]:
-    """Builds the network `name` into the `lake`, a folder; raises NotFound, ModelRefused, StorageFull."""
+    """Builds the network `name` into the folder `lake`; raises NotFound, ModelRefused, StorageUnavailable."""
     root = Lake(Path(lake))
     path = root.temporary(".onnx")
     try:

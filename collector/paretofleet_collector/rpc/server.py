@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 def serve(config: Config) -> int:
     """Serves by `config` until SIGTERM or SIGINT and returns 0.
 
-    Raises Refused or StorageFull when it cannot start.
+    Raises Refused or StorageUnavailable when it cannot start.
     """
     os.umask(0o077)
     address = home.checked_address(config.listen, has_identity=False)
@@ -146,17 +146,19 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _watch_health(context: Context, checks: Any) -> None:
-    """Keeps the health service at what the disk allows."""
+    """Keeps the health service at what disk and store allow."""
     names = ("", "paretofleet.v1.Fleet", "paretofleet.v1.Control")
     before = None
     while True:
-        has_room = context.has_room()
-        if has_room != before:
+        can_store = context.can_store()
+        if can_store != before:
             serving = health_pb2.HealthCheckResponse.SERVING
-            status = serving if has_room else health_pb2.HealthCheckResponse.NOT_SERVING
+            status = serving if can_store else health_pb2.HealthCheckResponse.NOT_SERVING
             for name in names:
                 await checks.set(name, status)
             if before is not None:
-                _log.warning("disk %s", "has room again" if has_room else "is nearly full: nothing is stored")
-        before = has_room
+                _log.warning("the collector %s", "stores again" if can_store else "cannot store: NOT_SERVING")
+        if not context.store.is_writable:
+            context.store.probe()
+        before = can_store
         await asyncio.sleep(HEALTH_S)

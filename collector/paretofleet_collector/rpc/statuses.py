@@ -15,7 +15,7 @@ from paretofleet_collector.errors import (
     NotFound,
     Refused,
     SessionRefused,
-    StorageFull,
+    StorageUnavailable,
     Taken,
     Unreachable,
 )
@@ -33,7 +33,7 @@ _CODES: tuple[tuple[type[CollectorError], grpc.StatusCode], ...] = (
     (Taken, grpc.StatusCode.ALREADY_EXISTS),
     (ModelRefused, grpc.StatusCode.INVALID_ARGUMENT),
     (Refused, grpc.StatusCode.INVALID_ARGUMENT),
-    (StorageFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (StorageUnavailable, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (CollectorError, grpc.StatusCode.INTERNAL),
 )
 _ERRORS: dict[grpc.StatusCode, type[CollectorError]] = {

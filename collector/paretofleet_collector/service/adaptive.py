@@ -64,7 +64,7 @@ async def _answer(context: Context, request: BlockRequest) -> dict[str, Any]:
     for number in range(TRIES_MAX):
         await asyncio.sleep(AFTER_DEATH_S if number else 0.0)
         try:
-            answer = await context.worker.run("choose", database=str(context.store.path), **arguments)
+            answer = await context.worker.run("choose", database=context.store.address, **arguments)
         except NotFound:
             raise
         except CollectorError as error:

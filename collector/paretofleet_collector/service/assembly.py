@@ -35,13 +35,13 @@ class Collector:
 
 
 def assemble(config: Config) -> Collector:
-    """Opens the home that `config` names, inside a running event loop; raises Refused or StorageFull.
+    """Opens the home that `config` names, inside a running event loop; raises Refused or StorageUnavailable.
 
     Sealing has a worker of its own, so that no report or model holds it up.
     """
     changes = Changes(asyncio.get_running_loop())
     lake = Lake(config.home / FOLDER)
-    store = Store.at(config.home, changes.bump)
+    store = Store.at(config.home, changes.bump, config.store)
     context = Context(config, store, lake, Worker(), changes, collector_id(config.home))
     sealing_worker = Worker()
     sealer = Sealer(context, sealing_worker)

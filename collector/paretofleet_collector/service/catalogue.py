@@ -25,7 +25,10 @@ async def list_models(context: Context) -> list[Variant]:
 
 
 async def add_zoo_model(context: Context, name: str) -> Variant:
-    """Builds the network of the zoo called `name` unless `context` has it; raises NotFound, StorageFull."""
+    """Builds the network of the zoo called `name` unless `context` has it.
+
+    Raises NotFound or StorageUnavailable.
+    """
     built = variants.zoo_variant(name.removeprefix("zoo:"), stored=True)
     for variant in await context.store.read(models.listing):
         if variant.sha256 == built.sha256 and context.lake.model_path(variant.sha256).exists():
@@ -38,7 +41,8 @@ async def add_zoo_model(context: Context, name: str) -> Variant:
 async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes]) -> Variant:
     """Receives the `data` of a `new` model file, inspects it and stores it in `context`.
 
-    Nothing is left when any of that fails. Raises ModelRefused, Refused, Taken, NotFound or StorageFull.
+    Nothing is left when any of that fails. Raises ModelRefused, Refused, Taken, NotFound or
+    StorageUnavailable.
     """
     parent = await _check_new(context, new)
     path = context.lake.temporary(".onnx")

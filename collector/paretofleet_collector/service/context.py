@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from paretofleet_collector.config import Config
-from paretofleet_collector.errors import StorageFull
+from paretofleet_collector.errors import StorageUnavailable
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.service.admission import Admission
@@ -83,8 +83,11 @@ class Context:
         """A device that was silent for so long is shown as offline."""
         return max(3 * self.config.heartbeat_s, 10.0)
 
-    def has_room(self) -> bool:
-        """False when less is free under the home than the configuration asks for."""
+    def can_store(self) -> bool:
+        """False while the store cannot be written, or less is free than the configuration asks for."""
+        return self.store.is_writable and self._has_room()
+
+    def _has_room(self) -> bool:
         checked_s, has_room = self._room
         if time.monotonic() - checked_s > _ROOM_S:
             has_room = shutil.disk_usage(self.config.home).free >= self.config.disk_low_bytes
@@ -92,10 +95,10 @@ class Context:
         return has_room
 
     def check_room(self) -> None:
-        """Raises StorageFull when the disk is nearly full."""
-        if not self.has_room():
+        """Raises StorageUnavailable when the disk is nearly full."""
+        if not self._has_room():
             least = self.config.disk_low_bytes / 2**20
-            raise StorageFull(
+            raise StorageUnavailable(
                 f"The collector's disk has less than {least:g} MiB free; free some space under "
                 f"{self.config.home} (or lower disk_low_bytes), nothing was stored."
             )

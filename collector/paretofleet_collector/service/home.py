@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paretofleet_collector.config import SOCKET_ONLY, default_home, last_started, socket_path
-from paretofleet_collector.errors import Refused, StorageFull
+from paretofleet_collector.errors import Refused, StorageUnavailable
 
 ENDPOINT = "endpoint"
 _LOCK = "lock"
@@ -77,13 +77,16 @@ def note_started(home: Path, address: str) -> None:
     The usual folder needs no such word. `address` is that of the local socket.
     """
     if home != default_home():
-        with suppress(OSError, StorageFull):
+        with suppress(OSError, StorageUnavailable):
             last_started().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(last_started(), address + "\n")
 
 
 def collector_id(home: Path) -> str:
-    """The random id of the collector whose folder is `home`, made at its first start; raises StorageFull."""
+    """The random id of the collector whose folder is `home`, made at its first start.
+
+    Raises StorageUnavailable.
+    """
     path = home / _ID
     if path.exists():
         text = path.read_text(encoding="utf-8").strip()
@@ -95,7 +98,7 @@ def collector_id(home: Path) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes the small file `path` with `text` in it whole or not at all; raises StorageFull."""
+    """Writes the small file `path` with `text` in it whole or not at all; raises StorageUnavailable."""
     temporary = path.with_name(path.name + ".new")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -105,7 +108,7 @@ def write_atomically(path: Path, text: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StorageFull(f"{path} cannot be written: {error.strerror}.") from None
+        raise StorageUnavailable(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def checked_address(listen: str, *, has_identity: bool) -> tuple[str, int] | None:

@@ -39,7 +39,7 @@ async def lease(context: Context, session: Session) -> LeaseReply:
         run = decision.run
         return (None if run is None else _grant(connection, run, context.config.lease_s)), decision
 
-    if not context.has_room() or await context.store.read(idle):
+    if not context.can_store() or await context.store.read(idle):
         return LeaseReply(None, ASK_AGAIN_S)
     grant, decision = await context.store.write(work)
     if decision.choose is not None:

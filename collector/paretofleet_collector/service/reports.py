@@ -22,7 +22,7 @@ async def report_file(context: Context, name: str) -> tuple[str, Path]:
     """
     sweep = await context.store.read(lambda connection: sweeps.find(connection, name))
     path = await context.worker.run(
-        "report", database=str(context.store.path), lake=str(context.lake.root), sweep_id=sweep.sweep_id
+        "report", database=context.store.address, lake=str(context.lake.root), sweep_id=sweep.sweep_id
     )
     return f"{sweep.name}.parquet", Path(path)
 
@@ -60,7 +60,7 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
     for start in range(0, len(run_ids), REBUILD_BATCH):
         summaries = await context.worker.run(
             "summarize_again",
-            database=str(context.store.path),
+            database=context.store.address,
             lake=str(context.lake.root),
             run_ids=run_ids[start : start + REBUILD_BATCH],
         )

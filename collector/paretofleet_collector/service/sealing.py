@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import CollectorError, NotFound, Refused, StorageFull
+from paretofleet_collector.errors import CollectorError, NotFound, Refused, StorageUnavailable
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.model.entities import Run
@@ -60,7 +60,7 @@ class Sealer:
             await self._seal(run)
         except NotFound:
             _log.info("run %s was deleted before it was sealed", run.run_id)
-        except StorageFull as error:
+        except StorageUnavailable as error:
             _log.warning("run %s is not sealed yet: %s", run.run_id, error)
             await asyncio.sleep(FULL_WAIT_S)
         except Refused as error:
@@ -80,7 +80,7 @@ class Sealer:
         context = self._context
         result = await self._worker.run(
             "seal",
-            database=str(context.store.path),
+            database=context.store.address,
             lake=str(context.lake.root),
             run_id=run.run_id,
             attempt=run.attempt,

@@ -26,7 +26,7 @@ async def submit(context: Context, request_id: str, spec_json: str) -> tuple[Swe
     """Stores a sweep of the specification `spec_json` with its first blocks in `context`.
 
     The same `request_id` again returns the sweep that it made. Returns also what is left out. Raises Refused,
-    NotFound or StorageFull.
+    NotFound or StorageUnavailable.
     """
     if not request_id or len(request_id) > 64:
         raise Refused("A submission carries a request id of 1 to 64 characters; upgrade the command.")

@@ -19,7 +19,10 @@ async def open_upload(context: Context, session: Session) -> None:
 
 
 def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[UploadReply]:
-    """Stores a `chunk` of `session` in `context`; the reply is there after the commit. Raises StorageFull."""
+    """Stores a `chunk` of `session` in `context`; the reply is there after the commit.
+
+    Raises StorageUnavailable.
+    """
     context.check_room()
     fault = ingest.check_chunk(chunk)
     if fault is not None:

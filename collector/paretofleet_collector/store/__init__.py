@@ -1,4 +1,4 @@
-"""The store: control state and staged chunks in one database file.
+"""The store: control state and staged chunks in one database, a SQLite file or PostgreSQL.
 
 One thread writes, in groups (`writer.py`); everybody else reads. A noun has a module with its tables and the
 functions over them, which take a connection first.
@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from paretofleet_collector.config import SQLITE
 from paretofleet_collector.store import (
     attempts,
     certificates,
@@ -33,7 +34,7 @@ from paretofleet_collector.store import (
     sweeps,
     tokens,
 )
-from paretofleet_collector.store.engine import FILE_NAME, migrate, open_engine
+from paretofleet_collector.store.engine import FILE_NAME, Address, failure_of, open_engine, open_writing
 from paretofleet_collector.store.writer import Writer
 
 __all__ = [
@@ -61,24 +62,29 @@ T = TypeVar("T")
 
 
 class Store:
-    """An opened database file of this version's schema.
+    """An opened database of this version's schema.
 
     `write` and `read` take a function of a connection; `write` returns only after the commit.
     """
 
-    def __init__(self, path: Path, after_commit: Callable[[], None] = lambda: None) -> None:
-        """Opens `path`, creating or migrating it; raises Refused or StorageFull."""
-        migrate(path)
-        self.path = path
-        self._writing = open_engine(path, writes=True)
-        self._reading = open_engine(path, writes=False)
+    def __init__(self, address: Address, after_commit: Callable[[], None] = lambda: None) -> None:
+        """Opens the database at `address`, creating or migrating it; raises Refused or StorageUnavailable.
+
+        `address` is the path of a SQLite file or a URL `postgresql://USER@HOST/DATABASE`.
+        """
+        self.address = str(address)
+        self._writing = open_writing(address)
+        self._reading = open_engine(address, writes=False)
         self._writer = Writer(self._writing, after_commit)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     @classmethod
-    def at(cls, home: Path, after_commit: Callable[[], None] = lambda: None) -> Store:
-        """The store under a collector's home."""
-        return cls(home / FILE_NAME, after_commit)
+    def at(cls, home: Path, after_commit: Callable[[], None] = lambda: None, address: str = SQLITE) -> Store:
+        """The store of the collector with that `home`: a file in it, or the `address` of its configuration.
+
+        Raises Refused or StorageUnavailable.
+        """
+        return cls(home / FILE_NAME if address == SQLITE else address, after_commit)
 
     def submit(self, work: Callable[[sa.Connection], T]) -> Future[T]:
         """Queues a write and returns at once; the future is done after the commit."""
@@ -93,12 +99,24 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
 
     def read_now(self, work: Callable[[sa.Connection], T]) -> T:
-        """Runs a read in this thread."""
-        with self._reading.begin() as connection:
-            return work(connection)
+        """Runs a read in this thread; raises StorageUnavailable where the database is out of reach."""
+        try:
+            with self._reading.begin() as connection:
+                return work(connection)
+        except (sa.exc.DBAPIError, UnicodeEncodeError, OverflowError) as error:
+            raise failure_of(error) from error
+
+    @property
+    def is_writable(self) -> bool:
+        """False from a write that failed for all until one that did not."""
+        return self._writer.is_writable
+
+    def probe(self) -> None:
+        """Has the writer find out whether the store can be written again."""
+        self._writer.probe()
 
     def close(self) -> None:
-        """Writes what is queued and closes the file."""
+        """Writes what is queued and closes the database."""
         self._writer.close()
         self._readers.shutdown()
         self._reading.dispose()

@@ -1,18 +1,15 @@
-"""The database file: how it is opened, brought up to date and kept small.
+"""The database: how it is opened and brought up to date, and what its errors mean, whichever it is.
 
-Everything that only SQLite understands is in this module.
+An address is the path of a SQLite file, or a URL `postgresql://USER@HOST/DATABASE`. What only one of them
+understands stands in `sqlite` and `postgres`.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -20,125 +17,129 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from paretofleet_collector.errors import Refused, StorageFull
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.store import postgres, sqlite
 
 FILE_NAME = "collector.sqlite3"
-BACKUPS_KEPT = 3
-_BUSY_S = 30
-_RECLAIM_PAGES = 2048
-#: The write-ahead log is cut back to this after a burst.
-_LOG_KEPT_BYTES = 16 << 20
-_LOG_LEAST_BYTES = 64 << 10
+Address = str | Path
 _log = logging.getLogger(__name__)
 
 
-def open_engine(path: Path, *, writes: bool) -> sa.Engine:
-    """An engine over the database file `path`; a commit is on the disk when it returns.
+def is_postgres(address: Address) -> bool:
+    """Whether `address` is that of a PostgreSQL database."""
+    return str(address).startswith(postgres.SCHEME)
 
-    Transactions are begun explicitly, for only then do savepoints work in Python's driver; one that `writes`
-    takes its lock at once, so that it cannot fail half-way.
+
+def shown(address: Address) -> str:
+    """The `address` as it may be logged and shown: without a password."""
+    return postgres.hidden(str(address)) if is_postgres(address) else str(address)
+
+
+def open_engine(address: Address, *, writes: bool) -> sa.Engine:
+    """An engine over the database at `address`; a commit is on the disk when it returns.
+
+    One that `writes` is the only one; a transaction of another sees one consistent state. Raises Refused for
+    an address that is none.
     """
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": _BUSY_S, "check_same_thread": False},
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in (
-            "auto_vacuum=INCREMENTAL",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"journal_size_limit={_LOG_KEPT_BYTES}",
-            "foreign_keys=ON",
-            f"query_only={'OFF' if writes else 'ON'}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    if is_postgres(address):
+        return postgres.open_engine(str(address), writes=writes)
+    return sqlite.open_engine(Path(address), writes=writes)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sa.Connection]:
-    """A connection that only reads the database file `path`, in one consistent state; for other processes."""
-    engine = open_engine(path, writes=False)
+def reading(address: Address) -> Iterator[sa.Connection]:
+    """A connection that only reads the database at `address`, in one consistent state; for other processes.
+
+    Raises StorageUnavailable where the database is out of reach.
+    """
+    engine = open_engine(address, writes=False)
     try:
         with engine.begin() as connection:
             yield connection
+    except sa.exc.DBAPIError as error:
+        raise failure_of(error) from error
     finally:
         engine.dispose()
 
 
-def migrate(path: Path) -> None:
-    """Brings the database file `path` to this version's schema, after a copy of it was kept in `backups`.
+def open_writing(address: Address) -> sa.Engine:
+    """The engine that writes to the database at `address`, whose schema it brings to this version's.
 
-    Raises Refused for a file that a newer collector wrote or that is not a database, StorageFull when there
-    is no room for the copy.
+    Of a SQLite file a copy is kept before that. Raises Refused for a database that a newer collector wrote,
+    that is none or that another collector holds, StorageUnavailable when it is out of reach or has no room.
     """
+    engine = open_engine(address, writes=True)
+    try:
+        _migrate(engine, address)
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        if is_postgres(address):
+            raise postgres.start_failure(error, str(address)) from None
+        raise sqlite.start_failure(error, Path(address)) from None
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _migrate(engine: sa.Engine, address: Address) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head()
-    engine = open_engine(path, writes=True)
-    try:
-        with engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
-            return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise Refused(
-                f"{path} was written by a newer collector (schema {current}, this one knows {head}); "
-                "install that version again or start with another --home."
-            )
-        if current is not None:
-            _back_up(path, current)
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-        _log.info("database %s is at schema %s", path, head)
-    except sa.exc.DatabaseError as error:
-        # Without room for its log SQLite speaks of an input or output error.
-        if is_full(error) or shutil.disk_usage(path.parent).free < _LOG_LEAST_BYTES:
-            raise StorageFull(f"There is no room on the disk for the database {path}.") from None
-        raise Refused(f"{path} cannot be used as the collector's database: {error.orig}.") from None
-    finally:
-        engine.dispose()
-
-
-def _back_up(path: Path, revision: str) -> None:
-    """Copies the database through SQLite, which also sees what is still in the write-ahead log."""
-    folder = path.parent / "backups"
-    folder.mkdir(exist_ok=True)
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    copy = folder / f"{stamp}-schema-{revision}.sqlite3"
-    source, target = sqlite3.connect(path), sqlite3.connect(copy)
-    try:
-        source.backup(target)
-    finally:
-        target.close()
-        source.close()
-    for old in sorted(folder.glob("*.sqlite3"))[:-BACKUPS_KEPT]:
-        old.unlink()
+    with engine.connect() as connection:
+        if is_postgres(address):
+            postgres.check_server(connection, str(address))
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == head:
+        return
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        raise Refused(
+            f"{shown(address)} was written by a newer collector (schema {current}, this one knows {head}); "
+            "install that version again or start with another --home."
+        )
+    if current is not None and not is_postgres(address):
+        sqlite.back_up(Path(address), current)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    _log.info("database %s is at schema %s", shown(address), head)
 
 
 def is_full(error: BaseException) -> bool:
-    """True for an error that means that the disk has no room."""
-    return "disk is full" in str(getattr(error, "orig", error)).lower()
+    """True for an `error` that means that the disk under a SQLite file has no room."""
+    return sqlite.is_full(error)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the transaction that an `error` ended may go well when it is tried again at once."""
+    return postgres.is_passing(error)
+
+
+def failure_of(error: Exception) -> Exception:
+    """What an `error` of a read or a write is to whoever waits for it.
+
+    StorageUnavailable where the database is out of reach or full, Refused for a value that cannot be stored,
+    else the error itself.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        return Refused("A text holds a character that is none (half of a surrogate pair); it is not stored.")
+    if isinstance(error, OverflowError):
+        return Refused("A number is larger than the store can hold.")
+    if not isinstance(error, sa.exc.DBAPIError):
+        return error
+    is_sqlite = type(error.orig).__module__.startswith("sqlite3")
+    return sqlite.failure_of(error) if is_sqlite else postgres.failure_of(error)
+
+
+def touch(connection: sa.Connection) -> None:
+    """Writes through `connection` what changes nothing: it shows whether the store can be written."""
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
 
 def reclaim(connection: sa.Connection) -> bool:
-    """Gives some of the pages of deleted chunks back to the file system, through `connection`.
+    """Gives space of deleted chunks back to the file system, through `connection`, outside a transaction.
 
-    Call it outside a transaction. Returns whether there are more.
+    Returns whether there is more. PostgreSQL does that by itself.
     """
-    raw = connection.connection.driver_connection
-    if raw is None:
-        return False
-    # `execute` would step the statement once and so free a single page.
-    raw.executescript(f"PRAGMA incremental_vacuum({_RECLAIM_PAGES})")
-    return bool(raw.execute("PRAGMA freelist_count").fetchone()[0])
+    return connection.dialect.name == "sqlite" and sqlite.reclaim(connection)

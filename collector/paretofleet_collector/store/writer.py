@@ -6,18 +6,22 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import CollectorError, StorageFull
-from paretofleet_collector.store.engine import is_full, reclaim
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.store.engine import failure_of, is_passing, reclaim, touch
 
 GROUP_MAX = 256
 #: After this long without work the freed pages are given back.
 IDLE_S = 1.0
+#: So often a group is tried whose transaction met another's, and so long is waited before the next time.
+TRIES = 5
+TRY_AGAIN_S = 0.05
 T = TypeVar("T")
 Work = Callable[[sa.Connection], Any]
 _log = logging.getLogger(__name__)
@@ -34,13 +38,16 @@ class Writer:
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
+        #: False from a group that could not be written until one that was.
+        self.is_writable = True
         self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[sa.Connection], T]) -> Future[T]:
         """Queues a closure; the future has its result only after the commit.
 
-        It raises what the closure raised, or StorageFull when the group could not be written.
+        It raises what the closure raised, or StorageUnavailable when the group could not be written: then
+        nothing of it was, or, where a connection broke during the commit, it is not known.
         """
         if self._closed:
             raise CollectorError("The collector is shutting down; try again when it runs.")
@@ -85,28 +92,55 @@ class Writer:
         return group, True
 
     def _write(self, group: list[tuple[Work, Future[Any]]]) -> None:
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
-        try:
-            with self._engine.begin() as connection:
-                for work, future in group:
-                    try:
-                        with connection.begin_nested():
-                            outcomes.append((future, work(connection), None))
-                    except sa.exc.OperationalError:
-                        raise
-                    except Exception as error:  # noqa: BLE001 - belongs to whoever waits for it
-                        outcomes.append((future, None, error))
-        except Exception as error:  # noqa: BLE001 - nothing of the group was written
-            failure = _failure(error)
-            for _, future in group:
-                future.set_exception(failure)
-            return
+        """Commits a group and answers those who wait for it; nobody is told before the commit."""
+        for left in reversed(range(TRIES)):
+            try:
+                outcomes = self._commit(group)
+                break
+            except Exception as error:  # noqa: BLE001 - nothing of the group was written
+                if left and is_passing(error):
+                    time.sleep(TRY_AGAIN_S)
+                    continue
+                self._refuse(group, error)
+                return
+        self.is_writable = True
         self._after_commit()
-        for future, result, problem in outcomes:
+        for (_, future), (result, problem) in zip(group, outcomes, strict=True):
             if problem is None:
                 future.set_result(result)
             else:
                 future.set_exception(problem)
+
+    def _commit(self, group: list[tuple[Work, Future[Any]]]) -> list[tuple[Any, Exception | None]]:
+        """Runs a group in one transaction: for each closure its result, or what it raised."""
+        outcomes: list[tuple[Any, Exception | None]] = []
+        with self._engine.begin() as connection:
+            for work, _ in group:
+                try:
+                    with connection.begin_nested():
+                        outcomes.append((work(connection), None))
+                except sa.exc.OperationalError:
+                    raise
+                except Exception as error:
+                    if connection.invalidated:
+                        raise
+                    outcomes.append((None, failure_of(error)))
+        return outcomes
+
+    def _refuse(self, group: list[tuple[Work, Future[Any]]], error: Exception) -> None:
+        failure = failure_of(error)
+        if failure is error:
+            _log.error("a group of writes failed", exc_info=error)
+        elif self.is_writable:
+            _log.warning("the store cannot be written: %s", failure)
+        self.is_writable = False
+        for _, future in group:
+            future.set_exception(failure)
+
+    def probe(self) -> None:
+        """Queues a write that changes nothing, so that `is_writable` says whether the store works again."""
+        if not self._closed:
+            self.submit(touch)
 
     def _reclaim(self) -> bool:
         """Gives freed pages back; returns whether there are more."""
@@ -116,12 +150,3 @@ class Writer:
         except (sa.exc.DatabaseError, sqlite3.Error) as error:
             _log.warning("freed pages could not be given back: %s", error)
             return False
-
-
-def _failure(error: Exception) -> Exception:
-    if is_full(error):
-        return StorageFull(
-            "The collector's disk is full; free some space under its home, nothing was stored."
-        )
-    _log.error("a group of writes failed", exc_info=error)
-    return error

@@ -69,7 +69,7 @@ def test_streams_survive_the_way_to_the_file_and_back(tmp_path):
 
 def test_a_crash_between_file_and_commit_loses_and_doubles_nothing(rig):
     _, key, made = measured(rig)
-    arguments = (str(rig.context.store.path), str(rig.context.lake.root), key.run_id, key.attempt)
+    arguments = (rig.context.store.address, str(rig.context.lake.root), key.run_id, key.attempt)
     written = seal.seal(*arguments)
     assert len(files_of(rig)) == 1
     # Here the collector dies. The next one finds a file that nothing lists and a run that is uploaded.
@@ -92,7 +92,7 @@ def test_a_worker_killed_in_the_middle_is_started_again(rig):
         with pytest.raises(NotFound):
             await worker.run(
                 "seal",
-                database=str(rig.context.store.path),
+                database=rig.context.store.address,
                 lake=str(rig.home / "lake"),
                 run_id="x",
                 attempt=1,
@@ -102,7 +102,7 @@ def test_a_worker_killed_in_the_middle_is_started_again(rig):
         with pytest.raises(NotFound):
             await worker.run(
                 "seal",
-                database=str(rig.context.store.path),
+                database=rig.context.store.address,
                 lake=str(rig.home / "lake"),
                 run_id="x",
                 attempt=1,

@@ -73,7 +73,7 @@ def test_a_random_walk_ends_with_every_run_sealed_once(rig, seed):
             agent.greet()
         elif chance < 0.07:
             rig.context.store.close()
-            rig.context.store = Store.at(rig.home, rig.context.changes.bump)
+            rig.context.store = Store.at(rig.home, rig.context.changes.bump, rig.context.config.store)
             for each in agents:
                 each.greet()
         elif chance < 0.08:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from paretofleet_analysis.errors import ReportError
-from paretofleet_collector.errors import StorageFull
+from paretofleet_collector.errors import StorageUnavailable
 from paretofleet_collector.jobs import __main__ as worker_process
 from paretofleet_collector.model.messages import UploadVerdict
 from paretofleet_collector.store import chunks
@@ -49,7 +49,7 @@ def test_chunks_are_refused_while_full_and_stored_once_after(small_disk):
     for seq in range(100):
         try:
             answer = rig.send(session, chunk(key, "iterations", seq, range(4096), range(4096)))
-        except StorageFull as error:
+        except StorageUnavailable as error:
             refused = (seq, str(error))
             break
         assert answer.verdict is UploadVerdict.COMMITTED
@@ -108,7 +108,7 @@ def test_a_database_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplo
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(worker_process, "_jobs", lambda: {"seal": seal})
-    assert worker_process._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageFull"
+    assert worker_process._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageUnavailable"
     assert caplog.records == []
 
 
@@ -122,7 +122,7 @@ def test_a_report_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplog)
             raise ReportError("cannot write the report") from error
 
     monkeypatch.setattr(worker_process, "_jobs", lambda: {"report": write})
-    assert worker_process._answer('{"kind": "report", "arguments": {}}')["error"] == "StorageFull"
+    assert worker_process._answer('{"kind": "report", "arguments": {}}')["error"] == "StorageUnavailable"
     assert caplog.records == []
 
 

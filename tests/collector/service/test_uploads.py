@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from paretofleet_collector.errors import SessionRefused, StorageFull
+from paretofleet_collector.errors import SessionRefused, StorageUnavailable
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.messages import Session, UploadVerdict
 from paretofleet_collector.store import chunks
@@ -174,6 +174,6 @@ def test_without_room_nothing_is_taken_and_nothing_granted(rig):
     key = rig.lease(session).key
     rig.context.config = replace(rig.context.config, disk_low_bytes=1 << 60)
     rig.context._room = (float("-inf"), True)
-    with pytest.raises(StorageFull, match="MiB free"):
+    with pytest.raises(StorageUnavailable, match="MiB free"):
         rig.send(session, chunk(key, "iterations", 0, [1], [2]))
     assert rig.lease(session) is None

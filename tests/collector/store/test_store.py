@@ -1,22 +1,16 @@
-"""The store: what is acknowledged is on the disk, groups share a commit, schemas are brought up to date."""
+"""The store as a SQLite file: opened, copied, kept small. What any store does: tests/conformance/."""
 
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from paretofleet_collector import store as store_package
-from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, Repeats, Variant
 from paretofleet_collector.store import Store, models, sweeps
-from paretofleet_collector.store.base import METADATA
 from paretofleet_collector.store.engine import FILE_NAME, open_engine, reclaim
 from paretofleet_collector.store.models import VARIANTS
 
@@ -40,87 +34,12 @@ def store(tmp_path: Path):
     opened.close()
 
 
-def test_the_migrations_make_the_schema_that_the_code_knows(store):
-    with store._reading.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
-
-
 def test_the_file_is_opened_for_durability_and_for_giving_space_back(store):
     def pragmas(connection: sa.Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "auto_vacuum", "foreign_keys")
         return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
 
     assert store.submit(pragmas).result() == ["wal", 2, 2, 1]
-
-
-def test_a_failing_write_undoes_only_itself(store):
-    gate = threading.Event()
-    store.submit(lambda _: gate.wait(5))
-
-    def broken(connection: sa.Connection) -> None:
-        models.add(connection, variant(2))
-        raise Refused("no")
-
-    good = store.submit(lambda connection: models.add(connection, variant(1)))
-    bad = store.submit(broken)
-    also = store.submit(lambda connection: models.add(connection, variant(3)))
-    gate.set()
-    assert good.result().model == "m1"
-    assert also.result().model == "m3"
-    with pytest.raises(Refused):
-        bad.result()
-    assert [one.model for one in store.read_now(models.listing)] == ["m1", "m3"]
-
-
-def test_what_waits_is_committed_together(tmp_path):
-    commits = []
-    store = Store.at(tmp_path, lambda: commits.append(1))
-    gate = threading.Event()
-    store.submit(lambda _: gate.wait(5))
-    waiting = [store.submit(lambda connection, n=n: models.add(connection, variant(n))) for n in range(100)]
-    gate.set()
-    for future in waiting:
-        future.result()
-    store.close()
-    assert len(commits) <= 3
-
-
-def test_readers_cannot_write(store):
-    with pytest.raises(sa.exc.OperationalError):
-        store.read_now(lambda connection: models.add(connection, variant(1)))
-
-
-def test_after_closing_nothing_is_taken_and_what_was_queued_is_there(tmp_path):
-    store = Store.at(tmp_path)
-    for number in range(20):
-        store.submit(lambda connection, n=number: models.add(connection, variant(n)))
-    store.close()
-    with pytest.raises(CollectorError):
-        store.submit(lambda _: None)
-    again = Store.at(tmp_path)
-    assert len(again.read_now(models.listing)) == 20
-    again.close()
-
-
-def test_an_acknowledged_write_survives_a_kill(tmp_path):
-    script = f"""
-import os, signal, sys
-from pathlib import Path
-from paretofleet_collector.model.entities import Variant
-from paretofleet_collector.store import Store, models
-store = Store.at(Path({str(tmp_path)!r}))
-for number in range(1000):
-    store.submit(lambda c: models.add(c, Variant(f"m{{number}}", "file", f"{{number:064x}}", 1))).result()
-    print(number, flush=True)
-"""
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    acknowledged = [int(child.stdout.readline()) for _ in range(30)]
-    child.kill()
-    acknowledged += [int(line) for line in child.communicate()[0].split()]
-    store = Store.at(tmp_path)
-    there = {one.model for one in store.read_now(models.listing)}
-    store.close()
-    assert {f"m{number}" for number in acknowledged} <= there
 
 
 def test_a_newer_schema_is_refused_and_untouched(tmp_path):

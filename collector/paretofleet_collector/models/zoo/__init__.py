@@ -46,8 +46,8 @@ def structure_text(name: str) -> str:
 def build(name: str, path: Path) -> Built:
     """Writes the network `name` to `path`, whole or not at all, replacing what is there.
 
-    Raises NotFound for an unknown name, StorageFull or Refused where the file cannot be written, ModelRefused
-    where this installation makes other bytes than every other machine.
+    Raises NotFound for an unknown name, StorageUnavailable or Refused where the file cannot be written,
+    ModelRefused where this installation makes other bytes than every other machine.
     """
     import onnx
 
@@ -59,7 +59,7 @@ def build(name: str, path: Path) -> Built:
         sha256 = write.write(structure, path, published.sha256)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise errors.StorageFull(
+            raise errors.StorageUnavailable(
                 f"no room for zoo:{name} ({published.size_bytes} bytes) in {path.parent}: "
                 "free some space there"
             ) from error

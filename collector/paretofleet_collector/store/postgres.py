@@ -1,0 +1,194 @@
+"""The store as a PostgreSQL database: how it is opened and held, and what its errors mean.
+
+Only PostgreSQL understands this. One collector writes: it holds an advisory lock through the very connection
+that writes, so that whoever loses the connection has lost the right to write with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import Refused, StorageUnavailable
+
+SCHEME = "postgresql://"
+READERS = 5
+#: "pfleet" in hexadecimal; the second key is the schema, so that several stores may share a database.
+_LOCK_KEY = 0x70666C65
+#: So long a collector waits for the lock: the server needs a moment to see that a killed one is gone.
+_LOCK_WAIT_S = 10
+_CONNECT_S = 5
+_VERSION_LEAST = 120000
+#: A peer that does not answer for so long is given up, on both sides.
+_SILENCE_S = 20
+_DISK_FULL, _READ_ONLY = "53100", "25006"
+_LOCK_TIMEOUT = "55P03"
+_DATA = "22"
+#: Serialisation failures and deadlocks: the same transaction may go well a moment later.
+_PASSING = ("40001", "40P01")
+#: Connections, resources, an operator's shutdown, the server's own input and output.
+_AWAY = ("08", "53", "57", "58")
+_log = logging.getLogger(__name__)
+
+
+def checked_url(address: str) -> sa.URL:
+    """The URL of a database from an `address` such as `postgresql://user@host/database`; raises Refused."""
+    try:
+        url = sa.make_url(address)
+    except (sa.exc.ArgumentError, ValueError):
+        raise Refused(
+            f"'{hidden(address)}' is not the address of a PostgreSQL database; write "
+            "postgresql://USER@HOST/DATABASE."
+        ) from None
+    if not url.database and "dbname" not in url.query and "service" not in url.query:
+        raise Refused(f"'{hidden(address)}' names no database; write postgresql://USER@HOST/DATABASE.")
+    if "password" in url.query:
+        secret = url.query["password"]
+        url = url.difference_update_query(["password"]).set(password=str(secret))
+    return url.set(drivername="postgresql+psycopg")
+
+
+def hidden(address: str) -> str:
+    """The `address` as it may be logged and shown: without a password."""
+    try:
+        url = sa.make_url(address)
+    except (sa.exc.ArgumentError, ValueError):
+        return SCHEME + "..."
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
+
+
+def open_engine(address: str, *, writes: bool) -> sa.Engine:
+    """An engine over the database at `address`; a commit is on the server's disk when it returns.
+
+    One that `writes` has a single connection, which holds the store's lock; connecting raises Refused while
+    another collector does. Others read, each transaction one consistent state. Raises Refused for an address
+    that is none.
+    """
+    engine = sa.create_engine(
+        checked_url(address),
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        execution_options={} if writes else {"postgresql_readonly": True},
+        pool_size=1 if writes else READERS,
+        max_overflow=0 if writes else -1,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": _CONNECT_S,
+            "keepalives_idle": _SILENCE_S // 2,
+            "keepalives_interval": _SILENCE_S // 4,
+            "keepalives_count": 2,
+            "tcp_user_timeout": _SILENCE_S * 1000,
+            "application_name": "paretofleet",
+        },
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            _prepare_session(cursor)
+            if writes:
+                _hold(cursor, address)
+        connection.commit()
+
+    return engine
+
+
+def _prepare_session(cursor: Any) -> None:
+    """Sets what must not depend on the server's configuration."""
+    for setting, value in (
+        ("synchronous_commit", "on"),
+        ("tcp_keepalives_idle", str(_SILENCE_S // 2)),
+        ("tcp_keepalives_interval", str(_SILENCE_S // 4)),
+        ("tcp_keepalives_count", "2"),
+        ("statement_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+        ("timezone", "UTC"),
+    ):
+        cursor.execute("SELECT set_config(%s, %s, false)", (setting, value))
+
+
+def _hold(cursor: Any, address: str) -> None:
+    """Takes the store's lock for as long as the connection lives; raises Refused."""
+    from psycopg.errors import LockNotAvailable
+
+    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_WAIT_S}s",))
+    try:
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(coalesce(current_schema(), '')))", (_LOCK_KEY,))
+    except LockNotAvailable:
+        raise Refused(
+            f"Another collector works with the store {hidden(address)}; stop it, or give this one a "
+            "database of its own with --store."
+        ) from None
+    cursor.execute("SELECT set_config('lock_timeout', '0', false)")
+
+
+def check_server(connection: sa.Connection, address: str) -> None:
+    """Raises Refused where the server at `address`, behind `connection`, cannot hold a store.
+
+    It warns where a power cut could take what was acknowledged.
+    """
+    version = int(str(connection.exec_driver_sql("SHOW server_version_num").scalar()))
+    if version < _VERSION_LEAST:
+        raise Refused(
+            f"The PostgreSQL server of {hidden(address)} is version {version // 10000}; a store needs "
+            f"{_VERSION_LEAST // 10000} or newer."
+        )
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        raise Refused(
+            f"The database {hidden(address)} has the encoding {encoding}; make one with "
+            "`createdb --encoding UTF8 --template template0`."
+        )
+    if connection.exec_driver_sql("SHOW fsync").scalar() != "on":
+        _log.warning("the PostgreSQL server runs with fsync=off: a power cut may take acknowledged samples")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether what an `error` ended may go well at once: a serialisation failure or a deadlock."""
+    return _state(error) in _PASSING
+
+
+def failure_of(error: sa.exc.DBAPIError) -> Exception:
+    """What an `error` of the server is to whoever waits.
+
+    StorageUnavailable where it is out of reach, Refused where a value cannot be stored, else `error` itself.
+    """
+    state = _state(error)
+    if state == _DISK_FULL:
+        return StorageUnavailable(
+            "The disk of the PostgreSQL server is full; free some space there, nothing was stored."
+        )
+    if state == _READ_ONLY:
+        return StorageUnavailable(
+            "The PostgreSQL server takes no writes (is it a standby?); nothing was stored."
+        )
+    if state.startswith(_DATA) or isinstance(error, sa.exc.DataError):
+        return Refused(f"A value cannot be stored: {_first_line(error)}.")
+    is_away = state.startswith(_AWAY) or error.connection_invalidated or state in (*_PASSING, _LOCK_TIMEOUT)
+    if is_away or (not state and isinstance(error, sa.exc.OperationalError)):
+        return StorageUnavailable(
+            f"The collector's PostgreSQL server cannot be used now ({_first_line(error)}); nothing was "
+            "stored, the collector goes on as soon as it answers."
+        )
+    return error
+
+
+def start_failure(error: sa.exc.DBAPIError, address: str) -> Exception:
+    """Why the collector cannot start with the store at `address`, by the `error` of opening it."""
+    if isinstance(failure_of(error), StorageUnavailable):
+        return StorageUnavailable(
+            f"The store {hidden(address)} cannot be reached ({_first_line(error)}); start its server, or "
+            "check the address, the user and the password."
+        )
+    return Refused(f"{hidden(address)} cannot be used as the collector's store: {_first_line(error)}.")
+
+
+def _state(error: BaseException) -> str:
+    """The SQLSTATE of an error; empty where the server said nothing."""
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+
+
+def _first_line(error: sa.exc.DBAPIError) -> str:
+    text = str(error.orig).strip() or type(error.orig).__name__
+    return text.splitlines()[0].rstrip(".")

@@ -1,0 +1,105 @@
+"""The store as one SQLite file: how it is opened, copied and kept small. Only SQLite understands this."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import Refused, StorageUnavailable
+
+BACKUPS_KEPT = 3
+_BUSY_S = 30
+_RECLAIM_PAGES = 2048
+#: The write-ahead log is cut back to this after a burst.
+_LOG_KEPT_BYTES = 16 << 20
+_LOG_LEAST_BYTES = 64 << 10
+
+
+def open_engine(path: Path, *, writes: bool) -> sa.Engine:
+    """An engine over the database file `path`; a commit is on the disk when it returns.
+
+    Transactions are begun explicitly, for only then do savepoints work in Python's driver; one that `writes`
+    takes its lock at once, so that it cannot fail half-way.
+    """
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": _BUSY_S, "check_same_thread": False},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "auto_vacuum=INCREMENTAL",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"journal_size_limit={_LOG_KEPT_BYTES}",
+            "foreign_keys=ON",
+            f"query_only={'OFF' if writes else 'ON'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def back_up(path: Path, revision: str) -> None:
+    """Copies the database file `path`, of schema `revision`, into `backups` beside it.
+
+    Through SQLite, which also sees what is still in the write-ahead log. The newest copies are kept.
+    """
+    folder = path.parent / "backups"
+    folder.mkdir(exist_ok=True)
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    copy = folder / f"{stamp}-schema-{revision}.sqlite3"
+    source, target = sqlite3.connect(path), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+    finally:
+        target.close()
+        source.close()
+    for old in sorted(folder.glob("*.sqlite3"))[:-BACKUPS_KEPT]:
+        old.unlink()
+
+
+def is_full(error: BaseException) -> bool:
+    """True for an `error` that means that the disk has no room."""
+    return "disk is full" in str(getattr(error, "orig", error)).lower()
+
+
+def failure_of(error: sa.exc.DBAPIError) -> Exception:
+    """What an `error` of the file is to whoever waits: StorageUnavailable, or the error itself."""
+    if is_full(error):
+        return StorageUnavailable(
+            "The collector's disk is full; free some space under its home, nothing was stored."
+        )
+    return error
+
+
+def start_failure(error: sa.exc.DBAPIError, path: Path) -> Exception:
+    """Why the collector cannot start with the database file `path`, by the `error` of opening it."""
+    # Without room for its log SQLite speaks of an input or output error.
+    if is_full(error) or shutil.disk_usage(path.parent).free < _LOG_LEAST_BYTES:
+        return StorageUnavailable(f"There is no room on the disk for the database {path}.")
+    return Refused(f"{path} cannot be used as the collector's database: {error.orig}.")
+
+
+def reclaim(connection: sa.Connection) -> bool:
+    """Gives some of the pages of deleted chunks back to the file system, through `connection`.
+
+    Call it outside a transaction. Returns whether there are more.
+    """
+    raw = connection.connection.driver_connection
+    if raw is None:
+        return False
+    # `execute` would step the statement once and so free a single page.
+    raw.executescript(f"PRAGMA incremental_vacuum({_RECLAIM_PAGES})")
+    return bool(raw.execute("PRAGMA freelist_count").fetchone()[0])
