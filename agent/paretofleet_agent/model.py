@@ -87,12 +87,16 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended. `facts` is JSON-ready; its keys are in docs/reference/attempt-facts.md."""
+    """How an attempt ended. `facts` is JSON-ready; its keys are in docs/reference/attempt-facts.md.
+
+    `interrupted`: the run is not to blame, as when the agent was stopped or the power failed.
+    """
 
     ok: bool
     reason: str = ""
     message: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,19 @@ def read_status(home: Path) -> dict[str, Any]:
         "spool_damage": damage,
         "selftest": selftest_result.stored(home),
         "damaged_spools": spool_file.damaged_spools(home),
+        "spools_aside": _aside(home),
     }
+
+
+def _aside(home: Path) -> dict[str, Any]:
+    """What waits in `home` for other collectors, by their ids; null where it cannot be read."""
+    waiting: dict[str, Any] = {}
+    for collector_id, folder in spool_file.spools_aside(home).items():
+        waiting[collector_id] = None
+        with contextlib.suppress(sqlite3.Error, HomeError):
+            contents = spool.peek(folder)
+            waiting[collector_id] = asdict(contents) if contents else None
+    return waiting
 
 
 def describe(facts: dict[str, Any]) -> str:
@@ -55,6 +67,13 @@ def describe(facts: dict[str, Any]) -> str:
     lines += [
         ("damaged", f"{name} was set aside; remove it when nobody needs it")
         for name in facts["damaged_spools"]
+    ]
+    lines += [
+        (
+            "aside",
+            f"{_spool_line({**facts, 'spool': held})}, for collector {collector_id} when it answers again",
+        )
+        for collector_id, held in facts["spools_aside"].items()
     ]
     return "\n".join(f"{name:<10} {value}" for name, value in lines)
 

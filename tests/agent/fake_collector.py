@@ -47,6 +47,9 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.fetches = []
         self.refuse = None
         self.word = {}
+        self.collector_id = "fake"
+        self.sessions = set()
+        self.checks_sessions = False
         self.heartbeat_s = 0.1
         self.lock = threading.Lock()
         self.server = None
@@ -109,8 +112,12 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
 
     def Hello(self, request, context):  # noqa: N802, ARG002
         self.hellos.append(request)
+        if request.collector_id not in ("", self.collector_id):
+            return pb.HelloReply(collector_id=self.collector_id)
+        self.sessions.add(request.session.session_id)
         return pb.HelloReply(
             collector_version="test",
+            collector_id=self.collector_id,
             heartbeat_s=self.heartbeat_s,
             window_chunks=self.window,
             held=[self._held(ref) for ref in request.held],
@@ -131,9 +138,14 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
     def Progress(self, request, context):  # noqa: N802
         if self.refuse:
             context.abort(grpc.StatusCode.ABORTED, "The session was replaced.")
+        self._check_session(request, context)
         self.beats.append(request)
         refs = list(request.held) + ([request.running] if request.HasField("running") else [])
         return pb.ProgressReply(held=[self._held(ref) for ref in refs])
+
+    def _check_session(self, request, context):
+        if self.checks_sessions and request.session.session_id not in self.sessions:
+            context.abort(grpc.StatusCode.ABORTED, "This session said no hello here.")
 
     def FetchModel(self, request, context):  # noqa: N802
         self.fetches.append(request.offset)
@@ -152,6 +164,8 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         assert context
         for index, request in enumerate(requests):
             assert request.HasField("session") == (index == 0)
+            if index == 0:
+                self._check_session(request, context)
             with self.lock:
                 self.uploads += 1
                 fault = self.script(self.uploads)

@@ -87,7 +87,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "heartbeat": "Heartbeat RunningAttempt",
             "identity": "*",
             "model_cache": "ModelCache",
-            "replies": "LeaseReply",
+            "replies": "LeaseReply Welcome",
             "spool": "* Spool",
             "spool_file": "*",
             "upload": "*",

@@ -20,7 +20,7 @@ from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.heartbeat import Heartbeat, RunningAttempt
 from paretofleet_agent.uplink.model_cache import ModelCache
-from paretofleet_agent.uplink.replies import LeaseReply
+from paretofleet_agent.uplink.replies import LeaseReply, Welcome
 from paretofleet_agent.uplink.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,7 @@ class Daemon:
 
     def serve(self, *, once: bool) -> int:
         """Works until told to end; 0 is the exit code."""
-        for key in self._spool.recover():
-            log.warning("run %s attempt %d was cut off; it will be tried again", key.run_id, key.attempt)
+        self._recover()
         retry = backoff.Retry(random.Random())
         while not self._stopping:
             if self._session(retry, once=once):
@@ -85,21 +84,50 @@ class Daemon:
 
     def _open_session(self) -> None:
         """Says hello with all that is held, and brings the spool up to date with the answer."""
-        welcome = self._client.hello(self._spool.attempts())
+        welcome = self._welcome()
         for key, status in welcome.attempts.items():
             upload.apply_attempt_status(self._spool, key, status)
         self._window = welcome.window_chunks
         self.heartbeat.heartbeat_s = welcome.heartbeat_s
         self.heartbeat.attempts = self._spool.attempts()
+        self.heartbeat.collector_id, self.heartbeat.is_foreign = welcome.collector_id, False
         if not self._has_served:
             self._has_served = True
             self.heartbeat.start()
             log.info("serving the collector at %s as %s", self._config.collector, self._config.name)
 
+    def _welcome(self) -> Welcome:
+        """Says hello with the spool of the collector that answers; another's is set aside meanwhile."""
+        welcome = self._client.hello(self._spool.attempts(), self._spool.collector_id)
+        if welcome.collector_id == self._spool.collector_id:
+            return welcome
+        if not welcome.collector_id:
+            raise Unreachable(f"What answers at {self._config.collector} does not say which collector it is.")
+        aside = self._spool.change_collector(welcome.collector_id)
+        if aside is not None:
+            log.warning(
+                "another collector (%s) answers at %s: what waits for the one before is kept in %s "
+                "and goes out when that one answers again",
+                welcome.collector_id,
+                self._config.collector,
+                aside,
+            )
+        self._recover()
+        again = self._client.hello(self._spool.attempts(), welcome.collector_id)
+        if again.collector_id != welcome.collector_id:
+            raise Unreachable(f"Two collectors answer at {self._config.collector} by turns.")
+        return again
+
+    def _recover(self) -> None:
+        for key in self._spool.recover():
+            log.warning("run %s attempt %d was cut off; it will be tried again", key.run_id, key.attempt)
+
     def _work(self, *, once: bool) -> bool:
         """Empties the spool, then measures one run if there is one; False when `once` has nothing to do."""
         if self.heartbeat.refusal is not None:
             raise self.heartbeat.refusal
+        if self.heartbeat.is_foreign:
+            raise Unreachable(f"Another collector answers at {self._config.collector}.")
         upload.drain(self._spool, self._client.upload, self._window, self.stopping)
         self.heartbeat.attempts = self._spool.attempts()
         if not self._has_room():

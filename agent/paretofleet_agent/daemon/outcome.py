@@ -35,7 +35,8 @@ def attempt_outcome(
     except Stopped:
         if running.stop_reason:
             return Outcome(ok=False, reason="cancelled", message=running.stop_reason)
-        return Outcome(ok=False, reason="lost", message="The agent was told to end during this attempt.")
+        message = "The agent was told to end during this attempt."
+        return Outcome(ok=False, reason="lost", message=message, interrupted=True)
     except AttemptFailed as error:
         return Outcome(ok=False, reason=error.reason, message=str(error))
     except Refused:

@@ -57,16 +57,17 @@ class CollectorClient:
         """Ends every call and the connection."""
         self._channel.close()
 
-    def hello(self, attempts: Iterable[AttemptKey]) -> Welcome:
+    def hello(self, attempts: Iterable[AttemptKey], collector_id: str = "") -> Welcome:
         """Joins (which changes nothing when done before) and opens the session again.
 
-        `attempts` are those that run or are in the spool.
+        `attempts` are those that run or are in the spool, for the collector `collector_id`: another one opens
+        no session, and only its id is in the answer. Empty: any collector.
         """
         self._renew()
         join = wire.join_to_proto(self._identity, self._config)
         with self._calling(as_refusal) as stub:
             self._take_place(stub.Join(join, timeout=CALL_S).device_id)
-            hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts)
+            hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts, collector_id)
             return wire.welcome_from_proto(stub.Hello(hello, timeout=CALL_S))
 
     def lease(self) -> LeaseReply:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class Collector(Protocol):
     """What a heartbeat needs of the collector; both calls raise PfError, Refused where it is for good."""
 
-    def hello(self, attempts: Iterable[AttemptKey]) -> Welcome: ...
+    def hello(self, attempts: Iterable[AttemptKey], collector_id: str = "") -> Welcome: ...
     def progress(
         self, attempts: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
     ) -> Mapping[AttemptKey, AttemptStatus]: ...
@@ -47,7 +47,8 @@ class RunningAttempt:
 class Heartbeat:
     """Beats every `heartbeat_s` seconds; a beat that fails is followed by a hello.
 
-    The daemon sets `running` and `attempts`, those in the spool, and reads `refusal`.
+    The daemon sets `running`, `attempts`, those in the spool, and `collector_id`, whose they are. It reads
+    `refusal`, and `is_foreign`: another collector answers.
     """
 
     def __init__(self, collector: Collector, heartbeat_s: float) -> None:
@@ -55,6 +56,8 @@ class Heartbeat:
         self.heartbeat_s = heartbeat_s
         self.running: RunningAttempt | None = None
         self.attempts: tuple[AttemptKey, ...] = ()
+        self.collector_id = ""
+        self.is_foreign = False
         self.refusal: Refused | None = None
         self._needs_hello = False
         self._end = threading.Event()
@@ -82,7 +85,7 @@ class Heartbeat:
             log.debug("no heartbeat: %s", error)
             self._needs_hello = True
             return
-        self._needs_hello = False
+        self._needs_hello = self.is_foreign
         if running and running.key in statuses:
             if statuses[running.key].state is AttemptState.SUPERSEDED:
                 running.give_up("The attempt was cancelled, or another one took its place.")
@@ -91,7 +94,10 @@ class Heartbeat:
 
     def _say_hello(self, running: RunningAttempt | None) -> Mapping[AttemptKey, AttemptStatus]:
         attempts = (*self.attempts, running.key) if running else self.attempts
-        return self._collector.hello(dict.fromkeys(attempts)).attempts
+        welcome = self._collector.hello(dict.fromkeys(attempts), self.collector_id)
+        # What another collector says of these attempts means nothing; what runs goes on.
+        self.is_foreign = welcome.collector_id != self.collector_id
+        return {} if self.is_foreign else welcome.attempts
 
     def _report(self, running: RunningAttempt | None) -> Mapping[AttemptKey, AttemptStatus]:
         if running is None:

@@ -41,6 +41,7 @@ class Welcome:
     """The answer to a hello; `attempts`: the status of each attempt that the hello named."""
 
     collector_version: str
+    collector_id: str
     heartbeat_s: float
     window_chunks: int
     attempts: Mapping[AttemptKey, AttemptStatus]

@@ -17,12 +17,21 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Outcome
-from paretofleet_agent.uplink.spool_file import FILE, as_home_error, open_database, quarantine
+from paretofleet_agent.uplink.ends import end_crc32, read_end, sendable
+from paretofleet_agent.uplink.spool_file import (
+    FILE,
+    as_home_error,
+    bring_back,
+    open_database,
+    put_aside,
+    quarantine,
+)
 
 log = logging.getLogger(__name__)
 
-CUT_OFF = Outcome(ok=False, reason="lost", message="The agent was stopped in the middle of this attempt.")
-DAMAGED = Outcome(ok=False, reason="lost", message="The end of the attempt was damaged in the spool.")
+CUT_OFF = Outcome(
+    ok=False, reason="lost", message="The agent was stopped in the middle of this attempt.", interrupted=True
+)
 OF_ATTEMPT = "run_id = ? AND attempt = ?"
 OF_CHUNK = f"{OF_ATTEMPT} AND stream = ? AND seq = ?"
 
@@ -51,20 +60,37 @@ class Spool:
         Raises HomeError when the file cannot be used at all.
         """
         path = home / FILE
-        try:
-            return cls(open_database(path), path)
-        except sqlite3.OperationalError as error:
-            raise as_home_error(path, error) from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            quarantine(path, error)
-        try:
-            return cls(open_database(path), path)
-        except sqlite3.Error as error:
-            raise as_home_error(path, error) from error
+        return cls(_open_or_begin_anew(path), path)
 
     def close(self) -> None:
         """Closes the file; what is in it stays."""
         self._database.close()
+
+    @property
+    def collector_id(self) -> str:
+        """The collector that this spool belongs to; empty until the first one has answered."""
+        rows = self._read("SELECT collector_id FROM belongs_to")
+        return str(rows[0][0]) if rows else ""
+
+    def change_collector(self, collector_id: str) -> Path | None:
+        """Makes this the spool of `collector_id`: the one that was set aside for it, or a new one.
+
+        What waits for another collector is set aside, whole, in the folder that is returned; None where
+        nothing was in the way. Raises HomeError where the files cannot be moved.
+        """
+        old = self.collector_id
+        if collector_id in ("", old):
+            return None
+        aside = None
+        if old:
+            self.close()
+            aside = put_aside(self._path, old)
+            bring_back(self._path, collector_id)
+            self._database = _open_or_begin_anew(self._path)
+        if not self.collector_id:
+            with self._transaction():
+                self._database.execute("INSERT INTO belongs_to VALUES (?)", (collector_id,))
+        return aside
 
     def begin(self, key: AttemptKey) -> None:
         """Notes durably that the attempt runs, before it does."""
@@ -108,11 +134,11 @@ class Spool:
     def end_of(self, key: AttemptKey) -> AttemptEnd | None:
         """How the attempt ended; None while it runs."""
         query = (
-            "SELECT chunks_json, ok, reason, message, facts_json FROM attempts "
+            "SELECT chunks_json, ok, reason, message, facts_json, interrupted, crc32 FROM attempts "
             f"WHERE {OF_ATTEMPT} AND ended = 1"
         )
         rows = self._read(query, *_of(key))
-        return _ending(key, rows[0]) if rows else None
+        return read_end(key, rows[0]) if rows else None
 
     def forget_chunks(self, key: AttemptKey, chunks: Iterable[tuple[str, int]]) -> None:
         """Lets go of chunks that the collector has committed."""
@@ -133,14 +159,17 @@ class Spool:
             self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
             self._database.execute(f"DELETE FROM attempts WHERE {OF_ATTEMPT}", _of(key))
 
-    def set_aside(self, key: AttemptKey, why: str) -> None:
-        """Keeps what is left of an attempt out of the way and ends it as lost: it cannot be trusted."""
+    def set_aside(self, key: AttemptKey, why: str, *, interrupted: bool = False) -> None:
+        """Keeps what is left of the attempt `key` out of the way and ends it as lost: it cannot be trusted.
+
+        `why` is said of it; `interrupted`: its run is not to blame.
+        """
         log.error("attempt %s/%d is set aside: %s", key.run_id, key.attempt, why)
         with self._transaction():
             query = f"INSERT INTO aside SELECT *, ? FROM chunks WHERE {OF_ATTEMPT}"
             self._database.execute(query, (why, *_of(key)))
             self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
-            self._write_end(key, {}, Outcome(ok=False, reason="lost", message=why))
+            self._write_end(key, {}, Outcome(ok=False, reason="lost", message=why, interrupted=interrupted))
 
     def contents(self) -> Contents:
         """How much waits."""
@@ -158,11 +187,13 @@ class Spool:
     def _write_end(self, key: AttemptKey, counts: Mapping[str, int], outcome: Outcome) -> None:
         self._database.execute("INSERT OR IGNORE INTO attempts (run_id, attempt) VALUES (?, ?)", _of(key))
         query = (
-            "UPDATE attempts SET ended = 1, chunks_json = ?, ok = ?, reason = ?, message = ?, facts_json = ? "
-            f"WHERE {OF_ATTEMPT}"
+            "UPDATE attempts SET ended = 1, chunks_json = ?, ok = ?, reason = ?, message = ?, "
+            f"facts_json = ?, interrupted = ?, crc32 = ? WHERE {OF_ATTEMPT}"
         )
-        ending = (json.dumps(counts), outcome.ok, outcome.reason, outcome.message, json.dumps(outcome.facts))
-        self._database.execute(query, (*ending, *_of(key)))
+        end = sendable(outcome)
+        crc32 = end_crc32(AttemptEnd(key, counts, end))
+        ending = (json.dumps(counts), end.ok, end.reason, end.message, json.dumps(end.facts))
+        self._database.execute(query, (*ending, end.interrupted, crc32, *_of(key)))
 
     def _read(self, query: str, *values: Any) -> list[Any]:
         with self._guard():
@@ -188,6 +219,20 @@ class Spool:
             raise as_home_error(self._path, error) from error
 
 
+def _open_or_begin_anew(path: Path) -> sqlite3.Connection:
+    """The spool at `path`; a damaged one is set aside. Raises HomeError when it cannot be used at all."""
+    try:
+        return open_database(path)
+    except sqlite3.OperationalError as error:
+        raise as_home_error(path, error) from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        quarantine(path, error)
+    try:
+        return open_database(path)
+    except sqlite3.Error as error:
+        raise as_home_error(path, error) from error
+
+
 def peek(home: Path) -> Contents | None:
     """What the spool of `home` holds, without changing it, daemon or not; None where there is none."""
     path = home / FILE
@@ -196,14 +241,6 @@ def peek(home: Path) -> Contents | None:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
     with contextlib.closing(database):
         return Spool(database, path).contents()
-
-
-def _ending(key: AttemptKey, row: tuple[str, int, str, str, str]) -> AttemptEnd:
-    chunks, ok, reason, message, facts = row
-    try:
-        return AttemptEnd(key, json.loads(chunks), Outcome(bool(ok), reason, message, json.loads(facts)))
-    except (ValueError, TypeError):
-        return AttemptEnd(key, {}, DAMAGED)
 
 
 def _of(key: AttemptKey) -> tuple[str, int]:

@@ -14,11 +14,14 @@ from paretofleet_agent.files import sync_folder
 log = logging.getLogger(__name__)
 
 FILE = "spool.db"
-VERSION = 1
+#: Before the id of a collector: the folder of what waits for it while another is served.
+ASIDE = "spool-for-"
+VERSION = 2
 TABLES = """
 CREATE TABLE attempts (
   position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
   ended INTEGER NOT NULL DEFAULT 0, chunks_json TEXT, ok INTEGER, reason TEXT, message TEXT, facts_json TEXT,
+  interrupted INTEGER, crc32 INTEGER,
   UNIQUE (run_id, attempt), CHECK (typeof(run_id) = 'text' AND typeof(attempt) = 'integer')
 );
 CREATE TABLE chunks (
@@ -32,6 +35,12 @@ CREATE TABLE aside (
   run_id TEXT, attempt INTEGER, stream TEXT, seq INTEGER,
   schema TEXT, n INTEGER, columns BLOB, crc32 INTEGER, why TEXT NOT NULL
 );
+CREATE TABLE belongs_to (collector_id TEXT NOT NULL);
+"""
+#: From version 1 to 2.
+UPGRADE = """
+ALTER TABLE attempts ADD COLUMN interrupted INTEGER; ALTER TABLE attempts ADD COLUMN crc32 INTEGER;
+CREATE TABLE belongs_to (collector_id TEXT NOT NULL);
 """
 TEXTS = (
     "SELECT run_id, chunks_json, reason, message, facts_json FROM attempts",
@@ -52,8 +61,10 @@ def open_database(path: Path) -> sqlite3.Connection:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
             database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version == VERSION:
+        elif version <= VERSION:
             _verify(database)
+            if version < VERSION:
+                database.executescript(f"BEGIN; {UPGRADE} PRAGMA user_version = {VERSION}; COMMIT;")
         else:
             raise HomeError(f"{path} is of a newer agent: upgrade this one, or choose another --home DIR.")
     except BaseException:
@@ -78,6 +89,46 @@ def _verify(database: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(str(error)) from error
         raise
     database.text_factory = str
+
+
+def put_aside(path: Path, collector_id: str) -> Path:
+    """Moves the closed spool at `path` into the folder of the collector `collector_id`, which it returns.
+
+    Raises HomeError where it cannot be moved; then nothing has changed.
+    """
+    folder = path.parent / f"{ASIDE}{collector_id}"
+    if Path(f"{path}-wal").exists():
+        raise HomeError(f"{path} cannot be set aside, its disk takes no writes: mend that, the agent waits.")
+    try:
+        folder.mkdir(exist_ok=True)
+        os.replace(path, folder / FILE)
+        sync_folder(folder)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise HomeError(f"{path} cannot be moved to {folder} ({error.strerror}): the agent waits.") from error
+    return folder
+
+
+def bring_back(path: Path, collector_id: str) -> None:
+    """Moves the spool that was set aside for the collector `collector_id`, if there is one, to `path` again.
+
+    Raises HomeError where it cannot be moved.
+    """
+    aside = path.parent / f"{ASIDE}{collector_id}" / FILE
+    try:
+        # What stands beside it holds the newest commits, where a crash came in between: it goes first.
+        for suffix in ("-wal", ""):
+            if Path(f"{aside}{suffix}").exists():
+                os.replace(f"{aside}{suffix}", f"{path}{suffix}")
+        sync_folder(path.parent)
+    except OSError as error:
+        raise HomeError(f"{aside} cannot be moved to {path} ({error.strerror}): the agent waits.") from error
+
+
+def spools_aside(home: Path) -> dict[str, Path]:
+    """The folders in `home` with what waits for other collectors, by the collector's id."""
+    folders = sorted(folder for folder in home.glob(f"{ASIDE}*") if (folder / FILE).exists())
+    return {folder.name[len(ASIDE) :]: folder for folder in folders}
 
 
 def damaged_spools(home: Path) -> list[str]:

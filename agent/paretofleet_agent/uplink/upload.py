@@ -104,6 +104,8 @@ class _Round:
         self._committed: list[ChunkRef] = []
         self._unknown = False
         self._trouble = ""
+        # The trouble is none that the run could help.
+        self._interrupted = False
         # The lowest seq left of each stream: nothing below it can be sent again.
         self._lowest: dict[str, int] = {}
         for name, seq in self._to_send:
@@ -123,7 +125,7 @@ class _Round:
         if self._unknown:
             self._spool.drop(self._key)
         elif self._trouble:
-            self._spool.set_aside(self._key, self._trouble)
+            self._spool.set_aside(self._key, self._trouble, interrupted=self._interrupted)
 
     def _send(self, name: str, seq: int) -> None:
         chunk = self._spool.chunk(self._key, name, seq)
@@ -131,6 +133,7 @@ class _Round:
             self._stream.send_chunk(chunk)
             self._in_flight.append((name, seq))
         else:
+            self._interrupted = True
             self._give_up(f"Chunk {seq} of {name} was damaged in the spool.")
 
     def _take(self, reply: UploadReply, sent: ChunkRef) -> None:
@@ -147,6 +150,7 @@ class _Round:
                 f"The collector refused chunk {seq} of {name} as {reply.verdict.value}: {reply.message}"
             )
         elif reply.verdict is UploadVerdict.GAP and reply.next_seq < self._lowest[name]:
+            self._interrupted = True
             self._give_up(
                 f"The collector misses chunk {reply.next_seq} of {name}, which it had taken before."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Iterable
 
 from paretofleet_proto.v1 import fleet_pb2 as pb
@@ -11,6 +12,7 @@ from paretofleet_agent import __version__
 from paretofleet_agent.config import Config
 from paretofleet_agent.errors import Refused
 from paretofleet_agent.model import Artifact, AttemptEnd, AttemptKey, Chunk, Inventory, Lease, Limits
+from paretofleet_agent.uplink.ends import end_crc32
 from paretofleet_agent.uplink.identity import Identity
 from paretofleet_agent.uplink.replies import (
     AttemptState,
@@ -23,6 +25,8 @@ from paretofleet_agent.uplink.replies import (
 
 #: The newest number of the protocol in fleet.proto that this agent speaks.
 WIRE_VERSION = 1
+#: What may become the name of a folder.
+COLLECTOR_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _STATES = {
     pb.HeldAttempt.CURRENT: AttemptState.CURRENT,
     pb.HeldAttempt.SUPERSEDED: AttemptState.SUPERSEDED,
@@ -56,10 +60,14 @@ def session_to_proto(identity: Identity) -> pb.Session:
 
 
 def hello_to_proto(
-    identity: Identity, config: Config, inventory: Inventory, attempts: Iterable[AttemptKey]
+    identity: Identity,
+    config: Config,
+    inventory: Inventory,
+    attempts: Iterable[AttemptKey],
+    collector_id: str,
 ) -> pb.HelloRequest:
     """The request that opens a session: what this device is by `identity` and `config`, its `inventory`, and
-    the `attempts` that it still has.
+    the `attempts` that it still has for the collector `collector_id`, empty for any.
     """
     return pb.HelloRequest(
         session=session_to_proto(identity),
@@ -72,6 +80,7 @@ def hello_to_proto(
         device_class=config.device_class,
         may_reboot=config.allow_reboot,
         machine=identity.machine,
+        collector_id=collector_id,
     )
 
 
@@ -79,6 +88,7 @@ def welcome_from_proto(reply: pb.HelloReply) -> Welcome:
     """The answer to a hello from `reply`; senseless numbers are replaced by usable ones."""
     return Welcome(
         collector_version=reply.collector_version,
+        collector_id=reply.collector_id if COLLECTOR_ID.fullmatch(reply.collector_id) else "",
         heartbeat_s=min(max(reply.heartbeat_s, 0.1), 60.0) if reply.heartbeat_s > 0 else 5.0,
         window_chunks=min(max(reply.window_chunks, 1), 64),
         attempts=statuses_from_proto(reply.held),
@@ -190,6 +200,8 @@ def end_to_proto(end: AttemptEnd) -> pb.UploadRequest:
             reason=end.outcome.reason,
             message=end.outcome.message,
             facts_json=json.dumps(end.outcome.facts),
+            crc32=end_crc32(end),
+            interrupted=end.outcome.interrupted,
         )
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from paretofleet_analysis.runs.sample_schemas import PHASES, SCHEMAS
 
-from paretofleet_collector.model.entities import Chunk
+from paretofleet_collector.model.entities import AttemptEnd, Chunk
 
 STREAM = re.compile(r"iterations|marks|state|power:[A-Za-z0-9_.:+/-]{1,100}")
 _SCHEMAS_OF: Mapping[str, tuple[str, ...]] = {
@@ -28,6 +28,14 @@ def crc32_of(chunk: Chunk) -> int:
     key = chunk.key
     header = f"{key.run_id}/{key.attempt}/{chunk.stream}/{chunk.seq}/{chunk.schema}/{chunk.n}\n"
     return zlib.crc32(chunk.columns, zlib.crc32(header.encode()))
+
+
+def end_crc32(end: AttemptEnd) -> int:
+    """The checksum of an `end` of an attempt, as fleet.proto defines it."""
+    booleans = f"{int(end.ok)}/{int(end.interrupted)}"
+    head = f"{end.key.run_id}/{end.key.attempt}/{booleans}/{end.reason}/{end.message}\n"
+    streams = "".join(f"{stream}={number}\n" for stream, number in sorted(end.chunks.items()))
+    return zlib.crc32(f"{head}{streams}{end.facts_json}".encode())
 
 
 def fault_of(chunk: Chunk) -> str:

@@ -8,17 +8,16 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import transitions
-from paretofleet_collector.lifecycle.chunk_faults import crc32_of, fault_of
+from paretofleet_collector.lifecycle.chunk_faults import crc32_of, end_crc32, fault_of
 from paretofleet_collector.model.entities import (
-    ATTEMPTS_MAX,
     REASONS,
-    RETRIED,
     RUN_FINAL,
     AttemptEnd,
     AttemptKey,
     Chunk,
 )
 from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
+from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_try
 from paretofleet_collector.store import attempts, chunks, leases, runs, sessions
 
 STREAMS_MAX = 64
@@ -40,7 +39,7 @@ def store_chunk(
 
     That lasts `lease_s` seconds from `now` (since 1970). Raises SessionRefused for a replaced `session`.
     """
-    sessions.check_session(connection, session)
+    sessions.check_uploader(connection, session)
     row = attempts.row_of(connection, chunk.key)
     if row is None or row.device_id != session.device_id:
         return _reply(chunk, UploadVerdict.UNKNOWN_ATTEMPT, message=_unknown(chunk.key))
@@ -85,12 +84,15 @@ def store_end(connection: sa.Connection, session: Session, end: AttemptEnd, now:
     A good `end`, of which every chunk must be there, makes the run uploaded; a failed one pending or failed.
     Raises SessionRefused for a replaced `session`.
     """
-    sessions.check_session(connection, session)
+    sessions.check_uploader(connection, session)
     row = attempts.row_of(connection, end.key)
     if row is None or row.device_id != session.device_id:
         return UploadReply(end.key, "", 0, UploadVerdict.UNKNOWN_ATTEMPT, message=_unknown(end.key))
     if row.state == "ended":
         return UploadReply(end.key, "", 0, UploadVerdict.COMMITTED)
+    if end.crc32 not in {None, end_crc32(end)}:
+        message = "the checksum does not match; send it again"
+        return UploadReply(end.key, "", 0, UploadVerdict.DAMAGED, message=message)
     fault = _end_fault(end)
     if fault:
         return UploadReply(end.key, "", 0, UploadVerdict.MALFORMED, message=fault)
@@ -128,10 +130,9 @@ def _transition_run(connection: sa.Connection, end: AttemptEnd, now: float) -> N
         tries = runs.tries(connection, run.run_id)
         if reason == "cancelled":
             _transition(connection, end.key, "pending", {"lease_until_unix_s": None})
-        elif reason in RETRIED and tries + 1 < ATTEMPTS_MAX:
-            _transition(
-                connection, end.key, "pending", {**why, "tries": tries + 1, "lease_until_unix_s": None}
-            )
+        elif reason in RETRIED and tries + is_try(end) < ATTEMPTS_MAX:
+            values = {**why, "tries": tries + is_try(end), "lease_until_unix_s": None}
+            _transition(connection, end.key, "pending", values)
         elif _transition(connection, end.key, "failed", {**why, **over, "tries": tries + 1}):
             chunks.drop(connection, run.run_id)
     if not end.ok:

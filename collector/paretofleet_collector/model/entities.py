@@ -30,9 +30,6 @@ REASONS = (
     "lost",
     "cancelled",
 )
-#: The reasons after which a run is tried again, up to ATTEMPTS_MAX attempts in all.
-RETRIED = ("lost", "crashed", "timeout")
-ATTEMPTS_MAX = 3
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:
@@ -381,6 +378,10 @@ class AttemptEnd:
     reason: str
     message: str
     facts_json: str
+    #: Over all of it, as fleet.proto defines it; None where an older agent does not count it.
+    crc32: int | None = None
+    #: A stop, a power cut: nothing that the run could help.
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)

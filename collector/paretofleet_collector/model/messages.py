@@ -14,11 +14,15 @@ WIRE_VERSION_MIN = 1
 
 @dataclass(frozen=True)
 class Session:
-    """Who speaks: the device, how often its agent has started, and a random number of this start."""
+    """Who speaks: the device, how often its agent has started, and a random number of this start.
+
+    `uploads_only`: a spool that was carried here speaks, beside whatever session the device has.
+    """
 
     device_id: str
     instance: int
     session_id: str
+    uploads_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Hello:
 
     `held`: attempts in the agent's spool, and the one that runs. `machine` tells the machine and the agent's
     folder from a copy; empty where nobody can tell.
+    `collector_id`: whose the spool is, empty for none.
     """
 
     session: Session
@@ -58,6 +63,7 @@ class Hello:
     device_class: str
     may_reboot: bool = False
     machine: str = ""
+    collector_id: str = ""
 
 
 @dataclass(frozen=True)

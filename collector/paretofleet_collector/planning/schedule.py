@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from paretofleet_analysis.statistics.stopping import is_precise
 
-from paretofleet_collector.model.entities import ATTEMPTS_MAX, RETRIED, PastRun, Repeats
+from paretofleet_collector.model.entities import PastRun, Repeats
+from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_silent_try
 
 #: A run that was set aside is replaced, and so is its replacement, but not the replacement's.
 REPLACEMENTS_PER_RUN = 2
@@ -120,7 +121,7 @@ def next_run(
         return skip
     expired = [run for run in history if is_expired(run, now)]
     for run in expired:
-        if run.tries + 1 >= ATTEMPTS_MAX:
+        if is_silent_try(run.state, run.attempt) and run.tries + 1 >= ATTEMPTS_MAX:
             return FailRun(run.run_id)
     if any(run.state in _UNDER_WAY and not is_expired(run, now) for run in history):
         return Wait()

@@ -54,7 +54,8 @@ async def join(context: Context, request: Join) -> Joined:
 async def hello(context: Context, request: Hello) -> Welcome:
     """Opens the session of a `request` in `context` and renews what the agent holds.
 
-    That comes before anything is granted to its device. Raises SessionRefused.
+    That comes before anything is granted to its device. An agent whose spool belongs to another collector
+    learns who this one is, and nothing else happens. Raises SessionRefused.
     """
     if request.wire_version < WIRE_VERSION_MIN:
         raise SessionRefused(
@@ -66,12 +67,16 @@ async def hello(context: Context, request: Hello) -> Welcome:
 
     def work(connection: sa.Connection) -> tuple[AttemptStatus, ...]:
         now = context.now()
+        if request.session.uploads_only:
+            sessions.check_uploader(connection, request.session)
+            return _renew(connection, request.session, request.held, now + context.config.lease_s)
         sessions.open_session(connection, request, now, context.offline_after_s)
         held = _renew(connection, request.session, request.held, now + context.config.lease_s)
         leases.expire_unheld_leases(connection, request.session, request.held, now)
         return held
 
-    held = await context.store.write(work)
+    is_for_here = request.collector_id in {"", context.collector_id}
+    held = await context.store.write(work) if is_for_here else ()
     return Welcome(
         collector_version=__version__,
         collector_id=context.collector_id,

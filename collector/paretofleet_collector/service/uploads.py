@@ -15,7 +15,7 @@ from paretofleet_collector.store import sessions
 
 async def open_upload(context: Context, session: Session) -> None:
     """Checks in `context` that `session` may upload; raises SessionRefused."""
-    await context.store.read(lambda connection: sessions.check_session(connection, session))
+    await context.store.read(lambda connection: sessions.check_uploader(connection, session))
 
 
 def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[UploadReply]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.model.entities import AttemptKey, Run
 from paretofleet_collector.model.messages import Session
+from paretofleet_collector.model.tries import INTERRUPTED_ATTEMPTS_MAX
 from paretofleet_collector.store import attempts
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.base import changed
@@ -55,6 +56,9 @@ def grant(
     """
     number = run.attempt + 1
     expired = sa.and_(RUNS.c.state.in_(UNDER_WAY), RUNS.c.lease_until_unix_s <= now)
+    # What never began is no try: the grant was lost on its way, or the agent was stopped.
+    began = sa.or_(RUNS.c.state == "running", RUNS.c.attempt >= INTERRUPTED_ATTEMPTS_MAX)
+    silent = sa.and_(expired, began)
     taken = changed(
         connection,
         RUNS.update()
@@ -66,7 +70,7 @@ def grant(
         .values(
             state="leased",
             attempt=number,
-            tries=RUNS.c.tries + sa.case((expired, 1), else_=0),
+            tries=RUNS.c.tries + sa.case((silent, 1), else_=0),
             lease_until_unix_s=now + lease_s,
             started_unix_s=now,
             reason=None,

@@ -119,15 +119,25 @@ def _is_same_machine(row: sa.Row[Any], hello: Hello) -> bool:
     return bool(row.boot_id == hello.boot_id)
 
 
+def check_uploader(connection: sa.Connection, session: Session) -> sa.Row[Any]:
+    """The row of the device for which `session` uploads, by `connection`; raises SessionRefused.
+
+    A spool that was carried here speaks beside the device's session: chunks are stored once whoever sends
+    them.
+    """
+    return (
+        _joined(connection, session.device_id) if session.uploads_only else check_session(connection, session)
+    )
+
+
 def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:
     """The row of the device of `session` that `connection` sees; raises SessionRefused.
 
     That is where another session has replaced this one, or the device is removed or unknown.
     """
-    row = row_of(connection, session.device_id)
-    if row is None:
-        raise SessionRefused(_unknown(session.device_id), "unknown")
-    _check_not_removed(row)
+    row = _joined(connection, session.device_id)
+    if session.uploads_only:
+        raise SessionRefused(f"What speaks for device '{row.name}' may only upload.", "replaced")
     if (row.instance, row.session_id) != (session.instance, session.session_id):
         raise SessionRefused(
             f"This session of device '{row.name}' was replaced by a newer one; say hello again.", "replaced"
@@ -144,6 +154,14 @@ def touch(connection: sa.Connection, row: sa.Row[Any], now: float, at_most_every
         connection.execute(
             DEVICES.update().where(DEVICES.c.device_id == row.device_id).values(last_seen_unix_s=now)
         )
+
+
+def _joined(connection: sa.Connection, device_id: str) -> sa.Row[Any]:
+    row = row_of(connection, device_id)
+    if row is None:
+        raise SessionRefused(_unknown(device_id), "unknown")
+    _check_not_removed(row)
+    return row
 
 
 def _unknown(device_id: str) -> str:

@@ -36,14 +36,16 @@ class JoinReply(_message.Message):
     def __init__(self, name: _Optional[str] = ..., device_id: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("device_id", "instance", "session_id")
+    __slots__ = ("device_id", "instance", "session_id", "uploads_only")
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    UPLOADS_ONLY_FIELD_NUMBER: _ClassVar[int]
     device_id: str
     instance: int
     session_id: str
-    def __init__(self, device_id: _Optional[str] = ..., instance: _Optional[int] = ..., session_id: _Optional[str] = ...) -> None: ...
+    uploads_only: bool
+    def __init__(self, device_id: _Optional[str] = ..., instance: _Optional[int] = ..., session_id: _Optional[str] = ..., uploads_only: bool = ...) -> None: ...
 
 class AttemptRef(_message.Message):
     __slots__ = ("run_id", "attempt")
@@ -104,7 +106,7 @@ class Inventory(_message.Message):
     def __init__(self, targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., runtimes: _Optional[_Iterable[_Union[Runtime, _Mapping]]] = ..., sensors: _Optional[_Iterable[_Union[Sensor, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ..., architecture: _Optional[str] = ..., simulated: bool = ...) -> None: ...
 
 class HelloRequest(_message.Message):
-    __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class", "may_reboot", "machine")
+    __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class", "may_reboot", "machine", "collector_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +124,7 @@ class HelloRequest(_message.Message):
     DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
     MAY_REBOOT_FIELD_NUMBER: _ClassVar[int]
     MACHINE_FIELD_NUMBER: _ClassVar[int]
+    COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     session: Session
     boot_id: str
     agent_version: str
@@ -132,7 +135,8 @@ class HelloRequest(_message.Message):
     device_class: str
     may_reboot: bool
     machine: str
-    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., boot_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., wire_version: _Optional[int] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., device_class: _Optional[str] = ..., may_reboot: bool = ..., machine: _Optional[str] = ...) -> None: ...
+    collector_id: str
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., boot_id: _Optional[str] = ..., agent_version: _Optional[str] = ..., wire_version: _Optional[int] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., device_class: _Optional[str] = ..., may_reboot: bool = ..., machine: _Optional[str] = ..., collector_id: _Optional[str] = ...) -> None: ...
 
 class StreamMark(_message.Message):
     __slots__ = ("stream", "next_seq")
@@ -297,7 +301,7 @@ class Chunk(_message.Message):
     def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., stream: _Optional[str] = ..., seq: _Optional[int] = ..., schema: _Optional[str] = ..., n: _Optional[int] = ..., columns: _Optional[bytes] = ..., crc32: _Optional[int] = ...) -> None: ...
 
 class AttemptEnd(_message.Message):
-    __slots__ = ("attempt", "chunks", "ok", "reason", "message", "facts_json")
+    __slots__ = ("attempt", "chunks", "ok", "reason", "message", "facts_json", "crc32", "interrupted")
     class ChunksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -311,13 +315,17 @@ class AttemptEnd(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FACTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    CRC32_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     attempt: AttemptRef
     chunks: _containers.ScalarMap[str, int]
     ok: bool
     reason: str
     message: str
     facts_json: str
-    def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., chunks: _Optional[_Mapping[str, int]] = ..., ok: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., facts_json: _Optional[str] = ...) -> None: ...
+    crc32: int
+    interrupted: bool
+    def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., chunks: _Optional[_Mapping[str, int]] = ..., ok: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., facts_json: _Optional[str] = ..., crc32: _Optional[int] = ..., interrupted: bool = ...) -> None: ...
 
 class UploadRequest(_message.Message):
     __slots__ = ("session", "chunk", "end")

@@ -306,3 +306,55 @@ def test_a_reboot_that_is_asked_for_ends_the_work_where_it_is_allowed(collector,
         agent.daemon.stop()
     assert agent.join() == 0
     assert agent.daemon.wants_reboot == ends
+
+
+def test_what_waits_for_one_collector_is_not_given_to_another(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(outcome, "measure", well)
+    first, other = FakeCollector(), FakeCollector()
+    other.collector_id, other.word = "other", {"run-1": 3}
+    first.start()
+    other.port = first.port
+    first.stop()
+    with contextlib.closing(Spool.open(tmp_path)) as spool:
+        spool.change_collector(first.collector_id)
+        fill(spool, key("run-1"))
+    with other.running():
+        other.grant("run-2")
+        Agent(tmp_path, other.address).start(once=True).join()
+    assert set(other.ends) == {("run-2", 1)}
+    assert all(not hello.held for hello in other.hellos[1:])
+    (line,) = [record.getMessage() for record in caplog.records if "another collector" in record.message]
+    assert str(tmp_path / "spool-for-fake") in line
+    with first.running():
+        Agent(tmp_path, first.address).start(once=True).join()
+    assert first.ends["run-1", 1].ok
+    assert len(first.stored) == 3
+
+
+def test_a_run_goes_on_while_another_collector_answers(tmp_path, monkeypatch):
+    first, other = FakeCollector(), FakeCollector()
+    other.collector_id, other.word = "other", {"run-1": 3}
+    other.checks_sessions = True
+
+    def through_a_change(lease, path, sink, watch, device):
+        first.stop()
+        other.port = first.port
+        other.start()
+        wait_for(lambda: other.hellos)
+        time.sleep(0.3)
+        assert not watch.stopped()
+        return well(lease, path, sink, watch, device)
+
+    monkeypatch.setattr(outcome, "measure", through_a_change)
+    first.start()
+    first.grant("run-1")
+    agent = Agent(tmp_path, first.address).start()
+    wait_for((tmp_path / "spool-for-fake" / "spool.db").exists)
+    other.stop()
+    first.start()
+    wait_for(lambda: ("run-1", 1) in first.ends)
+    agent.daemon.stop()
+    agent.join()
+    first.stop()
+    assert first.ends["run-1", 1].ok
+    assert other.stored == {}

@@ -123,6 +123,7 @@ def test_an_agent_that_ends_in_the_middle_of_a_run_takes_its_children_along(coll
     _, said = again.communicate(timeout=60)
     assert again.returncode == 0, said
     assert collector.ends["run-1", 1].reason == "lost"
+    assert collector.ends["run-1", 1].interrupted
     assert collector.stored == {}
     instances = [hello.session.instance for hello in collector.hellos]
     assert instances[-1] == 2

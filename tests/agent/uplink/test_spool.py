@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from daemon_parts import OK, columns, fill, key
 from paretofleet_agent.errors import HomeError
+from paretofleet_agent.model import Outcome
 from paretofleet_agent.uplink import spool as spool_module
 from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.spool import Spool
@@ -181,3 +182,60 @@ def test_peek_reads_beside_a_running_daemon_and_after_it(tmp_path):
     assert spool_module.peek(tmp_path).chunks == 3
     spool.close()
     assert spool_module.peek(tmp_path) == spool_module.Contents(1, 3, 480, 0)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        'facts_json = \'{"boot_id": "toob", "simulated": false}\'',
+        "facts_json = '[1]'",
+        'chunks_json = \'{"stream-0": "1"}\'',
+        "chunks_json = '{}'",
+        "message = 'other'",
+        "ok = 7",
+    ],
+)
+def test_an_end_that_changed_in_the_spool_is_lost_and_not_sent(tmp_path, damage):
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    spool._database.execute(f"UPDATE attempts SET {damage}")  # noqa: S608
+    end = spool.end_of(key())
+    assert (end.outcome.ok, end.outcome.reason, dict(end.chunks)) == (False, "lost", {})
+
+
+def test_a_spool_of_version_1_is_read_on(tmp_path):
+    spool = Spool.open(tmp_path)
+    fill(spool, key())
+    for older in (
+        "ALTER TABLE attempts DROP COLUMN crc32",
+        "ALTER TABLE attempts DROP COLUMN interrupted",
+        "DROP TABLE belongs_to",
+        "PRAGMA user_version = 1",
+    ):
+        spool._database.execute(older)
+    spool.close()
+    spool = Spool.open(tmp_path)
+    assert spool.end_of(key()).outcome == OK
+    assert spool.collector_id == ""
+    assert not (tmp_path / "spool.db.damaged-1").exists()
+
+
+def test_a_message_that_the_wire_cannot_carry_is_mended(tmp_path):
+    spool = Spool.open(tmp_path)
+    spool.end(key(), (), Outcome(ok=False, reason="crashed", message="no file caf\udce9"))
+    assert spool.end_of(key()).outcome.message == "no file caf?"
+
+
+def test_each_collector_has_a_spool_of_its_own(tmp_path):
+    spool = Spool.open(tmp_path)
+    assert spool.change_collector("a") is None
+    fill(spool, key("of-a"))
+    assert spool.change_collector("a") is None
+    assert spool.change_collector("b") == tmp_path / "spool-for-a"
+    assert spool.attempts() == ()
+    fill(spool, key("of-b"))
+    assert spool.change_collector("a") == tmp_path / "spool-for-b"
+    assert spool.attempts() == (key("of-a"),)
+    assert spool.pending_chunks(key("of-a")) == (("stream-0", 0), ("stream-1", 0), ("stream-2", 0))
+    spool.close()
+    assert Spool.open(tmp_path).collector_id == "a"

@@ -10,7 +10,7 @@ from paretofleet_collector.errors import NotFound, Refused, SessionRefused, Take
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.messages import AttemptState, Heartbeat, Hello, Join, Session
 from paretofleet_collector.service import agents, devices, sweeps
-from rig import INVENTORY, Rig, samples_of
+from rig import INVENTORY, Rig, end_of, samples_of
 
 
 def progress(rig: Rig, session: Session, *held: AttemptKey, running: AttemptKey | None = None):
@@ -40,6 +40,33 @@ class TestSessions:
         rig.hello(session)
         with pytest.raises(SessionRefused, match="'box'"):
             rig.hello(replace(session, session_id="elsewhere"))
+
+    def test_an_agent_of_another_collector_learns_who_this_is_and_nothing_happens(self, rig):
+        session = rig.joined()
+        newer = replace(session, instance=2, session_id="newer")
+        held = AttemptKey("a-run-of-another", 1)
+        hello = Hello(newer, "boot", "0.1.0", 1, INVENTORY, (held,), {}, "cpu", collector_id="another")
+        welcome = rig.do(agents.hello(rig.context, hello))
+        assert (welcome.collector_id, welcome.held) == (rig.context.collector_id, ())
+        assert rig.lease(session) is None, "the session that was there still speaks"
+        rig.do(agents.hello(rig.context, replace(hello, collector_id=welcome.collector_id)))
+        with pytest.raises(SessionRefused, match="replaced"):
+            rig.lease(session)
+
+    def test_a_spool_that_was_carried_here_uploads_beside_the_session_and_does_nothing_else(self, rig):
+        session = rig.joined()
+        rig.submit()
+        grant = rig.lease(session)
+        carried = replace(session, instance=0, session_id="stick", uploads_only=True)
+        assert rig.hello(carried, grant.key).held[0].state is AttemptState.CURRENT
+        rig.upload(carried, grant)
+        assert rig.state(grant.key) == "uploaded"
+        for call in (rig.lease, lambda who: progress(rig, who)):
+            with pytest.raises(SessionRefused, match="may only upload"):
+                call(carried)
+        assert rig.lease(session) is None
+        with pytest.raises(SessionRefused, match="has not joined"):
+            rig.hello(replace(carried, device_id="nobody"))
 
     def test_an_old_agent_learns_how_to_upgrade(self, rig):
         session = rig.joined()
@@ -169,6 +196,24 @@ class TestLeases:
         assert rig.lease(session) is None
         assert rig.state(grant.key) == "failed"
         assert rig.sweep(sweep.name).state == "finished_with_failures"
+
+    def test_a_run_that_was_never_begun_is_not_tried(self, rig):
+        session = rig.joined()
+        rig.submit()
+        for number in range(1, 6):
+            grant = rig.lease(session)
+            assert grant.key.attempt == number
+            session = replace(session, instance=number + 1, session_id=f"start-{number}")
+            rig.hello(session)
+
+    def test_interruptions_are_no_tries_until_the_tenth_attempt(self, rig):
+        session = rig.joined()
+        rig.submit()
+        for number in range(1, 13):
+            grant = rig.lease(session)
+            assert grant.key.attempt == number
+            rig.end(session, replace(end_of(grant.key, [], "lost"), interrupted=True))
+        assert rig.state(grant.key) == "failed"
 
     def test_a_restarted_agent_gives_up_what_it_no_longer_holds_at_once(self, rig):
         session = rig.joined()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from paretofleet_collector.errors import SessionRefused, StorageUnavailable
+from paretofleet_collector.lifecycle.chunk_faults import end_crc32
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.messages import Session, UploadVerdict
 from paretofleet_collector.store import chunks
@@ -177,3 +178,23 @@ def test_without_room_nothing_is_taken_and_nothing_granted(rig):
     with pytest.raises(StorageUnavailable, match="MiB free"):
         rig.send(session, chunk(key, "iterations", 0, [1], [2]))
     assert rig.lease(session) is None
+
+
+def test_an_end_that_was_damaged_on_the_way_is_asked_for_again(rig):
+    session = rig.joined()
+    rig.submit()
+    key = rig.lease(session).key
+    made = samples_of(key)
+    for one in made:
+        rig.send(session, one)
+    end = end_of(key, made)
+    right = end_crc32(end)
+    for damaged in (
+        replace(end, crc32=right ^ 1),
+        replace(end, crc32=right, facts_json=end.facts_json.replace("kernel", "Kernel")),
+        replace(end, crc32=right, chunks={}),
+        replace(end, crc32=right, ok=False),
+    ):
+        assert rig.end(session, damaged).verdict is UploadVerdict.DAMAGED
+    assert rig.end(session, replace(end, crc32=right)).verdict is UploadVerdict.COMMITTED
+    assert rig.state(key) == "uploaded"

@@ -31,7 +31,7 @@ from paretofleet_collector.model.messages import (
 
 def session_from_proto(message: pb.Session) -> Session:
     """Who speaks, by a `message`."""
-    return Session(message.device_id, message.instance, message.session_id)
+    return Session(message.device_id, message.instance, message.session_id, message.uploads_only)
 
 
 def attempt_from_proto(message: pb.AttemptRef) -> AttemptKey:
@@ -62,6 +62,7 @@ def hello_from_proto(message: pb.HelloRequest) -> Hello:
         device_class=message.device_class,
         may_reboot=message.may_reboot,
         machine=message.machine[:64],
+        collector_id=message.collector_id,
     )
 
 
@@ -185,6 +186,8 @@ def attempt_end_from_proto(message: pb.AttemptEnd) -> AttemptEnd:
         reason=message.reason,
         message=message.message,
         facts_json=message.facts_json,
+        crc32=message.crc32 if message.HasField("crc32") else None,
+        interrupted=message.interrupted,
     )
 
 
