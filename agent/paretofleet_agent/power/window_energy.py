@@ -1,4 +1,4 @@
-"""The energy of a window as its rails show it, by the rule that decides how long a window must be.
+"""The energy of a window as its rails show it: counted, or by the rule that decides how long a window is.
 
 Where the report's own rule has no energy there is none here: a hole in the readings, a counter that began
 anew, a power above what the target can draw.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from paretofleet_agent.power import stopping
+from paretofleet_agent.power.counted_window import counter_curve, counter_uncertainty
 from paretofleet_agent.power.rail_facts import RailFacts, rail_facts
 from paretofleet_agent.power.stopping import Samples
 from paretofleet_agent.sensors.protocol import INSTANT
@@ -90,15 +91,32 @@ def window_energy(
     why_none = next((why for holds, why in reasons if holds), None)
     if why_none is not None:
         return WindowEnergy(None, None, why_none)
-    return _judged(facts, rail, samples, window, mean_w)
+    if rail.is_counter:
+        mean_w, relative = _counted(rail, samples, window)
+    else:
+        relative = stopping.uncertainty(rail, samples, window.begin_ns, window.start_ns, window.end_ns)
+    return _judged(facts, rail, window, mean_w, relative)
+
+
+def _counted(rail: RailFacts, samples: Samples, window: WindowSpan) -> tuple[float, float | None]:
+    """The mean power of a counter over the `window`, watts, and how far it may be off."""
+    curve = counter_curve(rail, samples)
+    if curve is None:
+        return 0.0, None
+    begin_s, start_s, end_s = (
+        (t_ns - samples[0][0]) / 1e9 for t_ns in (window.begin_ns, window.start_ns, window.end_ns)
+    )
+    guard_s = start_s - begin_s
+    edge_w = curve.between(begin_s, start_s) / guard_s if guard_s > 0 else None
+    relative = counter_uncertainty(rail, curve, start_s, end_s, edge_w)
+    return curve.between(start_s, end_s) / window.seconds, relative
 
 
 def _judged(
-    facts: Mapping[str, Any], rail: RailFacts, samples: Samples, window: WindowSpan, power_w: float
+    facts: Mapping[str, Any], rail: RailFacts, window: WindowSpan, power_w: float, relative: float | None
 ) -> WindowEnergy:
     """The energy of a power that was seen, unless the target cannot draw it."""
     name = f"{facts['source']}/{facts['rail']}"
-    relative = stopping.uncertainty(rail, samples, window.begin_ns, window.start_ns, window.end_ns)
     most_w = facts.get("max_power_w")
     off = (facts.get("gain_relative_uncertainty") or 0.0) + (relative or 0.0)
     if most_w is not None and power_w > most_w * (1.0 + off):
