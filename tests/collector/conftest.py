@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from postgres_server import postgres  # noqa: F401  a fixture
+from rig import rig  # noqa: F401  a fixture
+
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from postgres_server import postgres  # noqa: E402, F401  a fixture
-from rig import rig  # noqa: E402, F401  a fixture
-
 #: What the store must do for the rooms above it, whichever it is.
 OVER_EVERY_STORE = (
     "lifecycle/test_random_walk.py",

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from farm import Farm
+from postgres_server import postgres  # noqa: F401  a fixture
 
 
 @pytest.fixture

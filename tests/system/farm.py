@@ -60,7 +60,9 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def start_collector(self, *, listen: str = "127.0.0.1:0", **settings: float) -> subprocess.Popen[bytes]:
+    def start_collector(
+        self, *, listen: str = "127.0.0.1:0", **settings: float | str
+    ) -> subprocess.Popen[bytes]:
         endpoint = self.collector_home / "endpoint"
         endpoint.unlink(missing_ok=True)
         process = self.start(

@@ -65,8 +65,8 @@ def reading(address: Address) -> Iterator[sa.Connection]:
 def open_writing(address: Address) -> sa.Engine:
     """The engine that writes to the database at `address`, whose schema it brings to this version's.
 
-    Of a SQLite file a copy is kept before that. Raises Refused for a database that a newer collector wrote,
-    that is none or that another collector holds, StorageUnavailable when it is out of reach or has no room.
+    Of a SQLite file a copy is kept before that. Raises Refused for a database that a newer collector wrote
+    or that is none, StorageUnavailable when it is out of reach, has no room, or another collector holds it.
     """
     engine = open_engine(address, writes=True)
     try:
@@ -89,7 +89,7 @@ def _migrate(engine: sa.Engine, address: Address) -> None:
     head = scripts.get_current_head()
     with engine.connect() as connection:
         if is_postgres(address):
-            postgres.check_server(connection, str(address))
+            postgres.warn_of_server(connection)
         current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
         return

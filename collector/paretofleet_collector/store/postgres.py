@@ -42,6 +42,8 @@ def checked_url(address: str) -> sa.URL:
             f"'{hidden(address)}' is not the address of a PostgreSQL database; write "
             "postgresql://USER@HOST/DATABASE."
         ) from None
+    if "@" in (url.host or ""):
+        raise Refused("An @ within the password of the store's address must be written as %40.")
     if not url.database and "dbname" not in url.query and "service" not in url.query:
         raise Refused(f"'{hidden(address)}' names no database; write postgresql://USER@HOST/DATABASE.")
     if "password" in url.query:
@@ -56,15 +58,17 @@ def hidden(address: str) -> str:
         url = sa.make_url(address)
     except (sa.exc.ArgumentError, ValueError):
         return SCHEME + "..."
+    if "@" in (url.host or ""):  # the rest of a password
+        return SCHEME + "..."
     return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
 def open_engine(address: str, *, writes: bool) -> sa.Engine:
     """An engine over the database at `address`; a commit is on the server's disk when it returns.
 
-    One that `writes` has a single connection, which holds the store's lock; connecting raises Refused while
-    another collector does. Others read, each transaction one consistent state. Raises Refused for an address
-    that is none.
+    One that `writes` has a single connection, which holds the store's lock; connecting raises
+    StorageUnavailable while another collector does. Others read, each transaction one consistent state.
+    Raises Refused for an address that is none.
     """
     engine = sa.create_engine(
         checked_url(address),
@@ -83,8 +87,10 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
         },
     )
 
-    @sa.event.listens_for(engine, "connect")
+    # Before SQLAlchemy's own look at the server, which a wrong encoding ends with a traceback.
+    @sa.event.listens_for(engine, "connect", insert=True)
     def _prepare(connection: Any, _record: Any) -> None:
+        _check_server(connection.info, address)
         with connection.cursor() as cursor:
             _prepare_session(cursor)
             if writes:
@@ -109,37 +115,37 @@ def _prepare_session(cursor: Any) -> None:
 
 
 def _hold(cursor: Any, address: str) -> None:
-    """Takes the store's lock for as long as the connection lives; raises Refused."""
+    """Takes the store's lock for as long as the connection lives; raises StorageUnavailable."""
     from psycopg.errors import LockNotAvailable
 
     cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_WAIT_S}s",))
     try:
         cursor.execute("SELECT pg_advisory_lock(%s, hashtext(coalesce(current_schema(), '')))", (_LOCK_KEY,))
     except LockNotAvailable:
-        raise Refused(
+        raise StorageUnavailable(
             f"Another collector works with the store {hidden(address)}; stop it, or give this one a "
             "database of its own with --store."
         ) from None
     cursor.execute("SELECT set_config('lock_timeout', '0', false)")
 
 
-def check_server(connection: sa.Connection, address: str) -> None:
-    """Raises Refused where the server at `address`, behind `connection`, cannot hold a store.
-
-    It warns where a power cut could take what was acknowledged.
-    """
-    version = int(str(connection.exec_driver_sql("SHOW server_version_num").scalar()))
-    if version < _VERSION_LEAST:
+def _check_server(server: Any, address: str) -> None:
+    """Raises Refused where a server, by what it said at the connection, cannot hold a store."""
+    if server.server_version < _VERSION_LEAST:
         raise Refused(
-            f"The PostgreSQL server of {hidden(address)} is version {version // 10000}; a store needs "
-            f"{_VERSION_LEAST // 10000} or newer."
+            f"The PostgreSQL server of {hidden(address)} is version {server.server_version // 10000}; "
+            f"a store needs {_VERSION_LEAST // 10000} or newer."
         )
-    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    encoding = server.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise Refused(
             f"The database {hidden(address)} has the encoding {encoding}; make one with "
             "`createdb --encoding UTF8 --template template0`."
         )
+
+
+def warn_of_server(connection: sa.Connection) -> None:
+    """Warns where a power cut could take from the server behind `connection` what was acknowledged."""
     if connection.exec_driver_sql("SHOW fsync").scalar() != "on":
         _log.warning("the PostgreSQL server runs with fsync=off: a power cut may take acknowledged samples")
 

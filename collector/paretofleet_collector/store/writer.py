@@ -129,7 +129,7 @@ class Writer:
 
     def _refuse(self, group: list[tuple[Work, Future[Any]]], error: Exception) -> None:
         failure = failure_of(error)
-        if failure is error:
+        if not isinstance(failure, CollectorError):
             _log.error("a group of writes failed", exc_info=error)
         elif self.is_writable:
             _log.warning("the store cannot be written: %s", failure)

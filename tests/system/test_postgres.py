@@ -1,0 +1,63 @@
+"""A sweep over PostgreSQL: collector, server and connections are killed in turn; nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from farm import Farm, wait_until
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from networks import convolution
+from test_faults import check_every_sample_is_there_once, check_spool_is_empty, ended_runs, submit
+
+pytestmark = pytest.mark.system
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture
+def farm(tmp_path: Path, postgres) -> Iterator[Farm]:
+    made = Farm(tmp_path)
+    try:
+        made.start_collector(store=postgres.new_database())
+        yield made
+    finally:
+        made.close()
+
+
+def health(farm: Farm) -> int:
+    with grpc.insecure_channel(farm.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        return stub.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+
+
+def test_a_sweep_outlives_its_collector_its_server_and_its_connections(farm: Farm, postgres) -> None:
+    (store,) = [
+        str(part).partition("=")[2]
+        for part in farm.processes[0].args
+        if str(part).startswith("PARETOFLEET_COLLECTOR_STORE=")
+    ]
+    farm.start_agent("sim", "--simulate", "jetson-tx2", "--seed", "3")
+    farm.command("models", "add", convolution(farm.root / "net.onnx"))
+    submit(farm, "--batch-size", "1,2,4")
+    wait_until(lambda: ended_runs(farm, "s") >= 1, "a sealed run")
+    farm.processes[0].kill()
+    farm.processes[0].wait()
+    collector = farm.start_collector(listen=farm.address, store=store)
+
+    wait_until(lambda: ended_runs(farm, "s") >= 4, "four sealed runs")
+    postgres.kill()
+    wait_until(lambda: health(farm) == NOT_SERVING, "the collector's word that it cannot store")
+    postgres.start()
+    wait_until(lambda: health(farm) == SERVING, "the collector's recovery")
+
+    wait_until(lambda: ended_runs(farm, "s") >= 8, "eight sealed runs")
+    assert postgres.cut_connections() >= 1
+    wait_until(lambda: farm.has_ended("s"), "the end of the sweep")
+    assert collector.poll() is None
+    assert farm.sweep("s")["state"] == "finished"
+    check_every_sample_is_there_once(farm, 15)
+    check_spool_is_empty(farm, "sim")
+    assert "Traceback" not in farm.log("collector")
