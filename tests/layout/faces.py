@@ -146,6 +146,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "store": {
             "": "Store",
+            "assignments": "*",
             "attempts": "*",
             "choices": "*",
             "chunks": "*",
@@ -157,7 +158,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "models": "*",
             "progress": "* EndedRun",
             "reboots": "*",
-            "runs": "* OPEN UNDER_WAY",
+            "runs": "* CANCELLABLE ENDED_BADLY OPEN UNDER_WAY",
             "sealed": "* SealedFile",
             "sessions": "*",
             "sweeps": "*",

@@ -1,4 +1,9 @@
-"""What an operator takes back: runs that shall not be made, and the word that they shall after all."""
+"""What an operator takes back: runs that shall not be made, and the word that they shall after all.
+
+Each function makes one slice of its change and returns whether more of it is left, so that other writes come
+in between. What was asked for stands in the store first; a crash between two slices leaves it to be gone on
+with (`service/unfinished`).
+"""
 
 from __future__ import annotations
 
@@ -8,47 +13,62 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import transitions
-from paretofleet_collector.store import attempts, chunks, configurations, devices, runs, sweeps
-from paretofleet_collector.store.runs import UNDER_WAY
+from paretofleet_collector.model.entities import RUN_STATES
+from paretofleet_collector.store import (
+    assignments,
+    attempts,
+    chunks,
+    configurations,
+    devices,
+    runs,
+    sealed,
+    sweeps,
+)
+from paretofleet_collector.store.runs import CANCELLABLE, ENDED_BADLY
 
-_CANCELLABLE = ("pending", *UNDER_WAY)
-_ENDED_BADLY = ("failed", "skipped", "cancelled")
 
+def cancel_sweep_runs(connection: sa.Connection, sweep_id: str, now: float) -> bool:
+    """Cancels runs of the cancelled sweep `sweep_id` through `connection`, `now` (seconds since 1970).
 
-def cancel_sweep_runs(connection: sa.Connection, sweep_id: str, now: float) -> None:
-    """Cancels the sweep `sweep_id` through `connection`, with its runs, `now` (seconds since 1970).
-
-    What is uploaded is still sealed.
+    What is uploaded is still sealed. Returns whether more are left; none where the sweep goes on again.
     """
-    _cancel(connection, sweep_id, {"ended_unix_s": now})
-    sweeps.set_state(connection, sweep_id, "cancelled", now)
+    if sweeps.heading(connection, sweep_id)[0] != "cancelled":
+        return False
+    return _cancel(connection, sweep_id, {"ended_unix_s": now})
 
 
-def cancel_device_runs(connection: sa.Connection, device_id: str, message: str, now: float) -> None:
-    """Cancels every run of the device `device_id` that was not uploaded yet, so that its sweeps can end.
+def cancel_device_runs(connection: sa.Connection, device_id: str, now: float) -> bool:
+    """Cancels what the removed device `device_id` has not uploaded yet, a slice of it.
 
-    Through `connection`; each run keeps `message` as the reason, and `now` (seconds since 1970) as its end.
+    Through `connection`; each run keeps the reason, and `now` (seconds since 1970) as its end. Returns if
+    more are left; none where the device was taken back.
     """
-    for sweep_id in sweeps.unfinished_of(connection, device_id):
-        _cancel(connection, sweep_id, {"message": message, "ended_unix_s": now}, device_id)
-        transitions.apply_schedule(connection, sweep_id, device_id, now)
-        transitions.finish_sweep_if_done(connection, sweep_id, now)
+    device = devices.row_of(connection, device_id)
+    if device is None or not device.removed:
+        return False
+    values = {"message": f"The device {device.name} was removed.", "ended_unix_s": now}
+    for sweep_id in assignments.open_sweeps(connection, device_id):
+        if _cancel(connection, sweep_id, values, device_id):
+            return True
+        transitions.end_assignment(connection, sweep_id, device_id, now)
+    return False
 
 
 def _cancel(
     connection: sa.Connection, sweep_id: str, values: Mapping[str, Any], device_id: str | None = None
-) -> None:
+) -> bool:
+    run_ids = runs.some_ids(connection, sweep_id, CANCELLABLE, device_id)
     cancelled = {"reason": "cancelled", "lease_until_unix_s": None, **values}
-    for run_id in runs.ids(connection, sweep_id, _CANCELLABLE, device_id):
-        runs.transition(connection, run_id, "cancelled", come_from=_CANCELLABLE, values=cancelled)
-        attempts.supersede(connection, run_id)
-        chunks.drop(connection, run_id)
+    runs.transition_all(connection, run_ids, "cancelled", come_from=CANCELLABLE, values=cancelled)
+    attempts.supersede(connection, run_ids)
+    chunks.drop(connection, *run_ids)
+    return bool(run_ids)
 
 
-def retry_sweep_runs(connection: sa.Connection, sweep_id: str) -> int:
-    """Makes the failed, skipped and cancelled runs of the sweep `sweep_id` pending again, as if never tried.
+def retry_sweep_runs(connection: sa.Connection, sweep_id: str) -> bool:
+    """Makes failed, skipped and cancelled runs of the sweep `sweep_id` pending again, as if never tried.
 
-    Through `connection`, but for runs of removed devices. Returns how many there were; with none the sweep
+    Through `connection`, but for runs of removed devices. Returns whether there were any; with none the sweep
     stays as it is.
     """
     fresh = {
@@ -59,14 +79,29 @@ def retry_sweep_runs(connection: sa.Connection, sweep_id: str) -> int:
         "started_unix_s": None,
         "ended_unix_s": None,
     }
-    run_ids = [
-        run_id
-        for device_id, _ in configurations.devices_of(connection, sweep_id)
-        if not devices.is_removed(connection, device_id)
-        for run_id in runs.ids(connection, sweep_id, _ENDED_BADLY, device_id)
-    ]
-    for run_id in run_ids:
-        runs.transition(connection, run_id, "pending", come_from=_ENDED_BADLY, values=fresh)
-    if run_ids:
-        sweeps.reopen(connection, sweep_id)
-    return len(run_ids)
+    for device_id in assignments.devices_of(connection, sweep_id):
+        if devices.is_removed(connection, device_id):
+            continue
+        run_ids = runs.some_ids(connection, sweep_id, ENDED_BADLY, device_id)
+        if run_ids:
+            runs.transition_all(connection, run_ids, "pending", come_from=ENDED_BADLY, values=fresh)
+            assignments.reopen(connection, sweep_id, (device_id,))
+            sweeps.reopen(connection, sweep_id)
+            return True
+    return False
+
+
+def delete_runs(connection: sa.Connection, sweep_id: str) -> tuple[list[str], bool]:
+    """Deletes runs of the hidden sweep `sweep_id` through `connection`, and with the last the sweep itself.
+
+    Returns the paths of the files that nothing lists any more, and whether more are left.
+    """
+    run_ids = runs.some_ids(connection, sweep_id, RUN_STATES)
+    if not run_ids:
+        if configurations.delete_some(connection, sweep_id):
+            return [], True
+        sweeps.delete(connection, sweep_id)
+        return [], False
+    paths = sealed.paths_of(connection, run_ids)
+    runs.delete(connection, run_ids)
+    return paths, True

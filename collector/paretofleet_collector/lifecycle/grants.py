@@ -10,20 +10,20 @@ from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.model.entities import AttemptKey, Run
 from paretofleet_collector.model.messages import Session
 from paretofleet_collector.planning import schedule
-from paretofleet_collector.store import devices, leases, reboots, runs, sweeps
+from paretofleet_collector.store import assignments, devices, leases, reboots, runs, sweeps
 
 
 @dataclass(frozen=True)
 class GrantDecision:
     """A run that was granted; without it, whether there may be one `soon`, why the device shall `reboot`
-    first, and what is to be chosen first in which sweep.
+    first, and what is to be chosen, or worked out from a long history, first in which sweep.
     """
 
     run: Run | None = None
     soon: bool = False
     reboot: str = ""
     sweep_id: str = ""
-    choose: schedule.ChooseBlock | None = None
+    due: schedule.ChooseBlock | schedule.BlockDue | None = None
 
 
 def next_grant(connection: sa.Connection, session: Session, now: float, lease_s: float) -> GrantDecision:
@@ -38,11 +38,11 @@ def next_grant(connection: sa.Connection, session: Session, now: float, lease_s:
         return GrantDecision(repeated)
     if leases.has_live_lease(connection, session.device_id, now):
         return GrantDecision(soon=True)
-    for sweep_id in sweeps.unfinished_of(connection, session.device_id):
+    for sweep_id in assignments.open_sweeps(connection, session.device_id):
         step = transitions.apply_schedule(connection, sweep_id, session.device_id, now)
-        if isinstance(step, schedule.Wait | schedule.ChooseBlock):
-            choose = step if isinstance(step, schedule.ChooseBlock) else None
-            return GrantDecision(soon=True, sweep_id=sweep_id, choose=choose)
+        if isinstance(step, schedule.Wait | schedule.ChooseBlock | schedule.BlockDue):
+            due = None if isinstance(step, schedule.Wait) else step
+            return GrantDecision(soon=True, sweep_id=sweep_id, due=due)
         if isinstance(step, schedule.Reboot):
             return GrantDecision(reboot=_ask_to_reboot(connection, sweep_id, session.device_id, step, now))
         if isinstance(step, schedule.GrantRun):

@@ -3,86 +3,156 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from paretofleet_collector.model.entities import Missing, Repeats
+from paretofleet_collector.model.entities import Plan, Repeats
 from paretofleet_collector.planning import schedule
 from paretofleet_collector.store import (
+    assignments,
     attempts,
     choices,
     chunks,
-    configurations,
     devices,
     history,
     reboots,
     runs,
     sweeps,
 )
-from paretofleet_collector.store.runs import OPEN, UNDER_WAY
+from paretofleet_collector.store.runs import ENDED_BADLY, OPEN, UNDER_WAY
 
+#: The next block of a device with more runs than this in a sweep is worked out outside the writer.
+HISTORY_MAX = 500
 _log = logging.getLogger(__name__)
 
 
-def submit_blocks(
-    connection: sa.Connection, sweep_id: str, repeats: Repeats, missing: Sequence[Missing], now: float
-) -> None:
-    """Adds through `connection` the first blocks of the new sweep `sweep_id`, as many as `repeats` asks for.
+def first_blocks(planned: Plan, repeats: Repeats) -> Iterator[runs.NewRun]:
+    """The runs of the first blocks of a new sweep of what is `planned`, as many blocks as `repeats` asks for.
 
-    Each holds every configuration once; what is `missing` its runtime has a single run, which failed at `now`
-    (seconds since 1970). Tried again, it gets what it lacks of the others.
+    Each block holds every configuration once; what is missing its runtime has a single run, which failed.
+    Tried again, it gets what it lacks of the others.
     """
-    planned = configurations.listing(connection, sweep_id)
-    pairs = [(item.configuration_id, item.configuration.device_id) for item in planned]
-    runs.append(connection, sweep_id, 1, pairs)
-    lacking = {item.planned.configuration_id: item.why for item in missing}
-    first_runs = runs.ids_by_configuration(connection, sweep_id, block=1) if lacking else {}
-    for configuration_id, why in lacking.items():
-        values = {"reason": "runtime_missing", "message": why, "ended_unix_s": now}
-        run_id = first_runs[configuration_id]
-        runs.transition(connection, run_id, "failed", come_from=("pending",), values=values)
-    able = [pair for pair in pairs if pair[0] not in lacking]
-    for block in range(2, repeats.runs_min + 1):
-        runs.append(connection, sweep_id, block, able)
+    lacking = {item.planned.configuration_id: item.why for item in planned.missing}
+    for item in planned.everything:  # the runs of a configuration together, as an index keeps them
+        why = lacking.get(item.configuration_id)
+        for block in range(1, 2 if why is not None else repeats.runs_min + 1):
+            yield runs.NewRun(
+                item.configuration_id,
+                item.configuration.device_id,
+                block,
+                schedule.turn(repeats.seed, block, item.configuration_id),
+                reason=None if why is None else "runtime_missing",
+                message=why or "",
+            )
+
+
+def further_runs(step: schedule.AddBlock, device_id: str, seed: int) -> list[runs.NewRun]:
+    """The runs of the block that `step` adds for the device `device_id`, in the order that `seed` gives."""
+    return [
+        runs.NewRun(each, device_id, step.block, schedule.turn(seed, step.block, each))
+        for each in step.configuration_ids
+    ]
 
 
 def apply_schedule(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> schedule.Step:
-    """Applies through `connection` what follows from the history of the device `device_id` in `sweep_id`.
+    """Applies through `connection` what is next for the device `device_id` in the sweep `sweep_id`.
 
     Returns the step that is left; ends the sweep when that was the last of it. `now`: seconds since 1970.
+    It costs the same however long the history is: a block that follows from a long one is left as BlockDue.
     """
     repeats = sweeps.repeats(connection, sweep_id)
     while True:
-        step = next_step(connection, sweep_id, device_id, repeats, now)
+        step = _open_step(connection, sweep_id, device_id, repeats, now)
+        if step is None and runs.are_more(connection, sweep_id, device_id, HISTORY_MAX):
+            return schedule.BlockDue()
+        if step is None:
+            step = next_step(connection, sweep_id, device_id, repeats, now)
         if isinstance(step, schedule.SkipRuns):
-            for run_id in step.run_ids:
-                runs.transition(
-                    connection,
-                    run_id,
-                    "skipped",
-                    come_from=("pending",),
-                    values={"reason": step.reason, "message": step.because, "ended_unix_s": now},
-                )
-                chunks.drop(connection, run_id)
+            _skip(connection, step, now)
         elif isinstance(step, schedule.FailRun):
             fail_lost(connection, step.run_id, now)
-        elif isinstance(step, schedule.AddBlock | schedule.ChooseBlock) and _gets_no_more(
+        elif isinstance(step, schedule.AddBlock | schedule.ChooseBlock) and gets_no_more(
             connection, sweep_id, device_id
         ):
-            finish_sweep_if_done(connection, sweep_id, now)
+            end_assignment(connection, sweep_id, device_id, now)
             return schedule.Done()
         elif isinstance(step, schedule.AddBlock):
-            pairs = [(configuration_id, device_id) for configuration_id in step.configuration_ids]
-            runs.append(connection, sweep_id, step.block, pairs)
+            runs.append(connection, sweep_id, further_runs(step, device_id, repeats.seed), now)
+            assignments.add_block(connection, sweep_id, device_id, step.block)
+            skip_after_block(connection, sweep_id, device_id, now)
         else:
             if isinstance(step, schedule.Done):
-                finish_sweep_if_done(connection, sweep_id, now)
+                end_assignment(connection, sweep_id, device_id, now)
             return step
 
 
-def _gets_no_more(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
-    """Whether no block may follow: the sweep is over, or the device was removed while its last was sealed."""
+def _open_step(
+    connection: sa.Connection, sweep_id: str, device_id: str, repeats: Repeats, now: float
+) -> schedule.Step | None:
+    """What the schedule says to the open runs alone; None where there is none and the history decides."""
+    blocks = assignments.blocks(connection, sweep_id, device_id)
+    if blocks is None:
+        return schedule.Done()
+    boot, ended = _boot(connection, sweep_id, device_id, repeats), set[tuple[str, int]]()
+    if boot is not None and boot.may_reboot:
+        ended = history.ended_within_boots(connection, sweep_id, device_id)
+    under_way = history.under_way(connection, sweep_id, device_id)
+    first = history.first_pending(connection, sweep_id, device_id, blocks)
+    step = schedule.next_open_run(under_way, first, repeats, now, boot, ended)
+    if step is None and runs.has_open(connection, sweep_id, device_id, blocks):
+        return schedule.Wait()
+    return step
+
+
+def is_idle(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
+    """Whether `connection` shows no open run of the device `device_id` in `sweep_id`, whose part goes on."""
+    blocks = assignments.blocks(connection, sweep_id, device_id)
+    return blocks is not None and not runs.has_open(connection, sweep_id, device_id, blocks)
+
+
+def is_block_due(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
+    """Whether `apply_schedule` has left the next block of `device_id` in `sweep_id` as BlockDue.
+
+    By what `connection` shows.
+    """
+    return is_idle(connection, sweep_id, device_id) and runs.are_more(
+        connection, sweep_id, device_id, HISTORY_MAX
+    )
+
+
+def skip_resembling(connection: sa.Connection, run_id: str, now: float) -> None:
+    """Skips through `connection` the runs that would fail as the failed run `run_id` did.
+
+    `now` is in seconds since 1970.
+    """
+    step = schedule.hopeless_runs(history.resembling(connection, run_id))
+    if step is not None:
+        _skip(connection, step, now)
+
+
+def skip_after_block(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> None:
+    """Skips through `connection` what a new block of `device_id` in `sweep_id` has of hopeless runs, `now`.
+
+    Only a smaller batch that had no memory tells them: what failed otherwise is not repeated.
+    """
+    for run_id in runs.without_memory(connection, sweep_id, device_id):
+        skip_resembling(connection, run_id, now)
+
+
+def _skip(connection: sa.Connection, step: schedule.SkipRuns, now: float) -> None:
+    values = {"reason": step.reason, "message": step.because, "ended_unix_s": now}
+    for start in range(0, len(step.run_ids), runs.SLICE_RUNS):
+        run_ids = step.run_ids[start : start + runs.SLICE_RUNS]
+        runs.transition_all(connection, run_ids, "skipped", come_from=("pending",), values=values)
+        chunks.drop(connection, *run_ids)
+
+
+def gets_no_more(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
+    """Whether no block may follow for the device `device_id` in `sweep_id`, by what `connection` shows.
+
+    That is where the sweep is over, or the device was removed while its last run was sealed.
+    """
     return sweeps.is_over(connection, sweep_id) or devices.is_removed(connection, device_id)
 
 
@@ -98,12 +168,17 @@ def next_step(
     if repeats.adaptive is not None:
         newest = choices.newest(connection, sweep_id, device_id)
         choice = None if newest is None else schedule.BlockChoice(newest[1], newest[0], newest[2])
-    boot = None
-    if repeats.boots > 1:
-        boot_id, may_reboot = devices.boot(connection, device_id)
-        asked_unix_s = reboots.asked_unix_s(connection, sweep_id, device_id, boot_id)
-        boot = schedule.Boot(boot_id, may_reboot, asked_unix_s)
+    boot = _boot(connection, sweep_id, device_id, repeats)
     return schedule.next_run(history.past_runs(connection, sweep_id, device_id), repeats, now, choice, boot)
+
+
+def _boot(connection: sa.Connection, sweep_id: str, device_id: str, repeats: Repeats) -> schedule.Boot | None:
+    """The boot that the device is in, where the sweep asks for more than one."""
+    if repeats.boots < 2:
+        return None
+    boot_id, may_reboot = devices.boot(connection, device_id)
+    asked_unix_s = reboots.asked_unix_s(connection, sweep_id, device_id, boot_id)
+    return schedule.Boot(boot_id, may_reboot, asked_unix_s)
 
 
 def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
@@ -114,30 +189,29 @@ def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
     message = "The agent fell silent in every attempt; look at its log and at the device's power."
     values = {"reason": "lost", "message": message, "ended_unix_s": now, "lease_until_unix_s": None}
     if runs.transition(connection, run_id, "failed", come_from=UNDER_WAY, values=values):
-        attempts.supersede(connection, run_id)
+        attempts.supersede(connection, (run_id,))
         chunks.drop(connection, run_id)
+        skip_resembling(connection, run_id, now)
+
+
+def end_assignment(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> None:
+    """Ends through `connection` the part of the device `device_id` in `sweep_id`, the last of which ends it.
+
+    `now` is in seconds since 1970.
+    """
+    assignments.end(connection, sweep_id, device_id)
+    finish_sweep_if_done(connection, sweep_id, now)
 
 
 def finish_sweep_if_done(connection: sa.Connection, sweep_id: str, now: float) -> None:
     """Ends the sweep `sweep_id` through `connection` if it has no open run, `now` (seconds since 1970).
 
-    It finished with failures if any run failed, was skipped or cancelled.
+    It finished with failures if any run failed, was skipped or cancelled. A device that is still there and
+    has not ended its part, as one whose next block is to be chosen, keeps it going.
     """
-    states = runs.states(connection, sweep_id)
-    if states & set(OPEN) or _is_choosing(connection, sweep_id, now):
+    if runs.has_any(connection, sweep_id, OPEN) or assignments.has_open(connection, sweep_id):
         return
-    state = "finished_with_failures" if states & {"failed", "skipped", "cancelled"} else "finished"
+    has_failures = runs.has_any(connection, sweep_id, ENDED_BADLY)
+    state = "finished_with_failures" if has_failures else "finished"
     if sweeps.set_state(connection, sweep_id, state, now):
         _log.info("sweep %s: %s", sweep_id, state)
-
-
-def _is_choosing(connection: sa.Connection, sweep_id: str, now: float) -> bool:
-    """True while the next block of a device that is still there is to be chosen."""
-    repeats = sweeps.repeats(connection, sweep_id)
-    if repeats.adaptive is None:
-        return False
-    return any(
-        isinstance(next_step(connection, sweep_id, device_id, repeats, now), schedule.ChooseBlock)
-        for device_id, _ in configurations.devices_of(connection, sweep_id)
-        if not devices.is_removed(connection, device_id)
-    )

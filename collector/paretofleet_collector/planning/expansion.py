@@ -23,7 +23,8 @@ from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.selection import find_variants, select_devices
 from paretofleet_collector.planning.specification import Spec
 
-CONFIGURATIONS_MAX = 100_000
+#: More runs than this, at the most repeats, are no one sweep.
+RUNS_MAX = 100_000
 
 
 def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> Plan:
@@ -33,15 +34,13 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     Raises NotFound for a model or a device that does not exist and for a selector that matches nothing,
     Refused when nothing is left to run.
     """
+    _check_size(spec, 1)
     models = [find_variants(reference, variants) for reference in spec.models]
     chosen = select_devices(spec, devices)
     outcomes = [outcome for device in chosen for outcome in placements(spec, device)]
     refusals = [each for each in outcomes if isinstance(each, Refusal)]
     placed = [each for each in outcomes if isinstance(each, Placement)]
-    size = len(models) * len(spec.precisions) * len(placed) * len(spec.batch_sizes) * len(spec.threads)
-    size *= len(spec.modes)
-    if size > CONFIGURATIONS_MAX:
-        raise Refused(f"The sweep has {size} configurations, more than {CONFIGURATIONS_MAX}; split it.")
+    _check_size(spec, len(placed))
     planned: dict[str, PlannedConfiguration] = {}
     missing: dict[str, Missing] = {}
     for placement in placed:
@@ -58,6 +57,18 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     configurations = tuple(planned.values())
     plans = tuple(device_plans(spec, chosen, configurations))
     return Plan(configurations, tuple(dict.fromkeys(refusals)), plans, tuple(missing.values()))
+
+
+def _check_size(spec: Spec, placed: int) -> None:
+    """Raises Refused for more runs than a sweep may have, before any configuration is made."""
+    size = len(spec.models) * len(spec.precisions) * len(spec.batch_sizes) * len(spec.threads)
+    size *= len(spec.modes) * placed
+    runs = size * spec.repeats.runs_max
+    if runs > RUNS_MAX:
+        raise Refused(
+            f"The sweep may have {runs:,} runs ({size:,} configurations, each up to {spec.repeats.runs_max} "
+            f"times), more than {RUNS_MAX:,}: split it, or lower repeats.max."
+        )
 
 
 def _expand(

@@ -5,13 +5,17 @@ holds what has not converged, until `runs_max`, and the canary: the first config
 shows how the device drifts. In an adaptive sweep a later block holds what was chosen for it by the ranking
 so far (`jobs/choose`); the choice is stored, and the schedule only reads it. A step that changes the history
 (skip, fail, append, choose) is applied by the caller, who then asks again.
+
+`next_run` is the whole rule. Two parts of it need little of the history and stand alone, so that a lease
+costs the same in a sweep of ten runs and of a hundred thousand: `next_open_run` what is under way and the
+first that waits, `hopeless_runs` what resembles a run that failed.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from paretofleet_analysis.statistics.stopping import is_precise
@@ -85,6 +89,11 @@ class Reboot:
 
 
 @dataclass(frozen=True)
+class BlockDue:
+    """Every run has ended, and the next block follows from the whole history: a task not for the writer."""
+
+
+@dataclass(frozen=True)
 class GrantRun:
     """Grant this run."""
 
@@ -101,7 +110,7 @@ class Done:
     """Nothing is left for this device in this sweep."""
 
 
-Step = SkipRuns | FailRun | AddBlock | ChooseBlock | Reboot | GrantRun | Wait | Done
+Step = SkipRuns | FailRun | AddBlock | ChooseBlock | BlockDue | Reboot | GrantRun | Wait | Done
 
 
 def next_run(
@@ -116,22 +125,52 @@ def next_run(
     `repeats`: how often the sweep repeats; `now`: seconds since 1970; `choice`: the device's newest.
     Without a `boot`, and in sweeps that ask for one boot only, nothing waits for reboots.
     """
-    skip = _skip(history)
+    skip = hopeless_runs(history)
     if skip is not None:
         return skip
-    expired = [run for run in history if is_expired(run, now)]
-    for run in expired:
-        if is_silent_try(run.state, run.attempt) and run.tries + 1 >= ATTEMPTS_MAX:
-            return FailRun(run.run_id)
-    if any(run.state in _UNDER_WAY and not is_expired(run, now) for run in history):
-        return Wait()
-    open_runs = [run for run in history if run.state == "pending"] + expired
-    if open_runs:
-        first = min(open_runs, key=lambda run: _order(run, repeats.seed))
-        return _reboot(first, history, repeats, now, boot) or GrantRun(first.run_id)
+    under_way = [run for run in history if run.state in _UNDER_WAY]
+    pending = [run for run in history if run.state == "pending"]
+    first = min(pending, key=lambda run: _order(run, repeats.seed), default=None)
+    step = next_open_run(under_way, first, repeats, now, boot, ended_within_boots(history))
+    if step is not None:
+        return step
     if any(run.state == "uploaded" for run in history):
         return Wait()
     return _next_block(history, repeats, choice)
+
+
+def next_open_run(
+    under_way: Sequence[PastRun],
+    first: PastRun | None,
+    repeats: Repeats,
+    now: float,
+    boot: Boot | None = None,
+    ended: Collection[tuple[str, int]] = (),
+) -> FailRun | Wait | Reboot | GrantRun | None:
+    """The next step with the runs of a device that are open, or None where none is.
+
+    `under_way` are those that are leased or running, `first` of the pending ones is the next in order, by
+    `turn`. `repeats`, `now` and `boot` are as for `next_run`;
+    `ended`: the boot and the block of runs that have ended well.
+    """
+    expired = [run for run in under_way if is_expired(run, now)]
+    for run in expired:
+        if is_silent_try(run.state, run.attempt) and run.tries + 1 >= ATTEMPTS_MAX:
+            return FailRun(run.run_id)
+    if len(expired) < len(under_way):
+        return Wait()
+    waiting = [*([first] if first is not None else []), *expired]
+    if not waiting:
+        return None
+    chosen = min(waiting, key=lambda run: _order(run, repeats.seed))
+    return _reboot(chosen, ended, repeats, now, boot) or GrantRun(chosen.run_id)
+
+
+def ended_within_boots(history: Sequence[PastRun]) -> set[tuple[str, int]]:
+    """The boot and the block of each run of the `history` that has ended well."""
+    return {
+        (run.boot_id, run.block) for run in history if run.state in ("uploaded", "sealed") and run.boot_id
+    }
 
 
 def is_expired(run: PastRun, now: float) -> bool:
@@ -140,7 +179,7 @@ def is_expired(run: PastRun, now: float) -> bool:
 
 
 def _reboot(
-    run: PastRun, history: Sequence[PastRun], repeats: Repeats, now: float, boot: Boot | None
+    run: PastRun, ended: Collection[tuple[str, int]], repeats: Repeats, now: float, boot: Boot | None
 ) -> Reboot | None:
     """The reboot that must come before a run, unless its device may not or does not reboot.
 
@@ -152,11 +191,10 @@ def _reboot(
         return None
     if boot.asked_unix_s is not None and now - boot.asked_unix_s >= REBOOT_S:
         return None
-    ended = [past for past in history if past.state in ("uploaded", "sealed")]
-    boots = {past.boot_id for past in ended if past.boot_id} | {boot.boot_id}
+    boots = {boot_id for boot_id, _ in ended} | {boot.boot_id}
     if len(boots) >= min((run.block - 1) * repeats.boots // repeats.runs_min + 1, repeats.boots):
         return None
-    done = {past.block for past in ended if past.boot_id == boot.boot_id and past.block < run.block}
+    done = {block for boot_id, block in ended if boot_id == boot.boot_id and block < run.block}
     return Reboot(len(done), repeats.runs_min) if done else None
 
 
@@ -181,14 +219,21 @@ def values_s(past: Sequence[PastRun]) -> list[float]:
     ]
 
 
-def _order(run: PastRun, seed: int) -> tuple[int, int, str]:
+def _order(run: PastRun, seed: int) -> tuple[int, int, int]:
     """Blocks stay whole; within one a run that is tried again comes last, the others as the seed says."""
-    text = f"{seed}/{run.block}/{run.configuration_id}"
-    return run.block, run.tries, hashlib.sha256(text.encode()).hexdigest()
+    return run.block, run.tries, turn(seed, run.block, run.configuration_id)
 
 
-def _skip(history: Sequence[PastRun]) -> SkipRuns | None:
-    """After a failure that would come again: the runs that would fail in the same way."""
+def turn(seed: int, block: int, configuration_id: str) -> int:
+    """The place of `configuration_id` among the others of a `block`: a number below 2**60, by `seed`."""
+    return int(hashlib.sha256(f"{seed}/{block}/{configuration_id}".encode()).hexdigest()[:15], 16)
+
+
+def hopeless_runs(history: Sequence[PastRun]) -> SkipRuns | None:
+    """After a failure in the `history` that would come again: the runs that would fail in the same way.
+
+    Runs of other families (configurations that differ in more than the batch size) change nothing of it.
+    """
     pending = [run for run in history if run.state == "pending"]
     if not pending:
         return None

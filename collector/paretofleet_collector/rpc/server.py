@@ -81,6 +81,7 @@ async def _serve(config: Config, address: tuple[str, int] | None) -> None:
         home.write_atomically(config.home / home.ENDPOINT, bound + "\n")
         tasks = [
             asyncio.create_task(collector.sealer.run()),
+            asyncio.create_task(collector.unfinished.run()),
             asyncio.create_task(_watch_health(collector.context, checks)),
         ]
         print(f"listening on {bound}", file=sys.stderr, flush=True)  # noqa: T201 - the line that starters wait for

@@ -11,6 +11,7 @@ from paretofleet_collector.lake.files import FOLDER, Lake
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.home import collector_id
 from paretofleet_collector.service.sealing import Sealer
+from paretofleet_collector.service.unfinished import Unfinished
 from paretofleet_collector.store import Store, models, sealed
 
 
@@ -21,6 +22,7 @@ class Collector:
     context: Context
     sealer: Sealer
     sealing_worker: Worker
+    unfinished: Unfinished
 
     async def clean_lake(self) -> None:
         """Deletes from the lake what the store does not list: a start before this one may have broken off."""
@@ -46,4 +48,6 @@ def assemble(config: Config) -> Collector:
     sealing_worker = Worker()
     sealer = Sealer(context, sealing_worker)
     context.wake_sealer = sealer.wake
-    return Collector(context, sealer, sealing_worker)
+    unfinished = Unfinished(context)
+    context.wake_unfinished = unfinished.wake
+    return Collector(context, sealer, sealing_worker, unfinished)

@@ -14,6 +14,7 @@ from paretofleet_collector.config import Config
 from paretofleet_collector.errors import StorageUnavailable
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.planning import schedule
 from paretofleet_collector.service.admission import Admission
 from paretofleet_collector.service.in_flight import OpenUploads
 from paretofleet_collector.store import Store
@@ -74,8 +75,12 @@ class Context:
     wake_sealer: Callable[[], None] = lambda: None
     admission: Admission = field(default_factory=Admission)
     uploads: OpenUploads = field(default_factory=OpenUploads)
+    wake_unfinished: Callable[[], None] = lambda: None
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
     choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    #: Blocks that are being worked out, by sweep and device, and sweeps that a call submits; likewise.
+    settling: dict[tuple[str, str], asyncio.Task[schedule.Step | None]] = field(default_factory=dict)
+    submitting: set[str] = field(default_factory=set)
     _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
 
     @property

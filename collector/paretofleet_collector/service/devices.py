@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.lifecycle import cancelling
+from paretofleet_collector.model.entities import Device
 from paretofleet_collector.model.views import DeviceView
+from paretofleet_collector.service import unfinished
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import devices, progress
 
@@ -43,13 +44,16 @@ async def change_device(context: Context, name: str, action: str, labels: Mappin
                 f"'{key}={value}' is not a label; use letters, digits, dots, hyphens and underscores."
             )
 
-    def work(connection: sa.Connection) -> DeviceView:
+    def work(connection: sa.Connection) -> Device:
         device = devices.find(connection, name, context.now(), context.offline_after_s)
         devices.change(connection, device, action, labels)
-        if action == "remove":
-            message = f"The device {device.name} was removed."
-            cancelling.cancel_device_runs(connection, device.device_id, message, context.now())
-        device = devices.find(connection, device.device_id, context.now(), context.offline_after_s)
-        return DeviceView.of(device)
+        return devices.find(connection, device.device_id, context.now(), context.offline_after_s)
 
-    return await context.store.write(work)
+    device = await context.store.write(work)
+    if action == "remove":
+        try:
+            await unfinished.cancel_runs_of_device(context, device.device_id)
+        except BaseException:
+            context.wake_unfinished()
+            raise
+    return DeviceView.of(device)

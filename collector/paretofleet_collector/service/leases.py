@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from paretofleet_collector.lifecycle import grants
 from paretofleet_collector.model.entities import AttemptKey, Grant, Run
 from paretofleet_collector.model.messages import LeaseReply, Session
+from paretofleet_collector.planning import schedule
 from paretofleet_collector.planning.protocols import PROTOCOLS
-from paretofleet_collector.service import adaptive
+from paretofleet_collector.service import adaptive, blocks
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import configurations, models, sessions, sweeps
+from paretofleet_collector.store import assignments, configurations, models, sessions, sweeps
 
 #: An idle agent asks again after this long; while its last run is sealed, sooner.
 ASK_AGAIN_S = 1.0
@@ -27,7 +28,7 @@ async def lease(context: Context, session: Session) -> LeaseReply:
         row = sessions.check_session(connection, session)
         was_seen = row.last_seen_unix_s is not None
         is_fresh = was_seen and abs(context.now() - row.last_seen_unix_s) < context.config.heartbeat_s / 2
-        return bool(is_fresh and (row.paused or not sweeps.unfinished_of(connection, session.device_id)))
+        return bool(is_fresh and (row.paused or not assignments.open_sweeps(connection, session.device_id)))
 
     def work(connection: sa.Connection) -> tuple[Grant | None, grants.GrantDecision]:
         now = context.now()
@@ -42,22 +43,26 @@ async def lease(context: Context, session: Session) -> LeaseReply:
     if not context.can_store() or await context.store.read(idle):
         return LeaseReply(None, ASK_AGAIN_S)
     grant, decision = await context.store.write(work)
-    if decision.choose is not None:
-        adaptive.start(context, adaptive.BlockRequest(decision.sweep_id, session.device_id, decision.choose))
+    due: schedule.Step | None = decision.due
+    if isinstance(due, schedule.BlockDue):
+        due = await blocks.settle(context, decision.sweep_id, session.device_id)
+        grant, decision = await context.store.write(work)
+    if isinstance(due, schedule.ChooseBlock):
+        adaptive.start(context, adaptive.BlockRequest(decision.sweep_id, session.device_id, due))
     return LeaseReply(grant, ASK_SOON_S if decision.soon else ASK_AGAIN_S, decision.reboot)
 
 
 def _grant(connection: sa.Connection, run: Run, lease_s: float) -> Grant:
-    sweep = sweeps.find(connection, run.sweep_id)
+    _, name, repeats = sweeps.heading(connection, run.sweep_id)
     planned = configurations.get(connection, run.sweep_id, run.configuration_id)
     return Grant(
         key=AttemptKey(run.run_id, run.attempt),
-        sweep_id=sweep.sweep_id,
-        sweep_name=sweep.name,
+        sweep_id=run.sweep_id,
+        sweep_name=name,
         planned=planned,
         block=run.block,
         limits=PROTOCOLS[planned.configuration.protocol].limits,
         artifact=models.get(connection, planned.configuration.variant_sha256),
-        seed=sweep.repeats.seed,
+        seed=repeats.seed,
         lease_s=lease_s,
     )

@@ -14,6 +14,7 @@ from paretofleet_collector.errors import CollectorError, NotFound, Refused, Stor
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.model.entities import Run
+from paretofleet_collector.service import blocks
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import chunks, runs, sealed
 from paretofleet_collector.store.sealed import SealedFile
@@ -87,6 +88,8 @@ class Sealer:
         )
         if not await context.store.write(lambda connection: self._commit(connection, run, result)):
             context.lake.remove(result["path"])
+            return
+        await blocks.settle_if_due(context, run.sweep_id, run.device_id)
 
     def _commit(self, connection: sa.Connection, run: Run, result: dict[str, Any]) -> bool:
         """Lists the file, stores the summary, marks the run sealed and deletes its chunks.
@@ -120,6 +123,7 @@ class Sealer:
             values = {"reason": "crashed", "message": message, "ended_unix_s": now}
             if runs.transition(connection, run.run_id, "failed", come_from=("uploaded",), values=values):
                 chunks.drop(connection, run.run_id)
+                transitions.skip_resembling(connection, run.run_id, now)
                 transitions.apply_schedule(connection, run.sweep_id, run.device_id, now)
 
         await self._context.store.write(work)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
+
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused
@@ -14,7 +17,7 @@ from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.planning.specification import Spec
 from paretofleet_collector.service import catalogue
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import devices, models, sweeps
+from paretofleet_collector.store import assignments, configurations, devices, models, runs, sweeps
 
 
 async def plan_sweep(context: Context, spec_json: str) -> PlanView:
@@ -37,33 +40,51 @@ async def submit(context: Context, request_id: str, spec_json: str) -> tuple[Swe
     context.check_room()
     await _build_missing(context, planned)
 
-    def work(connection: sa.Connection) -> SweepView:
-        again = sweeps.by_request(connection, request_id)
-        if again is not None:
-            return SweepView.of(again)
-        sweep_id = sweeps.insert(
-            connection,
-            request_id=request_id,
-            name=spec.name,
-            spec_json=spec.to_json(),
-            repeats=spec.repeats,
-            planned=planned.everything,
-            now=context.now(),
-        )
-        transitions.submit_blocks(connection, sweep_id, spec.repeats, planned.missing, context.now())
-        return SweepView.of(sweeps.find(connection, sweep_id))
+    sweep_id = await context.store.write(
+        lambda connection: sweeps.begin(connection, spec.to_json(), spec.repeats, context.now())
+    )
+    context.submitting.add(sweep_id)
+    try:
+        await _store_parts(context, sweep_id, spec, planned)
+        return await context.store.write(
+            lambda connection: _publish(connection, sweep_id, request_id, spec.name)
+        ), planned.refusals
+    finally:
+        context.submitting.discard(sweep_id)
+        context.wake_unfinished()
 
-    return await context.store.write(work), planned.refusals
+
+async def _store_parts(context: Context, sweep_id: str, spec: Spec, planned: Plan) -> None:
+    """Stores configurations and runs of a sweep that nobody sees yet, slice by slice."""
+    everything = planned.everything
+    device_ids = dict.fromkeys(item.configuration.device_id for item in everything)
+    await context.store.write(
+        lambda connection: assignments.insert(connection, sweep_id, device_ids, spec.repeats.runs_min)
+    )
+    for start in range(0, len(everything), runs.SLICE_RUNS):
+        rows = configurations.rows_of(sweep_id, everything[start : start + runs.SLICE_RUNS], start)
+        await context.store.write(partial(configurations.insert, rows=rows))
+    further, now = transitions.first_blocks(planned, spec.repeats), context.now()
+    while part := list(islice(further, runs.SLICE_RUNS)):
+        await context.store.write(partial(runs.append, sweep_id=sweep_id, new=part, now=now))
+
+
+def _publish(connection: sa.Connection, sweep_id: str, request_id: str, name: str) -> SweepView:
+    """Shows the sweep, or the one that the same request has made meanwhile."""
+    again = sweeps.by_request(connection, request_id)
+    if again is not None:
+        return SweepView.of(again)
+    sweeps.publish(connection, sweep_id, request_id, name)
+    return SweepView.of(sweeps.find(connection, sweep_id))
 
 
 async def _planned(context: Context, spec_json: str) -> tuple[Spec, Plan]:
-    spec = parse_json(spec_json)
-
-    def work(connection: sa.Connection) -> Plan:
+    def work(connection: sa.Connection) -> tuple[Spec, Plan]:
+        spec = parse_json(spec_json)
         joined = devices.listing(connection, context.now(), context.offline_after_s)
-        return plan(spec, joined, variants.with_zoo(models.listing(connection)))
+        return spec, plan(spec, joined, variants.with_zoo(models.listing(connection)))
 
-    return spec, await context.store.read(work)
+    return await context.store.read(work)
 
 
 async def _build_missing(context: Context, planned: Plan) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lifecycle import cancelling
 from paretofleet_collector.lifecycle.notes import notes
-from paretofleet_collector.model.entities import SWEEP_FINAL
+from paretofleet_collector.model.entities import SWEEP_FINAL, Sweep
 from paretofleet_collector.model.views import Deleted, SweepDetail, SweepView
+from paretofleet_collector.service import unfinished
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import progress, sealed, sweeps
+from paretofleet_collector.store import progress, sweeps
+
+T = TypeVar("T")
 
 
 async def list_sweeps(context: Context) -> list[SweepView]:
@@ -37,18 +43,27 @@ async def cancel(context: Context, name: str) -> SweepView:
     sweep that is over in another way.
     """
 
-    def work(connection: sa.Connection) -> SweepView:
-        sweep, now = sweeps.find(connection, name), context.now()
-        if sweep.state in SWEEP_FINAL:
-            if sweep.state == "cancelled":
-                return SweepView.of(sweep)
+    def work(connection: sa.Connection) -> str:
+        sweep = sweeps.find(connection, name)
+        if sweep.state in SWEEP_FINAL and sweep.state != "cancelled":
             raise Refused(
                 f"Sweep '{sweep.name}' is {sweep.state.replace('_', ' ')}; there is nothing to cancel."
             )
-        cancelling.cancel_sweep_runs(connection, sweep.sweep_id, now)
-        return SweepView.of(sweeps.find(connection, sweep.sweep_id))
+        sweeps.set_state(connection, sweep.sweep_id, "cancelled", context.now())
+        return sweep.sweep_id
 
-    return await context.store.write(work)
+    sweep_id = await context.store.write(work)
+    await _finish(context, unfinished.cancel_runs(context, sweep_id))
+    return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep_id)))
+
+
+async def _finish(context: Context, work: Awaitable[T]) -> T:
+    """Awaits what is done in slices; what a lost call leaves of it is done in the background."""
+    try:
+        return await work
+    except BaseException:
+        context.wake_unfinished()
+        raise
 
 
 async def retry(context: Context, name: str) -> SweepView:
@@ -56,17 +71,22 @@ async def retry(context: Context, name: str) -> SweepView:
 
     Of the sweep in `context` with a `name` or an id; raises NotFound, and Refused where there is no such run.
     """
+    sweep = await context.store.read(lambda connection: sweeps.find(connection, name))
+    count = 0
 
-    def work(connection: sa.Connection) -> SweepView:
-        sweep = sweeps.find(connection, name)
-        if not cancelling.retry_sweep_runs(connection, sweep.sweep_id):
-            raise Refused(
-                f"Sweep '{sweep.name}' has no failed, skipped or cancelled run to try again on a device that "
-                "was not removed."
-            )
-        return SweepView.of(sweeps.find(connection, sweep.sweep_id))
+    def work(connection: sa.Connection) -> bool:
+        nonlocal count
+        is_more = cancelling.retry_sweep_runs(connection, sweep.sweep_id)
+        count += is_more
+        return is_more
 
-    return await context.store.write(work)
+    await context.store.write_slices(work)
+    if not count:
+        raise Refused(
+            f"Sweep '{sweep.name}' has no failed, skipped or cancelled run to try again on a device that "
+            "was not removed."
+        )
+    return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep.sweep_id)))
 
 
 async def delete(context: Context, name: str) -> Deleted:
@@ -75,18 +95,16 @@ async def delete(context: Context, name: str) -> Deleted:
     Raises NotFound, and Refused for a sweep that is not over.
     """
 
-    def work(connection: sa.Connection) -> tuple[int, list[str]]:
+    def work(connection: sa.Connection) -> Sweep:
         sweep = sweeps.find(connection, name)
         if sweep.state not in SWEEP_FINAL:
             raise Refused(
                 f"Sweep '{sweep.name}' is still {sweep.state}; cancel it first with "
                 f"`paretofleet sweep cancel {sweep.name}`."
             )
-        paths = [file.path for file in sealed.files(connection, sweep.sweep_id)]
-        sweeps.delete(connection, sweep.sweep_id)
-        return sweep.runs, paths
+        sweeps.hide(connection, sweep.sweep_id)
+        return sweep
 
-    count, paths = await context.store.write(work)
-    for path in paths:
-        context.lake.remove(path)
-    return Deleted(count, len(paths))
+    sweep = await context.store.write(work)
+    files = await _finish(context, unfinished.delete_sweep(context, sweep.sweep_id))
+    return Deleted(sweep.runs, files)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.config import SQLITE
 from paretofleet_collector.store import (
+    assignments,
     attempts,
     certificates,
     choices,
@@ -39,6 +40,7 @@ from paretofleet_collector.store.writer import Writer
 
 __all__ = [
     "Store",
+    "assignments",
     "attempts",
     "certificates",
     "choices",
@@ -93,6 +95,11 @@ class Store:
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Runs a write and returns its result after the commit."""
         return await asyncio.wrap_future(self.submit(work))
+
+    async def write_slices(self, work: Callable[[sa.Connection], bool]) -> None:
+        """Runs a write again and again until it returns False; other writes come in between."""
+        while await self.write(work):
+            pass
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Runs a read in a thread over one consistent state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,11 +47,11 @@ def row_of(connection: sa.Connection, key: AttemptKey) -> sa.Row[Any] | None:
     ).first()
 
 
-def supersede(connection: sa.Connection, run_id: str) -> None:
-    """Marks through `connection` the open attempts of the run `run_id`: what they bring is kept aside."""
+def supersede(connection: sa.Connection, run_ids: Iterable[str]) -> None:
+    """Marks through `connection` the open attempts of the runs `run_ids`: what they bring is kept aside."""
     connection.execute(
         ATTEMPTS.update()
-        .where(ATTEMPTS.c.run_id == run_id, ATTEMPTS.c.state == "open")
+        .where(ATTEMPTS.c.run_id.in_(list(run_ids)), ATTEMPTS.c.state == "open")
         .values(state="superseded")
     )
 

@@ -119,9 +119,9 @@ def staged(connection: sa.Connection, key: AttemptKey) -> Iterator[Chunk]:
         yield Chunk(key, row.stream, row.seq, row.schema, row.n, row.columns, row.crc32)
 
 
-def drop(connection: sa.Connection, run_id: str) -> int:
-    """Deletes through `connection` the staged chunks of the run `run_id`; returns how many there were."""
-    return changed(connection, CHUNKS.delete().where(CHUNKS.c.run_id == run_id))
+def drop(connection: sa.Connection, *run_ids: str) -> int:
+    """Deletes through `connection` the staged chunks of the runs `run_ids`; returns how many there were."""
+    return changed(connection, CHUNKS.delete().where(CHUNKS.c.run_id.in_(run_ids)))
 
 
 def counts(connection: sa.Connection, key: AttemptKey) -> Mapping[str, int]:

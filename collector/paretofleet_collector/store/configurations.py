@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, short_id
-from paretofleet_collector.store.base import METADATA
-from paretofleet_collector.store.runs import RUNS
+from paretofleet_collector.store.base import METADATA, changed
+from paretofleet_collector.store.runs import RUNS, SLICE_RUNS
 
 PLANNED = sa.Table(
     "planned_configurations",
@@ -27,6 +27,7 @@ PLANNED = sa.Table(
     sa.Column("variant", sa.String(128), nullable=False),
     sa.Column("target", sa.String(64), nullable=False),
     sa.Index("ix_planned_configurations_device_id", "device_id"),
+    sa.Index("ix_planned_configurations_sweep_id_family", "sweep_id", "family"),
 )
 
 
@@ -44,27 +45,36 @@ def of_run() -> sa.ColumnElement[bool]:
     )
 
 
-def insert(connection: sa.Connection, sweep_id: str, planned: Sequence[PlannedConfiguration]) -> None:
-    """Stores through `connection` what the sweep `sweep_id` has `planned`, in that order."""
-    connection.execute(
-        PLANNED.insert(),
-        [
-            {
-                "sweep_id": sweep_id,
-                "configuration_id": item.configuration_id,
-                "position": position,
-                "device_id": item.configuration.device_id,
-                "configuration_json": item.configuration.canonical_json,
-                "family": family_of(item.configuration),
-                "batch_size": item.configuration.batch_size,
-                "device": item.device,
-                "model": item.model,
-                "variant": item.variant,
-                "target": item.target,
-            }
-            for position, item in enumerate(planned)
-        ],
-    )
+def rows_of(sweep_id: str, planned: Sequence[PlannedConfiguration], first: int) -> list[dict[str, Any]]:
+    """What the sweep `sweep_id` has `planned`, from position `first` on, as rows for `insert`."""
+    return [
+        {
+            "sweep_id": sweep_id,
+            "configuration_id": item.configuration_id,
+            "position": position,
+            "device_id": item.configuration.device_id,
+            "configuration_json": item.configuration.canonical_json,
+            "family": family_of(item.configuration),
+            "batch_size": item.configuration.batch_size,
+            "device": item.device,
+            "model": item.model,
+            "variant": item.variant,
+            "target": item.target,
+        }
+        for position, item in enumerate(planned, first)
+    ]
+
+
+def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Stores through `connection` the `rows` that `rows_of` made."""
+    connection.execute(PLANNED.insert(), rows)
+
+
+def delete_some(connection: sa.Connection, sweep_id: str) -> bool:
+    """Deletes through `connection` some of what `sweep_id` planned; returns whether there was any."""
+    some = sa.select(PLANNED.c.configuration_id).where(PLANNED.c.sweep_id == sweep_id).limit(SLICE_RUNS)
+    statement = PLANNED.delete().where(PLANNED.c.sweep_id == sweep_id, PLANNED.c.configuration_id.in_(some))
+    return changed(connection, statement) > 0
 
 
 def devices_of(connection: sa.Connection, sweep_id: str) -> list[tuple[str, str]]:

@@ -55,6 +55,12 @@ def is_removed(connection: sa.Connection, device_id: str) -> bool:
     return row is None or bool(row.removed)
 
 
+def removed_ids(connection: sa.Connection) -> list[str]:
+    """Ids of the removed devices that `connection` sees."""
+    query = sa.select(DEVICES.c.device_id).where(DEVICES.c.removed.is_(sa.true()))
+    return list(connection.execute(query).scalars())
+
+
 def boot(connection: sa.Connection, device_id: str) -> tuple[str, bool]:
     """The boot that the device `device_id` is in, and whether it may be rebooted.
 

@@ -11,7 +11,7 @@ from paretofleet_collector.model.entities import PastRun
 from paretofleet_collector.store import attempts, configurations
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.configurations import PLANNED
-from paretofleet_collector.store.runs import RUNS
+from paretofleet_collector.store.runs import RUNS, UNDER_WAY
 from paretofleet_collector.store.sealed import SUMMARIES
 
 
@@ -20,7 +20,78 @@ def past_runs(connection: sa.Connection, sweep_id: str, device_id: str) -> list[
 
     `connection` is where they are read.
     """
+    query = _past().where(*_of(sweep_id, device_id)).order_by(PLANNED.c.position, RUNS.c.block)
+    return [_past_run(row) for row in connection.execute(query)]
+
+
+def under_way(connection: sa.Connection, sweep_id: str, device_id: str) -> list[PastRun]:
+    """The runs of the device `device_id` in `sweep_id` that `connection` shows leased or running."""
+    query = _past().where(*_of(sweep_id, device_id), RUNS.c.state.in_(UNDER_WAY))
+    return [_past_run(row) for row in connection.execute(query)]
+
+
+def first_pending(connection: sa.Connection, sweep_id: str, device_id: str, blocks: int) -> PastRun | None:
+    """The pending run of the device `device_id` in the sweep `sweep_id` whose turn is next.
+
+    Of its whole `blocks`, as `connection` sees it; None where there is none.
+    """
     query = (
+        sa.select(RUNS.c.run_id)
+        .where(*_of(sweep_id, device_id), RUNS.c.state == "pending", RUNS.c.block <= blocks)
+        .order_by(RUNS.c.block, RUNS.c.tries, RUNS.c.turn)
+        .limit(1)
+    )
+    run_id = connection.execute(query).scalar()
+    if run_id is None:
+        return None
+    return _past_run(connection.execute(_past().where(RUNS.c.run_id == run_id)).one())
+
+
+def ended_within_boots(connection: sa.Connection, sweep_id: str, device_id: str) -> set[tuple[str, int]]:
+    """The boot and the block of each run of the device `device_id` in `sweep_id` that has ended well.
+
+    As `connection` sees them.
+    """
+    query = (
+        sa.select(ATTEMPTS.c.boot_id, RUNS.c.block)
+        .join(RUNS, attempts.of_run())
+        .where(*_of(sweep_id, device_id), RUNS.c.state.in_(("uploaded", "sealed")))
+        .distinct()
+    )
+    return {(row.boot_id, row.block) for row in connection.execute(query) if row.boot_id}
+
+
+def resembling(connection: sa.Connection, run_id: str) -> list[PastRun]:
+    """What decides whether runs that resemble the failed run `run_id` are hopeless too.
+
+    That are itself, the other runs of its configuration, and after `oom` the pending runs of its family, as
+    `connection` sees them.
+    """
+    failed = connection.execute(_past().where(RUNS.c.run_id == run_id)).first()
+    if failed is None or failed.state != "failed":
+        return []
+    alike = _past().where(
+        RUNS.c.sweep_id == failed.sweep_id, RUNS.c.configuration_id == failed.configuration_id
+    )
+    rows = list(connection.execute(alike))
+    if failed.reason == "oom":
+        larger = _past().where(
+            PLANNED.c.sweep_id == failed.sweep_id,
+            PLANNED.c.family == failed.family,
+            PLANNED.c.batch_size > failed.batch_size,
+            RUNS.c.state == "pending",
+        )
+        rows += list(connection.execute(larger))
+    return [_past_run(row) for row in rows]
+
+
+def _of(sweep_id: str, device_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id
+
+
+def _past() -> sa.Select[Any]:
+    """Runs with their configuration, their newest attempt and their summary."""
+    return (
         sa.select(
             RUNS,
             PLANNED.c.family,
@@ -36,28 +107,26 @@ def past_runs(connection: sa.Connection, sweep_id: str, device_id: str) -> list[
         .join(PLANNED, configurations.of_run())
         .outerjoin(ATTEMPTS, attempts.of_run())
         .outerjoin(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
-        .where(RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id)
-        .order_by(PLANNED.c.position, RUNS.c.block)
     )
-    return [
-        PastRun(
-            run_id=row.run_id,
-            configuration_id=row.configuration_id,
-            family=row.family,
-            batch_size=row.batch_size,
-            block=row.block,
-            state=row.state,
-            tries=row.tries,
-            attempt=row.attempt,
-            reason=row.reason,
-            lease_until_unix_s=row.lease_until_unix_s,
-            counted=row.counted,
-            value_s=_value_s(row),
-            boot_id=row.boot_id,
-            environment_id=row.environment_id,
-        )
-        for row in connection.execute(query)
-    ]
+
+
+def _past_run(row: sa.Row[Any]) -> PastRun:
+    return PastRun(
+        run_id=row.run_id,
+        configuration_id=row.configuration_id,
+        family=row.family,
+        batch_size=row.batch_size,
+        block=row.block,
+        state=row.state,
+        tries=row.tries,
+        attempt=row.attempt,
+        reason=row.reason,
+        lease_until_unix_s=row.lease_until_unix_s,
+        counted=row.counted,
+        value_s=_value_s(row),
+        boot_id=row.boot_id,
+        environment_id=row.environment_id,
+    )
 
 
 def _value_s(row: sa.Row[Any]) -> float | None:

@@ -79,7 +79,7 @@ def grant(
     )
     if not taken:
         return False
-    attempts.supersede(connection, run.run_id)
+    attempts.supersede(connection, (run.run_id,))
     connection.execute(
         ATTEMPTS.insert().values(
             run_id=run.run_id,

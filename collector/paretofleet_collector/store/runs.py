@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ RUNS = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     #: Attempts that ended in a way that is tried again, since the sweep began or was retried.
     sa.Column("tries", sa.Integer, nullable=False),
+    #: The place among the runs of its block, by `planning/schedule.turn`.
+    sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("reason", sa.String(32)),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("lease_until_unix_s", sa.Float),
@@ -29,33 +32,51 @@ RUNS = sa.Table(
     sa.Column("ended_unix_s", sa.Float),
     sa.UniqueConstraint("sweep_id", "configuration_id", "block"),
     sa.Index("ix_runs_device_id_state", "device_id", "state"),
-    sa.Index("ix_runs_sweep_id_device_id", "sweep_id", "device_id"),
+    sa.Index("ix_runs_sweep_id_device_id", "sweep_id", "device_id", "state", "block", "tries", "turn"),
+    sa.Index("ix_runs_sweep_id_state", "sweep_id", "state"),
     sa.Index("ix_runs_state", "state"),
 )
 UNDER_WAY = ("leased", "running")
 OPEN = ("pending", "leased", "running", "uploaded")
+CANCELLABLE = ("leased", "running", "pending")
+ENDED_BADLY = ("failed", "skipped", "cancelled")
+#: So many runs are added, changed or deleted in one transaction: some 10 ms of the writer.
+SLICE_RUNS = 250
 
 
-def append(
-    connection: sa.Connection, sweep_id: str, block: int, configurations: Iterable[tuple[str, str]]
-) -> None:
-    """Adds through `connection` a `block` of pending runs to the sweep `sweep_id`.
+@dataclass(frozen=True)
+class NewRun:
+    """A run that is to be added; `reason` and `message` where it failed before it was tried."""
 
-    A run for each pair of configuration id and device id in `configurations`.
+    configuration_id: str
+    device_id: str
+    block: int
+    turn: int
+    reason: str | None = None
+    message: str = ""
+
+
+def append(connection: sa.Connection, sweep_id: str, new: Iterable[NewRun], now: float) -> None:
+    """Adds through `connection` the `new` runs to the sweep `sweep_id`, failed where one has a reason.
+
+    `now` is in seconds since 1970.
     """
     rows = [
         {
             "run_id": new_id(),
             "sweep_id": sweep_id,
-            "configuration_id": configuration_id,
-            "device_id": device_id,
-            "block": block,
-            "state": "pending",
+            "configuration_id": run.configuration_id,
+            "device_id": run.device_id,
+            "block": run.block,
+            "turn": run.turn,
+            "state": "pending" if run.reason is None else "failed",
             "attempt": 0,
             "tries": 0,
-            "message": "",
+            "reason": run.reason,
+            "message": run.message,
+            "ended_unix_s": None if run.reason is None else now,
         }
-        for configuration_id, device_id in configurations
+        for run in new
     ]
     if rows:
         connection.execute(RUNS.insert(), rows)
@@ -73,40 +94,79 @@ def in_state(connection: sa.Connection, state: str) -> list[Run]:
     return [run_of(row) for row in connection.execute(query)]
 
 
-def has_open(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
-    """Whether the device `device_id` has a run in the sweep `sweep_id` that `connection` shows open."""
-    query = sa.select(RUNS.c.run_id).where(
-        RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id, RUNS.c.state.in_(OPEN)
-    )
-    return connection.execute(query).first() is not None
+def has_open(connection: sa.Connection, sweep_id: str, device_id: str, blocks: int | None = None) -> bool:
+    """Whether the device `device_id` has a run in the sweep `sweep_id` that `connection` shows open.
+
+    Of pending runs only those of its first `blocks` count, or for None all.
+    """
+    is_open: sa.ColumnElement[bool] = RUNS.c.state.in_(OPEN)
+    if blocks is not None:
+        is_pending = sa.and_(RUNS.c.state == "pending", RUNS.c.block <= blocks)
+        is_open = sa.or_(RUNS.c.state.in_((*UNDER_WAY, "uploaded")), is_pending)
+    query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id)
+    return connection.execute(query.where(is_open).limit(1)).first() is not None
 
 
-def ids(
+def some_ids(
     connection: sa.Connection, sweep_id: str, states: Iterable[str], device_id: str | None = None
 ) -> list[str]:
-    """Ids of the runs of the sweep `sweep_id` in any of `states` that `connection` sees.
+    """Ids of at most SLICE_RUNS runs of the sweep `sweep_id` in the first of `states` in which there are any.
 
-    Of the device `device_id`, or for None of all.
+    Of the device `device_id`, or for None of all, as `connection` sees them.
     """
-    query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(tuple(states)))
-    if device_id is not None:
-        query = query.where(RUNS.c.device_id == device_id)
+    for state in states:
+        query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state == state)
+        if device_id is not None:
+            query = query.where(RUNS.c.device_id == device_id)
+        run_ids = list(connection.execute(query.limit(SLICE_RUNS)).scalars())
+        if run_ids:
+            return run_ids
+    return []
+
+
+def drop_half_block(connection: sa.Connection, sweep_id: str, device_id: str, blocks: int) -> bool:
+    """Deletes through `connection` runs of the device `device_id` past its whole `blocks` in `sweep_id`.
+
+    At most SLICE_RUNS, of a block whose adding broke off; returns whether there were any.
+    """
+    query = sa.select(RUNS.c.run_id).where(
+        RUNS.c.sweep_id == sweep_id,
+        RUNS.c.device_id == device_id,
+        RUNS.c.state == "pending",
+        RUNS.c.block > blocks,
+    )
+    run_ids = list(connection.execute(query.limit(SLICE_RUNS)).scalars())
+    if run_ids:
+        delete(connection, run_ids)
+    return bool(run_ids)
+
+
+def delete(connection: sa.Connection, run_ids: Iterable[str]) -> None:
+    """Deletes through `connection` the runs `run_ids` and all that they have."""
+    connection.execute(RUNS.delete().where(RUNS.c.run_id.in_(list(run_ids))))
+
+
+def are_more(connection: sa.Connection, sweep_id: str, device_id: str, than: int) -> bool:
+    """Whether the device `device_id` has more runs in the sweep `sweep_id` `than` this, for `connection`."""
+    query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id)
+    return connection.execute(query.offset(than).limit(1)).first() is not None
+
+
+def without_memory(connection: sa.Connection, sweep_id: str, device_id: str) -> list[str]:
+    """Ids of the runs of the device `device_id` in `sweep_id` that `connection` shows failed for memory."""
+    query = sa.select(RUNS.c.run_id).where(
+        RUNS.c.sweep_id == sweep_id,
+        RUNS.c.device_id == device_id,
+        RUNS.c.state == "failed",
+        RUNS.c.reason == "oom",
+    )
     return list(connection.execute(query).scalars())
 
 
-def ids_by_configuration(connection: sa.Connection, sweep_id: str, block: int) -> dict[str, str]:
-    """The run ids in a `block` of the sweep `sweep_id` by configuration id, as `connection` sees them."""
-    query = sa.select(RUNS.c.configuration_id, RUNS.c.run_id).where(
-        RUNS.c.sweep_id == sweep_id, RUNS.c.block == block
-    )
-    return {row.configuration_id: row.run_id for row in connection.execute(query)}
-
-
-def states(connection: sa.Connection, sweep_id: str) -> set[str]:
-    """The states in which runs of the sweep `sweep_id` are, as `connection` sees them."""
-    return set(
-        connection.execute(sa.select(RUNS.c.state).where(RUNS.c.sweep_id == sweep_id).distinct()).scalars()
-    )
+def has_any(connection: sa.Connection, sweep_id: str, states: Iterable[str]) -> bool:
+    """Whether `connection` shows a run of the sweep `sweep_id` in any of `states`."""
+    query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(tuple(states)))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def tries(connection: sa.Connection, run_id: str) -> int:
@@ -132,6 +192,22 @@ def transition(
     if attempt is not None:
         condition.append(RUNS.c.attempt == attempt)
     return bool(changed(connection, RUNS.update().where(*condition).values(state=state, **(values or {}))))
+
+
+def transition_all(
+    connection: sa.Connection,
+    run_ids: Iterable[str],
+    state: str,
+    *,
+    come_from: Iterable[str],
+    values: Mapping[str, Any],
+) -> int:
+    """Moves those of `run_ids` that are in one of `come_from` to a `state` through `connection`.
+
+    `values` are further columns to set. Returns how many there were.
+    """
+    statement = RUNS.update().where(RUNS.c.run_id.in_(list(run_ids)), RUNS.c.state.in_(tuple(come_from)))
+    return changed(connection, statement.values(state=state, **values))
 
 
 def run_of(row: sa.Row[Any]) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,12 @@ def files(connection: sa.Connection, sweep_id: str | None = None) -> list[Sealed
     if sweep_id is not None:
         query = query.join(RUNS, RUNS.c.run_id == MANIFEST.c.run_id).where(RUNS.c.sweep_id == sweep_id)
     return [_file(row) for row in connection.execute(query)]
+
+
+def paths_of(connection: sa.Connection, run_ids: Iterable[str]) -> list[str]:
+    """The paths of the listed files of the runs `run_ids` that `connection` sees."""
+    query = sa.select(MANIFEST.c.path).where(MANIFEST.c.run_id.in_(list(run_ids)))
+    return list(connection.execute(query).scalars())
 
 
 def files_of_run(connection: sa.Connection, run_id: str) -> list[SealedFile]:

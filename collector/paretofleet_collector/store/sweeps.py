@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,11 +9,9 @@ import sqlalchemy as sa
 from paretofleet_collector.errors import NotFound
 from paretofleet_collector.model.entities import (
     SWEEP_FINAL,
-    PlannedConfiguration,
     Repeats,
     Sweep,
 )
-from paretofleet_collector.store import configurations
 from paretofleet_collector.store.base import METADATA, changed, new_id
 from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.runs import RUNS
@@ -41,21 +38,16 @@ SWEEPS = sa.Table(
     sa.Column("ended_unix_s", sa.Float),
 )
 
+#: States of sweeps that nobody sees: not yet whole, no longer whole.
+SUBMITTING, DELETING = "submitting", "deleting"
+_HIDDEN = (SUBMITTING, DELETING)
+VISIBLE = SWEEPS.c.state.not_in(_HIDDEN)
 
-def insert(
-    connection: sa.Connection,
-    *,
-    request_id: str,
-    name: str,
-    spec_json: str,
-    repeats: Repeats,
-    planned: Sequence[PlannedConfiguration],
-    now: float,
-) -> str:
-    """Stores a sweep through `connection` with its `planned` configurations; returns its id.
 
-    A `name` that is taken gets a number, an empty one is made up. `spec_json` and `repeats` are as they were
-    asked for under `request_id`, `now` (seconds since 1970).
+def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, now: float) -> str:
+    """Stores a sweep through `connection` that nobody sees before `publish`; returns its id.
+
+    `spec_json` and `repeats` are as they were asked for, `now` (seconds since 1970).
     """
     sweep_id = new_id()
     number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(SWEEPS.c.number), 0))).scalar_one() + 1
@@ -63,9 +55,9 @@ def insert(
         SWEEPS.insert().values(
             sweep_id=sweep_id,
             number=number,
-            request_id=request_id,
-            name=_free_name(connection, name or f"sweep-{number}"),
-            state="planned",
+            request_id=_hidden(sweep_id),
+            name=_hidden(sweep_id),
+            state=SUBMITTING,
             spec_json=spec_json,
             runs_min=repeats.runs_min,
             runs_max=repeats.runs_max,
@@ -77,8 +69,38 @@ def insert(
             ended_unix_s=None,
         )
     )
-    configurations.insert(connection, sweep_id, planned)
     return sweep_id
+
+
+def publish(connection: sa.Connection, sweep_id: str, request_id: str, name: str) -> None:
+    """Makes the sweep `sweep_id`, of which everything is stored now, visible through `connection`.
+
+    It is what `request_id` has made. A `name` that is taken gets a number, an empty one is made up.
+    """
+    number = connection.execute(sa.select(SWEEPS.c.number).where(SWEEPS.c.sweep_id == sweep_id)).scalar_one()
+    values = {"request_id": request_id, "name": _free_name(connection, name or f"sweep-{number}")}
+    connection.execute(SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(state="planned", **values))
+
+
+def hide(connection: sa.Connection, sweep_id: str) -> None:
+    """Takes the sweep `sweep_id` out of sight through `connection`: what is left of it is to be deleted."""
+    hidden = {"request_id": _hidden(sweep_id), "name": _hidden(sweep_id)}
+    connection.execute(SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(state=DELETING, **hidden))
+
+
+def hidden(connection: sa.Connection) -> list[str]:
+    """Ids of the sweeps that are being submitted or deleted, as `connection` sees them."""
+    return list(connection.execute(sa.select(SWEEPS.c.sweep_id).where(SWEEPS.c.state.in_(_HIDDEN))).scalars())
+
+
+def in_state(connection: sa.Connection, state: str) -> list[str]:
+    """Ids of the sweeps in a `state` that `connection` sees."""
+    return list(connection.execute(sa.select(SWEEPS.c.sweep_id).where(SWEEPS.c.state == state)).scalars())
+
+
+def _hidden(sweep_id: str) -> str:
+    """A name, and a request, that no user can choose."""
+    return f"//{sweep_id}"
 
 
 def _free_name(connection: sa.Connection, base: str) -> str:
@@ -92,7 +114,7 @@ def _free_name(connection: sa.Connection, base: str) -> str:
 
 def find(connection: sa.Connection, name: str) -> Sweep:
     """The sweep with a `name` or an id that `connection` sees, with its counts; raises NotFound."""
-    query = SWEEPS.select().where(sa.or_(SWEEPS.c.sweep_id == name, SWEEPS.c.name == name))
+    query = SWEEPS.select().where(sa.or_(SWEEPS.c.sweep_id == name, SWEEPS.c.name == name), VISIBLE)
     row = connection.execute(query).first()
     if row is None:
         raise NotFound(f"There is no sweep '{name}'; `paretofleet sweep list` shows those there are.")
@@ -101,31 +123,20 @@ def find(connection: sa.Connection, name: str) -> Sweep:
 
 def by_request(connection: sa.Connection, request_id: str) -> Sweep | None:
     """The sweep that `request_id` made, with its counts, as `connection` sees it, or None."""
-    row = connection.execute(SWEEPS.select().where(SWEEPS.c.request_id == request_id)).first()
+    row = connection.execute(SWEEPS.select().where(SWEEPS.c.request_id == request_id, VISIBLE)).first()
     return None if row is None else _sweep(connection, row)
 
 
 def listing(connection: sa.Connection) -> list[Sweep]:
     """Every sweep that `connection` sees, with its counts, the oldest first."""
-    return [
-        _sweep(connection, row) for row in connection.execute(SWEEPS.select().order_by(SWEEPS.c.number)).all()
-    ]
+    rows = connection.execute(SWEEPS.select().where(VISIBLE).order_by(SWEEPS.c.number)).all()
+    return [_sweep(connection, row) for row in rows]
 
 
-def unfinished_of(connection: sa.Connection, device_id: str) -> list[str]:
-    """Ids of the sweeps that are not over and plan something for the device `device_id`, first come first.
-
-    As `connection` sees them.
-    """
-    query = (
-        sa.select(SWEEPS.c.sweep_id)
-        .where(
-            SWEEPS.c.state.not_in(SWEEP_FINAL),
-            sa.exists().where(PLANNED.c.sweep_id == SWEEPS.c.sweep_id, PLANNED.c.device_id == device_id),
-        )
-        .order_by(SWEEPS.c.number)
-    )
-    return list(connection.execute(query).scalars())
+def heading(connection: sa.Connection, sweep_id: str) -> tuple[str, str, Repeats]:
+    """State, name and repeats of the sweep `sweep_id`, which `connection` must see; nothing is counted."""
+    row = connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == sweep_id)).one()
+    return row.state, row.name, _repeats(row)
 
 
 def repeats(connection: sa.Connection, sweep_id: str) -> Repeats:
@@ -142,7 +153,7 @@ def name_of(connection: sa.Connection, sweep_id: str) -> str:
 def is_over(connection: sa.Connection, sweep_id: str) -> bool:
     """Whether `connection` shows that the sweep `sweep_id` has ended, was cancelled or is gone."""
     state = connection.execute(sa.select(SWEEPS.c.state).where(SWEEPS.c.sweep_id == sweep_id)).scalar()
-    return state is None or state in SWEEP_FINAL
+    return state is None or state in (*SWEEP_FINAL, *_HIDDEN)
 
 
 def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) -> bool:
@@ -155,7 +166,7 @@ def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) 
         changed(
             connection,
             SWEEPS.update()
-            .where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state.not_in((*SWEEP_FINAL, state)))
+            .where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state.not_in((*SWEEP_FINAL, *_HIDDEN, state)))
             .values(state=state, ended_unix_s=ended_unix_s),
         )
     )
@@ -169,7 +180,7 @@ def reopen(connection: sa.Connection, sweep_id: str) -> None:
 
 
 def delete(connection: sa.Connection, sweep_id: str) -> None:
-    """Deletes through `connection` the sweep `sweep_id`, what it planned, and all that its runs have."""
+    """Deletes through `connection` the sweep `sweep_id`, which has no runs left, and what it planned."""
     connection.execute(SWEEPS.delete().where(SWEEPS.c.sweep_id == sweep_id))
 
 

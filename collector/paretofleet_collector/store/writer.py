@@ -17,6 +17,8 @@ from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.store.engine import failure_of, is_passing, reclaim, touch
 
 GROUP_MAX = 256
+#: A group that has worked for so long is committed, so that nobody waits for more than a slice.
+SLICE_S = 0.025
 #: After this long without work the freed pages are given back.
 IDLE_S = 1.0
 #: So often a group is tried whose transaction met another's, and so long is waited before the next time.
@@ -70,8 +72,8 @@ class Writer:
                 dirty = self._reclaim()
                 continue
             group, last = self._group(first)
-            if group:
-                self._write(group)
+            while group:
+                group = self._write(group)
                 dirty = True
             if last:
                 return
@@ -91,8 +93,11 @@ class Writer:
                 return group, False
         return group, True
 
-    def _write(self, group: list[tuple[Work, Future[Any]]]) -> None:
-        """Commits a group and answers those who wait for it; nobody is told before the commit."""
+    def _write(self, group: list[tuple[Work, Future[Any]]]) -> list[tuple[Work, Future[Any]]]:
+        """Commits of a group what a slice holds and answers those who wait for it; returns the rest.
+
+        Nobody is told before the commit.
+        """
         for left in reversed(range(TRIES)):
             try:
                 outcomes = self._commit(group)
@@ -102,20 +107,24 @@ class Writer:
                     time.sleep(TRY_AGAIN_S)
                     continue
                 self._refuse(group, error)
-                return
+                return []
         self.is_writable = True
         self._after_commit()
-        for (_, future), (result, problem) in zip(group, outcomes, strict=True):
+        for (_, future), (result, problem) in zip(group, outcomes, strict=False):
             if problem is None:
                 future.set_result(result)
             else:
                 future.set_exception(problem)
+        return group[len(outcomes) :]
 
     def _commit(self, group: list[tuple[Work, Future[Any]]]) -> list[tuple[Any, Exception | None]]:
-        """Runs a group in one transaction: for each closure its result, or what it raised."""
+        """Runs what a slice holds of a group in one transaction: each closure's result, or what it raised."""
         outcomes: list[tuple[Any, Exception | None]] = []
+        until = time.monotonic() + SLICE_S
         with self._engine.begin() as connection:
             for work, _ in group:
+                if outcomes and time.monotonic() > until:
+                    break
                 try:
                     with connection.begin_nested():
                         outcomes.append((work(connection), None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -331,3 +332,22 @@ def test_the_hours_of_a_plan_hold_what_a_pace_takes():
     )
     assert plain.seconds_min == 5 * (0.3 + 1.5)
     assert slow.seconds_min == 5 * (5 + 10)
+
+
+class Untouched(Sequence):
+    """What must not be looked at."""
+
+    def __len__(self) -> int:
+        raise AssertionError
+
+    def __getitem__(self, _):
+        raise AssertionError
+
+
+def test_a_sweep_of_too_many_runs_is_refused_before_anything_is_expanded():
+    sizes = list(range(1, 1001))
+    many = spec_from_mapping(
+        {"models": ["tiny"], "batch_sizes": sizes, "threads": sizes, "repeats": {"min": 1, "max": 1000}}
+    )
+    with pytest.raises(Refused, match=r"may have 1,000,000,000 runs .* more than 100,000: split it"):
+        plan(many, Untouched(), Untouched())

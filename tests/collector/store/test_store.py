@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from paretofleet_collector import store as store_package
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, Repeats, Variant
-from paretofleet_collector.store import Store, models, sweeps
+from paretofleet_collector.store import Store, configurations, models, sweeps
 from paretofleet_collector.store.engine import FILE_NAME, open_engine, reclaim
 from paretofleet_collector.store.models import VARIANTS
 
@@ -113,17 +113,9 @@ def test_a_model_file_has_one_name(store):
 
 def test_taken_sweep_names_get_a_number(store):
     def add(connection: sa.Connection) -> str:
-        sweep_id = sweeps.insert(
-            connection,
-            request_id=str(
-                connection.execute(sa.select(sa.func.count()).select_from(sweeps.SWEEPS)).scalar()
-            ),
-            name="edge",
-            spec_json="{}",
-            repeats=Repeats(1, 1, None, 1),
-            planned=(PLANNED,),
-            now=1.0,
-        )
+        sweep_id = sweeps.begin(connection, "{}", Repeats(1, 1, None, 1), 1.0)
+        configurations.insert(connection, configurations.rows_of(sweep_id, (PLANNED,), 0))
+        sweeps.publish(connection, sweep_id, f"request of {sweep_id}", "edge")
         return sweeps.find(connection, sweep_id).name
 
     assert [store.submit(add).result() for _ in range(3)] == ["edge", "edge-2", "edge-3"]
