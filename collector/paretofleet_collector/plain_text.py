@@ -24,3 +24,16 @@ def sentence(text: str, bytes_max: int = SENTENCE_BYTES_MAX) -> str:
         if left < 0:
             return shown[:at] + "…"
     return shown
+
+
+def shown(value: object, letters_max: int = 60) -> str:
+    """A `value` in a sentence: how large it is where it has parts, else itself, cut at `letters_max`."""
+    if isinstance(value, dict | list):
+        return f"{'a mapping' if isinstance(value, dict) else 'a list'} of {len(value):,}"
+    if isinstance(value, str):
+        start = repr(printable(value[:letters_max]))
+        return start if len(value) <= letters_max else f"{start[:-1]}…' ({len(value):,} letters)"
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a number of {value.bit_length()} bits"
+    text = printable(repr(value))
+    return text if len(text) <= letters_max else f"{text[:letters_max]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: The files on which everything may stand; they import nothing but one another.
 GROUND = {
     "agent": {"config", "errors", "files", "model"},
-    "collector": {"config", "errors", "model", "plain_text", "suggest"},
+    "collector": {"bounded_json", "config", "errors", "model", "plain_text", "suggest"},
     "analysis": {"errors", "numbers", "objectives"},
 }
 

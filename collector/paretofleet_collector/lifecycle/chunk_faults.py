@@ -19,6 +19,8 @@ _SCHEMAS_OF: Mapping[str, tuple[str, ...]] = {
     "state": ("state/1",),
     "power": ("power/1", "energy/1"),
 }
+#: 36 years in ns, 320,000 kWh in uJ: sums of some of them still fit 64 bits.
+VALUE_MAX = 1 << 60
 #: Columns that hold no negative number: times, durations, counters, sizes. Power may flow back.
 _NEVER_NEGATIVE = frozenset({"t_ns", "start_ns", "duration_ns", "counter_uj", "phase", "n_bytes"})
 
@@ -57,8 +59,11 @@ def fault_of(chunk: Chunk) -> str:
 def _columns_fault(chunk: Chunk, columns: Mapping[str, NDArray[np.int64]], rest: int) -> str:
     """What is malformed about the columns; `rest` is the number of bytes behind them."""
     for name, column in columns.items():
-        if name in _NEVER_NEGATIVE and int(column.min()) < 0:
+        low, high = int(column.min()), int(column.max())
+        if name in _NEVER_NEGATIVE and low < 0:
             return f"column {name} holds a negative number"
+        if max(-low, high) > VALUE_MAX:
+            return f"column {name} holds {high if high > -low else low}; at most {VALUE_MAX} is accepted"
     if "phase" in columns and int(columns["phase"].max()) >= len(PHASES):
         return f"there is no phase {int(columns['phase'].max())}"
     texts = sum(columns["n_bytes"].tolist()) if "n_bytes" in columns else 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.lifecycle.chunk_faults import crc32_of, end_crc32, fault_of
+from paretofleet_collector.lifecycle.facts import facts_fault
 from paretofleet_collector.model.entities import (
     REASONS,
     RUN_FINAL,
@@ -16,12 +16,10 @@ from paretofleet_collector.model.entities import (
     AttemptKey,
     Chunk,
 )
+from paretofleet_collector.model.limits import STREAMS_MAX
 from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
 from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_try
 from paretofleet_collector.store import attempts, chunks, leases, runs, sessions
-
-STREAMS_MAX = 64
-FACTS_MAX_BYTES = 1 << 20
 
 
 def check_chunk(chunk: Chunk) -> UploadReply | None:
@@ -30,6 +28,15 @@ def check_chunk(chunk: Chunk) -> UploadReply | None:
         return _reply(chunk, UploadVerdict.DAMAGED, message="the checksum does not match; send it again")
     fault = fault_of(chunk)
     return _reply(chunk, UploadVerdict.MALFORMED, message=fault) if fault else None
+
+
+def check_end(end: AttemptEnd) -> UploadReply | None:
+    """The reply to an `end` that is damaged or malformed, else None; needs no store."""
+    if end.crc32 not in {None, end_crc32(end)}:
+        message = "the checksum does not match; send it again"
+        return UploadReply(end.key, "", 0, UploadVerdict.DAMAGED, message=message)
+    fault = facts_fault(end.facts_json)
+    return UploadReply(end.key, "", 0, UploadVerdict.MALFORMED, message=fault) if fault else None
 
 
 def store_chunk(
@@ -79,7 +86,7 @@ def _reply(chunk: Chunk, verdict: UploadVerdict, next_seq: int = 0, message: str
 
 
 def store_end(connection: sa.Connection, session: Session, end: AttemptEnd, now: float) -> UploadReply:
-    """Ends an attempt through `connection` and moves its run on, `now` (seconds since 1970).
+    """Ends a checked attempt through `connection` and moves its run on, `now` (seconds since 1970).
 
     A good `end`, of which every chunk must be there, makes the run uploaded; a failed one pending or failed.
     Raises SessionRefused for a replaced `session`.
@@ -90,12 +97,6 @@ def store_end(connection: sa.Connection, session: Session, end: AttemptEnd, now:
         return UploadReply(end.key, "", 0, UploadVerdict.UNKNOWN_ATTEMPT, message=_unknown(end.key))
     if row.state == "ended":
         return UploadReply(end.key, "", 0, UploadVerdict.COMMITTED)
-    if end.crc32 not in {None, end_crc32(end)}:
-        message = "the checksum does not match; send it again"
-        return UploadReply(end.key, "", 0, UploadVerdict.DAMAGED, message=message)
-    fault = _end_fault(end)
-    if fault:
-        return UploadReply(end.key, "", 0, UploadVerdict.MALFORMED, message=fault)
     if row.state == "open" and end.ok:
         wrong = _incomplete(connection, end)
         if wrong is not None:
@@ -144,20 +145,6 @@ def _transition(connection: sa.Connection, key: AttemptKey, state: str, values: 
     return runs.transition(
         connection, key.run_id, state, come_from=runs.UNDER_WAY, attempt=key.attempt, values=values
     )
-
-
-def _end_fault(end: AttemptEnd) -> str:
-    if len(end.facts_json.encode()) > FACTS_MAX_BYTES:
-        return "the facts are larger than 1 MiB"
-    try:
-        facts = json.loads(end.facts_json or "{}")
-    except (ValueError, RecursionError):
-        return "the facts are not JSON"
-    if not isinstance(facts, dict):
-        return "the facts are not a JSON object"
-    if any(count < 0 for count in end.chunks.values()):
-        return "a stream has a negative number of chunks"
-    return ""
 
 
 def _is_over(connection: sa.Connection, run_id: str) -> bool:

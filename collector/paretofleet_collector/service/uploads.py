@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import ingest, shared_meters
 from paretofleet_collector.model.entities import AttemptEnd, Chunk
 from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
+from paretofleet_collector.plain_text import printable
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import sessions
 
@@ -26,9 +28,7 @@ def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[Upl
     context.check_room()
     fault = ingest.check_chunk(chunk)
     if fault is not None:
-        ready: Future[UploadReply] = Future()
-        ready.set_result(fault)
-        return ready
+        return _ready(fault)
     now, lease_s = context.now(), context.config.lease_s
     return context.store.submit(
         lambda connection: ingest.store_chunk(connection, session, chunk, now, lease_s)
@@ -37,7 +37,11 @@ def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[Upl
 
 def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[UploadReply]:
     """Ends the attempt of `end` by `session` in `context`; the reply is there after the commit."""
+    fault = ingest.check_end(end)
+    if fault is not None:
+        return _ready(fault)
     now = context.now()
+    end = replace(end, message=printable(end.message))
 
     def work(connection: sa.Connection) -> UploadReply:
         honest_end = shared_meters.without_shared(connection, session, end, context.offline_after_s)
@@ -50,3 +54,9 @@ def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[Up
     future = context.store.submit(work)
     future.add_done_callback(wake)
     return future
+
+
+def _ready(reply: UploadReply) -> Future[UploadReply]:
+    done: Future[UploadReply] = Future()
+    done.set_result(reply)
+    return done
