@@ -11,7 +11,7 @@ def did_you_mean(text: str, names: Iterable[str], *, names_max: int = 8) -> str:
 
     At most `names_max` names are listed.
     """
-    choices = sorted(set(names))
+    text, choices = text[:128], sorted(set(names))
     near = difflib.get_close_matches(text, choices, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from paretofleet_collector.bounded_json import check_value, parse_bounded
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.model.limits import JSON_BYTES_MAX
+from paretofleet_collector.plain_text import shown
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.repeats import checked_repeats, with_adaptive
 from paretofleet_collector.planning.specification import KEYS, TIMING_SCOPES, Spec
@@ -32,13 +34,24 @@ _DEFAULT = Spec(models=())
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is written twice, of which YAML would silently keep the last."""
+    """Refuses a key that is written twice, of which YAML would silently keep the last.
+
+    And keys that are merged in from elsewhere: a few of them, merged again and again, fill the memory.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Raises ConstructorError on a merge key."""
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "merge keys (<<) are not read, write the keys out", key.start_mark
+                )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Builds a mapping; raises ConstructorError on a repeated key."""
         seen: set[str] = set()
         for key, _ in node.value:
-            text = str(key.value)
+            text = str(key.value)[:100]
             if text in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"'{text}' is written twice", key.start_mark
@@ -56,23 +69,39 @@ def parse_yaml(text: str, base: Path) -> Spec:
 
 
 def load_yaml(text: str) -> Any:
-    """The value that a YAML `text` holds, unchecked; raises Refused where it is not YAML."""
+    """The value that a YAML `text` holds, its keys unchecked; raises Refused.
+
+    That is where it is not YAML, or too much: bytes, depth, digits, aliases of aliases.
+    """
+    if len(text) > JSON_BYTES_MAX:
+        raise Refused(f"A specification has at most {JSON_BYTES_MAX:,} letters, not {len(text):,}.")
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}" if mark else ""
         raise Refused(f"The specification is not YAML{where}: {error.problem}.") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Refused(f"The specification is not YAML: {' '.join(str(error).split())}.") from None
+    except RecursionError:
+        raise Refused("The specification is not YAML: it is nested too deeply.") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise Refused(f"The specification is not YAML: {' '.join(str(error).split())[:200]}.") from None
+    _check_value(value)
+    return value
+
+
+def _check_value(value: Any) -> None:
+    try:
+        check_value(value, "it")
+    except Refused as error:
+        raise Refused(f"The specification: {error}.") from None
 
 
 def parse_json(text: str) -> Spec:
     """The specification in a JSON `text`; raises Refused with the key and the fix."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"The specification is not JSON: {error}.") from None
+        value = parse_bounded(text, "it")
+    except Refused as error:
+        raise Refused(f"The specification: {error}.") from None
     return spec_from_mapping(value)
 
 
@@ -83,7 +112,8 @@ def spec_from_mapping(value: object) -> Spec:
     for key in value:
         if key not in _TOP_KEYS:
             raise Refused(
-                f"Unknown key '{key}': {did_you_mean(str(key), _TOP_KEYS, names_max=len(_TOP_KEYS))}"
+                f"Unknown key {shown(key)}: "
+                f"{did_you_mean(str(key)[:64], _TOP_KEYS, names_max=len(_TOP_KEYS))}"
             )
     given = {key: item for key, item in value.items() if item is not None}
     if "models" not in given:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.plain_text import shown
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.specification import ADAPTIVE, ADAPTIVE_RUNS_MIN, RUNS_MAX
 from paretofleet_collector.planning.values import checked_number
@@ -28,7 +29,7 @@ def checked_repeats(value: object, protocol: str, seed: int) -> Repeats:
         )
     for key in value:
         if key not in _KEYS:
-            raise Refused(f"Unknown key 'repeats.{key}': {did_you_mean(str(key), _KEYS)}")
+            raise Refused(f"Unknown key {shown(f'repeats.{key}')}: {did_you_mean(str(key), _KEYS)}")
     given = {key: item for key, item in value.items() if item is not None}
     low = checked_number("repeats.min", given["min"], 1, RUNS_MAX) if "min" in given else None
     high = checked_number("repeats.max", given["max"], 1, RUNS_MAX) if "max" in given else None
@@ -48,7 +49,7 @@ def checked_repeats(value: object, protocol: str, seed: int) -> Repeats:
 def _relative_half_width(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
         raise Refused(
-            f"`repeats.relative_half_width`: {value!r} is not a fraction between 0 and 1, such as 0.02."
+            f"`repeats.relative_half_width`: {shown(value)} is not a fraction between 0 and 1, such as 0.02."
         )
     return float(value)
 
@@ -62,7 +63,8 @@ def with_adaptive(repeats: Repeats, value: object, batch_sizes: tuple[int, ...])
         return repeats
     use = ("realtime" if 1 in batch_sizes else "offline") if value is True else value
     if not isinstance(use, str) or use not in ADAPTIVE:
-        raise Refused(f"`adaptive`: {value!r} is not offered; write true, false, {' or '.join(ADAPTIVE)}.")
+        uses = " or ".join(ADAPTIVE)
+        raise Refused(f"`adaptive`: {shown(value)} is not offered; write true, false, {uses}.")
     if use == "realtime" and 1 not in batch_sizes:
         raise Refused(
             "`adaptive: realtime` ranks batch size 1, which `batch_sizes` does not have; write `offline`."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.plain_text import shown
 from paretofleet_collector.planning.specification import (
     BATCH_SIZE_MAX,
     ITEMS_S_MAX,
@@ -19,41 +20,52 @@ from paretofleet_collector.planning.specification import (
 from paretofleet_collector.suggest import did_you_mean
 
 T = TypeVar("T")
+#: Entries of a list, keys of a mapping, letters of a text: a path is the longest.
+LIST_MAX, KEYS_MAX, TEXT_MAX = 1_000, 64, 4_096
 PACED = "paced"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def checked_list(key: str, value: object, item: Callable[[str, object], T]) -> tuple[T, ...]:
-    """The entries of the list `value` as `item` checks them, each once; raises Refused for an empty list.
+    """The entries of the list `value` as `item` checks them, each once; raises Refused.
 
-    A single value of the `key` counts as a list of one.
+    An empty list is refused, and one of more than LIST_MAX entries. A single value of the `key` counts as a
+    list of one.
     """
     values = value if isinstance(value, list) else [value]
+    if len(values) > LIST_MAX:
+        raise Refused(f"`{key}` has {len(values):,} entries; at most {LIST_MAX:,} are accepted.")
     if not values:
         raise Refused(f"`{key}` is empty: give at least one value or leave the key out.")
     return tuple(dict.fromkeys(item(key, each) for each in values))
 
 
 def checked_text(key: str, value: object) -> str:
-    """The `value` of a `key` as text without spaces around it; raises Refused where it is none."""
+    """The `value` of a `key` as text without spaces around it; raises Refused.
+
+    That is where it is none, is longer than a path may be, or cannot be printed.
+    """
     if not isinstance(value, str) or not value.strip():
         raise Refused(
-            f"`{key}`: {value!r} is not a name; write text, in quotes where YAML reads it otherwise."
+            f"`{key}`: {shown(value)} is not a name; write text, in quotes where YAML reads it otherwise."
         )
+    if len(value) > TEXT_MAX or not value.isprintable():
+        raise Refused(f"`{key}`: {shown(value)} is not plain text of at most {TEXT_MAX:,} letters.")
     return value.strip()
 
 
 def checked_number(key: str, value: object, low: int, high: int) -> int:
     """The `value` of a `key` as a whole number from `low` to `high`, both included; raises Refused."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Refused(f"`{key}`: {value!r} is not a whole number from {low} to {high}.")
+        raise Refused(f"`{key}`: {shown(value)} is not a whole number from {low} to {high}.")
     return value
 
 
 def checked_choice(key: str, value: object, choices: tuple[str, ...]) -> str:
     """The `value` of a `key` that is one of `choices`; raises Refused for any other."""
     if not isinstance(value, str) or value not in choices:
-        raise Refused(f"`{key}`: {value!r} is not offered; {did_you_mean(str(value), choices)}")
+        near = did_you_mean(value if isinstance(value, str) else "", choices)
+        raise Refused(f"`{key}`: {shown(value)} is not offered; {near}")
     return value
 
 
@@ -73,13 +85,13 @@ def _checked_rate(key: str, value: object) -> float:
     """The items a second in `{paced: {items_s: 5}}`."""
     inner = value.get(PACED) if isinstance(value, dict) and len(value) == 1 else None
     if not isinstance(inner, dict) or list(inner) != ["items_s"]:
-        raise Refused(f"`{key}`: {value!r} has no rate: write `mode: {{paced: {{items_s: 5}}}}`.")
+        raise Refused(f"`{key}`: {shown(value)} has no rate: write `mode: {{paced: {{items_s: 5}}}}`.")
     items_s = inner["items_s"]
     is_number = isinstance(items_s, int | float) and not isinstance(items_s, bool)
     if not is_number or not ITEMS_S_MIN <= items_s <= ITEMS_S_MAX:
         raise Refused(
-            f"`{key}.{PACED}.items_s`: {items_s!r} is no rate from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:g} items "
-            "a second."
+            f"`{key}.{PACED}.items_s`: {shown(items_s)} is no rate from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:g} "
+            "items a second."
         )
     return float(items_s)
 
@@ -100,7 +112,7 @@ def checked_name(value: object) -> str:
         return ""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise Refused(
-            f"`name`: {value!r} is not a sweep's name; "
+            f"`name`: {shown(value)} is not a sweep's name; "
             "use up to 64 letters, digits, dots, hyphens and underscores."
         )
     return value
@@ -112,6 +124,8 @@ def checked_selector(value: object) -> dict[str, tuple[str, ...]]:
         return {"name": checked_list("devices", value, checked_text)}
     if not isinstance(value, dict):
         raise Refused("`devices` is a list of names or a selector such as `{class: jetson-tx2}`.")
+    if len(value) > KEYS_MAX:
+        raise Refused(f"`devices` has {len(value):,} keys; at most {KEYS_MAX} are accepted.")
     return {
         checked_text("devices", key): checked_list(f"devices.{key}", alternatives, checked_text)
         for key, alternatives in value.items()
@@ -126,13 +140,24 @@ def checked_options(value: object, runtimes: tuple[str, ...]) -> dict[str, dict[
     for runtime, options in value.items():
         if runtime not in runtimes:
             raise Refused(
-                f"`options` names the runtime '{runtime}', which is not in `runtimes`: {', '.join(runtimes)}."
+                f"`options` names the runtime {shown(runtime)}, which is not in `runtimes`: "
+                f"{', '.join(runtimes[:8])}."
             )
-        if not isinstance(options, dict | None):
-            raise Refused(f"`options.{runtime}` is not a mapping of options to values.")
+        if not isinstance(options, dict | None) or len(options or {}) > KEYS_MAX:
+            raise Refused(f"`options.{runtime}` is not a mapping of at most {KEYS_MAX} options to values.")
         for key, setting in (options or {}).items():
-            if not isinstance(key, str) or not isinstance(setting, str | int | float | bool):
-                raise Refused(f"`options.{runtime}.{key}`: {setting!r} is not text, a number or true/false.")
+            _check_option(runtime, key, setting)
         if options:
             result[runtime] = dict(options)
     return result
+
+
+def _check_option(runtime: str, key: object, setting: object) -> None:
+    is_name = isinstance(key, str) and len(key) <= 128 and key.isprintable()
+    is_text = isinstance(setting, str) and len(setting) <= TEXT_MAX and setting.isprintable()
+    if not is_name or not (is_text or isinstance(setting, int | float)):
+        name = key if is_name else shown(key)
+        raise Refused(
+            f"`options.{runtime}.{name}`: {shown(setting)} is not text of at most {TEXT_MAX:,} letters, a "
+            "number or true/false."
+        )

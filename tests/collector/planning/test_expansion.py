@@ -230,8 +230,9 @@ def test_the_plan_s_least_seconds_are_those_of_the_agent():
 
 
 def test_a_sweep_that_explodes_is_refused():
+    sizes = list(range(1, 1001))
     with pytest.raises(Refused, match="split it"):
-        planned(models=["resnet50"], batch_sizes=list(range(1, 60_000)))
+        planned(models=["resnet50"], batch_sizes=sizes, threads=sizes)
 
 
 @given(

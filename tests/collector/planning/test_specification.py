@@ -213,3 +213,49 @@ def test_what_is_no_pace_is_refused_with_what_to_write(mode, sentence):
 def test_adaptive_blocks_are_of_one_mode():
     with pytest.raises(Refused, match="`adaptive` ranks rows of one mode"):
         spec_from_mapping({"models": ["a"], "mode": ["latency", "throughput"], "adaptive": True})
+
+
+LAUGHS = "a: &a [x, x]\n" + "".join(
+    f"{chr(98 + at)}: &{chr(98 + at)} [{', '.join([f'*{chr(97 + at)}'] * 9)}]\n" for at in range(20)
+)
+MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{chr(98 + at)}: &{chr(98 + at)} {{<<: [{', '.join([f'*{chr(97 + at)}'] * 9)}]}}\n" for at in range(20)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (LAUGHS, "at most 1,048,576 bytes when written out"),
+        (MERGES, "merge keys"),
+        ("models: &a [*a]", "nested deeper than 32 levels"),
+        ("models: " + "[" * 20 + "a" + "]" * 20, "a list of 1 is not a name"),
+        ("models: " + "[" * 3000, "nested too deeply"),
+        ("models: [a]\nseed: " + "9" * 4000, "a number of more than 40 digits"),
+        ("models: [a]\nseed: " + "9" * 5000, "not YAML"),
+        ("models: [a]\nmode: {paced: {items_s: .nan}}", "the number nan"),
+        ("models: [a]\nmode: {paced: {items_s: .inf}}", "the number inf"),
+        ('models: ["\\ud800"]', "surrogate|not YAML"),
+        ('models: ["a\\0b"]', "is not plain text"),
+        ('models: ["a\\e[31m"]', "is not plain text"),
+        ("models: [" + "a" * 5000 + "]", r"'a{60}…' \(5,000 letters\) is not plain text of at most 4,096"),
+        (f"models: {[f'm{at}' for at in range(1001)]}", "`models` has 1,001 entries; at most 1,000"),
+        (f"models: [a]\ndevices: {{{', '.join(f'k{at}: v' for at in range(65))}}}", "65 keys; at most 64"),
+        (f"models: [a]\noptions: {{onnxruntime: {{x: {'y' * 5000}}}}}", "text of at most 4,096 letters"),
+        (f"models: [a]\nprotocol: {'q' * 100_000}", r"\(100,000 letters\) is not offered"),
+        (f"models: [a]\n? {'k' * 1000}\n: 1", r"Unknown key 'k{60}…' \(1,000 letters\)"),
+        ("#" * 1_100_000, "at most 1,048,576 letters"),
+    ],
+    ids=range(19),
+)
+def test_bombs_are_refused_in_short_sentences(text: str, sentence: str):
+    with pytest.raises(Refused, match=sentence) as caught:
+        parse_yaml(text, BASE)
+    assert len(str(caught.value)) < 400
+
+
+def test_bombs_in_json_are_refused_in_short_sentences():
+    for text in ("[" * 100_000, '{"models": ["a"], "seed": ' + "9" * 4000 + "}", '{"name": "\\ud800"}'):
+        with pytest.raises(Refused) as caught:
+            parse_json(text)
+        assert len(str(caught.value)) < 200
