@@ -6,9 +6,9 @@ noise, 5, 10 and 20 runs, without and with a 4 % drift from block to block. In t
 72 % of the configurations on the frontier (many hardly dominated); in the second ten networks in four
 configurations each that share their accuracy, and two costs. Per cell: Brier scores of the frontier of
 medians, of a plain bootstrap of the mean, of `mean_front_probability` after `remove_block_effects` (kernel)
-and of `p_front` as `rank` reports it; the last less the bootstrap's, with the standard error over fleets.
-Then, as `rank` reports them, what share of the rows at `p_front` 0.95 or more is truly on the frontier, of
-those at 0.05 or less, and of the dismissed ones (`p_near_front` 0.05 or less) truly within 2 % of it, with
+and of `p_pareto` as `rank` reports it; the last less the bootstrap's, with the standard error over fleets.
+Then, as `rank` reports them, what share of the rows at `p_pareto` 0.95 or more is truly on the frontier, of
+those at 0.05 or less, and of the beaten ones (`p_front` 0.05 or less) truly unbeaten by 2 %, with
 their numbers, and what share is undecided. Medians and bootstrap see the drift as it is. Exit code 1 when a
 promise is broken by more than two standard errors. The short form has 12 fleets a cell and every second
 cell, the full one 200 and all; `--fleet` chooses one table.
@@ -66,17 +66,16 @@ class Cell:
         return float(apart.mean()), float(apart.std(ddof=1) / np.sqrt(len(apart)))
 
     def among(self, low: float, high: float) -> tuple[float, int]:
-        """The share truly on the frontier of the rows with `p_front` within the bounds, and their number."""
+        """The share truly on the frontier of the rows with `p_pareto` within the bounds, and their number."""
         return _share(np.array(self.said["rank"]), np.array(self.true), low, high)
 
     def dismissed(self) -> tuple[float, int]:
-        """The share truly near the frontier of the rows that are called dominated, and their number."""
+        """The share truly unbeaten of the rows that are called beaten, and their number."""
         return _share(np.array(self.said_near), np.array(self.truly_near), 0.0, 0.05)
 
     def undecided(self) -> float:
         """The share of rows whose verdict is `undecided`."""
-        pairs = zip(np.ravel(self.said["rank"]), np.ravel(self.said_near), strict=True)
-        return float(np.mean([verdict(p_front=p, p_near_front=near) == UNDECIDED for p, near in pairs]))
+        return float(np.mean([verdict(p) == UNDECIDED for p in np.ravel(self.said_near).tolist()]))
 
 
 def _share(said: np.ndarray, true: np.ndarray, low: float, high: float) -> tuple[float, int]:
@@ -157,8 +156,8 @@ def measure(kind: Kind, noise: float, runs: int, drift: float, fleets: int) -> C
         cell.said["medians"].append(nondominated(medians, maximize=kind.maximize) * 1.0)
         cell.said["bootstrap"].append(front_probability(bootstraps, maximize=kind.maximize))
         cell.said["kernel"].append(mean_front_probability(clean, maximize=kind.maximize).front)
-        cell.said["rank"].append(ranked.front)
-        cell.said_near.append(ranked.near_front)
+        cell.said["rank"].append(ranked.pareto)
+        cell.said_near.append(ranked.front)
     return cell
 
 
@@ -220,7 +219,7 @@ def table(name: str, fleets: int, *, full: bool) -> int:
     print(f"\n{name}")
     print(
         "noise runs drift |   medians bootstrap    kernel      rank | rank - bootstrap | "
-        "front >= 0.95  front <= 0.05  near <= 0.05   undecided | broken"
+        "front >= 0.95  front <= 0.05  beaten         undecided | broken"
     )
     failures = 0
     for number, (noise, runs) in enumerate(itertools.product(NOISES, RUNS)):

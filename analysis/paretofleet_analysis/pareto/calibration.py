@@ -37,13 +37,14 @@ _Question = tuple[Sequence[float] | None, Shared | None]
 
 @dataclass(frozen=True)
 class MeanFront:
-    """Probabilities (N,) of the frontier of true means: `front`, and `near_front` if a margin was given.
+    """Probabilities (N,) of true means: `front`, that nobody beats it by the margins; `pareto`, that nobody
+    dominates it. Without margins the two are one.
 
     `front_uncalibrated` is what the kernel says of the replicates before the map.
     """
 
     front: Floats
-    near_front: Floats | None
+    pareto: Floats
     front_uncalibrated: Floats
 
 
@@ -62,8 +63,8 @@ def mean_front_probability(
     The question `mean`: it settles as runs are added. Of the rows at 0.95 or more at least 95 % are meant to
     be on the frontier, of those at 0.05 or less at most 5 %; what lies between is undecided. `samples`,
     `maximize` and `threads` as for `front_probability`, whose kernel it uses on `count` replicates of each
-    mean (`replicates`), followed by a map learned on simulated fleets; `seed` makes it repeatable. With a
-    `margin`, that of `shared` is for `near_front` only. Raises ValueError as those do. Source: a logistic map
+    mean (`replicates`), followed by a map learned on simulated fleets; `seed` makes it repeatable. Without a
+    `margin` that of `shared` does not count either. Raises ValueError as those do. Source: a logistic map
     of what is said to what is true, Platt 1999, here on fleets simulated after this one.
 
     >>> runs = [[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]]]
@@ -71,16 +72,15 @@ def mean_front_probability(
     [0.8, 0.2]
     """
     check_size(samples, "mean_front_probability")
-    questions: list[_Question] = [(margin, shared)]
-    if margin is not None:
-        questions.insert(0, (None, None if shared is None else replace(shared, margin=None)))
+    strict: _Question = (None, None if shared is None else replace(shared, margin=None))
+    questions = [strict] if margin is None else [(margin, shared), strict]
     drawn = replicates(samples, count=count, seed=seed)
     raw = [
         front_probability(drawn, maximize=maximize, margin=m, shared=s, threads=threads) for m, s in questions
     ]
     maps = _learn(samples, questions, maximize=maximize, seed=seed, threads=threads)
     mapped = [apply(p) for apply, p in zip(maps, raw, strict=True)]
-    return MeanFront(mapped[0], mapped[1] if margin is not None else None, raw[0])
+    return MeanFront(mapped[0], mapped[-1], raw[0])
 
 
 def _learn(

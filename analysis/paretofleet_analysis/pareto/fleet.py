@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .samples import Floats, Ints, Samples, join_samples
-from .validation import Absolute, check_directions
+from .validation import check_directions
 
 #: What looks at pairs of configurations, or simulates them, would take hours and gigabytes beyond this.
 PAIRED_MAX = 100_000
@@ -114,10 +114,3 @@ def check_size(samples: Samples, question: str) -> None:
             f"there are {len(samples):,} configurations and {question} compares at most {PAIRED_MAX:,}; "
             "leave out those whose front_probability is 0"
         )
-
-
-def better_than(costs: Floats, margin: float) -> Floats:
-    """(n,) for `costs` (n,) of one objective the values below which another is better by more than `margin`:
-    a share of the value, or `Absolute`.
-    """
-    return costs - (margin if isinstance(margin, Absolute) else margin * np.abs(costs))

@@ -65,6 +65,11 @@ class SharedCosts:
         """The same of the configurations `kept` (k,), ascending."""
         return SharedCosts(self.groups[kept], self.costs, self.starts, self.margin)
 
+    @property
+    def margins(self) -> list[float]:
+        """(s,) the margins; 0 where there are none."""
+        return [0.0] * self.costs.shape[1] if self.margin is None else self.margin
+
     def best(self) -> Floats:
         """(G, s) the best value of each group in each component."""
         return np.minimum.reduceat(self.costs, self.starts[:-1], axis=0)

@@ -26,9 +26,9 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
             rival.more_runs, f"about {runs} would decide that"
         )
         lines.append(
-            f"Row {rival.number} dominates row {why.number} with probability "
-            f"{format_probability(rival.p_dominates)}, by more than the margins with "
-            f"{format_probability(rival.p_beats)} ({more}): {leads}."
+            f"Row {rival.number} beats row {why.number} with probability "
+            f"{format_probability(rival.p_beats)} ({more}) and dominates it with "
+            f"{format_probability(rival.p_dominates)}: {leads}."
         )
         if rival.paired:
             lines.append("  " + _paired(rival.paired))

@@ -56,8 +56,8 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
         return [*columns, ["p_front_next_run", *(_share(row.p_front_next_run) for row in ranking.rows)]]
     return [
         *columns,
-        ["p_near_front", *(_share(row.p_near_front) for row in ranking.rows)],
         ["p_front", *(_share(row.p_front) for row in ranking.rows)],
+        ["p_pareto", *(_share(row.p_pareto) for row in ranking.rows)],
     ]
 
 

@@ -11,16 +11,18 @@ from paretofleet_analysis.present.evidence_text import evidence_lines
 from paretofleet_analysis.present.ranking_table import table_lines
 from paretofleet_analysis.present.row_names import NAMES, cell, common_names, head, short_name
 from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
-from paretofleet_analysis.ranking.result import Ranking
-from paretofleet_analysis.ranking.verdicts import DOMINATED, UNDECIDED
+from paretofleet_analysis.ranking.result import NO_NEAR_FRONT, Ranking
+from paretofleet_analysis.ranking.verdicts import BEATEN, UNDECIDED
 
-#: Beyond this many rows the dominated ones stand in the JSON only.
+#: Beyond this many rows the beaten ones stand in the JSON only.
 _SENTENCES_MAX = 24
 
 
 def to_json(ranking: Ranking) -> str:
     """Everything that the `ranking` holds, as one JSON object; absent values are null."""
-    return json.dumps(dataclasses.asdict(ranking), indent=2, ensure_ascii=False)
+    content = dataclasses.asdict(ranking)
+    content = {"schema_version": content.pop("schema_version"), "schema_note": NO_NEAR_FRONT, **content}
+    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def render(ranking: Ranking, *, columns: int = WIDTH) -> str:
@@ -65,7 +67,7 @@ def _question(ranking: Ranking) -> Iterator[str]:
 
 
 def _sentences(ranking: Ranking) -> Iterator[str]:
-    shown = [row for row in ranking.rows if row.verdict != DOMINATED or row.number <= _SENTENCES_MAX]
+    shown = [row for row in ranking.rows if row.verdict != BEATEN or row.number <= _SENTENCES_MAX]
     alike: dict[str, list[int]] = {}
     for row in shown:
         alike.setdefault(f"{row.verdict}. {row.sentence}", []).append(row.number)
@@ -73,9 +75,9 @@ def _sentences(ranking: Ranking) -> Iterator[str]:
         yield f"{', '.join(map(str, numbers))}: {text}"
     more = len(ranking.rows) - len(shown)
     if more:
-        yield f"{more} more rows are dominated (each with its sentence in the JSON)."
+        yield f"{more} more rows are beaten (each with its sentence in the JSON)."
     if ranking.question == "mean" and any(row.verdict == UNDECIDED for row in shown):
-        yield "Who may be ahead of an undecided row, and how many more runs would decide: --why ROW."
+        yield "Who may beat an undecided row, and how many more runs would decide: --why ROW."
 
 
 def _groups(ranking: Ranking) -> Iterator[str]:
@@ -93,14 +95,14 @@ def _groups(ranking: Ranking) -> Iterator[str]:
     shown = [
         members
         for members in ranking.groups
-        if any(ranking.rows[k - 1].verdict != DOMINATED or k <= _SENTENCES_MAX for k in members)
+        if any(ranking.rows[k - 1].verdict != BEATEN or k <= _SENTENCES_MAX for k in members)
     ]
     differing = [name for name in NAMES[1:] if name not in common_names(ranking.rows)]
     for members in shown:
         names = ", ".join(f"{k} ({short_name(ranking.rows[k - 1], differing)})" for k in members)
         yield f"Within the margins of each other: rows {names}."
     if len(shown) < len(ranking.groups):
-        yield f"{len(ranking.groups) - len(shown)} more groups are of dominated rows (in the JSON)."
+        yield f"{len(ranking.groups) - len(shown)} more groups are of beaten rows (in the JSON)."
 
 
 def _exclusions(ranking: Ranking) -> Iterator[str]:

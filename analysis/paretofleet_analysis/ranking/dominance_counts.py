@@ -9,6 +9,8 @@ import numpy as np
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import dominance_probability, dominator_distribution, rank_interval
 from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.pareto.margins import tightest
+from paretofleet_analysis.ranking.verdicts import tolerances
 from paretofleet_analysis.statistics.moments import moments
 
 #: Dominators are told apart up to this many; beyond, a rank is only "more than".
@@ -39,11 +41,12 @@ def dominance_counts(
 def is_surely_dominated(
     runs: Sequence[np.ndarray], *, maximize: Sequence[bool], margins: Sequence[Margin]
 ) -> np.ndarray:
-    """(N,) whether another's mean is better by more than the `margins` and ten standard errors of both.
+    """(N,) whether another's mean is no worse in every objective and better by more than the margin in one,
+    each by ten standard errors of both.
 
-    By (m_i, d) `runs`, in every objective that the two do not have exactly in common. `maximize` (d,):
-    whether more is better. Whomever such a row dominates, the better one dominates too, so it matters to
-    nobody's place near the frontier, and its own is settled.
+    By (m_i, d) `runs` and `margins` (d,); `maximize` (d,): whether more is better. Whomever such a row
+    beats, the better one beats, too, so it matters to nobody's place on the frontier, and its own is
+    settled.
     """
     signs = np.where(np.asarray(maximize), -1.0, 1.0)
     constant: np.ndarray = np.all([np.ptp(values, axis=0) == 0 for values in runs], axis=0)
@@ -56,16 +59,14 @@ def is_surely_dominated(
     fixed = np.array([values[0] for values in runs]) * signs
     middle[:, constant] = fixed[:, constant]
     bars = middle - reach
-    for k, margin in enumerate(margins):
-        if constant[k]:
-            bars[:, k] -= margin.value * (np.abs(middle[:, k]) if margin.relative else 1.0)
-        else:
-            bars[:, k] += np.log1p(-signs[k] * margin.value) * signs[k]
-    return _is_dominated(middle + reach, bars, np.where(constant, middle, np.nan))
+    cuts = bars.copy()
+    for k, (margin, tolerance) in enumerate(zip(margins, tolerances(margins), strict=True)):
+        cuts[:, k] = tightest(bars[:, k], tolerance) if constant[k] else bars[:, k] - np.log1p(margin.value)
+    return _is_dominated(middle + reach, bars, cuts)
 
 
-def _is_dominated(worst: np.ndarray, bars: np.ndarray, common: np.ndarray) -> np.ndarray:
-    """(N,) whether some worst corner is below the bar, or equal to what may be in common, in everything."""
+def _is_dominated(worst: np.ndarray, bars: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """(N,) whether some worst corner is at most the bars everywhere and below a cut somewhere."""
     corners = worst[nondominated(worst, maximize=[False] * worst.shape[1])]
     dominated = np.zeros(len(bars), dtype=bool)
     step = max(1, _CELLS // corners.size)
@@ -73,9 +74,8 @@ def _is_dominated(worst: np.ndarray, bars: np.ndarray, common: np.ndarray) -> np
         below = np.zeros((len(bars[a : a + step]), len(corners)), dtype=bool)
         everywhere = np.ones_like(below)
         for k in range(bars.shape[1]):
-            here = corners[None, :, k] < bars[a : a + step, None, k]
-            below |= here
-            everywhere &= here | (corners[None, :, k] == common[a : a + step, None, k])
+            below |= corners[None, :, k] < cuts[a : a + step, None, k]
+            everywhere &= corners[None, :, k] <= bars[a : a + step, None, k]
         dominated[a : a + step] = (everywhere & below).any(axis=1)
     return dominated
 

@@ -9,17 +9,19 @@ import numpy as np
 
 from paretofleet_analysis.diagnostics.paired import Paired, compare_rows
 from paretofleet_analysis.diagnostics.variance_levels import Advice, advice
-from paretofleet_analysis.objectives import Margin, Objective
-from paretofleet_analysis.pareto import front_probability, replicates
+from paretofleet_analysis.objectives import Objective
+from paretofleet_analysis.pareto import Absolute, front_probability, replicates
+from paretofleet_analysis.pareto.margins import in_margins
 from paretofleet_analysis.ranking.fleet import Criteria, RankedFleet
-from paretofleet_analysis.ranking.front_query import tolerances
 from paretofleet_analysis.ranking.judgement import Judgement
+from paretofleet_analysis.ranking.verdicts import tolerances
 
 #: Rivals that are named, and the least probability that makes one worth naming.
 RIVALS, LEAST = 5, 0.01
 FORMULA = (
-    "more runs of both: 2 (1.96 + 0.84)^2 s^2 / d^2 less those made; s is the spread of runs on the log "
-    "scale, d the distance of the difference from the margin (95 % confidence, 80 % power)"
+    "more runs of both: 2 (1.96 + 0.84)^2 s^2 / d^2 less those made; s is the spread of runs, d the distance "
+    "of the difference from what decides (a margin, or a sum of 0), in margins on the log scale (95 % "
+    "confidence, 80 % power)"
 )
 _FACTOR = 2 * (1.959964 + 0.841621) ** 2
 _REPLICATES = 400
@@ -44,7 +46,7 @@ class Lead:
 @dataclass(frozen=True)
 class Rival:
     """Another row, by its number. `p_dominates`: as good in everything and better in something;
-    `p_beats`: better by more than the margins in everything that the two do not have in common.
+    `p_beats`: it gains more than it loses, counted in margins, and loses nowhere more than one of them.
 
     `more_runs`: of both, to decide whether it beats; 0 is decided, None where no number of runs would.
     `paired`: the two compared within blocks, in what is measured; empty where they share none.
@@ -103,7 +105,7 @@ def explain(fleet: RankedFleet, judgement: Judgement, number: int) -> Explanatio
                 paired=paired.get(i, ()),
             )
         )
-    rivals.sort(key=lambda rival: (-rival.p_dominates, -rival.p_beats))
+    rivals.sort(key=lambda rival: (-rival.p_beats, -rival.p_dominates))
     likely = [rival for rival in rivals if max(rival.p_dominates, rival.p_beats) >= LEAST]
     return Explanation(number, tuple(likely[:RIVALS]), FORMULA, advice(row))
 
@@ -124,7 +126,7 @@ def _points(runs: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
 
 
 def _p_beats(pair: Sequence[np.ndarray], maximize: Sequence[bool], margin: Sequence[float]) -> float:
-    """How probable it is that the second of two is better than the first by the margin in everything."""
+    """How probable it is that the second of two beats the first by the margins."""
     return 1 - float(front_probability(pair, maximize=maximize, margin=margin)[0])
 
 
@@ -142,36 +144,52 @@ def _lead(objective: Objective, values: np.ndarray, rival: np.ndarray) -> Lead:
 
 
 def _more_runs(runs: np.ndarray, rival: np.ndarray, p_beats: float, criteria: Criteria) -> int | None:
-    """More runs of both that decide whether the rival beats, by the objectives that settle it soonest.
+    """More runs of both that decide whether the rival beats, by the conditions that settle it soonest.
 
-    As things look, a rival that beats must do so in every objective, one that does not fails in one.
+    As things look, a rival that beats must fulfil every condition, one that does not fails in one.
     """
     if not 0.05 < p_beats < 0.95:
         return 0
     needed_if_ahead: list[float] = [0.0]
     needed_if_behind: list[float] = []
-    for k, objective in enumerate(criteria.objectives):
-        margin = criteria.margins[objective.name]
-        needed, is_ahead = _runs_to_decide(runs[:, k], rival[:, k], objective, margin)
-        (needed_if_ahead if is_ahead else needed_if_behind).append(needed)
+    for needed, is_fulfilled in _conditions(runs, rival, criteria):
+        (needed_if_ahead if is_fulfilled else needed_if_behind).append(needed)
     needed = min(needed_if_behind) if needed_if_behind else max(needed_if_ahead)
     if not np.isfinite(needed):
         return None
     return max(1, int(np.ceil(needed)) - min(len(runs), len(rival)))
 
 
-def _runs_to_decide(a: np.ndarray, b: np.ndarray, objective: Objective, margin: Margin) -> tuple[float, bool]:
-    """Runs of both that tell whether b is better than a by the margin, and whether it looks so.
-
-    What neither varies in is decided; where both have it in common it decides nothing.
+def _conditions(runs: np.ndarray, rival: np.ndarray, criteria: Criteria) -> list[tuple[float, bool]]:
+    """Of each condition for the rival to beat the (m, d) `runs`: how many runs of both tell whether it is
+    fulfilled, and whether it looks so. No objective lost by more than its margin; one gained by more; a
+    gain in sum.
     """
-    sign = 1.0 if objective.maximize else -1.0
-    if np.ptp(a) == 0 and np.ptp(b) == 0:
-        least = margin.value * (abs(a[0]) if margin.relative else 1.0)
-        return 0.0, bool(a[0] == b[0] or (b[0] - a[0]) * sign > least)
-    share = sign * (margin.value if margin.relative else margin.value / a.mean())
-    edge = sign * np.log1p(share)
-    distance = sign * (np.log(b.mean()) - np.log(a.mean())) - edge
-    spread = np.var(np.log(a), ddof=1) / 2 + np.var(np.log(b), ddof=1) / 2
-    needed = float("inf") if distance == 0 else float(_FACTOR * spread / distance**2)
-    return needed, bool(distance > 0)
+    signs, limits = np.where(criteria.maximize, -1.0, 1.0), tolerances(list(criteria.margins.values()))
+    conditions, gains = [], []
+    total, rivals_total = np.zeros(len(runs)), np.zeros(len(rival))
+    for k, margin in enumerate(limits):
+        edge = 1.0 if margin else 0.0
+        ours, theirs = (
+            in_margins(values[:, k] * signs[k], margin or Absolute(1.0)) for values in (runs, rival)
+        )
+        conditions.append(_runs_to_decide(ours, theirs, -edge, is_enough=True))
+        gains.append(_runs_to_decide(ours, theirs, edge))
+        total, rivals_total = total + ours, rivals_total + theirs
+    fulfilled = [needed for needed, is_fulfilled in gains if is_fulfilled]
+    best = (min(fulfilled), True) if fulfilled else (max(needed for needed, _ in gains), False)
+    return [*conditions, best, _runs_to_decide(total, rivals_total, 0.0)]
+
+
+def _runs_to_decide(
+    ours: np.ndarray, theirs: np.ndarray, edge: float, *, is_enough: bool = False
+) -> tuple[float, bool]:
+    """Runs of both that tell whether theirs (m,) are less than `ours` (m,) by more than the `edge`, and
+    whether they look so; `is_enough`: by the edge itself, too. What neither varies in is decided.
+    """
+    distance = float(ours.mean() - theirs.mean()) - edge
+    is_fulfilled = distance > 0 or (is_enough and distance == 0)
+    if np.ptp(ours) == 0 and np.ptp(theirs) == 0:
+        return 0.0, is_fulfilled
+    spread = np.var(ours, ddof=1) / 2 + np.var(theirs, ddof=1) / 2
+    return (float("inf") if distance == 0 else float(_FACTOR * spread / distance**2)), is_fulfilled

@@ -1,4 +1,4 @@
-"""What a ranking asks of the exact kernel: who is on the frontier, and who is near it."""
+"""What a ranking asks of the exact kernel: whom nobody beats by the margins, and whom nobody dominates."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from paretofleet_analysis.objectives import Margin
-from paretofleet_analysis.pareto import Absolute, Shared, front_probability
+from paretofleet_analysis.pareto import Shared, front_probability
 from paretofleet_analysis.ranking.common_factors import Factors
+from paretofleet_analysis.ranking.verdicts import tolerances
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ class FrontQuery:
 
 @dataclass(frozen=True)
 class FrontProbabilities:
-    """Of N configurations (N,): `front`, that nobody dominates it; `near_front`, that nobody is better by
-    more than the margin in every objective that the two do not have exactly in common.
+    """Of N configurations (N,): `front`, that nobody beats it by the margins; `pareto`, that nobody
+    dominates it.
     """
 
     front: np.ndarray
-    near_front: np.ndarray
+    pareto: np.ndarray
 
 
 def exact_front(
@@ -53,21 +54,16 @@ def exact_front(
 
     `fleets` (N,): whole numbers of fleets that never meet, asked in one pass; one fleet if None.
     """
-    strict = None if query.shared is None else replace(query.shared, margin=None)
-    front = front_probability(points, maximize=query.maximize, shared=strict, fleets=fleets)
-    near = front_probability(
+    front = front_probability(
         points,
         maximize=query.maximize,
         margin=tolerances(query.margins),
         shared=query.shared,
         fleets=fleets,
     )
-    return FrontProbabilities(front, np.maximum(front, near))
-
-
-def tolerances(margins: Sequence[Margin]) -> list[float]:
-    """The `margins` as the exact ranking takes them: shares, or `Absolute` amounts in an objective's unit."""
-    return [margin.value if margin.relative else Absolute(margin.value) for margin in margins]
+    strict = None if query.shared is None else replace(query.shared, margin=None)
+    pareto = front_probability(points, maximize=query.maximize, shared=strict, fleets=fleets)
+    return FrontProbabilities(front, pareto)
 
 
 def _subset(shared: Shared, chosen: np.ndarray) -> Shared:

@@ -14,7 +14,7 @@ from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import Probabilities, probabilities
 from paretofleet_analysis.ranking.probability_maps import next_run_probability
-from paretofleet_analysis.ranking.verdicts import FRONT, NEAR_FRONT, ORDER, UNDECIDED, verdict
+from paretofleet_analysis.ranking.verdicts import ORDER, UNDECIDED, verdict
 from paretofleet_analysis.report.access import Row, label
 
 
@@ -99,26 +99,22 @@ def _gain(row: Row) -> Gain:
 def row_verdicts(fleet: RankedFleet, probable: Probabilities) -> list[str]:
     """(N,) the verdicts of the rows of `fleet`, by the `probable` of those compared; the others are open."""
     verdicts = [UNDECIDED] * len(fleet.rows)
-    near = probable.front if fleet.criteria.question == "run" else probable.near_front
-    for k, i in enumerate(fleet.compared):
-        verdicts[i] = verdict(p_front=float(probable.front[k]), p_near_front=float(near[k]))
+    for i, p_front in zip(fleet.compared, probable.front.tolist(), strict=True):
+        verdicts[i] = verdict(p_front)
     return verdicts
 
 
 def printed_order(fleet: RankedFleet, probable: Probabilities, verdicts: list[str]) -> list[int]:
-    """The numbers from 0 of the rows of `fleet` in printed order: by their `verdicts`, then by `probable`.
-
-    Rows whose nearness is settled are told apart by the frontier itself, the others by nearness; what is
-    left by their means and names.
+    """The numbers from 0 of the rows of `fleet` in printed order: by their `verdicts`, then by `probable`,
+    what is left by their means and names.
     """
-    front, near = np.full(len(verdicts), -1.0), np.full(len(verdicts), -1.0)
-    front[fleet.compared], near[fleet.compared] = probable.front, probable.near_front
+    front, pareto = np.full(len(verdicts), -1.0), np.full(len(verdicts), -1.0)
+    front[fleet.compared], pareto[fleet.compared] = probable.front, probable.pareto
     costs = np.where(fleet.criteria.maximize, -1.0, 1.0) * fleet.means
 
     def place(i: int) -> tuple[Any, ...]:
         row = fleet.rows[i]
-        is_settled = verdicts[i] in (FRONT, NEAR_FRONT) or fleet.criteria.question == "run"
-        likely = (-front[i], -near[i]) if is_settled else (-near[i], -front[i])
+        likely = (-front[i], -pareto[i])
         return (ORDER.index(verdicts[i]), *likely, *costs[i], label(row), str(row["sweep"]))
 
     return sorted(range(len(verdicts)), key=place)

@@ -25,8 +25,9 @@ from paretofleet_analysis.ranking.dominance_counts import (
     is_surely_dominated,
 )
 from paretofleet_analysis.ranking.factor_integral import integrate_over_factors
-from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front, tolerances
+from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front
 from paretofleet_analysis.ranking.probability_maps import interpolate_calibration
+from paretofleet_analysis.ranking.verdicts import tolerances
 from paretofleet_analysis.statistics.moments import moments
 
 #: Replicates of each mean, in fleets up to `SMALL_FLEET` rows and in larger ones. Two fixed numbers, so that
@@ -40,18 +41,17 @@ SURELY_NOT = 0.002
 class Probabilities:
     """Of N configurations: (N,) arrays.
 
-    `front`: nobody dominates it. `near_front`: nobody is better by more than the margin in every objective
-    (one that two configurations have exactly in common, such as a model's accuracy, cannot tell them apart
-    and does not count). `raw_front`, `raw_near`: the same before calibration. `replicates`: how many stand
-    for each mean, 0 where the runs themselves are asked. `factors_error`: the error of the quadrature over
-    common factors. Where asked: `dominators`, the expected number of others that dominate it; `ranks` (N,
-    2), the central 95 % of 1 + that number, `RANKS + 2` for more than `RANKS + 1`; `efficiency`.
+    `front`: nobody beats it by the margins. `pareto`: nobody dominates it. `raw_front`, `raw_pareto`: the
+    same before calibration. `replicates`: how many stand for each mean, 0 where the runs themselves are
+    asked. `factors_error`: the error of the quadrature over common factors. Where asked: `dominators`, the
+    expected number of others that dominate it; `ranks` (N, 2), the central 95 % of 1 + that number, `RANKS
+    + 2` for more than `RANKS + 1`; `efficiency`.
     """
 
     front: np.ndarray
-    near_front: np.ndarray
+    pareto: np.ndarray
     raw_front: np.ndarray
-    raw_near: np.ndarray
+    raw_pareto: np.ndarray
     replicates: int
     factors_error: float | None = None
     dominators: np.ndarray | None = None
@@ -66,7 +66,7 @@ class Probabilities:
         """
         if not self.replicates:
             return 0.0
-        p = np.concatenate([self.raw_front, self.raw_near])
+        p = np.concatenate([self.raw_front, self.raw_pareto])
         p = (self.replicates * p + 0.5) / (self.replicates + 1)
         return float(np.sqrt(p * (1 - p) / self.replicates).max(initial=0.0))
 
@@ -151,11 +151,10 @@ def _front(
         if query.factors is not None:
             answer = FrontProbabilities(
                 interpolate_calibration(raw.front, answer.front, settled.front),
-                interpolate_calibration(raw.near_front, answer.near_front, settled.near_front),
+                interpolate_calibration(raw.pareto, answer.pareto, settled.pareto),
             )
-    near = np.maximum(answer.front, answer.near_front)
     count = 0 if query.question == "run" else len(points[0])
-    return Probabilities(answer.front, near, settled.front, settled.near_front, count, error)
+    return Probabilities(answer.front, answer.pareto, settled.front, settled.pareto, count, error)
 
 
 def _calibrated(runs: list[np.ndarray], count: int, query: FrontQuery) -> FrontProbabilities:
@@ -167,8 +166,7 @@ def _calibrated(runs: list[np.ndarray], count: int, query: FrontQuery) -> FrontP
         count=count,
         seed=query.seed,
     )
-    near = calibrated.front if calibrated.near_front is None else calibrated.near_front
-    return FrontProbabilities(calibrated.front, near)
+    return FrontProbabilities(calibrated.front, calibrated.pareto)
 
 
 def _of_all(answer: Probabilities, kept: np.ndarray, entry: np.ndarray, *, rest: float) -> Probabilities:
@@ -182,9 +180,9 @@ def _of_all(answer: Probabilities, kept: np.ndarray, entry: np.ndarray, *, rest:
     return replace(
         answer,
         front=of_all(answer.front),
-        near_front=of_all(answer.near_front),
+        pareto=of_all(answer.pareto),
         raw_front=of_all(answer.raw_front),
-        raw_near=of_all(answer.raw_near),
+        raw_pareto=of_all(answer.raw_pareto),
     )
 
 

@@ -1,8 +1,7 @@
 """The ranking: which configurations are on the Pareto frontier, and how sure that is.
 
-`p_front` is the probability that no configuration is at least as good in every objective and better in one;
-`p_near_front` that none is better by more than the margin in every objective that the two do not have exactly
-in common. Both are about true means (`question="mean"`) unless the request says otherwise.
+`p_front` is the probability that nobody beats a row by the margins (`pareto.margins`), `p_pareto` that nobody
+dominates it. Both are about true means (`question="mean"`) unless the request says otherwise.
 """
 
 from __future__ import annotations

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.ranking.explanation import Explanation
 from paretofleet_analysis.ranking.selection import Exclusion
 from paretofleet_analysis.statistics.intervals import Estimate
 
 #: The use of a ranking by objectives that the caller named.
 NAMED = "named objectives"
+#: Raised when a name of a ranking's JSON or CSV, or what it means, changes.
+SCHEMA_VERSION = 2
+NO_NEAR_FRONT = (
+    "p_near_front is gone since schema_version 2, because a row made worse could raise it: p_front is the "
+    "probability that nobody beats a row by the margins, p_pareto that nobody dominates it"
+)
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,15 @@ class RankedRow:
 
     `estimates`: of each objective the mean over runs with its 95 % interval, as measured, and where a rate
     was asked for `extrapolated_j_per_item`, the energy that follows from the runs without a break;
-    `corrected_means`: without block effects, where they were removed. `rank_interval`: the central 95 % of 1
-    + the number of dominators; an absent end is beyond what is told apart. `selected`: objectives in which
-    it was picked as the best of several whose intervals overlap: such a value is better than what the next
-    measurement will show, on average. `confirmed`: objectives in which its configuration was picked as the
-    best by an earlier measurement, in which this one had no part; the earlier row is then no longer selected.
-    `group`: rows within the margins of each other share a number.
-    `verdict`: front, near front, dominated or undecided; `sentence` says it plainly.
-    `is_on_frontier_of_means` takes the means as certain, for comparison.
+    `corrected_means`: without block effects, where they were removed. `rank_interval`: the central 95 % of
+    1 + the number of dominators; an absent end is beyond what is told apart. `selected`: objectives in
+    which it was picked as the best of several whose intervals overlap: such a value is better than what the
+    next measurement will show, on average. `confirmed`: objectives in which its configuration was picked as
+    the best by an earlier measurement, in which this one had no part; the earlier row is then no longer
+    selected. `group`: rows within the margins of each other share a number. `p_front`: that nobody beats it
+    by the margins; `p_pareto`: that nobody dominates it, whatever the margins. `verdict`: front, undecided
+    or beaten, by `p_front`; `sentence` says it plainly. `is_on_frontier_of_means` takes the means as
+    certain, for comparison.
     """
 
     number: int
@@ -59,8 +67,8 @@ class RankedRow:
     estimates: Mapping[str, Estimate]
     corrected_means: Mapping[str, float] | None
     runs: int
-    p_near_front: float | None
     p_front: float | None
+    p_pareto: float | None
     p_front_next_run: float | None
     efficiency: Efficient | None
     expected_dominators: float | None
@@ -73,13 +81,19 @@ class RankedRow:
     sentence: str
     flags: tuple[str, ...]
 
+    @property
+    def p_near_front(self) -> float:
+        """Gone; raises RankError, which says what stands in its place."""
+        raise RankError(NO_NEAR_FRONT)
+
 
 @dataclass(frozen=True)
 class Ranking:
     """Ranked rows in printed order, groups of equivalents (row numbers), exclusions, evidence.
 
     `use`: "realtime", "offline", "deadline=30ms", or `NAMED` where the caller named the objectives instead.
-    `why`: the explanation of one row, where one was asked for.
+    `why`: the explanation of one row, where one was asked for. `schema_version`: of these names and what they
+    mean, as in JSON and CSV.
     """
 
     use: str
@@ -91,3 +105,4 @@ class Ranking:
     notes: tuple[str, ...]
     evidence: Mapping[str, Any]
     why: Explanation | None = None
+    schema_version: int = SCHEMA_VERSION

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.pareto.deterministic import nondominated
 from paretofleet_analysis.ranking.best_picks import BestPick, best_picks
 from paretofleet_analysis.ranking.dominance_counts import RANKS
 from paretofleet_analysis.ranking.evidence import IDENTITY
@@ -17,7 +16,7 @@ from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.result import Efficient, RankedRow
 from paretofleet_analysis.ranking.sentences import RowAhead, verdict_sentence
-from paretofleet_analysis.ranking.verdicts import FRONT, best_dominators, groups
+from paretofleet_analysis.ranking.verdicts import best_rivals, groups, unbeaten_means
 from paretofleet_analysis.report.access import Row, label, measured_again
 from paretofleet_analysis.statistics.intervals import RUNS_MIN, Estimate, log_reach
 from paretofleet_analysis.statistics.moments import moments
@@ -38,7 +37,8 @@ def result_rows(
     is_mean = fleet.criteria.question == "mean"
     place_of = {i: place for place, i in enumerate(fleet.compared)}
     group_of = {number: group for group, members in enumerate(equivalents, start=1) for number in members}
-    on_frontier = nondominated(fleet.means, maximize=fleet.criteria.maximize)
+    margins = list(fleet.criteria.margins.values())
+    on_frontier = unbeaten_means(fleet.means, fleet.criteria.maximize, margins)
     estimates = _estimates(fleet)
     picks = _picks(fleet, estimates)
     ahead = _ahead(fleet, judgement)
@@ -46,9 +46,9 @@ def result_rows(
     for number, i in enumerate(judgement.order, start=1):
         place, verdict = place_of.get(i), judgement.verdicts[i]
         front = None if place is None else float(judgement.probabilities.front[place])
-        near = None
+        pareto = None
         if place is not None and is_mean:
-            near = float(judgement.probabilities.near_front[place])
+            pareto = float(judgement.probabilities.pareto[place])
         dominators, ranks = _dominance(judgement.probabilities, place)
         rows.append(
             RankedRow(
@@ -58,8 +58,8 @@ def result_rows(
                 estimates=estimates[i] | _extrapolated(fleet.rows[i]),
                 corrected_means=_corrected_means(fleet, i),
                 runs=len(fleet.runs[i]),
-                p_near_front=near,
                 p_front=front if is_mean else None,
+                p_pareto=pareto,
                 p_front_next_run=None if is_mean else front,
                 efficiency=_efficiency(judgement.probabilities, place),
                 expected_dominators=dominators,
@@ -74,7 +74,7 @@ def result_rows(
                     ahead.get(i),
                     runs=len(fleet.runs[i]),
                     question=fleet.criteria.question,
-                    p=front if not is_mean or verdict == FRONT else near,
+                    p=front,
                 ),
                 flags=tuple(fleet.rows[i]["flags"] or ()),
             )
@@ -94,11 +94,11 @@ def _extrapolated(row: Row) -> dict[str, Estimate]:
 
 
 def _ahead(fleet: RankedFleet, judgement: Judgement) -> dict[int, RowAhead]:
-    """The best row whose means dominate a row's, where there is one; of those compared only."""
+    """The best row whose means beat a row's, where there is one; of those compared only."""
     compared, numbers = fleet.compared, judgement.numbers
     if not compared:
         return {}
-    best = best_dominators(fleet.means[compared], fleet.criteria.maximize)
+    best = best_rivals(fleet.means[compared], fleet.criteria.maximize, list(fleet.criteria.margins.values()))
     return {
         i: RowAhead(numbers[compared[k]], fleet.criteria.names, fleet.means[compared[k]], fleet.means[i])
         for i, k in zip(compared, best, strict=True)

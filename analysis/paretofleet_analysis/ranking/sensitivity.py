@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from paretofleet_analysis.ranking.fleet import RankedFleet, RunsWithBlocks, with_runs
 from paretofleet_analysis.ranking.judgement import Judgement, fleet_probabilities, row_verdicts
 from paretofleet_analysis.ranking.probability import Probabilities
@@ -83,5 +81,5 @@ def _calibrated_alike(fleet: RankedFleet, whole: Probabilities, again: Probabili
     if fleet.criteria.question == "run" or not len(again.front):
         return again
     front = interpolate_calibration(whole.raw_front, whole.front, again.raw_front)
-    near = interpolate_calibration(whole.raw_near, whole.near_front, again.raw_near)
-    return replace(again, front=front, near_front=np.maximum(front, near))
+    pareto = interpolate_calibration(whole.raw_pareto, whole.pareto, again.raw_pareto)
+    return replace(again, front=front, pareto=pareto)

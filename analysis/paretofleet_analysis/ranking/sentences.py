@@ -9,12 +9,12 @@ import numpy as np
 
 from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES
-from paretofleet_analysis.ranking.verdicts import DOMINATED, FRONT, NEAR_FRONT, UNDECIDED
+from paretofleet_analysis.ranking.verdicts import BEATEN, FRONT, UNDECIDED
 
 
 @dataclass(frozen=True)
 class RowAhead:
-    """The best row whose means dominate those of another: its printed `number`, and by `names` of objectives
+    """The best row whose means beat those of another: its printed `number`, and by `names` of objectives
     its means, `better` (d,), and the other row's, `worse` (d,).
     """
 
@@ -29,22 +29,20 @@ def verdict_sentence(
 ) -> str:
     """The `verdict` of a row with so many `runs`, in plain English; None is `ahead` where nobody is.
 
-    `p`: of the next run being on the front under the `question` "run", else of being on the front for those
-    that are, and near it for the others; None with too few runs.
+    `p`: that nobody beats it, in its next run under the `question` "run"; None with too few runs.
     """
     if p is None:
         return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
     sure = _percent(p)
     if question == "run":
-        return f"With a probability of {sure} one more run of each shows it undominated."
-    if verdict == DOMINATED and ahead is not None:
+        return f"With a probability of {sure} one more run of each shows it unbeaten."
+    if verdict == BEATEN and ahead is not None:
         return f"Row {ahead.number} is better: {_gains(ahead)}."
     looks = "None looks better" if ahead is None else f"Row {ahead.number} looks better ({_gains(ahead)})"
     return {
-        FRONT: f"No other is as good in everything and better in something ({sure} sure).",
-        NEAR_FRONT: f"None is better by more than the margins in everything ({sure} sure).",
-        UNDECIDED: f"{looks}, but the runs leave it open ({sure} that it is near the front).",
-        DOMINATED: f"Together the others leave it behind ({sure} that it is near the front).",
+        FRONT: f"None gains more than it loses, counted in margins ({sure} sure).",
+        UNDECIDED: f"{looks}, but the runs leave it open ({sure} that none beats it).",
+        BEATEN: f"Together the others leave it behind ({sure} that none beats it).",
     }[verdict]
 
 
@@ -78,24 +76,25 @@ def _percent(p: float) -> str:
 
 
 def _gains(ahead: RowAhead) -> str:
-    gains = [
-        _gain(better, worse, name)
-        for better, worse, name in zip(ahead.better, ahead.worse, ahead.names, strict=True)
-    ]
-    return ", ".join(gain for gain in gains if gain)
+    """What the row ahead is better in, and what it gives up for that."""
+    gains: list[str] = []
+    losses: list[str] = []
+    for better, worse, name in zip(ahead.better, ahead.worse, ahead.names, strict=True):
+        is_worse = better < worse if OBJECTIVES[name].maximize else better > worse
+        if better != worse:
+            (losses if is_worse else gains).append(_gain(better, worse, name))
+    lost = f" at the price of {', '.join(losses)}" if losses else ""
+    return ", ".join(gains) + lost
 
 
 def _gain(better: float, worse: float, name: str) -> str:
-    """How much better in an objective; empty where equal."""
+    """How unlike the two are in an objective, seen from the worse row."""
     objective = OBJECTIVES[name]
-    if better == worse:
-        return ""
+    more = "more" if better > worse else "less"
     if not objective.margin.relative:
         unit = "points " if objective.unit == "percent" else ""
-        return f"{objective.short} {two_significant_digits(abs(better - worse))} {unit}more"
-    share = better / worse - 1 if objective.maximize else 1 - better / worse
-    factor = better / worse if objective.maximize else worse / better
-    more = "more" if objective.maximize else "less"
-    if share >= (1 if objective.maximize else 0.5):
+        return f"{objective.short} {two_significant_digits(abs(better - worse))} {unit}{more}"
+    share, factor = abs(better / worse - 1), max(better / worse, worse / better)
+    if share >= (1 if better > worse else 0.5):
         return f"{objective.short} {more} by a factor {factor:.{1 if factor < 10 else 0}f}"
     return f"{objective.short} {two_significant_digits(100 * share)} % {more}"

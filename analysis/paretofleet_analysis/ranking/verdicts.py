@@ -1,4 +1,4 @@
-"""From probabilities to verdicts, who is ahead of a row by its means, and groups of equivalents."""
+"""From probabilities to verdicts, who beats a row by its means, and groups of equivalents."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretofleet_analysis.objectives import Margin
+from paretofleet_analysis.pareto import Absolute
 from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.pareto.margins import beaten_by
 
-FRONT, NEAR_FRONT, UNDECIDED, DOMINATED = "front", "near front", "undecided", "dominated"
+FRONT, UNDECIDED, BEATEN = "front", "undecided", "beaten"
 #: The printed order of verdicts.
-ORDER = (FRONT, NEAR_FRONT, UNDECIDED, DOMINATED)
+ORDER = (FRONT, UNDECIDED, BEATEN)
 #: A verdict is given when its probability reaches this, or its opposite falls to the rest.
 SURE = 0.95
 _CELLS = 2_000_000
 
 
-def verdict(*, p_front: float, p_near_front: float) -> str:
-    """The verdict on a row by its `p_front` and `p_near_front`; what neither settles is undecided.
+def verdict(p_front: float) -> str:
+    """The verdict on a row by its `p_front`; what that does not settle is undecided.
 
-    >>> verdict(p_front=0.97, p_near_front=1.0), verdict(p_front=0.4, p_near_front=0.99)
-    ('front', 'near front')
-    >>> verdict(p_front=0.0, p_near_front=0.02), verdict(p_front=0.1, p_near_front=0.5)
-    ('dominated', 'undecided')
+    >>> verdict(0.97), verdict(0.5), verdict(0.02)
+    ('front', 'undecided', 'beaten')
     """
     if p_front >= SURE:
         return FRONT
-    if p_near_front >= SURE:
-        return NEAR_FRONT
-    return DOMINATED if p_near_front <= 1 - SURE + 1e-12 else UNDECIDED
+    return BEATEN if p_front <= 1 - SURE + 1e-12 else UNDECIDED
 
 
 def groups(means: np.ndarray, margins: Sequence[Margin]) -> list[tuple[int, ...]]:
@@ -44,7 +42,7 @@ def groups(means: np.ndarray, margins: Sequence[Margin]) -> list[tuple[int, ...]
     members: list[list[int]] = []
     shares = np.array([margin.value if margin.relative else 0.0 for margin in margins])
     amounts = np.array([0.0 if margin.relative else margin.value for margin in margins])
-    reaches = means * (1 - shares) - amounts
+    reaches = means / (1 + shares) - amounts
     # The lowest and highest of each group's members. Reaches rise with values, so these two speak for all.
     lowest, highest, top = np.empty(means.T.shape), np.empty(means.T.shape), np.empty(means.T.shape)
     apart = int(np.argmax(means.std(axis=0) / np.maximum(means.mean(axis=0), 1e-300))) if len(means) else 0
@@ -62,25 +60,37 @@ def groups(means: np.ndarray, margins: Sequence[Margin]) -> list[tuple[int, ...]
         members[home].append(i)
         lowest[:, home] = np.minimum(lowest[:, home], row)
         highest[:, home] = np.maximum(highest[:, home], row)
-        top[:, home] = highest[:, home] * (1 - shares) - amounts
+        top[:, home] = highest[:, home] / (1 + shares) - amounts
     return [tuple(i + 1 for i in group) for group in members if len(group) > 1]
 
 
-def best_dominators(means: np.ndarray, maximize: Sequence[bool]) -> list[int | None]:
-    """For each of the rows with (N, d) `means` who dominates it and is furthest ahead in all objectives.
+def best_rivals(means: np.ndarray, maximize: Sequence[bool], margins: Sequence[Margin]) -> list[int | None]:
+    """For each of the rows with (N, d) `means` who beats it by the `margins` and has gained the most.
 
-    That row is always on the frontier of the means, so nobody else is looked at; None where nobody dominates.
-    `maximize` (d,): whether more is better.
+    That row is always on the Pareto frontier of the means, so nobody else is looked at; None where nobody
+    beats it. `maximize` (d,): whether more is better.
     """
-    costs = np.log(means) * np.where(np.asarray(maximize), -1.0, 1.0)
+    costs, limits = means * np.where(np.asarray(maximize), -1.0, 1.0), tolerances(margins)
     front = np.flatnonzero(nondominated(means, maximize=maximize))
-    front = front[np.argsort(costs[front].sum(axis=1), kind="stable")]
     best: list[int | None] = [None] * len(means)
     step = max(1, _CELLS // (len(front) * costs.shape[1]))
     for a in range(0, len(means), step):
-        part = costs[a : a + step, None]
-        dominates = (costs[front] <= part).all(axis=2) & (costs[front] < part).any(axis=2)
-        first = dominates.argmax(axis=1)
-        for k in np.flatnonzero(dominates.any(axis=1)):
+        beats, gained = beaten_by(costs[a : a + step], costs[front], limits)
+        first = np.where(beats, gained, -np.inf).argmax(axis=1)
+        for k in np.flatnonzero(beats.any(axis=1)):
             best[a + k] = int(front[first[k]])
     return best
+
+
+def unbeaten_means(means: np.ndarray, maximize: Sequence[bool], margins: Sequence[Margin]) -> np.ndarray:
+    """(N,) whether nobody beats each of the rows with (N, d) `means`, taken as certain, by the `margins`
+    (d,).
+
+    `maximize` (d,): whether more is better.
+    """
+    return np.array([rival is None for rival in best_rivals(means, maximize, margins)], dtype=bool)
+
+
+def tolerances(margins: Sequence[Margin]) -> list[float]:
+    """The `margins` as the exact ranking takes them: shares, or `Absolute` amounts in an objective's unit."""
+    return [margin.value if margin.relative else Absolute(margin.value) for margin in margins]

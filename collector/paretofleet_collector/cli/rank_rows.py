@@ -34,6 +34,8 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
 
 def row_cells(row: RankedRow) -> dict[str, Any]:
     """A row for CSV: what it is, its estimates with their intervals, its probabilities."""
+    from paretofleet_analysis.ranking.result import SCHEMA_VERSION
+
     cells: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
     for name, estimate in row.estimates.items():
         cells |= {name: estimate.mean, f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
@@ -45,13 +47,13 @@ def row_cells(row: RankedRow) -> dict[str, Any]:
         cells |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
     low, high = row.rank_interval or (None, None)
     cells |= {"rank_lo": low, "rank_hi": high, "selected": row.selected, "confirmed": row.confirmed}
-    return {**cells, "sentence": row.sentence, "flags": row.flags}
+    return {**cells, "sentence": row.sentence, "flags": row.flags, "schema_version": SCHEMA_VERSION}
 
 
 def _probabilities(row: RankedRow) -> dict[str, float | None]:
     return {
-        "p_near_front": row.p_near_front,
         "p_front": row.p_front,
+        "p_pareto": row.p_pareto,
         "p_front_next_run": row.p_front_next_run,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from paretofleet_analysis.pareto import Shared, front_probability
+from paretofleet_analysis.pareto import Shared, front_probability, pruning, unbeaten
 from paretofleet_analysis.pareto import front_probabilities as front
 from paretofleet_analysis.pareto.fleet import Fleet
 
@@ -56,18 +56,19 @@ def _without_constants(real, fleet, common):
 def searched(monkeypatch, samples, **options) -> tuple[int, int]:
     """How many configurations are searched, and for how many points."""
     seen = {}
-    build, batch = front.build, front.batch_by_configuration
+    module = unbeaten if "margin" in options else front
+    build, batch = module.build, module.batch_by_configuration
 
     def building(codes, owner, *more, **named):
         seen["configurations"] = len(np.unique(owner))
         return build(codes, owner, *more, **named)
 
-    def asking(codes, *more):
+    def asking(codes, *more, **named):
         seen["points"] = len(codes)
-        return batch(codes, *more)
+        return batch(codes, *more, **named)
 
-    monkeypatch.setattr(front, "build", building)
-    monkeypatch.setattr(front, "batch_by_configuration", asking)
+    monkeypatch.setattr(module, "build", building)
+    monkeypatch.setattr(module, "batch_by_configuration", asking)
     front_probability(samples, **COSTS, **options)
     return seen["configurations"], seen["points"]
 
@@ -93,9 +94,9 @@ def test_nothing_is_searched_for_what_nobody_dominates(monkeypatch):
 
 
 def test_of_equal_corners_one_prunes(monkeypatch):
-    monkeypatch.setattr(front.kernel, "engine", lambda: Counting)
+    monkeypatch.setattr(pruning.kernel, "engine", lambda: Counting)
     fleet = Fleet.from_samples([np.array([[1.0, 2.0], [2.0, 1.0]])] * 1000, [False, False])
-    assert front.surviving(fleet, None, None, 1) == 1
+    assert pruning.surviving(fleet, None, 1) == 1
 
 
 class Counting:

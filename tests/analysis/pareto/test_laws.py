@@ -257,7 +257,7 @@ def test_rank_interval_reads_the_law():
 
 
 @pytest.mark.parametrize("copies", [2, 5, 10])
-def test_entering_a_configuration_again_changes_no_other_near_front_probability(fleet, copies):
+def test_entering_a_configuration_again_changes_no_other_probability(fleet, copies):
     margin = [0.02, 0.02, Absolute(0.01)]
     before = front_probability(fleet, maximize=MAXIMIZE, margin=margin)
     for twin in np.argsort(before)[[0, 30, 50, 79]]:
@@ -266,14 +266,10 @@ def test_entering_a_configuration_again_changes_no_other_near_front_probability(
         np.testing.assert_allclose(after[len(fleet) :], before[twin], rtol=0, atol=1e-12)
 
 
-def test_the_margin_is_gentle_and_zero_is_none(fleet):
+def test_margins_of_zero_are_no_margins(fleet):
     front = front_probability(fleet, maximize=MAXIMIZE)
-    last = front_probability(fleet, maximize=MAXIMIZE, margin=[0.0, 0.0, 0.0])
-    np.testing.assert_allclose(last, front, rtol=0, atol=1e-9)
-    for margin in (0.01, 0.05, 0.3):
-        wider = front_probability(fleet, maximize=MAXIMIZE, margin=[margin] * 3)
-        assert (wider >= last - 1e-9).all()
-        last = wider
+    zero = front_probability(fleet, maximize=MAXIMIZE, margin=[0.0, 0.0, 0.0])
+    np.testing.assert_allclose(zero, front, rtol=0, atol=1e-9)
 
 
 def test_attainment_grows_towards_the_worse(fleet):

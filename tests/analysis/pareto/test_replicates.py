@@ -130,10 +130,10 @@ def test_the_mean_settles_as_runs_are_added():
 @pytest.mark.parametrize("copies", [2, 5, 10])
 def test_entering_a_configuration_again_changes_no_other_verdict(copies):
     fleet = noisy_shell(6, 40, 3, 0.1, low=5, high=8)
-    before = mean_front_probability(fleet, maximize=COSTS, margin=[0.02] * 3).near_front
+    before = mean_front_probability(fleet, maximize=COSTS, margin=[0.02] * 3).front
     twin = int(np.argmax(before))
     more = mean_front_probability([*fleet, *[fleet[twin]] * (copies - 1)], maximize=COSTS, margin=[0.02] * 3)
-    np.testing.assert_allclose(more.near_front[:40], before, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(more.front[:40], before, rtol=0, atol=1e-9)
 
 
 def test_block_effects_are_found_and_removed():

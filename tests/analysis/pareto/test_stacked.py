@@ -59,5 +59,5 @@ def test_calibration_in_one_pass_learns_what_it_learns_fleet_by_fleet(monkeypatc
         monkeypatch.setattr(calibration_module, "_STACKED_SIZE_MAX", size_max)
         found.append(mean_front_probability(runs, maximize=COSTS, margin=[0.02, 0.02], shared=shared))
     np.testing.assert_allclose(found[0].front, found[1].front, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found[0].near_front, found[1].near_front, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found[0].pareto, found[1].pareto, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(found[0].front_uncalibrated, found[1].front_uncalibrated)

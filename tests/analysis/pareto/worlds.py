@@ -23,14 +23,20 @@ def dominates(a: Point, b: Point) -> bool:
 
 
 def beats_by(margins: Sequence[float]) -> Callable[[Point, Point], bool]:
-    """Better by more than an absolute margin or equal in every objective, and better by more than it in
-    one.
+    """Nothing worse by more than an absolute margin, something better by more than it, and more gained than
+    lost, each counted in margins. Where the margin is 0 any loss forbids and any gain outweighs.
     """
 
     def beats(a: Point, b: Point) -> bool:
-        by_more = [x < y - m for x, y, m in zip(a, b, margins, strict=True)]
-        equal = [x == y for x, y in zip(a, b, strict=True)]
-        return all(m or e for m, e in zip(by_more, equal, strict=True)) and any(by_more)
+        gains = [Fraction(y) - Fraction(x) for x, y in zip(a, b, strict=True)]
+        limits = [Fraction(m) for m in margins]
+        if any(gain < -limit for gain, limit in zip(gains, limits, strict=True)):
+            return False
+        if not any(gain > limit for gain, limit in zip(gains, limits, strict=True)):
+            return False
+        if any(gain > 0 for gain, limit in zip(gains, limits, strict=True) if not limit):
+            return True
+        return sum(gain / limit for gain, limit in zip(gains, limits, strict=True) if limit) > 0
 
     return beats
 

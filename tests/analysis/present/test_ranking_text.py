@@ -47,11 +47,11 @@ def test_a_ranking_looks_like_this(fleet):
         "  batch_latency_p90_s (less is better, margin 2 %).",
         "All rows: runtime onnxruntime, precision fp32, device desk, target cpu, batch 1, threads 1.",
         "",
-        "   model     top1 %         p90 ms  p_near_front  p_front  efficiency  rank  ahead  verdict",
-        "1  resnet50   76.13  44.002 ±0.028         >0.99    >0.99        1.00     1    0.0  front",
-        "2  resnet18   69.76  49.506 ±0.079         <0.01    <0.01        0.89     2    1.0  dominated",
+        "   model     top1 %         p90 ms  p_front  p_pareto  efficiency  rank  ahead  verdict",
+        "1  resnet50   76.13  44.002 ±0.028    >0.99     >0.99        1.00     1    0.0  front",
+        "2  resnet18   69.76  49.506 ±0.079    <0.01     <0.01        0.89     2    1.0  beaten",
         "",
-        "1: front. No other is as good in everything and better in something (more than 99 % sure).",
+        "1: front. None gains more than it loses, counted in margins (more than 99 % sure).",
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_narrow_terminal_gets_narrow_lines(fleet):
     ranking = rank(fleet(MODELS, noise=0.05))
     assert max(map(len, ranking_text.render(ranking, columns=80).splitlines())) <= 80
     lines = ranking_text.render(ranking, columns=60).splitlines()
-    head = next(k for k, line in enumerate(lines) if "p_near_front  p_front  verdict" in line)
+    head = next(k for k, line in enumerate(lines) if "p_front  p_pareto  verdict" in line)
     prose = [*lines[:head], *lines[head + 1 + len(MODELS) :]]
     assert max(map(len, prose)) <= 60
     assert ranking_text.render(ranking, columns=500) == ranking_text.render(ranking)
@@ -71,18 +71,18 @@ def test_no_probability_is_printed_surer_than_it_is(fleet):
     text = ranking_text.render(ranking)
     assert not re.search(r"\b[01]\.00[0-9]?\b(?!-)", text.split("verdict\n")[1].split("  1.00")[0])
     for row in ranking.rows:
-        p = float(format_probability(row.p_near_front).strip("<>"))
-        assert abs(p - 0.5) <= abs(row.p_near_front - 0.5) + 1e-9
-        assert (p >= 0.95) <= (row.verdict in ("front", "near front"))
+        p = float(format_probability(row.p_front).strip("<>"))
+        assert abs(p - 0.5) <= abs(row.p_front - 0.5) + 1e-9
+        assert (p >= 0.95) <= (row.verdict == "front")
 
 
 def test_an_undecided_row_says_who_looks_better_and_where_to_ask(fleet):
-    ranking = rank(fleet({"one": (70.0, 0.0100), "two": (71.0, 0.00975)}, noise=0.03))
+    ranking = rank(fleet({"one": (70.0, 0.0100), "two": (70.1, 0.00975)}, noise=0.03))
     row = by_model(ranking)["one"]
     assert row.verdict == "undecided"
     assert re.fullmatch(
-        r"Row 1 looks better \(top1 1 points more, p90 [\d.]+ % less\), but the runs leave it open "
-        r"\(\d+ % that it is near the front\)\.",
+        r"Row 1 looks better \(top1 0\.1 points more, p90 [\d.]+ % less\), but the runs leave it open "
+        r"\(\d+ % that none beats it\)\.",
         row.sentence,
     )
     assert "how many more runs would decide: --why ROW." in ranking_text.render(ranking)
@@ -92,14 +92,14 @@ def test_an_undecided_row_says_who_looks_better_and_where_to_ask(fleet):
 def test_one_more_run_is_told_as_such(fleet):
     for row in rank(fleet(MODELS), question="run").rows:
         assert re.fullmatch(
-            r"With a probability of \d+ % one more run of each shows it undominated.", row.sentence
+            r"With a probability of \d+ % one more run of each shows it unbeaten.", row.sentence
         )
 
 
 def test_undecided_rows_come_in_the_order_of_the_first_column(fleet):
-    many = {f"m{k}": (70.0 - k, 0.0100 * (1 + k / 200)) for k in range(12)}
+    many = {f"m{k}": (70.0, 0.0100 * (1 + k / 200)) for k in range(12)}
     rows = rank(fleet(many, noise=0.02)).rows
-    near = [row.p_near_front for row in rows if row.verdict == "undecided"]
+    near = [row.p_front for row in rows if row.verdict == "undecided"]
     assert len(near) > 4
     assert near == sorted(near, reverse=True)
 

@@ -16,7 +16,7 @@ def test_accuracy_by_population_is_drawn_once_for_a_model(configuration):
     ]
     table = build_report(rows)
     fixed, population = rank(table), rank(table, accuracy_question="population")
-    assert [row.verdict for row in fixed.rows] == ["front", "front", "dominated"]
+    assert [row.verdict for row in fixed.rows] == ["front", "front", "beaten"]
     slower = population.rows[-1]
     assert slower.identity["runtime"] == "openvino"
     assert slower.p_front < 0.05  # its own model is always as accurate

@@ -52,9 +52,9 @@ def test_who_is_surely_dominated_matters_to_nobody():
     query = FrontQuery(COSTS, MARGINS, question="run")
     whole = probabilities(runs, query, is_whole=False)
     few = probabilities([x for x, gone in zip(runs, beaten, strict=True) if not gone], query, is_whole=False)
-    assert whole.near_front[beaten].max() == 0.0
+    assert whole.front[beaten].max() == 0.0
     np.testing.assert_allclose(few.front, whole.front[~beaten], atol=1e-8)
-    np.testing.assert_allclose(few.near_front, whole.near_front[~beaten], atol=1e-8)
+    np.testing.assert_allclose(few.pareto, whole.pareto[~beaten], atol=1e-8)
 
 
 def test_a_row_inside_the_margin_is_not_surely_beaten():
@@ -76,7 +76,7 @@ def test_large_fleets_say_the_same_of_the_rows_that_matter():
     worse = [x * 5 for x in runs[:40]]
     large = probabilities([*runs, *worse], query, is_held=is_held)
     assert np.abs(large.front[:290] - small.front).max() < 0.1
-    assert (large.near_front[290:] < 0.01).all()
+    assert (large.front[290:] < 0.01).all()
     np.testing.assert_allclose(large.dominators[:290], small.dominators, atol=0.6, rtol=0.1)
     np.testing.assert_allclose(large.efficiency.median[:290], small.efficiency.median, atol=0.03)
 

@@ -43,7 +43,7 @@ def test_verdicts_that_hang_on_one_block_or_on_flagged_runs_are_named(configurat
     ranking = rank(build_report([slow, fast]))
     assert by_model(ranking)["a"].verdict == "undecided"
     changes = ranking.evidence["verdicts_that_change"]
-    assert any(c.startswith("without flagged runs, a ") and c.endswith("to dominated") for c in changes)
+    assert any(c.startswith("without flagged runs, a ") and c.endswith("to beaten") for c in changes)
     assert any(c.startswith("without block 5, a ") for c in changes)
 
 

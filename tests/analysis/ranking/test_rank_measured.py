@@ -68,7 +68,8 @@ def test_ten_networks_on_four_cards_and_a_processor(passes):
 
 
 def test_the_next_run_of_real_networks_agrees_with_a_long_simulation(table, passes):
-    ranking = rank(table, objectives=OBJECTIVES, question="run")
+    exactly = dict.fromkeys(OBJECTIVES, "0%")
+    ranking = rank(table, objectives=OBJECTIVES, question="run", margins=exactly)
     layers = np.array([LAYERS[model] for _, model in passes])
     draws = [lambda rng, n, x=x: x[rng.integers(len(x), size=n)] for x in passes.values()]
     share = simulated(draws, layers, np.random.default_rng(3), 6000)
@@ -101,7 +102,7 @@ def test_what_is_said_of_real_networks(table):
     }
     assert {device for device, _ in front} <= {"GeForce GTX 1080 Ti", "TITAN X", "GeForce GTX 1080"}
     assert all(
-        row.verdict == "dominated"
+        row.verdict == "beaten"
         for row in ranking.rows
         if row.identity["device"] == "cpu" and row.identity["model"] != "resnet-200"
     )

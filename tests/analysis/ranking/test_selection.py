@@ -107,9 +107,9 @@ def test_a_configuration_entered_again_under_another_name_changes_no_other_row(c
         twins = [replace(rows[0], model=f"twin{k}", configuration_id=f"twin{k}") for k in range(copies - 1)]
         more = by_model(rank(build_report([*rows, *twins])))
         for name, row in once.items():
-            assert (more[name].p_near_front, more[name].p_front) == (row.p_near_front, row.p_front)
+            assert (more[name].p_pareto, more[name].p_front) == (row.p_pareto, row.p_front)
             assert more[name].verdict == row.verdict
-        assert more["twin0"].p_near_front == once["m0"].p_near_front
+        assert more["twin0"].p_pareto == once["m0"].p_pareto
 
 
 def test_simulated_and_real_are_not_ranked_together_unless_told(configuration):

@@ -110,10 +110,10 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_is_ranked_without_a_collector(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     down = Command("127.0.0.1:1", capsys)
     said = down("rank", file).out
-    assert all(word in said for word in ("good", "fast", "bad", "p_near", "Evidence"))
+    assert all(word in said for word in ("good", "fast", "bad", "p_pareto", "Evidence"))
     rows = {row["identity"]["model"]: row for row in down("rank", file, "-o", "json").json["rows"]}
-    assert rows["bad"]["p_near_front"] < 0.01
-    assert rows["good"]["p_near_front"] > 0.99
+    assert rows["bad"]["p_front"] < 0.01
+    assert rows["good"]["p_front"] > 0.99
     table = list(csv.DictReader(io.StringIO(down("rank", file, "-o", "csv").out)))
     assert [row["model"] for row in table][-1] == "bad"
     assert float(table[-1]["batch_latency_p90_s"]) == pytest.approx(0.03)
@@ -129,10 +129,10 @@ def test_the_evidence_names_file_and_command(file: Path, paretofleet: Command) -
 
 def test_one_row_is_explained_by_number_or_id(file: Path, paretofleet: Command) -> None:
     said = paretofleet("rank", file, "--why", "3").out
-    assert "dominated" in said
+    assert "beaten" in said
     assert "bad" in said
     assert "batch_latency_p90_s without block effects" in said
-    assert "p_near_front" in said
+    assert "p_pareto" in said
     assert "<0.01" in said
     assert "bad" in paretofleet("rank", file, "--why", b"bad".hex()).out
     assert "There is no row '9'" in paretofleet("rank", file, "--why", "9", code=1).err

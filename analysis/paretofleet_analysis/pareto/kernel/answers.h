@@ -66,7 +66,7 @@ static TARGET int F(products)(const index_t *index, const points_t *points, int6
     }
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
-        const int32_t *cuts = points->rule == MARGIN ? points->cuts + first * d : NULL;
+        const int32_t *cuts = HAS_CUTS(points->rule) ? points->cuts + first * d : NULL;
         set_batch(&space, points->codes + first * d, cuts, count, d);
         F(gather)(&space, index);
         F(strong_first)(&space, index);
@@ -155,7 +155,7 @@ static TARGET void F(average)(const groups_t *state, const shared_t *shared, int
 static TARGET uint32_t F(shared_batch)(groups_t *state, const space_t *space, const index_t *index,
                                        const points_t *points, const shared_t *shared, const int32_t *groups,
                                        int64_t b, double *common) {
-    const int32_t home = groups[points->owners[b]];
+    const int32_t home = points->homes[b];
     walk_t walk = F(start)(points->batches[b + 1] - points->batches[b]);
     int64_t place, block = 0;
     for (int l = 0; l < LANES; l++)
@@ -190,8 +190,8 @@ static TARGET int F(shared_products)(const index_t *index, const points_t *point
     }
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
-        const int32_t home = groups[points->owners[b]];
-        const int32_t *cuts = points->rule == MARGIN ? points->cuts + first * d : NULL;
+        const int32_t home = points->homes[b];
+        const int32_t *cuts = HAS_CUTS(points->rule) ? points->cuts + first * d : NULL;
         set_batch(&space, points->codes + first * d, cuts, count, d);
         memcpy(space.high + d, shared->worst + home * s, (size_t)s * sizeof(int32_t));
         F(gather)(&space, index);

@@ -21,13 +21,30 @@ _TOP_BLOCKS = 16
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What margins add up to, of rows (n,): `potentials`, the costs in margins, and `precedences`, where
+    the row stands in the objectives without a margin. Of two rows of which neither is worse in one of
+    those, the lower precedence outweighs any loss, and of equal ones the lower potential has gained more
+    than it lost.
+    """
+
+    potentials: Floats
+    precedences: Ints
+
+    def subset(self, chosen: Ints) -> Sums:
+        """The same of the rows `chosen` (k,)."""
+        return Sums(self.potentials[chosen], self.precedences[chosen])
+
+
+@dataclass(frozen=True)
 class Index:
     """Samples in index order.
 
     `complements` (n, d): ~code of each run; place p owns rows starts[p]:starts[p + 1]. `runs` (P,): the
     divisor of its shares, which counts its dropped samples too. `centres` (blocks, d, 16): typical codes of
     each place. `levels`: best corners (blocks, d', 16) of places, of blocks, ...; d' > d when the corners
-    have coordinates of their own. `configurations` (P,): the number of each place in the fleet.
+    have coordinates of their own. `configurations` (P,): the number of each place in the fleet. `sums`: of
+    the runs, where they are asked for.
     """
 
     complements: Codes
@@ -36,6 +53,7 @@ class Index:
     centres: Codes
     levels: tuple[Codes, ...]
     configurations: Ints
+    sums: Sums | None = None
 
     @property
     def size(self) -> int:
@@ -56,10 +74,12 @@ class Index:
         return places
 
 
-def build(codes: Codes, owner: Ints, runs: Ints, extra_corner: Codes | None = None) -> Index:
+def build(
+    codes: Codes, owner: Ints, runs: Ints, extra_corner: Codes | None = None, sums: Sums | None = None
+) -> Index:
     """Index samples `codes` (n, d) whose configurations `owner` (n,) ascend; `runs` (N,) are the divisors.
 
-    `extra_corner` (N, s) are further coordinates of each configuration's best corner.
+    `extra_corner` (N, s) are further coordinates of each configuration's best corner. `sums`: of the samples.
     """
     counts = np.bincount(owner, minlength=len(runs))
     present = np.flatnonzero(counts)
@@ -80,6 +100,7 @@ def build(codes: Codes, owner: Ints, runs: Ints, extra_corner: Codes | None = No
         in_blocks(centres[order]),
         pyramid(corners[order]),
         present[order],
+        None if sums is None else sums.subset(rows),
     )
 
 

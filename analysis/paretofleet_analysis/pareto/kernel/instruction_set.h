@@ -4,3 +4,5 @@
 #include "walk.h"
 
 #include "answers.h"
+
+#include "shared_beats.h"

@@ -45,6 +45,11 @@
 
 enum { LEVEL_SCALAR = 0, LEVEL_AVX2 = 1, LEVEL_AVX512 = 2, LEVEL_NEON = 3 };
 
+/* Raised when what is passed to the functions below changes, so that a library of another version is refused. */
+EXPORT int pf_interface(void) {
+    return 2;
+}
+
 /* Whether this processor and this build know the instruction set. */
 EXPORT int pf_supports(int level) {
 #if defined(__x86_64__)
@@ -85,9 +90,12 @@ EXPORT int pf_products(int level, const index_t *index, const points_t *points, 
     return DISPATCH(products, index, points, orders, begin, end, out);
 }
 
-/* out (points): the probability that nobody counts, over shared values; groups (P) of the places in the index. */
+/* out (points): the probability that nobody counts, over shared values; groups (P) of the places in the index.
+ * With margins it is another formula, under which a group has a product for every value that it may have. */
 EXPORT int pf_shared_products(int level, const index_t *index, const points_t *points, const int32_t *groups,
                               const shared_t *shared, int64_t begin, int64_t end, double *out) {
+    if (points->rule == BEATS)
+        return DISPATCH(shared_beats, index, points, groups, shared, begin, end, out);
     return DISPATCH(shared_products, index, points, groups, shared, begin, end, out);
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 from paretofleet_analysis.pareto.samples import Flags, Floats, Ints
 
 from .build import LIBRARY
-from .index import LANES, Index
+from .index import LANES, Index, Sums
 from .query import FLOOR, Engine, Points, SharedCodes
 from .rank_codes import PADDING, Codes
 
@@ -36,6 +36,8 @@ class _Index(ctypes.Structure):
         ("complements", _Pointer),
         ("starts", _Pointer),
         ("runs", _Pointer),
+        ("potentials", _Pointer),
+        ("precedences", _Pointer),
         ("size", _Int),
         ("dimensions", _Int),
         ("corner_dimensions", _Int),
@@ -52,6 +54,9 @@ class _Points(ctypes.Structure):
         ("cuts", _Pointer),
         ("batches", _Pointer),
         ("owners", _Pointer),
+        ("homes", _Pointer),
+        ("potentials", _Pointer),
+        ("precedences", _Pointer),
         ("rule", _Int),
         ("floor", ctypes.c_double),
     )
@@ -64,6 +69,9 @@ class _Shared(ctypes.Structure):
         ("worst", _Pointer),
         ("least_cuts", _Pointer),
         ("blocks", _Pointer),
+        ("loose", _Pointer),
+        ("potentials", _Pointer),
+        ("precedences", _Pointer),
         ("starts", _Pointer),
         ("block_starts", _Pointer),
         ("components", _Int),
@@ -72,12 +80,21 @@ class _Shared(ctypes.Structure):
     )
 
 
+#: That of kernel.c; a library that was compiled of another version is not called.
+_INTERFACE = 2
+
+
 @functools.cache
 def _library() -> ctypes.CDLL:
     try:
-        return ctypes.CDLL(str(LIBRARY))
+        library = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
         raise NativeUnavailable(f"{LIBRARY.name} cannot be loaded: {error}") from error
+    if not hasattr(library, "pf_interface") or library.pf_interface() != _INTERFACE:
+        raise NativeUnavailable(
+            f"{LIBRARY.name} is of another version; run python -m paretofleet_analysis.pareto.kernel.build"
+        )
+    return library
 
 
 class NativeEngine(Engine):
@@ -174,7 +191,14 @@ def _index(index: Index) -> _Index:
     out.centres = _pointer(out, index.centres, np.int32)
     out.runs = _pointer(out, index.runs, np.float64)
     out.size, out.dimensions = index.size, index.dimensions
+    if index.sums is not None:
+        _add_sums(out, index.sums)
     return out
+
+
+def _add_sums(holder: _Index | _Points | _Shared, sums: Sums) -> None:
+    holder.potentials = _pointer(holder, sums.potentials, np.float64)
+    holder.precedences = _pointer(holder, sums.precedences, np.int64)
 
 
 def _points(points: Points) -> _Points:
@@ -184,6 +208,10 @@ def _points(points: Points) -> _Points:
     out.owners = _pointer(out, points.owners, np.int32)
     if points.cuts is not None:
         out.cuts = _pointer(out, points.cuts, np.int32)
+    if points.homes is not None:
+        out.homes = _pointer(out, points.homes, np.int32)
+    if points.sums is not None:
+        _add_sums(out, points.sums)
     return out
 
 
@@ -201,4 +229,6 @@ def _shared(shared: SharedCodes) -> _Shared:
     out.values = _pointer(out, shared.values, np.int32)
     out.cuts = _pointer(out, shared.cuts, np.int32)
     out.worst = _pointer(out, shared.worst, np.int32)
+    out.loose = _pointer(out, shared.loose, np.int32)
+    _add_sums(out, shared.sums)
     return out

@@ -10,6 +10,7 @@ import numpy as np
 from paretofleet_analysis.pareto.samples import Flags, Floats, Ints
 
 from .index import LANES, Index
+from .numpy_pairs import counted_runs, related_pairs
 from .query import CLASS_COUNTS, FLOOR, Points, Rule, SharedCodes
 from .rank_codes import Codes, float_keys
 
@@ -63,8 +64,13 @@ class NumpyEngine:
     ) -> Floats:
         """See `query.Engine`."""
         out = np.zeros(len(points.codes))
-        for b, group in enumerate(groups[points.owners].tolist()):
-            places, weak, strict = _Near(index, points, b, shared.worst[group]).shares()
+        homes = groups[points.owners] if points.homes is None else points.homes
+        for b, group in enumerate(homes.tolist()):
+            near = _Near(index, points, b, shared.worst[group])
+            if points.rule is Rule.BEATS:
+                out[points.batches[b] : points.batches[b + 1]] = near.unbeaten(group, groups, shared)
+                continue
+            places, weak, strict = near.shares()
             for q, shares in enumerate(zip(weak, strict, strict=True), start=points.batches[b]):
                 out[q] = _shared_product((places, *shares), group, groups, shared)
         return out
@@ -114,9 +120,9 @@ class _Near:
         places = np.flatnonzero(near)
         self._places = places[np.lexsort((places, classes[places // LANES]))]
         first, counts = index.starts[self._places], np.diff(index.starts)[self._places]
-        self._first = np.cumsum(counts) - counts
-        rows = np.repeat(first - self._first, counts) + np.arange(counts.sum())
-        self._runs = ~index.complements[rows]
+        self._first, self._counts = np.cumsum(counts) - counts, counts
+        self._rows = np.repeat(first - self._first, counts) + np.arange(counts.sum())
+        self._runs = ~index.complements[self._rows]
 
     def shares(self) -> tuple[Ints, Floats, Floats]:
         """The places (P,), and for each point their shares of runs (q, P) that count: without and with the
@@ -128,8 +134,36 @@ class _Near:
             better = self._runs <= self._points.cuts[self._batch, None]
             weak = (better | (self._runs == points)).all(axis=2)
             less = better.any(axis=2)
+        elif self._points.rule is Rule.BEATS and self._points.cuts is not None:
+            less = (self._runs <= self._points.cuts[self._batch, None]).any(axis=2)
         divisor = self._index.runs[self._places]
         return self._places, self._sums(weak) / divisor, self._sums(weak & less) / divisor
+
+    def unbeaten(self, home: int, groups: Codes, shared: SharedCodes) -> Floats:
+        """(q,) the probability that nobody beats each point of the group `home`, over shared values."""
+        points, runs = self._points, self._index.sums
+        if points.cuts is None or points.sums is None or runs is None:
+            raise ValueError("Rule.BEATS over shared values needs cuts and sums")
+        weak, _ = _compare(self._runs, points.codes[self._batch, None])
+        gains = (self._runs <= points.cuts[self._batch, None]).any(axis=2)
+        asked, runs = points.sums.subset(np.r_[self._batch]), runs.subset(self._rows)
+        lacks = runs.potentials - asked.potentials[:, None]
+        lacks[runs.precedences < asked.precedences[:, None]] = -np.inf
+        at_home = self._sums(weak & gains & (lacks < 0.0)) / self._index.runs[self._places]
+        is_home = groups[self._places] == home
+        common = np.prod(1.0 - at_home[:, is_home], axis=1)
+        totals = np.tile(common[:, None], shared.starts[home + 1] - shared.starts[home])
+        for g in np.unique(groups[self._places[~is_home]]).tolist():
+            pairs = related_pairs(shared, home, g)
+            members = np.flatnonzero(groups[self._places] == g)
+            for q in range(len(totals)):
+                products = np.ones(len(pairs.deltas))
+                for k in members:
+                    part = slice(self._first[k], self._first[k] + self._counts[k])
+                    counted = counted_runs(pairs, lacks[q, part], gains[q, part], weak[q, part])
+                    products *= 1.0 - counted / self._index.runs[self._places[k]]
+                totals[q] *= pairs.factors(products)
+        return np.asarray(np.where(totals.max(axis=1) < FLOOR, 0.0, totals.mean(axis=1)))
 
     def _sums(self, flags: Flags) -> Ints:
         """(q, P): the number of set flags (q, runs) of each place."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from paretofleet_analysis.pareto.samples import Flags, Floats, Ints
 
-from .index import LANES, Index, morton
+from .index import LANES, Index, Sums, morton
 from .rank_codes import Codes
 
 #: Blocks of the index are multiplied in classes of how many centres are at most the middle of a batch.
@@ -25,14 +25,17 @@ class Rule(IntEnum):
     AT_MOST = 0  # in every objective at most the point
     DOMINATES = 1  # and in one less
     MARGIN = 2  # in every objective equal to the point or at most its cut, and in one at most the cut
+    BEATS = 3  # in every column at most the point, which is a limit, and in one at most its cut
 
 
 @dataclass(frozen=True)
 class Points:
     """Query points in batches of at most sixteen, such as the runs of one configuration.
 
-    `codes` (q, d), with `cuts` (q, d) under Rule.MARGIN; batch b is points batches[b]:batches[b + 1];
-    `owners` (B,) is the place in the index that a batch belongs to, which does not count against it, or -1.
+    `codes` (q, d), with `cuts` (q, d) under the rules that have them; batch b is points
+    batches[b]:batches[b + 1]; `owners` (B,) is the place in the index that a batch belongs to, which does
+    not count against it, or -1. Over shared values: `homes` (B,), the group of each batch; under Rule.BEATS
+    also the `sums` of the points, beside the codes, which else have them as a column.
     """
 
     codes: Codes
@@ -40,21 +43,26 @@ class Points:
     owners: Codes
     rule: Rule
     cuts: Codes | None = None
+    homes: Codes | None = None
+    sums: Sums | None = None
 
 
 @dataclass(frozen=True)
 class SharedCodes:
     """The shared vectors in codes: group g owns rows starts[g]:starts[g + 1] of `values` (V, s).
 
-    `cuts` (V, s): the codes at and below which another is better by more than the margin. `best`, `worst`
-    (G, s).
+    `cuts` (V, s): the codes at and below which another is better by more than the margin; `loose` (V, s):
+    those at and below which it is no worse by more than that. `best`, `worst` (G, s): the least value and
+    the largest loose code of each group. `sums`: of the V values.
     """
 
     values: Codes
+    loose: Codes
     cuts: Codes
     starts: Ints
     best: Codes
     worst: Codes
+    sums: Sums
 
 
 class Engine(Protocol):
@@ -94,19 +102,30 @@ class Engine(Protocol):
 
 
 def batch_by_configuration(
-    codes: Codes, owners: Codes, rule: Rule, cuts: Codes | None = None, groups: Codes | None = None
+    codes: Codes,
+    owners: Codes,
+    rule: Rule,
+    cuts: Codes | None = None,
+    homes: Ints | None = None,
+    sums: Sums | None = None,
 ) -> tuple[Points, Ints]:
-    """Points `codes` (q, d) batched by the place in the index that they belong to, `owners` (q,), in index
-    order; and the order (q,) that does it. They are asked with `rule`, under Rule.MARGIN with `cuts` (q, d).
+    """Points `codes` (q, d) batched by the place in the index that they belong to, `owners` (q,), -1 where
+    it is not there, in index order; and the order (q,) that does it. They are asked with `rule` and its
+    `cuts` (q, d).
 
-    With `groups` (P,), the group of each place, batches of one group follow each other.
+    Over shared values `homes` (q,) are the groups of the points: batches of one group follow each other,
+    and no batch has two. `sums`: of the points, where the rule asks for them beside the codes.
     """
-    keys = owners.astype(np.int64) << 31
-    if len(owners) and np.bincount(owners).max() > LANES:  # then let like points share a batch
+    shelves = owners.astype(np.int64) + 1
+    keys = shelves << 31
+    if len(owners) and np.bincount(shelves).max() > LANES:  # then let like points share a batch
         keys += codes.sum(axis=1, dtype=np.int64) // codes.shape[1]
-    order = np.argsort(keys) if groups is None else np.lexsort((keys, groups[owners]))
+    order = np.argsort(keys) if homes is None else np.lexsort((keys, homes))
     places = owners[order]
-    first = np.flatnonzero(np.diff(places, prepend=-2))
+    is_first = np.diff(places, prepend=-2) != 0
+    if homes is not None:
+        is_first |= np.diff(homes[order], prepend=-1) != 0
+    first = np.flatnonzero(is_first)
     counts = np.diff(np.append(first, len(owners)))
     batches = -(-counts // LANES)
     within = np.arange(batches.sum()) - np.repeat(np.cumsum(batches) - batches, batches)
@@ -117,6 +136,8 @@ def batch_by_configuration(
         places[starts],
         rule,
         None if cuts is None else cuts[order],
+        None if homes is None else homes[order][starts].astype(np.int32),
+        None if sums is None else sums.subset(order),
     )
     return points, order
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -60,13 +61,20 @@ class RankCodes:
         """(n, d) for each sample the largest code whose value is strictly less than the limit of the
         sample's own value, -1 if there is none; `limits` are per objective those of its sorted values.
         """
+        return self._of_limits(limits, "left")
+
+    def loose(self, limits: Sequence[Floats]) -> Codes:
+        """The same of values that are not more than the limit."""
+        return self._of_limits(limits, "right")
+
+    def _of_limits(self, limits: Sequence[Floats], side: Literal["left", "right"]) -> Codes:
         out = np.empty_like(self.codes)
         for k, (values, limit) in enumerate(zip(self.values, limits, strict=True)):
-            out[:, k] = (np.searchsorted(values, limit, side="left") - 1)[self.codes[:, k]]
+            out[:, k] = (np.searchsorted(values, limit, side=side) - 1)[self.codes[:, k]]
         return out
 
-    def _locate(self, points: Floats, side: str) -> Codes:
-        codes = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points.T, strict=True)]  # type: ignore[call-overload]
+    def _locate(self, points: Floats, side: Literal["left", "right"]) -> Codes:
+        codes = [np.searchsorted(v, p, side=side) - 1 for v, p in zip(self.values, points.T, strict=True)]
         return np.ascontiguousarray(np.stack(codes, axis=1), dtype=np.int32)
 
 

@@ -58,6 +58,11 @@ static inline __attribute__((always_inline)) TARGET void F(count)(walk_t *walk, 
                 less |= better;
             }
             less &= at_most;
+        } else if (rule == BEATS && at_most) {
+            less = 0;
+            for (int64_t k = 0; k < d; k++)
+                less |= F(lanes_at_most)(space->cuts + k * LANES, runs[k]);
+            less &= at_most;
         }
         weak = F(add)(weak, at_most);
         if (rule != AT_MOST)
@@ -75,9 +80,8 @@ static inline walk_t F(start)(int64_t count) {
     return walk;
 }
 
-/* The next place with runs that may count against an active lane, counted; -1 after the last. */
-static inline TARGET int64_t F(next)(walk_t *walk, const space_t *space, const index_t *index, int64_t rule,
-                                     int32_t owner) {
+/* The next place with runs that may count against an active lane; -1 after the last. */
+static inline TARGET int64_t F(next_place)(walk_t *walk, const space_t *space, const index_t *index, int32_t owner) {
     const int64_t d = index->dimensions, wide = index->corner_dimensions;
     for (;;) {
         while (walk->places == 0) {
@@ -93,20 +97,31 @@ static inline TARGET int64_t F(next)(walk_t *walk, const space_t *space, const i
         uint32_t lanes = place == owner ? 0 : walk->active;
         for (int64_t k = 0; k < d; k++)
             lanes &= F(lanes_at_most)(space->points + k * LANES, ~corner[k * LANES]);
-        if (lanes == 0)
-            continue;
-        const int32_t *runs = index->complements + index->starts[place] * d;
-        const int32_t *end = index->complements + index->starts[place + 1] * d;
-        switch (rule == AT_MOST ? d : 0) {
-        case 2: F(count)(walk, space, runs, end, AT_MOST, 2); break;
-        case 3: F(count)(walk, space, runs, end, AT_MOST, 3); break;
-        case 4: F(count)(walk, space, runs, end, AT_MOST, 4); break;
-        case 5: F(count)(walk, space, runs, end, AT_MOST, 5); break;
-        case 6: F(count)(walk, space, runs, end, AT_MOST, 6); break;
-        default: F(count)(walk, space, runs, end, rule, d);
-        }
-        return place;
+        if (lanes != 0)
+            return place;
     }
+}
+
+/* The same with its runs counted. */
+static inline TARGET int64_t F(next)(walk_t *walk, const space_t *space, const index_t *index, int64_t rule,
+                                     int32_t owner) {
+    const int64_t d = index->dimensions, place = F(next_place)(walk, space, index, owner);
+    if (place < 0)
+        return -1;
+    const int32_t *runs = index->complements + index->starts[place] * d;
+    const int32_t *end = index->complements + index->starts[place + 1] * d;
+    switch (rule == AT_MOST ? d : rule == BEATS ? -d : 0) {
+    case 2: F(count)(walk, space, runs, end, AT_MOST, 2); break;
+    case 3: F(count)(walk, space, runs, end, AT_MOST, 3); break;
+    case 4: F(count)(walk, space, runs, end, AT_MOST, 4); break;
+    case 5: F(count)(walk, space, runs, end, AT_MOST, 5); break;
+    case 6: F(count)(walk, space, runs, end, AT_MOST, 6); break;
+    case -3: F(count)(walk, space, runs, end, BEATS, 3); break;
+    case -4: F(count)(walk, space, runs, end, BEATS, 4); break;
+    case -5: F(count)(walk, space, runs, end, BEATS, 5); break;
+    default: F(count)(walk, space, runs, end, rule, d);
+    }
+    return place;
 }
 
 /* Whether a corner below this block is at most the point everywhere and less somewhere. */

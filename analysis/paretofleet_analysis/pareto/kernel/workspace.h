@@ -1,4 +1,5 @@
 /* What the kernel is asked, and what a thread works in: the same for every instruction set. */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ typedef struct {
     const int32_t *complements;
     const int64_t *starts;
     const double *runs;
+    const double *potentials; /* of each run, and where it stands in the objectives without a margin; or NULL */
+    const int64_t *precedences;
     int64_t size;
     int64_t dimensions;        /* of the samples */
     int64_t corner_dimensions; /* of the corners, at least as many */
@@ -37,22 +40,30 @@ typedef struct {
     int64_t blocks[LEVELS_MAX];
 } index_t;
 
-enum { AT_MOST = 0, DOMINATES = 1, MARGIN = 2 };
+enum { AT_MOST = 0, DOMINATES = 1, MARGIN = 2, BEATS = 3 };
+#define HAS_CUTS(rule) ((rule) == MARGIN || (rule) == BEATS)
 
 /* See query.py. Batch b is points batches[b] to batches[b + 1], at most 16, and belongs to place owners[b]. */
 typedef struct {
     const int32_t *codes;
-    const int32_t *cuts; /* under the margin rule */
+    const int32_t *cuts; /* where the rule has cuts */
     const int64_t *batches;
     const int32_t *owners;
+    const int32_t *homes; /* the group of each batch, where values are shared */
+    const double *potentials;
+    const int64_t *precedences;
     int64_t rule;
     double floor;
 } points_t;
 
 /* See query.py: the values of group g are rows starts[g] to starts[g + 1], and once more in lanes in blocks
- * block_starts[g] to block_starts[g + 1]; least_cuts (G, s) are the smallest of a group's cuts. */
+ * block_starts[g] to block_starts[g + 1]; least_cuts (G, s) are the smallest of a group's cuts; worst (G, s) is the
+ * furthest that another may be behind and still count. */
 typedef struct {
     const int32_t *values, *cuts, *worst, *least_cuts, *blocks;
+    const int32_t *loose;      /* (V, s) what is worse than each value by no more than the margin */
+    const double *potentials;  /* (V,) */
+    const int64_t *precedences;
     const int64_t *starts, *block_starts;
     int64_t components, group_count, most_values;
 } shared_t;
@@ -158,5 +169,71 @@ static int make_groups(groups_t *state, const shared_t *shared) {
     state->p_equal = state->p_better + table;
     state->touched = state->related + groups;
     memset(state->related, -1, groups * sizeof(int32_t));
+    return 1;
+}
+
+/* What a pair of values (home's `value`, another group's) does to a comparison; see shared_beats.h. */
+typedef struct {
+    double delta;
+    int32_t value, is_gain;
+} pair_t;
+
+/* The sorted pairs of two groups, and once more their deltas alone. */
+typedef struct {
+    pair_t *sorted;
+    double *deltas;
+    int32_t *allowed;
+    int64_t count;
+    int32_t home, group;
+} pairs_t;
+
+/* At most this many pairs are kept sorted (96 MB); where there are more, some are sorted again for each batch. */
+#define PAIRS_KEPT_MAX (1 << 22)
+
+/* What a thread keeps for shared_beats.h: the places near a batch in a list for each group met; of one group the
+ * counts and products for all pairs; for each home value the total and the factor of that group. */
+typedef struct {
+    pairs_t *cache;
+    pair_t *sorted;
+    double *deltas;
+    int32_t *allowed;
+    int64_t slots, listed;
+    int32_t *heads, *tails, *groups, *next, *gaining, *helped;
+    double *products, *totals, *factors;
+} beats_t;
+
+static int compare_pairs(const void *a, const void *b) {
+    const double x = ((const pair_t *)a)->delta, y = ((const pair_t *)b)->delta;
+    return (x > y) - (x < y);
+}
+
+static void free_beats(beats_t *state) {
+    free(state->cache), free(state->sorted), free(state->deltas), free(state->allowed);
+    free(state->heads), free(state->gaining), free(state->products);
+}
+
+static int make_beats(beats_t *state, const index_t *index, const shared_t *shared) {
+    const size_t groups = (size_t)shared->group_count, most = (size_t)shared->most_values, pairs = most * most;
+    const size_t fit = PAIRS_KEPT_MAX / pairs, slots = fit > groups ? groups : fit > 0 ? fit : 1;
+    state->cache = calloc(slots, sizeof(pairs_t));
+    state->heads = malloc((3 * groups + (size_t)index->size + 1) * sizeof(int32_t));
+    state->gaining = malloc(2 * (pairs + 1) * LANES * sizeof(int32_t));
+    state->products = malloc((pairs + 2 * most) * LANES * sizeof(double));
+    state->sorted = malloc(slots * pairs * sizeof(pair_t));
+    state->deltas = malloc(slots * pairs * sizeof(double));
+    state->allowed = malloc(slots * most * sizeof(int32_t));
+    if (state->cache == NULL || state->heads == NULL || state->gaining == NULL || state->products == NULL ||
+        state->sorted == NULL || state->deltas == NULL || state->allowed == NULL) {
+        free_beats(state);
+        return 0;
+    }
+    for (size_t slot = 0; slot < slots; slot++)
+        state->cache[slot] = (pairs_t){
+            state->sorted + slot * pairs, state->deltas + slot * pairs, state->allowed + slot * most, 0, -1, -1};
+    state->slots = (int64_t)slots;
+    state->tails = state->heads + groups, state->groups = state->tails + groups, state->next = state->groups + groups;
+    memset(state->heads, -1, groups * sizeof(int32_t));
+    state->helped = state->gaining + (pairs + 1) * LANES;
+    state->totals = state->products + pairs * LANES, state->factors = state->totals + most * LANES;
     return 1;
 }
