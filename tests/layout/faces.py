@@ -36,7 +36,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "gpu_state": "*",
             "nvml": "* GPU_SCOPE Gpu MODULE_SCOPE gpus load stands_still",
             "processor": "processor",
-            "sysfs": "INTEGER_MAX integer number text",
+            "sysfs": "INTEGER_MAX given_up integer number text",
         },
         "measure": {
             "attempt": "measure",
@@ -64,7 +64,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "runtimes.trtexec_command": "PLACES",
         },
         "sensors": {
-            "": "* FindResult NO_SETTINGS Rail Readings Sensor Settings find_all",
+            "": "* FindResult NO_SETTINGS Rail Readings Sensor Settings find_all within",
             "protocol": "BOXCAR COUNTER FILTERED INSTANT PART Rail Reading Readings",
         },
         "simulate": {

@@ -22,7 +22,7 @@ from paretofleet_agent.files import write_atomically
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.sysfs import text
 from paretofleet_agent.power import estimators
-from paretofleet_agent.sensors import Sensor
+from paretofleet_agent.sensors import Sensor, within
 from paretofleet_agent.sensors.protocol import BOXCAR, COUNTER, Rail, Reading, Readings
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ FILE = "sensors.json"
 VERSION = 3
 BUSY_S, IDLE_S = 0.07, 0.03
 LOADS_MAX = 4
+#: Measuring takes so many times as long as planned at most; a source that takes longer is hung.
+PATIENCE = 2.0
 #: Works while the last byte that it read is b, and waits while it is i; ends with its input.
 LOAD = """
 import os, select
@@ -119,9 +121,19 @@ def _measure_all(groups: Sequence[Group], cpus: int) -> Facts:
     log.info("measuring the power sensors for about %d s, once after a boot", _seconds(Plan()) * len(groups))
     load = Load(min(cpus, LOADS_MAX))
     try:
-        return {stream: facts for group in groups for stream, facts in measure(group, load).items()}
+        return {stream: facts for group in groups for stream, facts in _measured(group, load).items()}
     finally:
         load.close()
+
+
+def _measured(group: Group, load: Load) -> Facts:
+    """What the sources of a `group` are like; nothing of those that stop answering meanwhile."""
+    facts = within(lambda: measure(group, load), PATIENCE * _seconds(Plan()))
+    if facts is not None:
+        return facts
+    source = group.rails()[0].source
+    log.warning("%s stopped answering while it was measured: look at `dmesg` for its bus", source)
+    return {rail.stream: estimators.Character().facts() for rail in group.rails()}
 
 
 class Group:

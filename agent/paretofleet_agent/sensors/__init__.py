@@ -7,6 +7,7 @@ its own names such a function under the entry point group `paretofleet.sensors`.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Mapping
 
@@ -24,6 +25,7 @@ from paretofleet_agent.sensors import (
     rapl,
     raspberry,
 )
+from paretofleet_agent.sensors._bounded_reads import find_within, within
 from paretofleet_agent.sensors._conflicts import without_disputes
 from paretofleet_agent.sensors._plugins import find_plugins
 from paretofleet_agent.sensors.protocol import NO_SETTINGS, FindResult, Rail, Readings, Sensor, Settings
@@ -39,6 +41,7 @@ __all__ = [
     "find_all",
     "flags",
     "states",
+    "within",
 ]
 
 #: Every sensor that is looked for: `find(sysroot, settings)` opens what it finds, or says why not.
@@ -53,6 +56,7 @@ BUILT_IN: Mapping[str, Callable[[Path, Settings], FindResult]] = {
     "raspberry": raspberry.find,
     "meter": meter.find,
 }
+HUNG_FIX = "look at `dmesg` for the bus of this chip, or restart the device"
 State = Dict[str, Any]
 #: What sensors know beside power, JSON-ready: throttling, clocks, voltage. Empty where there is nothing.
 STATES: Mapping[str, Callable[[Path], State]] = {
@@ -77,13 +81,21 @@ def find_all(sysroot: Path, settings: Settings = NO_SETTINGS) -> FindResult:
     """
     sensors: list[Sensor] = []
     absent: list[Unavailable] = []
-    built_in = [find(sysroot, settings) for find in BUILT_IN.values()]
+    built_in = [_find(name, sysroot, settings) for name in BUILT_IN]
     for opened, unavailable in built_in + find_plugins(sysroot, settings):
         sensors += opened
         absent += unavailable
     if sensors:
         absent += _interference.warnings(sysroot)
     return without_disputes(sensors, absent, settings)
+
+
+def _find(name: str, sysroot: Path, settings: Settings) -> FindResult:
+    """What one of BUILT_IN finds; a file that it reads in vain is left out and named."""
+    result, hung = find_within(functools.partial(BUILT_IN[name], sysroot, settings))
+    sensors, absent = result or ([], [])
+    whys = [f"{path}: a read that does not return" for path in hung]
+    return sensors, [*absent, *(Unavailable(name, why, HUNG_FIX, refused=True) for why in whys)]
 
 
 def states(sysroot: Path) -> State:

@@ -14,11 +14,15 @@ import time
 from pathlib import Path
 from typing import Callable, Iterable, TypeVar
 
+from paretofleet_agent.hardware.sysfs import given_up
+
 #: A driver that works answers in a fraction of this, and at a start there is time.
 LIMIT_S = 3.0
 #: What a file gets at least where those before it took all the time.
 LEAST_S = 0.3
 READ_BYTES = 64
+#: So many files are given up before a search is, and so often a search is looked after.
+HUNG_MAX, LOOK_S = 3, 0.1
 
 Answer = TypeVar("Answer")
 
@@ -44,20 +48,55 @@ def read_within(path: Path, limit_s: float = LIMIT_S) -> str:
     return content.decode("ascii", "replace")
 
 
-def _within(call: Callable[[Path], Answer], path: Path, limit_s: float) -> Answer | OSError:
-    answers: queue.SimpleQueue[Answer | OSError] = queue.SimpleQueue()
+def find_within(find: Callable[[], Answer], limit_s: float = LIMIT_S) -> tuple[Answer | None, list[Path]]:
+    """What `find` answers, and the files that it read in vain for `limit_s` seconds.
 
-    def answer() -> None:
-        try:
-            answers.put(call(path))
-        except OSError as error:
-            answers.put(error)
+    It is asked again without such a file, three of them at most; then the answer is None.
+    """
+    hung: list[Path] = []
+    while len(hung) < HUNG_MAX:
+        answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+        thread = threading.Thread(target=_put_answer, args=(find, answers), daemon=True)
+        thread.start()
+        path = None
+        while path is None:
+            with contextlib.suppress(queue.Empty):
+                answer = answers.get(timeout=LOOK_S)
+                if isinstance(answer, BaseException):
+                    raise answer
+                return answer, hung
+            path = given_up(thread.ident or 0, limit_s)
+        hung.append(path)
+    return None, hung
 
-    threading.Thread(target=answer, daemon=True).start()
+
+def _put_answer(call: Callable[[], Answer], answers: queue.SimpleQueue[Answer | BaseException]) -> None:
     try:
-        return answers.get(timeout=limit_s)
-    except queue.Empty:
+        answers.put(call())
+    except BaseException as error:  # noqa: BLE001  raised again where it was asked for
+        answers.put(error)
+
+
+def within(call: Callable[[], Answer], limit_s: float) -> Answer | None:
+    """What `call` gives, or None where it takes more than `limit_s` seconds. Raises what it raises."""
+    answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+    threading.Thread(target=_put_answer, args=(call, answers), daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        answer = answers.get(timeout=limit_s)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+    return None
+
+
+def _within(call: Callable[[Path], Answer], path: Path, limit_s: float) -> Answer | OSError:
+    try:
+        answer = within(lambda: call(path), limit_s)
+    except OSError as error:
+        return error
+    if answer is None:
         return TimeoutError(errno.ETIMEDOUT, f"a read that does not return, after {limit_s:.1f} s", str(path))
+    return answer
 
 
 def _open(path: Path) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from paretofleet_agent.power import characterise as sensor_facts
@@ -236,3 +238,20 @@ def test_the_load_is_made_by_processes_that_end():
     load.close()
     assert all(process.returncode == 0 for process in load._processes)
     assert time.process_time() - before < 0.05
+
+
+def test_a_source_that_stops_answering_while_it_is_measured_is_left_unmeasured(monkeypatch, tmp_path, caplog):
+    class Hung:
+        def rails(self):
+            return [Rail("bus", "x", "module", "instant", primary=True)]
+
+        def read(self):
+            threading.Event().wait()
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(sensor_facts, "_seconds", lambda _plan: 0.2)
+    facts = sensor_facts.of_device(tmp_path, Path("/"), [Hung()], 1)
+    assert facts["power:bus/x"]["period_s"] is None
+    assert "bus stopped answering" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
 
@@ -334,3 +335,27 @@ def test_a_rail_is_a_value():
     with pytest.raises(dataclasses.FrozenInstanceError):
         rail.scope = "module"
     assert rail.facts()["window_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("fixture", "path"),
+    [
+        ("rapl_intel", "sys/class/powercap/intel-rapl:0/name"),
+        ("rapl_intel", "sys/class/powercap/intel-rapl:0/max_energy_range_uj"),
+        ("ina3221_orin_nx", "{chip}/in1_label"),
+        ("ina3221_orin_nx", "{chip}/name"),
+        ("amdgpu_discrete", "{chip}/name"),
+    ],
+)
+def test_a_label_that_never_answers_is_named_and_the_rest_is_looked_for(tmp_path, monkeypatch, fixture, path):
+    root = trees.unpack(fixture, tmp_path)
+    chip = next((each.parent for each in sorted(root.rglob("*/name")) if "hwmon" in str(each)), root)
+    file = root / path.format(chip=chip.relative_to(root))
+    file.unlink()
+    os.mkfifo(file)
+    brief = functools.partial(sensors.find_within, limit_s=0.3)
+    monkeypatch.setattr(sensors, "find_within", brief)
+    absent = sensors.find_all(root)[1]
+    assert any(str(file) in each.why and "does not return" in each.why for each in absent)
+    for each in absent:
+        assert each.name != "nvml" or "does not return" not in each.why
