@@ -107,9 +107,11 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "lifecycle": {
             "cancelling": "*",
+            "chunk_faults": "crc32_of",
             "grants": "*",
             "ingest": "*",
             "notes": "notes",
+            "rebuilding": "*",
             "shared_meters": "*",
             "transitions": "*",
         },
@@ -131,6 +133,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "service": {
             "agents": "*",
             "assembly": "assemble",
+            "backoff": "*",
             "catalogue": "*",
             "admission": "Admission",
             "context": "Context",
@@ -152,7 +155,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "chunks": "*",
             "configurations": "*",
             "devices": "*",
-            "engine": "is_full reading",
+            "engine": "failure_of is_full reading shown",
             "history": "*",
             "leases": "*",
             "models": "*",

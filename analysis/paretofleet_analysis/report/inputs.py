@@ -12,8 +12,9 @@ class RunInput:
     """One run as the collector knows it.
 
     `state` is pending, leased, running, uploaded, sealed, failed, skipped or cancelled. Only sealed runs
-    carry a `summary` (the dictionary of `summary.summarize_run`). `facts` are the attempt's facts; what was
-    effective is read from there. `environment_id` is None when no attempt got as far as one.
+    carry a `summary` (the dictionary of `summary.summarize_run`); one without it has a `reason`. `facts` are
+    the attempt's facts; what was effective is read from there. `environment_id` is None when no attempt got
+    as far as one.
     """
 
     run_id: str

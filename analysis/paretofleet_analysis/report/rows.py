@@ -16,10 +16,11 @@ from paretofleet_analysis.report.schema import MEASURES, schema
 from paretofleet_analysis.report.work_bound import NO_WORK, is_faster_than_its_work
 from paretofleet_analysis.statistics.intervals import mean_interval
 
-#: What a run that never sealed makes of a row without sealed runs, most telling first.
+#: What a run without values (it may be sealed without a summary) makes of a row without any, most telling
+#: first.
 _UNSEALED = (
     ("pending", {"pending", "leased", "running", "uploaded"}),
-    ("failed", {"failed"}),
+    ("failed", {"failed", "sealed"}),
     ("cancelled", {"cancelled"}),
     ("skipped", {"skipped"}),
 )
@@ -137,8 +138,11 @@ def _measure(name: str, values: Sequence[float | None], counted: Sequence[bool])
 
 
 def _status(runs: Sequence[RunInput], sealed: Sequence[RunInput]) -> dict[str, Any]:
-    """A row is ok when every run of it sealed, partial when some did; else what its runs mostly came to."""
-    unsealed = [run for run in runs if run.state != "sealed"]
+    """A row is ok when every run of it sealed, partial when some did; else what its runs mostly came to.
+
+    A run that is sealed without a summary has a reason as a failed one has.
+    """
+    unsealed = [run for run in runs if run.state != "sealed" or run.summary is None]
     reasons = Counter(run.reason for run in unsealed if run.reason)
     reason = min(reasons, key=lambda text: (-reasons[text], text)) if reasons else None
     if sealed:

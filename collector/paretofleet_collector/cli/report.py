@@ -13,6 +13,9 @@ from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import size
 from paretofleet_collector.errors import Refused
 
+#: The exit code where it was done for some and not for all.
+SOME_FAILED = 3
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Reports: one row per configuration and environment.",
@@ -63,5 +66,10 @@ def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table)
         result = client.rebuild_report(sweep)
     if output is Format.json:
         write_json(row_of(result))
-        return
-    typer.echo(f"{result.runs} runs computed again by rule {result.rule_version}; {result.changed} changed")
+    else:
+        computed = result.runs - len(result.faults)
+        typer.echo(f"{computed} runs computed again by rule {result.rule_version}; {result.changed} changed")
+    for fault in result.faults:
+        notify(f"not computed again: {fault}")
+    if result.faults:
+        raise typer.Exit(SOME_FAILED)

@@ -21,18 +21,19 @@ from paretofleet_collector.errors import CollectorError, StorageUnavailable
 
 _NICE = 10
 _PR_SET_PDEATHSIG = 1
+_REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
 _log = logging.getLogger(__name__)
 
 
 def _jobs() -> Mapping[str, Callable[..., Any]]:
     """The table of jobs, by the names under which the collector asks for them."""
     # Imported here, when the priority is low and what a library prints cannot reach the results.
-    from paretofleet_collector.jobs import choose, report, seal
+    from paretofleet_collector.jobs import choose, rebuild, report, seal
     from paretofleet_collector.models import variants
 
     return {
         "seal": seal.seal,
-        "summarize_again": seal.summarize_again,
+        "summarize_again": rebuild.summarize_again,
         "choose": choose.choose,
         "report": report.write_report,
         "inspect": variants.inspect,
@@ -55,11 +56,9 @@ def _answer(line: str) -> dict[str, Any]:
 
 def _failure(error: Exception) -> dict[str, Any]:
     """What the collector is told of an error that no job raises on purpose."""
-    if _is_disk_full(error):
-        return {
-            "error": StorageUnavailable.__name__,
-            "message": "The collector's disk is full; free some space.",
-        }
+    refusal = _refusal_of(error)
+    if refusal:
+        return {"error": StorageUnavailable.__name__, "message": refusal}
     _log.error("a job failed", exc_info=error)
     if isinstance(error, OSError):
         return {"error": CollectorError.__name__, "message": f"The collector could not do that: {error}."}
@@ -69,15 +68,20 @@ def _failure(error: Exception) -> dict[str, Any]:
     }
 
 
-def _is_disk_full(error: BaseException | None) -> bool:
-    """Whether that, or what it was raised for, is a disk without room, said by the system or by SQLite."""
-    from paretofleet_collector.store.engine import is_full
+def _refusal_of(error: BaseException | None) -> str:
+    """Why the system did not let it write, where that is what `error`, or what it was raised for, says."""
+    from paretofleet_collector.store.engine import failure_of, is_full
 
     while error is not None:
-        if is_full(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-            return True
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            return f"The collector cannot write: {os.strerror(error.errno)}; see to the disk."
+        if is_full(error):
+            return "The collector's disk is full; free some space."
+        failure = failure_of(error) if isinstance(error, Exception) else error
+        if isinstance(failure, StorageUnavailable):
+            return str(failure)
         error = error.__cause__
-    return False
+    return ""
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ from paretofleet_collector.store.runs import OPEN
 NOT_CONVERGED = "not_converged"
 #: Of a row whose sweep asked for more boots than its runs saw.
 WITHIN_ONE_BOOT = "within_one_boot"
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """What a run was planned as, on which device, in which block."""
+
+    planned: PlannedConfiguration
+    device: Device
+    block: int
 
 
 def write_report(database: str, lake: str, sweep_id: str) -> str:
@@ -84,7 +94,7 @@ def _flags(past: list[RunInput], repeats: Repeats, *, is_converged: bool) -> tup
 
 def _is_one_boot(past: list[RunInput]) -> bool:
     """Whether all runs of a configuration that count were made within one boot; False before the first."""
-    return len({run.boot_id for run in past if run.state == "sealed" and run.counted}) == 1
+    return len({run.boot_id for run in past if run.summary is not None and run.counted}) == 1
 
 
 def _input(
@@ -137,22 +147,55 @@ def _runs(connection: sa.Connection, sweep_id: str) -> Mapping[str, list[RunInpu
     return result
 
 
+def facts_of(text: str) -> dict[str, Any]:
+    """The facts of an attempt from their JSON `text`; empty where it is no JSON object."""
+    try:
+        facts = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def check_reportable(place: RunPlace, facts: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+    """Raises ReportError, or what else it meets, where no report can hold the `summary` and `facts` of a run.
+
+    `place` is where the run belongs. A report of that run alone is built: what fails there would fail every
+    report of its sweep.
+    """
+    run = RunInput(run_id="", block=place.block, state="sealed", **_measured(facts, summary))
+    row = _input("", place.planned, [run], variant=None, device=place.device, flags=())
+    build_report([row])
+
+
 def _run(row: sa.Row[Any]) -> RunInput:
-    facts = json.loads(row.facts_json or "{}")
-    summary = json.loads(row.summary_json) if row.summary_json else None
-    return RunInput(
-        run_id=row.run_id,
-        block=row.block,
-        state=row.state,
-        reason=row.reason,
-        environment_id=environment_id_of(facts) if row.environment_id is None else row.environment_id,
-        boot_id=facts.get("boot_id"),
-        started_s=facts.get("started_unix_s"),
-        flags=tuple(summary["flags"]) if summary else tuple(facts.get("flags") or ()),
-        counted=bool(summary["counted"]) if summary else True,
-        summary=summary,
-        facts=facts,
-    )
+    facts = facts_of(row.facts_json)
+    if row.summary_json:
+        values = _measured(facts, json.loads(row.summary_json))
+        if row.environment_id is not None:
+            values["environment_id"] = row.environment_id
+    else:
+        values = _unmeasured(facts)
+    return RunInput(run_id=row.run_id, block=row.block, state=row.state, reason=row.reason, **values)
+
+
+def _measured(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run with a summary brings to the report."""
+    return {
+        "environment_id": environment_id_of(facts),
+        "boot_id": facts.get("boot_id"),
+        "started_s": facts.get("started_unix_s"),
+        "flags": tuple(summary["flags"]),
+        "counted": bool(summary["counted"]),
+        "summary": summary,
+        "facts": facts,
+    }
+
+
+def _unmeasured(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run without a summary brings: nothing checked its facts, and one that is odd counts for none."""
+    flags = facts.get("flags")
+    is_names = isinstance(flags, list) and all(isinstance(flag, str) and flag.isascii() for flag in flags)
+    return {"environment_id": environment_id_of(facts), "flags": tuple(flags or ()) if is_names else ()}
 
 
 def _not_converged(connection: sa.Connection, sweep_id: str, repeats: Repeats) -> set[str]:

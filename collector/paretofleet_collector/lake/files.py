@@ -1,6 +1,7 @@
 """The lake: sealed samples and model files under one root, by relative paths.
 
-A file appears whole or not at all: it is written under `tmp/`, synced, renamed, and its folder synced.
+A file appears whole or not at all: it is written under `tmp/`, synced, renamed, and its folder synced. What
+nothing lists goes to `orphans/`, never away: the list may be the one that is wrong.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
 
+from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
+
 FOLDER = "lake"
+ORPHANS = "orphans"
 _TEMPORARY, _SAMPLES, _MODELS = "tmp", "samples", "models"
 _log = logging.getLogger(__name__)
 
@@ -34,8 +39,9 @@ class Lake:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in (_TEMPORARY, _SAMPLES, _MODELS):
-            (root / name).mkdir(parents=True, exist_ok=True)
+        with _writing(root):
+            for name in (_TEMPORARY, _SAMPLES, _MODELS):
+                (root / name).mkdir(parents=True, exist_ok=True)
         self.files: fs.FileSystem = fs.SubTreeFileSystem(str(root), fs.LocalFileSystem())
 
     def model_path(self, sha256: str) -> Path:
@@ -47,54 +53,131 @@ class Lake:
         return self.root / _TEMPORARY / f"{secrets.token_hex(8)}{suffix}"
 
     def put(self, relative: str, write: Callable[[Path], None]) -> Path:
-        """Has `write` fill a temporary file and puts it in its place; nothing is left when that fails."""
+        """Has `write` fill a temporary file and puts it in its place; nothing is left when that fails.
+
+        Raises StorageUnavailable where the system does not let it, and what `write` raises beside that.
+        """
         path = self.temporary()
         try:
-            write(path)
+            with _writing(self.root):
+                write(path)
             return self.commit(path, relative)
         finally:
-            path.unlink(missing_ok=True)
+            with _writing(self.root):
+                path.unlink(missing_ok=True)
 
     def commit(self, temporary: Path, relative: str) -> Path:
-        """Syncs a file under `tmp/` and renames it to its place."""
+        """Syncs a file under `tmp/` and renames it to its place; raises StorageUnavailable."""
         target = self.root / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sync(temporary)
-        os.replace(temporary, target)
-        _sync(target.parent)
+        with _writing(self.root):
+            if not target.parent.is_dir():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _sync(target.parent.parent)
+            _sync(temporary)
+            os.replace(temporary, target)
+            _sync(target.parent)
         return target
+
+    def probe(self) -> None:
+        """Writes and syncs a small file, and removes it; raises StorageUnavailable where that fails."""
+        path = self.temporary()
+        try:
+            with _writing(self.root):
+                path.write_bytes(b"paretofleet")
+                _sync(path)
+        finally:
+            with _writing(self.root):
+                path.unlink(missing_ok=True)
 
     def remove(self, relative: str) -> None:
         """Deletes a file if it is there, and its folder if that is empty then."""
         path = self.root / relative
         path.unlink(missing_ok=True)
-        if PurePosixPath(relative).parts[0] == _SAMPLES:
+        self._remove_folder(path.parent)
+
+    def verified(self, relative: str, sha256: str) -> Path:
+        """Where the file `relative` lies, whose content must have that `sha256` (64 hex digits).
+
+        Raises NotFound when it is missing and CollectorError when it is not what was listed.
+        """
+        path = self.root / relative
+        try:
+            actual = sha256_of(path)
+        except FileNotFoundError:
+            raise NotFound(
+                f"{relative} is missing in the lake {self.root}; look for it in a backup and put it back."
+            ) from None
+        except OSError as error:
+            raise CollectorError(f"{path} cannot be read: {error.strerror or error}.") from None
+        if actual != sha256:
+            raise CollectorError(
+                f"{relative} is damaged: its SHA-256 is not that of the file which was sealed; put it back "
+                "from a backup."
+            )
+        return path
+
+    def unlisted(self, listed: Collection[str], models: Collection[str]) -> list[str]:
+        """The files of samples that are not `listed` and of models whose SHA-256 is not among `models`."""
+        samples = [path for path in (self.root / _SAMPLES).rglob("*") if path.is_file()]
+        unlisted = [self._relative(path) for path in samples if self._relative(path) not in listed]
+        unlisted += [
+            self._relative(path)
+            for path in (self.root / _MODELS).iterdir()
+            if path.is_file() and path.stem not in models
+        ]
+        return sorted(unlisted)
+
+    def set_aside(self, unlisted: Collection[str]) -> None:
+        """Moves the files `unlisted` to `orphans/`, below their old path; raises StorageUnavailable."""
+        for relative in unlisted:
+            target = self.root / ORPHANS / relative
+            with _writing(self.root):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    target = target.with_name(f"{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+                os.replace(self.root / relative, target)
+                _sync(target.parent)
+            _log.info("nothing lists %s: it was moved to %s", relative, target)
+            self._remove_folder((self.root / relative).parent)
+
+    def orphans(self) -> list[str]:
+        """The files that nothing listed, below `orphans/`."""
+        return sorted(self._relative(path) for path in (self.root / ORPHANS).rglob("*") if path.is_file())
+
+    def empty_temporary(self) -> None:
+        """Deletes what a start before this one left under `tmp/`; raises StorageUnavailable."""
+        with _writing(self.root):
+            for path in (self.root / _TEMPORARY).iterdir():
+                if path.is_file():
+                    path.unlink()
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _remove_folder(self, folder: Path) -> None:
+        if PurePosixPath(self._relative(folder)).parts[0] == _SAMPLES and folder != self.root / _SAMPLES:
             try:
-                path.parent.rmdir()
+                folder.rmdir()
             except OSError:
                 return
-
-    def clean(self, listed: Collection[str], models: Collection[str]) -> int:
-        """Deletes temporary files and whatever the manifest does not list; returns how many files."""
-        unlisted = [path for path in (self.root / _TEMPORARY).iterdir() if path.is_file()]
-        unlisted += [
-            path
-            for path in (self.root / _SAMPLES).rglob("*")
-            if path.is_file() and path.relative_to(self.root).as_posix() not in listed
-        ]
-        unlisted += [
-            path for path in (self.root / _MODELS).iterdir() if path.is_file() and path.stem not in models
-        ]
-        for path in unlisted:
-            _log.info("removing %s, which nothing lists", path)
-            self.remove(path.relative_to(self.root).as_posix())
-        return len(unlisted)
 
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of the file at `path`, as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    """What the system refuses while something is written is a StorageUnavailable that says so."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageUnavailable(
+            f"The collector cannot write in {root}: {reason}; see to the disk, nothing is lost meanwhile."
+        ) from error
 
 
 def _sync(path: Path) -> None:

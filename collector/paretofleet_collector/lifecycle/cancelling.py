@@ -61,7 +61,7 @@ def _cancel(
     cancelled = {"reason": "cancelled", "lease_until_unix_s": None, **values}
     runs.transition_all(connection, run_ids, "cancelled", come_from=CANCELLABLE, values=cancelled)
     attempts.supersede(connection, run_ids)
-    chunks.drop(connection, *run_ids)
+    chunks.discard(connection, run_ids)
     return bool(run_ids)
 
 

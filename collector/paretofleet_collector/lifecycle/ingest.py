@@ -135,7 +135,6 @@ def _transition_run(connection: sa.Connection, end: AttemptEnd, now: float) -> N
             values = {**why, "tries": tries + is_try(end), "lease_until_unix_s": None}
             _transition(connection, end.key, "pending", values)
         elif _transition(connection, end.key, "failed", {**why, **over, "tries": tries + 1}):
-            chunks.drop(connection, run.run_id)
             transitions.skip_resembling(connection, run.run_id, now)
     if not end.ok:
         transitions.apply_schedule(connection, run.sweep_id, run.device_id, now)

@@ -13,7 +13,6 @@ from paretofleet_collector.store import (
     assignments,
     attempts,
     choices,
-    chunks,
     devices,
     history,
     reboots,
@@ -145,7 +144,6 @@ def _skip(connection: sa.Connection, step: schedule.SkipRuns, now: float) -> Non
     for start in range(0, len(step.run_ids), runs.SLICE_RUNS):
         run_ids = step.run_ids[start : start + runs.SLICE_RUNS]
         runs.transition_all(connection, run_ids, "skipped", come_from=("pending",), values=values)
-        chunks.drop(connection, *run_ids)
 
 
 def gets_no_more(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
@@ -190,7 +188,6 @@ def fail_lost(connection: sa.Connection, run_id: str, now: float) -> None:
     values = {"reason": "lost", "message": message, "ended_unix_s": now, "lease_until_unix_s": None}
     if runs.transition(connection, run_id, "failed", come_from=UNDER_WAY, values=values):
         attempts.supersede(connection, (run_id,))
-        chunks.drop(connection, run_id)
         skip_resembling(connection, run_id, now)
 
 
@@ -206,12 +203,12 @@ def end_assignment(connection: sa.Connection, sweep_id: str, device_id: str, now
 def finish_sweep_if_done(connection: sa.Connection, sweep_id: str, now: float) -> None:
     """Ends the sweep `sweep_id` through `connection` if it has no open run, `now` (seconds since 1970).
 
-    It finished with failures if any run failed, was skipped or cancelled. A device that is still there and
-    has not ended its part, as one whose next block is to be chosen, keeps it going.
+    It finished with failures if any run failed, was skipped or cancelled, or has no summary. A device that
+    is still there and has not ended its part, as one whose next block is to be chosen, keeps it going.
     """
     if runs.has_any(connection, sweep_id, OPEN) or assignments.has_open(connection, sweep_id):
         return
-    has_failures = runs.has_any(connection, sweep_id, ENDED_BADLY)
+    has_failures = runs.has_any(connection, sweep_id, ENDED_BADLY) or runs.lacks_summary(connection, sweep_id)
     state = "finished_with_failures" if has_failures else "finished"
     if sweeps.set_state(connection, sweep_id, state, now):
         _log.info("sweep %s: %s", sweep_id, state)

@@ -38,8 +38,9 @@ def canonical_json(value: Mapping[str, Any]) -> str:
 
 
 def short_id(value: Mapping[str, Any]) -> str:
-    """The first 16 hex digits of the SHA-256 of the canonical JSON of `value` in UTF-8."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+    """The first 16 hex digits of the SHA-256 of the canonical JSON of `value`, in UTF-8."""
+    # A lone surrogate, which a JSON escape can make, counts by its own three bytes.
+    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def environment_id_of(facts: Mapping[str, Any]) -> str | None:

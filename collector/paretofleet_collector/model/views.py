@@ -187,11 +187,15 @@ class Deleted:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """How many summaries were computed again, how many changed, and by which version of the rule."""
+    """How many summaries were computed again, how many changed, and by which version of the rule.
+
+    `faults` has a sentence for each run that could not be computed again.
+    """
 
     runs: int
     changed: int
     rule_version: str
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class ControlServicer:
 
     @stream_of_replies
     async def PullSamples(self, request: pb.SweepRequest) -> AsyncIterator[pb.FilePart]:  # noqa: N802
-        for name, path in await reports.sample_files(self._context, request.sweep):
+        async for name, path in reports.sample_files(self._context, request.sweep):
             async for part in file_parts(name, path):
                 yield convert.file_part_to_proto(part)
 
@@ -107,5 +107,8 @@ class ControlServicer:
     async def RebuildReport(self, request: pb.SweepRequest) -> pb.RebuildReportReply:  # noqa: N802
         rebuilt = await reports.rebuild(self._context, request.sweep)
         return pb.RebuildReportReply(
-            runs=rebuilt.runs, changed=rebuilt.changed, rule_version=rebuilt.rule_version
+            runs=rebuilt.runs,
+            changed=rebuilt.changed,
+            rule_version=rebuilt.rule_version,
+            faults=rebuilt.faults,
         )

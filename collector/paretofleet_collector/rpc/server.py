@@ -20,13 +20,15 @@ from paretofleet_collector.model import limits
 from paretofleet_collector.rpc.control_servicer import ControlServicer
 from paretofleet_collector.rpc.fleet_servicer import FleetServicer
 from paretofleet_collector.rpc.guard import Guard
-from paretofleet_collector.service import home
+from paretofleet_collector.service import backoff, home
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.context import Context
 
 CALLS_MAX = 2048
 STOP_S = 3.0
 HEALTH_S = 1.0
+#: While nothing can be written, that is tried at least so often.
+PROBE_S = 15.0
 _OPTIONS = (
     # Two servers on one port would share its calls in silence.
     ("grpc.so_reuseport", 0),
@@ -73,7 +75,7 @@ async def _serve(config: Config, address: tuple[str, int] | None) -> None:
     guard = Guard(collector.context.admission)
     server = grpc.aio.server(interceptors=[guard], options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
     try:
-        await collector.clean_lake()
+        set_aside = await collector.tidy_lake()
         checks = _add_servicers(server, collector.context)
         local, bound = _listen(server, config, address)
         await server.start()
@@ -85,6 +87,8 @@ async def _serve(config: Config, address: tuple[str, int] | None) -> None:
             asyncio.create_task(_watch_health(collector.context, checks)),
         ]
         print(f"listening on {bound}", file=sys.stderr, flush=True)  # noqa: T201 - the line that starters wait for
+        if set_aside:
+            _log.warning("%d files that the store does not list were moved to lake/orphans", set_aside)
         if bound != local:
             _log.warning(
                 "every user of this machine can use %s; without --listen only the local socket is there",
@@ -147,19 +151,27 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _watch_health(context: Context, checks: Any) -> None:
-    """Keeps the health service at what disk and store allow."""
+    """Keeps the health service at what disk and store allow; what is wrong is logged once, and its end."""
     names = ("", "paretofleet.v1.Fleet", "paretofleet.v1.Control")
-    before = None
+    before: str | None = None
+    failures = 0
     while True:
-        can_store = context.can_store()
-        if can_store != before:
+        fault = context.write_fault()
+        if bool(fault) != bool(before) or before is None:
             serving = health_pb2.HealthCheckResponse.SERVING
-            status = serving if can_store else health_pb2.HealthCheckResponse.NOT_SERVING
+            status = health_pb2.HealthCheckResponse.NOT_SERVING if fault else serving
             for name in names:
                 await checks.set(name, status)
-            if before is not None:
-                _log.warning("the collector %s", "stores again" if can_store else "cannot store: NOT_SERVING")
+            if fault:
+                _log.error("NOT_SERVING, nothing is stored: %s", fault)
+            elif before is not None:
+                _log.warning("the collector stores again")
+        before = fault
         if not context.store.is_writable:
             context.store.probe()
-        before = can_store
-        await asyncio.sleep(HEALTH_S)
+        failures = failures + 1 if context.lake_fault else 0
+        if failures:
+            await asyncio.sleep(min(backoff.delay_s(failures), PROBE_S))
+            await context.check_lake()
+        else:
+            await asyncio.sleep(HEALTH_S)

@@ -10,9 +10,11 @@ from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import FOLDER, Lake
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.home import collector_id
+from paretofleet_collector.service.lake_age import being_sealed, check_age, unlisted_files
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.service.unfinished import Unfinished
-from paretofleet_collector.store import Store, models, sealed
+from paretofleet_collector.store import Store
+from paretofleet_collector.store.engine import shown
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,18 @@ class Collector:
     sealing_worker: Worker
     unfinished: Unfinished
 
-    async def clean_lake(self) -> None:
-        """Deletes from the lake what the store does not list: a start before this one may have broken off."""
-        store = self.context.store
-        files, variants = await store.read(sealed.files), await store.read(models.listing)
-        self.context.lake.clean({file.path for file in files}, {variant.sha256 for variant in variants})
+    async def tidy_lake(self) -> int:
+        """Sets aside what the store does not list: a start before this one may have broken off.
+
+        Returns how many files. Raises Refused where the store is empty or older than its lake, and
+        StorageUnavailable where that cannot be done.
+        """
+        store, lake = self.context.store, self.context.lake
+        unlisted = await store.read(lambda connection: unlisted_files(connection, lake))
+        check_age(shown(store.address), lake, unlisted, await store.read(being_sealed))
+        lake.empty_temporary()
+        lake.set_aside(unlisted)
+        return len(unlisted)
 
     async def close(self) -> None:
         """Ends the workers and closes the store."""

@@ -81,6 +81,8 @@ class Context:
     #: Blocks that are being worked out, by sweep and device, and sweeps that a call submits; likewise.
     settling: dict[tuple[str, str], asyncio.Task[schedule.Step | None]] = field(default_factory=dict)
     submitting: set[str] = field(default_factory=set)
+    #: Why the lake could not be written the last time, empty once it could.
+    lake_fault: str = ""
     _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
 
     @property
@@ -88,11 +90,24 @@ class Context:
         """A device that was silent for so long is shown as offline."""
         return max(3 * self.config.heartbeat_s, 10.0)
 
-    def can_store(self) -> bool:
-        """False while the store cannot be written, or less is free than the configuration asks for."""
-        return self.store.is_writable and self._has_room()
+    def write_fault(self) -> str:
+        """Why nothing can be stored now, in one sentence; empty while it can."""
+        if self.lake_fault:
+            return self.lake_fault
+        if not self.store.is_writable:
+            return "The store cannot be written."
+        return "" if self._has_room() else f"The disk of {self.config.home} is nearly full."
+
+    async def check_lake(self) -> None:
+        """Tries to write in the lake, and keeps what came of it."""
+        try:
+            await asyncio.to_thread(self.lake.probe)
+            self.lake_fault = ""
+        except StorageUnavailable as error:
+            self.lake_fault = str(error)
 
     def _has_room(self) -> bool:
+        """False when less is free under the home than the configuration asks for."""
         checked_s, has_room = self._room
         if time.monotonic() - checked_s > _ROOM_S:
             has_room = shutil.disk_usage(self.config.home).free >= self.config.disk_low_bytes

@@ -40,7 +40,7 @@ async def lease(context: Context, session: Session) -> LeaseReply:
         run = decision.run
         return (None if run is None else _grant(connection, run, context.config.lease_s)), decision
 
-    if not context.can_store() or await context.store.read(idle):
+    if bool(context.write_fault()) or await context.store.read(idle):
         return LeaseReply(None, ASK_AGAIN_S)
     grant, decision = await context.store.write(work)
     due: schedule.Step | None = decision.due

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+from paretofleet_analysis.runs.summary import RULE_VERSION
 
-from paretofleet_collector.errors import NotFound
+from paretofleet_collector.errors import CollectorError, NotFound
+from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.views import Rebuilt
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import sealed, sweeps
 from paretofleet_collector.store.sealed import SealedFile
 
 REBUILD_BATCH = 200
+#: So many faults are spelled out in one error, whose length the wire limits.
+FAULTS_SHOWN = 5
 
 
 async def report_file(context: Context, name: str) -> tuple[str, Path]:
@@ -27,9 +34,10 @@ async def report_file(context: Context, name: str) -> tuple[str, Path]:
     return f"{sweep.name}.parquet", Path(path)
 
 
-async def sample_files(context: Context, name: str) -> list[tuple[str, Path]]:
+async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, Path]]:
     """The sealed files of the sweep in `context` with a `name` or an id: path to show, and where each lies.
 
+    Each is checked before. What is damaged is left out and, after all others, raised as CollectorError.
     Raises NotFound, also where there are none yet.
     """
 
@@ -42,34 +50,57 @@ async def sample_files(context: Context, name: str) -> list[tuple[str, Path]]:
         raise NotFound(
             f"Sweep '{sweep_name}' has no sealed samples yet; see `paretofleet sweep watch {sweep_name}`."
         )
-    return [(f"{sweep_name}/{Path(file.path).name}", context.lake.root / file.path) for file in files]
+    faults = []
+    for file in files:
+        try:
+            path = await asyncio.to_thread(context.lake.verified, file.path, file.sha256)
+        except CollectorError as error:
+            faults.append(f"run {file.run_id}: {error}")
+            continue
+        yield f"{sweep_name}/{Path(file.path).name}", path
+    if faults:
+        more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
+        raise CollectorError(
+            f"{len(faults)} of {len(files)} files were left out: {' '.join(faults[:FAULTS_SHOWN])}{more}"
+        )
 
 
 async def rebuild(context: Context, name: str) -> Rebuilt:
     """Computes every summary of a sweep again from its sealed samples and stores what comes out.
 
-    The sweep in `context` with a `name` or an id; raises NotFound.
+    The sweep in `context` with a `name` or an id. A run whose samples cannot be read or summarised keeps what
+    it has and is named in the answer. Raises NotFound.
     """
 
-    def sealed_runs(connection: sa.Connection) -> list[str]:
+    def sealed_runs(connection: sa.Connection) -> tuple[str, list[str]]:
         sweep = sweeps.find(connection, name)
-        return [file.run_id for file in sealed.files(connection, sweep.sweep_id)]
+        return sweep.sweep_id, [file.run_id for file in sealed.files(connection, sweep.sweep_id)]
 
-    run_ids = await context.store.read(sealed_runs)
-    changed, version = 0, ""
+    sweep_id, run_ids = await context.store.read(sealed_runs)
+    changed, faults = 0, []
     for start in range(0, len(run_ids), REBUILD_BATCH):
-        summaries = await context.worker.run(
+        results = await context.worker.run(
             "summarize_again",
             database=context.store.address,
             lake=str(context.lake.root),
             run_ids=run_ids[start : start + REBUILD_BATCH],
         )
 
-        def store(connection: sa.Connection, summaries: dict[str, dict[str, object]] = summaries) -> int:
-            return sum(
-                sealed.replace_summary(connection, run_id, summary) for run_id, summary in summaries.items()
-            )
+        def store(connection: sa.Connection, results: dict[str, dict[str, Any]] = results) -> int:
+            return sum(rebuilding.store_summary(connection, *each) for each in results.items())
 
         changed += await context.store.write(store)
-        version = next(iter(summaries.values()))["rule_version"]
-    return Rebuilt(len(run_ids), changed, version)
+        faults += [sentence for each in results.items() if (sentence := _fault(*each))]
+    if changed:
+        now = context.now()
+        await context.store.write(lambda connection: rebuilding.settle_sweep(connection, sweep_id, now))
+    return Rebuilt(len(run_ids), changed, RULE_VERSION, tuple(faults))
+
+
+def _fault(run_id: str, result: Mapping[str, Any]) -> str:
+    """What kept a run from being computed again, in one sentence; empty where nothing did."""
+    if "unreadable" in result:
+        return f"run {run_id}: {result['unreadable']}"
+    if result["summary"] is None:
+        return f"run {run_id} cannot be summarised ({result['why_not']})"
+    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import sqlalchemy as sa
 
@@ -119,8 +119,21 @@ def staged(connection: sa.Connection, key: AttemptKey) -> Iterator[Chunk]:
         yield Chunk(key, row.stream, row.seq, row.schema, row.n, row.columns, row.crc32)
 
 
-def drop(connection: sa.Connection, *run_ids: str) -> int:
-    """Deletes through `connection` the staged chunks of the runs `run_ids`; returns how many there were."""
+def drop(connection: sa.Connection, key: AttemptKey) -> int:
+    """Deletes through `connection` the staged chunks of the attempt `key`; returns how many there were.
+
+    Call it only where a listed and verified file holds them.
+    """
+    return changed(
+        connection, CHUNKS.delete().where(CHUNKS.c.run_id == key.run_id, CHUNKS.c.attempt == key.attempt)
+    )
+
+
+def discard(connection: sa.Connection, run_ids: Collection[str]) -> int:
+    """Deletes through `connection` every staged chunk of the runs `run_ids`, which an operator cancelled.
+
+    Returns how many there were.
+    """
     return changed(connection, CHUNKS.delete().where(CHUNKS.c.run_id.in_(run_ids)))
 
 

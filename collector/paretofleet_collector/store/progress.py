@@ -38,7 +38,7 @@ def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[
 def configuration_states(connection: sa.Connection, sweep_id: str) -> tuple[ConfigurationState, ...]:
     """Every configuration of the sweep `sweep_id`, in the order of the plan, as `connection` sees them.
 
-    A reason is that of the run that failed last, else of the one that was skipped last.
+    A reason is that of the run that failed last or has no summary, else of the one that was skipped first.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, tuple[str, str]] = {}
@@ -50,7 +50,8 @@ def configuration_states(connection: sa.Connection, sweep_id: str) -> tuple[Conf
     for row in connection.execute(query):
         by_state = counts[row.configuration_id]
         by_state[row.state] += 1
-        if row.state == "failed" or (row.state == "skipped" and not by_state["failed"]):
+        has_failed = row.state == "failed" or (row.state == "sealed" and row.reason is not None)
+        if has_failed or (row.state == "skipped" and row.configuration_id not in reasons):
             reasons[row.configuration_id] = row.reason or "", row.message
     states = []
     for planned in configurations.listing(connection, sweep_id):
@@ -115,7 +116,7 @@ def just_ended(connection: sa.Connection, sweep_id: str, announced: Collection[s
 
 
 def _ended_line(row: sa.Row[Any]) -> str:
-    why = f" ({row.reason})" if row.reason and row.state in ("failed", "skipped") else ""
+    why = f" ({row.reason})" if row.reason and row.state in ("failed", "skipped", "sealed") else ""
     return f"{row.device}: {_describe_configuration(row)}, run {row.block}: {row.state}{why}"
 
 

@@ -36,6 +36,9 @@ RUNS = sa.Table(
     sa.Index("ix_runs_sweep_id_state", "sweep_id", "state"),
     sa.Index("ix_runs_state", "state"),
 )
+#: Reasons that the collector gives: sealed without a summary, and chunks that its disk damaged.
+NOT_SUMMARISED = "not_summarised"
+DAMAGED = "samples_damaged"
 UNDER_WAY = ("leased", "running")
 OPEN = ("pending", "leased", "running", "uploaded")
 CANCELLABLE = ("leased", "running", "pending")
@@ -167,6 +170,12 @@ def has_any(connection: sa.Connection, sweep_id: str, states: Iterable[str]) -> 
     """Whether `connection` shows a run of the sweep `sweep_id` in any of `states`."""
     query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state.in_(tuple(states)))
     return connection.execute(query.limit(1)).first() is not None
+
+
+def lacks_summary(connection: sa.Connection, sweep_id: str) -> bool:
+    """Whether `connection` shows a run of the sweep `sweep_id` that is sealed without a summary."""
+    query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.reason == NOT_SUMMARISED)
+    return connection.execute(query.where(RUNS.c.state == "sealed")).first() is not None
 
 
 def tries(connection: sa.Connection, run_id: str) -> int:

@@ -51,13 +51,13 @@ class SealedFile:
 def insert(
     connection: sa.Connection,
     file: SealedFile,
-    summary: Mapping[str, Any],
+    summary: Mapping[str, Any] | None,
     environment_id: str | None,
     now: float,
 ) -> None:
     """Lists through `connection` a sealed `file` with the `summary` of its run, `now` (seconds since 1970).
 
-    `environment_id` is None where the run told nothing of its environment.
+    `summary` is None where none could be made, `environment_id` where the run told of no environment.
     """
     connection.execute(
         MANIFEST.insert().values(
@@ -70,18 +70,36 @@ def insert(
             sealed_unix_s=now,
         )
     )
+    if summary is not None:
+        insert_summary(connection, file.run_id, file.attempt, summary, environment_id)
+
+
+def insert_summary(
+    connection: sa.Connection,
+    run_id: str,
+    attempt: int,
+    summary: Mapping[str, Any],
+    environment_id: str | None,
+) -> None:
+    """Stores through `connection` the first `summary` of the run `run_id`, of its attempt number `attempt`.
+
+    `environment_id` is None where the run told nothing of its environment.
+    """
     connection.execute(
         SUMMARIES.insert().values(
-            run_id=file.run_id, attempt=file.attempt, environment_id=environment_id, **_values(summary)
+            run_id=run_id, attempt=attempt, environment_id=environment_id, **_values(summary)
         )
     )
 
 
-def replace_summary(connection: sa.Connection, run_id: str, summary: Mapping[str, Any]) -> bool:
-    """Stores a new `summary` of the run `run_id` through `connection`; returns whether it differs."""
-    old = connection.execute(
-        sa.select(SUMMARIES.c.summary_json).where(SUMMARIES.c.run_id == run_id)
-    ).scalar_one()
+def replace_summary(connection: sa.Connection, run_id: str, summary: Mapping[str, Any]) -> bool | None:
+    """Stores a new `summary` of the run `run_id` through `connection`; returns whether it differs.
+
+    None, and nothing done, where the run has none.
+    """
+    old = connection.execute(sa.select(SUMMARIES.c.summary_json).where(SUMMARIES.c.run_id == run_id)).scalar()
+    if old is None:
+        return None
     changed(connection, SUMMARIES.update().where(SUMMARIES.c.run_id == run_id).values(**_values(summary)))
     return bool(json.loads(old) != json.loads(json.dumps(summary)))
 

@@ -19,6 +19,14 @@ _RECLAIM_PAGES = 2048
 _LOG_KEPT_BYTES = 16 << 20
 _LOG_LEAST_BYTES = 64 << 10
 
+#: What SQLite says when the system refuses, and what we say.
+_REFUSALS = (
+    ("disk is full", "disk is full; free some space under its home"),
+    ("readonly database", "database is read-only, or its file system is; see to the disk"),
+    ("disk i/o error", "disk reports an input or output error; see to the disk"),
+    ("unable to open database file", "database cannot be opened; see to the disk"),
+)
+
 
 def open_engine(path: Path, *, writes: bool) -> sa.Engine:
     """An engine over the database file `path`; a commit is on the disk when it returns.
@@ -77,10 +85,10 @@ def is_full(error: BaseException) -> bool:
 
 def failure_of(error: sa.exc.DBAPIError) -> Exception:
     """What an `error` of the file is to whoever waits: StorageUnavailable, or the error itself."""
-    if is_full(error):
-        return StorageUnavailable(
-            "The collector's disk is full; free some space under its home, nothing was stored."
-        )
+    text = str(error.orig).lower()
+    for sign, clause in _REFUSALS:
+        if sign in text:
+            return StorageUnavailable(f"The collector's {clause}, nothing was stored.")
     return error
 
 

@@ -152,8 +152,13 @@ def name_of(connection: sa.Connection, sweep_id: str) -> str:
 
 def is_over(connection: sa.Connection, sweep_id: str) -> bool:
     """Whether `connection` shows that the sweep `sweep_id` has ended, was cancelled or is gone."""
-    state = connection.execute(sa.select(SWEEPS.c.state).where(SWEEPS.c.sweep_id == sweep_id)).scalar()
+    state = state_of(connection, sweep_id)
     return state is None or state in (*SWEEP_FINAL, *_HIDDEN)
+
+
+def state_of(connection: sa.Connection, sweep_id: str) -> str | None:
+    """The state of the sweep `sweep_id` that `connection` sees, None where there is none."""
+    return connection.execute(sa.select(SWEEPS.c.state).where(SWEEPS.c.sweep_id == sweep_id)).scalar()
 
 
 def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) -> bool:

@@ -66,7 +66,7 @@ def test_chunks_are_refused_while_full_and_stored_once_after(small_disk):
 
 
 def test_a_run_that_cannot_be_sealed_stays_uploaded_until_there_is_room(small_disk, monkeypatch):
-    monkeypatch.setattr("paretofleet_collector.service.sealing.FULL_WAIT_S", 0.2)
+    monkeypatch.setattr("paretofleet_collector.service.backoff.MOST_S", 0.2)
     loop = asyncio.new_event_loop()
     rig = build(small_disk, loop, [1000.0])
     session = rig.joined()

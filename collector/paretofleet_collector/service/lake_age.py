@@ -1,0 +1,45 @@
+"""Whether the store is as old as its lake: files that it should list and does not are another store's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.lake.files import Lake, samples_file
+from paretofleet_collector.store import models, runs, sealed
+
+_SHOWN = 3
+#: What a collector seals; a file of another name was put there by somebody else.
+_SEALED = re.compile(r"samples/[0-9a-f]{16}/[^/]+\.parquet")
+
+
+def unlisted_files(connection: sa.Connection, lake: Lake) -> list[str]:
+    """The files of the `lake` that `connection` does not list, by their paths in it."""
+    listed = {file.path for file in sealed.files(connection)}
+    return lake.unlisted(listed, {variant.sha256 for variant in models.listing(connection)})
+
+
+def being_sealed(connection: sa.Connection) -> set[str]:
+    """The files that runs which `connection` shows uploaded get: a crash may have left one unlisted."""
+    return {
+        samples_file(run.sweep_id, run.run_id, run.attempt) for run in runs.in_state(connection, "uploaded")
+    }
+
+
+def check_age(store: str, lake: Lake, unlisted: Sequence[str], expected: Collection[str]) -> None:
+    """Raises Refused where the `lake` holds files that its store, the database `store`, knows nothing of.
+
+    `unlisted` are the files that it does not list; of them those in `expected` are there after a crash.
+    """
+    strange = [path for path in unlisted if path not in expected and _SEALED.fullmatch(path)]
+    if not strange:
+        return
+    examples = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
+    raise Refused(
+        f"{store} is empty or older than its lake: it does not list {len(strange)} files of samples in "
+        f"{lake.root} ({examples}). Put the right database back, with the files -wal and -shm beside it, or "
+        f"list the samples again with `paretofleet collector doctor --adopt --home {lake.root.parent}`."
+    )
