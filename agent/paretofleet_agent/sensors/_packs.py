@@ -15,7 +15,11 @@ from paretofleet_agent.hardware.sysfs import integer, text
 from paretofleet_agent.sensors._bounded_reads import read_within
 
 SUPPLIES = "sys/class/power_supply"
-BATTERY, UPS, DISCHARGING, OFFLINE = "Battery", "UPS", "Discharging", "0"
+BATTERY, DISCHARGING, OFFLINE = "Battery", "Discharging", "0"
+#: What feeds a device also where it has no file `online` to say whether.
+FEEDS = ("Mains", "UPS")
+#: ACPI's word for "unknown", in milliamperes and milliwatts of 16 and 32 bits, as some firmware reports it.
+UNKNOWN_U = (0xFFFF * 1000, 0xFFFFFFFF * 1000, 0xFFFFFFFF)
 #: The files of a pack's power, the best first, and the gauges' other names for the same quantities.
 POWERS = (("power_now",), ("voltage_now", "current_now"), ("voltage_now", "current_avg"))
 #: No pack of a computer is outside of this; a driver that tells millivolts is.
@@ -70,7 +74,7 @@ def supplies_of(sysroot: Path) -> tuple[list[Pack], list[Path]]:
     sources = [
         path
         for path, kind in of_type.items()
-        if kind != BATTERY and ((path / "online").exists() or kind == UPS)
+        if kind != BATTERY and ((path / "online").exists() or kind in FEEDS)
     ]
     return [_pack(path) for path in packs], sources
 
@@ -90,6 +94,8 @@ def power_uw(texts: Sequence[str]) -> int:
 
     Raises ValueError where they are no reading.
     """
+    if abs(integer(texts[-1])) in UNKNOWN_U:
+        raise ValueError("the firmware says that it does not know")
     if len(texts) == 1:
         return abs(integer(texts[0]))
     voltage_uv = integer(texts[0])

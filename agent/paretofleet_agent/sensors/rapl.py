@@ -35,6 +35,8 @@ PERIOD_S = 0.001
 GAIN_UNCERTAINTY = 0.03
 #: The hardware counter has 32 bits, so the range tells its unit.
 COUNTER_STEPS = 2**32 - 1
+#: The zone of a package, or of one of its dies.
+PACKAGE = re.compile(r"(package-\d+)(?:-die-(\d+))?")
 
 
 def find(sysroot: Path, _settings: Settings = NO_SETTINGS) -> FindResult:
@@ -89,8 +91,7 @@ def _each_counter_once(
     planned: Sequence[FileRail], sysroot: Path
 ) -> tuple[list[FileRail], list[Unavailable]]:
     """The rails without those that repeat the counter of another die's, and why these are left out."""
-    vendor = re.search(r"^vendor_id\s*:\s*(\S+)$", text(sysroot / "proc/cpuinfo"), re.MULTILINE)
-    if vendor is None or vendor.group(1) not in ONE_COUNTER_VENDORS:
+    if not _has_one_counter(sysroot):
         return list(planned), []
     firsts: dict[str, str] = {}
     kept, absent = [], []
@@ -101,7 +102,7 @@ def _each_counter_once(
         if first == name:
             kept.append(each)
         else:
-            why = f"the counter of {first} again: a package of {vendor.group(1)} has one for all of its dies"
+            why = f"the counter of {first} again: a package of {_vendor(sysroot)} has one for all of its dies"
             absent.append(Unavailable(f"rapl/{name}", why))
     return kept, absent
 
@@ -118,16 +119,47 @@ def _nameless(zone: Zone, rail: Rail) -> Unavailable:
 
 
 def _without_zone(zones: Sequence[Zone], sysroot: Path) -> list[Unavailable]:
-    """The processor packages of the machine that no zone counts: without them no sum is the whole."""
-    ids = {number(path) for path in (sysroot / CPUS).glob("cpu[0-9]*/topology/physical_package_id")}
-    packages = {f"package-{each}" for each in ids if each is not None}
-    matches = [re.match(r"package-\d+", zone.name) for zone in zones if zone.scope == "package"]
-    counted = {match.group() for match in matches if match is not None}
-    if not counted or None in matches or len(packages) <= len(counted):
+    """The packages and dies of the machine that no zone counts: without them no sum is the whole."""
+    names = [zone.name for zone in zones if zone.scope == "package"]
+    matches = [match for match in map(PACKAGE.match, names) if match is not None]
+    if not names or len(matches) < len(names):
         return []
+    places = _places(sysroot)
+    lacking = _more({package for package, _ in places}, {match.group(1) for match in matches})
+    if not _has_one_counter(sysroot):
+        for package in {match.group(1) for match in matches if match.group(2)}:
+            dies = {f"{package}-die-{die}" for at, die in places if at == package and die is not None}
+            lacking |= _more(dies, {match.group() for match in matches if match.group(1) == package})
     absent = []
-    for name in sorted(packages - counted):
+    for name in sorted(lacking):
         rail = Rail(source="rapl", rail=name, scope="package", kind=COUNTER, primary=True)
-        why = f"no zone under /{ZONES} counts this processor package, so the others are not the whole"
+        part = "die" if "-die-" in name else "package"
+        why = f"no zone under /{ZONES} counts this processor {part}, so the others are not the whole"
         absent.append(Unavailable(f"rapl/{name}", why, refused=True, sensor=rail.info))
     return absent
+
+
+def _more(there: set[str], counted: set[str]) -> set[str]:
+    """What of `there` is not `counted`; nothing where as many are, under whatever numbers."""
+    return there - counted if len(there) > len(counted) else set()
+
+
+def _places(sysroot: Path) -> set[tuple[str, int | None]]:
+    """The packages of the machine by name, each with its dies; None where a die has no number."""
+    places = set()
+    for folder in (sysroot / CPUS).glob("cpu[0-9]*/topology"):
+        package = number(folder / "physical_package_id")
+        if package is not None:
+            places.add((f"package-{package}", number(folder / "die_id")))
+    return places
+
+
+def _has_one_counter(sysroot: Path) -> bool:
+    """Whether every die's zone of a package shows the counter of the whole package."""
+    vendor = _vendor(sysroot)
+    return vendor is not None and vendor in ONE_COUNTER_VENDORS
+
+
+def _vendor(sysroot: Path) -> str | None:
+    match = re.search(r"^vendor_id\s*:\s*(\S+)$", text(sysroot / "proc/cpuinfo"), re.MULTILINE)
+    return None if match is None else match.group(1)

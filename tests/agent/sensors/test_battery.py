@@ -86,6 +86,19 @@ def test_any_source_that_is_not_surely_offline_may_feed_the_device(tree, kind, o
     assert "online: second; discharging: BAT0" in reasons(root)[0]
 
 
+def test_a_mains_supply_that_does_not_say_whether_it_feeds_may_feed(tree):
+    root = tree("battery_power")
+    put(root, adapter__type="Mains")
+    assert "online: adapter; discharging: BAT0" in reasons(root)[0]
+
+
+@pytest.mark.parametrize("current", [65_535_000, -65_535_000, 4_294_967_295_000])
+def test_a_current_that_the_firmware_does_not_know_is_none(tree, current):
+    root = tree("battery_current")
+    put(root, BAT1__current_now=current)
+    assert "does not know" in reasons(root)[0]
+
+
 def test_a_source_that_comes_online_during_a_run_ends_the_readings(tree):
     root = tree("battery_power")
     put(root, pad__type="Wireless", pad__online=0)

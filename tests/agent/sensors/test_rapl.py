@@ -127,6 +127,22 @@ def test_the_dies_of_a_package_are_one_counter_or_parts_by_the_vendor(tree, vend
         assert "the counter of package-0-die-0 again" in absent[0].why
 
 
+@pytest.mark.parametrize("vendor", ["AuthenticAMD", "GenuineIntel"])
+def test_a_die_without_a_zone_is_a_missing_part_where_each_die_counts_its_own(tree, vendor):
+    root = tree("rapl_amd_dies")
+    cpuinfo = root / "proc/cpuinfo"
+    cpuinfo.write_text(cpuinfo.read_text().replace("AuthenticAMD", vendor))
+    for cpu, die in enumerate((0, 1, 2)):
+        folder = root / rapl.CPUS / f"cpu{cpu}/topology"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "physical_package_id").write_text("0\n")
+        (folder / "die_id").write_text(f"{die}\n")
+    (sensor,), absent = rapl.find(root)
+    sensor.close()
+    lost = [each.name for each in absent if each.sensor is not None]
+    assert lost == (["rapl/package-0-die-2"] if vendor == "GenuineIntel" else [])
+
+
 def test_the_packages_of_two_amd_sockets_add_up_and_each_die_counts_once(tree):
     root = tree("rapl_amd_dies")
     for number, name in enumerate(("package-1-die-0", "package-1-die-1"), 2):
