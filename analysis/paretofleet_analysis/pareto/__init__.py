@@ -8,10 +8,11 @@ from .block_effects import BlockCorrection, remove_block_effects
 from .calibration import MeanFront, mean_front_probability
 from .dominance_probabilities import dominance_probability
 from .dominators import dominator_distribution, rank_interval
-from .efficiency import EfficiencyIntervals, efficiency_intervals, efficiency_survival
+from .efficiency import efficiency_survival
 from .front_probabilities import front_probability
 from .replicate_draws import replicates
 from .shared_costs import Shared
+from .shrinkage import EfficiencyIntervals, efficiency_intervals
 from .validation import Absolute
 
 __all__ = [

@@ -14,11 +14,11 @@ from .kernel import engine as kernel
 from .kernel.index import build
 from .kernel.query import Rule, batch_by_configuration
 from .kernel.rank_codes import RankCodes
-from .pruning import surviving
+from .pruning import Admitted, surviving
 from .samples import Floats, Ints, Samples
 from .shared_costs import Shared, SharedCosts
 from .unbeaten import shared_codes, unbeaten
-from .validation import check_groups, check_margin, check_threads
+from .validation import check_admitted, check_groups, check_margin, check_threads
 
 
 def front_probability(
@@ -28,6 +28,7 @@ def front_probability(
     margin: Sequence[float] | None = None,
     shared: Shared | None = None,
     fleets: npt.ArrayLike | None = None,
+    admitted: Sequence[npt.ArrayLike] | None = None,
     threads: int = 1,
 ) -> Floats:
     """(N,) the probability that nobody beats configuration i when each shows one of its runs, independently.
@@ -46,7 +47,8 @@ def front_probability(
 
     `shared`: what configurations of a group have in common, in one draw (a model's accuracy); see `Shared`.
     `fleets`: (N,) whole numbers from 0; configurations of different fleets never meet, so that many small
-    fleets are asked in one pass. `threads`: how many may work.
+    fleets are asked in one pass. `admitted`: N arrays (m_i,) of booleans, which runs keep what is required;
+    the others are on no frontier and beat nobody. `threads`: how many may work.
     Raises ValueError naming the configuration and the objective for NaN, infinite, empty or ragged input.
     Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on uncertain data (VLDB); the question is that
     of the random frontier of Partovi Nia, Ghaffari, Zolnouri, Savaria 2022 (arXiv 2202.09275).
@@ -66,14 +68,17 @@ def front_probability(
         fleet = fleet.kept_apart(check_groups("fleets", fleets, fleet.size))
         margins = None if margins is None else [*margins, 0.0, 0.0]
     is_strict = margin is None and (common is None or common.margin is None)
-    distinct, entry = distinct_entries(fleet, common, constants_only=is_strict)
+    is_in = None if admitted is None else check_admitted(admitted, fleet.runs)
+    told_apart = fleet if is_in is None else Fleet(np.column_stack([fleet.costs, is_in]), fleet.starts)
+    distinct, entry = distinct_entries(told_apart, common, constants_only=is_strict)
     if len(distinct) < fleet.size:
+        is_in = None if is_in is None else is_in[np.isin(fleet.owner, distinct)]
         fleet = fleet.subset(distinct)
         common = None if common is None else common.subset(distinct)
     if margins is not None:
-        products = unbeaten(fleet, margins, common, threads)
+        products = unbeaten(Admitted(fleet, is_in), margins, common, threads)
     else:
-        products = _undominated(fleet, common, threads)
+        products = _undominated(Admitted(fleet, is_in), common, threads)
     return fleet.mean_by_configuration(products)[entry]
 
 
@@ -87,9 +92,12 @@ def _margins_in_use(
     return margins or [0.0] * dimensions
 
 
-def _undominated(fleet: Fleet, common: SharedCosts | None, threads: int) -> Floats:
+def _undominated(entered: Admitted, common: SharedCosts | None, threads: int) -> Floats:
     """(n,) the probability that nobody dominates each sample of the fleet."""
-    alive = np.flatnonzero(surviving(fleet, common, threads))
+    fleet = entered.fleet
+    alive = np.flatnonzero(surviving(entered, common, threads))
+    if len(alive) == 0:
+        return np.zeros(len(fleet.costs))
     codes = _CodedFleet.of(fleet, alive, threads)
     products = np.zeros(len(fleet.costs))
     if common is None:

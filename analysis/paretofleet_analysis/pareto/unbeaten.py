@@ -6,26 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .fleet import Fleet
 from .kernel import engine as kernel
 from .kernel.index import build
 from .kernel.query import Rule, SharedCodes, batch_by_configuration
 from .kernel.rank_codes import RankCodes
 from .margins import cut_codes, loose_codes, sum_codes, sums
-from .pruning import perhaps_unbeaten, surviving
+from .pruning import Admitted, perhaps_unbeaten, surviving
 from .samples import Floats
 from .shared_costs import SharedCosts
 
 
-def unbeaten(fleet: Fleet, margins: Sequence[float], common: SharedCosts | None, threads: int) -> Floats:
-    """(n,) the probability that nobody beats each sample of `fleet` under `margins` (d,), with what is
-    `common` to groups; on `threads` threads.
+def unbeaten(entered: Admitted, margins: Sequence[float], common: SharedCosts | None, threads: int) -> Floats:
+    """(n,) the probability that nobody beats each sample that is `entered`, under `margins` (d,), with what
+    is `common` to groups; on `threads` threads.
 
     Margins are not transitive, so who is surely beaten may still beat others: as rivals all samples stay
     that no worst corner dominates, as points all that none surely beats.
     """
-    is_rival = surviving(fleet, common, threads)
-    is_point = perhaps_unbeaten(fleet, margins, common, threads)
+    fleet = entered.fleet
+    is_rival = surviving(entered, common, threads)
+    is_point = perhaps_unbeaten(entered, margins, common, threads)
+    if not is_point.any():
+        return np.zeros(len(fleet.costs))
     used = np.flatnonzero(is_rival | is_point)
     points, rivals = np.flatnonzero(is_point[used]), np.flatnonzero(is_rival[used])
     ranks = RankCodes(fleet.costs[used], threads)

@@ -82,3 +82,18 @@ def check_groups(name: str, groups: npt.ArrayLike, size: int) -> Ints:
             f"configuration {i} has number {numbers[i]} in {name}; number them from 0 to at most {size - 1}"
         )
     return numbers.astype(np.int64)
+
+
+def check_admitted(admitted: Sequence[npt.ArrayLike], runs: Ints) -> Flags:
+    """(n,) the flags `admitted` of all runs; ValueError unless they are as many booleans for each
+    configuration as it has `runs` (N,).
+    """
+    if len(admitted) != len(runs):
+        raise ValueError(f"admitted has {len(admitted)} arrays for {len(runs)} configurations; give one each")
+    arrays = [np.asarray(flags) for flags in admitted]
+    for i, flags in enumerate(arrays):
+        if flags.dtype != np.bool_ or flags.shape != (runs[i],):
+            raise ValueError(
+                f"admitted must hold one boolean for each of the {runs[i]} runs of configuration {i}"
+            )
+    return np.concatenate(arrays)

@@ -108,7 +108,14 @@ def probabilities(
     dominators, ranks = _dominance(points, means, kept, query.maximize)
     efficient = None
     if is_held is not None and not all(is_held):
-        efficient = efficiency_intervals(points, means, kept, maximize=query.maximize, is_held=is_held)
+        efficient = efficiency_intervals(
+            points,
+            means,
+            kept,
+            maximize=query.maximize,
+            is_held=is_held,
+            margin=tolerances(query.margins),
+        )
         efficient = efficient.subset(distinct.entry)
     entry = distinct.entry
     return replace(answer, dominators=dominators[entry], ranks=ranks[entry], efficiency=efficient)

@@ -96,7 +96,7 @@ def test_nothing_is_searched_for_what_nobody_dominates(monkeypatch):
 def test_of_equal_corners_one_prunes(monkeypatch):
     monkeypatch.setattr(pruning.kernel, "engine", lambda: Counting)
     fleet = Fleet.from_samples([np.array([[1.0, 2.0], [2.0, 1.0]])] * 1000, [False, False])
-    assert pruning.surviving(fleet, None, 1) == 1
+    assert pruning.surviving(pruning.Admitted(fleet), None, 1) == 1
 
 
 class Counting:

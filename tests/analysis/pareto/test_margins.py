@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paretofleet_analysis.pareto import Absolute, Shared, front_probability
+from paretofleet_analysis.pareto import Absolute, Shared, efficiency_intervals, front_probability
 
 from .worlds import beats_by, shared_front_probability
 
@@ -132,3 +134,57 @@ def test_noise_is_no_way_around_it():
             front_probability(x, maximize=[True, False, False], margin=margin)[0] for x in (runs, worse)
         )
         assert after <= before + 1e-9
+
+
+@pytest.mark.parametrize("margins", [[0, 0], [0.5, 1]])
+def test_runs_that_are_not_admitted_are_on_no_frontier_and_beat_nobody(margins):
+    rng = np.random.default_rng(10)
+    for _ in range(40):
+        samples = [rng.integers(1, 5, (rng.integers(1, 4), 2)).astype(float) for _ in range(4)]
+        admitted = [rng.random(len(x)) < 0.6 for x in samples]
+        beats = beats_by(margins)
+        expected = np.zeros(4)
+        for world in itertools.product(*[range(len(x)) for x in samples]):
+            points = [samples[i][s] for i, s in enumerate(world)]
+            counted = [bool(admitted[i][s]) for i, s in enumerate(world)]
+            for i in range(4):
+                is_beaten = any(beats(points[j], points[i]) for j in range(4) if j != i and counted[j])
+                expected[i] += counted[i] and not is_beaten
+        expected /= np.prod([len(x) for x in samples])
+        margin = [Absolute(m) for m in margins] if any(margins) else None
+        found = front_probability(samples, maximize=[False, False], margin=margin, admitted=admitted)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
+
+
+def shrunk(row, rival, share) -> bool:
+    """Whether a rival still gains in sum, and loses nothing by more than its margin, against a share of the
+    costs.
+    """
+    top1 = (rival[0] - row[0]) / 0.2
+    costs = np.log(share * row[1:] / rival[1:]) / np.log1p([0.02, 0.05])
+    return top1 >= -1 and (costs >= -1).all() and top1 + costs.sum() > 0
+
+
+def test_the_efficiency_is_the_share_of_its_costs_with_which_a_row_that_beats_it_gets_by():
+    """Against bisection by the relation itself, of fleets whose means are certain."""
+    rng = np.random.default_rng(11)
+    margin, maximize = [Absolute(0.2), 0.02, 0.05], [True, False, False]
+    for _ in range(10):
+        means = np.column_stack([rng.normal(70, 0.3, 8), np.exp(rng.normal(0, 0.2, (8, 2)))])
+        points = [np.tile(row, (3, 1)) for row in means]
+        found = efficiency_intervals(
+            points, means, np.arange(8), maximize=maximize, is_held=[True, False, False], margin=margin
+        )
+        for i, row in enumerate(means):
+            least = 1.0
+            for j in range(8):
+                pair = [row[None], means[j][None]]
+                if front_probability(pair, maximize=maximize, margin=margin)[0] == 1.0:
+                    continue
+                low, high = 0.01, 1.0
+                for _ in range(40):
+                    middle = np.sqrt(low * high)
+                    low, high = (low, middle) if shrunk(row, means[j], middle) else (middle, high)
+                least = min(least, high)
+            assert found.median[i] == pytest.approx(least, rel=1e-6)
+        np.testing.assert_allclose(found.lo, found.hi)

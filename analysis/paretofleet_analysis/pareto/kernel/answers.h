@@ -66,7 +66,7 @@ static TARGET int F(products)(const index_t *index, const points_t *points, int6
     }
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
-        const int32_t *cuts = HAS_CUTS(points->rule) ? points->cuts + first * d : NULL;
+        const int32_t *cuts = points->rule == BEATS ? points->cuts + first * d : NULL;
         set_batch(&space, points->codes + first * d, cuts, count, d);
         F(gather)(&space, index);
         F(strong_first)(&space, index);
@@ -191,8 +191,7 @@ static TARGET int F(shared_products)(const index_t *index, const points_t *point
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
         const int32_t home = points->homes[b];
-        const int32_t *cuts = HAS_CUTS(points->rule) ? points->cuts + first * d : NULL;
-        set_batch(&space, points->codes + first * d, cuts, count, d);
+        set_batch(&space, points->codes + first * d, NULL, count, d);
         memcpy(space.high + d, shared->worst + home * s, (size_t)s * sizeof(int32_t));
         F(gather)(&space, index);
         F(strong_first)(&space, index);

@@ -81,7 +81,7 @@ class _Shared(ctypes.Structure):
 
 
 #: That of kernel.c; a library that was compiled of another version is not called.
-_INTERFACE = 2
+_INTERFACE = 3
 
 
 @functools.cache

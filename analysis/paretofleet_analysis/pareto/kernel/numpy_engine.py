@@ -130,11 +130,7 @@ class _Near:
         """
         points = self._points.codes[self._batch, None]
         weak, less = _compare(self._runs, points)
-        if self._points.rule is Rule.MARGIN and self._points.cuts is not None:
-            better = self._runs <= self._points.cuts[self._batch, None]
-            weak = (better | (self._runs == points)).all(axis=2)
-            less = better.any(axis=2)
-        elif self._points.rule is Rule.BEATS and self._points.cuts is not None:
+        if self._points.rule is Rule.BEATS and self._points.cuts is not None:
             less = (self._runs <= self._points.cuts[self._batch, None]).any(axis=2)
         divisor = self._index.runs[self._places]
         return self._places, self._sums(weak) / divisor, self._sums(weak & less) / divisor

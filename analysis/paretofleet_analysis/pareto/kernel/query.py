@@ -24,8 +24,7 @@ class Rule(IntEnum):
 
     AT_MOST = 0  # in every objective at most the point
     DOMINATES = 1  # and in one less
-    MARGIN = 2  # in every objective equal to the point or at most its cut, and in one at most the cut
-    BEATS = 3  # in every column at most the point, which is a limit, and in one at most its cut
+    BEATS = 2  # in every column at most the point, which is a limit, and in one at most its cut
 
 
 @dataclass(frozen=True)

@@ -50,14 +50,6 @@ static inline __attribute__((always_inline)) TARGET void F(count)(walk_t *walk, 
         uint32_t at_most = F(at_most)(space->points, runs, d), less = at_most;
         if (rule == DOMINATES && at_most) {
             less = F(unequal)(space->points, runs, d, at_most);
-        } else if (rule == MARGIN && at_most) {
-            less = 0;
-            for (int64_t k = 0; k < d; k++) {
-                const uint32_t better = F(lanes_at_most)(space->cuts + k * LANES, runs[k]);
-                at_most &= better | F(lanes_equal)(space->points + k * LANES, runs[k]);
-                less |= better;
-            }
-            less &= at_most;
         } else if (rule == BEATS && at_most) {
             less = 0;
             for (int64_t k = 0; k < d; k++)

@@ -40,8 +40,7 @@ typedef struct {
     int64_t blocks[LEVELS_MAX];
 } index_t;
 
-enum { AT_MOST = 0, DOMINATES = 1, MARGIN = 2, BEATS = 3 };
-#define HAS_CUTS(rule) ((rule) == MARGIN || (rule) == BEATS)
+enum { AT_MOST = 0, DOMINATES = 1, BEATS = 2 };
 
 /* See query.py. Batch b is points batches[b] to batches[b + 1], at most 16, and belongs to place owners[b]. */
 typedef struct {
