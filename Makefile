@@ -9,7 +9,7 @@ PY38 ?= $(shell sh scripts/find_python.sh 3.8)
 install: $(VENV)/.installed
 
 # Reinstalled when a dependency list or the native kernel changes; the packages themselves are editable.
-$(VENV)/.installed: requirements-dev.txt requirements-peers.txt $(wildcard */pyproject.toml) $(wildcard analysis/*.py analysis/paretofleet_analysis/pareto/kernel/*.c)
+$(VENV)/.installed: requirements-dev.txt requirements-peers.txt $(wildcard */pyproject.toml) $(wildcard analysis/*.py analysis/paretofleet_analysis/pareto/kernel/*.[ch])
 	@sh scripts/install.sh $(PYTHON) $(VENV)
 	@touch $@
 
