@@ -14,6 +14,7 @@ from paretofleet_collector import __version__
 from paretofleet_collector.cli import collector, devices, models, rank, report, sweep, up
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
 from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.plain_text import printable
 
 FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 _UNWRITTEN = "standard output cannot be written: {}"
@@ -105,7 +106,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("PARETOFLEET_DEBUG"):
             raise
-        sys.stderr.write(f"paretofleet: {' '.join(_sentence(error).split())}\n")
+        sys.stderr.write(f"paretofleet: {printable(' '.join(_sentence(error).split()))}\n")
         return FAILED
     return result if isinstance(result, int) else 0
 
@@ -118,7 +119,8 @@ def _usage(error: Exception) -> int:
     if "option: --collector" in message:
         message = "--collector stands before the noun, as in `paretofleet --collector HOST:PORT devices list`"
     if message:
-        sys.stderr.write(f"{where}: {' '.join(message.split()).rstrip('.')}; see `{where} --help`\n")
+        message = printable(" ".join(message.split()).rstrip("."))
+        sys.stderr.write(f"{where}: {message}; see `{where} --help`\n")
     return USAGE
 
 

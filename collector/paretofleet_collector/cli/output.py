@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from paretofleet_collector.plain_text import printable
+
 
 class Format(StrEnum):
     """How a listing is written."""
@@ -58,8 +60,39 @@ def row_of(value: Any) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """The text without control characters, which a device's or a file's name could smuggle in."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    """The text in one line, without control characters, which a stranger's name could smuggle in."""
+    return printable(text)
+
+
+def clean_lines(text: str) -> str:
+    """The same for a text of several lines, which stay lines."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def escaped(document: str) -> str:
+    """A JSON `document` with an escape for everything in it that cannot be printed."""
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_escape, line)) for line in document.split("\n")
+    )
+
+
+def _escape(letter: str) -> str:
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1].replace("\x7f", "\\u007f")
+
+
+def cell(value: str) -> str:
+    """A text of strangers as a cell of CSV: a spreadsheet that opens it computes nothing.
+
+    An apostrophe goes before what would begin a formula; a number stays one.
+    """
+    text = clean(value)
+    if not text.lstrip().startswith(("=", "+", "-", "@")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def show(
@@ -81,7 +114,7 @@ def show(
 def write_json(value: Any) -> None:
     """Writes one JSON document; numbers that are none become null."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=list)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(escaped(text) + "\n")
 
 
 def _write_csv(rows: Sequence[Row]) -> None:
@@ -90,15 +123,15 @@ def _write_csv(rows: Sequence[Row]) -> None:
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     keys = list(rows[0])
-    writer.writerow(keys)
+    writer.writerow([_csv_cell(key) for key in keys])
     for row in rows:
         writer.writerow([_csv_cell(row.get(key)) for key in keys])
 
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=list)
-    return value
+        value = escaped(json.dumps(value, ensure_ascii=False, default=list))
+    return cell(value) if isinstance(value, str) else value
 
 
 def _write_rich(rows: Sequence[Row], columns: Sequence[Column]) -> None:

@@ -45,8 +45,9 @@ class Transfer:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
+            from rich.text import Text
 
-            self._bar = Console(stderr=True).status(clean(self._label))
+            self._bar = Console(stderr=True).status(Text(clean(self._label)))
             self._bar.start()
         return self
 
@@ -59,7 +60,10 @@ class Transfer:
     def at(self, done: int, whole: int) -> None:
         """`done` of `whole` bytes are on their way."""
         if self._bar is not None:
-            self._bar.update(f"{clean(self._label)} {size(done)} of {size(whole)}")  # type: ignore[attr-defined]
+            from rich.text import Text
+
+            label = Text(f"{clean(self._label)} {size(done)} of {size(whole)}")
+            self._bar.update(label)  # type: ignore[attr-defined]
 
 
 def follow(messages: Iterable[SweepProgress]) -> SweepView | None:
@@ -130,10 +134,10 @@ def _picture(message: SweepProgress) -> RenderableType:
     head.add_row(
         Text(clean(sweep.name), style="bold"),
         ProgressBar(total=max(1, sweep.runs), completed=ended(sweep), width=32),
-        Text(f"{ended(sweep)}/{sweep.runs} runs"),
+        Text(clean(f"{ended(sweep)}/{sweep.runs} runs")),
         Text(bad, style="red")
         if bad
-        else Text(sweep.state if sweep.ended_unix_s else left(message.seconds_left)),
+        else Text(clean(sweep.state if sweep.ended_unix_s else left(message.seconds_left))),
     )
     lines: list[RenderableType] = [head]
     for run in message.running:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Format, Output, column, show
+from paretofleet_collector.cli.output import Format, Output, clean_lines, column, escaped, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.rank_rows import row_cells, row_facts
 from paretofleet_collector.cli.session import collector_client
@@ -126,17 +126,18 @@ def _write(result: Ranking, output: Format, *, whole: bool) -> None:
     if output is Format.csv:
         show([row_cells(row) for row in result.rows], (), output)
     elif output is Format.json:
-        typer.echo(ranking_text.to_json(result))
+        typer.echo(escaped(ranking_text.to_json(result)))
     elif whole:
-        sys.stdout.write(ranking_text.render(result, columns=_columns()))
+        sys.stdout.write(clean_lines(ranking_text.render(result, columns=_columns())))
     else:
         for row in result.rows:
             show(
                 [{"what": key, "value": value} for key, value in row_facts(row).items()], _FACTS, Format.table
             )
         if result.why is not None:
-            sys.stdout.write(explanation_text.render_advice(result.why))
-            sys.stdout.write("\n" + explanation_text.render_why(result.why, columns=_columns()))
+            sys.stdout.write(clean_lines(explanation_text.render_advice(result.why)))
+            why = explanation_text.render_why(result.why, columns=_columns())
+            sys.stdout.write("\n" + clean_lines(why))
 
 
 def _columns() -> int:

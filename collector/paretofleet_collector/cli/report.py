@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Format, Output, row_of, write_json
+from paretofleet_collector.cli.output import Format, Output, clean, row_of, write_json
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import size
@@ -68,7 +68,8 @@ def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table)
         write_json(row_of(result))
     else:
         computed = result.runs - len(result.faults)
-        typer.echo(f"{computed} runs computed again by rule {result.rule_version}; {result.changed} changed")
+        done = f"{computed} runs computed again by rule {result.rule_version}; {result.changed} changed"
+        typer.echo(clean(done))
     for fault in result.faults:
         notify(f"not computed again: {fault}")
     if result.faults:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Format, Output, show
+from paretofleet_collector.cli.output import Format, Output, clean, show
 from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, refusal_row, show_plan
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
@@ -154,7 +154,7 @@ def submit(
             f"on {', '.join(sweep.devices)}; follow it with `paretofleet sweep watch {sweep.name}`"
         )
         if output is Format.table:
-            typer.echo(sweep.name)
+            typer.echo(clean(sweep.name))
         else:
             row = {**sweep_row(sweep), "refusals": [refusal_row(each) for each in refusals]}
             show([row], SWEEP_COLUMNS, output)
