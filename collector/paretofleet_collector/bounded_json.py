@@ -7,7 +7,12 @@ import math
 from typing import Any
 
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.model.limits import JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_DIGITS_MAX
+from paretofleet_collector.model.limits import (
+    JSON_BYTES_MAX,
+    JSON_DEPTH_MAX,
+    JSON_DIGITS_MAX,
+    JSON_PARTS_MAX,
+)
 
 
 def parse_bounded(text: str, subject: str) -> Any:
@@ -18,6 +23,7 @@ def parse_bounded(text: str, subject: str) -> Any:
     size = len(text) if text.isascii() else len(text.encode(errors="replace"))
     if size > JSON_BYTES_MAX:
         raise Refused(f"{subject} must have at most {JSON_BYTES_MAX:,} bytes; {size:,} came")
+    _check_parts(sum(map(text.count, ",[{")), subject)  # before they are made: making many takes a while
     try:
         value = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_constant)
     except RecursionError:
@@ -35,7 +41,7 @@ def check_value(value: Any, subject: str) -> None:
 
     What has many parts by sharing few, as aliases of YAML do, is refused as too large.
     """
-    left = JSON_BYTES_MAX
+    left, parts = JSON_BYTES_MAX, 0
     level = [value]
     for _ in range(JSON_DEPTH_MAX + 1):
         below: list[Any] = []
@@ -48,12 +54,17 @@ def check_value(value: Any, subject: str) -> None:
                 below += item.values()
             elif isinstance(item, list):
                 below += item
-            if len(below) > left:
-                raise Refused(f"{subject} must have at most {JSON_BYTES_MAX:,} bytes when written out")
+            _check_parts(parts + len(below), subject)
         if not below:
             return
+        parts += len(below)
         level = below
     raise Refused(f"{subject} must not be nested deeper than {JSON_DEPTH_MAX} levels")
+
+
+def _check_parts(parts: int, subject: str) -> None:
+    if parts > JSON_PARTS_MAX:
+        raise Refused(f"{subject} must have at most {JSON_PARTS_MAX:,} values and keys")
 
 
 def _size(item: Any, subject: str) -> int:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 #: The largest message, in bytes. A chunk, a piece of a file, facts or a specification fit with room.
 MESSAGE_BYTES_MAX = 2 << 20
-#: Calls that one client, known by its connection, may have under way.
+#: Calls that one client, known by its certificate or its connection, may have under way; of those with one
+#: reply so many are worked on at a time, the others wait.
 CALLS_MAX = 32
+TURNS_MAX = 4
 #: Bytes of chunks that an agent may have sent and not yet got an answer to; more are not read off the wire.
 IN_FLIGHT_BYTES_MAX = 2 << 20
 #: Devices in the store, removed ones too, and labels of one device.
@@ -20,10 +22,11 @@ DEVICES_MAX = 50_000
 LABELS_MAX = 64
 #: Streams of an attempt.
 STREAMS_MAX = 64
-#: What a JSON text may be: bytes, depth of nesting, digits of a number.
+#: What a JSON text may be: bytes, depth of nesting, digits of a number, values and keys.
 JSON_BYTES_MAX = 1 << 20
 JSON_DEPTH_MAX = 32
 JSON_DIGITS_MAX = 40
+JSON_PARTS_MAX = 50_000
 #: Largest whole number that fits a 64-bit column with room to add.
 COUNT_MAX = 1 << 62
 

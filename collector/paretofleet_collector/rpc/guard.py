@@ -70,7 +70,9 @@ class Guard(grpc.aio.ServerInterceptor):
             return self._each(name, requests, call)
 
         async def single(requests: Any, call: Any) -> Any:
-            return await behaviour(await admitted(requests, call), call)
+            request = await admitted(requests, call)
+            async with self._admission.turn(client_of(call)):
+                return await behaviour(request, call)
 
         async def stream(requests: Any, call: Any) -> None:
             request = await admitted(requests, call)
@@ -101,7 +103,7 @@ class Guard(grpc.aio.ServerInterceptor):
             async with asyncio.timeout(self._patience.request_s):
                 request = await anext(requests, None)
         if request is None or request is _UNREAD:
-            why = f"Nothing readable came within {self._patience.request_s:g} s; the call was ended."
+            why = f"No request came (within {self._patience.request_s:g} s); the call was ended."
             await self._refuse(name, call, grpc.StatusCode.INVALID_ARGUMENT, why)
         fault = _fault(request)
         if fault:

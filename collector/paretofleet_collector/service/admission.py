@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from paretofleet_collector.model.limits import CALLS_MAX
+from paretofleet_collector.model.limits import CALLS_MAX, TURNS_MAX
 
 #: The same refusal of the same client is logged again after so long; of all, so many lines a minute.
 LOG_AGAIN_S = 600.0
 LOG_LINES_MAX = 30
+#: What comes by a socket of the collector's own user: nobody knows which connection it is.
+LOCAL = "unix:"
 _REMEMBERED_MAX = 4096
 _log = logging.getLogger(__name__)
 
@@ -22,8 +26,14 @@ class Admission:
     `clock` gives seconds that only go forward.
     """
 
-    def __init__(self, calls_max: int = CALLS_MAX, clock: Callable[[], float] = time.monotonic) -> None:
-        self._calls_max = calls_max
+    def __init__(
+        self,
+        calls_max: int = CALLS_MAX,
+        turns_max: int = TURNS_MAX,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._calls_max, self._turns_max = calls_max, turns_max
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._clock = clock
         self._calls: Counter[str] = Counter()
         self._logged: OrderedDict[tuple[str, str], float] = OrderedDict()
@@ -31,6 +41,8 @@ class Admission:
 
     def enter(self, peer: str) -> str:
         """Counts a call of `peer`; where it has too many, counts nothing and returns a sentence."""
+        if peer.startswith(LOCAL):
+            return ""
         if self._calls[peer] >= self._calls_max:
             return (
                 f"This connection has {self._calls[peer]} calls under way; at most {self._calls_max} are "
@@ -39,11 +51,21 @@ class Admission:
         self._calls[peer] += 1
         return ""
 
+    @asynccontextmanager
+    async def turn(self, peer: str) -> AsyncIterator[None]:
+        """Waits until fewer than TURNS_MAX calls of `peer` are worked on: a flood waits for itself."""
+        turns = self._turns.setdefault(peer, asyncio.Semaphore(self._turns_max))
+        async with turns:
+            yield
+
     def leave(self, peer: str) -> None:
         """Counts that a call of `peer` is over."""
+        if peer.startswith(LOCAL):
+            return
         self._calls[peer] -= 1
         if self._calls[peer] <= 0:
             del self._calls[peer]
+            self._turns.pop(peer, None)
 
     @property
     def calls(self) -> int:

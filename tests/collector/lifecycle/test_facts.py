@@ -85,6 +85,7 @@ def summarised(facts: dict[str, Any]) -> None:
         ("[" * 100_000, f"nested deeper than {JSON_DEPTH_MAX} levels"),
         (f'{{"a": {"[" * 40}{"]" * 40}}}', f"nested deeper than {JSON_DEPTH_MAX} levels"),
         (json.dumps({"a": "x" * JSON_BYTES_MAX}), "at most 1,048,576 bytes"),
+        (json.dumps({"a": [[]] * 50_000}), "at most 50,000 values and keys"),
         ("[]", "not a JSON object"),
         ("{", "must be JSON"),
         ('{"load_ns": -1}', "load_ns is -1; it must be a whole number from 0"),

@@ -226,7 +226,7 @@ MERGES = "a: &a {x: 1}\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (LAUGHS, "at most 1,048,576 bytes when written out"),
+        (LAUGHS, "at most 50,000 values and keys"),
         (MERGES, "merge keys"),
         ("models: &a [*a]", "nested deeper than 32 levels"),
         ("models: " + "[" * 20 + "a" + "]" * 20, "a list of 1 is not a name"),

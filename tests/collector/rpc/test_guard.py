@@ -73,7 +73,7 @@ def guarded() -> Iterator[Guarded]:
     thread.start()
 
     async def start() -> tuple[Any, Guarded]:
-        admission, servicer = Admission(calls_max=4), Servicer()
+        admission, servicer = Admission(calls_max=4, turns_max=5), Servicer()
         server = grpc.aio.server(
             interceptors=[
                 Guard(admission, Patience(request_s=PATIENCE_S, next_s=PATIENCE_S, reply_s=PATIENCE_S))
@@ -194,5 +194,23 @@ def test_a_call_whose_request_never_comes_is_ended(guarded):
         )
         hanging.set()
         assert code is grpc.StatusCode.INVALID_ARGUMENT
-        assert sentence == "Nothing readable came within 0.5 s; the call was ended."
+        assert sentence == "No request came (within 0.5 s); the call was ended."
     until(lambda: guarded.admission.calls == 0, "nothing is left of them")
+
+
+def test_calls_of_one_client_wait_for_their_turn():
+    async def flood() -> int:
+        admission, at_work, most = Admission(turns_max=3), 0, 0
+
+        async def work(peer: str) -> None:
+            nonlocal at_work, most
+            async with admission.turn(peer):
+                at_work += 1
+                most = max(most, at_work)
+                await asyncio.sleep(0)
+                at_work -= 1
+
+        await asyncio.gather(*(work("a") for _ in range(30)))
+        return most
+
+    assert asyncio.run(flood()) == 3
