@@ -25,6 +25,8 @@ from paretofleet_agent.uplink.replies import (
 
 #: The newest number of the protocol in fleet.proto that this agent speaks.
 WIRE_VERSION = 1
+#: A collector takes no more attempts in one message; the newest go first, older ones when those are gone.
+HELD_MAX = 256
 #: What may become the name of a folder.
 COLLECTOR_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _STATES = {
@@ -75,7 +77,7 @@ def hello_to_proto(
         agent_version=__version__,
         wire_version=WIRE_VERSION,
         inventory=inventory_to_proto(inventory),
-        held=[key_to_proto(key) for key in attempts],
+        held=[key_to_proto(key) for key in list(attempts)[-HELD_MAX:]],
         labels=dict(config.labels),
         device_class=config.device_class,
         may_reboot=config.allow_reboot,
@@ -107,7 +109,7 @@ def progress_to_proto(
     """
     return pb.ProgressRequest(
         session=session_to_proto(identity),
-        held=[key_to_proto(key) for key in attempts],
+        held=[key_to_proto(key) for key in list(attempts)[-HELD_MAX:]],
         running=key_to_proto(running) if running else None,
         phase=phase,
         iterations=iterations,

@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import NotFound, Taken
+from paretofleet_collector.errors import NotFound, Refused, Taken
 from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target
+from paretofleet_collector.model.limits import LABELS_MAX
 from paretofleet_collector.store.base import METADATA, changed
 
 DEVICES = sa.Table(
@@ -113,7 +114,8 @@ def find(connection: sa.Connection, name: str, now: float, offline_after_s: floa
 def change(connection: sa.Connection, device: Device, action: str, labels: Mapping[str, str]) -> None:
     """Applies the `action` pause, resume, remove, reset or label to `device` through `connection`.
 
-    `labels` are added to an operator's. Raises Taken where a removed device is resumed whose name is taken.
+    `labels` are added to an operator's. Raises Refused for too many of them, Taken where a removed device is
+    resumed whose name is taken.
     """
     values: dict[str, Any]
     if action == "pause":
@@ -129,7 +131,13 @@ def change(connection: sa.Connection, device: Device, action: str, labels: Mappi
         stored = connection.execute(
             sa.select(DEVICES.c.operator_labels).where(DEVICES.c.device_id == device.device_id)
         ).scalar_one()
-        values = {"operator_labels": json.dumps({**json.loads(stored), **labels})}
+        merged = {**json.loads(stored), **labels}
+        if len(merged) > LABELS_MAX:
+            raise Refused(
+                f"{device.name} would have {len(merged)} labels of operators, hidden ones too; at most "
+                f"{LABELS_MAX} are accepted."
+            )
+        values = {"operator_labels": json.dumps(merged)}
     changed(connection, DEVICES.update().where(DEVICES.c.device_id == device.device_id).values(**values))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import SessionRefused, Taken
+from paretofleet_collector.errors import SessionRefused, StorageUnavailable, Taken
+from paretofleet_collector.model.limits import DEVICES_MAX
 from paretofleet_collector.model.messages import Hello, Join, Joined, Session
 from paretofleet_collector.store.devices import DEVICES, NOT_REMOVED, row_of
 
@@ -22,7 +23,8 @@ def join(connection: sa.Connection, request: Join) -> Joined:
     """Registers through `connection` the device of a `request`; returns its id and name.
 
     Repeated with the same id it changes nothing. The name of a device that was reset brings its id with it.
-    Raises Taken for the name of another device, SessionRefused for a device that was removed.
+    Raises Taken for the name of another device, SessionRefused for a device that was removed, and
+    StorageUnavailable where there are too many.
     """
     row = row_of(connection, request.device_id)
     if row is not None:
@@ -37,6 +39,7 @@ def join(connection: sa.Connection, request: Join) -> Joined:
             f"run `paretofleet devices reset {request.name}` if it is that device with a new disk, "
             f"or `paretofleet devices remove {request.name}` if that device is gone."
         )
+    _check_room(connection)
     connection.execute(
         DEVICES.insert().values(
             device_id=request.device_id,
@@ -162,6 +165,15 @@ def _joined(connection: sa.Connection, device_id: str) -> sa.Row[Any]:
         raise SessionRefused(_unknown(device_id), "unknown")
     _check_not_removed(row)
     return row
+
+
+def _check_room(connection: sa.Connection) -> None:
+    number = connection.execute(sa.select(sa.func.count()).select_from(DEVICES)).scalar_one()
+    if number >= DEVICES_MAX:
+        raise StorageUnavailable(
+            f"This collector knows {number:,} devices, removed ones too; at most {DEVICES_MAX:,} are "
+            "accepted: start another collector for more."
+        )
 
 
 def _unknown(device_id: str) -> str:

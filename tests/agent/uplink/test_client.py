@@ -36,6 +36,16 @@ def test_a_hello_says_who_and_what_this_device_is(tmp_path):
     assert (welcome.heartbeat_s, welcome.window_chunks) == (0.1, 4)
 
 
+def test_no_more_attempts_are_named_at_once_than_a_collector_takes_the_newest_first(tmp_path):
+    held = [key(f"run{at}", 1) for at in range(300)]
+    with FakeCollector().running() as collector:
+        client = connect(collector, tmp_path)
+        client.hello(held)
+        client.close()
+    (hello,) = collector.hellos
+    assert [ref.run_id for ref in hello.held] == [each.run_id for each in held[-256:]]
+
+
 @pytest.mark.parametrize(
     "code", ["ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED", "INVALID_ARGUMENT"]
 )

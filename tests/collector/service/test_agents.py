@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from paretofleet_collector.errors import NotFound, Refused, SessionRefused, Taken
+from paretofleet_collector.errors import NotFound, Refused, SessionRefused, StorageUnavailable, Taken
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.messages import AttemptState, Heartbeat, Hello, Join, Session
 from paretofleet_collector.service import agents, devices, sweeps
+from paretofleet_collector.store import sessions
 from rig import INVENTORY, Rig, end_of, samples_of
 
 
@@ -326,3 +327,15 @@ def test_configurations_are_known_by_the_hash_of_their_canonical_json(rig):
         "batch_size", "device_id", "mode", "options", "precision", "protocol", "runtime", "target_id",
         "threads", "timing_scope", "variant_sha256",
     }  # fmt: skip
+
+
+def test_devices_and_labels_are_counted(rig, monkeypatch):
+    monkeypatch.setattr(sessions, "DEVICES_MAX", 2)
+    rig.joined("a")
+    rig.joined("b")
+    with pytest.raises(StorageUnavailable, match="knows 2 devices, removed ones too; at most 2"):
+        rig.joined("c")
+    rig.joined("a", instance=2)
+    rig.do(devices.change_device(rig.context, "a", "label", {f"k{at}": "v" for at in range(64)}))
+    with pytest.raises(Refused, match="65 labels of operators, hidden ones too; at most 64"):
+        rig.do(devices.change_device(rig.context, "a", "label", {"k64": "v"}))
