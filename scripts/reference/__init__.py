@@ -10,6 +10,7 @@ from reference.boards import boards
 from reference.commands import commands
 from reference.data import flags, report, samples
 from reference.keys import configuration, specification
+from reference.limits import limits_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 #: The pages by file name.
@@ -22,6 +23,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "samples.md": samples,
     "boards.md": boards,
     "bench.md": benches,
+    "limits.md": limits_page,
 }
 
 

@@ -54,6 +54,9 @@ class Admission:
     @asynccontextmanager
     async def turn(self, peer: str) -> AsyncIterator[None]:
         """Waits until fewer than TURNS_MAX calls of `peer` are worked on: a flood waits for itself."""
+        if peer.startswith(LOCAL):
+            yield
+            return
         turns = self._turns.setdefault(peer, asyncio.Semaphore(self._turns_max))
         async with turns:
             yield
