@@ -25,6 +25,7 @@ SOCKET_ONLY = "socket"
 UNIX = "unix:"
 _SOCKET_PATH_MAX = 100
 SQLITE = "sqlite"
+NO_METRICS = "off"
 _PREFIX = "PARETOFLEET_COLLECTOR_"
 
 
@@ -36,6 +37,7 @@ class Config:
     listen: str = SOCKET_ONLY
     join_listen: str = "0.0.0.0:7412"
     store: str = SQLITE
+    metrics: str = NO_METRICS
     heartbeat_s: float = 5.0
     lease_s: float = 60.0
     window_chunks: int = 64
@@ -74,6 +76,11 @@ KEYS = (
         str,
         "Where control state and staged chunks are kept: `sqlite`, a file in the home, or "
         "`postgresql://USER@HOST/DATABASE`.",
+    ),
+    ConfigKey(
+        "metrics",
+        str,
+        "Where Prometheus fetches metrics: HOST:PORT on loopback, `unix:PATH`, or `off`.",
     ),
     ConfigKey("heartbeat_s", float, "Seconds between two heartbeats, by which an agent renews its leases."),
     ConfigKey(

@@ -141,6 +141,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "home": "*",
             "in_flight": "InFlight",
             "leases": "*",
+            "metrics": "CollectorMetrics",
             "reports": "*",
             "submission": "*",
             "sweeps": "*",
@@ -165,6 +166,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "sealed": "* SealedFile",
             "sessions": "*",
             "sweeps": "*",
+            "totals": "*",
         },
     },
     "analysis": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import config
+from paretofleet_collector.cli import logs
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.errors import Refused
 
@@ -43,6 +43,14 @@ StoreAddress = Annotated[
         show_default=config.SQLITE,
     ),
 ]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Serve Prometheus metrics at HOST:PORT on loopback or at unix:PATH.",
+        show_default=config.NO_METRICS,
+    ),
+]
 
 
 @app.command(epilog="Example: paretofleet collector init --home /var/lib/paretofleet/collector")
@@ -65,21 +73,19 @@ def serve(
     home: Home = None,
     listen: Listen = None,
     store: StoreAddress = None,
+    metrics: Metrics = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what happens, not only what is wrong.")
     ] = False,
+    log_format: Annotated[str, typer.Option(help="`text`, or `json` for one object a line.")] = "text",
 ) -> None:
     """Run the collector until it is interrupted."""
     if not sys.platform.startswith("linux"):
         raise Refused(f"The collector runs on Linux, this is {sys.platform}; `paretofleet rank` works here.")
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    logs.set_up(log_format, verbose=verbose)
     from paretofleet_collector.rpc.server import serve as serve_until_signal
 
-    raise typer.Exit(serve_until_signal(config.load(home, listen=listen, store=store)))
+    raise typer.Exit(serve_until_signal(config.load(home, listen=listen, store=store, metrics=metrics)))
 
 
 def _private(path: str, flags: int) -> int:

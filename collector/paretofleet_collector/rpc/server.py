@@ -17,6 +17,7 @@ from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc
 from paretofleet_collector.config import UNIX, Config, socket_path
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model import limits
+from paretofleet_collector.rpc import metrics_server
 from paretofleet_collector.rpc.control_servicer import ControlServicer
 from paretofleet_collector.rpc.fleet_servicer import FleetServicer
 from paretofleet_collector.rpc.guard import Guard
@@ -94,7 +95,9 @@ async def _serve(config: Config, address: tuple[str, int] | None) -> None:
                 "every user of this machine can use %s; without --listen only the local socket is there",
                 bound,
             )
-        await _until(stop, tasks)
+        with metrics_server.serving(collector.context, config.metrics) as metrics:
+            _log.info("metrics at %s", metrics or "no address")
+            await _until(stop, tasks)
         await checks.enter_graceful_shutdown()
         for task in tasks:
             task.cancel()

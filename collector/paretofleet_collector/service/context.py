@@ -16,6 +16,7 @@ from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.planning import schedule
 from paretofleet_collector.service.admission import Admission
+from paretofleet_collector.service.counters import Counters
 from paretofleet_collector.service.in_flight import OpenUploads
 from paretofleet_collector.store import Store
 
@@ -75,6 +76,7 @@ class Context:
     wake_sealer: Callable[[], None] = lambda: None
     admission: Admission = field(default_factory=Admission)
     uploads: OpenUploads = field(default_factory=OpenUploads)
+    counters: Counters = field(default_factory=Counters)
     wake_unfinished: Callable[[], None] = lambda: None
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
     choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)

@@ -28,11 +28,15 @@ def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[Upl
     context.check_room()
     fault = ingest.check_chunk(chunk)
     if fault is not None:
-        return _ready(fault)
+        ready = _ready(fault)
+        context.counters.count(chunk, ready)
+        return ready
     now, lease_s = context.now(), context.config.lease_s
-    return context.store.submit(
+    future = context.store.submit(
         lambda connection: ingest.store_chunk(connection, session, chunk, now, lease_s)
     )
+    future.add_done_callback(lambda done: context.counters.count(chunk, done))
+    return future
 
 
 def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[UploadReply]:

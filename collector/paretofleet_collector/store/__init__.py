@@ -36,7 +36,7 @@ from paretofleet_collector.store import (
     tokens,
 )
 from paretofleet_collector.store.engine import FILE_NAME, Address, failure_of, open_engine, open_writing
-from paretofleet_collector.store.writer import Writer
+from paretofleet_collector.store.writer import Writer, Writes
 
 __all__ = [
     "Store",
@@ -117,6 +117,11 @@ class Store:
     def is_writable(self) -> bool:
         """False from a write that failed for all until one that did not."""
         return self._writer.is_writable
+
+    @property
+    def writes(self) -> Writes:
+        """What the writer has done since the start, and how much waits for it."""
+        return self._writer.writes
 
     def probe(self) -> None:
         """Has the writer find out whether the store can be written again."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -29,6 +30,16 @@ Work = Callable[[sa.Connection], Any]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Writes:
+    """What a writer has done since its start: transactions, writes in them, seconds; and how much waits."""
+
+    commits: int = 0
+    writes: int = 0
+    busy_s: float = 0.0
+    waiting: int = 0
+
+
 class Writer:
     """Runs closures over the writing connection, in order; each is a savepoint of the group's transaction.
 
@@ -42,6 +53,7 @@ class Writer:
         self._closed = False
         #: False from a group that could not be written until one that was.
         self.is_writable = True
+        self._writes = Writes()
         self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -98,6 +110,7 @@ class Writer:
 
         Nobody is told before the commit.
         """
+        began_s = time.monotonic()
         for left in reversed(range(TRIES)):
             try:
                 outcomes = self._commit(group)
@@ -109,6 +122,11 @@ class Writer:
                 self._refuse(group, error)
                 return []
         self.is_writable = True
+        self._writes = Writes(
+            self._writes.commits + 1,
+            self._writes.writes + len(outcomes),
+            self._writes.busy_s + time.monotonic() - began_s,
+        )
         self._after_commit()
         for (_, future), (result, problem) in zip(group, outcomes, strict=False):
             if problem is None:
@@ -145,6 +163,11 @@ class Writer:
         self.is_writable = False
         for _, future in group:
             future.set_exception(failure)
+
+    @property
+    def writes(self) -> Writes:
+        """What was done so far, and how much waits."""
+        return replace(self._writes, waiting=self._queue.qsize())
 
     def probe(self) -> None:
         """Queues a write that changes nothing, so that `is_writable` says whether the store works again."""
