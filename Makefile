@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY38 ?= $(shell sh scripts/find_python.sh 3.8)
 
-.PHONY: install demo test check format docs proto bench bundle a57 clean
+.PHONY: install demo test check format docs proto bench soak bundle a57 clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,11 @@ proto:
 
 bench: install
 	@$(BIN)/python bench/all.py
+
+# Every fault of tests/system/faults with many seeds; hours. Writes the table of docs/faults.md.
+SEEDS ?= 100
+soak: install
+	$(BIN)/python tests/system/faults/soak.py --seeds $(SEEDS) --page docs/faults.md
 
 bundle: install
 	@bash deploy/bundle.sh

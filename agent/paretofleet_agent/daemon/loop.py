@@ -12,9 +12,9 @@ from paretofleet_agent.config import Config
 from paretofleet_agent.daemon.outcome import attempt_outcome
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.device.host_lock import host_lock
-from paretofleet_agent.errors import Refused, Unreachable
+from paretofleet_agent.errors import HomeError, Refused, Unreachable
 from paretofleet_agent.files import free_bytes
-from paretofleet_agent.model import Lease, Outcome
+from paretofleet_agent.model import AttemptKey, Chunk, Lease, Outcome
 from paretofleet_agent.uplink import backoff, upload
 from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.client import CollectorClient
@@ -59,7 +59,6 @@ class Daemon:
 
     def serve(self, *, once: bool) -> int:
         """Works until told to end; 0 is the exit code."""
-        self._recover()
         retry = backoff.Retry(random.Random())
         while not self._stopping:
             if self._session(retry, once=once):
@@ -80,6 +79,12 @@ class Daemon:
             if retry.worth_a_line(time.monotonic()):
                 log.warning("%s Trying again; samples are kept in %s.", error, self._config.home)
             self._sleep(retry.wait_s())
+        except HomeError as error:
+            if retry.worth_a_line(time.monotonic()):
+                log.warning("%s Trying again; nothing is measured meanwhile.", error)
+            self._sleep(retry.wait_s())
+            with contextlib.suppress(HomeError):
+                self._spool.reopen()
         return False
 
     def _open_session(self) -> None:
@@ -98,6 +103,7 @@ class Daemon:
 
     def _welcome(self) -> Welcome:
         """Says hello with the spool of the collector that answers; another's is set aside meanwhile."""
+        self._recover()
         welcome = self._client.hello(self._spool.attempts(), self._spool.collector_id)
         if welcome.collector_id == self._spool.collector_id:
             return welcome
@@ -159,9 +165,33 @@ class Daemon:
             outcome = attempt_outcome(lease, self._models, self._device, sink, running)
         finally:
             self.heartbeat.running = None
-        self._spool.end(key, () if running.stopped() and not outcome.ok else sink.chunks(key), outcome)
+        # While the disk takes nothing, heartbeats keep the lease of what waits in memory.
+        self.heartbeat.attempts = (*self.heartbeat.attempts, key)
+        chunks = () if running.stopped() and not outcome.ok else tuple(sink.chunks(key))
+        self._keep(key, chunks, outcome)
         self.heartbeat.attempts = self._spool.attempts()
         _log_outcome(lease, outcome, time.monotonic() - begin_s)
+
+    def _keep(self, key: AttemptKey, chunks: tuple[Chunk, ...], outcome: Outcome) -> None:
+        """Spools a measured attempt, in memory until the disk takes it; gives up when the agent is to end."""
+        retry = backoff.Retry(random.Random())
+        while not self._is_spooled(key, chunks, outcome, retry):
+            self._sleep(retry.wait_s())
+            with contextlib.suppress(HomeError):
+                self._spool.reopen()
+
+    def _is_spooled(
+        self, key: AttemptKey, chunks: tuple[Chunk, ...], outcome: Outcome, retry: backoff.Retry
+    ) -> bool:
+        try:
+            self._spool.end(key, chunks, outcome)
+        except HomeError as error:
+            if self._cannot_lease():
+                raise
+            if retry.worth_a_line(time.monotonic()):
+                log.warning("%s The samples of run %s wait in memory.", error, key.run_id)
+            return False
+        return True
 
     @contextlib.contextmanager
     def _host(self) -> Iterator[bool]:
@@ -190,7 +220,7 @@ class Daemon:
 
     def _flush_on_exit(self) -> None:
         until = time.monotonic() + FLUSH_ON_EXIT_S
-        with contextlib.suppress(Unreachable, Refused):
+        with contextlib.suppress(Unreachable, Refused, HomeError):
             upload.drain(
                 self._spool,
                 lambda: self._client.upload(ack_s=FLUSH_ON_EXIT_S),

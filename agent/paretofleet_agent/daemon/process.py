@@ -15,6 +15,7 @@ from paretofleet_agent.daemon.loop import Daemon
 from paretofleet_agent.device import probe, reboot
 from paretofleet_agent.device.device import DeviceUnderTest, simulation_of
 from paretofleet_agent.device.host_lock import host_lock
+from paretofleet_agent.errors import HomeError
 from paretofleet_agent.files import write_atomically
 from paretofleet_agent.uplink import identity
 from paretofleet_agent.uplink.client import CollectorClient
@@ -51,7 +52,7 @@ def run(config: Config, *, once: bool = False) -> int:
 def _serve(config: Config, device: DeviceUnderTest, *, once: bool) -> bool:
     """One session identity from start to end; True when the device shall reboot."""
     agent = identity.start(config.home, device.boot_id)
-    write_atomically(config.home / "daemon.json", _card(config))
+    _leave_card(config)
     with contextlib.closing(Spool.open(config.home)) as spool:
         client = CollectorClient(config, agent, device.inventory)
         daemon = Daemon(config, device, spool, client)
@@ -99,6 +100,17 @@ def _keep_to_housekeeping(device: DeviceUnderTest) -> None:
         os.sched_setaffinity(0, {device.housekeeping_cpu})
     except OSError as error:
         log.warning("the agent cannot keep to CPU %d (%s)", device.housekeeping_cpu, error.strerror)
+
+
+def _leave_card(config: Config) -> None:
+    """Tells `status` who serves whom here. Raises HomeError where the disk takes no writes."""
+    path = config.home / "daemon.json"
+    try:
+        write_atomically(path, _card(config))
+    except OSError as error:
+        raise HomeError(
+            f"{path} cannot be written ({error.strerror}): free some space or mend its rights."
+        ) from error
 
 
 def _card(config: Config) -> str:

@@ -83,6 +83,8 @@ class Spool:
             return None
         aside = None
         if old:
+            with self._guard():
+                self._database.executescript("PRAGMA wal_checkpoint(TRUNCATE);")
             self.close()
             aside = put_aside(self._path, old)
             bring_back(self._path, collector_id)
@@ -92,15 +94,27 @@ class Spool:
                 self._database.execute("INSERT INTO belongs_to VALUES (?)", (collector_id,))
         return aside
 
+    def reopen(self) -> None:
+        """Opens the file anew after an error: what was written and not synced is written again, or is gone.
+
+        A damaged one is set aside as at the start. Raises HomeError when it still cannot be used.
+        """
+        self.close()
+        self._database = _open_or_begin_anew(self._path)
+
     def begin(self, key: AttemptKey) -> None:
         """Notes durably that the attempt runs, before it does."""
         with self._transaction():
             self._database.execute("INSERT INTO attempts (run_id, attempt) VALUES (?, ?)", _of(key))
 
     def end(self, key: AttemptKey, chunks: Iterable[Chunk], outcome: Outcome) -> None:
-        """Stores an attempt's chunks and its end, all or nothing."""
+        """Stores an attempt's `chunks` and its `outcome`, all or nothing; again, it replaces what was there.
+
+        Raises HomeError, and nothing is stored, when the disk takes no writes.
+        """
         counts: dict[str, int] = {}
         with self._transaction():
+            self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
             for chunk in chunks:
                 self._database.execute("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(chunk))
                 counts[chunk.stream] = counts.get(chunk.stream, 0) + 1

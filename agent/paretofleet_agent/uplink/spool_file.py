@@ -97,10 +97,15 @@ def put_aside(path: Path, collector_id: str) -> Path:
     Raises HomeError where it cannot be moved; then nothing has changed.
     """
     folder = path.parent / f"{ASIDE}{collector_id}"
-    if Path(f"{path}-wal").exists():
-        raise HomeError(f"{path} cannot be set aside, its disk takes no writes: mend that, the agent waits.")
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileNotFoundError):
+            # Where another program reads the spool, an empty log stays behind.
+            if os.stat(f"{path}-wal").st_size:
+                raise HomeError(f"{path} cannot be set aside, another program uses it: the agent waits.")
+        for suffix in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{path}{suffix}")
         os.replace(path, folder / FILE)
         sync_folder(folder)
         sync_folder(path.parent)
@@ -154,10 +159,12 @@ def as_home_error(path: Path, error: sqlite3.Error) -> HomeError:
     text = str(error)
     if "full" in text or "disk I/O" in text:
         return HomeError(
-            f"The disk of {path} is full or failing ({text}): free some space and start the agent again."
+            f"The disk of {path} is full or failing ({text}): free some space, or mend the disk."
         )
     if "readonly" in text or "unable to open" in text:
         return HomeError(f"{path} cannot be written ({text}): mend its rights or choose another --home DIR.")
+    if "locked" in text:
+        return HomeError(f"{path} is locked by another program ({text}): end that one.")
     return HomeError(
         f"{path} cannot be used ({text}): start the agent again, it keeps a damaged spool aside."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sqlite3
 import threading
 import time
 
@@ -358,3 +359,53 @@ def test_a_run_goes_on_while_another_collector_answers(tmp_path, monkeypatch):
     first.stop()
     assert first.ends["run-1", 1].ok
     assert other.stored == {}
+
+
+def test_what_a_full_disk_does_not_take_waits_in_memory(collector, tmp_path, monkeypatch, caplog):
+    def on_a_full_disk(lease, path, sink, watch, device):
+        (pages,) = agent.daemon._spool._database.execute("PRAGMA page_count").fetchone()
+        agent.daemon._spool._database.execute(f"PRAGMA max_page_count = {pages}")
+        sink.put("power", "power/1", 50_000, columns(50_000))
+        return OK
+
+    monkeypatch.setattr(outcome, "measure", on_a_full_disk)
+    collector.grant("run-1")
+    agent = Agent(tmp_path, collector.address)
+    assert agent.start(once=True).join() == 0
+    assert "samples of run run-1 wait in memory" in caplog.text
+    assert collector.ends["run-1", 1].ok
+    assert set(collector.stores.values()) == {1}
+
+
+def test_a_spool_that_fails_is_a_sentence_and_work_goes_on_when_it_is_mended(
+    collector, tmp_path, monkeypatch, caplog
+):
+    begin = Spool.begin
+
+    def begin_on_a_disk_that_is_mended_later(spool, attempt_key):
+        if not spool_failed:
+            spool_failed.append(attempt_key)
+            spool._database.execute("PRAGMA query_only = 1")
+        begin(spool, attempt_key)
+
+    spool_failed = []
+    monkeypatch.setattr(outcome, "measure", well)
+    monkeypatch.setattr(Spool, "begin", begin_on_a_disk_that_is_mended_later)
+    collector.grant("run-1")
+    collector.grant("run-2")
+    assert Agent(tmp_path, collector.address).start(once=True).join() == 0
+    assert "cannot be written" in caplog.text
+    assert "nothing is measured meanwhile" in caplog.text
+    assert collector.ends["run-2", 1].ok
+
+
+def test_another_program_that_reads_the_spool_does_not_keep_it_from_being_set_aside(tmp_path):
+    with contextlib.closing(Spool.open(tmp_path)) as spool:
+        spool.change_collector("a")
+        fill(spool, key())
+        with contextlib.closing(sqlite3.connect(tmp_path / "spool.db")) as reader:
+            reader.execute("SELECT * FROM chunks").fetchall()
+            assert spool.change_collector("b") == tmp_path / "spool-for-a"
+        fill(spool, key("run-2"))
+        spool.change_collector("a")
+        assert spool.attempts() == (key(),)

@@ -1,0 +1,83 @@
+"""Every fault that can be tried here, once: after it each sample is there, once, as it was measured.
+
+Two scenarios are played at a time, each on a collector and devices of its own. Long forms: `make soak`.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fault_runs import Expected, Outcome, Scenario, expected_samples, play
+from fault_scenarios import SCENARIOS
+
+pytestmark = pytest.mark.system
+SEED = 1
+PLAYED = [
+    pytest.param(
+        scenario,
+        id=scenario.name.replace(" ", "-"),
+        marks=pytest.mark.skipif(
+            bool(scenario.open_because) or (scenario.needs_root and os.geteuid() != 0),
+            reason=scenario.open_because or "it mounts file systems, which needs root",
+        ),
+    )
+    for scenario in SCENARIOS
+]
+
+
+@pytest.fixture(scope="session")
+def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Expected:
+    """The samples of a sweep that nothing disturbs."""
+    return expected_samples(template, tmp_path_factory.mktemp("faults") / "undisturbed", devices=2)
+
+
+@pytest.fixture(scope="session")
+def outcomes(
+    request: pytest.FixtureRequest,
+    template: Path,
+    expected: Expected,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Future[Outcome]]:
+    """What becomes of each scenario that this session asks for; two are played at a time."""
+    names = {
+        item.callspec.params["scenario"].name
+        for item in request.session.items
+        if "scenario" in getattr(getattr(item, "callspec", None), "params", {})
+    }
+    pool = ThreadPoolExecutor(max_workers=2)
+    return {
+        scenario.name: pool.submit(play, scenario, template, expected, SEED, tmp_path_factory.mktemp("fault"))
+        for scenario in SCENARIOS
+        if scenario.name in names
+        and not scenario.open_because
+        and not (scenario.needs_root and os.geteuid() != 0)
+    }
+
+
+@pytest.mark.parametrize("scenario", PLAYED)
+def test_nothing_is_lost_doubled_or_changed_by(
+    scenario: Scenario, outcomes: dict[str, Future[Outcome]]
+) -> None:
+    outcome = outcomes[scenario.name].result()
+    assert outcome.is_clean(), outcome
+
+
+def test_the_oracle_sees_what_is_lost_doubled_and_changed(expected: Expected) -> None:
+    from collections import Counter
+
+    from fault_oracle import Difference, difference
+
+    place, (rows,) = next(iter(expected.items()))
+    first, second = list(rows)[:2]
+    without = rows - Counter([first])
+    assert difference(expected, expected) == Difference()
+    assert difference(expected, {**expected, place: [without]}) == Difference(lost=1)
+    assert difference(expected, {**expected, place: [rows + Counter([first])]}) == Difference(doubled=1)
+    assert difference(expected, {**expected, place: [without + Counter(["other"])]}) == Difference(changed=1)
+    assert difference(expected, {**expected, place: [rows, rows]}) == Difference(doubled=rows.total())
+    gone = {each: runs for each, runs in expected.items() if each != place}
+    assert difference(expected, gone) == Difference(lost=rows.total())
+    assert second in rows
