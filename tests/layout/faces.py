@@ -87,6 +87,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "heartbeat": "Heartbeat RunningAttempt",
             "identity": "*",
             "model_cache": "ModelCache",
+            "push": "push",
             "replies": "LeaseReply Welcome",
             "spool": "* Spool",
             "spool_file": "*",

@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _add_bench(subparsers)
     _add_selftest(subparsers)
     _add_run(subparsers)
+    _add_push(subparsers)
     _add_status(subparsers)
     _add_snapshot(subparsers)
     return top
@@ -166,6 +167,20 @@ def _add_run(subparsers: Any) -> None:
     )
     run.add_argument("--once", action="store_true", help="end when the collector has nothing to do")
     _add_device_flags(run)
+
+
+def _add_push(subparsers: Any) -> None:
+    push = _add_command(
+        subparsers,
+        "push",
+        commands.push,
+        "upload what a device without a network has measured, from a copy of its folder",
+        "paretofleet-agent push /media/stick/agent --collector 127.0.0.1:7411",
+    )
+    push.add_argument("folder", type=Path, metavar="DIR", help="the copied folder of the device's agent")
+    push.add_argument(
+        "--collector", metavar="HOST:PORT", help="the collector it was measured for (default: 127.0.0.1:7411)"
+    )
 
 
 def _add_status(subparsers: Any) -> None:

@@ -94,6 +94,21 @@ def run(arguments: argparse.Namespace) -> int:
     return run_daemon(load(flags), once=arguments.once)
 
 
+def push(arguments: argparse.Namespace) -> int:
+    """Uploads what waits in the folder of `arguments`; 0 when all that has ended is there."""
+    os.environ.setdefault("GRPC_VERBOSITY", "INFO" if arguments.verbose else "NONE")
+    from paretofleet_agent.config import load
+    from paretofleet_agent.uplink.push import push as push_spool
+
+    settings = load({"home": arguments.home or str(arguments.folder), "collector": arguments.collector})
+    pushed = push_spool(settings, arguments.folder)
+    text = f"{pushed.attempts} attempts with {pushed.chunks} chunks are at the collector {settings.collector}"
+    if pushed.left:
+        text += f"; {pushed.left} had not ended when the folder was copied, the device sends them"
+    print(text)  # noqa: T201
+    return 0
+
+
 def status(arguments: argparse.Namespace) -> int:
     """Prints what the home of `arguments` holds."""
     from paretofleet_agent.config import default_home

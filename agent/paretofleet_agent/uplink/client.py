@@ -66,7 +66,8 @@ class CollectorClient:
         self._renew()
         join = wire.join_to_proto(self._identity, self._config)
         with self._calling(as_refusal) as stub:
-            self._take_place(stub.Join(join, timeout=CALL_S).device_id)
+            if not self._identity.uploads_only:
+                self._take_place(stub.Join(join, timeout=CALL_S).device_id)
             hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts, collector_id)
             return wire.welcome_from_proto(stub.Hello(hello, timeout=CALL_S))
 

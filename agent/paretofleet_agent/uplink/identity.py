@@ -19,7 +19,8 @@ from paretofleet_agent.uplink.machine import machine_of
 class Identity:
     """`device_id` lasts with the home, `instance` grows at every start, `session_id` is of this start.
 
-    `machine` tells machine and home from a copy; empty where nobody can tell.
+    `machine` tells machine and home from a copy; empty where nobody can tell. `uploads_only`: it opens no
+    session.
     """
 
     device_id: str
@@ -27,6 +28,12 @@ class Identity:
     session_id: str
     boot_id: str
     machine: str = ""
+    uploads_only: bool = False
+
+
+def carried(device_id: str) -> Identity:
+    """Who speaks for the spool of `device_id` that was carried by hand: it only uploads."""
+    return Identity(device_id, 0, uuid.uuid4().hex, "", uploads_only=True)
 
 
 def start(home: Path, boot_id: str) -> Identity:

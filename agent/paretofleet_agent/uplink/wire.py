@@ -57,7 +57,10 @@ def join_to_proto(identity: Identity, config: Config) -> pb.JoinRequest:
 def session_to_proto(identity: Identity) -> pb.Session:
     """Who speaks: `identity` as every call carries it."""
     return pb.Session(
-        device_id=identity.device_id, instance=identity.instance, session_id=identity.session_id
+        device_id=identity.device_id,
+        instance=identity.instance,
+        session_id=identity.session_id,
+        uploads_only=identity.uploads_only,
     )
 
 

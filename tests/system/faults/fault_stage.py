@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ class Stage(Farm):
     agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     collector: subprocess.Popen[bytes] | None = None
     environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: What is done when all processes have ended, such as unmounting.
+    at_close: list[Callable[[], object]] = field(default_factory=list)
     _collectors: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -84,6 +88,20 @@ class Stage(Farm):
         if number not in (signal.SIGSTOP, signal.SIGCONT):
             process.wait(30)
 
+    def leave_waiting(self, name: str = "d1") -> Path:
+        """Kills the collector while the agent `name` measures, so that samples wait; its spool."""
+        spool = self.root / name / "spool.db"
+        while True:
+            wait_until(lambda: _count(spool, "attempts WHERE ended = 0"), "a run under way", 60)
+            self.kill("collector")
+            deadline = time.monotonic() + 8
+            while time.monotonic() < deadline:
+                if _count(spool, "chunks"):
+                    return spool
+                time.sleep(0.05)
+            # It died between the last answer and the next run.
+            self.serve()
+
     def sealed(self, name: str = "") -> int:
         """How many runs are sealed, of the device `name` or of all."""
         of_device = f" AND device_id IN (SELECT device_id FROM devices WHERE name = '{name}')" if name else ""
@@ -113,6 +131,8 @@ class Stage(Farm):
 
     def close(self) -> None:
         super().close()
+        for undo in self.at_close:
+            undo()
         for proxy in self.proxies.values():
             proxy.close()
 
@@ -124,6 +144,12 @@ class Stage(Farm):
     def environment(self) -> dict[str, str]:
         # What `start_collector` starts is the collector and nothing else.
         return {**super().environment(), **self._collectors}
+
+
+def _count(database: Path, rows: str) -> int:
+    """How many `rows` a database of an agent holds, read beside it."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
 
 
 def make_template(root: Path, devices: int) -> Path:

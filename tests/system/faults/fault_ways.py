@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import shutil
+import subprocess
 import time
 
-from farm import Farm, wait_until
+from farm import BIN, Farm, wait_until
 from fault_proxy import Proxy
 from fault_runs import Scenario, begin
 from fault_stage import Stage
@@ -80,9 +82,7 @@ def another_collector_answers(stage: Stage, _chance: random.Random) -> None:
     other.root.mkdir()
     other.start_collector()
     try:
-        stage.kill("collector")
-        spooled = stage.root / "d1" / "spool.db"
-        wait_until(lambda: holds_samples(spooled), "samples that wait")
+        stage.leave_waiting()
         proxy.target = other.address
         proxy.reset()
         wait_until(lambda: list((stage.root / "d1").glob("spool-for-*/spool.db")), "a spool set aside", 30)
@@ -91,12 +91,25 @@ def another_collector_answers(stage: Stage, _chance: random.Random) -> None:
     stage.serve()
 
 
-def holds_samples(spool: object) -> bool:
-    """Whether chunks wait in a spool, read beside its agent."""
-    import sqlite3
-
-    with sqlite3.connect(f"file:{spool}?mode=ro", uri=True, timeout=5) as database:
-        return bool(database.execute("SELECT count(*) FROM chunks").fetchone()[0])
+def carried_by_hand(stage: Stage, chance: random.Random) -> None:
+    """What waits is pushed from a copy of the agent's folder over a way that breaks, then twice."""
+    begin(stage)
+    stage.wait_sealed(1)
+    stage.leave_waiting()
+    stage.kill("d1")
+    stick = stage.root / "stick"
+    shutil.copytree(stage.root / "d1", stick)
+    stage.serve()
+    way = stage.proxies.setdefault("stick", Proxy(stage.address))
+    way.cut_after = chance.randrange(2_000, 10_000)
+    for cut_after in (chance.randrange(2_000, 10_000), None, None):
+        way.cut_after = cut_after
+        command = [BIN / "paretofleet-agent", "push", stick, "--collector", way.address]
+        try:
+            subprocess.run(command, env=stage.environment(), timeout=10, check=cut_after is None)
+        except subprocess.TimeoutExpired:
+            assert cut_after is not None
+    stage.agent("d1")
 
 
 WAYS = (
@@ -108,4 +121,5 @@ WAYS = (
     Scenario("a connection is half open", half_open),
     Scenario("bits are flipped on the way", bits_are_flipped),
     Scenario("another collector on the port", another_collector_answers),
+    Scenario("a spool is carried by hand", carried_by_hand),
 )
