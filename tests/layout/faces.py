@@ -178,8 +178,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "pareto": {
             "": (
-                "Absolute BlockCorrection EfficiencyIntervals Shared dominance_probability "
-                "dominator_distribution efficiency_intervals front_probability mean_front_probability "
+                "Absolute BlockCorrection EfficiencyIntervals FrontQuestion Shared calibrated_front "
+                "dominance_probability dominator_distribution efficiency_intervals front_probability "
                 "next_runs rank_interval remove_block_effects replicates"
             ),
             "block_components": "connected_blocks",
@@ -209,6 +209,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "intervals": "CONFIDENCE Estimate RUNS_MIN log_reach mean_interval quantile",
             "moments": "moments",
             "stopping": "is_precise",
+            "variance_prior": "VariancePrior fit_variance_prior",
         },
     },
 }

@@ -43,7 +43,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "diagnostics": {"report", "statistics"},
         "report": {"statistics"},
         "runs": {"statistics"},
-        "pareto": set(),
+        "pareto": {"statistics"},
         "statistics": set(),
     },
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .allocation import next_runs
 from .attainment_function import IntegralEstimate, attainment, expected_hypervolume
 from .block_effects import BlockCorrection, remove_block_effects
-from .calibration import MeanFront, mean_front_probability
+from .calibration import FrontQuestion, MeanFront, calibrated_front, mean_front_probability
 from .dominance_probabilities import dominance_probability
 from .dominators import dominator_distribution, rank_interval
 from .efficiency import efficiency_survival
@@ -19,10 +19,12 @@ __all__ = [
     "Absolute",
     "BlockCorrection",
     "EfficiencyIntervals",
+    "FrontQuestion",
     "IntegralEstimate",
     "MeanFront",
     "Shared",
     "attainment",
+    "calibrated_front",
     "dominance_probability",
     "dominator_distribution",
     "efficiency_intervals",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from paretofleet_analysis.statistics.variance_prior import fit_variance_prior
+
 from .block_components import connected_blocks
 from .fleet import Fleet, check_magnitude
 from .moderated_means import Scale
@@ -16,6 +18,8 @@ from .validation import check_groups
 
 #: In fewer, what a block does to all and what chance does to one cannot be told apart.
 CONFIGURATIONS_MIN = 3
+#: Fits of the blocks, each by the scatter that the one before left.
+_PASSES = 3
 #: The square of a larger value, or of one below its inverse, is not a number any more.
 _MOST = 1e150
 
@@ -125,31 +129,90 @@ def _in_full_blocks(owner: Ints, block_of: Ints, of_device: Flags, device: int, 
     return full
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Which of n runs is whose: `i` (n,) of R configurations with so many `runs` (R,), `b` (n,) of B blocks,
+    and how often they `met` (R, B); `constants` (B, C) as `_components` has them.
+    """
+
+    i: Ints
+    b: Ints
+    runs: Ints
+    met: Floats
+    constants: Floats
+
+
 def _fit(rows: Floats, owner: Ints, block_of: Ints) -> tuple[Floats, Floats, dict[int, Floats]]:
     """Least squares of rows (n, d) on configurations and blocks: corrected rows, block shares (d,),
     effects.
+
+    The first fit takes all configurations alike and says how they scatter; the next weigh each by that.
     """
     _, i = np.unique(owner, return_inverse=True)
     names, b = np.unique(block_of, return_inverse=True)
     runs = np.bincount(i)
     met = np.zeros((len(runs), len(names)))
     np.add.at(met, (i, b), 1.0)
+    layout = _Layout(i, b, runs, met, _components(i, b, len(names)))
     means = _sum_by(rows, i, len(runs)) / runs[:, None]
     deviations = rows - means[i]
-    # configurations eliminated, what is left is a small system in the blocks, singular by a constant
-    system = np.diag(met.sum(axis=0)) - met.T @ (met / runs[:, None])
-    effects = np.linalg.pinv(system, hermitian=True) @ _sum_by(deviations, b, len(names))
-    level = (met @ effects) / runs[:, None]
-    residuals = deviations - (effects[b] - level[i])
+    total = (deviations**2).sum(axis=0)
     freedom = len(rows) - len(runs)
-    left = freedom - np.linalg.matrix_rank(system, hermitian=True)
-    total, unexplained = (deviations**2).sum(axis=0), (residuals**2).sum(axis=0)
-    variance = unexplained / max(left, 1)
+    left = freedom - len(names) + layout.constants.shape[1]
+    weights = np.ones((len(runs), rows.shape[1]))
+    for _ in range(_PASSES):
+        effects = _solve(deviations, layout, weights)
+        residuals, level = _without(deviations, layout, effects)
+        weights = 1.0 / _scatter(residuals, layout, freedom / max(left, 1))
+    variance = (residuals**2).sum(axis=0) / max(left, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.clip(1.0 - variance / (total / max(freedom, 1)), 0.0, 1.0)
     widened = residuals * np.sqrt(freedom / max(left, 1))
     corrected = means[i] - level[i] + widened
     return corrected, np.where(total > 0, share, 0.0), dict(zip(names.tolist(), effects, strict=True))
+
+
+def _components(i: Ints, b: Ints, blocks: int) -> Floats:
+    """(B, C): of each of the components the constant by which its blocks' effects are not determined."""
+    parts = connected_blocks(i, b)
+    constants = np.zeros((blocks, len(parts)))
+    for k, part in enumerate(parts):
+        constants[part, k] = 1.0 / np.sqrt(len(part))
+    return constants
+
+
+def _solve(deviations: Floats, layout: _Layout, weights: Floats) -> Floats:
+    """The effects (B, d) of blocks on `deviations` (n, d) with the `weights` (R, d) of configurations."""
+    effects = np.zeros((len(layout.met.T), deviations.shape[1]))
+    columns, first = np.unique(weights, axis=1, return_inverse=True)
+    for number, column in enumerate(columns.T):
+        weight = column / column.mean()
+        # configurations eliminated, what is left is a small system in the blocks, singular by constants
+        weighted = layout.met * weight[:, None]
+        system = np.diag(weighted.sum(axis=0)) - layout.met.T @ (weighted / layout.runs[:, None])
+        system += layout.constants @ layout.constants.T * np.trace(system) / len(system)
+        same = np.flatnonzero(first.ravel() == number)
+        right = _sum_by(deviations[:, same] * weight[layout.i, None], layout.b, len(effects))
+        effects[:, same] = np.linalg.solve(system, right)
+    return effects
+
+
+def _without(deviations: Floats, layout: _Layout, effects: Floats) -> tuple[Floats, Floats]:
+    """The `deviations` (n, d) without block `effects` (B, d), and the level (R, d) that these had for each
+    configuration.
+    """
+    level = (layout.met @ effects) / layout.runs[:, None]
+    return deviations - (effects[layout.b] - level[layout.i]), level
+
+
+def _scatter(residuals: Floats, layout: _Layout, widening: float) -> Floats:
+    """(R, d) the variances of the configurations' runs around the fit, moderated over the device."""
+    freedom = np.maximum(layout.runs - 1.0, 0.0)
+    seen = _sum_by(residuals**2, layout.i, len(layout.runs)) * widening / np.maximum(freedom, 1.0)[:, None]
+    columns = [fit_variance_prior(column, freedom).moderated(column, freedom)[0] for column in seen.T]
+    scatter = np.column_stack(columns)
+    usual = np.where(scatter.any(axis=0), scatter.mean(axis=0), 1.0)
+    return np.where(scatter > 0, scatter, usual)
 
 
 def _sum_by(rows: Floats, group: Ints, count: int) -> Floats:

@@ -20,10 +20,11 @@ from .calibration_map import CalibrationMap, fit_map
 from .fleet import check_size
 from .front_probabilities import front_probability
 from .moderated_means import estimate
-from .replicate_draws import measured_runs, replicates
-from .samples import Floats, Ints, Samples
+from .replicate_draws import Estimated, check_draws, measured_runs, of_distinct
+from .samples import Flags, Floats, Ints, Samples
 from .shared_costs import Shared
 from .simulated_fleets import SimulatedFleet, simulate_fleets
+from .validation import check_threads
 
 REPLICATES = 200
 _SIMULATED_ROWS = 1600
@@ -32,7 +33,7 @@ _STACKED_SIZE_MAX = 50
 _FLEET_MIN = 4
 
 #: A margin, if any, and what is shared with its own margin.
-_Question = tuple[Sequence[float] | None, Shared | None]
+_Part = tuple[Sequence[float] | None, Shared | None]
 
 
 @dataclass(frozen=True)
@@ -71,40 +72,76 @@ def mean_front_probability(
     >>> mean_front_probability(runs, maximize=[False]).front.round(1).tolist()
     [0.8, 0.2]
     """
+    question = FrontQuestion(maximize, margin, shared)
+    return calibrated_front(samples, question, count=count, seed=seed, threads=threads)
+
+
+@dataclass(frozen=True)
+class FrontQuestion:
+    """What is asked of N configurations: the directions `maximize`, a `margin`, what is `shared`, as
+    `front_probability` takes them, and the `noise_groups` of `replicates`.
+    """
+
+    maximize: Sequence[bool]
+    margin: Sequence[float] | None = None
+    shared: Shared | None = None
+    noise_groups: Sequence[Ints] = ()
+
+    @property
+    def parts(self) -> list[_Part]:
+        """The question with the margin if there is one, and after it the strict one."""
+        strict: _Part = (None, None if self.shared is None else replace(self.shared, margin=None))
+        return [strict] if self.margin is None else [(self.margin, self.shared), strict]
+
+
+def calibrated_front(
+    samples: Samples, question: FrontQuestion, *, count: int = REPLICATES, seed: int = 1, threads: int = 1
+) -> MeanFront:
+    """The probabilities of a `question`, which also says whose noise is alike.
+
+    `samples`, `count`, `seed`, `threads` and errors are those of `mean_front_probability`.
+    """
     check_size(samples, "mean_front_probability")
-    strict: _Question = (None, None if shared is None else replace(shared, margin=None))
-    questions = [strict] if margin is None else [(margin, shared), strict]
-    drawn = replicates(samples, count=count, seed=seed)
-    raw = [
-        front_probability(drawn, maximize=maximize, margin=m, shared=s, threads=threads) for m, s in questions
-    ]
-    maps = _learn(samples, questions, maximize=maximize, seed=seed, threads=threads)
+    check_draws(count, seed)
+    check_threads(threads)
+    runs = measured_runs(samples)
+    means, scale = estimate(runs.arrays, noise_groups=of_distinct(question.noise_groups, runs))
+    return front_of_means(Estimated(runs, means, scale), question, count=count, seed=seed, threads=threads)
+
+
+def front_of_means(
+    estimated: Estimated, question: FrontQuestion, *, count: int, seed: int, threads: int = 1
+) -> MeanFront:
+    """The probabilities of a `question` about means that are `estimated` already; `count`, `seed` and
+    `threads` as for `mean_front_probability`.
+    """
+    drawn = estimated.draw(seed, count)
+    judge = partial(front_probability, drawn, maximize=question.maximize, threads=threads)
+    raw = [judge(margin=margin, shared=shared) for margin, shared in question.parts]
+    # a hopeless row with a noise of its own has no say in how sure the others are
+    is_hopeless = np.max(raw, axis=0)[estimated.runs.first] == 0.0
+    has_say = ~(is_hopeless & estimated.means.is_noisy)
+    maps = _learn(estimated, question, has_say, seed=seed, threads=threads)
     mapped = [apply(p) for apply, p in zip(maps, raw, strict=True)]
     return MeanFront(mapped[0], mapped[-1], raw[0])
 
 
 def _learn(
-    samples: Samples,
-    questions: Sequence[_Question],
-    *,
-    maximize: Sequence[bool],
-    seed: int,
-    threads: int,
+    estimated: Estimated, question: FrontQuestion, has_say: Flags, *, seed: int, threads: int
 ) -> list[CalibrationMap]:
-    """A map for each question, learned on fleets like this one with its noise and its numbers of runs."""
-    runs = measured_runs(samples)
-    means, scale = estimate(runs.arrays)
-    size = len(runs.arrays)
-    if not means.covariance.any():
-        return [CalibrationMap(exact=True)] * len(questions)
+    """A map for each part, learned on fleets like those of this one's distinct configurations that `has_say`
+    chooses (N,), with their noise and numbers of runs.
+    """
+    parts, size = question.parts, int(has_say.sum())
+    if not estimated.means.covariance.any():
+        return [CalibrationMap(exact=True)] * len(parts)
     if size < _FLEET_MIN:
-        return [CalibrationMap()] * len(questions)
-    first = np.unique(runs.entry, return_index=True)[1]
-    distinct = [(margin, _shared_of(shared, first)) for margin, shared in questions]
-    count = max(2, _SIMULATED_ROWS // size)
-    simulated = simulate_fleets(means, scale, count=count, seed=seed, shared=distinct[0][1])
-    predicted: list[list[Floats]] = [[] for _ in questions]
-    outcomes: list[list[Floats]] = [[] for _ in questions]
+        return [CalibrationMap()] * len(parts)
+    distinct = [(margin, _shared_of(shared, estimated.runs.first[has_say])) for margin, shared in parts]
+    count, means = max(2, _SIMULATED_ROWS // size), estimated.means.subset(has_say)
+    simulated = simulate_fleets(means, estimated.scale, count=count, seed=seed, shared=distinct[0][1])
+    predicted: list[list[Floats]] = [[] for _ in parts]
+    outcomes: list[list[Floats]] = [[] for _ in parts]
     at_once = count if size <= _STACKED_SIZE_MAX else 1
     while stack := list(itertools.islice(simulated, at_once)):
         replicated = [rows for fleet in stack for rows in fleet.replicates]
@@ -112,7 +149,11 @@ def _learn(
         fleets = np.repeat(np.arange(len(stack)), size) if len(stack) > 1 else None
         for k, (margin, shared) in enumerate(distinct):
             judge = partial(
-                front_probability, maximize=maximize, margin=margin, fleets=fleets, threads=threads
+                front_probability,
+                maximize=question.maximize,
+                margin=margin,
+                fleets=fleets,
+                threads=threads,
             )
             predicted[k].append(judge(replicated, shared=_repeated(shared, len(stack))))
             outcomes[k].append(judge(true_means, shared=_settled(shared, stack)))

@@ -1,23 +1,25 @@
 """What a few runs say of a configuration's true mean, on the scale where noise is a factor.
 
-Few runs estimate their own variance badly, so variances are moderated (Smyth 2004): each is drawn towards
-the fleet's by as many degrees of freedom as the spread of the variances over the fleet supports, and the
-tails are those of a t distribution with what that gives.
+Few runs estimate their own variance badly, so variances are moderated: each is drawn towards that of its
+group (`fleet_prior`) by as many degrees of freedom as the spread of the variances over the group supports,
+and the tails are those of a t distribution with what that gives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, digamma, ndtr, zeta
+from scipy.special import bdtr, ndtr
 
+from .fleet_prior import FleetPrior, correlations, fit_fleet_prior
 from .samples import Flags, Floats, Ints
+from .winsorised_runs import winsorise
 
-#: More prior degrees of freedom than this are as good as infinitely many.
-_FREEDOM_MAX = 1000.0
-_CONFIGURATIONS_MIN = 4
+#: How often outlying runs are looked for, at most.
+_PASSES = 3
 #: Of a 95 % interval, on each side.
 _TAIL = 0.025
 
@@ -42,13 +44,33 @@ class Scale:
 @dataclass(frozen=True)
 class Means:
     """Of N configurations: the estimated mean `location` (N, d) on the working scale, the moderated
-    `covariance` of one run (N, d, d), its degrees of `freedom` (N,), and the number of `runs` (N,).
+    `covariance` of one run (N, d, d), its degrees of `freedom` (N,), the number of `runs` (N,), and the
+    `prior` by which it was moderated.
     """
 
     location: Floats
     covariance: Floats
     freedom: Floats
     runs: Ints
+    prior: FleetPrior
+
+    def subset(self, chosen: Flags) -> Means:
+        """The same of the configurations that are `chosen` (N,)."""
+        return Means(
+            self.location[chosen],
+            self.covariance[chosen],
+            self.freedom[chosen],
+            self.runs[chosen],
+            self.prior.subset(chosen),
+        )
+
+    @property
+    def is_noisy(self) -> Flags:
+        """(N,) whose noise is so unlike its group's that it borrows less than half of what others do."""
+        lent = self.freedom - (self.runs - 1)
+        most = np.zeros(len(self.prior.variances))
+        np.maximum.at(most, self.prior.group, lent)
+        return np.asarray(lent < 0.5 * most[self.prior.group])
 
     @property
     def error(self) -> Floats:
@@ -82,30 +104,51 @@ class Means:
         return np.asarray(ndtr(scaled / np.where(deviations > 0, deviations, 1.0)))
 
 
-def estimate(samples: list[Floats], *, of_scaled: bool = False) -> tuple[Means, Scale]:
+def estimate(
+    samples: list[Floats], *, of_scaled: bool = False, noise_groups: Sequence[Ints] = ()
+) -> tuple[Means, Scale]:
     """The means of `samples` (N arrays (m_i, d)), at least two runs each, and the scale they are on.
 
     `of_scaled`: the means of the values on the working scale, which are the medians of log-normal ones.
+    `noise_groups`: whole numbers (N,) of what may share its noise, the finest first; see `fit_fleet_prior`.
     """
     runs = np.array([len(x) for x in samples])
     rows = np.concatenate(samples)
     scale = Scale(np.all(rows > 0, axis=0))
     starts = np.concatenate([[0], np.cumsum(runs)[:-1]])
-    scaled = scale.forward(rows)
-    means = np.add.reduceat(scaled if of_scaled else rows, starts, axis=0) / runs[:, None]
-    location = means if of_scaled else scale.forward(means)
-    return fit(location, _covariances(scaled, starts, runs), runs), scale
+    measured = scaled = scale.forward(rows)
+    seen = _covariances(scaled, starts, runs)
+    prior = fit_fleet_prior(seen, runs - 1.0, noise_groups)
+    for _ in range(_PASSES):
+        # without what was drawn in so far the prior knows better what is far off
+        before, (scaled, drawn_in) = scaled, winsorise(measured, starts, runs, prior)
+        if np.array_equal(scaled, before):
+            break
+        # what is drawn in makes a spread look smaller than it is
+        less = np.sqrt((runs[:, None] - 1) / (runs[:, None] - 1 - drawn_in))
+        seen = _covariances(scaled, starts, runs) * less[:, :, None] * less[:, None, :]
+        prior = fit_fleet_prior(seen, runs - 1.0, noise_groups)
+    values = scaled if of_scaled else np.where(scaled == measured, rows, scale.back(scaled))
+    means = np.add.reduceat(values, starts, axis=0) / runs[:, None]
+    return fit(means if of_scaled else scale.forward(means), seen, runs, prior), scale
 
 
-def fit(location: Floats, covariance: Floats, runs: Ints) -> Means:
-    """The means at `location` (N, d) with the `covariance` (N, d, d) of their `runs` (N,) moderated, each of
-    runs - 1 degrees of freedom.
+def fit(location: Floats, covariance: Floats, runs: Ints, prior: FleetPrior) -> Means:
+    """The means at `location` (N, d) with the `covariance` (N, d, d) of their `runs` (N,), each of runs - 1
+    degrees of freedom, moderated by the `prior`.
     """
     freedom = (runs - 1).astype(np.float64)
-    prior = _prior_freedom(np.diagonal(covariance, axis1=1, axis2=2), freedom)
-    pooled = np.average(covariance, axis=0, weights=freedom)
-    weights = (freedom / (freedom + prior))[:, None, None]
-    return Means(location, weights * covariance + (1 - weights) * pooled, freedom + prior, runs)
+    seen = covariance.diagonal(axis1=1, axis2=2)
+    variances, total = prior.moderated(seen, freedom)
+    # one run's objectives vary together, so their deviations have one freedom: that of the heavier tails
+    weights = (variances > 0) + np.finfo(float).tiny
+    together = 1.0 / np.average(1.0 / total, axis=1, weights=weights)
+    # of its own correlations a configuration knows less than of its variances
+    own = (freedom / (together + covariance.shape[1]))[:, None, None]
+    alike = own * correlations(covariance) + (1 - own) * prior.correlation[prior.group]
+    deviations = np.sqrt(variances)
+    moderated = alike * deviations[:, :, None] * deviations[:, None, :]
+    return Means(location, moderated, together, runs, prior)
 
 
 def roots(matrices: Floats) -> Floats:
@@ -121,37 +164,6 @@ def _covariances(rows: Floats, starts: Ints, runs: Ints) -> Floats:
     centred *= np.repeat(varies, runs, axis=0)
     products = centred[:, :, None] * centred[:, None, :]
     return np.asarray(np.add.reduceat(products, starts, axis=0) / (runs - 1)[:, None, None])
-
-
-def _prior_freedom(variances: Floats, freedom: Floats) -> float:
-    """How many degrees of freedom the fleet lends to each of the variances (N, d) with theirs (N,); 0 if
-    there are too few to tell.
-    """
-    lent = []
-    for column in variances.T:
-        usable = column > 0
-        if usable.sum() < _CONFIGURATIONS_MIN:
-            continue
-        half = freedom[usable] / 2
-        logs = np.log(column[usable]) - digamma(half) + np.log(half)
-        excess = np.var(logs, ddof=1) - np.mean(zeta(2, half))
-        lent.append(2 * _inverse_trigamma(excess) if excess > 0 else _FREEDOM_MAX)
-    return min(float(np.median(lent)), _FREEDOM_MAX) if lent else 0.0
-
-
-def _inverse_trigamma(value: float) -> float:
-    """x with trigamma(x) = value, by Newton's method on 1 / trigamma (Smyth 2004, appendix).
-
-    Trigamma is the Hurwitz zeta function at 2; its slope is -2 times that at 3.
-    """
-    x = 0.5 + 1.0 / value
-    for _ in range(50):
-        current = float(zeta(2, x))
-        step = current * (1 - current / value) / (-2.0 * float(zeta(3, x)))
-        x += step
-        if abs(step) < 1e-8 * x:
-            break
-    return x
 
 
 def quantile_by_ranks(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import chdtri, ndtri
 
 from .equal_runs import DistinctRuns, distinct_runs
 from .fleet import NUMBERS_MAX, Fleet, check_magnitude
 from .moderated_means import Means, Scale, estimate, quantile_by_ranks
-from .samples import Floats, Samples
+from .samples import Floats, Ints, Samples
 from .validation import check_seed, check_whole
 
 Statistic = Literal["mean", "median", "p99"]
@@ -22,7 +24,14 @@ _MOST = 1e150
 _QUANTILES = {"median": 0.5, "p99": 0.99}
 
 
-def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, seed: int) -> list[Floats]:
+def replicates(
+    samples: Samples,
+    *,
+    statistic: Statistic = "mean",
+    count: int,
+    seed: int,
+    noise_groups: Sequence[Ints] = (),
+) -> list[Floats]:
     """N arrays (`count`, d): draws of the true `statistic` of each configuration, given its runs, `samples`
     (m_i, d).
 
@@ -31,34 +40,59 @@ def replicates(samples: Samples, *, statistic: Statistic = "mean", count: int, s
     over the fleet. For a `median` of 6 or more runs and a `p99` of 368 or more: by ranks, whatever the runs'
     distribution. Fewer runs do not hold it, and it is that of a log-normal (a normal where values are not
     positive) with unknown mean and deviation: a heavier tail of runs has a higher p99 than this says. An
-    objective that varies in no configuration stays as it is. The draws of a configuration depend on `seed`,
-    on its values and, through the moderated variances, on the fleet's noise; not on its place, on the order
-    of its runs, or on being entered twice.
+    objective that varies in no configuration stays as it is. `noise_groups`: whole numbers (N,) of what may
+    share its noise, the finest first, such as device and runtime, then device; all do if none is given. The
+    draws of a configuration depend on `seed`, on its values and, through the moderated variances, on its
+    group's noise; not on its place, on the order of its runs, or on being entered twice.
 
     Raises ValueError naming a configuration with fewer than 3 runs, or one whose values are too
     large, too small or too unlike to compute with, or for more than 250 million numbers. Source: variances
-    as Smyth 2004, Linear models and empirical Bayes methods.
+    as Smyth 2004, Linear models and empirical Bayes methods, robustly as Phipson and others 2016.
 
     >>> drawn = replicates([[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]]], count=4, seed=1)
     >>> [x.shape for x in drawn]
     [(4, 1), (4, 1)]
     """
-    count = check_whole("count", count, 1, "the number of replicates")
-    check_seed(seed)
+    check_draws(count, seed)
     if statistic != "mean" and statistic not in _QUANTILES:
         raise ValueError(f"statistic {statistic!r} is not known; give 'mean', 'median' or 'p99'")
     runs = measured_runs(samples)
-    numbers = len(runs.arrays) * count * runs.arrays[0].shape[1]
-    if numbers > NUMBERS_MAX:
-        raise ValueError(
-            f"{count:,} replicates of {len(runs.arrays):,} configurations are {numbers:,} numbers, and at "
-            f"most {NUMBERS_MAX:,} are drawn; give a lower count or fewer configurations"
-        )
-    means, scale = estimate(runs.arrays, of_scaled=statistic != "mean")
-    with np.errstate(over="ignore", invalid="ignore"):
-        drawn = _draw(runs, means, scale, seed, count, quantile=_QUANTILES.get(statistic))
-    _check_drawn(runs, drawn, scale)
-    return [drawn[entry] for entry in runs.entry]
+    means, scale = estimate(
+        runs.arrays, of_scaled=statistic != "mean", noise_groups=of_distinct(noise_groups, runs)
+    )
+    return Estimated(runs, means, scale).draw(seed, count, quantile=_QUANTILES.get(statistic))
+
+
+def check_draws(count: int, seed: int) -> None:
+    """ValueError unless `count` is a whole number of at least 1 and `seed` one of at least 0."""
+    check_whole("count", count, 1, "the number of replicates")
+    check_seed(seed)
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """N distinct measurements of configurations, `runs`, and what they say of true `means` on a `scale`."""
+
+    runs: DistinctRuns
+    means: Means
+    scale: Scale
+
+    def draw(self, seed: int, count: int, *, quantile: float | None = None) -> list[Floats]:
+        """Arrays (`count`, d) of each configuration, twins too: draws of its mean, or of a `quantile`.
+
+        Raises ValueError as `replicates` does.
+        """
+        runs = self.runs
+        numbers = len(runs.arrays) * count * runs.arrays[0].shape[1]
+        if numbers > NUMBERS_MAX:
+            raise ValueError(
+                f"{count:,} replicates of {len(runs.arrays):,} configurations are {numbers:,} numbers, and "
+                f"at most {NUMBERS_MAX:,} are drawn; give a lower count or fewer configurations"
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            drawn = _draw(runs, self.means, self.scale, seed, count, quantile=quantile)
+        _check_drawn(runs, drawn, self.scale)
+        return [drawn[entry] for entry in runs.entry]
 
 
 def _check_drawn(runs: DistinctRuns, drawn: list[Floats], scale: Scale) -> None:
@@ -94,10 +128,15 @@ def _draw(
     """Draws of the means or of a quantile; of a quantile by ranks alone where there are runs enough."""
     size, d = means.location.shape
     normal, stretch = np.empty((size, count, d)), np.empty((size, count))
+    stretches: dict[float, Floats] = {}
     for i, values in enumerate(runs.arrays):
-        rng = _generator(values, seed)
-        normal[i] = rng.standard_normal((count, d))
-        stretch[i] = np.sqrt(means.freedom[i] / rng.chisquare(means.freedom[i], count))
+        uniform = _even_uniforms(_generator(values, seed), count, d + 1)
+        normal[i] = ndtri(uniform[:, :d])
+        freedom = float(means.freedom[i])
+        if freedom not in stretches:
+            levels = (np.arange(count) + 0.5) / count
+            stretches[freedom] = np.sqrt(freedom / chdtri(freedom, levels))
+        stretch[i, np.argsort(uniform[:, d])] = stretches[freedom]
     scaled = means.spread(normal, stretch)
     if quantile is not None:
         # the same unknown deviation moves the mean's draw and the quantile's distance from it
@@ -110,6 +149,22 @@ def _draw(
             drawn[i] = drawn[i] if by_ranks is None else by_ranks
         drawn[i][:, fixed] = values[0, fixed]
     return drawn
+
+
+def of_distinct(groups: Sequence[Ints], runs: DistinctRuns) -> list[Ints]:
+    """The `groups` (N,) of configurations as those of the distinct measurements among them, `runs`."""
+    return [np.asarray(numbers)[runs.first] for numbers in groups]
+
+
+def _even_uniforms(rng: np.random.Generator, count: int, d: int) -> Floats:
+    """(count, d) uniforms in the open unit cube, more even than chance: steps of irrational length from a
+    start at random, the lengths being the powers of the root of x**(d + 1) = x + 1.
+    """
+    root = 2.0
+    for _ in range(40):
+        root = (1.0 + root) ** (1.0 / (d + 1))
+    steps = np.arange(count)[:, None] * root ** -np.arange(1.0, d + 1)
+    return np.asarray(np.clip((rng.random(d) + steps) % 1.0, 1e-12, 1 - 1e-12))
 
 
 def _generator(values: Floats, seed: int) -> np.random.Generator:

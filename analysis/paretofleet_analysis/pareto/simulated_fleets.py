@@ -88,7 +88,7 @@ def _measure(truth: Floats, means: Means, run_roots: Floats, rng: np.random.Gene
     normal *= (np.arange(normal.shape[1]) < freedom[:, None])[..., None]
     residuals = normal @ run_roots.swapaxes(1, 2)
     covariance = residuals.swapaxes(1, 2) @ residuals / freedom[:, None, None]
-    return fit(truth + noise / np.sqrt(means.runs)[:, None], covariance, means.runs)
+    return fit(truth + noise / np.sqrt(means.runs)[:, None], covariance, means.runs, means.prior)
 
 
 def _draw_shared(values: Sequence[object], rng: np.random.Generator) -> list[Floats]:

@@ -18,7 +18,8 @@ class FrontQuery:
     """What is asked about N configurations in d objectives, by default of their true means.
 
     `question`: "mean" (of true means) or "run" (of one more run of each). `shared`: accuracies as random.
-    `factors`: what is unknown but common to a device's configurations.
+    `factors`: what is unknown but common to a device's configurations. `noise_groups`: whole numbers (N,) of
+    what may share its noise, the finest first.
     """
 
     maximize: Sequence[bool]
@@ -27,6 +28,7 @@ class FrontQuery:
     seed: int = 1
     shared: Shared | None = None
     factors: Factors | None = None
+    noise_groups: Sequence[np.ndarray] = ()
 
     def subset(self, chosen: np.ndarray) -> FrontQuery:
         """The same of the configurations numbered in `chosen`."""
@@ -34,6 +36,7 @@ class FrontQuery:
             self,
             shared=None if self.shared is None else _subset(self.shared, chosen),
             factors=None if self.factors is None else self.factors.subset(chosen),
+            noise_groups=[numbers[chosen] for numbers in self.noise_groups],
         )
 
 

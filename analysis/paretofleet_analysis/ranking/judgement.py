@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +61,7 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
         seed=criteria.seed,
         shared=shared,
         factors=_factors(fleet, columns),
+        noise_groups=noise_groups([fleet.rows[i] for i in compared]),
     )
     answer = probabilities(
         [fleet.runs[i][:, columns] for i in compared],
@@ -89,6 +91,17 @@ def _factors(fleet: RankedFleet, columns: list[int]) -> Factors | None:
             name: worse * deviations[columns] for name, deviations in effects.unidentified_drift.items()
         },
     )
+
+
+def noise_groups(rows: Sequence[Row]) -> list[np.ndarray]:
+    """Of each of the `rows` (N,) the number of its device and runtime, and that of its device: what may
+    share its noise, the finest first.
+    """
+    keys = [
+        [f"{row['device']}\n{row['runtime']}" for row in rows],
+        [str(row["device"]) for row in rows],
+    ]
+    return [np.unique(names, return_inverse=True)[1].astype(np.int64) for names in keys]
 
 
 def _gain(row: Row) -> Gain:

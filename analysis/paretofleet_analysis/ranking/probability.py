@@ -13,8 +13,9 @@ import numpy as np
 
 from paretofleet_analysis.pareto import (
     EfficiencyIntervals,
+    FrontQuestion,
+    calibrated_front,
     efficiency_intervals,
-    mean_front_probability,
     replicates,
 )
 from paretofleet_analysis.pareto.equal_runs import DistinctRuns, distinct_runs
@@ -141,7 +142,7 @@ def _points(runs: list[np.ndarray], query: FrontQuery) -> list[np.ndarray]:
     if query.question == "run":
         return runs
     count = REPLICATES if len(runs) <= SMALL_FLEET else REPLICATES_OF_MANY
-    return replicates(runs, count=count, seed=query.seed)
+    return replicates(runs, count=count, seed=query.seed, noise_groups=query.noise_groups)
 
 
 def _front(
@@ -165,14 +166,8 @@ def _front(
 
 
 def _calibrated(runs: list[np.ndarray], count: int, query: FrontQuery) -> FrontProbabilities:
-    calibrated = mean_front_probability(
-        runs,
-        maximize=query.maximize,
-        margin=tolerances(query.margins),
-        shared=query.shared,
-        count=count,
-        seed=query.seed,
-    )
+    question = FrontQuestion(query.maximize, tolerances(query.margins), query.shared, query.noise_groups)
+    calibrated = calibrated_front(runs, question, count=count, seed=query.seed)
     return FrontProbabilities(calibrated.front, calibrated.pareto)
 
 

@@ -92,7 +92,8 @@ def test_the_mean_of_real_networks_agrees_with_a_long_simulation(passes):
     found = probabilities(arrays, FrontQuery(MAXIMIZE, [Margin(0.0)] * 3), is_whole=False)
     error = 4.5 * np.sqrt(share * (1 - share) * (1 / 1000 + 1 / 6000)) + 0.01
     assert (np.abs(found.raw_front - share) < error).all()
-    assert ((share > 0.02) & (share < 0.98)).sum() >= 3
+    # each network has a noise of its own, 0.1 to 3 %, and a card's is no longer taken for the processor's
+    assert ((share > 0.001) & (share < 0.999)).sum() >= 1
 
 
 def test_what_is_said_of_real_networks(table):
