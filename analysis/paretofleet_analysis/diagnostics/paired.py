@@ -38,6 +38,7 @@ def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
 
     Student's t of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert,
     Eeckhout, OOPSLA 2007, 3.3, paired), its standard error a little inflated for the stop of the runs.
+    Raises ValueError naming the block whose value is not positive and finite.
 
     >>> result = compare({1: 1.10, 2: 2.20, 3: 4.44, 4: 1.1}, {1: 1.0, 2: 2.0, 3: 4.0, 5: 1.0})
     >>> round(result.ratio, 3), result.blocks, result.p_value < 0.01
@@ -45,6 +46,10 @@ def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
     >>> compare({1: 1.0, 2: 1.0}, {1: 2.0, 2: 2.0}).p_value is None
     True
     """
+    for side in (a, b):
+        for block, value in side.items():
+            if not (isinstance(value, (int, float)) and 0 < value < np.inf):
+                raise ValueError(f"block {block} has {value!r}; runs are compared by positive finite values")
     shared = sorted(a.keys() & b.keys())
     if not shared:
         return Comparison(None, None, None, None, 0)

@@ -53,16 +53,19 @@ def rank_interval(distribution: Floats, *, level: float = 0.95) -> Ints:
     """(N, 2): the smallest and largest rank (1 + dominators) of the central interval of probability `level`
     of a `distribution` (N, up_to + 1), as `dominator_distribution` gives it.
 
-    ValueError unless `level` is between 0 and 1. A bound beyond the last column is given as up_to + 2, which
-    reads "more than up_to + 1". Source: intervals of ranks, Goldstein and Spiegelhalter 1996, League tables
-    and their limitations.
+    ValueError unless `level` is between 0 and 1 and the rest are probabilities. A bound beyond the last
+    column is given as up_to + 2, which reads "more than up_to + 1". Source: intervals of ranks, Goldstein
+    and Spiegelhalter 1996, League tables and their limitations, J. R. Stat. Soc. A 159(3) 385.
 
     >>> rank_interval(np.array([[0.5, 0.0, 0.5], [1.0, 0.0, 0.0]])).tolist()
     [[1, 3], [1, 1]]
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; give a probability between 0 and 1")
-    below = np.cumsum(distribution, axis=1)
+    law = np.asarray(distribution, dtype=np.float64)
+    if law.ndim != 2 or not ((law >= 0.0) & (law <= 1.0 + 1e-9)).all():
+        raise ValueError("distribution must be a table (N, up_to + 1) of probabilities, from 0 to 1")
+    below = np.cumsum(law, axis=1)
     tail = (1.0 - level) / 2.0
     tiny = 1e-9 * below.shape[1]
     low = (below <= tail + tiny).sum(axis=1) + 1

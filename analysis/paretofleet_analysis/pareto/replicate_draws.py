@@ -14,7 +14,7 @@ from .equal_runs import DistinctRuns, distinct_runs
 from .fleet import NUMBERS_MAX, Fleet, check_magnitude
 from .moderated_means import Means, Scale, estimate, quantile_by_ranks
 from .samples import Floats, Ints, Samples
-from .validation import check_seed, check_whole
+from .validation import check_groups, check_seed, check_whole
 
 Statistic = Literal["mean", "median", "p99"]
 
@@ -153,7 +153,8 @@ def _draw(
 
 def of_distinct(groups: Sequence[Ints], runs: DistinctRuns) -> list[Ints]:
     """The `groups` (N,) of configurations as those of the distinct measurements among them, `runs`."""
-    return [np.asarray(numbers)[runs.first] for numbers in groups]
+    size = len(runs.entry)
+    return [check_groups("noise_groups", numbers, size)[runs.first] for numbers in groups]
 
 
 def _even_uniforms(rng: np.random.Generator, count: int, d: int) -> Floats:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from .samples import Flags, Ints
+
+#: More threads than this are a slip; more than a machine has CPUs are of no use.
+_THREADS_MAX = 256
 
 
 class Absolute(float):
@@ -29,8 +33,11 @@ def check_seed(seed: int) -> int:
 
 
 def check_threads(threads: int) -> int:
-    """How many `threads`; ValueError unless it is a whole number of at least 1."""
-    return check_whole("threads", threads, 1, "how many threads may work")
+    """How many `threads`; ValueError unless it is a whole number from 1 to 256, or to the machine's CPUs."""
+    most = max(_THREADS_MAX, os.cpu_count() or 1)
+    if check_whole("threads", threads, 1, "how many threads may work") > most:
+        raise ValueError(f"threads is {threads:,}; give at most {most}")
+    return threads
 
 
 def check_directions(

@@ -36,7 +36,7 @@ class FrontQuery:
             self,
             shared=None if self.shared is None else _subset(self.shared, chosen),
             factors=None if self.factors is None else self.factors.subset(chosen),
-            noise_groups=[numbers[chosen] for numbers in self.noise_groups],
+            noise_groups=[np.unique(x[chosen], return_inverse=True)[1] for x in self.noise_groups],
         )
 
 

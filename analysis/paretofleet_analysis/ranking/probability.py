@@ -99,8 +99,9 @@ def probabilities(
     distinct = distinct_runs(samples, groups, by_value=True)
     kept = _kept(distinct, query)
     runs = [distinct.arrays[i] for i in kept]
-    points = _points(runs, query)
-    answer = _front(runs, points, query.subset(distinct.first[kept]), is_calibrated=is_whole)
+    query_of_kept = query.subset(distinct.first[kept])
+    points = _points(runs, query_of_kept)
+    answer = _front(runs, points, query_of_kept, is_calibrated=is_whole)
     rest = 0.0 if query.question == "run" else SURELY_NOT
     answer = _of_all(answer, kept, distinct.entry, rest=rest)
     if not is_whole:

@@ -76,12 +76,12 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
 
 def _rows(report: pa.Table, request: RankingRequest) -> list[Row]:
     """The report's rows as far as they are read; too many are refused before they cost anything."""
-    table = conform(report, name="the report")
-    if table.num_rows > ROWS_MAX:
+    if report.num_rows > ROWS_MAX:
         raise RankError(
-            f"the report has {table.num_rows:,} rows and at most {ROWS_MAX:,} are ranked at once: "
+            f"the report has {report.num_rows:,} rows and at most {ROWS_MAX:,} are ranked at once: "
             "rank fewer sweeps together"
         )
+    table = conform(report, name="the report")
     rows: list[Row] = table.select(columns_of(request)).to_pylist()
     return rows
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.column import Column
+from paretofleet_analysis.report.content import check_columns, check_content
 from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, VERSION_WRITTEN_MIN, schema
 
 
@@ -104,9 +105,11 @@ def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
 def conform(table: pa.Table, *, name: str) -> pa.Table:
     """The `table` in the columns, order and types of the current schema; `name` is what an error calls it.
 
-    Raises `ReportError` where the version is newer, a column is missing or of another type.
+    Raises `ReportError` where the version is newer, a column is missing, doubled or of another type, or
+    where a value cannot be meant (`content`).
     """
     version = _version(table, name)
+    check_columns(table, name)
     due = [column.name for column in COLUMNS if column.since <= version]
     missing = [column for column in due if column not in table.column_names]
     if missing:
@@ -127,7 +130,9 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
                 f"column {column.name} of {name} holds {table[column.name].type}, not {column.type}: "
                 "pull the report again with `paretofleet report pull`"
             ) from error
-    return pa.Table.from_arrays(columns, schema=schema())
+    conformed = pa.Table.from_arrays(columns, schema=schema())
+    check_content(conformed, name)
+    return conformed
 
 
 def _absent(table: pa.Table, column: Column) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.power_columns import MIXED_SCOPE, power_columns
 from paretofleet_analysis.report.schema import MEASURES, schema
 from paretofleet_analysis.report.work_bound import NO_WORK, is_faster_than_its_work
-from paretofleet_analysis.statistics.intervals import mean_interval
+from paretofleet_analysis.statistics.intervals import Estimate, mean_interval
 
 #: What a run without values (it may be sealed without a summary) makes of a row without any, most telling
 #: first.
@@ -128,7 +129,10 @@ def _run_flags(run: RunInput) -> list[str]:
 
 def _measure(name: str, values: Sequence[float | None], counted: Sequence[bool]) -> dict[str, Any]:
     used = [value for value, is_used in zip(values, counted, strict=True) if is_used]
-    estimate = mean_interval(used)
+    present = [value for value in used if value is not None]
+    # what is no number stays to be seen, and to be excluded by whoever ranks
+    is_number = all(map(math.isfinite, present))
+    estimate = mean_interval(present) if is_number else Estimate(sum(present), None, None, len(present))
     return {
         name: estimate.mean,
         f"{name}_lo": estimate.lo,

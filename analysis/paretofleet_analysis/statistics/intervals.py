@@ -35,6 +35,23 @@ class Estimate:
         return None if self.lo is None or self.hi is None else (self.hi - self.lo) / 2
 
 
+def check_confidence(confidence: float) -> float:
+    """The `confidence` of an interval; ValueError unless it is a share, above 0 and below 1."""
+    if not isinstance(confidence, (int, float)) or not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence is {confidence!r}; give a share below 1, such as 0.95")
+    return float(confidence)
+
+
+def check_values(values: np.ndarray) -> np.ndarray:
+    """The `values` (n,); ValueError naming the first that is NaN or infinite, or that they are no list."""
+    if values.ndim != 1:
+        raise ValueError(f"values have the shape {values.shape}; give one list of numbers")
+    wild = np.flatnonzero(~np.isfinite(values))
+    if len(wild):
+        raise ValueError(f"value {int(wild[0])} is {values[wild[0]]}, not a finite number; leave it out")
+    return values
+
+
 def log_reach(spread: Reals, runs: Reals, *, confidence: float = CONFIDENCE) -> Reals:
     """How far the interval of a mean reaches on the log scale, to either side.
 
@@ -44,6 +61,7 @@ def log_reach(spread: Reals, runs: Reals, *, confidence: float = CONFIDENCE) -> 
     >>> round(float(log_reach(0.02, 5)), 5)
     0.0293
     """
+    check_confidence(confidence)
     student = stdtrit(np.asarray(runs, dtype=float) - 1, (1 + confidence) / 2)
     return np.asarray(STOPPING_FACTOR * student * np.asarray(spread) / np.sqrt(runs))
 
@@ -56,7 +74,7 @@ def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDE
     stop. None among the values are runs without one. Below three runs, or with a value that is not positive,
     there is a mean and no interval. A fixed number of runs makes it cover more than it says (96.7 % with 5,
     97.7 % with 20, normal noise); very skewed noise less (exponential: 86 to 91 %), and so do runs that
-    resemble their predecessors.
+    resemble their predecessors. Raises ValueError for NaN, infinities and a confidence that is no share.
 
     >>> estimate = mean_interval([0.9, 1.0, 1.1, 1.0, 1.0])
     >>> round(estimate.mean, 3), round(estimate.lo, 3), round(estimate.hi, 3), estimate.runs
@@ -64,7 +82,8 @@ def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDE
     >>> mean_interval([2.0, None])
     Estimate(mean=2.0, lo=None, hi=None, runs=1)
     """
-    present = np.array([value for value in values if value is not None], dtype=float)
+    check_confidence(confidence)
+    present = check_values(np.array([value for value in values if value is not None], dtype=float))
     if present.size == 0:
         return Estimate(None, None, None, 0)
     mean = float(present.mean())
@@ -82,11 +101,14 @@ def quantile_is_supported(n: int, q: float, *, confidence: float = CONFIDENCE) -
 
     `confidence`: of the interval. The widest such interval, smallest to largest value, covers with `1 - q**n
     - (1 - q)**n`. At 95 % that needs 6 values for the median, 29 for the 90th percentile and 299 for the
-    99th.
+    99th. Raises ValueError unless `q` and `confidence` are shares between 0 and 1.
 
     >>> [next(n for n in range(1, 400) if quantile_is_supported(n, q)) for q in (0.5, 0.9, 0.99)]
     [6, 29, 299]
     """
+    check_confidence(confidence)
+    if not 0.0 < q < 1.0:
+        raise ValueError(f"q is {q!r}; give a share between 0 and 1, such as 0.9")
     return bool(n > 0 and 1 - q**n - (1 - q) ** n >= confidence)
 
 
@@ -102,6 +124,7 @@ def quantile(values: np.ndarray, q: float) -> float | None:
     """
     if not quantile_is_supported(values.size, q):
         return None
+    check_values(values)
     return float(np.quantile(values, q, method="median_unbiased"))
 
 
@@ -119,7 +142,7 @@ def quantile_interval(
     >>> quantile_interval(np.arange(1.0, 6.0), 0.5) is None
     True
     """
-    n = values.size
+    n = check_values(values).size
     if not quantile_is_supported(n, q, confidence=confidence):
         return None
     below = np.concatenate([[0.0], bdtr(np.arange(n), n, q)])  # below[k] = P(K < k), k = 0..n
