@@ -26,6 +26,7 @@ UNIX = "unix:"
 _SOCKET_PATH_MAX = 100
 SQLITE = "sqlite"
 NO_METRICS = "off"
+LOCAL = "local"
 _PREFIX = "PARETOFLEET_COLLECTOR_"
 
 
@@ -37,6 +38,7 @@ class Config:
     listen: str = SOCKET_ONLY
     join_listen: str = "0.0.0.0:7412"
     store: str = SQLITE
+    lake: str = LOCAL
     metrics: str = NO_METRICS
     heartbeat_s: float = 5.0
     lease_s: float = 60.0
@@ -76,6 +78,12 @@ KEYS = (
         str,
         "Where control state and staged chunks are kept: `sqlite`, a file in the home, or "
         "`postgresql://USER@HOST/DATABASE`.",
+    ),
+    ConfigKey(
+        "lake",
+        str,
+        "Where sealed samples and models are kept: `local`, a folder in the home, or `s3://BUCKET/PREFIX` "
+        "with the options `region`, `endpoint_override`, `scheme`, `tls_ca_file_path` behind a `?`.",
     ),
     ConfigKey(
         "metrics",
@@ -159,6 +167,10 @@ def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **f
         raise Refused(
             f"store is '{config.store}'; write {SQLITE}, for a file in the home, or "
             "postgresql://USER@HOST/DATABASE."
+        )
+    if config.lake != LOCAL and not config.lake.startswith("s3://"):
+        raise Refused(
+            f"lake is '{config.lake}'; write {LOCAL}, for a folder in the home, or s3://BUCKET/PREFIX."
         )
     return config
 

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 OVER_EVERY_STORE = (
     "lifecycle/test_random_walk.py",
     "service/test_agents.py",
+    "service/test_garbage.py",
     "service/test_sweeps.py",
     "service/test_uploads.py",
 )

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.jobs.worker import Worker
-from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lifecycle import chunk_faults
 from paretofleet_collector.model.entities import (
     AttemptEnd,
@@ -139,13 +139,13 @@ class Rig:
         run = self.context.store.read_now(lambda connection: runs.get(connection, key.run_id))
         return run.state if run else "deleted"
 
-    def seal(self) -> None:
+    def seal(self, patience_s: float = 30.0) -> None:
         """Seals what is uploaded, as the collector's background task would."""
 
         async def once() -> None:
             sealer = Sealer(self.context, self.context.worker)
             task = asyncio.create_task(sealer.run())
-            for _ in range(600):
+            for _ in range(int(patience_s / 0.05)):
                 await asyncio.sleep(0.05)
                 if not await self.context.store.read(
                     lambda connection: runs.in_state(connection, "uploaded")
@@ -161,7 +161,15 @@ def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **con
     changes = Changes(loop)
     settings = Config(home=home, disk_low_bytes=1, **config)
     store = Store.at(home, changes.bump, settings.store)
-    context = Context(settings, store, Lake(home / "lake"), Worker(), changes, "c", now=lambda: clock[0])
+    context = Context(
+        settings,
+        store,
+        open_lake(address_of(home, settings.lake)),
+        Worker(),
+        changes,
+        "c",
+        now=lambda: clock[0],
+    )
     rig = Rig(home, loop, context, clock)
     if not store.read_now(models.listing):
         rig.do(store.write(lambda connection: models.add(connection, TINY)))

@@ -103,7 +103,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "worker": "Worker",
         },
         "lake": {
-            "files": "FOLDER Lake model_file samples_file sha256_of",
+            "address": "address_of open_lake",
+            "files": "Lake model_file samples_file sha256_of",
             "samples": "*",
         },
         "lifecycle": {
@@ -139,6 +140,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "admission": "Admission",
             "context": "Context",
             "devices": "*",
+            "garbage": "* Garbage",
             "home": "*",
             "in_flight": "InFlight",
             "leases": "*",
@@ -157,7 +159,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "chunks": "*",
             "configurations": "*",
             "devices": "*",
-            "engine": "failure_of is_full reading shown",
+            "engine": "FILE_NAME failure_of is_full reading shown",
+            "garbage": "* KeptAside",
             "history": "*",
             "leases": "*",
             "models": "*",

@@ -27,7 +27,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "collector": {
         "__main__": {"cli"},
-        "cli": {"rpc", "planning"},
+        # What works on a home without a running collector is called without the wire.
+        "cli": {"rpc", "planning", "service"},
         "rpc": {"service"},
         "service": {"jobs", "lifecycle", "planning", "models", "store", "lake"},
         "jobs": {"lifecycle", "models", "planning", "store", "lake"},

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import config
-from paretofleet_collector.cli import logs
+from paretofleet_collector.cli import garbage_text, logs
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.errors import Refused
 
@@ -43,6 +43,15 @@ StoreAddress = Annotated[
         show_default=config.SQLITE,
     ),
 ]
+LakeAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--lake",
+        metavar="ADDRESS",
+        help="`local`, or s3://BUCKET/PREFIX (credentials belong into the environment).",
+        show_default=config.LOCAL,
+    ),
+]
 Metrics = Annotated[
     str | None,
     typer.Option(
@@ -54,9 +63,11 @@ Metrics = Annotated[
 
 
 @app.command(epilog="Example: paretofleet collector init --home /var/lib/paretofleet/collector")
-def init(home: Home = None, listen: Listen = None, store: StoreAddress = None) -> None:
+def init(
+    home: Home = None, listen: Listen = None, store: StoreAddress = None, lake: LakeAddress = None
+) -> None:
     """Make the collector's folder with a collector.toml in which every key stands."""
-    settings = config.load(home, listen=listen, store=store)
+    settings = config.load(home, listen=listen, store=store, lake=lake)
     path = settings.home / config.FILE_NAME
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -73,6 +84,7 @@ def serve(
     home: Home = None,
     listen: Listen = None,
     store: StoreAddress = None,
+    lake: LakeAddress = None,
     metrics: Metrics = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what happens, not only what is wrong.")
@@ -85,7 +97,42 @@ def serve(
     logs.set_up(log_format, verbose=verbose)
     from paretofleet_collector.rpc.server import serve as serve_until_signal
 
-    raise typer.Exit(serve_until_signal(config.load(home, listen=listen, store=store, metrics=metrics)))
+    raise typer.Exit(
+        serve_until_signal(config.load(home, listen=listen, store=store, lake=lake, metrics=metrics))
+    )
+
+
+@app.command(epilog="Example: paretofleet collector gc --orphans-older-than 30 --yes")
+def gc(
+    home: Home = None,
+    orphans_older_than: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS", min=0, help="Also files that were set aside, listed by nothing, so long ago."
+        ),
+    ] = None,
+    models: Annotated[bool, typer.Option("--models", help="Also models that no sweep plans.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove it; without this, only say what it would be.")
+    ] = False,
+) -> None:
+    """Remove chunks kept aside of superseded attempts, and what else is asked for.
+
+    The collector must be stopped.
+    """
+    from paretofleet_collector.service import garbage
+
+    with garbage.opened(config.load(home)) as (store, lake):
+        removable = garbage.collect(store, lake, garbage.Scope(orphans_older_than, models))
+        lines = garbage_text.lines(removable)
+        for line in lines:
+            print(line)
+        if yes:
+            garbage.remove(store, lake, removable)
+    if not lines:
+        notify("there is nothing to remove")
+    else:
+        notify(f"removed {len(lines)} things" if yes else "nothing was removed; say --yes to remove them")
 
 
 def _private(path: str, flags: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ from paretofleet_collector.errors import CollectorError, NotFound
 from paretofleet_collector.jobs import report
 from paretofleet_collector.jobs.seal import summary_of
 from paretofleet_collector.lake import samples
+from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.model.entities import AttemptKey, environment_id_of
 from paretofleet_collector.store import attempts, configurations, devices, runs, sealed
@@ -24,7 +24,7 @@ def summarize_again(database: str, lake: str, run_ids: list[str]) -> dict[str, d
     `attempt`; for a run whose samples cannot be read `unreadable` says why. `database` and `lake` are the
     paths of the file and of the folder.
     """
-    root = Lake(Path(lake))
+    root = open_lake(lake)
     result = {}
     with reading(database) as connection:
         for run_id in run_ids:

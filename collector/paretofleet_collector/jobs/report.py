@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
 
-from paretofleet_collector.lake.files import Lake
+from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.model.entities import (
     Device,
     PastRun,
@@ -46,11 +45,12 @@ class RunPlace:
 def write_report(database: str, lake: str, sweep_id: str) -> str:
     """Writes the report of the sweep `sweep_id` in `database` as it stands; returns the file's path.
 
-    It is a temporary file of the folder `lake`. Raises NotFound, and ReportError when it cannot be written.
+    It is a temporary file of the lake at the address `lake`. Raises NotFound, and ReportError when it cannot
+    be written.
     """
     with reading(database) as connection:
         rows = report_inputs(connection, sweep_id)
-    path = Lake(Path(lake)).temporary(".parquet")
+    path = open_lake(lake).temporary(".parquet")
     files.write(build_report(rows), path)
     return str(path)
 

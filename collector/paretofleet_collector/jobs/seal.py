@@ -19,7 +19,8 @@ from paretofleet_analysis.runs.summary import summarize_run
 from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
 from paretofleet_collector.jobs import report
 from paretofleet_collector.lake import samples
-from paretofleet_collector.lake.files import Lake, samples_file, sha256_of
+from paretofleet_collector.lake.address import open_lake
+from paretofleet_collector.lake.files import samples_file, sha256_of
 from paretofleet_collector.lifecycle.chunk_faults import crc32_of
 from paretofleet_collector.model.entities import AttemptKey, Chunk, environment_id_of
 from paretofleet_collector.store import attempts, chunks, configurations, devices, runs
@@ -55,7 +56,7 @@ def seal(database: str, lake: str, run_id: str, attempt: int, *, summarise: bool
         "facts": row.facts_json,
     }
     relative = samples_file(run.sweep_id, run_id, attempt)
-    path = Lake(Path(lake)).put(relative, lambda new: _write(new, streams, key, metadata))
+    path = open_lake(lake).put(relative, lambda new: _write(new, streams, key, metadata))
     facts = report.facts_of(row.facts_json)
     summary, why_not = None, "summarising was left out, since it ended the worker process before"
     if summarise:

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
@@ -34,6 +35,15 @@ def model_file(sha256: str) -> str:
     return f"{_MODELS}/{sha256}.onnx"
 
 
+@dataclass(frozen=True)
+class OrphanFile:
+    """A file that nothing listed: its path in the lake, its size, and since when it stands there."""
+
+    path: str
+    size_bytes: int
+    since_unix_s: float
+
+
 class Lake:
     """A lake in a local folder. Paths that are `str` are relative to `root`, with forward slashes."""
 
@@ -43,6 +53,16 @@ class Lake:
             for name in (_TEMPORARY, _SAMPLES, _MODELS):
                 (root / name).mkdir(parents=True, exist_ok=True)
         self.files: fs.FileSystem = fs.SubTreeFileSystem(str(root), fs.LocalFileSystem())
+
+    @property
+    def address(self) -> str:
+        """What `open_lake` takes to open this lake in another process."""
+        return str(self.root)
+
+    @property
+    def shown(self) -> str:
+        """Where the lake is, for people."""
+        return str(self.root)
 
     def model_path(self, sha256: str) -> Path:
         """Where the file of a model lies on this machine."""
@@ -142,7 +162,13 @@ class Lake:
 
     def orphans(self) -> list[str]:
         """The files that nothing listed, below `orphans/`."""
-        return sorted(self._relative(path) for path in (self.root / ORPHANS).rglob("*") if path.is_file())
+        return sorted(each.path for each in self.orphan_files())
+
+    def orphan_files(self) -> list[OrphanFile]:
+        """The files that nothing listed, with their sizes and since when they are orphans."""
+        paths = [path for path in (self.root / ORPHANS).rglob("*") if path.is_file()]
+        # A rename changes the time of the entry, not that of the content.
+        return [OrphanFile(self._relative(path), path.stat().st_size, path.stat().st_ctime) for path in paths]
 
     def empty_temporary(self) -> None:
         """Deletes what a start before this one left under `tmp/`; raises StorageUnavailable."""

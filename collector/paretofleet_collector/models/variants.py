@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from paretofleet_collector.lake.files import Lake, model_file
+from paretofleet_collector.lake.address import open_lake
+from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.models import onnxfile, zoo
 
@@ -24,7 +25,7 @@ def inspect(path: str, called: str) -> dict[str, Any]:
 
 def build_zoo(lake: str, name: str) -> dict[str, Any]:
     """Builds the network `name` into the folder `lake`; raises NotFound, ModelRefused, StorageUnavailable."""
-    root = Lake(Path(lake))
+    root = open_lake(lake)
     path = root.temporary(".onnx")
     try:
         built = zoo.build(name, path)

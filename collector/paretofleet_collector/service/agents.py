@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,7 +121,7 @@ async def model_path(context: Context, session: Session, sha256: str, offset: in
         return models.get(connection, sha256).size_bytes
 
     size = await context.store.read(work)
-    path = context.lake.model_path(sha256)
+    path = await asyncio.to_thread(context.lake.model_path, sha256)
     if not path.exists():
         raise NotFound(f"The file of model {sha256[:12]} is missing in the collector's lake; add it again.")
     if not 0 <= offset <= size:

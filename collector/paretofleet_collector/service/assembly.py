@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from paretofleet_collector.config import Config
 from paretofleet_collector.jobs.worker import Worker
-from paretofleet_collector.lake.files import FOLDER, Lake
+from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.home import collector_id
 from paretofleet_collector.service.lake_age import being_sealed, check_age, unlisted_files
@@ -35,8 +35,8 @@ class Collector:
         store, lake = self.context.store, self.context.lake
         unlisted = await store.read(lambda connection: unlisted_files(connection, lake))
         check_age(shown(store.address), lake, unlisted, await store.read(being_sealed))
-        lake.empty_temporary()
-        lake.set_aside(unlisted)
+        await asyncio.to_thread(lake.empty_temporary)
+        await asyncio.to_thread(lake.set_aside, unlisted)
         return len(unlisted)
 
     async def close(self) -> None:
@@ -51,7 +51,7 @@ def assemble(config: Config) -> Collector:
     Sealing has a worker of its own, so that no report or model holds it up.
     """
     changes = Changes(asyncio.get_running_loop())
-    lake = Lake(config.home / FOLDER)
+    lake = open_lake(address_of(config.home, config.lake))
     store = Store.at(config.home, changes.bump, config.store)
     context = Context(config, store, lake, Worker(), changes, collector_id(config.home))
     sealing_worker = Worker()

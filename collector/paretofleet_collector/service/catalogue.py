@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -31,10 +32,12 @@ async def add_zoo_model(context: Context, name: str) -> Variant:
     """
     built = variants.zoo_variant(name.removeprefix("zoo:"), stored=True)
     for variant in await context.store.read(models.listing):
-        if variant.sha256 == built.sha256 and context.lake.model_path(variant.sha256).exists():
-            return variant
+        if variant.sha256 == built.sha256:
+            path = await asyncio.to_thread(context.lake.model_path, variant.sha256)
+            if path.exists():
+                return variant
     context.check_room()
-    await context.worker.run("build_zoo", lake=str(context.lake.root), name=built.model)
+    await context.worker.run("build_zoo", lake=context.lake.address, name=built.model)
     return await context.store.write(lambda connection: models.add(connection, built))
 
 
@@ -74,12 +77,12 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
 async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
     """Puts an inspected file in its place, then stores its row; without the row the file goes again."""
     relative = model_file(variant.sha256)
-    context.lake.commit(path, relative)
+    await asyncio.to_thread(context.lake.commit, path, relative)
     try:
         return await context.store.write(lambda connection: models.add(connection, variant))
     except CollectorError:
         if all(stored.sha256 != variant.sha256 for stored in await context.store.read(models.listing)):
-            context.lake.remove(relative)
+            await asyncio.to_thread(context.lake.remove, relative)
         raise
 
 

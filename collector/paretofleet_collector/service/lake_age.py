@@ -40,6 +40,6 @@ def check_age(store: str, lake: Lake, unlisted: Sequence[str], expected: Collect
     examples = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
     raise Refused(
         f"{store} is empty or older than its lake: it does not list {len(strange)} files of samples in "
-        f"{lake.root} ({examples}). Put the right database back, with the files -wal and -shm beside it, or "
+        f"{lake.shown} ({examples}). Put the right database back, with the files -wal and -shm beside it, or "
         f"list the samples again with `paretofleet collector doctor --adopt --home {lake.root.parent}`."
     )

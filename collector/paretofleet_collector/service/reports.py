@@ -29,7 +29,7 @@ async def report_file(context: Context, name: str) -> tuple[str, Path]:
     """
     sweep = await context.store.read(lambda connection: sweeps.find(connection, name))
     path = await context.worker.run(
-        "report", database=context.store.address, lake=str(context.lake.root), sweep_id=sweep.sweep_id
+        "report", database=context.store.address, lake=context.lake.address, sweep_id=sweep.sweep_id
     )
     return f"{sweep.name}.parquet", Path(path)
 
@@ -82,7 +82,7 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
         results = await context.worker.run(
             "summarize_again",
             database=context.store.address,
-            lake=str(context.lake.root),
+            lake=context.lake.address,
             run_ids=run_ids[start : start + REBUILD_BATCH],
         )
 

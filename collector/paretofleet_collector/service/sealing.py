@@ -112,7 +112,7 @@ class Sealer:
         result = await self._worker.run(
             "seal",
             database=context.store.address,
-            lake=str(context.lake.root),
+            lake=context.lake.address,
             run_id=run.run_id,
             attempt=run.attempt,
             summarise=failures < SUMMARY_TRIES,
@@ -127,7 +127,7 @@ class Sealer:
             not is_listed
             and await context.store.read(lambda connection: runs.get(connection, run.run_id)) is None
         ):
-            context.lake.remove(result["path"])
+            await asyncio.to_thread(context.lake.remove, result["path"])
             return
         self._failures.pop(run.run_id, None)
         await blocks.settle_if_due(context, run.sweep_id, run.device_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from itertools import islice
 
@@ -91,5 +92,6 @@ async def _build_missing(context: Context, planned: Plan) -> None:
     stored = {variant.sha256 for variant in await context.store.read(models.listing)}
     needed = {item.model: item.configuration.variant_sha256 for item in planned.everything}
     for model, sha256 in needed.items():
-        if sha256 not in stored or (model in zoo.NAMES and not context.lake.model_path(sha256).exists()):
+        path = await asyncio.to_thread(context.lake.model_path, sha256)
+        if sha256 not in stored or (model in zoo.NAMES and not path.exists()):
             await catalogue.add_zoo_model(context, model)

@@ -45,7 +45,7 @@ async def delete_sweep(context: Context, sweep_id: str) -> int:
         )
         files += len(paths)
         for path in paths:
-            context.lake.remove(path)
+            await asyncio.to_thread(context.lake.remove, path)
     return files
 
 

@@ -1,0 +1,20 @@
+"""What `collector gc` would remove, a line each."""
+
+from __future__ import annotations
+
+from paretofleet_collector.cli import units
+from paretofleet_collector.service.garbage import Garbage
+
+
+def lines(removable: Garbage) -> list[str]:
+    """A line for each thing in `removable`: its kind, its name, its size."""
+    chunks = [
+        f"chunks kept aside: attempt {each.key.attempt} of run {each.key.run_id}, {each.chunks} chunks, "
+        f"{units.size(each.size_bytes)}"
+        for each in removable.kept_aside
+    ]
+    models = [
+        f"model of no sweep: {each.model} ({each.variant}), {units.size(each.size_bytes)}"
+        for each in removable.models
+    ]
+    return chunks + models + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]

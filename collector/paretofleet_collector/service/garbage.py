@@ -1,0 +1,77 @@
+"""Removing what an operator asks to have removed, from a home in which no collector works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from paretofleet_collector.config import SQLITE, Config
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.lake.address import address_of, open_lake
+from paretofleet_collector.lake.files import Lake, model_file
+from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.service import home
+from paretofleet_collector.store import Store, garbage
+from paretofleet_collector.store.engine import FILE_NAME
+from paretofleet_collector.store.garbage import KeptAside
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is asked for beside chunks that are kept aside: orphans of so many days, models of no sweep."""
+
+    orphans_older_than_days: float | None = None
+    models: bool = False
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What may be removed."""
+
+    kept_aside: tuple[KeptAside, ...]
+    models: tuple[Variant, ...]
+    #: Paths in the lake and their sizes in bytes.
+    orphans: tuple[tuple[str, int], ...]
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[tuple[Store, Lake]]:
+    """The store and the lake of the collector that `config` describes, held while the block runs.
+
+    Raises Refused while a collector works there, StorageUnavailable where one of them is out of reach.
+    """
+    if config.store == SQLITE and not (config.home / FILE_NAME).is_file():
+        raise Refused(f"{config.home} holds no collector; name its folder with --home.")
+    with home.hold_home(config.home):
+        store = Store.at(config.home, address=config.store)
+        try:
+            yield store, open_lake(address_of(config.home, config.lake))
+        finally:
+            store.close()
+
+
+def collect(store: Store, lake: Lake, scope: Scope, now: float | None = None) -> Garbage:
+    """What of `store` and `lake` may be removed by `scope`; `now` is in seconds since 1970."""
+    kept_aside = store.read_now(garbage.kept_aside)
+    models = store.read_now(garbage.unplanned_models) if scope.models else []
+    orphans: list[tuple[str, int]] = []
+    if scope.orphans_older_than_days is not None:
+        before = (time.time() if now is None else now) - scope.orphans_older_than_days * DAY_S
+        orphans = [(each.path, each.size_bytes) for each in lake.orphan_files() if each.since_unix_s < before]
+    return Garbage(tuple(kept_aside), tuple(models), tuple(orphans))
+
+
+def remove(store: Store, lake: Lake, removable: Garbage) -> None:
+    """Removes from `store` and `lake` what `removable` names, each thing if it still may be removed."""
+    for aside in removable.kept_aside:
+        store.submit(partial(garbage.drop_kept_aside, key=aside.key)).result()
+    for variant in removable.models:
+        if store.submit(partial(garbage.drop_model, sha256=variant.sha256)).result():
+            lake.remove(model_file(variant.sha256))
+    for path, _ in removable.orphans:
+        lake.remove(path)
