@@ -15,4 +15,4 @@ from fault_stage import make_template
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collector with a sweep that waits for its devices, and their homes."""
-    return make_template(tmp_path_factory.mktemp("faults") / "template", devices=6)
+    return make_template(tmp_path_factory.mktemp("faults") / "template", devices=2, batch_sizes="1")

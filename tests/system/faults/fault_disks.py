@@ -121,7 +121,6 @@ def a_lock_is_held(which: str) -> Play:
 def a_spool_is_damaged(stage: Stage, chance: random.Random) -> None:
     """While the collector is away and samples wait, the agent is killed and bytes of its spool change."""
     begin(stage)
-    stage.wait_sealed(1)
     spool = stage.leave_waiting()
     stage.kill("d1")
     for path in (spool, Path(f"{spool}-wal")):

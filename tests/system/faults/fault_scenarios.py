@@ -1,4 +1,4 @@
-"""Every scenario of the suite."""
+"""Every scenario of the suite, and which of them the tests play each time."""
 
 from __future__ import annotations
 
@@ -9,3 +9,26 @@ from fault_stores import STORES
 from fault_ways import WAYS
 
 SCENARIOS = (*KILLS, *KILLED_AT, *WAYS, *DISKS, *STORES)
+
+#: One or more of each kind, so that they take a minute and a half; `make soak` plays all.
+SHORT = (
+    "kills, stops and ends at random",
+    "an agent stands still past its lease",
+    "killed: an agent, its attempt spooled",
+    "killed: an agent, its chunks acknowledged",
+    "killed: the collector, an end not committed",
+    "killed: the worker, a file not listed",
+    "the worker dies at every seal",
+    "analysis fails at every seal",
+    "cut in the middle of messages",
+    "answers are lost",
+    "another collector on the port",
+    "a spool is carried by hand",
+    "an agent's disk fails (EIO)",
+    "an agent's disk is full",
+    "an agent's spool is damaged",
+    "the lake is read-only (EROFS)",
+    "the collector's disk is full",
+    "clocks jump by a day",
+    *(scenario.name for scenario in STORES),
+)

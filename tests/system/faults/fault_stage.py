@@ -152,8 +152,11 @@ def _count(database: Path, rows: str) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
 
 
-def make_template(root: Path, devices: int) -> Path:
-    """A farm's folder with a collector that knows `devices` devices and has a sweep for them, all ended."""
+def make_template(root: Path, devices: int, batch_sizes: str = "1,2") -> Path:
+    """A farm's folder with a collector that knows `devices` devices and has a sweep for them, all ended.
+
+    The sweep has five runs on each device for each of `batch_sizes`.
+    """
     root.mkdir(parents=True)
     stage = Stage(root)
     names = [f"d{number}" for number in range(1, devices + 1)]
@@ -167,7 +170,16 @@ def make_template(root: Path, devices: int) -> Path:
             stage.kill(name, signal.SIGTERM)
         stage.command("models", "add", convolution(root / "net.onnx"))
         stage.command(
-            "sweep", "submit", "--name", SWEEP, "--model", "net", "--protocol", "quick", "--batch-size", "1,2"
+            "sweep",
+            "submit",
+            "--name",
+            SWEEP,
+            "--model",
+            "net",
+            "--protocol",
+            "quick",
+            "--batch-size",
+            batch_sizes,
         )
         stage.kill("collector", signal.SIGTERM)
         # Copies of these homes are no clones of devices that are still there.

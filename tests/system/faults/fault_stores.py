@@ -33,7 +33,7 @@ def older_backup(stage: Stage, _chance: random.Random) -> None:
     begin(stage)
     stage.wait_sealed(2)
     _collector(stage, "backup", stage.root / "backup")
-    stage.wait_sealed(5)
+    stage.wait_sealed(4)
     stage.kill("collector", signal.SIGTERM)
     _collector(stage, "restore", stage.root / "backup", "--replace")
     _refuses_to_start(stage)
@@ -58,7 +58,7 @@ def store_lost(stage: Stage, _chance: random.Random) -> None:
 def copied_without_its_log(stage: Stage, chance: random.Random) -> None:
     """The store's file alone is copied from a collector that works; what the log held is in the lake only."""
     begin(stage)
-    stage.wait_sealed(2 + chance.randrange(3))
+    stage.wait_sealed(2 + chance.randrange(2))
     stage.kill("collector")
     for suffix in ("-wal", "-shm"):
         stage.store.with_name(stage.store.name + suffix).unlink(missing_ok=True)

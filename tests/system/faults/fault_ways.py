@@ -76,7 +76,6 @@ def bits_are_flipped(stage: Stage, chance: random.Random) -> None:
 def another_collector_answers(stage: Stage, _chance: random.Random) -> None:
     """While samples wait, another collector stands on the port for some seconds."""
     begin(stage)
-    stage.wait_sealed(1)
     proxy = stage.proxies["d1"]
     other = Farm(stage.root / "elsewhere")
     other.root.mkdir()
@@ -94,7 +93,6 @@ def another_collector_answers(stage: Stage, _chance: random.Random) -> None:
 def carried_by_hand(stage: Stage, chance: random.Random) -> None:
     """What waits is pushed from a copy of the agent's folder over a way that breaks, then twice."""
     begin(stage)
-    stage.wait_sealed(1)
     stage.leave_waiting()
     stage.kill("d1")
     stick = stage.root / "stick"

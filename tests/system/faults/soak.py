@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -42,7 +43,7 @@ def soak(scenario: Scenario, template: Path, expected: Expected, seeds: range) -
     """Plays a scenario with each of `seeds`; what fails is kept and named on standard error."""
     outcomes, broken = [], 0
     for seed in seeds:
-        folder = Path(tempfile.mkdtemp(prefix="paretofleet-soak-"))
+        folder, begin_s = Path(tempfile.mkdtemp(prefix="paretofleet-soak-")), time.monotonic()
         try:
             outcome = play(scenario, template, expected, seed, folder)
         except Exception as error:  # noqa: BLE001 - the other seeds are worth as much
@@ -50,6 +51,7 @@ def soak(scenario: Scenario, template: Path, expected: Expected, seeds: range) -
             note(f"{scenario.name}, seed {seed}: {error!r}; see {folder}")
             continue
         outcomes.append(outcome)
+        note(f"{scenario.name}, seed {seed}: played in {time.monotonic() - begin_s:.0f} s")
         if outcome.is_clean():
             subprocess.run(["rm", "-rf", folder], check=False)
         else:

@@ -1,6 +1,6 @@
-"""Every fault that can be tried here, once: after it each sample is there, once, as it was measured.
+"""Faults of every kind, once: after each of them each sample is there, once, as it was measured.
 
-Two scenarios are played at a time, each on a collector and devices of its own. Long forms: `make soak`.
+Two scenarios are played at a time, each on a collector and devices of its own. `make soak` plays all, often.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fault_runs import Expected, Outcome, Scenario, expected_samples, play
-from fault_scenarios import SCENARIOS
+from fault_scenarios import SCENARIOS, SHORT
 
 pytestmark = pytest.mark.system
 SEED = 1
@@ -25,6 +25,7 @@ PLAYED = [
         ),
     )
     for scenario in SCENARIOS
+    if scenario.name in SHORT
 ]
 
 
@@ -63,6 +64,10 @@ def test_nothing_is_lost_doubled_or_changed_by(
 ) -> None:
     outcome = outcomes[scenario.name].result()
     assert outcome.is_clean(), outcome
+
+
+def test_what_is_played_is_a_scenario() -> None:
+    assert set(SHORT) - {scenario.name for scenario in SCENARIOS} == set()
 
 
 def test_the_oracle_sees_what_is_lost_doubled_and_changed(expected: Expected) -> None:
