@@ -102,9 +102,9 @@ def push(arguments: argparse.Namespace) -> int:
 
     settings = load({"home": arguments.home or str(arguments.folder), "collector": arguments.collector})
     pushed = push_spool(settings, arguments.folder)
-    text = f"{pushed.attempts} attempts with {pushed.chunks} chunks are at the collector {settings.collector}"
+    text = f"attempts sent to {settings.collector}: {pushed.attempts}, with {pushed.chunks} chunks"
     if pushed.left:
-        text += f"; {pushed.left} had not ended when the folder was copied, the device sends them"
+        text += f"; {pushed.left} had not ended when the folder was copied: the device sends those"
     print(text)  # noqa: T201
     return 0
 
