@@ -14,10 +14,21 @@ DAMAGED = Outcome(
 )
 
 
+#: What the collector takes, in characters and in bytes; more would stop all that waits behind it.
+MESSAGE_MAX = 4000
+FACTS_BYTES_MAX = 1 << 20
+
+
 def sendable(outcome: Outcome) -> Outcome:
-    """The `outcome` with a message that the wire can carry: half a surrogate becomes a question mark."""
-    message = outcome.message.encode("utf-8", "replace").decode()
-    return replace(outcome, message=message)
+    """The `outcome` as the wire can carry it: half a surrogate of its message becomes a question mark.
+
+    A longer message is cut; facts that are too large become the outcome of a crash, which says so.
+    """
+    size = len(json.dumps(outcome.facts))
+    if size > FACTS_BYTES_MAX:
+        why = f"The facts of the attempt have {size} bytes, the collector takes {FACTS_BYTES_MAX}."
+        return Outcome(ok=False, reason="crashed", message=why)
+    return replace(outcome, message=outcome.message.encode("utf-8", "replace").decode()[:MESSAGE_MAX])
 
 
 def end_crc32(end: AttemptEnd) -> int:

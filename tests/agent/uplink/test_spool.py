@@ -239,3 +239,13 @@ def test_each_collector_has_a_spool_of_its_own(tmp_path):
     assert spool.pending_chunks(key("of-a")) == (("stream-0", 0), ("stream-1", 0), ("stream-2", 0))
     spool.close()
     assert Spool.open(tmp_path).collector_id == "a"
+
+
+def test_an_end_that_is_too_large_does_not_stop_what_waits_behind_it(tmp_path):
+    spool = Spool.open(tmp_path)
+    spool.end(key("a"), (), Outcome(ok=False, reason="crashed", message="x" * 100_000))
+    spool.end(key("b"), (), Outcome(ok=True, facts={"flags": ["y" * (1 << 20)]}))
+    assert len(spool.end_of(key("a")).outcome.message) == 4000
+    end = spool.end_of(key("b")).outcome
+    assert (end.ok, end.reason) == (False, "crashed")
+    assert "the collector takes 1048576" in end.message
