@@ -23,12 +23,14 @@ import psutil
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from live_collector import LiveCollector
-from machine import Watch, judged
+from machine import judged
 from malformed import Malformed, Ours
 from rude_clients import RUDE, GoodClient, RudeProcess
 from wire_fuzz import raw, structured, upload, verdict
 
 P99_MAX_S = 1.0
+#: Alone a client waits no longer than this where the machine has nothing else to do.
+IDLE_P99_S = 0.03
 ROUND = 500
 GROWTH_MAX = 64 << 20
 
@@ -37,9 +39,8 @@ def rude(collector: LiveCollector, seconds: float) -> bool:
     """Prints the table; whether every limit was kept, as far as it could be told."""
     good, process = GoodClient(collector), RudeProcess(collector.address)
     print(f"{'beside':28} {'answers':>8} {'failed':>7} {'p50 ms':>8} {'p99 ms':>8} {'most ms':>8}")
-    kept = True
+    kept, alone_s = True, 0.0
     for kind in ("nobody", *RUDE):
-        watch = Watch()
         if kind != "nobody":
             process.start(kind)
         answers = good.work(seconds)
@@ -47,7 +48,8 @@ def rude(collector: LiveCollector, seconds: float) -> bool:
             process.stop()
         p50, p99, most = (1e3 * answers.quantile_s(q) for q in (0.5, 0.99, 1.0))
         is_fast = not answers.failures and p99 < 1e3 * P99_MAX_S
-        said = judged(kept=is_fast, idle=bool(answers.failures) or watch.idle_cores() > 0.0)
+        alone_s = alone_s or p99 / 1e3
+        said = judged(kept=is_fast, idle=bool(answers.failures) or alone_s < IDLE_P99_S)
         kept = kept and said != "MISSED"
         waits = f"{p50:8.1f} {p99:8.1f} {most:8.1f}"
         print(f"{kind:28} {len(answers.waited_s):8} {len(answers.failures):7} {waits}  {said}")

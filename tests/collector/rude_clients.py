@@ -88,7 +88,7 @@ def flood_uploads(item: Callable[[], fleet_pb2.UploadRequest]) -> Rude:
 
     def rude(collector: LiveCollector, stop: threading.Event) -> None:
         with connected(collector) as channel:
-            session = collector.joined(f"flooder-{os.getpid()}-{item.__name__}-{next(names)}", channel)
+            session = collector.joined(f"flooder-{os.getpid()}-{id(item)}-{next(names)}", channel)
             request = item()
 
             def requests() -> Iterator[bytes]:
@@ -268,7 +268,7 @@ class RudeProcess:
     def _say(self, line: str) -> None:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        assert self._process.stdout.readline(), "the rude clients are gone"
+        assert self._process.stdout.readline() == "done\n", "the rude client is gone"
 
 
 def main(address: str) -> None:
@@ -282,10 +282,12 @@ def main(address: str) -> None:
             thread = threading.Thread(target=RUDE[kind], args=(collector, stop))
             thread.start()
             time.sleep(0.3)
+            was_rude = thread.is_alive()
         else:
+            was_rude = thread.is_alive()
             stop.set()
             thread.join()
-        sys.stdout.write("done\n")
+        sys.stdout.write("done\n" if was_rude else "gone\n")
         sys.stdout.flush()
 
 
