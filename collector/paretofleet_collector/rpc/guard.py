@@ -70,9 +70,13 @@ class Guard(grpc.aio.ServerInterceptor):
             return self._each(name, requests, call)
 
         async def single(requests: Any, call: Any) -> Any:
-            request = await admitted(requests, call)
-            async with self._admission.turn(client_of(call)):
-                return await behaviour(request, call)
+            request, client = await admitted(requests, call), client_of(call)
+            async with self._admission.turn(client):
+                try:
+                    return await behaviour(request, call)
+                except grpc.aio.AbortError:
+                    await self._admission.slow_down(client)
+                    raise
 
         async def stream(requests: Any, call: Any) -> None:
             request = await admitted(requests, call)
@@ -128,6 +132,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def _refuse(self, name: str, call: Any, code: grpc.StatusCode, why: str) -> None:
         self._log(name, call, why)
+        await self._admission.slow_down(client_of(call))
         await call.abort(code, sentence(why))
 
     def _log(self, name: str, call: Any, why: str) -> None:

@@ -17,6 +17,9 @@ LOG_LINES_MAX = 30
 #: What comes by a socket of the collector's own user: nobody knows which connection it is.
 LOCAL = "unix:"
 _REMEMBERED_MAX = 4096
+#: Calls of a client that may be refused within a second; each further one costs it so much time.
+REFUSED_MAX = 100
+REFUSED_WAIT_S = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,7 @@ class Admission:
         self._calls: Counter[str] = Counter()
         self._logged: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._minute = (0.0, 0)
+        self._refused: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def enter(self, peer: str) -> str:
         """Counts a call of `peer`; where it has too many, counts nothing and returns a sentence."""
@@ -74,6 +78,17 @@ class Admission:
     def calls(self) -> int:
         """Calls under way, of all clients."""
         return self._calls.total()
+
+    async def slow_down(self, peer: str) -> None:
+        """Counts that a call of `peer` was refused, and waits where that happens again and again."""
+        now = int(self._clock())
+        second, number = self._refused.pop(peer, (now, 0))
+        number = number + 1 if second == now else 1
+        self._refused[peer] = (now, number)
+        while len(self._refused) > _REMEMBERED_MAX:
+            self._refused.popitem(last=False)
+        if number > REFUSED_MAX:
+            await asyncio.sleep(REFUSED_WAIT_S)
 
     def log_refusal(self, peer: str, kind: str, sentence: str) -> bool:
         """Logs that `peer` was refused, unless that `kind` of it was logged lately; whether it was."""

@@ -16,7 +16,13 @@ from paretofleet_collector.errors import NotFound
 from paretofleet_collector.model import limits
 from paretofleet_collector.rpc.guard import Guard, Patience
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
-from paretofleet_collector.service.admission import LOG_AGAIN_S, LOG_LINES_MAX, Admission
+from paretofleet_collector.service.admission import (
+    LOG_AGAIN_S,
+    LOG_LINES_MAX,
+    REFUSED_MAX,
+    REFUSED_WAIT_S,
+    Admission,
+)
 from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2
 
@@ -216,3 +222,19 @@ def test_calls_of_one_client_wait_for_their_turn():
     assert asyncio.run(flood("ipv4:10.0.0.1:5000")) == 3
     # Nobody knows which of the local ones it is.
     assert asyncio.run(flood("unix:")) == 30
+
+
+def test_who_is_refused_again_and_again_waits_for_it():
+    async def waits(times: list[float]) -> list[bool]:
+        ticks = iter(times)
+        admission = Admission(clock=lambda: next(ticks))
+        result = []
+        for _ in times:
+            begin = asyncio.get_running_loop().time()
+            await admission.slow_down("a")
+            result.append(asyncio.get_running_loop().time() - begin > REFUSED_WAIT_S / 2)
+        return result
+
+    in_a_second = asyncio.run(waits([5.0] * (REFUSED_MAX + 2)))
+    assert in_a_second == [False] * REFUSED_MAX + [True] * 2
+    assert not any(asyncio.run(waits([float(at // REFUSED_MAX) for at in range(3 * REFUSED_MAX)])))
