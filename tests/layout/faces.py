@@ -187,7 +187,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             ),
             "block_components": "connected_blocks",
             "deterministic": "nondominated",
-            "equal_runs": "DistinctRuns distinct_runs",
+            "equal_runs": "DistinctRuns distinct_runs first_of_equals",
             "margins": "beaten_by in_margins tightest",
         },
         "ranking": {
@@ -201,7 +201,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "verdicts": "BEATEN UNDECIDED",
         },
         "report": {
-            "access": "Row by_block label measured_again place sampled samples",
+            "access": "Row by_block label measured_again place sampled samples start_order",
             "files": "conform",
             "schema": "COLUMNS MEASURES",
             "work_bound": "NO_WORK",
@@ -210,8 +210,9 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "batch_means": "ITERATIONS_MIN mean_error",
             "correlation": "effective_count",
             "intervals": "CONFIDENCE Estimate RUNS_MIN log_reach mean_interval quantile",
+            "resemblance": "Resemblance resemblance",
             "moments": "moments",
-            "stopping": "is_precise",
+            "stopping": "DEVICE_ROWS_MIN device_prior is_precise",
             "variance_prior": "VariancePrior fit_variance_prior",
         },
     },

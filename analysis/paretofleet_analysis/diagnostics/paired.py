@@ -33,12 +33,13 @@ class Comparison:
     blocks: int
 
 
-def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
+def compare(a: Mapping[int, float], b: Mapping[int, float], *, widening: float = 1.0) -> Comparison:
     """Compares the runs of two configurations of one device, `a` and `b`, each as block to value (positive).
 
-    Student's t of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert,
-    Eeckhout, OOPSLA 2007, 3.3, paired), its standard error a little inflated for the stop of the runs.
-    Raises ValueError naming the block whose value is not positive and finite.
+    `widening`: by what the error of their means is larger because runs resemble the ones before. Student's t
+    of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert, Eeckhout, OOPSLA
+    2007, 3.3, paired), its standard error a little inflated for the stop of the runs. Raises ValueError
+    naming the block whose value is not positive and finite.
 
     >>> result = compare({1: 1.10, 2: 2.20, 3: 4.44, 4: 1.1}, {1: 1.0, 2: 2.0, 3: 4.0, 5: 1.0})
     >>> round(result.ratio, 3), result.blocks, result.p_value < 0.01
@@ -57,7 +58,7 @@ def compare(a: Mapping[int, float], b: Mapping[int, float]) -> Comparison:
     mean, ratio = logs.mean(), float(np.exp(logs.mean()))
     if logs.size < RUNS_MIN:
         return Comparison(ratio, None, None, None, logs.size)
-    spread = logs.std(ddof=1)
+    spread = widening * logs.std(ddof=1)
     student = stdtrit(logs.size - 1, (1 + CONFIDENCE) / 2)
     reach = PAIR_FACTOR * student * spread / np.sqrt(logs.size)
     p_value = float(p_values(mean, spread, logs.size))
@@ -92,11 +93,16 @@ def benjamini_hochberg(p_values: Sequence[float | None], rate: float = FALSE_DIS
 
 
 def compare_with_all(
-    reference: Mapping[int, float], others: Sequence[Mapping[int, float]], rate: float = FALSE_DISCOVERY_RATE
+    reference: Mapping[int, float],
+    others: Sequence[Mapping[int, float]],
+    rate: float = FALSE_DISCOVERY_RATE,
+    *,
+    widening: float = 1.0,
 ) -> list[tuple[Comparison, bool]]:
     """Each of `others` compared with the `reference` of their device, and whether the two differ.
 
-    Each is block to value. Of the pairs that are called different at most `rate` are expected to be alike.
+    Each is block to value. `widening` as for `compare`. Of the pairs that are called different at most `rate`
+    are expected to be alike.
 
     >>> reference = {1: 1.0, 2: 1.01, 3: 0.99, 4: 1.0}
     >>> slow, twin = ({block: f * value for block, value in reference.items()} for f in (1.2, 1.0))
@@ -104,7 +110,7 @@ def compare_with_all(
     >>> [(round(comparison.ratio, 3), differs) for comparison, differs in compared]
     [(1.2, True), (1.0, False)]
     """
-    compared = [compare(other, reference) for other in others]
+    compared = [compare(other, reference, widening=widening) for other in others]
     p_values = [comparison.p_value for comparison in compared]
     return list(zip(compared, benjamini_hochberg(p_values, rate), strict=True))
 
@@ -123,11 +129,12 @@ class Paired:
 
 
 def compare_rows(
-    reference: Row, rows: Mapping[int, Row], names: Sequence[str]
+    reference: Row, rows: Mapping[int, Row], names: Sequence[str], *, widening: float = 1.0
 ) -> dict[int, tuple[Paired, ...]]:
     """The row `reference` of a report against those of `rows` that share its blocks, in the measures `names`.
 
-    Rows of another device or sweep have no block in common with it and are left out.
+    `widening` as for `compare`. Rows of another device or sweep have no block in common with it and are left
+    out.
     """
     shared = {
         key: row for key, row in rows.items() if row is not reference and place(row) == place(reference)
@@ -135,7 +142,7 @@ def compare_rows(
     pairs: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())
     for name in names:
         others = [by_block(row, name) for row in shared.values()]
-        compared = compare_with_all(by_block(reference, name), others)
+        compared = compare_with_all(by_block(reference, name), others, widening=widening)
         for key, (comparison, differs) in zip(shared, compared, strict=True):
             pairs[key] = (*pairs[key], Paired(name, comparison, differs))
     return pairs

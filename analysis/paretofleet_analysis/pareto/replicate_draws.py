@@ -131,12 +131,12 @@ def _draw(
     stretches: dict[float, Floats] = {}
     for i, values in enumerate(runs.arrays):
         uniform = _even_uniforms(_generator(values, seed), count, d + 1)
-        normal[i] = ndtri(uniform[:, :d])
+        normal[i] = ndtri(uniform[:, 1:])
         freedom = float(means.freedom[i])
         if freedom not in stretches:
             levels = (np.arange(count) + 0.5) / count
             stretches[freedom] = np.sqrt(freedom / chdtri(freedom, levels))
-        stretch[i, np.argsort(uniform[:, d])] = stretches[freedom]
+        stretch[i, np.argsort(uniform[:, 0])] = stretches[freedom]
     scaled = means.spread(normal, stretch)
     if quantile is not None:
         # the same unknown deviation moves the mean's draw and the quantile's distance from it

@@ -85,8 +85,12 @@ def explain(fleet: RankedFleet, judgement: Judgement, number: int) -> Explanatio
         return Explanation(number, (), FORMULA, advice(row))
     nearest = _nearest(fleet, explained)
     points = _points([fleet.runs[i] for i in (explained, *nearest)], criteria.seed)
+    seen = fleet.resemblances.get(str(row["device"]))
     paired = compare_rows(
-        row, dict(enumerate(fleet.rows)), [objective.name for objective in criteria.measured]
+        row,
+        dict(enumerate(fleet.rows)),
+        [objective.name for objective in criteria.measured],
+        widening=1.0 if seen is None else seen.widening(len(fleet.runs[explained])),
     )
     rivals = []
     for k, i in enumerate(nearest, start=1):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, Objective
 from paretofleet_analysis.ranking.block_correction import BlockEffects, correct_block_effects, device_sweeps
+from paretofleet_analysis.ranking.run_resemblance import device_resemblances, widened
 from paretofleet_analysis.report.access import Row, sampled
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 from paretofleet_analysis.statistics.moments import moments
+from paretofleet_analysis.statistics.resemblance import Resemblance
 
 #: What a row was measured as: its (m, d) runs and the block of each.
 RunsWithBlocks = tuple[np.ndarray, list[int]]
@@ -52,7 +54,8 @@ class RankedFleet:
     """N rows of a report with the runs that are compared by d objectives.
 
     `measured`: of each row its (m_i, d) runs as they were measured, with their blocks. `effects`: what blocks
-    did to them, with the corrected runs. `means`: (N, d) of the corrected runs.
+    did to them, with the corrected runs. `means`: (N, d) of the corrected runs. `resemblances`: by device
+    whether its runs resemble the ones before them; where they do the corrected runs are spread accordingly.
     """
 
     rows: tuple[Row, ...]
@@ -60,6 +63,7 @@ class RankedFleet:
     measured: tuple[RunsWithBlocks, ...]
     effects: BlockEffects
     means: np.ndarray
+    resemblances: Mapping[str, Resemblance]
 
     @property
     def runs(self) -> list[np.ndarray]:
@@ -75,22 +79,40 @@ class RankedFleet:
 def make_fleet(rows: Sequence[Row], criteria: Criteria) -> RankedFleet:
     """The fleet of the `rows` of a selection, to be compared by `criteria`."""
     measured = tuple(sampled(row, criteria.names) for row in rows)
-    return _corrected(tuple(rows), criteria, measured)
+    effects = _without_blocks(rows, criteria, measured)
+    resemblances: dict[str, Resemblance] = {}
+    if criteria.measured and criteria.question == "mean":
+        column = criteria.names.index(criteria.measured[0].name)
+        resemblances = device_resemblances(rows, effects.runs, criteria.names, column)
+    return _fleet(tuple(rows), criteria, measured, effects, resemblances)
 
 
 def with_runs(fleet: RankedFleet, measured: Sequence[RunsWithBlocks]) -> RankedFleet:
     """The `fleet` as it would be if these had been `measured`, corrected anew."""
-    return _corrected(fleet.rows, fleet.criteria, tuple(measured))
+    effects = _without_blocks(fleet.rows, fleet.criteria, measured)
+    return _fleet(fleet.rows, fleet.criteria, tuple(measured), effects, fleet.resemblances)
 
 
-def _corrected(
-    rows: tuple[Row, ...], criteria: Criteria, measured: tuple[RunsWithBlocks, ...]
+def _fleet(
+    rows: tuple[Row, ...],
+    criteria: Criteria,
+    measured: tuple[RunsWithBlocks, ...],
+    effects: BlockEffects,
+    resemblances: Mapping[str, Resemblance],
 ) -> RankedFleet:
-    effects = correct_block_effects(
+    is_measured = [objective.is_measured for objective in criteria.objectives]
+    means = moments(effects.runs).means
+    effects = replace(effects, runs=widened(rows, effects.runs, resemblances, is_measured))
+    return RankedFleet(rows, criteria, measured, effects, means, resemblances)
+
+
+def _without_blocks(
+    rows: Sequence[Row], criteria: Criteria, measured: Sequence[RunsWithBlocks]
+) -> BlockEffects:
+    return correct_block_effects(
         [runs for runs, _ in measured],
         blocks=[blocks for _, blocks in measured],
         devices=device_sweeps(rows),
         is_measured={objective.name: objective.is_measured for objective in criteria.objectives},
         environments=[row["environment_id"] for row in rows],
     )
-    return RankedFleet(rows, criteria, measured, effects, moments(effects.runs).means)

@@ -12,6 +12,7 @@ from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
 from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.probability_maps import RUNS_TO_FORETELL
+from paretofleet_analysis.ranking.run_resemblance import resemblance_notes
 from paretofleet_analysis.report.access import label
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
@@ -21,6 +22,7 @@ def fleet_notes(fleet: RankedFleet) -> list[str]:
     return [
         *_objective_notes(fleet),
         *_component_notes(fleet.effects),
+        *resemblance_notes(fleet.resemblances),
         *_gain_notes(fleet),
         *_incomplete_notes(fleet),
         *_next_run_notes(fleet),

@@ -65,6 +65,21 @@ def sampled(
     return values, [block for _, block in kept]
 
 
+def start_order(row: Row, names: Sequence[str]) -> np.ndarray:
+    """(m,) the runs of `sampled` of a `row` and `names` in order of start, as positions in its result; those
+    without a time by their blocks.
+    """
+    columns = [_values(row, name) for name in names if OBJECTIVES[name].is_measured]
+    starts = [
+        (at if at is not None else math.inf, block)
+        for *values, is_counted, at, block in zip(
+            *columns, row["run_counted"], row["run_started_s"], row["run_blocks"], strict=True
+        )
+        if is_counted and None not in values
+    ]
+    return np.array(sorted(range(len(starts)), key=lambda k: starts[k]), dtype=np.int64)
+
+
 def _values(row: Row, name: str) -> list[float | None]:
     """The counted runs' values of a measured objective; None for the others."""
     pairs = zip(row[f"{name}_runs"], row["run_counted"], strict=True)

@@ -16,6 +16,7 @@ from paretofleet_analysis.report.power_columns import MIXED_SCOPE, power_columns
 from paretofleet_analysis.report.schema import MEASURES, schema
 from paretofleet_analysis.report.work_bound import NO_WORK, is_faster_than_its_work
 from paretofleet_analysis.statistics.intervals import Estimate, mean_interval
+from paretofleet_analysis.statistics.stopping import DEVICE_ROWS_MIN, device_prior
 
 #: What a run without values (it may be sealed without a summary) makes of a row without any, most telling
 #: first.
@@ -46,6 +47,7 @@ def build_report(rows: Iterable[ReportInput]) -> pa.Table:
     """
     built = [row for configuration in rows for row in _rows_of(configuration)]
     _add_largest_batch(built)
+    _share_variances(built)
     try:
         return pa.Table.from_pylist(built, schema=schema())
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -139,6 +141,27 @@ def _measure(name: str, values: Sequence[float | None], counted: Sequence[bool])
         f"{name}_hi": estimate.hi,
         f"{name}_runs": [None if value is None else float(value) for value in values],
     }
+
+
+def _share_variances(rows: Sequence[dict[str, Any]]) -> None:
+    """The intervals of rows whose device has enough of them in a sweep, with what they lend one another."""
+    places: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        places.setdefault((row["sweep"], row["device"]), []).append(row)
+    for members in places.values():
+        for measure in MEASURES if len(members) >= DEVICE_ROWS_MIN else ():
+            name = measure.name
+            values = [_used(row, name) for row in members]
+            prior = device_prior(x for x in values if all(map(math.isfinite, x)))
+            for row, used in zip(members, values, strict=True):
+                if prior is not None and row[f"{name}_lo"] is not None:
+                    estimate = mean_interval(used, prior=prior)
+                    row |= {f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
+
+
+def _used(row: Mapping[str, Any], name: str) -> list[float]:
+    pairs = zip(row[f"{name}_runs"], row["run_counted"], strict=True)
+    return [value for value, is_used in pairs if is_used and value is not None]
 
 
 def _status(runs: Sequence[RunInput], sealed: Sequence[RunInput]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import bdtr, stdtrit
+
+from paretofleet_analysis.statistics.variance_prior import VariancePrior
 
 CONFIDENCE = 0.95
 #: Fewer runs give no interval: two runs leave a t quantile of 12.7, which helps nobody.
@@ -15,6 +18,9 @@ RUNS_MIN = 3
 #: spread that is small by luck: plain intervals cover 90 to 94 % of such sweeps, these 93 to 97 %.
 #: `bench/coverage.py` prints the table; a factor below 1.15 or above 1.2 leaves that range for some noise.
 STOPPING_FACTOR = 1.18
+#: The same where rows share their variances is 1 + 0.25 * sqrt(own share of the degrees of freedom): a shared
+#: spread is rarely small by luck.
+_SHARED_FACTOR = 0.25
 
 
 Reals = float | int | np.ndarray
@@ -52,24 +58,34 @@ def check_values(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def log_reach(spread: Reals, runs: Reals, *, confidence: float = CONFIDENCE) -> Reals:
+def log_reach(
+    spread: Reals, runs: Reals, *, confidence: float = CONFIDENCE, freedom: Reals | None = None
+) -> Reals:
     """How far the interval of a mean reaches on the log scale, to either side.
 
     `spread`: standard deviation of the logarithms of the runs' values; `runs`: how many. Both may be arrays.
-    `confidence`: of the interval. `STOPPING_FACTOR * t(runs - 1) * spread / sqrt(runs)`.
+    `confidence`: of the interval. `freedom`: the degrees of freedom of the spread, if it is shared with other
+    rows (`variance_prior.shared_spreads`); runs - 1 otherwise. `factor * t(freedom) * spread / sqrt(runs)`.
 
     >>> round(float(log_reach(0.02, 5)), 5)
     0.0293
     """
     check_confidence(confidence)
-    student = stdtrit(np.asarray(runs, dtype=float) - 1, (1 + confidence) / 2)
-    return np.asarray(STOPPING_FACTOR * student * np.asarray(spread) / np.sqrt(runs))
+    seen = np.asarray(runs, dtype=float) - 1
+    total = seen if freedom is None else np.asarray(freedom, dtype=float)
+    shared = 1 + _SHARED_FACTOR * np.sqrt(seen / total)
+    factor = np.where(total > seen, np.minimum(shared, STOPPING_FACTOR), STOPPING_FACTOR)
+    student = stdtrit(total, (1 + confidence) / 2)
+    return np.asarray(factor * student * np.asarray(spread) / np.sqrt(runs))
 
 
-def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDENCE) -> Estimate:
+def mean_interval(
+    values: Sequence[float | None], *, confidence: float = CONFIDENCE, prior: VariancePrior | None = None
+) -> Estimate:
     """The mean of the runs' own `values` with its interval, which allows for the rule that stopped the runs.
 
-    `confidence`: of the interval. `exp(log(mean) -+ log_reach)`: Student's interval (Georges, Buytaert,
+    `confidence`: of the interval. `prior`: what the rows of the device lend one another, if they are enough.
+    `exp(log(mean) -+ log_reach)`: Student's interval (Georges, Buytaert,
     Eeckhout, OOPSLA 2007, 3.2) where noise is multiplicative, so the ends stay positive, inflated for the
     stop. None among the values are runs without one. Below three runs, or with a value that is not positive,
     there is a mean and no interval. A fixed number of runs makes it cover more than it says (96.7 % with 5,
@@ -89,11 +105,22 @@ def mean_interval(values: Sequence[float | None], *, confidence: float = CONFIDE
     mean = float(present.mean())
     if present.size < RUNS_MIN or present.min() <= 0:
         return Estimate(mean, None, None, int(present.size))
-    if present.min() == present.max():
+    if present.min() == present.max() and prior is None:
         return Estimate(mean, mean, mean, int(present.size))
-    spread = float(np.log(present).std(ddof=1))
-    reach = float(np.exp(log_reach(spread, present.size, confidence=confidence)))
+    spread, freedom = spread_of(present, prior)
+    reach = float(np.exp(log_reach(spread, present.size, confidence=confidence, freedom=freedom)))
     return Estimate(mean, mean / reach, mean * reach, int(present.size))
+
+
+def spread_of(values: np.ndarray, prior: VariancePrior | None = None) -> tuple[float, float]:
+    """The standard deviation of the logarithms of positive `values` (n,), with what the `prior` lends; and
+    its degrees of freedom.
+    """
+    own, freedom = float(np.log(values).var(ddof=1)), values.size - 1.0
+    if prior is None or prior.freedom == 0:
+        return math.sqrt(own), freedom
+    variance, total = prior.moderated(np.array([own]), np.array([freedom]))
+    return math.sqrt(float(variance[0])), float(total[0])
 
 
 def quantile_is_supported(n: int, q: float, *, confidence: float = CONFIDENCE) -> bool:

@@ -27,6 +27,9 @@ from paretofleet_collector.store import configurations, devices, history, models
 from paretofleet_collector.store.engine import reading
 from paretofleet_collector.store.runs import OPEN
 
+#: A configuration that stopped may end this much wider without being called imprecise.
+_AFTER_THE_STOP = 1.1
+
 #: Of a row whose runs are over without the precision that the sweep asked for.
 NOT_CONVERGED = "not_converged"
 #: Of a row whose sweep asked for more boots than its runs saw.
@@ -201,13 +204,17 @@ def _unmeasured(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _not_converged(connection: sa.Connection, sweep_id: str, repeats: Repeats) -> set[str]:
     """Configurations whose runs are over without the precision that the sweep asked for."""
     result = set()
+    width = repeats.relative_half_width
+    # what is lent changes with the runs of the others after a stop, which took no precision away
+    width = None if width is None else width * _AFTER_THE_STOP
     for device_id in {item.configuration.device_id for item in configurations.listing(connection, sweep_id)}:
         past: dict[str, list[PastRun]] = defaultdict(list)
         for run in history.past_runs(connection, sweep_id, device_id):
             past[run.configuration_id].append(run)
+        prior = schedule.lent_by(past.values())
         for configuration_id, made in past.items():
             over = not any(run.state in OPEN for run in made)
             has_any = bool(schedule.values_s(made))
-            if over and has_any and not schedule.has_converged(made, repeats.relative_half_width):
+            if over and has_any and not schedule.has_converged(made, width, prior):
                 result.add(configuration_id)
     return result

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from paretofleet_analysis.statistics.stopping import is_precise
+from paretofleet_analysis.statistics.stopping import device_prior, is_precise
+from paretofleet_analysis.statistics.variance_prior import VariancePrior
 
 from paretofleet_collector.model.entities import PastRun, Repeats
 from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_silent_try
@@ -198,14 +199,22 @@ def _reboot(
     return Reboot(len(done), repeats.runs_min) if done else None
 
 
-def has_converged(past: Sequence[PastRun], relative_half_width: float | None) -> bool:
+def has_converged(
+    past: Sequence[PastRun], relative_half_width: float | None, prior: VariancePrior | None = None
+) -> bool:
     """True when the 95 % interval of the mean over the runs `past` is narrow enough, as in the report.
 
-    `relative_half_width`: a fraction of the mean, None: any width will do.
+    `relative_half_width`: a fraction of the mean, None: any width will do. `prior`: what the configurations
+    of the device lend one another (`lent_by`).
 
     It is that of the newest environment: runs of another, before a new driver, are another row's.
     """
-    return relative_half_width is None or is_precise(values_s(past), relative_half_width)
+    return relative_half_width is None or is_precise(values_s(past), relative_half_width, prior)
+
+
+def lent_by(configurations: Iterable[Sequence[PastRun]]) -> VariancePrior | None:
+    """What the `configurations` of a device, each its past runs, say of the noise of each; None if few."""
+    return device_prior(values_s(past) for past in configurations)
 
 
 def values_s(past: Sequence[PastRun]) -> list[float]:
@@ -272,7 +281,8 @@ def _next_block(history: Sequence[PastRun], repeats: Repeats, choice: BlockChoic
             further = tuple(each for each in able if each in choice.configuration_ids)
             return _add_block(further, by_configuration, repeats, block)
     width = repeats.relative_half_width
-    imprecise = {each for each in able if not has_converged(by_configuration[each], width)}
+    prior = lent_by(by_configuration.values())
+    imprecise = {each for each in able if not has_converged(by_configuration[each], width, prior)}
     open_ids = tuple(each for each in by_configuration if each in missing or each in imprecise)
     if missing and (repeats.adaptive is not None or not imprecise):
         return AddBlock(missing, block)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import simulated_sweeps as sweeps
 from paretofleet_analysis.statistics.intervals import STOPPING_FACTOR, log_reach, mean_interval
-from paretofleet_analysis.statistics.stopping import half_widths, is_precise
+from paretofleet_analysis.statistics.stopping import device_prior, half_widths, is_precise
 
 
 def test_the_interval_is_student_s_on_the_log_scale_and_inflated():
@@ -52,3 +52,38 @@ def test_simulated_sweeps_stop_where_the_product_stops():
 @pytest.mark.parametrize("law", sweeps.GATED)
 def test_intervals_cover_the_truth_in_93_to_97_percent_whatever_stopped_the_runs(law, noise):
     assert 93.0 <= sweeps.coverage(sweeps.play(law, noise, 4000, seed=1)) <= 97.0
+
+
+def test_rows_of_one_device_share_their_variances_and_stop_sooner():
+    """40 rows of 2 %: a third fewer runs than each by itself, and the intervals still cover."""
+    alone, together, covered = [], [], []
+    for seed in range(12):
+        values = 1 + 0.02 * np.random.default_rng(seed).standard_normal((40, sweeps.RUNS_MAX))
+        alone += [_stop(row, None) for row in values]
+        counts = np.full(40, sweeps.RUNS_MAX)
+        open_rows = set(range(40))
+        for runs in range(sweeps.RUNS_MIN, sweeps.RUNS_MAX):
+            given = [row[: runs if i in open_rows else counts[i]] for i, row in enumerate(values)]
+            prior = device_prior(given)
+            for i in list(open_rows):
+                if is_precise(list(given[i]), sweeps.HALF_WIDTH, prior):
+                    counts[i] = runs
+                    open_rows.discard(i)
+        prior = device_prior([row[:n] for row, n in zip(values, counts, strict=True)])
+        ends = [mean_interval(list(row[:n]), prior=prior) for row, n in zip(values, counts, strict=True)]
+        covered += [end.lo <= 1.0 <= end.hi for end in ends]
+        together += counts.tolist()
+    assert np.mean(together) <= 0.75 * np.mean(alone)
+    assert 0.93 <= np.mean(covered) <= 0.985
+
+
+def _stop(row: np.ndarray, prior) -> int:
+    """After how many runs a row by itself is precise."""
+    widths = range(sweeps.RUNS_MIN, sweeps.RUNS_MAX)
+    return next((n for n in widths if is_precise(list(row[:n]), sweeps.HALF_WIDTH, prior)), sweeps.RUNS_MAX)
+
+
+def test_a_few_rows_say_nothing_of_one_another():
+    assert device_prior([[1.0, 1.1, 1.2]] * 7) is None
+    values = [1.00, 1.01, 0.99, 1.00, 1.02]
+    assert mean_interval(values, prior=device_prior([values] * 3)) == mean_interval(values)
