@@ -40,7 +40,7 @@ class Config:
     store: str = SQLITE
     lake: str = LOCAL
     metrics: str = NO_METRICS
-    heartbeat_s: float = 5.0
+    heartbeat_s: float = 10.0
     lease_s: float = 60.0
     window_chunks: int = 64
     disk_low_bytes: int = 256 * 1024 * 1024

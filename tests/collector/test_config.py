@@ -19,7 +19,7 @@ def test_flag_over_environment_over_file_over_default(tmp_path):
 
 
 def test_what_render_writes_is_what_load_reads(tmp_path):
-    written = config.Config(home=tmp_path, listen="127.0.0.1:9", lease_s=9.5)
+    written = config.Config(home=tmp_path, listen="127.0.0.1:9", lease_s=12.5)
     (tmp_path / "collector.toml").write_text(config.render(written))
     assert config.load(tmp_path, {}) == written
 

@@ -92,6 +92,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "spool": "* Spool",
             "spool_file": "*",
             "upload": "*",
+            "work_listener": "WorkListener",
         },
     },
     "collector": {

@@ -22,6 +22,7 @@ from paretofleet_agent.uplink.heartbeat import Heartbeat, RunningAttempt
 from paretofleet_agent.uplink.model_cache import ModelCache
 from paretofleet_agent.uplink.replies import LeaseReply, Welcome
 from paretofleet_agent.uplink.spool import Spool
+from paretofleet_agent.uplink.work_listener import WorkListener
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Daemon:
         self._spool = spool
         self._client = client
         self._models = ModelCache(config.home, client.fetch_model)
+        self._listener = WorkListener(client.listen)
         self._window = 1
         self._has_served = False
         self._stopping = False
@@ -63,6 +65,7 @@ class Daemon:
         while not self._stopping:
             if self._session(retry, once=once):
                 return 0
+        self._listener.stop()
         self._flush_on_exit()
         return 0
 
@@ -139,8 +142,10 @@ class Daemon:
         if not self._has_room():
             self._sleep(ROOM_WAIT_S)
             return True
+        self._listener.clear()
         with self._host() as is_held:
-            answer = self._client.lease() if is_held else LeaseReply(None, 0.0, "")
+            listens = self._listener.is_open
+            answer = self._client.lease(listens=listens) if is_held else LeaseReply(None, 0.0, "")
             if answer.lease is not None:
                 self._attempt(answer.lease)
                 return True
@@ -151,8 +156,16 @@ class Daemon:
             return True
         if once:
             return False
-        self._sleep(answer.ask_again_s)
+        self._listener.start()
+        self._await_work(answer.ask_again_s)
         return True
+
+    def _await_work(self, seconds: float) -> None:
+        """Waits for notice of a run, for `seconds` at most."""
+        until = time.monotonic() + seconds
+        while not self._cannot_lease() and not self.heartbeat.is_foreign and time.monotonic() < until:
+            if self._listener.wait(min(backoff.SLICE_S, seconds)):
+                return
 
     def _attempt(self, lease: Lease) -> None:
         """Measures the run and spools its samples with its end."""

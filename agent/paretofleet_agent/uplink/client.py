@@ -71,9 +71,19 @@ class CollectorClient:
             hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts, collector_id)
             return wire.welcome_from_proto(stub.Hello(hello, timeout=CALL_S))
 
-    def lease(self) -> LeaseReply:
-        """The next run, or how long to wait before asking again, or that the device shall reboot."""
-        request = pb.LeaseRequest(session=wire.session_to_proto(self._identity))
+    def listen(self) -> Iterator[None]:
+        """Yields whenever there may be a run, at once for the first time; ends with the connection."""
+        request = pb.ListenRequest(session=wire.session_to_proto(self._identity))
+        with self._calling() as stub:
+            for _ in stub.Listen(request):
+                yield
+
+    def lease(self, *, listens: bool = False) -> LeaseReply:
+        """The next run, or how long to wait before asking again, or that the device shall reboot.
+
+        An agent that `listens` need not ask again soon.
+        """
+        request = pb.LeaseRequest(session=wire.session_to_proto(self._identity), listens=listens)
         with self._calling() as stub:
             return wire.lease_reply_from_proto(stub.Lease(request, timeout=CALL_S))
 

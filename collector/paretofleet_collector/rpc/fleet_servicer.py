@@ -33,8 +33,14 @@ class FleetServicer:
 
     @single_reply
     async def Lease(self, request: pb.LeaseRequest) -> pb.LeaseReply:  # noqa: N802
-        reply = await leases.lease(self._context, convert.session_from_proto(request.session))
+        session = convert.session_from_proto(request.session)
+        reply = await leases.lease(self._context, session, listens=request.listens)
         return convert.lease_reply_to_proto(reply)
+
+    @stream_of_replies
+    async def Listen(self, request: pb.ListenRequest) -> AsyncIterator[pb.WorkNotice]:  # noqa: N802
+        async for _ in leases.listen(self._context, convert.session_from_proto(request.session)):
+            yield pb.WorkNotice()
 
     @single_reply
     async def Progress(self, request: pb.ProgressRequest) -> pb.ProgressReply:  # noqa: N802

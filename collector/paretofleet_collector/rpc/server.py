@@ -25,7 +25,8 @@ from paretofleet_collector.service import backoff, home
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.context import Context
 
-CALLS_MAX = 2048
+#: Each of 5,000 agents listens, and uploads or asks at times.
+CALLS_MAX = 16_384
 STOP_S = 3.0
 HEALTH_S = 1.0
 #: While nothing can be written, that is tried at least so often.
@@ -102,6 +103,7 @@ async def _serve(config: Config, address: tuple[str, int] | None) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        collector.context.notices.close()
         await server.stop(STOP_S)
     finally:
         # Also where the start failed: a server that was never stopped complains when it is collected.

@@ -47,6 +47,7 @@ async def _choose(context: Context, request: BlockRequest) -> None:
     try:
         answer = await _answer(context, request)
         await context.store.write(lambda connection: _store(connection, request, answer, context.now()))
+        context.notices.announce((request.device_id,))
     except CollectorError as error:
         _log.warning(
             "block %d of sweep %s is not chosen yet: %s", request.step.block, request.sweep_id, error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -92,6 +93,9 @@ async def progress(context: Context, request: Heartbeat) -> tuple[AttemptStatus,
 
     Raises SessionRefused.
     """
+    if request.running is None and not request.held:
+        await context.idle_beats.beat(request.session, partial(_note_idle, context))
+        return ()
 
     def work(connection: sa.Connection) -> tuple[AttemptStatus, ...]:
         now = context.now()
@@ -108,6 +112,12 @@ async def progress(context: Context, request: Heartbeat) -> tuple[AttemptStatus,
         return _renew(connection, request.session, keys, now + context.config.lease_s)
 
     return await context.store.write(work)
+
+
+async def _note_idle(context: Context, idle: frozenset[Session]) -> dict[Session, SessionRefused]:
+    """Notes in one write that the devices of the `idle` sessions are there."""
+    now, every_s = context.now(), context.config.heartbeat_s / 2
+    return await context.store.write(lambda connection: sessions.note_all(connection, idle, now, every_s))
 
 
 async def model_path(context: Context, session: Session, sha256: str, offset: int) -> Path:

@@ -17,7 +17,9 @@ from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.planning import schedule
 from paretofleet_collector.service.admission import Admission
 from paretofleet_collector.service.counters import Counters
+from paretofleet_collector.service.idle_beats import IdleBeats
 from paretofleet_collector.service.in_flight import OpenUploads
+from paretofleet_collector.service.work_notices import WorkNotices
 from paretofleet_collector.store import Store
 
 #: Free space is looked up at most this often.
@@ -78,6 +80,8 @@ class Context:
     uploads: OpenUploads = field(default_factory=OpenUploads)
     counters: Counters = field(default_factory=Counters)
     wake_unfinished: Callable[[], None] = lambda: None
+    notices: WorkNotices = field(default_factory=WorkNotices)
+    idle_beats: IdleBeats = field(default_factory=IdleBeats)
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
     choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     #: Blocks that are being worked out, by sweep and device, and sweeps that a call submits; likewise.

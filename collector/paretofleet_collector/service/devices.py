@@ -56,4 +56,5 @@ async def change_device(context: Context, name: str, action: str, labels: Mappin
         except BaseException:
             context.wake_unfinished()
             raise
+    context.notices.announce((device.device_id,))
     return DeviceView.of(device)

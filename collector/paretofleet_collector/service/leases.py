@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
 import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import grants
@@ -16,13 +19,30 @@ from paretofleet_collector.store import assignments, configurations, models, ses
 #: An idle agent asks again after this long; while its last run is sealed, sooner.
 ASK_AGAIN_S = 1.0
 ASK_SOON_S = 0.2
+#: One that listens asks by itself only in case a notice was lost.
+ASK_LISTENING_S = 60.0
 
 
-async def lease(context: Context, session: Session) -> LeaseReply:
+async def listen(context: Context, session: Session) -> AsyncIterator[None]:
+    """Yields whenever there may be a run for the device of `session` in `context`; raises SessionRefused."""
+    await context.store.read(lambda connection: sessions.check_session(connection, session))
+    async for _ in context.notices.listen(session.device_id):
+        yield
+
+
+async def lease(context: Context, session: Session, *, listens: bool = False) -> LeaseReply:
     """Grants the next run of the device of `session` in `context`, or says when to ask again.
 
-    Raises SessionRefused.
+    An agent that `listens` for work is told when there may be some. Raises SessionRefused.
     """
+    reply, is_unnoticed = await _lease(context, session)
+    if listens and reply.grant is None and not is_unnoticed:
+        return replace(reply, ask_again_s=ASK_LISTENING_S)
+    return reply
+
+
+async def _lease(context: Context, session: Session) -> tuple[LeaseReply, bool]:
+    """The reply, and whether what the device waits for comes without notice: a lease's end, room."""
 
     def idle(connection: sa.Connection) -> bool:
         row = sessions.check_session(connection, session)
@@ -41,7 +61,7 @@ async def lease(context: Context, session: Session) -> LeaseReply:
         return (None if run is None else _grant(connection, run, context.config.lease_s)), decision
 
     if bool(context.write_fault()) or await context.store.read(idle):
-        return LeaseReply(None, ASK_AGAIN_S)
+        return LeaseReply(None, ASK_AGAIN_S), bool(context.write_fault())
     grant, decision = await context.store.write(work)
     due: schedule.Step | None = decision.due
     if isinstance(due, schedule.BlockDue):
@@ -49,7 +69,8 @@ async def lease(context: Context, session: Session) -> LeaseReply:
         grant, decision = await context.store.write(work)
     if isinstance(due, schedule.ChooseBlock):
         adaptive.start(context, adaptive.BlockRequest(decision.sweep_id, session.device_id, due))
-    return LeaseReply(grant, ASK_SOON_S if decision.soon else ASK_AGAIN_S, decision.reboot)
+    reply = LeaseReply(grant, ASK_SOON_S if decision.soon else ASK_AGAIN_S, decision.reboot)
+    return reply, decision.soon and not decision.sweep_id
 
 
 def _grant(connection: sa.Connection, run: Run, lease_s: float) -> Grant:

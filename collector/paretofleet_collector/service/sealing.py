@@ -131,6 +131,7 @@ class Sealer:
             return
         self._failures.pop(run.run_id, None)
         await blocks.settle_if_due(context, run.sweep_id, run.device_id)
+        context.notices.announce((run.device_id,))
 
     def _commit(self, connection: sa.Connection, run: Run, result: dict[str, Any]) -> bool:
         """Lists the file, stores the summary, marks the run sealed and deletes its chunks.

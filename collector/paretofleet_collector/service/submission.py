@@ -47,9 +47,11 @@ async def submit(context: Context, request_id: str, spec_json: str) -> tuple[Swe
     context.submitting.add(sweep_id)
     try:
         await _store_parts(context, sweep_id, spec, planned)
-        return await context.store.write(
+        view = await context.store.write(
             lambda connection: _publish(connection, sweep_id, request_id, spec.name)
-        ), planned.refusals
+        )
+        context.notices.announce({item.configuration.device_id for item in planned.configurations})
+        return view, planned.refusals
     finally:
         context.submitting.discard(sweep_id)
         context.wake_unfinished()

@@ -14,7 +14,7 @@ from paretofleet_collector.model.entities import SWEEP_FINAL, Sweep
 from paretofleet_collector.model.views import Deleted, SweepDetail, SweepView
 from paretofleet_collector.service import unfinished
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import progress, sweeps
+from paretofleet_collector.store import assignments, progress, sweeps
 
 T = TypeVar("T")
 
@@ -54,7 +54,15 @@ async def cancel(context: Context, name: str) -> SweepView:
 
     sweep_id = await context.store.write(work)
     await _finish(context, unfinished.cancel_runs(context, sweep_id))
+    await _announce(context, sweep_id)
     return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep_id)))
+
+
+async def _announce(context: Context, sweep_id: str) -> None:
+    """Tells the devices of a sweep that what they wait for may have changed."""
+    context.notices.announce(
+        await context.store.read(lambda connection: assignments.devices_of(connection, sweep_id))
+    )
 
 
 async def _finish(context: Context, work: Awaitable[T]) -> T:
@@ -86,6 +94,7 @@ async def retry(context: Context, name: str) -> SweepView:
             f"Sweep '{sweep.name}' has no failed, skipped or cancelled run to try again on a device that "
             "was not removed."
         )
+    await _announce(context, sweep.sweep_id)
     return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep.sweep_id)))
 
 

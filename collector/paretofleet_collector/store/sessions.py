@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,10 @@ from paretofleet_collector.model.limits import DEVICES_MAX
 from paretofleet_collector.model.messages import Hello, Join, Joined, Session
 from paretofleet_collector.store.devices import DEVICES, NOT_REMOVED, row_of
 
+#: Of many devices at once, without their inventories.
+_BRIEF = sa.select(
+    DEVICES.c.device_id, DEVICES.c.name, DEVICES.c.removed, DEVICES.c.instance, DEVICES.c.session_id
+)
 _WHAT_TO_DO = (
     "To have both, start this one with --home DIR and --name NAME of its own; if this one is device "
     "'{0}' from now on, stop the other and run `paretofleet devices reset {0}`."
@@ -138,7 +143,54 @@ def check_session(connection: sa.Connection, session: Session) -> sa.Row[Any]:
 
     That is where another session has replaced this one, or the device is removed or unknown.
     """
-    row = _joined(connection, session.device_id)
+    row: sa.Row[Any] = _checked(session, row_of(connection, session.device_id))
+    return row
+
+
+def refused(
+    connection: sa.Connection, sessions: Iterable[Session], *, uploading: bool = False
+) -> dict[Session, SessionRefused]:
+    """Those of `sessions` that `check_session` would refuse, with the reason; it is one query.
+
+    Where they are `uploading`, by the rule of `check_uploader`. `connection` is where devices are read.
+    """
+    sessions = list(sessions)
+    query = _BRIEF.where(DEVICES.c.device_id.in_([session.device_id for session in sessions]))
+    rows = {row.device_id: row for row in connection.execute(query)}
+    refusals = {}
+    for session in sessions:
+        try:
+            _checked(session, rows.get(session.device_id), uploading=uploading)
+        except SessionRefused as error:
+            refusals[session] = error
+    return refusals
+
+
+def note_all(
+    connection: sa.Connection, sessions: Iterable[Session], now: float, at_most_every_s: float
+) -> dict[Session, SessionRefused]:
+    """Notes through `connection` that the devices of `sessions` were heard `now` (seconds since 1970).
+
+    Unless that was noted less than `at_most_every_s` seconds ago. Returns which are refused, and why.
+    """
+    sessions = list(sessions)
+    refusals = refused(connection, sessions)
+    device_ids = [session.device_id for session in sessions if session not in refusals]
+    long_ago = sa.or_(
+        DEVICES.c.last_seen_unix_s.is_(None), sa.func.abs(now - DEVICES.c.last_seen_unix_s) >= at_most_every_s
+    )
+    connection.execute(
+        DEVICES.update().where(DEVICES.c.device_id.in_(device_ids), long_ago).values(last_seen_unix_s=now)
+    )
+    return refusals
+
+
+def _checked(session: Session, row: Any, *, uploading: bool = False) -> Any:
+    if row is None:
+        raise SessionRefused(_unknown(session.device_id), "unknown")
+    _check_not_removed(row)
+    if session.uploads_only and uploading:
+        return row
     if session.uploads_only:
         raise SessionRefused(f"What speaks for device '{row.name}' may only upload.", "replaced")
     if (row.instance, row.session_id) != (session.instance, session.session_id):

@@ -182,11 +182,23 @@ class HelloReply(_message.Message):
     renew_in_s: float
     def __init__(self, collector_version: _Optional[str] = ..., collector_id: _Optional[str] = ..., heartbeat_s: _Optional[float] = ..., window_chunks: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ..., renew_in_s: _Optional[float] = ...) -> None: ...
 
-class LeaseRequest(_message.Message):
+class ListenRequest(_message.Message):
     __slots__ = ("session",)
     SESSION_FIELD_NUMBER: _ClassVar[int]
     session: Session
     def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ...) -> None: ...
+
+class WorkNotice(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LeaseRequest(_message.Message):
+    __slots__ = ("session", "listens")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    LISTENS_FIELD_NUMBER: _ClassVar[int]
+    session: Session
+    listens: bool
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., listens: bool = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("warm_up_min_s", "warm_up_min_iterations", "warm_up_max_s", "warm_up_max_iterations", "iterations_min", "iterations_max", "window_min_s", "block_s", "idle_s", "timeout_s", "is_short", "cool_max_s")

@@ -29,6 +29,11 @@ class FleetStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_fleet__pb2.LeaseRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_fleet__pb2.LeaseReply.FromString,
                 )
+        self.Listen = channel.unary_stream(
+                '/paretofleet.v1.Fleet/Listen',
+                request_serializer=paretofleet__proto_dot_v1_dot_fleet__pb2.ListenRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_fleet__pb2.WorkNotice.FromString,
+                )
         self.Progress = channel.unary_unary(
                 '/paretofleet.v1.Fleet/Progress',
                 request_serializer=paretofleet__proto_dot_v1_dot_fleet__pb2.ProgressRequest.SerializeToString,
@@ -65,6 +70,14 @@ class FleetServicer(object):
 
     def Lease(self, request, context):
         """Asks for the next run. An empty reply says when to ask again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Listen(self, request, context):
+        """Says, at once and from then on, when there may be a run for the device: then it asks with Lease.
+        One stream of a device is open at a time; a newer one ends it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,6 +121,11 @@ def add_FleetServicer_to_server(servicer, server):
                     servicer.Lease,
                     request_deserializer=paretofleet__proto_dot_v1_dot_fleet__pb2.LeaseRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_fleet__pb2.LeaseReply.SerializeToString,
+            ),
+            'Listen': grpc.unary_stream_rpc_method_handler(
+                    servicer.Listen,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_fleet__pb2.ListenRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_fleet__pb2.WorkNotice.SerializeToString,
             ),
             'Progress': grpc.unary_unary_rpc_method_handler(
                     servicer.Progress,
@@ -182,6 +200,23 @@ class Fleet(object):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Fleet/Lease',
             paretofleet__proto_dot_v1_dot_fleet__pb2.LeaseRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_fleet__pb2.LeaseReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Listen(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/paretofleet.v1.Fleet/Listen',
+            paretofleet__proto_dot_v1_dot_fleet__pb2.ListenRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_fleet__pb2.WorkNotice.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
