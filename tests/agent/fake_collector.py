@@ -30,9 +30,12 @@ def crc(chunk):
 class FakeCollector(fleet_pb2_grpc.FleetServicer):
     """Keeps what it commits over restarts. `script(n)`: what happens to the n-th upload, None for well."""
 
-    def __init__(self, script=lambda _: None, window=4):
+    def __init__(self, script=lambda _: None, window=4, batch=0):
         self.script = script
         self.window = window
+        #: Chunks of one request; 0 as collectors were before there were batches.
+        self.batch = batch
+        self.requests = []
         self.stored = {}
         self.stores = Counter()
         self.ends = {}
@@ -120,6 +123,7 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
             collector_id=self.collector_id,
             heartbeat_s=self.heartbeat_s,
             window_chunks=self.window,
+            batch_chunks=self.batch,
             held=[self._held(ref) for ref in request.held],
         )
 
@@ -173,12 +177,29 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
                 context.abort(grpc.StatusCode.UNAVAILABLE, "cut before the commit")
             if fault == "abort":
                 context.abort(grpc.StatusCode.ABORTED, "the session was replaced")
-            reply = self._end(request.end) if request.HasField("end") else self._chunk(request.chunk, fault)
+            self.requests.append(len(request.chunks.chunks) or 1)
+            if request.HasField("end"):
+                reply = self._end(request.end)
+            elif request.HasField("chunks"):
+                reply = self._batch(request.chunks.chunks, fault)
+            else:
+                reply = self._chunk(request.chunk, fault)
             if fault == "cut_after":
                 context.abort(grpc.StatusCode.UNAVAILABLE, "cut after the commit")
             if fault == "silent":
                 continue
             yield reply
+
+    def _batch(self, chunks, fault):
+        """The fault is the middle one's."""
+        assert 1 < len(chunks) <= self.batch
+        for number, chunk in enumerate(chunks):
+            reply = self._chunk(chunk, fault if number == len(chunks) // 2 else None)
+            if reply.verdict != pb.UploadReply.COMMITTED:
+                reply.committed = number
+                return reply
+        reply.committed = len(chunks)
+        return reply
 
     def _chunk(self, chunk, fault):
         key = (chunk.attempt.run_id, chunk.attempt.attempt, chunk.stream, chunk.seq)

@@ -119,7 +119,9 @@ class Rig:
         return self.do(leases.lease(self.context, session)).grant
 
     def send(self, session: Session, one: Chunk) -> UploadReply:
-        return self.do(asyncio.wrap_future(uploads.upload_chunk(self.context, session, one), loop=self.loop))
+        return self.do(
+            asyncio.wrap_future(uploads.upload_chunks(self.context, session, (one,)), loop=self.loop)
+        )
 
     def end(self, session: Session, one: AttemptEnd) -> UploadReply:
         return self.do(asyncio.wrap_future(uploads.upload_end(self.context, session, one), loop=self.loop))

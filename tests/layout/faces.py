@@ -117,6 +117,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "rebuilding": "*",
             "shared_meters": "*",
             "transitions": "*",
+            "staging": "*",
         },
         "models": {
             "variants": "*",
@@ -157,7 +158,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "assignments": "*",
             "attempts": "*",
             "choices": "*",
-            "chunks": "*",
+            "chunks": "* StreamMark",
             "configurations": "*",
             "devices": "*",
             "engine": "FILE_NAME failure_of is_full reading shown",

@@ -45,7 +45,7 @@ class Daemon:
         self._client = client
         self._models = ModelCache(config.home, client.fetch_model)
         self._listener = WorkListener(client.listen)
-        self._window = 1
+        self._window = self._batch = 1
         self._has_served = False
         self._stopping = False
         self.wants_reboot = False
@@ -95,7 +95,7 @@ class Daemon:
         welcome = self._welcome()
         for key, status in welcome.attempts.items():
             upload.apply_attempt_status(self._spool, key, status)
-        self._window = welcome.window_chunks
+        self._window, self._batch = welcome.window_chunks, welcome.batch_chunks
         self.heartbeat.heartbeat_s = welcome.heartbeat_s
         self.heartbeat.attempts = self._spool.attempts()
         self.heartbeat.collector_id, self.heartbeat.is_foreign = welcome.collector_id, False
@@ -137,7 +137,7 @@ class Daemon:
             raise self.heartbeat.refusal
         if self.heartbeat.is_foreign:
             raise Unreachable(f"Another collector answers at {self._config.collector}.")
-        upload.drain(self._spool, self._client.upload, self._window, self.stopping)
+        upload.drain(self._spool, self._client.upload, self._window, self.stopping, batch=self._batch)
         self.heartbeat.attempts = self._spool.attempts()
         if not self._has_room():
             self._sleep(ROOM_WAIT_S)
@@ -239,6 +239,7 @@ class Daemon:
                 lambda: self._client.upload(ack_s=FLUSH_ON_EXIT_S),
                 self._window,
                 lambda: time.monotonic() > until,
+                batch=self._batch,
             )
 
     def _sleep(self, seconds: float) -> None:

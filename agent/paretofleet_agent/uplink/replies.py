@@ -44,6 +44,7 @@ class Welcome:
     collector_id: str
     heartbeat_s: float
     window_chunks: int
+    batch_chunks: int
     attempts: Mapping[AttemptKey, AttemptStatus]
 
 
@@ -60,7 +61,11 @@ class LeaseReply:
 
 @dataclass(frozen=True)
 class UploadReply:
-    """The answer to one chunk, or to an end when `stream` is empty."""
+    """The answer to one chunk, or to an end when `stream` is empty.
+
+    Of a request with several chunks the first `committed` are stored; the rest answers the one after them,
+    or the last where all are.
+    """
 
     key: AttemptKey
     stream: str
@@ -68,3 +73,4 @@ class UploadReply:
     verdict: UploadVerdict
     next_seq: int
     message: str
+    committed: int = 0

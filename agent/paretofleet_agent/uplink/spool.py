@@ -115,9 +115,8 @@ class Spool:
         counts: dict[str, int] = {}
         with self._transaction():
             self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
-            for chunk in chunks:
-                self._database.execute("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(chunk))
-                counts[chunk.stream] = counts.get(chunk.stream, 0) + 1
+            rows = _counted(chunks, counts)
+            self._database.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._write_end(key, counts, outcome)
 
     def recover(self) -> tuple[AttemptKey, ...]:
@@ -157,8 +156,8 @@ class Spool:
     def forget_chunks(self, key: AttemptKey, chunks: Iterable[tuple[str, int]]) -> None:
         """Lets go of chunks that the collector has committed."""
         with self._transaction():
-            for stream, seq in chunks:
-                self._database.execute(f"DELETE FROM chunks WHERE {OF_CHUNK}", (*_of(key), stream, seq))
+            places = ((*_of(key), stream, seq) for stream, seq in chunks)
+            self._database.executemany(f"DELETE FROM chunks WHERE {OF_CHUNK}", places)
 
     def forget_below(self, key: AttemptKey, next_seqs: Mapping[str, int]) -> None:
         """Lets go of the chunks below `next_seqs`, the seq that the collector expects next by stream."""
@@ -259,6 +258,13 @@ def peek(home: Path) -> Contents | None:
 
 def _of(key: AttemptKey) -> tuple[str, int]:
     return key.run_id, key.attempt
+
+
+def _counted(chunks: Iterable[Chunk], counts: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    """The rows of chunks, which are counted by stream on their way."""
+    for chunk in chunks:
+        counts[chunk.stream] = counts.get(chunk.stream, 0) + 1
+        yield _row(chunk)
 
 
 def _row(chunk: Chunk) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import Callable, Iterable, Protocol, Tuple
+from typing import Callable, Iterable, NamedTuple, Protocol, Sequence, Tuple
 
 from paretofleet_agent.errors import Unreachable
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk
@@ -22,11 +22,24 @@ log = logging.getLogger(__name__)
 #: (stream, seq) of a chunk of the attempt at hand.
 ChunkRef = Tuple[str, int]
 
+#: Bytes of samples of one request, unless one chunk alone is larger; and of requests that are not answered.
+BATCH_BYTES = 256 << 10
+UNANSWERED_BYTES = 1 << 20
+#: Chunks that were committed leave the spool in groups: each group is a sync.
+FORGET_AT = 256
+
+
+class UploadWindow(NamedTuple):
+    """How many requests may be unanswered, and how many chunks one may carry."""
+
+    requests: int
+    batch: int
+
 
 class Stream(Protocol):
     """What an upload needs of the wire; answers come in the order of what was sent."""
 
-    def send_chunk(self, chunk: Chunk) -> None: ...
+    def send_chunks(self, chunks: Sequence[Chunk]) -> None: ...
     def send_end(self, end: AttemptEnd) -> None: ...
     def receive(self) -> UploadReply: ...
     def close(self) -> None: ...
@@ -45,11 +58,17 @@ def apply_attempt_status(spool: Spool, key: AttemptKey, status: AttemptStatus) -
 
 
 def drain(
-    spool: Spool, open_stream: Callable[[], Stream], window: int, stopped: Callable[[], bool] = lambda: False
+    spool: Spool,
+    open_stream: Callable[[], Stream],
+    window: int,
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    batch: int = 1,
 ) -> None:
     """Sends every attempt of `spool` that has ended; returns when none is left, or early when `stopped()`.
 
-    `open_stream` opens an upload, on which at most `window` chunks are unanswered at any time. Raises
+    `open_stream` opens an upload, on which at most `window` requests are unanswered at any time, each of at
+    most `batch` chunks. Raises
     Unreachable or Refused with the rest still in the spool.
     """
     keys = [key for key in spool.attempts() if spool.end_of(key) is not None]
@@ -60,13 +79,13 @@ def drain(
         for key in keys:
             if stopped():
                 return
-            _send_attempt(spool, stream, key, window)
+            _send_attempt(spool, stream, key, UploadWindow(window, batch))
     finally:
         stream.close()
     spool.shrink()
 
 
-def _send_attempt(spool: Spool, stream: Stream, key: AttemptKey, window: int) -> None:
+def _send_attempt(spool: Spool, stream: Stream, key: AttemptKey, window: UploadWindow) -> None:
     while True:
         pending = spool.pending_chunks(key)
         if not pending:
@@ -100,7 +119,11 @@ class _Round:
         self._stream = stream
         self._key = key
         self._to_send = deque(pending)
-        self._in_flight: deque[ChunkRef] = deque()
+        #: Requests that are not answered yet, with their bytes.
+        self._in_flight: deque[tuple[list[ChunkRef], int]] = deque()
+        self._bytes = 0
+        #: Read from the spool already, for the next request.
+        self._next: Chunk | None = None
         self._committed: list[ChunkRef] = []
         self._unknown = False
         self._trouble = ""
@@ -111,15 +134,17 @@ class _Round:
         for name, seq in self._to_send:
             self._lowest.setdefault(name, seq)
 
-    def run(self, window: int) -> None:
+    def run(self, window: UploadWindow) -> None:
         """Sends, reads the answers, and brings the spool up to date with them."""
         while True:
-            while self._to_send and len(self._in_flight) < window:
-                self._send(*self._to_send.popleft())
+            while self._has_more() and self._fits(window):
+                self._send(window.batch)
             if not self._in_flight:
                 break
-            self._take(self._stream.receive(), self._in_flight.popleft())
-            if len(self._committed) >= window:
+            refs, size = self._in_flight.popleft()
+            self._bytes -= size
+            self._take(self._stream.receive(), refs)
+            if len(self._committed) >= FORGET_AT:
                 self._forget()
         self._forget()
         if self._unknown:
@@ -127,24 +152,59 @@ class _Round:
         elif self._trouble:
             self._spool.set_aside(self._key, self._trouble, interrupted=self._interrupted)
 
-    def _send(self, name: str, seq: int) -> None:
+    def _has_more(self) -> bool:
+        return bool(self._to_send or self._next)
+
+    def _fits(self, window: UploadWindow) -> bool:
+        return len(self._in_flight) < window.requests and self._bytes < UNANSWERED_BYTES
+
+    def _send(self, most: int) -> None:
+        """Sends the next request: as many chunks as it may have, or fewer where they are large."""
+        chunks: list[Chunk] = []
+        size = 0
+        while len(chunks) < most:
+            chunk = self._read()
+            if chunk is None:
+                break
+            if chunks and size + len(chunk.columns) > BATCH_BYTES:
+                self._next = chunk
+                break
+            chunks.append(chunk)
+            size += len(chunk.columns)
+        if chunks:
+            self._stream.send_chunks(chunks)
+            self._in_flight.append(([(chunk.stream, chunk.seq) for chunk in chunks], size))
+            self._bytes += size
+
+    def _read(self) -> Chunk | None:
+        """The next chunk to send; None where none is left, or the next is damaged."""
+        chunk, self._next = self._next, None
+        if chunk is not None or not self._to_send:
+            return chunk
+        name, seq = self._to_send.popleft()
         chunk = self._spool.chunk(self._key, name, seq)
         if is_intact(chunk):
-            self._stream.send_chunk(chunk)
-            self._in_flight.append((name, seq))
-        else:
-            self._interrupted = True
-            self._give_up(f"Chunk {seq} of {name} was damaged in the spool.")
+            return chunk
+        self._interrupted = True
+        self._give_up(f"Chunk {seq} of {name} was damaged in the spool.")
+        return None
 
-    def _take(self, reply: UploadReply, sent: ChunkRef) -> None:
-        name, seq = sent
+    def _take(self, reply: UploadReply, sent: list[ChunkRef]) -> None:
+        """Takes the answer to a request: what is committed of it, and what the first is that is not."""
+        is_committed = reply.verdict is UploadVerdict.COMMITTED
+        # Collectors without batches do not count.
+        committed = max(reply.committed, 1) if is_committed else reply.committed
+        answered = committed - 1 if is_committed else committed
+        if not 0 <= answered < len(sent) or (is_committed and committed != len(sent)):
+            raise Unreachable(f"The collector answered for {committed} of {len(sent)} chunks.")
+        name, seq = sent[answered]
         if (reply.key, reply.stream, reply.seq) != (self._key, name, seq):
             raise Unreachable(f"The collector answered for {reply.stream} {reply.seq}, not for {name} {seq}.")
-        if reply.verdict is UploadVerdict.COMMITTED:
-            self._committed.append(sent)
-        elif reply.verdict is UploadVerdict.UNKNOWN_ATTEMPT:
+        self._committed += sent[:committed]
+        if reply.verdict is UploadVerdict.UNKNOWN_ATTEMPT:
             self._unknown = True
             self._to_send.clear()
+            self._next = None
         elif reply.verdict in (UploadVerdict.CONFLICT, UploadVerdict.MALFORMED):
             self._give_up(
                 f"The collector refused chunk {seq} of {name} as {reply.verdict.value}: {reply.message}"
@@ -158,6 +218,7 @@ class _Round:
     def _give_up(self, why: str) -> None:
         self._trouble = self._trouble or why
         self._to_send.clear()
+        self._next = None
 
     def _forget(self) -> None:
         self._spool.forget_chunks(self._key, self._committed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import grpc
 
@@ -42,9 +42,9 @@ class UploadStream:
         self._call = method(iter(self._outgoing.get, None))
         threading.Thread(target=self._read, name="upload-replies", daemon=True).start()
 
-    def send_chunk(self, chunk: Chunk) -> None:
-        """Hands a chunk to the stream."""
-        self._send(wire.chunk_to_proto(chunk))
+    def send_chunks(self, chunks: Sequence[Chunk]) -> None:
+        """Hands chunks to the stream, for one request and one answer."""
+        self._send(wire.chunks_to_proto(chunks))
 
     def send_end(self, end: AttemptEnd) -> None:
         """Hands an attempt's end to the stream."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterable
+from typing import Iterable, Sequence
 
 from paretofleet_proto.v1 import fleet_pb2 as pb
 
@@ -96,6 +96,7 @@ def welcome_from_proto(reply: pb.HelloReply) -> Welcome:
         collector_id=reply.collector_id if COLLECTOR_ID.fullmatch(reply.collector_id) else "",
         heartbeat_s=min(max(reply.heartbeat_s, 0.1), 60.0) if reply.heartbeat_s > 0 else 5.0,
         window_chunks=min(max(reply.window_chunks, 1), 64),
+        batch_chunks=min(max(reply.batch_chunks, 1), 64),
         attempts=statuses_from_proto(reply.held),
     )
 
@@ -180,10 +181,13 @@ def limits_from_proto(limits: pb.Limits) -> Limits:
     )
 
 
-def chunk_to_proto(chunk: Chunk) -> pb.UploadRequest:
-    """The upload of `chunk`; the stream's first request gets the session beside it."""
-    return pb.UploadRequest(
-        chunk=pb.Chunk(
+def chunks_to_proto(chunks: Sequence[Chunk]) -> pb.UploadRequest:
+    """The upload of `chunks`; the stream's first request gets the session beside it.
+
+    One goes alone, as older collectors take it.
+    """
+    messages = [
+        pb.Chunk(
             attempt=key_to_proto(chunk.key),
             stream=chunk.stream,
             seq=chunk.seq,
@@ -192,7 +196,11 @@ def chunk_to_proto(chunk: Chunk) -> pb.UploadRequest:
             columns=chunk.columns,
             crc32=chunk.crc32,
         )
-    )
+        for chunk in chunks
+    ]
+    if len(messages) == 1:
+        return pb.UploadRequest(chunk=messages[0])
+    return pb.UploadRequest(chunks=pb.ChunkBatch(chunks=messages))
 
 
 def end_to_proto(end: AttemptEnd) -> pb.UploadRequest:
@@ -224,6 +232,7 @@ def upload_reply_from_proto(reply: pb.UploadReply) -> UploadReply:
         seq=reply.seq,
         verdict=_VERDICTS[reply.verdict],
         next_seq=reply.next_seq,
+        committed=reply.committed,
         message=reply.message,
     )
 

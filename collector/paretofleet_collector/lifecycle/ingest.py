@@ -1,4 +1,4 @@
-"""Chunks and ends of attempts as they come in: checked, stored exactly once, answered."""
+"""Ends of attempts as they come in: checked, stored exactly once, answered; chunks are in `staging`."""
 
 from __future__ import annotations
 
@@ -7,27 +7,17 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import transitions
-from paretofleet_collector.lifecycle.chunk_faults import crc32_of, end_crc32, fault_of
+from paretofleet_collector.lifecycle.chunk_faults import end_crc32
 from paretofleet_collector.lifecycle.facts import facts_fault
 from paretofleet_collector.model.entities import (
     REASONS,
     RUN_FINAL,
     AttemptEnd,
     AttemptKey,
-    Chunk,
 )
-from paretofleet_collector.model.limits import STREAMS_MAX
 from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
 from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_try
-from paretofleet_collector.store import attempts, chunks, leases, runs, sessions
-
-
-def check_chunk(chunk: Chunk) -> UploadReply | None:
-    """The reply to a `chunk` that is damaged or malformed, else None; needs no store."""
-    if crc32_of(chunk) != chunk.crc32:
-        return _reply(chunk, UploadVerdict.DAMAGED, message="the checksum does not match; send it again")
-    fault = fault_of(chunk)
-    return _reply(chunk, UploadVerdict.MALFORMED, message=fault) if fault else None
+from paretofleet_collector.store import attempts, chunks, runs, sessions
 
 
 def check_end(end: AttemptEnd) -> UploadReply | None:
@@ -37,52 +27,6 @@ def check_end(end: AttemptEnd) -> UploadReply | None:
         return UploadReply(end.key, "", 0, UploadVerdict.DAMAGED, message=message)
     fault = facts_fault(end.facts_json)
     return UploadReply(end.key, "", 0, UploadVerdict.MALFORMED, message=fault) if fault else None
-
-
-def store_chunk(
-    connection: sa.Connection, session: Session, chunk: Chunk, now: float, lease_s: float
-) -> UploadReply:
-    """Stores a checked `chunk` through `connection` unless it is there, and renews its attempt's lease.
-
-    That lasts `lease_s` seconds from `now` (since 1970). Raises SessionRefused for a replaced `session`.
-    """
-    sessions.check_uploader(connection, session)
-    row = attempts.row_of(connection, chunk.key)
-    if row is None or row.device_id != session.device_id:
-        return _reply(chunk, UploadVerdict.UNKNOWN_ATTEMPT, message=_unknown(chunk.key))
-    if row.state == "superseded" and _is_over(connection, chunk.key.run_id):
-        message = f"run {chunk.key.run_id} is over without this attempt"
-        return _reply(chunk, UploadVerdict.UNKNOWN_ATTEMPT, message=message)
-    expected, schema = chunks.mark(connection, chunk.key, chunk.stream)
-    if chunk.seq < expected:
-        return _repeated(connection, chunk, expected)
-    if row.state == "ended":
-        return _reply(chunk, UploadVerdict.MALFORMED, message="the attempt has ended with fewer chunks")
-    if chunk.seq > expected:
-        return _reply(chunk, UploadVerdict.GAP, expected, f"expected seq {expected}")
-    return _next(connection, chunk, schema, now + lease_s)
-
-
-def _repeated(connection: sa.Connection, chunk: Chunk, expected: int) -> UploadReply:
-    """The answer to a number that was committed before; chunks of a run that is over are not compared."""
-    if chunks.stored_twin(connection, chunk) is False:
-        return _reply(chunk, UploadVerdict.CONFLICT, expected, "another payload is stored under this number")
-    return _reply(chunk, UploadVerdict.COMMITTED, expected)
-
-
-def _next(connection: sa.Connection, chunk: Chunk, schema: str | None, until: float) -> UploadReply:
-    """Stores the chunk that a stream expects; it also shows that the attempt is alive."""
-    if schema not in {None, chunk.schema}:
-        return _reply(chunk, UploadVerdict.MALFORMED, message=f"the stream began with schema {schema}")
-    if schema is None and len(chunks.marks(connection, chunk.key)) >= STREAMS_MAX:
-        return _reply(chunk, UploadVerdict.MALFORMED, message=f"an attempt has at most {STREAMS_MAX} streams")
-    chunks.insert(connection, chunk)
-    leases.renew(connection, chunk.key, until, running=True)
-    return _reply(chunk, UploadVerdict.COMMITTED, chunk.seq + 1)
-
-
-def _reply(chunk: Chunk, verdict: UploadVerdict, next_seq: int = 0, message: str = "") -> UploadReply:
-    return UploadReply(chunk.key, chunk.stream, chunk.seq, verdict, next_seq, message)
 
 
 def store_end(connection: sa.Connection, session: Session, end: AttemptEnd, now: float) -> UploadReply:

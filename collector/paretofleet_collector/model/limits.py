@@ -17,6 +17,8 @@ CALLS_MAX = 32
 TURNS_MAX = 4
 #: Bytes of chunks that an agent may have sent and not yet got an answer to; more are not read off the wire.
 IN_FLIGHT_BYTES_MAX = 2 << 20
+#: Chunks in one request.
+BATCH_CHUNKS_MAX = 64
 #: Devices in the store, removed ones too, and labels of one device.
 DEVICES_MAX = 50_000
 LABELS_MAX = 64
@@ -117,6 +119,7 @@ FIELDS: Mapping[str, Limit] = {
     "Chunk.schema": _SHORT,
     "Chunk.seq": _COUNT,
     "Chunk.stream": _NAME,
+    "ChunkBatch.chunks": Many(BATCH_CHUNKS_MAX),
     "CreateTokenRequest.approve": _ANY,
     "CreateTokenRequest.name": _ID,
     "CreateTokenRequest.pool": _ID,
@@ -188,6 +191,7 @@ FIELDS: Mapping[str, Limit] = {
     "Target.description": Text(512),
     "Target.target_id": _ID,
     "UploadRequest.chunk": _ANY,
+    "UploadRequest.chunks": _ANY,
     "UploadRequest.end": _ANY,
     "UploadRequest.session": _ANY,
 }

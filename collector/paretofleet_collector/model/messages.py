@@ -102,6 +102,7 @@ class Welcome:
     collector_id: str
     heartbeat_s: float
     window_chunks: int
+    batch_chunks: int
     held: tuple[AttemptStatus, ...]
 
 
@@ -138,6 +139,8 @@ class UploadReply:
     verdict: UploadVerdict
     next_seq: int = 0
     message: str = ""
+    #: Of a request with several chunks so many are stored; the rest of the reply answers the one after them.
+    committed: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
 from typing import Any
 
-from paretofleet_collector.errors import SessionRefused
+from paretofleet_collector.errors import Refused, SessionRefused
+from paretofleet_collector.model.limits import BATCH_CHUNKS_MAX
 from paretofleet_collector.model.messages import Session, UploadReply
 from paretofleet_collector.rpc.convert import fleet as convert
 from paretofleet_collector.rpc.convert.uploads import check_session, malformed_reply
@@ -83,15 +84,37 @@ class UploadCall:
 
     async def _answer(self, session: Session, request: Any, size: int) -> None:
         kind = request.WhichOneof("item")
-        if kind is None:
+        items = (
+            [] if kind is None else request.chunks.chunks if kind == "chunks" else [getattr(request, kind)]
+        )
+        if not items:
             self._unanswered.give_back(size)
             return
-        malformed = malformed_reply(getattr(request, kind))
-        if malformed is not None:
-            reply: Future[UploadReply] = Future()
-            reply.set_result(malformed)
-        elif kind == "chunk":
-            reply = uploads.upload_chunk(self._context, session, convert.chunk_from_proto(request.chunk))
+        if len(items) > BATCH_CHUNKS_MAX:
+            raise Refused(
+                f"{len(items)} chunks came in one request; at most {BATCH_CHUNKS_MAX} are accepted."
+            )
+        if kind == "end":
+            malformed = malformed_reply(request.end)
+            end = convert.attempt_end_from_proto(request.end)
+            reply = (
+                uploads.upload_end(self._context, session, end) if malformed is None else _ready(malformed)
+            )
         else:
-            reply = uploads.upload_end(self._context, session, convert.attempt_end_from_proto(request.end))
+            reply = self._upload_chunks(session, items)
         await self._read.put((size, reply))
+
+    def _upload_chunks(self, session: Session, items: Iterable[Any]) -> Future[UploadReply]:
+        chunks, malformed = [], None
+        for item in items:
+            malformed = malformed_reply(item)
+            if malformed is not None:
+                break
+            chunks.append(convert.chunk_from_proto(item))
+        return uploads.upload_chunks(self._context, session, chunks, malformed)
+
+
+def _ready(reply: UploadReply) -> Future[UploadReply]:
+    done: Future[UploadReply] = Future()
+    done.set_result(reply)
+    return done

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from paretofleet_collector import __version__
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused
 from paretofleet_collector.model.entities import AttemptKey
+from paretofleet_collector.model.limits import BATCH_CHUNKS_MAX
 from paretofleet_collector.model.messages import (
     WIRE_VERSION_MIN,
     AttemptState,
@@ -84,6 +85,7 @@ async def hello(context: Context, request: Hello) -> Welcome:
         collector_id=context.collector_id,
         heartbeat_s=context.config.heartbeat_s,
         window_chunks=context.config.window_chunks,
+        batch_chunks=BATCH_CHUNKS_MAX,
         held=held,
     )
 

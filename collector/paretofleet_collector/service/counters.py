@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -19,13 +20,14 @@ class Counters:
     chunks_refused: int = 0
     chunks_failed: int = 0
 
-    def count(self, chunk: Chunk, done: Future[UploadReply]) -> None:
-        """Counts what became of a `chunk` by its reply, which is `done`."""
+    def count(self, chunks: Sequence[Chunk], done: Future[UploadReply]) -> None:
+        """Counts what became of the `chunks` of a request by the reply, which is `done`."""
         if done.cancelled() or done.exception() is not None:
-            self.chunks_failed += 1
-        elif done.result().verdict is not UploadVerdict.COMMITTED:
-            self.chunks_refused += 1
-        else:
-            self.chunks += 1
-            self.samples += chunk.n
-            self.chunk_bytes += len(chunk.columns)
+            self.chunks_failed += len(chunks)
+            return
+        reply = done.result()
+        committed = chunks[: reply.committed]
+        self.chunks_refused += reply.verdict is not UploadVerdict.COMMITTED
+        self.chunks += len(committed)
+        self.samples += sum(chunk.n for chunk in committed)
+        self.chunk_bytes += sum(len(chunk.columns) for chunk in committed)

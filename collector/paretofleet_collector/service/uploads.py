@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 import sqlalchemy as sa
 
-from paretofleet_collector.lifecycle import ingest, shared_meters
+from paretofleet_collector.lifecycle import ingest, shared_meters, staging
 from paretofleet_collector.model.entities import AttemptEnd, Chunk
 from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
 from paretofleet_collector.plain_text import printable
@@ -20,23 +21,48 @@ async def open_upload(context: Context, session: Session) -> None:
     await context.store.read(lambda connection: sessions.check_uploader(connection, session))
 
 
-def upload_chunk(context: Context, session: Session, chunk: Chunk) -> Future[UploadReply]:
-    """Stores a `chunk` of `session` in `context`; the reply is there after the commit.
+def upload_chunks(
+    context: Context, session: Session, chunks: Sequence[Chunk], fault: UploadReply | None = None
+) -> Future[UploadReply]:
+    """Stores `chunks` of `session` in `context` in their order, up to the first that is not taken.
 
-    Raises StorageUnavailable.
+    `fault` answers the chunk behind them, where that is none. The one reply, which says how many are
+    committed, is there after the commit. Raises StorageUnavailable.
     """
     context.check_room()
-    fault = ingest.check_chunk(chunk)
-    if fault is not None:
-        ready = _ready(fault)
-        context.counters.count(chunk, ready)
-        return ready
-    now, lease_s = context.now(), context.config.lease_s
-    future = context.store.submit(
-        lambda connection: ingest.store_chunk(connection, session, chunk, now, lease_s)
-    )
-    future.add_done_callback(lambda done: context.counters.count(chunk, done))
-    return future
+    good: list[Chunk] = []
+    for chunk in chunks:
+        wrong = staging.check_chunk(chunk)
+        if wrong is not None:
+            fault = wrong
+            break
+        good.append(chunk)
+    reply = _ready(fault) if fault is not None and not good else _store(context, session, good, fault)
+    reply.add_done_callback(lambda done: context.counters.count(chunks, done))
+    return reply
+
+
+def _store(
+    context: Context, session: Session, good: Sequence[Chunk], fault: UploadReply | None
+) -> Future[UploadReply]:
+    upload = staging.ChunkUpload(session, tuple(good), context.now(), context.config.lease_s)
+    stored: Future[UploadReply] = context.store.submit_together(staging.store_chunks, upload)
+    return stored if fault is None else _then(stored, replace(fault, committed=len(good)))
+
+
+def _then(stored: Future[UploadReply], fault: UploadReply) -> Future[UploadReply]:
+    """The `fault` of the chunk behind those that are `stored`, if these were all committed."""
+    reply: Future[UploadReply] = Future()
+
+    def answer(done: Future[UploadReply]) -> None:
+        error = done.exception()
+        if error is not None:
+            reply.set_exception(error)
+        else:
+            reply.set_result(fault if done.result().committed == fault.committed else done.result())
+
+    stored.add_done_callback(answer)
+    return reply
 
 
 def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[UploadReply]:

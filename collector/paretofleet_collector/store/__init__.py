@@ -7,7 +7,7 @@ functions over them, which take a connection first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -60,6 +60,7 @@ __all__ = [
     "tokens",
 ]
 READERS = 4
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -91,6 +92,12 @@ class Store:
     def submit(self, work: Callable[[sa.Connection], T]) -> Future[T]:
         """Queues a write and returns at once; the future is done after the commit."""
         return self._writer.submit(work)
+
+    def submit_together(
+        self, batch: Callable[[sa.Connection, Sequence[S]], Sequence[T | Exception]], item: S
+    ) -> Future[T]:
+        """Queues an `item` that one call of `batch` writes with its neighbours; see Writer."""
+        return self._writer.submit_together(batch, item)
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Runs a write and returns its result after the commit."""

@@ -35,6 +35,11 @@ ATTEMPTS = sa.Table(
 )
 
 
+_STATES = sa.select(ATTEMPTS.c.run_id, ATTEMPTS.c.attempt, ATTEMPTS.c.device_id, ATTEMPTS.c.state).where(
+    sa.tuple_(ATTEMPTS.c.run_id, ATTEMPTS.c.attempt).in_(sa.bindparam("keys", expanding=True))
+)
+
+
 def of_run() -> sa.ColumnElement[bool]:
     """The condition that joins a run with its newest attempt."""
     return sa.and_(ATTEMPTS.c.run_id == RUNS.c.run_id, ATTEMPTS.c.attempt == RUNS.c.attempt)
@@ -45,6 +50,13 @@ def row_of(connection: sa.Connection, key: AttemptKey) -> sa.Row[Any] | None:
     return connection.execute(
         ATTEMPTS.select().where(ATTEMPTS.c.run_id == key.run_id, ATTEMPTS.c.attempt == key.attempt)
     ).first()
+
+
+def states_of(connection: sa.Connection, keys: Iterable[AttemptKey]) -> dict[AttemptKey, tuple[str, str]]:
+    """For each of the attempts `keys` that `connection` sees its device id and its state."""
+    pairs = [(key.run_id, key.attempt) for key in keys]
+    rows = connection.execute(_STATES, {"keys": pairs}) if pairs else ()
+    return {AttemptKey(run_id, attempt): (device_id, state) for run_id, attempt, device_id, state in rows}
 
 
 def supersede(connection: sa.Connection, run_ids: Iterable[str]) -> None:

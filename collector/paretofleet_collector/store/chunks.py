@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.entities import AttemptKey, Chunk
 from paretofleet_collector.store.base import METADATA, changed
 
@@ -40,15 +42,98 @@ STREAMS = sa.Table(
 )
 
 
-def mark(connection: sa.Connection, key: AttemptKey, stream: str) -> tuple[int, str | None]:
-    """The seq that a `stream` of the attempt `key` expects next, and its schema if it has begun.
+@dataclass(frozen=True)
+class StreamMark:
+    """How far a stream is: the seq that it expects next, its schema, and its samples so far."""
 
-    As `connection` sees it.
-    """
+    next_seq: int
+    schema: str
+    samples: int
+
+
+#: Built once: putting a statement together costs more than executing it.
+_INSERT_CHUNK = CHUNKS.insert()
+_INSERT_STREAM = STREAMS.insert()
+_MOVE_STREAM = (
+    STREAMS.update()
+    .where(
+        STREAMS.c.run_id == sa.bindparam("of_run"),
+        STREAMS.c.attempt == sa.bindparam("of_attempt"),
+        STREAMS.c.stream == sa.bindparam("of_stream"),
+        STREAMS.c.next_seq == sa.bindparam("from_seq"),
+    )
+    .values(next_seq=sa.bindparam("to_seq"), samples=sa.bindparam("to_samples"))
+)
+_MARKS = sa.select(
+    STREAMS.c.run_id,
+    STREAMS.c.attempt,
+    STREAMS.c.stream,
+    STREAMS.c.next_seq,
+    STREAMS.c.schema,
+    STREAMS.c.samples,
+).where(sa.tuple_(STREAMS.c.run_id, STREAMS.c.attempt).in_(sa.bindparam("keys", expanding=True)))
+
+
+def marks_of(
+    connection: sa.Connection, keys: Iterable[AttemptKey]
+) -> dict[AttemptKey, dict[str, StreamMark]]:
+    """For each of the attempts `keys` how far its streams are, by name, as `connection` sees them."""
+    pairs = [(key.run_id, key.attempt) for key in keys]
+    marks: dict[AttemptKey, dict[str, StreamMark]] = {}
+    for run_id, attempt, stream, *mark in connection.execute(_MARKS, {"keys": pairs}) if pairs else ():
+        marks.setdefault(AttemptKey(run_id, attempt), {})[stream] = StreamMark(*mark)
+    return marks
+
+
+def stored(connection: sa.Connection, chunk: Chunk) -> Chunk | None:
+    """What `connection` shows under the number of `chunk`, or None."""
     row = connection.execute(
-        sa.select(STREAMS.c.next_seq, STREAMS.c.schema).where(*_is(STREAMS, key, stream))
+        CHUNKS.select().where(*_is(CHUNKS, chunk.key, chunk.stream), CHUNKS.c.seq == chunk.seq)
     ).first()
-    return (0, None) if row is None else (row.next_seq, row.schema)
+    if row is None:
+        return None
+    return Chunk(chunk.key, row.stream, row.seq, row.schema, row.n, row.columns, row.crc32)
+
+
+def insert_all(
+    connection: sa.Connection,
+    added: Sequence[Chunk],
+    moved: Mapping[tuple[AttemptKey, str], tuple[StreamMark | None, StreamMark]],
+) -> None:
+    """Stores through `connection` the `added` chunks, each the next of its stream, and moves the marks.
+
+    `moved`: attempt and stream to its mark before and after. Raises CollectorError, and the caller undoes
+    all, where a mark is not what it was.
+    """
+    fresh, old = [], []
+    for (key, stream), (before, after) in moved.items():
+        if before is None:
+            values = {"next_seq": after.next_seq, "schema": after.schema, "samples": after.samples}
+            fresh.append({"run_id": key.run_id, "attempt": key.attempt, "stream": stream, **values})
+        else:
+            place = {"of_run": key.run_id, "of_attempt": key.attempt, "of_stream": stream}
+            to = {"to_seq": after.next_seq, "to_samples": after.samples}
+            old.append({**place, "from_seq": before.next_seq, **to})
+    if fresh:
+        connection.execute(_INSERT_STREAM, fresh)
+    if old and connection.execute(_MOVE_STREAM, old).rowcount != len(old):
+        raise CollectorError("Another writer has moved a stream meanwhile; the chunks are to be sent again.")
+    connection.execute(
+        _INSERT_CHUNK,
+        [
+            {
+                "run_id": chunk.key.run_id,
+                "attempt": chunk.key.attempt,
+                "stream": chunk.stream,
+                "seq": chunk.seq,
+                "schema": chunk.schema,
+                "n": chunk.n,
+                "crc32": chunk.crc32,
+                "columns": chunk.columns,
+            }
+            for chunk in added
+        ],
+    )
 
 
 def marks(connection: sa.Connection, key: AttemptKey) -> dict[str, int]:
@@ -57,55 +142,6 @@ def marks(connection: sa.Connection, key: AttemptKey) -> dict[str, int]:
         STREAMS.c.run_id == key.run_id, STREAMS.c.attempt == key.attempt
     )
     return {row.stream: row.next_seq for row in connection.execute(query)}
-
-
-def stored_twin(connection: sa.Connection, chunk: Chunk) -> bool | None:
-    """Whether what `connection` shows under the number of `chunk` is the same; None for nothing."""
-    row = connection.execute(
-        CHUNKS.select().where(*_is(CHUNKS, chunk.key, chunk.stream), CHUNKS.c.seq == chunk.seq)
-    ).first()
-    if row is None:
-        return None
-    return (row.schema, row.n, row.columns) == (chunk.schema, chunk.n, chunk.columns)
-
-
-def insert(connection: sa.Connection, chunk: Chunk) -> bool:
-    """Stores through `connection` the next `chunk` of a stream and moves its mark.
-
-    False, and nothing done, when the mark is elsewhere.
-    """
-    key = chunk.key
-    if chunk.seq == 0:
-        connection.execute(
-            STREAMS.insert().values(
-                run_id=key.run_id,
-                attempt=key.attempt,
-                stream=chunk.stream,
-                schema=chunk.schema,
-                next_seq=1,
-                samples=chunk.n,
-            )
-        )
-    elif not changed(
-        connection,
-        STREAMS.update()
-        .where(*_is(STREAMS, key, chunk.stream), STREAMS.c.next_seq == chunk.seq)
-        .values(next_seq=chunk.seq + 1, samples=STREAMS.c.samples + chunk.n),
-    ):
-        return False
-    connection.execute(
-        CHUNKS.insert().values(
-            run_id=key.run_id,
-            attempt=key.attempt,
-            stream=chunk.stream,
-            seq=chunk.seq,
-            schema=chunk.schema,
-            n=chunk.n,
-            crc32=chunk.crc32,
-            columns=chunk.columns,
-        )
-    )
-    return True
 
 
 def staged(connection: sa.Connection, key: AttemptKey) -> Iterator[Chunk]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,17 @@ from paretofleet_collector.store import attempts
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.base import changed
 from paretofleet_collector.store.runs import RUNS, UNDER_WAY, run_of
+
+#: Built once: putting a statement together costs more than executing it.
+_RENEW_RUNNING = (
+    RUNS.update()
+    .where(
+        RUNS.c.run_id == sa.bindparam("of_run"),
+        RUNS.c.attempt == sa.bindparam("of_attempt"),
+        sa.or_(*(RUNS.c.state == state for state in UNDER_WAY)),
+    )
+    .values(state="running", lease_until_unix_s=sa.bindparam("until"))
+)
 
 
 def unconfirmed_grant(connection: sa.Connection, session: Session) -> Run | None:
@@ -115,6 +126,18 @@ def renew(connection: sa.Connection, key: AttemptKey, until: float, *, running: 
             .values(**values),
         )
     )
+
+
+def renew_running(connection: sa.Connection, until: Mapping[AttemptKey, float]) -> None:
+    """Prolongs through `connection` the leases of attempts whose samples came, each `until` its time.
+
+    In seconds since 1970; nothing for those that are not their run's newest, or whose run is over.
+    """
+    values = [
+        {"of_run": key.run_id, "of_attempt": key.attempt, "until": until_s} for key, until_s in until.items()
+    ]
+    if values:
+        connection.execute(_RENEW_RUNNING, values)
 
 
 def expire_unheld_leases(

@@ -7,9 +7,10 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -25,6 +26,9 @@ IDLE_S = 1.0
 #: So often a group is tried whose transaction met another's, and so long is waited before the next time.
 TRIES = 5
 TRY_AGAIN_S = 0.05
+#: So many items are written by one call.
+TOGETHER_MAX = 32
+S = TypeVar("S")
 T = TypeVar("T")
 Work = Callable[[sa.Connection], Any]
 _log = logging.getLogger(__name__)
@@ -38,6 +42,31 @@ class Writes:
     writes: int = 0
     busy_s: float = 0.0
     waiting: int = 0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A closure that is run together with its neighbours of the same `batch`."""
+
+    batch: Callable[[sa.Connection, Sequence[Any]], Sequence[Any]]
+    item: Any
+
+    def __call__(self, connection: sa.Connection) -> Any:
+        (outcome,) = self.run(connection, [self])
+        return outcome[0]
+
+    def run(self, connection: sa.Connection, works: Sequence[Any]) -> list[tuple[Any, Exception | None]]:
+        """The outcomes of all `works`, by one call."""
+        results = self.batch(connection, [work.item for work in works])
+        return [(None, each) if isinstance(each, Exception) else (each, None) for each in results]
+
+
+def _together(works: list[Work]) -> list[Work]:
+    """The first closure, with those behind it that can be run by the same call."""
+    first = works[0]
+    if not isinstance(first, _Part):
+        return works[:1]
+    return list(takewhile(lambda work: isinstance(work, _Part) and work.batch is first.batch, works))
 
 
 class Writer:
@@ -68,6 +97,16 @@ class Writer:
         future: Future[T] = Future()
         self._queue.put((work, future))
         return future
+
+    def submit_together(
+        self, batch: Callable[[sa.Connection, Sequence[S]], Sequence[T | Exception]], item: S
+    ) -> Future[T]:
+        """Queues an `item` that one call of `batch` writes with its neighbours that have the same `batch`.
+
+        That returns for each item its result, or the exception that the future raises. Where it raises
+        itself, each item is written alone.
+        """
+        return self.submit(_Part(batch, item))
 
     def close(self) -> None:
         """Writes what is queued, then ends the thread."""
@@ -140,19 +179,26 @@ class Writer:
         outcomes: list[tuple[Any, Exception | None]] = []
         until = time.monotonic() + SLICE_S
         with self._engine.begin() as connection:
-            for work, _ in group:
-                if outcomes and time.monotonic() > until:
-                    break
-                try:
-                    with connection.begin_nested():
-                        outcomes.append((work(connection), None))
-                except sa.exc.OperationalError:
-                    raise
-                except Exception as error:
-                    if connection.invalidated:
-                        raise
-                    outcomes.append((None, failure_of(error)))
+            while len(outcomes) < len(group) and not (outcomes and time.monotonic() > until):
+                works = _together([work for work, _ in group[len(outcomes) : len(outcomes) + TOGETHER_MAX]])
+                outcomes += self._outcomes(connection, works)
         return outcomes
+
+    def _outcomes(self, connection: sa.Connection, works: list[Work]) -> list[tuple[Any, Exception | None]]:
+        """Runs closures in one savepoint; what raises undoes it, and then each is run alone."""
+        try:
+            with connection.begin_nested():
+                if isinstance(works[0], _Part):
+                    return works[0].run(connection, works)
+                return [(works[0](connection), None)]
+        except sa.exc.OperationalError:
+            raise
+        except Exception as error:
+            if connection.invalidated:
+                raise
+            if len(works) > 1:
+                return [outcome for work in works for outcome in self._outcomes(connection, [work])]
+            return [(None, failure_of(error))]
 
     def _refuse(self, group: list[tuple[Work, Future[Any]]], error: Exception) -> None:
         failure = failure_of(error)

@@ -167,20 +167,22 @@ class HeldAttempt(_message.Message):
     def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., state: _Optional[_Union[HeldAttempt.State, str]] = ..., marks: _Optional[_Iterable[_Union[StreamMark, _Mapping]]] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("collector_version", "collector_id", "heartbeat_s", "window_chunks", "held", "renew_in_s")
+    __slots__ = ("collector_version", "collector_id", "heartbeat_s", "window_chunks", "held", "batch_chunks", "renew_in_s")
     COLLECTOR_VERSION_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
     WINDOW_CHUNKS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    BATCH_CHUNKS_FIELD_NUMBER: _ClassVar[int]
     RENEW_IN_S_FIELD_NUMBER: _ClassVar[int]
     collector_version: str
     collector_id: str
     heartbeat_s: float
     window_chunks: int
     held: _containers.RepeatedCompositeFieldContainer[HeldAttempt]
+    batch_chunks: int
     renew_in_s: float
-    def __init__(self, collector_version: _Optional[str] = ..., collector_id: _Optional[str] = ..., heartbeat_s: _Optional[float] = ..., window_chunks: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ..., renew_in_s: _Optional[float] = ...) -> None: ...
+    def __init__(self, collector_version: _Optional[str] = ..., collector_id: _Optional[str] = ..., heartbeat_s: _Optional[float] = ..., window_chunks: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldAttempt, _Mapping]]] = ..., batch_chunks: _Optional[int] = ..., renew_in_s: _Optional[float] = ...) -> None: ...
 
 class ListenRequest(_message.Message):
     __slots__ = ("session",)
@@ -339,18 +341,26 @@ class AttemptEnd(_message.Message):
     interrupted: bool
     def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., chunks: _Optional[_Mapping[str, int]] = ..., ok: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., facts_json: _Optional[str] = ..., crc32: _Optional[int] = ..., interrupted: bool = ...) -> None: ...
 
+class ChunkBatch(_message.Message):
+    __slots__ = ("chunks",)
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    chunks: _containers.RepeatedCompositeFieldContainer[Chunk]
+    def __init__(self, chunks: _Optional[_Iterable[_Union[Chunk, _Mapping]]] = ...) -> None: ...
+
 class UploadRequest(_message.Message):
-    __slots__ = ("session", "chunk", "end")
+    __slots__ = ("session", "chunk", "end", "chunks")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
     session: Session
     chunk: Chunk
     end: AttemptEnd
-    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[AttemptEnd, _Mapping]] = ...) -> None: ...
+    chunks: ChunkBatch
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[AttemptEnd, _Mapping]] = ..., chunks: _Optional[_Union[ChunkBatch, _Mapping]] = ...) -> None: ...
 
 class UploadReply(_message.Message):
-    __slots__ = ("attempt", "stream", "seq", "verdict", "next_seq", "message")
+    __slots__ = ("attempt", "stream", "seq", "verdict", "next_seq", "message", "committed")
     class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         VERDICT_UNSPECIFIED: _ClassVar[UploadReply.Verdict]
@@ -373,13 +383,15 @@ class UploadReply(_message.Message):
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     NEXT_SEQ_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_FIELD_NUMBER: _ClassVar[int]
     attempt: AttemptRef
     stream: str
     seq: int
     verdict: UploadReply.Verdict
     next_seq: int
     message: str
-    def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., stream: _Optional[str] = ..., seq: _Optional[int] = ..., verdict: _Optional[_Union[UploadReply.Verdict, str]] = ..., next_seq: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    committed: int
+    def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., stream: _Optional[str] = ..., seq: _Optional[int] = ..., verdict: _Optional[_Union[UploadReply.Verdict, str]] = ..., next_seq: _Optional[int] = ..., message: _Optional[str] = ..., committed: _Optional[int] = ...) -> None: ...
 
 class FetchModelRequest(_message.Message):
     __slots__ = ("session", "sha256", "offset")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from daemon_parts import INVENTORY, OK, WHO, config, fill, key
+from daemon_parts import INVENTORY, OK, WHO, columns, config, fill, key
 from fake_collector import FAULTS, FakeCollector
 from paretofleet_agent.errors import Unreachable
 from paretofleet_agent.model import Outcome
 from paretofleet_agent.uplink import upload
+from paretofleet_agent.uplink.chunks import ChunkBuilder
 from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.replies import AttemptState
 from paretofleet_agent.uplink.spool import Spool
@@ -32,7 +33,8 @@ def try_once(client, spool, *, ack_s=2.0):
         welcome = client.hello(spool.attempts())
         for attempt_key, status in welcome.attempts.items():
             upload.apply_attempt_status(spool, attempt_key, status)
-        upload.drain(spool, lambda: client.upload(ack_s), welcome.window_chunks)
+        stream = lambda: client.upload(ack_s)  # noqa: E731 - opened by drain
+        upload.drain(spool, stream, welcome.window_chunks, batch=welcome.batch_chunks)
     except Unreachable:
         return False
     return True
@@ -69,7 +71,8 @@ def test_after_any_faults_each_chunk_is_stored_once_and_the_spool_is_empty(spool
         fill(spool, key(f"run-{run}"), chunks=chance.randint(1, 30))
     want = wanted(spool)
     plan = {n: chance.choice(FAULTS) for n in chance.sample(range(1, 120), 25)}
-    collector = FakeCollector(script=plan.get, window=chance.choice((1, 2, 16)))
+    window, batch = chance.choice((1, 2, 16)), chance.choice((0, 3, 64))
+    collector = FakeCollector(script=plan.get, window=window, batch=batch)
     collector.start()
     client = connect(collector, tmp_path)
     for _ in range(60):
@@ -196,3 +199,49 @@ def test_words_of_a_hello_on_held_attempts(spool, tmp_path):
     assert set(collector.ends) == {("superseded", 1)}, "kept aside by the collector, but not lost"
     assert spool.attempts() == ()
     assert OK.ok
+
+
+def test_small_chunks_share_a_request_and_large_ones_do_not(spool, tmp_path):
+    sink = ChunkBuilder()
+    for stream in range(150):
+        sink.put(f"stream-{stream:03}", "marks/1", 10, columns(10, stream))
+    sink.put("zz-large", "marks/1", 5 * 16384, columns(5 * 16384, 1))
+    spool.begin(key())
+    spool.end(key(), sink.chunks(key()), OK)
+    want = wanted(spool)
+    with FakeCollector(window=2, batch=64).running() as collector:
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
+    assert collector.stored == want
+    # Of 256 KiB each, the large ones go alone; the last request is the end.
+    assert collector.requests == [64, 64, 22, *[1] * 5, 1]
+
+
+def test_what_is_damaged_in_the_spool_ends_a_request_before_it(spool, tmp_path):
+    fill(spool, key(), chunks=6)
+    spool._database.execute("UPDATE chunks SET crc32 = crc32 + 1 WHERE stream = 'stream-4'")
+    with FakeCollector(batch=64).running() as collector:
+        client = connect(collector, tmp_path)
+        assert try_once(client, spool)
+        client.close()
+    assert sorted(place[2] for place in collector.stored) == [f"stream-{number}" for number in range(4)]
+    assert collector.ends["run-1", 1].reason == "lost"
+
+
+def test_an_answer_for_more_than_was_sent_is_no_answer(spool, tmp_path):
+    fill(spool, key(), chunks=3)
+    collector = FakeCollector(batch=64)
+    batch = collector._batch
+
+    def wrong(chunks, fault):
+        reply = batch(chunks, fault)
+        reply.committed = 7
+        return reply
+
+    collector._batch = wrong
+    with collector.running():
+        client = connect(collector, tmp_path)
+        assert not try_once(client, spool)
+        client.close()
+    assert len(spool.pending_chunks(key())) == 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,25 @@ def test_space_of_deleted_rows_is_given_back(tmp_path):
         assert reclaim(connection) is False
     store.close()
     assert (tmp_path / FILE_NAME).stat().st_size < 1_000_000
+
+
+def test_items_that_are_written_together_fail_alone(store):
+    calls = []
+
+    def batch(connection: sa.Connection, items: Sequence[int]) -> list[int | Exception]:
+        calls.append(tuple(items))
+        for item in items:
+            models.add(connection, variant(item))
+            if item == 3:
+                raise Refused("not this one")
+        return [Refused("nor this") if item == 4 else item for item in items]
+
+    gate = threading.Event()
+    store.submit(lambda _: gate.wait(5))
+    waiting = [store.submit_together(batch, number) for number in range(6)]
+    gate.set()
+    outcomes = [future.exception(5) or future.result() for future in waiting]
+    assert [str(each) for each in outcomes] == ["0", "1", "2", "not this one", "nor this", "5"]
+    assert calls == [(0, 1, 2, 3, 4, 5), *[(number,) for number in range(6)]]
+    names = {each.model for each in store.read_now(models.listing)}
+    assert names == {"m0", "m1", "m2", "m4", "m5"}

@@ -92,6 +92,7 @@ def welcome_to_proto(welcome: Welcome) -> pb.HelloReply:
         collector_id=welcome.collector_id,
         heartbeat_s=welcome.heartbeat_s,
         window_chunks=welcome.window_chunks,
+        batch_chunks=welcome.batch_chunks,
         held=attempt_statuses_to_proto(welcome.held),
     )
 
@@ -200,4 +201,5 @@ def upload_reply_to_proto(reply: UploadReply) -> pb.UploadReply:
         verdict=reply.verdict.name,
         next_seq=reply.next_seq,
         message=reply.message,
+        committed=reply.committed,
     )
