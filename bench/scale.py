@@ -1,0 +1,177 @@
+"""Many idle agents on one collector: what they cost, and how they come back after a restart.
+
+    python bench/scale.py [--short] [--agents 1000] [--seconds 30]
+
+Each agent is a channel of its own in this process, which says hello, listens for work and beats as the
+product's agents do; the collector is the command `collector serve`. Printed: the collector's CPU and memory
+with all of them idle, the seconds until the last is connected again after the collector was killed and
+started, how long a beat waits for its answer meanwhile, and descriptors that are left when all have gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import machine
+import parts
+import psutil
+from paretofleet_proto.v1 import fleet_pb2 as pb
+from paretofleet_proto.v1 import fleet_pb2_grpc
+
+sys.path.insert(0, str(parts.ROOT / "tests" / "system"))
+
+from farm import Farm
+
+CORES_MAX_1000, BACK_S_MAX, P99_S_MAX, MEMORY_BYTES_MAX = 0.1, 60.0, 1.0, 1.5e9
+OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000))
+BACKOFF_S = 5.0
+POLL_S = 0.05
+
+
+class IdleAgent:
+    """A device that waits for work."""
+
+    def __init__(self, address: str, number: int) -> None:
+        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+        self._stub = fleet_pb2_grpc.FleetStub(self._channel)
+        self._name = f"idle-{number}"
+        self._session = pb.Session(device_id=f"device-{number}", session_id=f"session-{number}")
+        self.hellos = 0
+        self.notices = 0
+        self.beats_s: list[float] = []
+
+    async def run(self) -> None:
+        """Lives until cancelled; after a loss it comes back with full jitter."""
+        while True:
+            with suppress(grpc.RpcError, asyncio.TimeoutError):
+                beats = asyncio.create_task(self._beat(await self._greet()))
+                try:
+                    async for _ in self._stub.Listen(pb.ListenRequest(session=self._session)):
+                        self.notices += 1
+                finally:
+                    beats.cancel()
+                    await asyncio.gather(beats, return_exceptions=True)
+            await asyncio.sleep(random.uniform(0, BACKOFF_S))
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        await self._channel.close()
+
+    async def _greet(self) -> float:
+        self._session.instance += 1
+        device_id = self._session.device_id
+        await self._stub.Join(pb.JoinRequest(device_id=device_id, name=self._name), timeout=30)
+        hello = pb.HelloRequest(session=self._session, boot_id="boot", wire_version=1, machine=self._name)
+        welcome = await self._stub.Hello(hello, timeout=30)
+        self.hellos += 1
+        return float(welcome.heartbeat_s)
+
+    async def _beat(self, heartbeat_s: float) -> None:
+        await asyncio.sleep(random.uniform(0, heartbeat_s))
+        while True:
+            begin_s = time.perf_counter()
+            await self._stub.Progress(pb.ProgressRequest(session=self._session), timeout=30)
+            self.beats_s.append(time.perf_counter() - begin_s)
+            await asyncio.sleep(heartbeat_s)
+
+
+async def until(condition: Callable[[], bool], limit_s: float) -> float:
+    """Waits until `condition()` is true, `limit_s` at most; the seconds that took."""
+    begin_s = time.perf_counter()
+    for _ in range(round(limit_s / POLL_S)):
+        if condition():
+            break
+        await asyncio.sleep(POLL_S)
+    return time.perf_counter() - begin_s
+
+
+async def measure(farm: Farm, count: int, seconds: float) -> dict[str, float]:
+    """The figures of so many agents."""
+    collector = psutil.Process(farm.start_collector().pid)
+    descriptors = collector.num_fds()
+    agents = [IdleAgent(farm.address, number) for number in range(count)]
+    tasks = [asyncio.create_task(agent.run()) for agent in agents]
+    figures = {"connected_s": await until(lambda: all(agent.notices for agent in agents), 120)}
+    await asyncio.sleep(2)
+    figures["cores"] = await cores(collector, seconds)
+    figures["memory_bytes"] = collector.memory_info().rss
+    collector.kill()
+    farm.processes.clear()
+    before = [agent.hellos for agent in agents]
+    for agent in agents:
+        agent.beats_s.clear()
+    port = farm.address.rpartition(":")[2]
+    collector = psutil.Process(
+        (await asyncio.to_thread(farm.start_collector, listen=f"127.0.0.1:{port}")).pid
+    )
+    back = lambda: all(agent.hellos > count for agent, count in zip(agents, before, strict=True))  # noqa: E731
+    figures["back_s"] = await until(back, 120)
+    await asyncio.sleep(min(seconds, 12))
+    beats_s = sorted(beat for agent in agents for beat in agent.beats_s)
+    figures["beat_p99_s"] = beats_s[int(len(beats_s) * 0.99)] if beats_s else float("nan")
+    figures["memory_bytes"] = max(figures["memory_bytes"], collector.memory_info().rss)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(agent.close() for agent in agents))
+    agents.clear()
+    tasks.clear()
+    gc.collect()  # what closes the sockets of a channel
+    await until(lambda: collector.num_fds() <= descriptors + 4, 30)
+    figures["descriptors_left"] = collector.num_fds() - descriptors
+    return figures
+
+
+async def cores(process: psutil.Process, seconds: float) -> float:
+    """Cores that the process used on average."""
+    before, begin_s = process.cpu_times(), time.perf_counter()
+    await asyncio.sleep(seconds)
+    after = process.cpu_times()
+    return (after.user + after.system - before.user - before.system) / (time.perf_counter() - begin_s)
+
+
+def main() -> int:
+    """Measures and prints; 1 when a goal is missed on an idle machine."""
+    parser = parts.arguments(__doc__)
+    parser.add_argument("--agents", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    options = parser.parse_args()
+    count, seconds = (100, 10.0) if options.short else (options.agents, options.seconds)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    watch = machine.Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        farm = Farm(Path(folder))
+        try:
+            figures = asyncio.run(measure(farm, count, seconds))
+        finally:
+            farm.close()
+    cores_max = CORES_MAX_1000 * max(count / 1000, 0.1)
+    limits = {
+        "cores": cores_max,
+        "back_s": BACK_S_MAX,
+        "beat_p99_s": P99_S_MAX,
+        "memory_bytes": MEMORY_BYTES_MAX,
+        "descriptors_left": 4,
+    }
+    print(f"{count} agents, idle cores {watch.idle_cores():.2f}: {json.dumps(figures)}")
+    missed = [name for name, most in limits.items() if not figures[name] <= most]
+    for name in missed:
+        print(f"{name}: {machine.judged(kept=False, idle=watch.had(1))} (goal {limits[name]:g})")
+    return int(bool(missed) and watch.had(1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
