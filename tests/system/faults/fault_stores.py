@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 from farm import BIN
@@ -93,7 +94,11 @@ def damaged_file(stage: Stage, chance: random.Random) -> None:
     path.write_bytes(right)
 
 
-NOT_YET = "the collector's backup, restore and doctor are not there yet"
+NOT_YET = (
+    ""
+    if find_spec("paretofleet_collector.service.doctor")
+    else "the collector's backup, restore and doctor are not there yet"
+)
 STORES = (
     Scenario("an older backup is restored", older_backup, open_because=NOT_YET),
     Scenario("the store is lost", store_lost, open_because=NOT_YET),
