@@ -12,14 +12,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from .calibration_map import CalibrationMap, fit_map
 from .fleet import check_size
-from .front_probabilities import front_probability
 from .moderated_means import estimate
+from .questions import FrontPart
 from .replicate_draws import Estimated, check_draws, measured_runs, of_distinct
 from .samples import Flags, Floats, Ints, Samples
 from .shared_costs import Shared
@@ -28,12 +27,11 @@ from .validation import check_threads
 
 REPLICATES = 200
 _SIMULATED_ROWS = 1600
+#: A map has three weights; more fleets than this teach it nothing, and small ones would cost a second.
+_FLEETS_MAX = 40
 #: Up to this size the simulated fleets are asked in one pass of the kernel; larger ones are faster apart.
 _STACKED_SIZE_MAX = 50
 _FLEET_MIN = 4
-
-#: A margin, if any, and what is shared with its own margin.
-_Part = tuple[Sequence[float] | None, Shared | None]
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,13 @@ class MeanFront:
     """Probabilities (N,) of true means: `front`, that nobody beats it by the margins; `pareto`, that nobody
     dominates it. Without margins the two are one.
 
-    `front_uncalibrated` is what the kernel says of the replicates before the map.
+    `front_uncalibrated` and `pareto_uncalibrated` are what the kernel says of the replicates before the map.
     """
 
     front: Floats
     pareto: Floats
     front_uncalibrated: Floats
+    pareto_uncalibrated: Floats
 
 
 def mean_front_probability(
@@ -79,19 +78,23 @@ def mean_front_probability(
 @dataclass(frozen=True)
 class FrontQuestion:
     """What is asked of N configurations: the directions `maximize`, a `margin`, what is `shared`, as
-    `front_probability` takes them, and the `noise_groups` of `replicates`.
+    `front_probability` takes them, and the `noise_groups` of `replicates`. `limits` (l,): see `FrontPart`.
     """
 
     maximize: Sequence[bool]
     margin: Sequence[float] | None = None
     shared: Shared | None = None
     noise_groups: Sequence[Ints] = ()
+    limits: Sequence[float] = ()
 
     @property
-    def parts(self) -> list[_Part]:
+    def parts(self) -> list[FrontPart]:
         """The question with the margin if there is one, and after it the strict one."""
-        strict: _Part = (None, None if self.shared is None else replace(self.shared, margin=None))
-        return [strict] if self.margin is None else [(self.margin, self.shared), strict]
+        without = None if self.shared is None else replace(self.shared, margin=None)
+        strict = FrontPart(self.maximize, None, without, self.limits)
+        if self.margin is None:
+            return [strict]
+        return [FrontPart(self.maximize, self.margin, self.shared, self.limits), strict]
 
 
 def calibrated_front(
@@ -116,14 +119,13 @@ def front_of_means(
     `threads` as for `mean_front_probability`.
     """
     drawn = estimated.draw(seed, count)
-    judge = partial(front_probability, drawn, maximize=question.maximize, threads=threads)
-    raw = [judge(margin=margin, shared=shared) for margin, shared in question.parts]
+    raw = [part.ask(drawn, threads=threads) for part in question.parts]
     # a hopeless row with a noise of its own has no say in how sure the others are
     is_hopeless = np.max(raw, axis=0)[estimated.runs.first] == 0.0
     has_say = ~(is_hopeless & estimated.means.is_noisy)
     maps = _learn(estimated, question, has_say, seed=seed, threads=threads)
     mapped = [apply(p) for apply, p in zip(maps, raw, strict=True)]
-    return MeanFront(mapped[0], mapped[-1], raw[0])
+    return MeanFront(mapped[0], mapped[-1], raw[0], raw[-1])
 
 
 def _learn(
@@ -137,9 +139,9 @@ def _learn(
         return [CalibrationMap(exact=True)] * len(parts)
     if size < _FLEET_MIN:
         return [CalibrationMap()] * len(parts)
-    distinct = [(margin, _shared_of(shared, estimated.runs.first[has_say])) for margin, shared in parts]
-    count, means = max(2, _SIMULATED_ROWS // size), estimated.means.subset(has_say)
-    simulated = simulate_fleets(means, estimated.scale, count=count, seed=seed, shared=distinct[0][1])
+    distinct = [part.of(estimated.runs.first[has_say]) for part in parts]
+    count, means = min(_FLEETS_MAX, max(2, _SIMULATED_ROWS // size)), estimated.means.subset(has_say)
+    simulated = simulate_fleets(means, estimated.scale, count=count, seed=seed, shared=distinct[0].shared)
     predicted: list[list[Floats]] = [[] for _ in parts]
     outcomes: list[list[Floats]] = [[] for _ in parts]
     at_once = count if size <= _STACKED_SIZE_MAX else 1
@@ -147,23 +149,13 @@ def _learn(
         replicated = [rows for fleet in stack for rows in fleet.replicates]
         true_means = [row for fleet in stack for row in fleet.truth[:, None]]
         fleets = np.repeat(np.arange(len(stack)), size) if len(stack) > 1 else None
-        for k, (margin, shared) in enumerate(distinct):
-            judge = partial(
-                front_probability,
-                maximize=question.maximize,
-                margin=margin,
-                fleets=fleets,
-                threads=threads,
-            )
-            predicted[k].append(judge(replicated, shared=_repeated(shared, len(stack))))
-            outcomes[k].append(judge(true_means, shared=_settled(shared, stack)))
+        for k, part in enumerate(distinct):
+            of_runs = replace(part, shared=_repeated(part.shared, len(stack)))
+            predicted[k].append(of_runs.ask(replicated, fleets=fleets, threads=threads))
+            of_truth = replace(part, shared=_settled(part.shared, stack))
+            outcomes[k].append(of_truth.ask(true_means, fleets=fleets, threads=threads))
     pairs = zip(predicted, outcomes, strict=True)
     return [fit_map(np.concatenate(p), np.concatenate(true)) for p, true in pairs]
-
-
-def _shared_of(shared: Shared | None, chosen: Ints) -> Shared | None:
-    """The same of some configurations."""
-    return None if shared is None else replace(shared, groups=np.asarray(shared.groups)[chosen])
 
 
 def _repeated(shared: Shared | None, count: int) -> Shared | None:

@@ -9,7 +9,7 @@ import numpy as np
 from .fleet import NUMBERS_MAX, Fleet, check_size
 from .indexed_fleet import IndexedFleet
 from .kernel import engine
-from .kernel.query import Rule, batch_by_configuration
+from .kernel.query import Rule, batch_near
 from .samples import Floats, Ints, Samples
 from .validation import check_threads, check_whole
 
@@ -41,7 +41,7 @@ def dominator_distribution(
             f"give a lower one ({fleet.size - 1:,} others can dominate)"
         )
     indexed = IndexedFleet.of(fleet)
-    points, order = batch_by_configuration(indexed.ranks.codes, indexed.places, Rule.DOMINATES)
+    points, order = batch_near(indexed.ranks.codes, indexed.places, Rule.DOMINATES)
     laws = np.empty((len(fleet.costs), orders))
     laws[order] = engine.engine().products(indexed.index, points, orders, threads)
     out = np.zeros((fleet.size, up_to + 1))

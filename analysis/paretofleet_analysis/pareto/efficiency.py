@@ -13,7 +13,7 @@ import numpy as np
 from .fleet import Fleet, check_magnitude, check_size
 from .indexed_fleet import IndexedFleet
 from .kernel import engine
-from .kernel.query import Rule, batch_by_configuration
+from .kernel.query import Rule, batch_near
 from .samples import Floats, Ints, Samples
 from .validation import check_threads
 
@@ -77,7 +77,7 @@ def _positive(fleet: Fleet, maximize: Sequence[bool]) -> Fleet:
 def _unmatched(indexed: IndexedFleet, chosen: Ints, limits: Floats, threads: int) -> Floats:
     """(c,) for the runs `chosen` (c,) P(nobody else has a run that is at most the limits (c, d))."""
     codes = indexed.ranks.at_most(limits)
-    points, order = batch_by_configuration(codes, indexed.places[chosen], Rule.AT_MOST)
+    points, order = batch_near(codes, indexed.places[chosen], Rule.AT_MOST)
     out = np.empty(len(chosen))
     out[order] = engine.engine().products(indexed.index, points, 1, threads)[:, 0]
     return out

@@ -12,7 +12,7 @@ from .duplicates import distinct_entries, undominated
 from .fleet import Fleet
 from .kernel import engine as kernel
 from .kernel.index import build
-from .kernel.query import Rule, batch_by_configuration
+from .kernel.query import Rule, batch_near
 from .kernel.rank_codes import RankCodes
 from .pruning import Admitted, surviving
 from .samples import Floats, Ints, Samples
@@ -131,7 +131,7 @@ def _products(fleet: _CodedFleet, threads: int) -> Floats:
     searched = np.flatnonzero(~undominated(fleet.ranks)) if fleet.ranks.has_ties else np.arange(len(codes))
     index = build(codes, fleet.owner, fleet.runs)
     places = index.positions(len(fleet.runs))[fleet.owner[searched]]
-    points, order = batch_by_configuration(codes[searched], places, fleet.rule)
+    points, order = batch_near(codes[searched], places, fleet.rule)
     out = np.ones(len(codes))
     out[searched[order]] = kernel.engine().products(index, points, 1, threads)[:, 0]
     return out
@@ -143,7 +143,7 @@ def _shared_products(fleet: _CodedFleet, common: SharedCosts, threads: int) -> F
     index = build(codes, fleet.owner, fleet.runs, extra_corner=shared.best[common.groups])
     groups = common.groups[index.configurations].astype(np.int32)
     places = index.positions(len(fleet.runs))[fleet.owner]
-    points, order = batch_by_configuration(codes, places, fleet.rule, homes=common.groups[fleet.owner])
+    points, order = batch_near(codes, places, fleet.rule, homes=common.groups[fleet.owner])
     out = np.empty(len(codes))
     out[order] = kernel.engine().shared_products(index, points, groups, shared, threads)
     return out

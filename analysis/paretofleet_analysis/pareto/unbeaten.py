@@ -8,7 +8,7 @@ import numpy as np
 
 from .kernel import engine as kernel
 from .kernel.index import build
-from .kernel.query import Rule, SharedCodes, batch_by_configuration
+from .kernel.query import Rule, SharedCodes, batch_near
 from .kernel.rank_codes import RankCodes
 from .margins import cut_codes, loose_codes, sum_codes, sums
 from .pruning import Admitted, perhaps_unbeaten, surviving
@@ -43,7 +43,7 @@ def unbeaten(entered: Admitted, margins: Sequence[float], common: SharedCosts | 
         cuts = np.column_stack([cuts, np.full(len(points), -1, dtype=np.int32)])
         index = build(codes[rivals], owner[rivals], fleet.runs)
         places = index.positions(fleet.size)[owner[points]]
-        batches, sequence = batch_by_configuration(loose, places, Rule.BEATS, cuts)
+        batches, sequence = batch_near(loose, places, Rule.BEATS, cuts)
         products = engine.products(index, batches, 1, threads)[:, 0]
     else:
         shared = shared_codes(common)
@@ -52,9 +52,7 @@ def unbeaten(entered: Admitted, margins: Sequence[float], common: SharedCosts | 
         )
         places = index.positions(fleet.size)[owner[points]]
         homes = common.groups[owner[points]]
-        batches, sequence = batch_by_configuration(
-            loose, places, Rule.BEATS, cuts, homes, rows.subset(points)
-        )
+        batches, sequence = batch_near(loose, places, Rule.BEATS, cuts, homes, rows.subset(points))
         groups = common.groups[index.configurations].astype(np.int32)
         products = engine.shared_products(index, batches, groups, shared, threads)
     out = np.zeros(len(fleet.costs))

@@ -54,6 +54,8 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
             columns.append([f"extrapolated {objective.shown_unit}", *map(_extrapolated, ranking.rows)])
     if ranking.question == "run":
         return [*columns, ["p_front_next_run", *(_share(row.p_front_next_run) for row in ranking.rows)]]
+    if any(row.p_meets is not None for row in ranking.rows):
+        columns.append(["p_meets", *(_share(row.p_meets) for row in ranking.rows)])
     return [
         *columns,
         ["p_front", *(_share(row.p_front) for row in ranking.rows)],

@@ -28,12 +28,20 @@ def integrate_over_factors(
     of_kept = query.subset(kept)
     halves = []
     for half in factors.draws(len(points)):
-        moved = [[x * factor for x, factor in zip(first, draw[kept], strict=True)] for draw in half]
+        moved = [[_moved(x, factor) for x, factor in zip(first, draw[kept], strict=True)] for draw in half]
         halves.append(_mean_front(moved, of_kept))
     front, pareto = np.zeros(len(points)), np.zeros(len(points))
     front[kept], pareto[kept] = np.mean(halves, axis=0)
     error = float(np.abs(halves[0] - halves[1]).max(initial=0.0) / 2)
     return FrontProbabilities(front, pareto), error
+
+
+def _moved(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """(m, d + l) values with the objectives times a factor (d,); limits are of the device as it was
+    measured.
+    """
+    d = len(factor)
+    return values * factor if values.shape[1] == d else np.hstack([values[:, :d] * factor, values[:, d:]])
 
 
 def _mean_front(draws: Sequence[Sequence[np.ndarray]], query: FrontQuery) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,12 +21,16 @@ RunsWithBlocks = tuple[np.ndarray, list[int]]
 
 @dataclass(frozen=True)
 class Criteria:
-    """By what rows are compared: `margins` by objective, in their order, and the questions of the request."""
+    """By what rows are compared: `margins` by objective, in their order, the questions of the request, and
+    the upper `limits` of measured columns that are part of the question.
+    """
 
     margins: Mapping[str, Margin]
     question: str = "mean"
     accuracy_question: str = "fixed"
     seed: int = 1
+    limits: Mapping[str, float] = field(default_factory=dict)
+    promise: str = "each"
 
     @property
     def objectives(self) -> list[Objective]:
@@ -37,6 +41,11 @@ class Criteria:
     def names(self) -> list[str]:
         """The names of the d objectives."""
         return list(self.margins)
+
+    @property
+    def columns(self) -> list[str]:
+        """What each run must have: the objectives, then the columns with limits."""
+        return [*self.margins, *self.limits]
 
     @property
     def maximize(self) -> list[bool]:
@@ -53,9 +62,10 @@ class Criteria:
 class RankedFleet:
     """N rows of a report with the runs that are compared by d objectives.
 
-    `measured`: of each row its (m_i, d) runs as they were measured, with their blocks. `effects`: what blocks
-    did to them, with the corrected runs. `means`: (N, d) of the corrected runs. `resemblances`: by device
-    whether its runs resemble the ones before them; where they do the corrected runs are spread accordingly.
+    `measured`: of each row its (m_i, d) runs as they were measured, with their blocks; with l limits they
+    are (m_i, d + l). `effects`: what blocks did to them, with the corrected runs. `means`: (N, d) of the
+    corrected runs. `resemblances`: by device whether its runs resemble the ones before them; where they do
+    the corrected runs are spread accordingly.
     """
 
     rows: tuple[Row, ...]
@@ -71,6 +81,11 @@ class RankedFleet:
         return self.effects.runs
 
     @property
+    def limited(self) -> list[np.ndarray]:
+        """N arrays (m_i, l): the runs in the columns with limits, as they were measured."""
+        return [values[:, len(self.criteria.margins) :] for values, _ in self.measured]
+
+    @property
     def compared(self) -> list[int]:
         """The rows with runs enough to be compared, of which alone there are probabilities."""
         return [i for i, values in enumerate(self.runs) if len(values) >= RUNS_MIN]
@@ -78,7 +93,7 @@ class RankedFleet:
 
 def make_fleet(rows: Sequence[Row], criteria: Criteria) -> RankedFleet:
     """The fleet of the `rows` of a selection, to be compared by `criteria`."""
-    measured = tuple(sampled(row, criteria.names) for row in rows)
+    measured = tuple(sampled(row, criteria.columns) for row in rows)
     effects = _without_blocks(rows, criteria, measured)
     resemblances: dict[str, Resemblance] = {}
     if criteria.measured and criteria.question == "mean":
@@ -110,7 +125,7 @@ def _without_blocks(
     rows: Sequence[Row], criteria: Criteria, measured: Sequence[RunsWithBlocks]
 ) -> BlockEffects:
     return correct_block_effects(
-        [runs for runs, _ in measured],
+        [runs[:, : len(criteria.margins)] for runs, _ in measured],
         blocks=[blocks for _, blocks in measured],
         devices=device_sweeps(rows),
         is_measured={objective.name: objective.is_measured for objective in criteria.objectives},

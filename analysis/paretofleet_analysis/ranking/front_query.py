@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from paretofleet_analysis.objectives import Margin
-from paretofleet_analysis.pareto import Shared, front_probability
+from paretofleet_analysis.pareto import FrontQuestion, Shared
 from paretofleet_analysis.ranking.common_factors import Factors
 from paretofleet_analysis.ranking.verdicts import tolerances
 
@@ -19,7 +19,8 @@ class FrontQuery:
 
     `question`: "mean" (of true means) or "run" (of one more run of each). `shared`: accuracies as random.
     `factors`: what is unknown but common to a device's configurations. `noise_groups`: whole numbers (N,) of
-    what may share its noise, the finest first.
+    what may share its noise, the finest first. `limits` (l,): upper limits of further
+    columns of the samples, which are no objectives; who is above one is on no frontier and beats nobody.
     """
 
     maximize: Sequence[bool]
@@ -29,6 +30,14 @@ class FrontQuery:
     shared: Shared | None = None
     factors: Factors | None = None
     noise_groups: Sequence[np.ndarray] = ()
+    limits: Sequence[float] = ()
+
+    @property
+    def front_question(self) -> FrontQuestion:
+        """What the kernel is asked: by the margins, and without."""
+        return FrontQuestion(
+            self.maximize, tolerances(self.margins), self.shared, self.noise_groups, self.limits
+        )
 
     def subset(self, chosen: np.ndarray) -> FrontQuery:
         """The same of the configurations numbered in `chosen`."""
@@ -57,15 +66,7 @@ def exact_front(
 
     `fleets` (N,): whole numbers of fleets that never meet, asked in one pass; one fleet if None.
     """
-    front = front_probability(
-        points,
-        maximize=query.maximize,
-        margin=tolerances(query.margins),
-        shared=query.shared,
-        fleets=fleets,
-    )
-    strict = None if query.shared is None else replace(query.shared, margin=None)
-    pareto = front_probability(points, maximize=query.maximize, shared=strict, fleets=fleets)
+    front, pareto = (part.ask(points, fleets=fleets) for part in query.front_question.parts)
     return FrontProbabilities(front, pareto)
 
 

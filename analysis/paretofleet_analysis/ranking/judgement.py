@@ -15,6 +15,7 @@ from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import Probabilities, probabilities
 from paretofleet_analysis.ranking.probability_maps import next_run_probability
+from paretofleet_analysis.ranking.promises import jointly_sure, promised_verdicts
 from paretofleet_analysis.ranking.verdicts import ORDER, UNDECIDED, verdict
 from paretofleet_analysis.report.access import Row, label
 
@@ -28,6 +29,13 @@ class Judgement:
     probabilities: Probabilities
     verdicts: list[str]
     order: list[int]
+
+    @property
+    def jointly_sure(self) -> np.ndarray:
+        """(C,) of the rows compared those whose verdicts of 95 % are right all at once with at least 90 %."""
+        probable = self.probabilities
+        is_given = np.array([verdict(p) != UNDECIDED for p in probable.front.tolist()], dtype=bool)
+        return np.asarray(jointly_sure(probable.errors) & is_given)
 
     @property
     def numbers(self) -> list[int]:
@@ -62,9 +70,11 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
         shared=shared,
         factors=_factors(fleet, columns),
         noise_groups=noise_groups([fleet.rows[i] for i in compared]),
+        limits=list(criteria.limits.values()),
     )
+    runs, limited = fleet.runs, fleet.limited
     answer = probabilities(
-        [fleet.runs[i][:, columns] for i in compared],
+        [np.hstack([runs[i][:, columns], limited[i]]) for i in compared],
         query,
         is_held=[criteria.objectives[k].unit == "percent" for k in columns],
         is_whole=is_whole,
@@ -112,8 +122,9 @@ def _gain(row: Row) -> Gain:
 def row_verdicts(fleet: RankedFleet, probable: Probabilities) -> list[str]:
     """(N,) the verdicts of the rows of `fleet`, by the `probable` of those compared; the others are open."""
     verdicts = [UNDECIDED] * len(fleet.rows)
-    for i, p_front in zip(fleet.compared, probable.front.tolist(), strict=True):
-        verdicts[i] = verdict(p_front)
+    given = promised_verdicts(probable.front, probable.errors, fleet.criteria.promise)
+    for i, compared in zip(fleet.compared, given, strict=True):
+        verdicts[i] = compared
     return verdicts
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import (
     EfficiencyIntervals,
-    FrontQuestion,
     calibrated_front,
     efficiency_intervals,
     replicates,
@@ -27,7 +27,8 @@ from paretofleet_analysis.ranking.dominance_counts import (
 )
 from paretofleet_analysis.ranking.factor_integral import integrate_over_factors
 from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front
-from paretofleet_analysis.ranking.probability_maps import interpolate_calibration
+from paretofleet_analysis.ranking.probability_maps import interpolate_calibration, next_run_probability
+from paretofleet_analysis.ranking.promises import tail_errors
 from paretofleet_analysis.ranking.verdicts import tolerances
 from paretofleet_analysis.statistics.moments import moments
 
@@ -36,6 +37,9 @@ from paretofleet_analysis.statistics.moments import moments
 REPLICATES, REPLICATES_OF_MANY, SMALL_FLEET = 1000, 200, 300
 #: Said of a row of a large fleet that is surely dominated: replicates carry no further.
 SURELY_NOT = 0.002
+#: How probable it is that such a row is called beaten wrongly: ten standard errors each way, with Student's
+#: tails.
+SURELY_WRONG = 1e-5
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Probabilities:
 
     `front`: nobody beats it by the margins. `pareto`: nobody dominates it. `raw_front`, `raw_pareto`: the
     same before calibration. `replicates`: how many stand for each mean, 0 where the runs themselves are
-    asked. `factors_error`: the error of the quadrature over common factors. Where asked: `dominators`, the
+    asked. `factors_error`: the error of the quadrature over common factors. Where asked: `meets`, that it
+    keeps all limits; `tails`, how probable it is that the likelier verdict is wrong; `dominators`, the
     expected number of others that dominate it; `ranks` (N, 2), the central 95 % of 1 + that number, `RANKS
     + 2` for more than `RANKS + 1`; `efficiency`.
     """
@@ -57,6 +62,14 @@ class Probabilities:
     factors_error: float | None = None
     dominators: np.ndarray | None = None
     ranks: np.ndarray | None = None
+    meets: np.ndarray | None = None
+    tails: np.ndarray | None = None
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(N,) how probable it is that the likelier verdict on each is wrong."""
+        return np.minimum(self.front, 1.0 - self.front) if self.tails is None else self.tails
+
     efficiency: EfficiencyIntervals | None = None
 
     @property
@@ -79,7 +92,8 @@ def probabilities(
     is_held: Sequence[bool] | None = None,
     is_whole: bool = True,
 ) -> Probabilities:
-    """The probabilities for N configurations, each an (m_i, d) array of positive values, a row a run.
+    """The probabilities for N configurations, each an (m_i, d) array of positive values, a row a run; with
+    limits (m_i, d + l).
 
     `samples` are asked by `query`: of true means exactly given replicates of them, then calibrated; of one
     more run exactly given the runs, nothing drawn. `is_held` (d,): see `efficiency_intervals`; None leaves it
@@ -103,10 +117,16 @@ def probabilities(
     points = _points(runs, query_of_kept)
     answer = _front(runs, points, query_of_kept, is_calibrated=is_whole)
     rest = 0.0 if query.question == "run" else SURELY_NOT
+    tails = _tails(points, answer, query)
     answer = _of_all(answer, kept, distinct.entry, rest=rest)
     if not is_whole:
         return answer
-    means = moments(distinct.arrays).means
+    d, entry = len(query.maximize), distinct.entry
+    if tails is not None:
+        answer = replace(answer, tails=_repeated(tails, kept, entry, rest=SURELY_WRONG))
+    if query.limits:
+        answer = replace(answer, meets=_meets(distinct.arrays, query)[entry])
+    points, means = [values[:, :d] for values in points], moments(distinct.arrays).means[:, :d]
     dominators, ranks = _dominance(points, means, kept, query.maximize)
     efficient = None
     if is_held is not None and not all(is_held):
@@ -118,8 +138,7 @@ def probabilities(
             is_held=is_held,
             margin=tolerances(query.margins),
         )
-        efficient = efficient.subset(distinct.entry)
-    entry = distinct.entry
+        efficient = efficient.subset(entry)
     return replace(answer, dominators=dominators[entry], ranks=ranks[entry], efficiency=efficient)
 
 
@@ -130,10 +149,13 @@ def _kept(distinct: DistinctRuns, query: FrontQuery) -> np.ndarray:
         return np.arange(size)
     device = np.zeros(size) if query.factors is None else query.factors.device[distinct.first]
     dominated = np.zeros(size, dtype=bool)
+    # a limit is one more cost in which the better one must be no worse, and that is no gain by itself
+    maximize = [*query.maximize, *(False for _ in query.limits)]
+    margins = [*query.margins, *(Margin(np.inf) for _ in query.limits)]
     for number in np.unique(device):
         members = np.flatnonzero(device == number)
         dominated[members] = is_surely_dominated(
-            [distinct.arrays[i] for i in members], maximize=query.maximize, margins=query.margins
+            [distinct.arrays[i] for i in members], maximize=maximize, margins=margins
         )
     return np.flatnonzero(~dominated)
 
@@ -146,47 +168,61 @@ def _points(runs: list[np.ndarray], query: FrontQuery) -> list[np.ndarray]:
     return replicates(runs, count=count, seed=query.seed, noise_groups=query.noise_groups)
 
 
+def _meets(runs: list[np.ndarray], query: FrontQuery) -> np.ndarray:
+    """(N,) how probable it is that each configuration keeps all limits, never 0 or 1."""
+    limited = [values[:, len(query.maximize) :] for values in runs]
+    points = limited if query.question == "run" else replicates(limited, count=REPLICATES, seed=query.seed)
+    kept = [np.asarray((values <= np.asarray(query.limits)).all(axis=1)) for values in points]
+    return next_run_probability(np.array([x.mean() for x in kept]), np.array([len(x) for x in kept]))
+
+
 def _front(
     runs: list[np.ndarray], points: list[np.ndarray], query: FrontQuery, *, is_calibrated: bool
 ) -> Probabilities:
     """The probabilities of configurations that are all distinct, of which `points` stand for the `runs`."""
-    raw = settled = exact_front(points, query)
-    error = None
+    is_of_means = is_calibrated and query.question == "mean"
+    if is_of_means:
+        # the replicates that it draws are the points
+        means = calibrated_front(runs, query.front_question, count=len(points[0]), seed=query.seed)
+        raw = FrontProbabilities(means.front_uncalibrated, means.pareto_uncalibrated)
+        answer = FrontProbabilities(means.front, means.pareto)
+    else:
+        raw = answer = exact_front(points, query)
+    settled, error = raw, None
     if query.factors is not None:
         settled, error = integrate_over_factors(points, query, query.factors)
-    answer = settled
-    if is_calibrated and query.question == "mean":
-        answer = _calibrated(runs, len(points[0]), query)
-        if query.factors is not None:
-            answer = FrontProbabilities(
-                interpolate_calibration(raw.front, answer.front, settled.front),
-                interpolate_calibration(raw.pareto, answer.pareto, settled.pareto),
-            )
+        answer = settled
+    if query.factors is not None and is_of_means:
+        answer = FrontProbabilities(
+            interpolate_calibration(raw.front, means.front, settled.front),
+            interpolate_calibration(raw.pareto, means.pareto, settled.pareto),
+        )
     count = 0 if query.question == "run" else len(points[0])
     return Probabilities(answer.front, answer.pareto, settled.front, settled.pareto, count, error)
 
 
-def _calibrated(runs: list[np.ndarray], count: int, query: FrontQuery) -> FrontProbabilities:
-    question = FrontQuestion(query.maximize, tolerances(query.margins), query.shared, query.noise_groups)
-    calibrated = calibrated_front(runs, question, count=count, seed=query.seed)
-    return FrontProbabilities(calibrated.front, calibrated.pareto)
-
-
 def _of_all(answer: Probabilities, kept: np.ndarray, entry: np.ndarray, *, rest: float) -> Probabilities:
     """The answer on those `kept` as one on all (N,) that repeat them by `entry`; `rest` is said of others."""
-
-    def of_all(p: np.ndarray) -> np.ndarray:
-        whole = np.full(int(entry.max()) + 1, rest)
-        whole[kept] = p
-        return np.asarray(whole[entry])
-
     return replace(
         answer,
-        front=of_all(answer.front),
-        pareto=of_all(answer.pareto),
-        raw_front=of_all(answer.raw_front),
-        raw_pareto=of_all(answer.raw_pareto),
+        front=_repeated(answer.front, kept, entry, rest=rest),
+        pareto=_repeated(answer.pareto, kept, entry, rest=rest),
+        raw_front=_repeated(answer.raw_front, kept, entry, rest=rest),
+        raw_pareto=_repeated(answer.raw_pareto, kept, entry, rest=rest),
     )
+
+
+def _repeated(values: np.ndarray, kept: np.ndarray, entry: np.ndarray, *, rest: float) -> np.ndarray:
+    whole = np.full(int(entry.max()) + 1, rest)
+    whole[kept] = values
+    return np.asarray(whole[entry])
+
+
+def _tails(points: list[np.ndarray], answer: Probabilities, query: FrontQuery) -> np.ndarray | None:
+    """`promises.tail_errors` of those kept; None where pairs of means are not all that is unknown."""
+    if query.question == "run" or query.shared is not None or query.factors is not None or query.limits:
+        return None
+    return tail_errors(points, answer.front, query.maximize, query.margins)
 
 
 def _dominance(

@@ -22,7 +22,7 @@ from paretofleet_analysis.ranking.notes import fleet_notes
 from paretofleet_analysis.ranking.request import QUESTIONS, RankingKeywords, RankingRequest, checked_request
 from paretofleet_analysis.ranking.result import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.ranking.result_rows import result_rows, row_groups
-from paretofleet_analysis.ranking.selection import Exclusion, columns_of, select
+from paretofleet_analysis.ranking.selection import Exclusion, columns_of, measured_limits, select
 from paretofleet_analysis.ranking.sensitivity import changed_verdicts
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.report.files import conform
@@ -47,6 +47,8 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
         request.question,
         request.accuracy_question,
         request.seed,
+        measured_limits(request),
+        request.promise,
     )
     accuracy.check(request.accuracy_question, selection.objectives)
     fleet = make_fleet(selection.rows, criteria)
@@ -57,6 +59,7 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
     return Ranking(
         use=_use(request),
         question=request.question,
+        promise=request.promise,
         objectives=tuple(_objective_use(name, margin) for name, margin in criteria.margins.items()),
         rows=rows,
         groups=groups,

@@ -56,9 +56,11 @@ class RankedRow:
     next measurement will show, on average. `confirmed`: objectives in which its configuration was picked as
     the best by an earlier measurement, in which this one had no part; the earlier row is then no longer
     selected. `group`: rows within the margins of each other share a number. `p_front`: that nobody beats it
-    by the margins; `p_pareto`: that nobody dominates it, whatever the margins. `verdict`: front, undecided
-    or beaten, by `p_front`; `sentence` says it plainly. `is_on_frontier_of_means` takes the means as
-    certain, for comparison.
+    by the margins; `p_pareto`: that nobody dominates it, whatever the margins. `p_meets`: that it keeps all
+    limits, None where there are none; `p_front` and `p_pareto` are then of keeping them and being beaten,
+    or dominated, by nobody that keeps them. `is_jointly_sure`: of the rows of which it is said, all
+    verdicts are right at once with at least 90 %. `verdict`: front, undecided or beaten, by `p_front`;
+    `sentence` says it plainly. `is_on_frontier_of_means` takes the means as certain, for comparison.
     """
 
     number: int
@@ -69,6 +71,8 @@ class RankedRow:
     runs: int
     p_front: float | None
     p_pareto: float | None
+    p_meets: float | None
+    is_jointly_sure: bool
     p_front_next_run: float | None
     efficiency: Efficient | None
     expected_dominators: float | None
@@ -105,4 +109,5 @@ class Ranking:
     notes: tuple[str, ...]
     evidence: Mapping[str, Any]
     why: Explanation | None = None
+    promise: str = "each"
     schema_version: int = SCHEMA_VERSION

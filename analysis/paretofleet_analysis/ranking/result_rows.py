@@ -42,6 +42,7 @@ def result_rows(
     estimates = _estimates(fleet)
     picks = _picks(fleet, estimates)
     ahead = _ahead(fleet, judgement)
+    jointly = judgement.jointly_sure
     rows = []
     for number, i in enumerate(judgement.order, start=1):
         place, verdict = place_of.get(i), judgement.verdicts[i]
@@ -60,6 +61,8 @@ def result_rows(
                 runs=len(fleet.runs[i]),
                 p_front=front if is_mean else None,
                 p_pareto=pareto,
+                p_meets=_p_meets(judgement.probabilities, place),
+                is_jointly_sure=place is not None and bool(jointly[place]),
                 p_front_next_run=None if is_mean else front,
                 efficiency=_efficiency(judgement.probabilities, place),
                 expected_dominators=dominators,
@@ -75,6 +78,7 @@ def result_rows(
                     runs=len(fleet.runs[i]),
                     question=fleet.criteria.question,
                     p=front,
+                    p_meets=_p_meets(judgement.probabilities, place),
                 ),
                 flags=tuple(fleet.rows[i]["flags"] or ()),
             )
@@ -126,6 +130,10 @@ def _dominance(
     return float(probable.dominators[place]), (low, None if high > RANKS + 1 else high)
 
 
+def _p_meets(probable: Probabilities, place: int | None) -> float | None:
+    return None if place is None or probable.meets is None else float(probable.meets[place])
+
+
 def _efficiency(probable: Probabilities, place: int | None) -> Efficient | None:
     if place is None or probable.efficiency is None:
         return None
@@ -146,7 +154,8 @@ def _corrected_means(fleet: RankedFleet, i: int) -> dict[str, float] | None:
 
 def _estimates(fleet: RankedFleet) -> list[dict[str, Estimate]]:
     """Of each row and objective the mean with its interval, as the report has it."""
-    runs = [values for values, _ in fleet.measured]
+    d = len(fleet.criteria.margins)
+    runs = [values[:, :d] for values, _ in fleet.measured]
     intervals = _mean_intervals(runs)
     columns = [
         intervals[k]

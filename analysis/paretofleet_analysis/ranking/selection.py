@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from paretofleet_analysis.errors import RankError
-from paretofleet_analysis.objectives import PRESETS, refuse_functions_of_each_other
+from paretofleet_analysis.objectives import PRESETS, objective, refuse_functions_of_each_other
 from paretofleet_analysis.ranking import exclusion_reasons as reasons
 from paretofleet_analysis.ranking.energy_scope import OF_POWER, take_scope
 from paretofleet_analysis.ranking.objective_choice import choose_objectives
@@ -105,7 +105,8 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
         selection = selection.exclude([reasons.limit_reason(row, name, limit) for row in selection.rows])
     objectives, notes = choose_objectives(selection.rows, request)
     selection = replace(selection, objectives=objectives).with_notes(*notes)
-    selection = selection.exclude([reasons.value_reason(row, objectives) for row in selection.rows])
+    needed = list(dict.fromkeys([*objectives, *measured_limits(request)]))
+    selection = selection.exclude([reasons.value_reason(row, needed) for row in selection.rows])
     _refuse_nothing_left(selection)
     sizes = {row["batch_size"] for row in selection.rows}
     refuse_functions_of_each_other(objectives, one_batch_size=len(sizes) == 1)
@@ -177,6 +178,11 @@ def _limits(request: RankingRequest) -> dict[str, float]:
     if request.use == "deadline" and request.deadline_s is not None:
         limits["batch_latency_p99_s"] = min(request.deadline_s, limits.get("batch_latency_p99_s", np.inf))
     return limits
+
+
+def measured_limits(request: RankingRequest) -> dict[str, float]:
+    """The limits of the `request` that are part of the question: of columns that have a value per run."""
+    return {name: limit for name, limit in _limits(request).items() if objective(name).is_measured}
 
 
 def _refuse_nothing_left(selection: Selection) -> None:

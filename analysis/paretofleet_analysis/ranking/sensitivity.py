@@ -70,7 +70,7 @@ def _without(fleet: RankedFleet, left_out: Sequence[set[int]]) -> list[RunsWithB
     A row that would become undecided for want of runs says nothing about the runs that went: it keeps them.
     """
     fewer = [
-        sampled(row, fleet.criteria.names, without=positions)
+        sampled(row, fleet.criteria.columns, without=positions)
         for row, positions in zip(fleet.rows, left_out, strict=True)
     ]
     return [a if len(a[0]) >= RUNS_MIN else b for a, b in zip(fewer, fleet.measured, strict=True)]

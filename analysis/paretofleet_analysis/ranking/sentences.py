@@ -9,7 +9,7 @@ import numpy as np
 
 from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES
-from paretofleet_analysis.ranking.verdicts import BEATEN, FRONT, UNDECIDED
+from paretofleet_analysis.ranking.verdicts import BEATEN, FRONT, SURE, UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,30 @@ class RowAhead:
 
 
 def verdict_sentence(
-    verdict: str, ahead: RowAhead | None, *, runs: int, question: str, p: float | None
+    verdict: str,
+    ahead: RowAhead | None,
+    *,
+    runs: int,
+    question: str,
+    p: float | None,
+    p_meets: float | None = None,
 ) -> str:
     """The `verdict` of a row with so many `runs`, in plain English; None is `ahead` where nobody is.
 
     `p`: that nobody beats it, in its next run under the `question` "run"; None with too few runs.
+    `p_meets`: that it keeps the limits, None where there are none.
     """
     if p is None:
         return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
+    if p_meets is None:
+        return _verdict_sentence(verdict, ahead, question, p)
+    keeps = f"It keeps the limits with a probability of {_percent(p_meets)}"
+    if p_meets <= 1 - SURE:
+        return f"{keeps}."
+    return f"{_verdict_sentence(verdict, ahead, question, p)} {keeps}, which is part of that."
+
+
+def _verdict_sentence(verdict: str, ahead: RowAhead | None, question: str, p: float) -> str:
     sure = _percent(p)
     if question == "run":
         return f"With a probability of {sure} one more run of each shows it unbeaten."

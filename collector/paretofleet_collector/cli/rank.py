@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import shutil
 import sys
@@ -28,6 +29,7 @@ EXAMPLE = (
     "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10, or --rate 5 for a "
     "camera's energy at 5 frames a second"
 )
+_UNITS = {"us": 1e-6, "ms": 1e-3, "mW": 1e-3, "mJ": 1e-3, "MiB": 2.0**20, "GiB": 2.0**30}
 _FACTS = (column("what"), column("value"))
 
 Sources = Annotated[
@@ -43,7 +45,17 @@ Margins = Annotated[
 ]
 Maxima = Annotated[
     list[str] | None,
-    typer.Option("--max", metavar="COLUMN=VALUE", help="Leave out what is above. Repeatable."),
+    typer.Option("--max", metavar="COLUMN=VALUE", help="A limit that must be kept. Repeatable."),
+]
+Requirements = Annotated[
+    list[str] | None,
+    typer.Option("--require", metavar="'COLUMN<=30ms'", help="The same, with a unit. Repeatable."),
+]
+Promise = Annotated[
+    str,
+    typer.Option(
+        metavar="each|all|share", help="Each verdict right with 95 %, all at once with 90 %, or 95 % of them."
+    ),
 ]
 
 Devices = Annotated[
@@ -72,6 +84,7 @@ def rank(
     objectives: Objectives = None,
     margins: Margins = None,
     maxima: Maxima = None,
+    requirements: Requirements = None,
     devices: Devices = None,
     rate: Rate = None,
     power_scope: PowerScope = None,
@@ -81,6 +94,7 @@ def rank(
     question: Annotated[
         str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
     ] = "mean",
+    promise: Promise = "each",
     accuracy_question: Annotated[
         str, typer.Option(metavar="fixed|population", help="The test set as given, or as a sample.")
     ] = "fixed",
@@ -103,7 +117,7 @@ def rank(
             use=use,
             objectives=objectives or None,
             margins=dict(_pairs("--margin", margins, "2%")),
-            maxima={key: _number(key, value) for key, value in _pairs("--max", maxima, "10")},
+            maxima=_limits(maxima, requirements),
             devices=devices or (),
             rate_hz=rate,
             power_scope=power_scope,
@@ -111,6 +125,7 @@ def rank(
             allow_simulated_mix=with_simulated,
             with_no_work=with_no_work,
             question=question,
+            promise=promise,
             accuracy_question=accuracy_question,
             seed=seed,
             command=shlex.join(["paretofleet", *sys.argv[1:]]),
@@ -179,6 +194,21 @@ def _pairs(option: str, texts: Sequence[str] | None, example: str) -> Iterator[t
                 f"{option} '{text}': write COLUMN=VALUE, as in batch_latency_p90_s={example}"
             )
         yield key, value
+
+
+def _limits(maxima: Sequence[str] | None, requirements: Sequence[str] | None) -> dict[str, float]:
+    """Upper limits by column, in the report's units; of two for one column the lower."""
+    limits = {key: _number(key, value) for key, value in _pairs("--max", maxima, "10")}
+    for text in requirements or ():
+        key, sign, value = (part.strip() for part in text.partition("<="))
+        match = re.fullmatch(r"([0-9.eE+-]+)\s*(us|ms|s|mW|W|mJ|J|MiB|GiB)?", value)
+        if not key or not sign or match is None:
+            raise typer.BadParameter(
+                f"--require '{text}': write COLUMN<=VALUE, as in 'batch_latency_p99_s<=30ms' or 'power_w<=10'"
+            )
+        limit = _number(key, match[1]) * _UNITS.get(match[2], 1.0)
+        limits[key] = min(limit, limits.get(key, limit))
+    return limits
 
 
 def _number(key: str, text: str) -> float:

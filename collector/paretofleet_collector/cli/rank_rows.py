@@ -42,6 +42,7 @@ def row_cells(row: RankedRow) -> dict[str, Any]:
         cells[f"{name}_corrected"] = (row.corrected_means or {}).get(name)
     cells |= _probabilities(row)
     cells |= {"expected_dominators": row.expected_dominators, "group": row.group, "verdict": row.verdict}
+    cells["is_jointly_sure"] = row.is_jointly_sure
     if row.efficiency is not None:
         cells |= {"efficiency": row.efficiency.median}
         cells |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
@@ -54,6 +55,7 @@ def _probabilities(row: RankedRow) -> dict[str, float | None]:
     return {
         "p_front": row.p_front,
         "p_pareto": row.p_pareto,
+        "p_meets": row.p_meets,
         "p_front_next_run": row.p_front_next_run,
     }
 

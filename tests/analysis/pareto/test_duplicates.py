@@ -57,7 +57,7 @@ def searched(monkeypatch, samples, **options) -> tuple[int, int]:
     """How many configurations are searched, and for how many points."""
     seen = {}
     module = unbeaten if "margin" in options else front
-    build, batch = module.build, module.batch_by_configuration
+    build, batch = module.build, module.batch_near
 
     def building(codes, owner, *more, **named):
         seen["configurations"] = len(np.unique(owner))
@@ -68,7 +68,7 @@ def searched(monkeypatch, samples, **options) -> tuple[int, int]:
         return batch(codes, *more, **named)
 
     monkeypatch.setattr(module, "build", building)
-    monkeypatch.setattr(module, "batch_by_configuration", asking)
+    monkeypatch.setattr(module, "batch_near", asking)
     front_probability(samples, **COSTS, **options)
     return seen["configurations"], seen["points"]
 

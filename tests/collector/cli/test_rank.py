@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from command_harness import Command
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
@@ -206,3 +207,15 @@ def test_what_cannot_be_ranked_is_one_sentence(
     assert sentence in said.err
     assert said.err.count("\n") == 1
     assert said.out == ""
+
+
+def test_a_requirement_is_a_limit_with_a_unit():
+    from paretofleet_collector.cli.rank import _limits
+
+    assert _limits(["power_w=10"], ["batch_latency_p99_s<=30ms", "power_w <= 8 W"]) == {
+        "power_w": 8.0,
+        "batch_latency_p99_s": pytest.approx(0.03),
+    }
+    for wrong in ("power_w=8", "power_w<=", "power_w<=8 apples", "<=3"):
+        with pytest.raises(typer.BadParameter, match="write COLUMN<=VALUE"):
+            _limits(None, [wrong])

@@ -68,13 +68,14 @@ static TARGET int F(products)(const index_t *index, const points_t *points, int6
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
         const int32_t *cuts = points->rule == BEATS ? points->cuts + first * d : NULL;
         set_batch(&space, points->codes + first * d, cuts, count, d);
+        set_owners(&space, points->owners + first, count);
         F(gather)(&space, index);
         F(strong_first)(&space, index);
         for (int64_t i = 0; i < orders * LANES; i++)
             law[i] = i < LANES;
         walk_t walk = F(start)(count);
         int64_t place, block = 0;
-        while (walk.active && (place = F(next)(&walk, &space, index, points->rule, points->owners[b])) >= 0) {
+        while (walk.active && (place = F(next)(&walk, &space, index, points->rule)) >= 0) {
             F(extend)(law, orders, walk.strict, index->runs[place]);
             if (walk.at != block)
                 walk.active &= F(holding)(law, orders, points->floor);
@@ -160,7 +161,7 @@ static TARGET uint32_t F(shared_batch)(groups_t *state, const space_t *space, co
     int64_t place, block = 0;
     for (int l = 0; l < LANES; l++)
         common[l] = 1.0;
-    while (walk.active && (place = F(next)(&walk, space, index, points->rule, points->owners[b])) >= 0) {
+    while (walk.active && (place = F(next)(&walk, space, index, points->rule)) >= 0) {
         const int32_t g = groups[place];
         if (g == home || surely_better(shared, home, g)) {
             F(extend)(common, 1, g == home ? walk.strict : walk.weak, index->runs[place]);
@@ -192,6 +193,7 @@ static TARGET int F(shared_products)(const index_t *index, const points_t *point
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
         const int32_t home = points->homes[b];
         set_batch(&space, points->codes + first * d, NULL, count, d);
+        set_owners(&space, points->owners + first, count);
         memcpy(space.high + d, shared->worst + home * s, (size_t)s * sizeof(int32_t));
         F(gather)(&space, index);
         F(strong_first)(&space, index);
@@ -218,10 +220,11 @@ static TARGET int F(pairs)(const index_t *index, const points_t *points, const i
         for (int64_t b = columns[j]; b < columns[j + 1]; b++) {
             const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
             set_batch(&space, points->codes + first * d, NULL, count, d);
+            set_owners(&space, points->owners + first, count);
             F(gather)(&space, index);
             walk_t walk = F(start)(count);
             int64_t place;
-            while ((place = F(next)(&walk, &space, index, DOMINATES, points->owners[b])) >= 0)
+            while ((place = F(next)(&walk, &space, index, DOMINATES)) >= 0)
                 for (int l = 0; l < LANES; l++)
                     out[j * index->size + place] += walk.strict[l];
         }

@@ -47,7 +47,7 @@ enum { LEVEL_SCALAR = 0, LEVEL_AVX2 = 1, LEVEL_AVX512 = 2, LEVEL_NEON = 3 };
 
 /* Raised when what is passed to the functions below changes, so that a library of another version is refused. */
 EXPORT int pf_interface(void) {
-    return 3;
+    return 4;
 }
 
 /* Whether this processor and this build know the instruction set. */

@@ -81,7 +81,7 @@ class _Shared(ctypes.Structure):
 
 
 #: That of kernel.c; a library that was compiled of another version is not called.
-_INTERFACE = 3
+_INTERFACE = 4
 
 
 @functools.cache
@@ -126,7 +126,7 @@ class NativeEngine(Engine):
         c_index, c_points = _index(index), _points(points)
         out = np.zeros((len(points.codes), orders))
         arguments = (ctypes.byref(c_index), ctypes.byref(c_points), _Int(orders))
-        self._run("pf_products", arguments, len(points.owners), out, threads)
+        self._run("pf_products", arguments, len(points.batches) - 1, out, threads)
         return out
 
     def shared_products(
@@ -136,7 +136,9 @@ class NativeEngine(Engine):
         c_index, c_points, c_shared = _index(index), _points(points), _shared(shared)
         out = np.zeros(len(points.codes))
         pointers = (ctypes.byref(c_index), ctypes.byref(c_points), _pointer(c_shared, groups, np.int32))
-        self._run("pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(points.owners), out, threads)
+        self._run(
+            "pf_shared_products", (*pointers, ctypes.byref(c_shared)), len(points.batches) - 1, out, threads
+        )
         return out
 
     def pairs(self, index: Index, points: Points, columns: Ints, threads: int) -> Floats:
@@ -205,7 +207,7 @@ def _points(points: Points) -> _Points:
     out = _Points(rule=int(points.rule), floor=FLOOR)
     out.codes = _pointer(out, points.codes, np.int32)
     out.batches = _pointer(out, points.batches, np.int64)
-    out.owners = _pointer(out, points.owners, np.int32)
+    out.owners = _pointer(out, points.members(), np.int32)
     if points.cuts is not None:
         out.cuts = _pointer(out, points.cuts, np.int32)
     if points.homes is not None:

@@ -48,7 +48,7 @@ class NumpyEngine:
     def products(self, index: Index, points: Points, orders: int, threads: int) -> Floats:  # noqa: ARG002
         """See `query.Engine`."""
         out = np.zeros((len(points.codes), orders))
-        for b in range(len(points.owners)):
+        for b in range(len(points.batches) - 1):
             _, weak, strict = _Near(index, points, b).shares()
             shares = weak if points.rule is Rule.AT_MOST else strict
             out[points.batches[b] : points.batches[b + 1]] = _laws(shares, orders)
@@ -64,8 +64,9 @@ class NumpyEngine:
     ) -> Floats:
         """See `query.Engine`."""
         out = np.zeros(len(points.codes))
-        homes = groups[points.owners] if points.homes is None else points.homes
-        for b, group in enumerate(homes.tolist()):
+        if points.homes is None:
+            raise ValueError("shared values need the homes of the points")
+        for b, group in enumerate(points.homes.tolist()):
             near = _Near(index, points, b, shared.worst[group])
             if points.rule is Rule.BEATS:
                 out[points.batches[b] : points.batches[b + 1]] = near.unbeaten(group, groups, shared)
@@ -115,8 +116,7 @@ class _Near:
         typical = np.all(_rows(index.centres) <= low + (high - low) // 2, axis=1)
         strength = typical.reshape(-1, LANES).sum(axis=1)
         classes = len(CLASS_COUNTS) - np.searchsorted(CLASS_COUNTS[::-1], strength, side="right")
-        if points.owners[batch] >= 0:
-            near[points.owners[batch]] = False
+        self._members = points.members()[self._batch]
         places = np.flatnonzero(near)
         self._places = places[np.lexsort((places, classes[places // LANES]))]
         first, counts = index.starts[self._places], np.diff(index.starts)[self._places]
@@ -133,7 +133,12 @@ class _Near:
         if self._points.rule is Rule.BEATS and self._points.cuts is not None:
             less = (self._runs <= self._points.cuts[self._batch, None]).any(axis=2)
         divisor = self._index.runs[self._places]
-        return self._places, self._sums(weak) / divisor, self._sums(weak & less) / divisor
+        others = self._places != self._members[:, None]
+        return (
+            self._places,
+            self._sums(weak) * others / divisor,
+            self._sums(weak & less) * others / divisor,
+        )
 
     def unbeaten(self, home: int, groups: Codes, shared: SharedCodes) -> Floats:
         """(q,) the probability that nobody beats each point of the group `home`, over shared values."""
@@ -145,7 +150,8 @@ class _Near:
         asked, runs = points.sums.subset(np.r_[self._batch]), runs.subset(self._rows)
         lacks = runs.potentials - asked.potentials[:, None]
         lacks[runs.precedences < asked.precedences[:, None]] = -np.inf
-        at_home = self._sums(weak & gains & (lacks < 0.0)) / self._index.runs[self._places]
+        others = self._places != self._members[:, None]
+        at_home = self._sums(weak & gains & (lacks < 0.0)) * others / self._index.runs[self._places]
         is_home = groups[self._places] == home
         common = np.prod(1.0 - at_home[:, is_home], axis=1)
         totals = np.tile(common[:, None], shared.starts[home + 1] - shared.starts[home])

@@ -29,12 +29,13 @@ class Rule(IntEnum):
 
 @dataclass(frozen=True)
 class Points:
-    """Query points in batches of at most sixteen, such as the runs of one configuration.
+    """Query points in batches of at most sixteen, such as the runs of one configuration, or points near
+    each other.
 
     `codes` (q, d), with `cuts` (q, d) under the rules that have them; batch b is points
-    batches[b]:batches[b + 1]; `owners` (B,) is the place in the index that a batch belongs to, which does
-    not count against it, or -1. Over shared values: `homes` (B,), the group of each batch; under Rule.BEATS
-    also the `sums` of the points, beside the codes, which else have them as a column.
+    batches[b]:batches[b + 1]; `owners` is the place in the index that a batch (B,) or a point (q,) belongs
+    to, which does not count against it, or -1. Over shared values: `homes` (B,), the group of each batch;
+    under Rule.BEATS also the `sums` of the points, beside the codes, which else have them as a column.
     """
 
     codes: Codes
@@ -44,6 +45,12 @@ class Points:
     cuts: Codes | None = None
     homes: Codes | None = None
     sums: Sums | None = None
+
+    def members(self) -> Codes:
+        """(q,) the place that each point belongs to."""
+        if len(self.owners) == len(self.codes):
+            return self.owners
+        return np.repeat(self.owners, np.diff(self.batches))
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,20 @@ class Engine(Protocol):
         ...
 
 
-def batch_by_configuration(
+def batch_by_configuration(codes: Codes, owners: Codes, rule: Rule) -> tuple[Points, Ints]:
+    """Points `codes` (q, d) batched by the place in the index that they belong to, `owners` (q,), in index
+    order, asked with `rule`; and the order (q,) that does it.
+    """
+    keys = owners.astype(np.int64) << 31
+    if len(owners) and np.bincount(owners).max() > LANES:  # then let like points share a batch
+        keys += codes.sum(axis=1, dtype=np.int64) // codes.shape[1]
+    order = np.argsort(keys)
+    places = owners[order]
+    starts, ends = _batches(places)
+    return Points(codes[order], ends, places[starts], rule), order
+
+
+def batch_near(
     codes: Codes,
     owners: Codes,
     rule: Rule,
@@ -108,37 +128,39 @@ def batch_by_configuration(
     homes: Ints | None = None,
     sums: Sums | None = None,
 ) -> tuple[Points, Ints]:
-    """Points `codes` (q, d) batched by the place in the index that they belong to, `owners` (q,), -1 where
-    it is not there, in index order; and the order (q,) that does it. They are asked with `rule` and its
-    `cuts` (q, d).
+    """Points `codes` (q, d) of the places `owners` (q,), -1 for one that is not in the index, in batches of
+    near ones, whose rivals are the same; and the order (q,) that does it. They are asked with `rule` and
+    its `cuts`.
 
     Over shared values `homes` (q,) are the groups of the points: batches of one group follow each other,
     and no batch has two. `sums`: of the points, where the rule asks for them beside the codes.
     """
-    shelves = owners.astype(np.int64) + 1
-    keys = shelves << 31
-    if len(owners) and np.bincount(shelves).max() > LANES:  # then let like points share a batch
-        keys += codes.sum(axis=1, dtype=np.int64) // codes.shape[1]
-    order = np.argsort(keys) if homes is None else np.lexsort((keys, homes))
-    places = owners[order]
-    is_first = np.diff(places, prepend=-2) != 0
-    if homes is not None:
-        is_first |= np.diff(homes[order], prepend=-1) != 0
-    first = np.flatnonzero(is_first)
-    counts = np.diff(np.append(first, len(owners)))
-    batches = -(-counts // LANES)
-    within = np.arange(batches.sum()) - np.repeat(np.cumsum(batches) - batches, batches)
-    starts = np.repeat(first, batches) + LANES * within
+    keys = morton(codes)
+    order = np.argsort(keys, kind="stable") if homes is None else np.lexsort((keys, homes))
+    groups = np.zeros(len(order), dtype=np.int64) if homes is None else homes[order]
+    starts, ends = _batches(groups)
     points = Points(
         codes[order],
-        np.append(starts, len(owners)),
-        places[starts],
+        ends,
+        owners[order],
         rule,
         None if cuts is None else cuts[order],
-        None if homes is None else homes[order][starts].astype(np.int32),
+        None if homes is None else groups[starts].astype(np.int32),
         None if sums is None else sums.subset(order),
     )
     return points, order
+
+
+def _batches(groups: Ints | Codes) -> tuple[Ints, Ints]:
+    """Where batches of at most sixteen rows of one of the ordered `groups` (q,) start; and that with the
+    end.
+    """
+    first = np.flatnonzero(np.diff(groups, prepend=-2))
+    counts = np.diff(np.append(first, len(groups)))
+    batches = -(-counts // LANES)
+    within = np.arange(batches.sum()) - np.repeat(np.cumsum(batches) - batches, batches)
+    starts = np.repeat(first, batches) + LANES * within
+    return starts, np.append(starts, len(groups))
 
 
 def batch_by_neighbourhood(codes: Codes) -> tuple[Points, Ints]:

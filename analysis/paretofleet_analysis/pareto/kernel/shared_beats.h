@@ -67,15 +67,14 @@ static inline TARGET uint32_t F(near_lanes)(const space_t *space, const int32_t 
 
 /* One place of the home group, with which the point has its value in common. */
 static TARGET void F(home_place)(const space_t *space, const index_t *index, const points_t *points, int64_t first,
-                                 int64_t count, int64_t place, double *common) {
+                                 uint32_t others, int64_t place, double *common) {
     const int64_t d = index->dimensions;
     int32_t counts[LANES] = {0};
     for (int64_t run = index->starts[place]; run < index->starts[place + 1]; run++) {
         uint32_t gains, near = F(near_lanes)(space, index->complements + run * d, d, &gains);
-        for (near &= gains; near; near &= near - 1) {
+        for (near &= gains & others; near; near &= near - 1) {
             const int l = __builtin_ctz(near);
-            if (l < count)
-                counts[l] += F(lack)(index, points, run, first + l) < 0.0;
+            counts[l] += F(lack)(index, points, run, first + l) < 0.0;
         }
     }
     F(extend)(common, 1, counts, index->runs[place]);
@@ -137,10 +136,10 @@ static TARGET void F(list_places)(beats_t *state, const space_t *space, const in
     walk_t walk = F(start)(count);
     int64_t place;
     state->listed = 0;
-    while ((place = F(next_place)(&walk, space, index, points->owners[b])) >= 0) {
+    while ((place = F(next_place)(&walk, space, index)) >= 0) {
         const int32_t g = groups[place];
         if (g == points->homes[b]) {
-            F(home_place)(space, index, points, first, count, place, common);
+            F(home_place)(space, index, points, first, walk.others, place, common);
             continue;
         }
         if (state->heads[g] < 0) {
@@ -203,6 +202,7 @@ static TARGET int F(shared_beats)(const index_t *index, const points_t *points, 
     for (int64_t b = begin; b < end; b++) {
         const int64_t first = points->batches[b], count = points->batches[b + 1] - first;
         set_batch(&space, points->codes + first * d, points->cuts + first * d, count, d);
+        set_owners(&space, points->owners + first, count);
         memcpy(space.high + d, shared->worst + points->homes[b] * s, (size_t)s * sizeof(int32_t));
         F(gather)(&space, index);
         F(strong_first)(&space, index);

@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) TARGET void F(count)(walk_t *walk, 
                                                                   int64_t rule, int64_t d) {
     F(counter_t) weak = F(zero)(), strict = weak;
     for (; runs < end; runs += d) {
-        uint32_t at_most = F(at_most)(space->points, runs, d), less = at_most;
+        uint32_t at_most = F(at_most)(space->points, runs, d) & walk->others, less = at_most;
         if (rule == DOMINATES && at_most) {
             less = F(unequal)(space->points, runs, d, at_most);
         } else if (rule == BEATS && at_most) {
@@ -73,7 +73,7 @@ static inline walk_t F(start)(int64_t count) {
 }
 
 /* The next place with runs that may count against an active lane; -1 after the last. */
-static inline TARGET int64_t F(next_place)(walk_t *walk, const space_t *space, const index_t *index, int32_t owner) {
+static inline TARGET int64_t F(next_place)(walk_t *walk, const space_t *space, const index_t *index) {
     const int64_t d = index->dimensions, wide = index->corner_dimensions;
     for (;;) {
         while (walk->places == 0) {
@@ -86,18 +86,21 @@ static inline TARGET int64_t F(next_place)(walk_t *walk, const space_t *space, c
         const int64_t place = walk->first + lane;
         walk->places &= walk->places - 1;
         const int32_t *corner = index->levels[0] + walk->first * wide + lane;
-        uint32_t lanes = place == owner ? 0 : walk->active;
+        uint32_t lanes = walk->active;
         for (int64_t k = 0; k < d; k++)
             lanes &= F(lanes_at_most)(space->points + k * LANES, ~corner[k * LANES]);
-        if (lanes != 0)
+        if (lanes == 0)
+            continue;
+        walk->others = ~F(lanes_equal)(space->owners, (int32_t)place);
+        if (lanes & walk->others)
             return place;
     }
 }
 
 /* The same with its runs counted. */
-static inline TARGET int64_t F(next)(walk_t *walk, const space_t *space, const index_t *index, int64_t rule,
-                                     int32_t owner) {
-    const int64_t d = index->dimensions, place = F(next_place)(walk, space, index, owner);
+static inline TARGET int64_t F(next)(walk_t *walk, const space_t *space, const index_t *index,
+                                     int64_t rule) {
+    const int64_t d = index->dimensions, place = F(next_place)(walk, space, index);
     if (place < 0)
         return -1;
     const int32_t *runs = index->complements + index->starts[place] * d;

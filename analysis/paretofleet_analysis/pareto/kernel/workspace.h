@@ -42,7 +42,7 @@ typedef struct {
 
 enum { AT_MOST = 0, DOMINATES = 1, BEATS = 2 };
 
-/* See query.py. Batch b is points batches[b] to batches[b + 1], at most 16, and belongs to place owners[b]. */
+/* See query.py. Batch b is points batches[b] to batches[b + 1], at most 16; a point belongs to place owners[point]. */
 typedef struct {
     const int32_t *codes;
     const int32_t *cuts; /* where the rule has cuts */
@@ -71,6 +71,7 @@ typedef struct {
  * their cuts in lanes, complemented, so that "at least" is "at most"; the batch's corners. */
 typedef struct {
     int32_t *blocks, *spare, *order, *points, *cuts, *low, *high, *middle, *memory;
+    int32_t owners[LANES];
     int64_t block_count;
 } space_t;
 
@@ -79,7 +80,7 @@ typedef struct {
 typedef struct {
     int64_t at;
     int32_t first;
-    uint32_t places, active;
+    uint32_t places, active, others; /* of its lanes those that may count, and those of other places */
     int32_t weak[LANES], strict[LANES];
 } walk_t;
 
@@ -121,6 +122,12 @@ static void set_lanes(int32_t *lanes, const int32_t *rows, int64_t count, int64_
     for (int64_t k = 0; k < d; k++)
         for (int64_t r = 0; r < LANES; r++)
             lanes[k * LANES + r] = r < count ? ~rows[r * d + k] : INT32_MAX;
+}
+
+/* Whose the points of a batch are, in lanes. */
+static void set_owners(space_t *space, const int32_t *owners, int64_t count) {
+    for (int64_t l = 0; l < LANES; l++)
+        space->owners[l] = l < count ? owners[l] : -1;
 }
 
 /* Take a batch of rows (count, d), with cuts or without. */
