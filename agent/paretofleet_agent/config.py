@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -36,8 +37,8 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
     "agent": {
         "collector": Setting(
             "",
-            "HOST:PORT of the collector, or unix:/PATH of its local socket; by default this user's on this "
-            f"machine, else {DEFAULT_COLLECTOR}.",
+            "HOST:PORT of the collector, or unix:/PATH of its local socket; by default the one "
+            f"that was joined, else this user's on this machine, else {DEFAULT_COLLECTOR}.",
         ),
         "name": Setting("", "The device's name, unique in the fleet; by default the host's name."),
         "class": Setting(
@@ -131,11 +132,14 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
     agent, host = _with_defaults(values, "agent"), _with_defaults(values, "host")
     labels = {**values["labels"], **_pairs(flags.get("label") or ())}
     simulate = agent["simulate"] or None
+    joined = _joined(home)
     return Config(
         home=home.absolute(),
-        collector=_address(agent["collector"] or local_collector(env) or DEFAULT_COLLECTOR),
-        name=_name("name", agent["name"] or _host_name()),
-        device_class=_device_class(agent["class"], simulate),
+        collector=checked_address(
+            agent["collector"] or joined["address"] or local_collector(env) or DEFAULT_COLLECTOR
+        ),
+        name=_name("name", agent["name"] or joined["name"] or _host_name()),
+        device_class=_device_class(agent["class"] or ("" if simulate else joined["device_class"]), simulate),
         labels={_name("label", key): value for key, value in labels.items()},
         interpreters=dict(values["runtimes"]),
         simulate=simulate,
@@ -147,6 +151,15 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
         allow_reboot=_yes("allow_reboot", agent["allow_reboot"]) and not simulate,
         reboot_command=_command(agent["reboot_command"]),
     )
+
+
+def _joined(home: Path) -> dict[str, str]:
+    """What joining a collector settled (uplink.credentials); empty texts before."""
+    settled = dict.fromkeys(("address", "name", "device_class"), "")
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        stored = json.loads((home / "credentials.json").read_text(encoding="utf-8"))
+        settled.update({key: str(stored.get(key, "")) for key in settled})
+    return settled
 
 
 def _with_defaults(values: Mapping[str, Mapping[str, str]], section: str) -> dict[str, str]:
@@ -224,7 +237,8 @@ def _device_class(value: str, simulate: str | None) -> str:
     return _name("class", value or "cpu")
 
 
-def _address(value: str) -> str:
+def checked_address(value: str) -> str:
+    """`value` if it is HOST:PORT or unix:/PATH; raises ConfigError."""
     if value.startswith(f"{UNIX}/"):
         return value
     host, colon, port = value.rpartition(":")

@@ -21,6 +21,11 @@ FILE_NAME = "collector.toml"
 DEFAULT_ADDRESS = "127.0.0.1:7411"
 #: `listen` for a collector that is reached by its local socket only.
 SOCKET_ONLY = "socket"
+#: Leaves TLS 1.3 alone to a server with an elliptic key, in the environment before gRPC is loaded: it has no
+#: setting for the version, and the one suite of 1.2 that is left needs an RSA key.
+TLS_1_3_ONLY = {"GRPC_SSL_CIPHER_SUITES": "ECDHE-RSA-AES128-GCM-SHA256"}
+#: What `collector init` chooses: with an identity every machine may ask.
+NETWORK_ADDRESS = "0.0.0.0:7411"
 #: How gRPC calls a socket in the file system.
 UNIX = "unix:"
 _SOCKET_PATH_MAX = 100
@@ -40,6 +45,7 @@ class Config:
     store: str = SQLITE
     lake: str = LOCAL
     metrics: str = NO_METRICS
+    certificate_s: float = 30 * 86_400.0
     heartbeat_s: float = 10.0
     lease_s: float = 60.0
     window_chunks: int = 64
@@ -89,6 +95,11 @@ KEYS = (
         "metrics",
         str,
         "Where Prometheus fetches metrics: HOST:PORT on loopback, `unix:PATH`, or `off`.",
+    ),
+    ConfigKey(
+        "certificate_s",
+        float,
+        "Seconds for which a certificate counts; it is renewed by itself after two thirds of them.",
     ),
     ConfigKey("heartbeat_s", float, "Seconds between two heartbeats, by which an agent renews its leases."),
     ConfigKey(

@@ -5,7 +5,7 @@
     │   ├── ModelRefused    a model file that is not accepted
     │   ├── NotFound        no such sweep, device, model, run or file
     │   └── Taken           a name or identity that belongs to something else
-    ├── SessionRefused      an agent that may not speak: replaced, copied or too old
+    ├── SessionRefused      who may not speak: replaced, copied, too old, expired, revoked, of another role
     ├── StorageUnavailable  the store or the lake cannot be written now: full, read-only, out of reach
     └── Unreachable         the command cannot reach the collector
 
@@ -38,15 +38,20 @@ class Taken(Refused):
 
 
 class SessionRefused(CollectorError):
-    """An agent may not speak, or no longer.
+    """An agent or a person may not speak, or no longer.
 
     `why`: "unknown" (never joined), "replaced" (a newer session speaks for the device), "copied"
-    (two agents with one identity), "removed" (an operator removed the device) or "outdated" (the agent
-    speaks an old protocol).
+    (two agents with one identity), "removed" (an operator removed the device), "outdated" (the agent
+    speaks an old protocol), "unidentified" (no certificate or token that counts), "forbidden" (one that was
+    revoked, used up or is for something else) or "skewed" (a clock is wrong).
     """
 
     def __init__(
-        self, message: str, why: Literal["unknown", "replaced", "copied", "removed", "outdated"]
+        self,
+        message: str,
+        why: Literal[
+            "unknown", "replaced", "copied", "removed", "outdated", "unidentified", "forbidden", "skewed"
+        ],
     ) -> None:
         super().__init__(message)
         self.why = why

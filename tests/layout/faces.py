@@ -86,6 +86,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "client": "CollectorClient",
             "heartbeat": "Heartbeat RunningAttempt",
             "identity": "*",
+            "joining": "*",
             "model_cache": "ModelCache",
             "push": "push",
             "replies": "LeaseReply Welcome",
@@ -98,6 +99,11 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
     "collector": {
         "cli": {
             "": "main",
+        },
+        "identity": {
+            "authority": "* Authority URI",
+            "peers": "* LOCAL Peer check_device",
+            "tokens": "*",
         },
         "jobs": {
             "choose": "UNRANKED",
@@ -131,10 +137,13 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "specification": "PRECISIONS Spec",
         },
         "rpc": {
+            "access_client": "AccessClient",
             "client": "Client sha256_of",
+            "login": "login only_address",
             "server": "serve",
         },
         "service": {
+            "access": "*",
             "agents": "*",
             "assembly": "assemble",
             "backoff": "*",
@@ -142,6 +151,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "admission": "Admission",
             "context": "Context",
             "devices": "*",
+            "enrolment": "*",
             "garbage": "* Garbage",
             "home": "*",
             "in_flight": "InFlight",
@@ -157,10 +167,12 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "": "Store",
             "assignments": "*",
             "attempts": "*",
+            "certificates": "*",
             "choices": "*",
             "chunks": "* StreamMark",
             "configurations": "*",
             "devices": "*",
+            "enrolments": "*",
             "engine": "FILE_NAME failure_of is_full reading shown",
             "garbage": "* KeptAside",
             "history": "*",
@@ -172,6 +184,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "sealed": "* SealedFile",
             "sessions": "*",
             "sweeps": "*",
+            "tokens": "*",
             "totals": "*",
         },
     },

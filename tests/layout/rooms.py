@@ -28,13 +28,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "collector": {
         "__main__": {"cli"},
         # What works on a home without a running collector is called without the wire.
-        "cli": {"rpc", "planning", "service"},
-        "rpc": {"service"},
-        "service": {"jobs", "lifecycle", "planning", "models", "store", "lake"},
+        "cli": {"rpc", "planning", "service", "identity"},
+        "rpc": {"service", "identity"},
+        "service": {"identity", "jobs", "lifecycle", "planning", "models", "store", "lake"},
         "jobs": {"lifecycle", "models", "planning", "store", "lake"},
         "lifecycle": {"planning", "store"},
         "models": {"lake"},
         "planning": set(),
+        "identity": set(),
         "store": set(),
         "lake": set(),
     },

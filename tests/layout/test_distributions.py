@@ -15,12 +15,18 @@ PACKAGES = {name: ROOT / name / f"paretofleet_{name}" for name in ("proto", "age
 WIRE_FILES = {
     "agent/paretofleet_agent/uplink/wire.py",
     "agent/paretofleet_agent/uplink/client.py",
+    "agent/paretofleet_agent/uplink/joining.py",
     "collector/paretofleet_collector/rpc/control_servicer.py",
     "collector/paretofleet_collector/rpc/convert/control.py",
     "collector/paretofleet_collector/rpc/convert/fleet.py",
     "collector/paretofleet_collector/rpc/fleet_servicer.py",
     "collector/paretofleet_collector/rpc/server.py",
     "collector/paretofleet_collector/rpc/client.py",
+    "collector/paretofleet_collector/rpc/access_client.py",
+    "collector/paretofleet_collector/rpc/convert/identity.py",
+    "collector/paretofleet_collector/rpc/join_servicer.py",
+    "collector/paretofleet_collector/rpc/listeners.py",
+    "collector/paretofleet_collector/rpc/login.py",
 }
 ARROWS = {
     "proto": set(),
@@ -29,7 +35,8 @@ ARROWS = {
     "collector": {"proto", "analysis"},
 }
 #: What the daemon may import beside the standard library; everything else belongs in a runner.
-AGENT_LIBRARIES = {"grpc", "google", "psutil", "pynvml"}
+#: `cryptography` where it happens to be installed: the command openssl does the same.
+AGENT_LIBRARIES = {"grpc", "google", "psutil", "pynvml", "cryptography"}
 RUNTIME_LIBRARIES = {"numpy", "onnxruntime", "openvino", "torch", "torchvision"}
 ERROR_CLASSES_MAX = 8
 

@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     _add_probe(subparsers)
     _add_bench(subparsers)
     _add_selftest(subparsers)
+    _add_join(subparsers)
     _add_run(subparsers)
     _add_push(subparsers)
     _add_status(subparsers)
@@ -139,6 +140,36 @@ def _add_selftest(subparsers: Any) -> None:
     _add_output_flag(selftest)
 
 
+def _add_join(subparsers: Any) -> None:
+    join = _add_command(
+        subparsers,
+        "join",
+        commands.join,
+        "join a collector with identity, once, before run",
+        "paretofleet-agent join collector.lan:7412 TOKEN --name tx2-1 --class jetson-tx2",
+    )
+    join.add_argument("address", metavar="HOST:PORT", help="the collector's join server")
+    join.add_argument(
+        "token",
+        metavar="TOKEN",
+        help="from `paretofleet token create`; - reads it from standard input, where no other user sees it",
+    )
+    join.add_argument("--name", help="the device's name, unique in the fleet (default: the host's name)")
+    join.add_argument(
+        "--class",
+        dest="device_class",
+        metavar="CLASS",
+        help="the kind of device, such as jetson-tx2 (default: cpu)",
+    )
+    join.add_argument(
+        "--wait-s",
+        type=_seconds,
+        default=600.0,
+        metavar="S",
+        help="wait so long for somebody's approval, where the token wants one (default: 600)",
+    )
+
+
 def _add_run(subparsers: Any) -> None:
     run = _add_command(
         subparsers,
@@ -150,7 +181,8 @@ def _add_run(subparsers: Any) -> None:
     run.add_argument(
         "--collector",
         metavar="HOST:PORT",
-        help="the collector to serve (default: yours on this machine, else 127.0.0.1:7411)",
+        help="the collector to serve (default: the one that was joined, else yours on this machine, "
+        "else 127.0.0.1:7411)",
     )
     run.add_argument("--name", help="the device's name, unique in the fleet (default: the host's name)")
     run.add_argument(

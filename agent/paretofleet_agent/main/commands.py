@@ -76,6 +76,25 @@ def selftest(arguments: argparse.Namespace) -> int:
         )
 
 
+def join(arguments: argparse.Namespace) -> int:
+    """Joins the collector of `arguments` by its token. Raises PfError where that cannot be."""
+    os.environ.setdefault("GRPC_VERBOSITY", "INFO" if arguments.verbose else "NONE")
+    os.umask(0o077)
+    from paretofleet_agent.config import checked_address, load
+    from paretofleet_agent.uplink import identity, joining
+
+    config = load({"home": arguments.home, "name": arguments.name, "class": arguments.device_class})
+    address = checked_address(arguments.address)
+    token = sys.stdin.readline() if arguments.token == "-" else arguments.token  # noqa: S105
+    with identity.home_lock(config.home):
+        made = joining.join(config, address, token, arguments.wait_s)
+    sys.stderr.write(
+        f"joined {made.address} as {made.name}; now `paretofleet-agent run`"
+        f"{f' --home {arguments.home}' if arguments.home else ''}\n"
+    )
+    return 0
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Serves the collector that `arguments` or the settings name, until stopped."""
     # The agent starts processes after gRPC has threads; its fork handlers would only get in the way.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import threading
 from typing import Callable, Iterable, Iterator
 
@@ -11,35 +12,22 @@ import grpc
 from paretofleet_proto.v1 import fleet_pb2 as pb
 from paretofleet_proto.v1 import fleet_pb2_grpc
 
-from paretofleet_agent.config import Config
-from paretofleet_agent.errors import PfError, Unreachable
+from paretofleet_agent.config import UNIX, Config
+from paretofleet_agent.errors import PfError, Refused, Unreachable
 from paretofleet_agent.model import AttemptKey, Inventory
-from paretofleet_agent.uplink import identity, wire
+from paretofleet_agent.uplink import credentials, identity, joining, tls_probe, wire
 from paretofleet_agent.uplink.call_errors import as_missing, as_refusal, as_unreachable
+from paretofleet_agent.uplink.channels import open_channel
 from paretofleet_agent.uplink.identity import Identity
 from paretofleet_agent.uplink.replies import AttemptStatus, LeaseReply, Welcome
 from paretofleet_agent.uplink.upload_stream import UploadStream
+
+log = logging.getLogger(__name__)
 
 CALL_S = 10.0
 FETCH_S = 120.0
 #: Without an acknowledgement for so long, with something sent, the stream is given up.
 ACK_S = 15.0
-OPTIONS = (
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    # The answer to a keepalive ping is awaited for this long, 60 s if unset, whatever keepalive_timeout says.
-    ("grpc.http2.ping_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # Between tries to connect; the daemon waits with jitter of its own.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    # Two agents of one process, or a channel and the one after it, share no connection.
-    ("grpc.use_local_subchannel_pool", 1),
-    # A proxy named in the environment is never meant for the collector of this network.
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.max_send_message_length", 8 << 20),
-    ("grpc.max_receive_message_length", 8 << 20),
-)
 
 
 class CollectorClient:
@@ -51,25 +39,75 @@ class CollectorClient:
         self._inventory = inventory
         self._lock = threading.Lock()
         self._lost = False
+        self._is_local = config.collector.startswith(UNIX)
+        self._credentials = credentials.load(config.home)
+        self._retired: grpc.Channel | None = None
         self._channel, self._stub = self._open()
 
     def close(self) -> None:
         """Ends every call and the connection."""
         self._channel.close()
+        if self._retired is not None:
+            self._retired.close()
 
     def hello(self, attempts: Iterable[AttemptKey], collector_id: str = "") -> Welcome:
         """Joins (which changes nothing when done before) and opens the session again.
 
         `attempts` are those that run or are in the spool, for the collector `collector_id`: another one opens
-        no session, and only its id is in the answer. Empty: any collector.
+        no session, and only its id is in the answer. Empty: any collector. A certificate that expired
+        meanwhile is renewed.
         """
+        held = tuple(attempts)
         self._renew()
+        try:
+            return self._hello(held, collector_id)
+        except Refused as error:
+            if not self._has_expired(error):
+                raise
+            self.renew_certificate()
+            return self._hello(held, collector_id)
+        except Unreachable:
+            # TLS refuses without a word.
+            why = None if self._is_local else tls_probe.diagnosis(self._config.collector, self._credentials)
+            if why is None:
+                raise
+            raise why from None
+
+    def _hello(self, attempts: Iterable[AttemptKey], collector_id: str) -> Welcome:
         join = wire.join_to_proto(self._identity, self._config)
         with self._calling(as_refusal) as stub:
             if not self._identity.uploads_only:
                 self._take_place(stub.Join(join, timeout=CALL_S).device_id)
             hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts, collector_id)
-            return wire.welcome_from_proto(stub.Hello(hello, timeout=CALL_S))
+            reply = stub.Hello(hello, timeout=CALL_S)
+        if 0.0 < reply.renew_in_s < 1.0:
+            self.renew_certificate()
+        return wire.welcome_from_proto(reply)
+
+    def renew_certificate(self) -> None:
+        """Takes a new certificate, and a channel with it; what is under way on the old one goes on there.
+
+        Where that fails the old one is kept, and the next heartbeat tries again.
+        """
+        if self._credentials is None:
+            return
+        try:
+            made = joining.renew(self._channel, self._config.collector, self._config.home, self._credentials)
+        except PfError as error:
+            log.warning("the certificate could not be renewed: %s", error)
+            return
+        log.info("the certificate was renewed")
+        with self._lock:
+            self._credentials = made
+            if self._retired is not None:
+                self._retired.close()
+            self._retired = self._channel
+            self._channel, self._stub = self._open()
+
+    def _has_expired(self, refusal: Refused) -> bool:
+        cause = refusal.__cause__
+        is_unidentified = isinstance(cause, grpc.RpcError) and cause.code() == grpc.StatusCode.UNAUTHENTICATED
+        return self._credentials is not None and is_unidentified
 
     def listen(self) -> Iterator[None]:
         """Yields whenever there may be a run, at once for the first time; ends with the connection."""
@@ -96,7 +134,10 @@ class CollectorClient:
         """
         request = wire.progress_to_proto(self._identity, attempts, running, phase, iterations)
         with self._calling() as stub:
-            return wire.statuses_from_proto(stub.Progress(request, timeout=CALL_S).held)
+            reply = stub.Progress(request, timeout=CALL_S)
+        if reply.renew:
+            self.renew_certificate()
+        return wire.statuses_from_proto(reply.held)
 
     def fetch_model(self, sha256: str, offset: int) -> Iterator[bytes]:
         """The bytes of a model file from `offset`. Raises AttemptFailed when the collector has it not."""
@@ -119,7 +160,7 @@ class CollectorClient:
             self._identity = identity.adopt(self._config.home, self._identity, device_id)
 
     def _open(self) -> tuple[grpc.Channel, fleet_pb2_grpc.FleetStub]:
-        channel = grpc.insecure_channel(self._config.collector, options=list(OPTIONS))
+        channel = open_channel(self._config.collector, self._credentials)
         return channel, fleet_pb2_grpc.FleetStub(channel)  # type: ignore[no-untyped-call]
 
     def _renew(self) -> None:

@@ -47,6 +47,21 @@ def start(home: Path, boot_id: str) -> Identity:
     return Identity(device_id, instance, uuid.uuid4().hex, boot_id, machine_of(home, device_id))
 
 
+def ensure(home: Path) -> str:
+    """The device id of the agent in `home`, made if need be. Raises HomeError."""
+    stored = read(home)
+    if stored is None:
+        stored = {"device_id": uuid.uuid4().hex, "instance": 0}
+        _write(home, stored["device_id"], 0)
+    return str(stored["device_id"])
+
+
+def take_over(home: Path, device_id: str) -> None:
+    """Makes the agent in `home`, which does not run, the device `device_id`. Raises HomeError."""
+    stored = read(home)
+    _write(home, device_id, 0 if stored is None else int(stored["instance"]))
+
+
 def adopt(home: Path, identity: Identity, device_id: str) -> Identity:
     """Makes the agent in `home` the device `device_id` from now on, durably; `identity` is who it was.
 

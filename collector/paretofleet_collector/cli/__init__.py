@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import __version__
-from paretofleet_collector.cli import collector, devices, models, rank, report, sweep, up
+from paretofleet_collector.cli import collector, devices, login, models, rank, report, sweep, token, up
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.plain_text import printable
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 app.command("up", epilog=up.EXAMPLE)(up.up)
 app.add_typer(collector.app, name="collector")
+app.add_typer(token.app, name="token")
+app.command("login", epilog=login.EXAMPLE)(login.login)
 app.add_typer(devices.app, name="devices")
 app.add_typer(models.app, name="models")
 app.add_typer(sweep.app, name="sweep")

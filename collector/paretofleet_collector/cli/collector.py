@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,7 @@ import typer
 
 from paretofleet_collector import config
 from paretofleet_collector.cli import garbage_text, logs
-from paretofleet_collector.cli.session import notify
+from paretofleet_collector.cli.session import access_client, notify
 from paretofleet_collector.errors import Refused
 
 app = typer.Typer(
@@ -66,17 +68,53 @@ Metrics = Annotated[
 def init(
     home: Home = None, listen: Listen = None, store: StoreAddress = None, lake: LakeAddress = None
 ) -> None:
-    """Make the collector's folder with a collector.toml in which every key stands."""
+    """Make an identity, with which the collector listens on the network, and a collector.toml."""
+    from paretofleet_collector.identity import authority
+
     settings = config.load(home, listen=listen, store=store, lake=lake)
     path = settings.home / config.FILE_NAME
+    if authority.load(settings.home):
+        raise Refused(f"{path} and an identity exists already; edit it, or name another folder with --home.")
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.listen == config.SOCKET_ONLY:
+        settings = replace(settings, listen=config.NETWORK_ADDRESS)
     try:
         # It may hold a password.
         with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(config.render(settings))
+        notify(
+            f"wrote {path}: it listens on {settings.listen}, and lets devices join at {settings.join_listen}"
+        )
     except FileExistsError:
-        raise Refused(f"{path} exists already; edit it, or name another folder with --home.") from None
-    notify(f"wrote {path}; start the collector with `paretofleet collector serve --home {settings.home}`")
+        notify(f"{path} is left as it is; `listen` and `join_listen` in it say where it listens")
+    authority.add(settings.home, authority.make_authority(secrets.token_hex(8)))
+    notify(
+        f"made the authority of this collector in {settings.home / authority.FOLDER}: keep a copy of it; "
+        f"start the collector with `paretofleet collector serve --home {settings.home}`, then let devices "
+        "join with `paretofleet token create`"
+    )
+
+
+@app.command(epilog="Example: paretofleet collector rotate --finish")
+def rotate(
+    context: typer.Context,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Retire the old authority, once everybody has renewed.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --finish: lock out whoever has not renewed yet.")
+    ] = False,
+) -> None:
+    """Change the collector's authority: first both count, and everybody renews; then the old one goes."""
+    with access_client(context) as client:
+        rotation = client.rotate(finish=finish, force=force)
+    if len(rotation.authorities) > 1:
+        behind = ", ".join(rotation.behind) or "nobody"
+        notify(
+            f"both authorities count; still to renew: {behind}; then `paretofleet collector rotate --finish`"
+        )
+    else:
+        notify(f"the authority is {rotation.authorities[0][:16]}; tokens made before it are void")
 
 
 @app.command(epilog="Example: paretofleet collector serve --home /var/lib/paretofleet/collector")
@@ -95,6 +133,7 @@ def serve(
     if not sys.platform.startswith("linux"):
         raise Refused(f"The collector runs on Linux, this is {sys.platform}; `paretofleet rank` works here.")
     logs.set_up(log_format, verbose=verbose)
+    os.environ.update(config.TLS_1_3_ONLY)
     from paretofleet_collector.rpc.server import serve as serve_until_signal
 
     raise typer.Exit(

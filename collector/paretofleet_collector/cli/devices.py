@@ -27,6 +27,8 @@ _COLUMNS = (
     column("runtimes"),
     Column("power", lambda row: ", ".join(sorted({one["scope"] for one in row["sensors"]})) or "-"),
     column("labels"),
+    column("pool"),
+    column("identity"),
     Column("seen", lambda row: ago(row["last_seen_unix_s"])),
     column("running"),
 )
@@ -58,6 +60,8 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "targets": ", ".join(view.targets),
         "runtimes": ", ".join(view.runtimes),
         "power": "; ".join(f"{s.source} {s.rail} ({s.scope}, {s.kind})" for s in view.sensors) or "no sensor",
+        "pool": view.pool,
+        "identity": view.identity,
         "agent": view.agent_version,
         "last seen": f"{clock(view.last_seen_unix_s)} ({ago(view.last_seen_unix_s)})",
         "running": view.running,
@@ -112,6 +116,27 @@ def reset(context: typer.Context, device: Name) -> None:
         f"{changed.name}: its agent may start from an older folder, a new one or another machine now; "
         "the first that says hello is this device"
     )
+
+
+@app.command(epilog="Example: paretofleet devices approve tx2-a")
+def approve(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Its name or the fingerprint of its key.")],
+    name: Annotated[str, typer.Option(help="The name that it gets; by default the one it asked for.")] = "",
+) -> None:
+    """Let a device in that waits; compare the fingerprint with the one that it shows."""
+    with collector_client(context) as client:
+        changed = client.approve_device(device, name)
+    notify(f"{changed.name} ({changed.device_id}) is {changed.state}; it goes on by itself")
+
+
+@app.command(epilog="Example: paretofleet devices revoke tx2-a")
+def revoke(context: typer.Context, device: Name) -> None:
+    """End a device's certificate, and what it has open; or refuse one that waits."""
+    with collector_client(context) as client:
+        changed = client.change_device(device, "revoke")
+    again = f"`paretofleet token create --name {changed.name}` lets it in again"
+    notify(f"{changed.name}: identity {changed.identity or changed.state}; {again}")
 
 
 def _change(context: typer.Context, device: str, action: str) -> None:

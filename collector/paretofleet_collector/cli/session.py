@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from paretofleet_collector.cli.output import clean
-from paretofleet_collector.config import local_address
+from paretofleet_collector.config import DEFAULT_ADDRESS, local_address
 from paretofleet_collector.model.entities import Refusal
 
 if TYPE_CHECKING:
+    from paretofleet_collector.rpc.access_client import AccessClient
     from paretofleet_collector.rpc.client import Client
 
 COLLECTOR_VARIABLE = "PARETOFLEET_COLLECTOR_ADDRESS"
@@ -34,8 +35,28 @@ def collector_client(context: typer.Context) -> Iterator[Client]:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines would stand between ours
     from paretofleet_collector.rpc.client import Client  # gRPC takes a while to load, and help needs none
 
-    with Client(context.obj.address or local_address()) as client:
+    with Client(address_of(context)) as client:
         yield client
+
+
+@contextmanager
+def access_client(context: typer.Context) -> Iterator[AccessClient]:
+    """A client for tokens and people of the collector that the user named."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from paretofleet_collector.rpc.access_client import AccessClient
+
+    with AccessClient(address_of(context)) as client:
+        yield client
+
+
+def address_of(context: typer.Context) -> str:
+    """The collector that the user named, else theirs on this machine, else the one that they joined."""
+    if context.obj.address:
+        return str(context.obj.address)
+    from paretofleet_collector.rpc.login import only_address
+
+    local = local_address()
+    return only_address() or local if local == DEFAULT_ADDRESS else local
 
 
 def notify(message: str) -> None:

@@ -45,6 +45,35 @@ class Joined:
 
 
 @dataclass(frozen=True)
+class Enrolment:
+    """A device or, without a device id, a person with a `token` and a signing request in PEM."""
+
+    token: str
+    request_pem: str
+    device_id: str
+    name: str
+    device_class: str
+    labels: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Enrolment({self.name!r})"  # the token is a secret
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What came of it. `certificate_pem`: empty while the device waits for approval.
+
+    `subject` is the device's id or the person's name, `key_sha256` what people compare.
+    """
+
+    role: str
+    subject: str
+    name: str
+    certificate_pem: str
+    key_sha256: str
+
+
+@dataclass(frozen=True)
 class Hello:
     """The opening of a session.
 

@@ -32,10 +32,13 @@ class DeviceView:
     agent_version: str
     last_seen_unix_s: float | None
     running: str
+    pool: str = ""
+    #: Of its certificate: valid, expired or revoked; empty where it has none.
+    identity: str = ""
 
     @classmethod
-    def of(cls, device: Device, running: str = "") -> DeviceView:
-        """The view of a device that runs `running`."""
+    def of(cls, device: Device, running: str = "", identity: str = "", pool: str = "") -> DeviceView:
+        """The view of a device of a `pool` that runs `running`, with the state of its `identity`."""
         return cls(
             device_id=device.device_id,
             name=device.name,
@@ -49,6 +52,8 @@ class DeviceView:
             agent_version=device.agent_version,
             last_seen_unix_s=device.last_seen_unix_s,
             running=running,
+            pool=pool,
+            identity=identity,
         )
 
 
@@ -206,3 +211,37 @@ class FilePart:
     data: bytes
     is_last: bool
     sha256: str
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A join token without its secret. `state`: valid, used up, expired or revoked."""
+
+    role: str
+    name: str
+    pool: str
+    approve: bool
+    uses: int
+    token_id: str = ""
+    uses_left: int = 0
+    created_unix_s: float = 0.0
+    expires_unix_s: float = 0.0
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class UserView:
+    """A person with a certificate. `state`: valid, expired or revoked."""
+
+    name: str
+    role: str
+    state: str
+    expires_unix_s: float
+
+
+@dataclass(frozen=True)
+class RotationView:
+    """The SHA-256 of each authority, and who knows the older ones only."""
+
+    authorities: tuple[str, ...]
+    behind: tuple[str, ...]

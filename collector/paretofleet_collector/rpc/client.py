@@ -23,6 +23,7 @@ from paretofleet_collector.errors import CollectorError, Refused, Unreachable
 from paretofleet_collector.model import views
 from paretofleet_collector.model.entities import Refusal, Variant
 from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.rpc import login, tls_probe
 from paretofleet_collector.rpc.convert import control as convert
 from paretofleet_collector.rpc.downloads import place_below, receive_files
 from paretofleet_collector.rpc.statuses import error_of
@@ -35,11 +36,6 @@ WORK_S = 3600.0
 #: Seconds in which a watched sweep outlives the absence of its collector.
 AWAY_S = 120.0
 UPLOAD_BYTES = 1024 * 1024
-_OPTIONS = (
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.max_receive_message_length", 512 * 1024 * 1024),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-)
 
 
 class Client:
@@ -54,7 +50,7 @@ class Client:
                 f"{UNIX}/PATH for the local socket."
             )
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = login.connect(address)
         self._stub: Any = control_pb2_grpc.ControlStub(self._channel)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Self:
@@ -75,6 +71,11 @@ class Client:
     ) -> views.DeviceView:
         """Pauses, resumes, removes or labels a device, named by its name or id."""
         request = pb.ChangeDeviceRequest(device=device, action=action, labels=dict(labels or {}))
+        return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
+
+    def approve_device(self, device: str, name: str) -> views.DeviceView:
+        """Lets a device in that waits, named by what it asked for or its fingerprint; `name` may be empty."""
+        request = pb.ChangeDeviceRequest(device=device, action="approve", name=name)
         return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
 
     def list_models(self) -> tuple[Variant, ...]:
@@ -213,13 +214,28 @@ class Client:
         try:
             return call()
         except grpc.RpcError as error:
-            raise error_of(error, self.address) from None
+            raise self._error_of(error) from None
 
     def _stream(self, call: Callable[[], Iterable[T]]) -> Iterator[T]:
         try:
             yield from call()
         except grpc.RpcError as error:
-            raise error_of(error, self.address) from None
+            raise self._error_of(error) from None
+
+    def _error_of(self, failure: Any) -> CollectorError:
+        """What a failed call means; where TLS may have refused without a word, why."""
+        error = error_of(failure, self.address)
+        if not isinstance(error, Unreachable) or self.address.startswith(UNIX):
+            return error
+        joined = login.stored(self.address)
+        why = (
+            tls_probe.diagnosis(self.address)
+            if joined is None
+            else tls_probe.diagnosis(
+                self.address, joined.authorities_pem, joined.key_pem + joined.certificate_pem
+            )
+        )
+        return Refused(why) if why else error
 
 
 def sha256_of(path: Path) -> str:

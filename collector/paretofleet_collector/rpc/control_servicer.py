@@ -10,6 +10,7 @@ from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.rpc.convert import control as convert
 from paretofleet_collector.rpc.file_parts import file_parts
+from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
 from paretofleet_collector.service import catalogue, devices, reports, submission, sweeps, watching
 from paretofleet_collector.service.context import Context
@@ -29,7 +30,9 @@ class ControlServicer:
     @single_reply
     async def ChangeDevice(self, request: pb.ChangeDeviceRequest) -> pb.Device:  # noqa: N802
         labels = dict(request.labels)
-        changed = await devices.change_device(self._context, request.device, request.action, labels)
+        changed = await devices.change_device(
+            self._context, request.device, request.action, labels, request.name
+        )
         return convert.device_to_proto(changed)
 
     @single_reply
@@ -56,7 +59,10 @@ class ControlServicer:
 
     @single_reply
     async def SubmitSweep(self, request: pb.SubmitSweepRequest) -> pb.SubmitSweepReply:  # noqa: N802
-        sweep, refusals = await submission.submit(self._context, request.request_id, request.spec_json)
+        person = peer_now().subject
+        sweep, refusals = await submission.submit(
+            self._context, request.request_id, request.spec_json, person
+        )
         return pb.SubmitSweepReply(
             sweep=convert.sweep_to_proto(sweep), refusals=convert.refusals_to_proto(refusals)
         )
@@ -77,14 +83,17 @@ class ControlServicer:
 
     @single_reply
     async def CancelSweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
+        await submission.check_submitter(self._context, peer_now(), request.sweep)
         return convert.sweep_to_proto(await sweeps.cancel(self._context, request.sweep))
 
     @single_reply
     async def RetrySweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
+        await submission.check_submitter(self._context, peer_now(), request.sweep)
         return convert.sweep_to_proto(await sweeps.retry(self._context, request.sweep))
 
     @single_reply
     async def DeleteSweep(self, request: pb.SweepRequest) -> pb.DeleteSweepReply:  # noqa: N802
+        await submission.check_submitter(self._context, peer_now(), request.sweep)
         deleted = await sweeps.delete(self._context, request.sweep)
         return pb.DeleteSweepReply(runs=deleted.runs, files=deleted.files)
 
@@ -105,6 +114,7 @@ class ControlServicer:
 
     @single_reply
     async def RebuildReport(self, request: pb.SweepRequest) -> pb.RebuildReportReply:  # noqa: N802
+        await submission.check_submitter(self._context, peer_now(), request.sweep)
         rebuilt = await reports.rebuild(self._context, request.sweep)
         return pb.RebuildReportReply(
             runs=rebuilt.runs,

@@ -9,10 +9,13 @@ from paretofleet_proto.v1 import fleet_pb2 as pb
 
 from paretofleet_collector.rpc.convert import fleet as convert
 from paretofleet_collector.rpc.file_parts import read_pieces
+from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
 from paretofleet_collector.rpc.upload_call import UploadCall
 from paretofleet_collector.service import agents, leases
 from paretofleet_collector.service.context import Context
+
+RENEW_NOW_S = 0.001
 
 
 class FleetServicer:
@@ -29,7 +32,9 @@ class FleetServicer:
     @single_reply
     async def Hello(self, request: pb.HelloRequest) -> pb.HelloReply:  # noqa: N802
         welcome = await agents.hello(self._context, convert.hello_from_proto(request))
-        return convert.welcome_to_proto(welcome)
+        reply = convert.welcome_to_proto(welcome)
+        reply.renew_in_s = self._renew_in_s()
+        return reply
 
     @single_reply
     async def Lease(self, request: pb.LeaseRequest) -> pb.LeaseReply:  # noqa: N802
@@ -45,12 +50,18 @@ class FleetServicer:
     @single_reply
     async def Progress(self, request: pb.ProgressRequest) -> pb.ProgressReply:  # noqa: N802
         statuses = await agents.progress(self._context, convert.heartbeat_from_proto(request))
-        return pb.ProgressReply(held=convert.attempt_statuses_to_proto(statuses))
+        renew = 0.0 < self._renew_in_s() <= RENEW_NOW_S
+        return pb.ProgressReply(held=convert.attempt_statuses_to_proto(statuses), renew=renew)
 
     @stream_of_replies
     async def Upload(self, requests: AsyncIterator[Any]) -> AsyncIterator[pb.UploadReply]:  # noqa: N802
         async for reply in UploadCall(self._context, requests).replies():
             yield convert.upload_reply_to_proto(reply)
+
+    def _renew_in_s(self) -> float:
+        """Seconds until who calls shall renew the certificate, RENEW_NOW_S when it is due; 0 without one."""
+        left = peer_now().renew_unix_s - self._context.now()
+        return 0.0 if left == float("inf") else max(RENEW_NOW_S, left)
 
     @stream_of_replies
     async def FetchModel(self, request: pb.FetchModelRequest) -> AsyncIterator[pb.ModelPart]:  # noqa: N802

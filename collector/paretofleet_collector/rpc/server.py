@@ -12,15 +12,18 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
-from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc
+from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc, join_pb2_grpc
 
-from paretofleet_collector.config import UNIX, Config, socket_path
+from paretofleet_collector.config import Config, socket_path
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.identity import authority
 from paretofleet_collector.model import limits
-from paretofleet_collector.rpc import metrics_server
+from paretofleet_collector.rpc import listeners, metrics_server
 from paretofleet_collector.rpc.control_servicer import ControlServicer
 from paretofleet_collector.rpc.fleet_servicer import FleetServicer
+from paretofleet_collector.rpc.gate import Gate
 from paretofleet_collector.rpc.guard import Guard
+from paretofleet_collector.rpc.join_servicer import AccessServicer, IdentityServicer
 from paretofleet_collector.service import backoff, home
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.context import Context
@@ -56,45 +59,59 @@ def serve(config: Config) -> int:
     Raises Refused or StorageUnavailable when it cannot start.
     """
     os.umask(0o077)
-    address = home.checked_address(config.listen, has_identity=False)
+    has_identity = bool(authority.load(config.home))
+    address = home.checked_address(config.listen, has_identity=has_identity)
     with home.hold_home(config.home):
         if address is not None:
             home.check_free(*address)
         try:
-            asyncio.run(_serve(config, address))
+            asyncio.run(_serve(config))
         except OSError as error:
             reason = error.strerror or error
             raise Refused(f"The collector cannot work in {config.home}: {reason}.") from error
     return 0
 
 
-async def _serve(config: Config, address: tuple[str, int] | None) -> None:
+async def _serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     collector = assemble(config)
-    guard = Guard(collector.context.admission)
-    server = grpc.aio.server(interceptors=[guard], options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
+    context = collector.context
+    gate = Gate(context)
+    # The guard stands outside: who is refused by the gate has counted as a call.
+    interceptors = [Guard(context.admission), gate]
+    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
+    servers = [server]
     try:
         set_aside = await collector.tidy_lake()
-        checks = _add_servicers(server, collector.context)
-        local, bound = _listen(server, config, address)
-        await server.start()
-        home.note_started(config.home, local)
-        home.write_atomically(config.home / home.ENDPOINT, bound + "\n")
+        checks = _add_servicers(server, context)
+        place = listeners.listen(server, context)
+        if context.authorities:
+            small, joining = listeners.join_server(context)
+            servers.append(small)
+        for each in servers:
+            await each.start()
+        if context.authorities:
+            home.write_atomically(config.home / home.JOIN_ENDPOINT, joining + "\n")
+        home.note_started(config.home, place.local)
+        home.write_atomically(config.home / home.ENDPOINT, place.address + "\n")
         tasks = [
             asyncio.create_task(collector.sealer.run()),
             asyncio.create_task(collector.unfinished.run()),
-            asyncio.create_task(_watch_health(collector.context, checks)),
+            asyncio.create_task(_watch_health(context, checks)),
+            asyncio.create_task(gate.watch()),
         ]
-        print(f"listening on {bound}", file=sys.stderr, flush=True)  # noqa: T201 - the line that starters wait for
+        print(f"listening on {place.address}", file=sys.stderr, flush=True)  # noqa: T201 - starters wait for it
         if set_aside:
             _log.warning("%d files that the store does not list were moved to lake/orphans", set_aside)
-        if bound != local:
+        if context.authorities:
+            _log.info("devices and people join at %s", joining)
+        elif place.address != place.local:
             _log.warning(
                 "every user of this machine can use %s; without --listen only the local socket is there",
-                bound,
+                place.address,
             )
         with metrics_server.serving(collector.context, config.metrics) as metrics:
             _log.info("metrics at %s", metrics or "no address")
@@ -103,12 +120,14 @@ async def _serve(config: Config, address: tuple[str, int] | None) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        collector.context.notices.close()
-        await server.stop(STOP_S)
+        context.notices.close()
+        await asyncio.gather(*(each.stop(STOP_S) for each in servers))
     finally:
         # Also where the start failed: a server that was never stopped complains when it is collected.
-        await server.stop(0)
-        (config.home / home.ENDPOINT).unlink(missing_ok=True)
+        for each in servers:
+            await each.stop(0)
+        for name in (home.ENDPOINT, home.JOIN_ENDPOINT):
+            (config.home / name).unlink(missing_ok=True)
         socket_path(config.home).unlink(missing_ok=True)
         await collector.close()
 
@@ -118,33 +137,10 @@ def _add_servicers(server: Any, context: Context) -> Any:
     checks = health.HealthServicer()
     fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(context), server)  # type: ignore[no-untyped-call]
     control_pb2_grpc.add_ControlServicer_to_server(ControlServicer(context), server)  # type: ignore[no-untyped-call]
+    join_pb2_grpc.add_IdentityServicer_to_server(IdentityServicer(context), server)  # type: ignore[no-untyped-call]
+    join_pb2_grpc.add_AccessServicer_to_server(AccessServicer(context), server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     return checks
-
-
-def _listen(server: Any, config: Config, address: tuple[str, int] | None) -> tuple[str, str]:
-    """Binds the local socket and, if there is one, the address.
-
-    Returns the socket's address and the one to tell people; raises Refused.
-    """
-    path = home.make_socket_folder(config.home)
-    local = f"{UNIX}{path}"
-    try:
-        server.add_insecure_port(local)
-        path.chmod(0o600)
-    except (RuntimeError, OSError):
-        raise Refused(f"The collector cannot listen on its local socket {path}.") from None
-    if address is None:
-        return local, local
-    host, port = address
-    written = f"[{host}]" if ":" in host else host
-    try:
-        bound = server.add_insecure_port(f"{written}:{port}")
-    except RuntimeError:
-        raise Refused(
-            f"The collector cannot listen on {written}:{port}; choose another with --listen."
-        ) from None
-    return local, f"{written}:{bound}"
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -27,6 +27,10 @@ _SESSION_CODES = {
     "copied": grpc.StatusCode.PERMISSION_DENIED,
     "removed": grpc.StatusCode.PERMISSION_DENIED,
     "outdated": grpc.StatusCode.FAILED_PRECONDITION,
+    "unidentified": grpc.StatusCode.UNAUTHENTICATED,
+    "forbidden": grpc.StatusCode.PERMISSION_DENIED,
+    # Passes by itself once the clock is right.
+    "skewed": grpc.StatusCode.ABORTED,
 }
 _CODES: tuple[tuple[type[CollectorError], grpc.StatusCode], ...] = (
     (NotFound, grpc.StatusCode.NOT_FOUND),
@@ -42,6 +46,9 @@ _ERRORS: dict[grpc.StatusCode, type[CollectorError]] = {
     grpc.StatusCode.OUT_OF_RANGE: Refused,
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.ALREADY_EXISTS: Taken,
+    grpc.StatusCode.UNAUTHENTICATED: Refused,
+    grpc.StatusCode.PERMISSION_DENIED: Refused,
+    grpc.StatusCode.ABORTED: Refused,
 }
 _log = logging.getLogger(__name__)
 

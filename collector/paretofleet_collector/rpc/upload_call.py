@@ -8,10 +8,12 @@ from concurrent.futures import Future
 from typing import Any
 
 from paretofleet_collector.errors import Refused, SessionRefused
+from paretofleet_collector.identity.peers import check_device
 from paretofleet_collector.model.limits import BATCH_CHUNKS_MAX
 from paretofleet_collector.model.messages import Session, UploadReply
 from paretofleet_collector.rpc.convert import fleet as convert
 from paretofleet_collector.rpc.convert.uploads import check_session, malformed_reply
+from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.service import uploads
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.service.in_flight import InFlight
@@ -71,6 +73,7 @@ class UploadCall:
             return
         check_session(request.session)
         session = convert.session_from_proto(request.session)
+        check_device(peer_now(), session.device_id)
         await uploads.open_upload(self._context, session)
         self._context.uploads.begin(session, self._replace)
         try:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from paretofleet_collector.config import Config
+from paretofleet_collector.identity import authority
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.service.context import Changes, Context
@@ -54,6 +55,7 @@ def assemble(config: Config) -> Collector:
     lake = open_lake(address_of(config.home, config.lake))
     store = Store.at(config.home, changes.bump, config.store)
     context = Context(config, store, lake, Worker(), changes, collector_id(config.home))
+    context.authorities = authority.load(config.home)
     sealing_worker = Worker()
     sealer = Sealer(context, sealing_worker)
     context.wake_sealer = sealer.wake

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import StorageUnavailable
+from paretofleet_collector.identity.authority import Authority
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.planning import schedule
@@ -76,6 +77,13 @@ class Context:
     collector_id: str
     now: Callable[[], float] = time.time
     wake_sealer: Callable[[], None] = lambda: None
+    #: The oldest first; empty where the collector has no identity.
+    authorities: tuple[Authority, ...] = ()
+    #: Set where a certificate was revoked, or who signs them has changed.
+    certificates_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The ports at which certificates and join tokens are accepted; 0 where none is open.
+    port: int = 0
+    join_port: int = 0
     admission: Admission = field(default_factory=Admission)
     uploads: OpenUploads = field(default_factory=OpenUploads)
     counters: Counters = field(default_factory=Counters)

@@ -16,6 +16,7 @@ from paretofleet_collector.config import SOCKET_ONLY, default_home, last_started
 from paretofleet_collector.errors import Refused, StorageUnavailable
 
 ENDPOINT = "endpoint"
+JOIN_ENDPOINT = "join-endpoint"
 _LOCK = "lock"
 _ID = "id"
 

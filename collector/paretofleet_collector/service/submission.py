@@ -9,6 +9,8 @@ from itertools import islice
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.identity import peers
+from paretofleet_collector.identity.peers import Peer
 from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.model.entities import Plan, Refusal
 from paretofleet_collector.model.views import PlanView, SweepView
@@ -26,11 +28,21 @@ async def plan_sweep(context: Context, spec_json: str) -> PlanView:
     return PlanView.of((await _planned(context, spec_json))[1])
 
 
-async def submit(context: Context, request_id: str, spec_json: str) -> tuple[SweepView, tuple[Refusal, ...]]:
+async def check_submitter(context: Context, peer: Peer, name: str) -> None:
+    """Raises SessionRefused where `peer` may not change the sweep `name` of `context`, and NotFound."""
+    if peer.role == "operator":
+        person = await context.store.read(lambda connection: sweeps.submitted_by(connection, name))
+        peers.check_submitter(peer, person, name)
+
+
+async def submit(
+    context: Context, request_id: str, spec_json: str, submitted_by: str = ""
+) -> tuple[SweepView, tuple[Refusal, ...]]:
     """Stores a sweep of the specification `spec_json` with its first blocks in `context`.
 
-    The same `request_id` again returns the sweep that it made. Returns also what is left out. Raises Refused,
-    NotFound or StorageUnavailable.
+    It is `submitted_by` a person, or the local command where that is empty. The same `request_id` again
+    returns the sweep that it made. Returns also what is left out. Raises Refused, NotFound or
+    StorageUnavailable.
     """
     if not request_id or len(request_id) > 64:
         raise Refused("A submission carries a request id of 1 to 64 characters; upgrade the command.")
@@ -48,7 +60,7 @@ async def submit(context: Context, request_id: str, spec_json: str) -> tuple[Swe
     try:
         await _store_parts(context, sweep_id, spec, planned)
         view = await context.store.write(
-            lambda connection: _publish(connection, sweep_id, request_id, spec.name)
+            lambda connection: _publish(connection, sweep_id, (request_id, submitted_by), spec.name)
         )
         context.notices.announce({item.configuration.device_id for item in planned.configurations})
         return view, planned.refusals
@@ -72,11 +84,17 @@ async def _store_parts(context: Context, sweep_id: str, spec: Spec, planned: Pla
         await context.store.write(partial(runs.append, sweep_id=sweep_id, new=part, now=now))
 
 
-def _publish(connection: sa.Connection, sweep_id: str, request_id: str, name: str) -> SweepView:
-    """Shows the sweep, or the one that the same request has made meanwhile."""
+def _publish(connection: sa.Connection, sweep_id: str, request: tuple[str, str], name: str) -> SweepView:
+    """Shows the sweep, or the one that the same request has made meanwhile.
+
+    `request` is its id, and the person who made it or nothing.
+    """
+    request_id, person = request
     again = sweeps.by_request(connection, request_id)
     if again is not None:
         return SweepView.of(again)
+    if person:
+        sweeps.note_submitter(connection, sweep_id, person)
     sweeps.publish(connection, sweep_id, request_id, name)
     return SweepView.of(sweeps.find(connection, sweep_id))
 

@@ -80,6 +80,13 @@ def listing(connection: sa.Connection, now: float, offline_after_s: float) -> li
     return [_device(row, now, offline_after_s) for row in rows]
 
 
+def pools(connection: sa.Connection) -> dict[str, str]:
+    """The group into which each device joined by its token, by device id, by what `connection` sees."""
+    return {
+        row.device_id: row.pool for row in connection.execute(sa.select(DEVICES.c.device_id, DEVICES.c.pool))
+    }
+
+
 def by_id(connection: sa.Connection) -> dict[str, Device]:
     """Every device that `connection` sees by its id, removed ones too, as if none had been heard lately."""
     return {row.device_id: _device(row, float("inf"), 0.0) for row in connection.execute(DEVICES.select())}
@@ -125,6 +132,8 @@ def change(connection: sa.Connection, device: Device, action: str, labels: Mappi
         values = {"paused": False, "removed": False}
     elif action == "remove":
         values = {"removed": True, "session_id": ""}
+    elif action == "revoke":
+        values = {"session_id": ""}
     elif action == "reset":
         values = {"awaits_reset": True, "session_id": ""}
     else:

@@ -121,6 +121,20 @@ def find(connection: sa.Connection, name: str) -> Sweep:
     return _sweep(connection, row)
 
 
+def submitted_by(connection: sa.Connection, name: str) -> str:
+    """Whose certificate submitted the sweep with a `name` or an id, by what `connection` sees.
+
+    Empty for the local command. Raises NotFound.
+    """
+    query = sa.select(SWEEPS.c.submitted_by).where(SWEEPS.c.sweep_id == find(connection, name).sweep_id)
+    return str(connection.execute(query).scalar_one())
+
+
+def note_submitter(connection: sa.Connection, sweep_id: str, person: str) -> None:
+    """Keeps through `connection` that the sweep `sweep_id` is that of a `person`."""
+    connection.execute(SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(submitted_by=person))
+
+
 def by_request(connection: sa.Connection, request_id: str) -> Sweep | None:
     """The sweep that `request_id` made, with its counts, as `connection` sees it, or None."""
     row = connection.execute(SWEEPS.select().where(SWEEPS.c.request_id == request_id, VISIBLE)).first()

@@ -14,7 +14,8 @@ from fake_collector import FakeCollector
 from paretofleet_agent import __version__
 from paretofleet_agent.errors import Refused, Unreachable
 from paretofleet_agent.uplink import backoff
-from paretofleet_agent.uplink.client import OPTIONS, CollectorClient
+from paretofleet_agent.uplink.channels import OPTIONS
+from paretofleet_agent.uplink.client import CollectorClient
 
 
 def connect(collector, tmp_path, **changes):

@@ -31,16 +31,18 @@ def swept(paretofleet: Command) -> Command:
 
 def commands() -> list[list[str]]:
     nouns = {
-        "devices": ("list", "show", "label", "pause", "resume", "remove"),
+        "devices": ("list", "show", "label", "pause", "resume", "remove", "reset", "revoke", "approve"),
         "models": ("list", "show", "add"),
         "sweep": ("plan", "submit", "list", "show", "watch", "cancel", "retry", "delete"),
         "report": ("pull", "samples", "rebuild"),
-        "collector": ("init", "serve"),
+        "collector": ("init", "serve", "rotate"),
+        "token": ("create", "list", "revoke", "users"),
     }
     return [
         [],
         ["up"],
         ["rank"],
+        ["login"],
         *([noun] for noun in nouns),
         *([noun, verb] for noun in nouns for verb in nouns[noun]),
     ]

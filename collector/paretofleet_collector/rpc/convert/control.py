@@ -44,6 +44,8 @@ def device_to_proto(device: DeviceView) -> pb.Device:
         agent_version=device.agent_version,
         last_seen_unix_s=device.last_seen_unix_s or 0.0,
         running=device.running,
+        pool=device.pool,
+        identity=device.identity,
     )
 
 
@@ -64,6 +66,8 @@ def device_from_proto(message: pb.Device) -> DeviceView:
         agent_version=message.agent_version,
         last_seen_unix_s=message.last_seen_unix_s or None,
         running=message.running,
+        pool=message.pool,
+        identity=message.identity,
     )
 
 

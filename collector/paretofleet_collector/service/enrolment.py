@@ -1,0 +1,183 @@
+"""How devices and people get a certificate by a token, and a new one before it expires."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.errors import Refused, SessionRefused, Taken
+from paretofleet_collector.identity import authority, tokens
+from paretofleet_collector.identity.peers import Peer
+from paretofleet_collector.model.messages import Enrolled, Enrolment, Join
+from paretofleet_collector.service.context import Context
+from paretofleet_collector.store import certificates, devices, enrolments, sessions
+from paretofleet_collector.store import tokens as stored_tokens
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+#: So many devices may wait for approval.
+WAITING_MAX = 1000
+_log = logging.getLogger(__name__)
+
+
+def bundle(context: Context) -> str:
+    """The certificates of all authorities of `context` in PEM, the newest last; raises Refused without."""
+    if not context.authorities:
+        raise Refused(
+            "This collector has no identity, so nobody can join it; run `paretofleet collector init` with "
+            "its folder and start it again."
+        )
+    return "".join(each.certificate_pem.decode() for each in context.authorities)
+
+
+async def enrol(context: Context, request: Enrolment) -> Enrolled:
+    """Trades the token of a `request` for a certificate of `context`, or for a place among those who wait.
+
+    The same key again gets the same certificate, and uses nothing up. Raises SessionRefused where the token
+    does not let in, Refused and Taken where the name or the key is wrong.
+    """
+    bundle(context)
+    token = tokens.parse(request.token)
+    key = authority.public_key_of(request.request_pem)
+    key_sha256 = authority.sha256_of_key(key)
+
+    def work(connection: sa.Connection) -> Enrolled:
+        now = context.now()
+        earlier = certificates.of_key(connection, key_sha256)
+        row = stored_tokens.row_of(connection, token.token_id)
+        if earlier is not None and row is not None and earlier.revoked_unix_s is None:
+            tokens.check_secret(row, token)
+            return _again(connection, earlier)
+        waits = enrolments.row_of(connection, key_sha256)
+        if waits is None or row is None:
+            tokens.check(row, token, request.name, now)
+        else:
+            tokens.check_secret(row, token)
+        if row is None:
+            raise Refused("The token is not known.")
+        if row.role != "agent":
+            return _person(connection, context, row, request.name, key)
+        return _device(connection, context, row, request, (key, waits))
+
+    enrolled = await context.store.write(work)
+    if enrolled.certificate_pem:
+        _log.info("%s '%s' joined by token %s", enrolled.role, enrolled.name, token.token_id)
+    return enrolled
+
+
+async def renew(context: Context, peer: Peer, request_pem: str) -> str:
+    """A new certificate of `context` for the `peer` with the key of `request_pem`; raises Refused."""
+    bundle(context)
+    if not peer.certificate_id:
+        raise Refused("The local socket needs no certificate.")
+    key = authority.public_key_of(request_pem)
+    return await context.store.write(lambda c: _issue(c, context, peer.role, peer.subject, key))
+
+
+def _issue(connection: sa.Connection, context: Context, role: str, subject: str, key: Any) -> str:
+    newest, now = context.authorities[-1], context.now()
+    certificate_id = secrets.token_hex(16)
+    pem = authority.issue(newest, key, certificate_id)
+    certificates.add(
+        connection,
+        {
+            "certificate_id": certificate_id,
+            "role": role,
+            "subject": subject,
+            "key_sha256": authority.sha256_of_key(key),
+            "authority_sha256": newest.sha256,
+            "pem": pem,
+            "issued_unix_s": now,
+            "expires_unix_s": now + context.config.certificate_s,
+        },
+    )
+    return pem
+
+
+def _again(connection: sa.Connection, row: Any) -> Enrolled:
+    """What the same key got before: its reply was lost."""
+    device = devices.row_of(connection, row.subject) if row.role == "agent" else None
+    name = row.subject if device is None else device.name
+    return Enrolled(row.role, row.subject, name, row.pem, row.key_sha256)
+
+
+def _person(connection: sa.Connection, context: Context, token: Any, name: str, key: Any) -> Enrolled:
+    name = name or token.name
+    if not _NAME.fullmatch(name):
+        raise Refused(f"'{name}' is not a name; use up to 64 letters, digits, dots, hyphens and _.")
+    holder = certificates.newest(connection).get((False, name))
+    if holder is not None and holder.revoked_unix_s is None and token.name != name:
+        raise Taken(f"The name '{name}' belongs to somebody; join with another, or with a token made for it.")
+    _use(connection, token)
+    pem = _issue(connection, context, token.role, name, key)
+    return Enrolled(token.role, name, name, pem, authority.sha256_of_key(key))
+
+
+def _device(
+    connection: sa.Connection, context: Context, token: Any, request: Enrolment, proof: tuple[Any, Any]
+) -> Enrolled:
+    """`proof` is the device's public key, and its row among those who wait or None."""
+    key, waits = proof
+    key_sha256, now = authority.sha256_of_key(key), context.now()
+    name = waits.name if waits is not None else token.name or request.name
+    if not _ID.fullmatch(request.device_id) or not _NAME.fullmatch(name):
+        raise Refused(f"'{name}' is not a device's name; use up to 64 letters, digits, dots, hyphens and _.")
+    if token.approve and (waits is None or waits.approved_unix_s is None):
+        if waits is None:
+            _wait(connection, token, request, {"key_sha256": key_sha256, "name": name, "asked_unix_s": now})
+        return Enrolled("agent", request.device_id, name, "", key_sha256)
+    _check_not_anothers(connection, token, request.device_id, name)
+    joined = sessions.join(
+        connection, Join(request.device_id, name, request.device_class or "cpu", request.labels, token.pool)
+    )
+    certificates.revoke(connection, joined.device_id, now, device=True)
+    if waits is None:
+        _use(connection, token)
+    else:
+        enrolments.remove(connection, key_sha256)
+    pem = _issue(connection, context, "agent", joined.device_id, key)
+    return Enrolled("agent", joined.device_id, joined.name, pem, key_sha256)
+
+
+def _wait(connection: sa.Connection, token: Any, request: Enrolment, values: dict[str, Any]) -> None:
+    if len(enrolments.waiting(connection)) >= WAITING_MAX:
+        raise Refused(
+            f"{WAITING_MAX} devices wait for approval already; approve or revoke some of them first."
+        )
+    _use(connection, token)
+    enrolments.add(
+        connection,
+        {
+            **values,
+            "device_id": request.device_id,
+            "device_class": request.device_class or "cpu",
+            "pool": token.pool,
+        },
+    )
+
+
+def _check_not_anothers(connection: sa.Connection, token: Any, device_id: str, name: str) -> None:
+    """Raises SessionRefused where a device has a certificate already: a token takes over nobody's place.
+
+    A reset by an operator, or a token made for the very name, lets it in again.
+    """
+    device = devices.row_of(connection, device_id)
+    if device is None or device.awaits_reset or token.name == device.name:
+        return
+    if (True, device_id) in certificates.newest(connection):
+        raise SessionRefused(
+            f"Device '{device.name}' has joined before, with another key; if this is that device, run "
+            f"`paretofleet devices reset {device.name}` or make a token for it with "
+            f"`paretofleet token create --name {device.name}`. If this is a copy of its folder, start it "
+            f"with --home DIR and --name NAME of its own (it asked for '{name}').",
+            "copied",
+        )
+
+
+def _use(connection: sa.Connection, token: Any) -> None:
+    if not stored_tokens.use(connection, token.token_id):
+        raise SessionRefused(f"The token {token.token_id} is used up; make a new one.", "forbidden")

@@ -1,0 +1,274 @@
+"""A collector with identity: joining, roles, refusals with their sentences, revocation, renewal, rotation."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from farm import BIN, Farm, wait_until
+from paretofleet_proto.v1 import control_pb2, control_pb2_grpc, fleet_pb2, fleet_pb2_grpc
+
+pytestmark = pytest.mark.system
+SUBMIT = ("sweep", "submit", "--model", "zoo:squeezenet1_1", "--protocol", "quick", "--repeats", "1")
+
+
+@dataclass
+class Secured(Farm):
+    """A farm whose collector has an identity; the tests' own commands use its local socket."""
+
+    join_address: str = ""
+    tls_address: str = ""
+
+    def start_secured(self, **settings: float) -> subprocess.Popen[bytes]:
+        if not (self.collector_home / "identity").exists():
+            self.run("collector", "init", "--home", self.collector_home, "--listen", "127.0.0.1:0")
+            (self.collector_home / "collector.toml").unlink()
+        settings = {"join_listen": "127.0.0.1:0", **settings}
+        process = self.start_collector(**settings)
+        self.tls_address = self.address
+        self.address = f"unix:{self.collector_home / 'local' / 'socket'}"
+        self.join_address = (self.collector_home / "join-endpoint").read_text().strip()
+        return process
+
+    def token(self, *options: str) -> str:
+        return self.command("token", "create", *options).strip()
+
+    def agent_command(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(BIN / "paretofleet-agent"), *(str(word) for word in words)],
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            timeout=60,
+            check=False,
+        )
+
+    def join(self, name: str, token: str, *options: str) -> subprocess.CompletedProcess[str]:
+        words = ("join", self.join_address, token, "--name", name, "--home", self.root / name)
+        return self.agent_command(*words, *options)
+
+    def start_joined(self, name: str) -> subprocess.Popen[bytes]:
+        """Starts an agent that has joined: it needs no address."""
+        process = self.start(
+            *(BIN / "paretofleet-agent", "run", "--home", self.root / name, "--simulate", "cpu-server"),
+            log=f"{name}.log",
+        )
+        wait_until(lambda: self.is_online(name), f"agent {name} online")
+        return process
+
+    def as_person(self, name: str, role: str) -> dict[str, str]:
+        """Lets a person in; the environment in which their commands run."""
+        environment = {**self.environment(), "XDG_STATE_HOME": str(self.root / f"person-{name}")}
+        command = [BIN / "paretofleet", "login", self.join_address, "-"]
+        token = self.token("--role", role, "--name", name)
+        subprocess.run(command, input=token, text=True, env=environment, check=True, capture_output=True)
+        return {**environment, "PARETOFLEET_COLLECTOR_ADDRESS": self.tls_address}
+
+    def said(self, environment: dict[str, str], *words: str) -> tuple[int, str]:
+        command = [str(BIN / "paretofleet"), *words]
+        done = subprocess.run(command, text=True, env=environment, capture_output=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[Secured]:
+    made = Secured(tmp_path)
+    made.start_secured()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_from_nothing_to_a_sweep_over_tls(secured: Secured) -> None:
+    joined = secured.join("one", secured.token("--name", "one"))
+    assert joined.returncode == 0, joined.stderr
+    secured.start_joined("one")
+    (device,) = secured.listing("devices", "list")
+    assert (device["name"], device["identity"]) == ("one", "valid")
+    secured.command(*SUBMIT, "--name", "s", "--watch")
+    assert secured.sweep("s")["state"] == "finished"
+
+
+def test_who_is_refused_is_told_why(secured: Secured, tmp_path: Path) -> None:
+    token, short = secured.token("--name", "one", "--ttl", "1h"), secured.token("--ttl", "1s")
+    stranger = ("run", "--home", tmp_path / "stranger", "--collector", secured.tls_address)
+    assert "asks who speaks: join it" in secured.agent_command(*stranger, "--simulate", "cpu-server").stderr
+    assert secured.join("one", token).returncode == 0
+    refused = {
+        "is used up": secured.join("two", token),
+        "does not know this join token": secured.join("two", token[:30] + "x" * 10 + token[40:]),
+        "not the collector that made this token": secured.join("two", token[:-6] + "abcdef"),
+        "or not all of one": secured.join("two", token[:-6]),
+        "is for the name 'three'": secured.join("two", secured.token("--name", "three")),
+        "expired at": secured.join("two", short),
+    }
+    for sentence, done in refused.items():
+        assert done.returncode == 1
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr
+        assert token[21:64] not in done.stderr
+    assert not (tmp_path / "two" / "credentials.json").exists()
+
+
+def test_another_collector_on_the_address_gets_nothing(secured: Secured, tmp_path: Path) -> None:
+    assert secured.join("one", secured.token()).returncode == 0
+    other = Secured(tmp_path / "other")
+    other.root.mkdir()
+    try:
+        other.start_secured()
+        words = ("run", "--home", secured.root / "one", "--collector", other.tls_address)
+        process = secured.start(BIN / "paretofleet-agent", *words, "--simulate", "cpu-server", log="one.log")
+        wait_until(lambda: "of another authority" in secured.log("one"), "the sentence")
+        assert process.poll() is None, "it waits for its own collector"
+        assert other.listing("devices", "list") == []
+    finally:
+        other.close()
+
+
+def test_a_revoked_device_is_cut_off_within_five_seconds(secured: Secured) -> None:
+    assert secured.join("one", secured.token()).returncode == 0
+    agent = secured.start_joined("one")
+    credentials = json.loads((secured.root / "one" / "credentials.json").read_text())
+    channel = grpc.secure_channel(
+        secured.tls_address,
+        grpc.ssl_channel_credentials(
+            *(credentials[key].encode() for key in ("authorities_pem", "key_pem", "certificate_pem"))
+        ),
+        options=[("grpc.ssl_target_name_override", "collector.paretofleet.internal")],
+    )
+    with channel:
+        device_id = json.loads((secured.root / "one" / "identity.json").read_text())["device_id"]
+        session = fleet_pb2.Session(device_id=device_id, instance=1)
+        requests: list[fleet_pb2.UploadRequest] = [fleet_pb2.UploadRequest(session=session)]
+
+        def forever() -> Iterator[fleet_pb2.UploadRequest]:
+            yield from requests
+            time.sleep(30)
+
+        with pytest.raises(grpc.RpcError) as foreign:
+            fleet_pb2_grpc.FleetStub(channel).Lease(
+                fleet_pb2.LeaseRequest(session=fleet_pb2.Session(device_id="other")), timeout=10
+            )
+        assert foreign.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        with pytest.raises(grpc.RpcError) as person:
+            control_pb2_grpc.ControlStub(channel).ListDevices(control_pb2.ListDevicesRequest(), timeout=10)
+        assert person.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        stream = fleet_pb2_grpc.FleetStub(channel).Upload(forever())
+        time.sleep(1.0)
+        secured.command("devices", "revoke", "one")
+        began = time.monotonic()
+        with pytest.raises(grpc.RpcError) as ended:
+            list(stream)
+        assert time.monotonic() - began < 5.0
+        assert ended.value.code() in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.ABORTED)
+    assert agent.wait(30) == 1
+    assert "This certificate was revoked at" in secured.log("one")
+    assert secured.join("one", secured.token("--name", "one")).returncode == 0
+    secured.start_joined("one")
+
+
+def test_certificates_are_renewed_before_they_expire_and_late_ones_too(tmp_path: Path) -> None:
+    farm = Secured(tmp_path)
+    try:
+        farm.start_secured(certificate_s=12, heartbeat_s=1, lease_s=10)
+        assert farm.join("one", farm.token()).returncode == 0
+        assert farm.join("late", farm.token()).returncode == 0
+        farm.start_joined("one")
+        wait_until(lambda: "the certificate was renewed" in farm.log("one"), "the renewal")
+        time.sleep(8.0)
+        assert farm.is_online("one")
+        assert [d["identity"] for d in farm.listing("devices", "list")] == ["expired", "valid"]
+        farm.start_joined("late")
+        assert "the certificate was renewed" in farm.log("late")
+    finally:
+        farm.close()
+
+
+def test_the_authority_changes_without_a_gap(secured: Secured) -> None:
+    assert secured.join("one", secured.token()).returncode == 0
+    agent = secured.start_joined("one")
+    assert "still to renew: one" in secured.run("collector", "rotate").stderr
+    wait_until(lambda: "the certificate was renewed" in secured.log("one"), "the renewal")
+    assert secured.run("collector", "rotate", "--finish").returncode == 0
+    agent.terminate()
+    assert agent.wait(30) == 0
+    secured.start_joined("one")
+
+
+def test_roles_are_kept_and_no_secret_is_in_any_log(secured: Secured) -> None:
+    viewer, operator = secured.as_person("vera", "viewer"), secured.as_person("oskar", "operator")
+    token = secured.token()
+    assert secured.join("one", token).returncode == 0
+    secured.start_joined("one")
+    secured.command(*SUBMIT, "--name", "local")
+    for person in (viewer, operator):
+        assert secured.said(person, "devices", "list")[0] == 0
+        code, text = secured.said(person, "token", "create")
+        assert (code, "needs the role admin" in text) == (1, True)
+        code, text = secured.said(person, "devices", "remove", "one")
+        assert (code, "needs the role admin" in text) == (1, True)
+        code, text = secured.said(person, "sweep", "cancel", "local")
+        assert code == 1
+    assert "needs the role admin or operator" in secured.said(viewer, *SUBMIT)[1]
+    assert "submitted by the local user" in secured.said(operator, "sweep", "cancel", "local")[1]
+    assert secured.said(operator, *SUBMIT, "--name", "mine")[0] == 0
+    assert "submitted by" not in secured.said(operator, "sweep", "cancel", "mine")[1]
+    secrets = [token[21:64]]
+    for path in (secured.root / "one" / "credentials.json", *secured.root.glob("person-*/**/*.json")):
+        secrets += [line for line in json.loads(path.read_text())["key_pem"].splitlines() if "-" not in line]
+    logs = "".join(path.read_text() for path in secured.root.glob("*.log"))
+    assert [secret for secret in secrets if secret in logs] == []
+    leaks = [
+        path
+        for path in secured.root.rglob("*")
+        if path.is_file() and token[21:64].encode() in path.read_bytes()
+    ]
+    assert leaks == []
+
+
+def test_only_tls_1_3_is_spoken(secured: Secured) -> None:
+    host, _, port = secured.tls_address.rpartition(":")
+    for address in ((host, int(port)), (host, int(secured.join_address.rpartition(":")[2]))):
+        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        with socket.create_connection(address, 5) as plain, pytest.raises(OSError, match=r"."):
+            old.wrap_socket(plain)
+
+
+def test_a_copy_of_a_joined_folder_is_refused_and_the_original_goes_on(secured: Secured) -> None:
+    assert secured.join("one", secured.token()).returncode == 0
+    secured.start_joined("one")
+    shutil.copytree(secured.root / "one", secured.root / "copy", ignore=shutil.ignore_patterns("lock"))
+    words = ("run", "--home", secured.root / "copy", "--simulate", "cpu-server")
+    done = secured.agent_command(*words)
+    assert done.returncode == 1
+    assert "a copy of its identity" in done.stderr
+    assert not re.search("delete", done.stderr)
+    assert secured.is_online("one")
+
+
+def test_a_board_waits_for_approval_and_goes_on_by_itself(secured: Secured) -> None:
+    token = secured.token("--pool", "lab", "--approve")
+    words = ("join", secured.join_address, token, "--name", "board", "--home", secured.root / "board")
+    waiting = secured.start(BIN / "paretofleet-agent", *words, log="board.log")
+    wait_until(lambda: "devices approve board" in secured.log("board"), "the question")
+    (row,) = secured.listing("devices", "list")
+    assert row["state"] == "waiting"
+    assert row["device_id"] in secured.log("board")
+    secured.command("devices", "approve", row["device_id"], "--name", "tx2-9")
+    assert waiting.wait(30) == 0
+    words = ("run", "--home", secured.root / "board", "--simulate", "cpu-server")
+    secured.start(BIN / "paretofleet-agent", *words, log="tx2-9.log")
+    wait_until(lambda: secured.is_online("tx2-9"), "the approved board")
