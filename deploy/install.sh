@@ -4,10 +4,13 @@ set -eu
 
 usage() {
   cat <<'TEXT'
-usage: sh install.sh [--collector HOST:PORT] [--name NAME] [--class CLASS] [--python PYTHON]
-                     [--prefix DIR] [--unit-dir DIR] [--no-systemd] [--without-onnxruntime] [--dry-run]
+usage: sh install.sh [--collector HOST:PORT | --join HOST:PORT --token-file FILE] [--name NAME] [--class CLASS]
+                     [--python PYTHON] [--prefix DIR] [--unit-dir DIR] [--no-systemd] [--without-onnxruntime] [--dry-run]
 
-  --collector HOST:PORT   where the collector listens (default: 127.0.0.1:7411, the near end of an SSH tunnel)
+  --collector HOST:PORT   where the collector listens (default: the one that was joined, else 127.0.0.1:7411,
+                          the near end of an SSH tunnel)
+  --join HOST:PORT        join the collector whose join server is there, once
+  --token-file FILE       the token for it, of `paretofleet token create`
   --name NAME             this device's name, unique in the fleet (default: its host name)
   --class CLASS           such as jetson-tx2 (default: cpu)
   --python PYTHON         interpreter to use (default: python3.8, python3.11 or python3, whichever fits first)
@@ -39,7 +42,9 @@ say_or_do() {
 }
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-collector=127.0.0.1:7411
+collector=
+join=
+token_file=
 name=$(uname -n | tr -c 'A-Za-z0-9._\n-' '-')
 class=cpu
 python=
@@ -50,11 +55,13 @@ extra='[onnxruntime]'
 dry_run=no
 while [ $# -gt 0 ]; do
   case $1 in
-    --collector | --name | --class | --python | --prefix | --unit-dir)
+    --collector | --join | --token-file | --name | --class | --python | --prefix | --unit-dir)
       [ $# -ge 2 ] || { usage >&2; exit 2; } ;;
   esac
   case $1 in
     --collector) collector=$2; shift 2 ;;
+    --join) join=$2; shift 2 ;;
+    --token-file) token_file=$2; shift 2 ;;
     --name) name=$2; shift 2 ;;
     --class) class=$2; shift 2 ;;
     --python) python=$2; shift 2 ;;
@@ -67,7 +74,13 @@ while [ $# -gt 0 ]; do
     *) usage >&2; exit 2 ;;
   esac
 done
-word --collector "$collector"
+[ -z "$collector" ] || word --collector "$collector"
+case $join in
+  *[!A-Za-z0-9._:-]*) [ -z "${join##\[*\]:[0-9]*}" ] || fail "--join '$join' is not HOST:PORT." ;;
+esac
+if [ -n "$join" ]; then
+  [ -r "$token_file" ] || fail "--join needs --token-file with a file that can be read; '$token_file' cannot."
+fi
 word --name "$name"
 word --class "$class"
 case $prefix in
@@ -136,16 +149,34 @@ trap - EXIT
 
 # --- the service
 
+agent=$prefix/venv/bin/paretofleet-agent
+# Joins as the user that the arguments make: the token goes through standard input, where nobody else sees it.
+join_collector() {
+  [ -n "$join" ] || return 0
+  if [ "$dry_run" = yes ]; then
+    echo "would join $join as $name"
+  else
+    "$@" join "$join" - --name "$name" --class "$class" <"$token_file" || fail "the agent is installed and could not join; see above."
+  fi
+}
+
 if [ "$systemd" = no ]; then
-  echo "done; start it with: $prefix/venv/bin/paretofleet-agent run --collector $collector --name $name --class $class"
+  join_collector "$agent"
+  if [ -n "$join" ]; then
+    echo "done; start it with: $agent run"
+  else
+    echo "done; start it with: $agent run --collector ${collector:-127.0.0.1:7411} --name $name --class $class"
+  fi
   exit 0
 fi
 unit=$unit_dir/paretofleet-agent.service
 if [ "$dry_run" = yes ]; then
-  echo "would write: $unit (collector $collector, name $name, class $class)"
+  echo "would write: $unit (collector ${collector:-by itself}, name $name, class $class)"
 else
   mkdir -p "$unit_dir"
-  sed -e "s|@PREFIX@|$prefix|" -e "s|@COLLECTOR@|$collector|" -e "s|@NAME@|$name|" -e "s|@CLASS@|$class|" \
+  # Without an address the agent knows the one that it joined.
+  if [ -z "$collector" ]; then set -- -e '/@COLLECTOR@/d'; else set --; fi
+  sed "$@" -e "s|@PREFIX@|$prefix|" -e "s|@COLLECTOR@|$collector|" -e "s|@NAME@|$name|" -e "s|@CLASS@|$class|" \
     "$here/paretofleet-agent.service" >"$unit.part"
   mv "$unit.part" "$unit"
 fi
@@ -160,6 +191,12 @@ fi
 for group in video render; do
   if getent group "$group" >/dev/null 2>&1; then say_or_do usermod --append --groups "$group" paretofleet; fi
 done
+if [ -n "$join" ]; then
+  # The service holds the agent's folder while it runs.
+  say_or_do systemctl stop paretofleet-agent.service 2>/dev/null || true
+  say_or_do install -d -o paretofleet -g paretofleet -m 0700 /var/lib/paretofleet/agent
+  join_collector runuser -u paretofleet -- env PARETOFLEET_AGENT_HOME=/var/lib/paretofleet/agent "$agent"
+fi
 say_or_do systemctl daemon-reload
 say_or_do systemctl enable paretofleet-agent.service
 say_or_do systemctl restart paretofleet-agent.service

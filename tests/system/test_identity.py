@@ -7,77 +7,18 @@ import re
 import shutil
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import pytest
-from farm import BIN, Farm, wait_until
+from farm import BIN, wait_until
 from paretofleet_proto.v1 import control_pb2, control_pb2_grpc, fleet_pb2, fleet_pb2_grpc
+from secured import Secured
 
 pytestmark = pytest.mark.system
 SUBMIT = ("sweep", "submit", "--model", "zoo:squeezenet1_1", "--protocol", "quick", "--repeats", "1")
-
-
-@dataclass
-class Secured(Farm):
-    """A farm whose collector has an identity; the tests' own commands use its local socket."""
-
-    join_address: str = ""
-    tls_address: str = ""
-
-    def start_secured(self, **settings: float) -> subprocess.Popen[bytes]:
-        if not (self.collector_home / "identity").exists():
-            self.run("collector", "init", "--home", self.collector_home, "--listen", "127.0.0.1:0")
-            (self.collector_home / "collector.toml").unlink()
-        settings = {"join_listen": "127.0.0.1:0", **settings}
-        process = self.start_collector(**settings)
-        self.tls_address = self.address
-        self.address = f"unix:{self.collector_home / 'local' / 'socket'}"
-        self.join_address = (self.collector_home / "join-endpoint").read_text().strip()
-        return process
-
-    def token(self, *options: str) -> str:
-        return self.command("token", "create", *options).strip()
-
-    def agent_command(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(BIN / "paretofleet-agent"), *(str(word) for word in words)],
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-            timeout=60,
-            check=False,
-        )
-
-    def join(self, name: str, token: str, *options: str) -> subprocess.CompletedProcess[str]:
-        words = ("join", self.join_address, token, "--name", name, "--home", self.root / name)
-        return self.agent_command(*words, *options)
-
-    def start_joined(self, name: str) -> subprocess.Popen[bytes]:
-        """Starts an agent that has joined: it needs no address."""
-        process = self.start(
-            *(BIN / "paretofleet-agent", "run", "--home", self.root / name, "--simulate", "cpu-server"),
-            log=f"{name}.log",
-        )
-        wait_until(lambda: self.is_online(name), f"agent {name} online")
-        return process
-
-    def as_person(self, name: str, role: str) -> dict[str, str]:
-        """Lets a person in; the environment in which their commands run."""
-        environment = {**self.environment(), "XDG_STATE_HOME": str(self.root / f"person-{name}")}
-        command = [BIN / "paretofleet", "login", self.join_address, "-"]
-        token = self.token("--role", role, "--name", name)
-        subprocess.run(command, input=token, text=True, env=environment, check=True, capture_output=True)
-        return {**environment, "PARETOFLEET_COLLECTOR_ADDRESS": self.tls_address}
-
-    def said(self, environment: dict[str, str], *words: str) -> tuple[int, str]:
-        command = [str(BIN / "paretofleet"), *words]
-        done = subprocess.run(command, text=True, env=environment, capture_output=True, check=False)
-        return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -91,7 +32,7 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
 
 
 def test_from_nothing_to_a_sweep_over_tls(secured: Secured) -> None:
-    joined = secured.join("one", secured.token("--name", "one"))
+    joined = secured.join("one", secured.token(name="one"))
     assert joined.returncode == 0, joined.stderr
     secured.start_joined("one")
     (device,) = secured.listing("devices", "list")
@@ -101,7 +42,7 @@ def test_from_nothing_to_a_sweep_over_tls(secured: Secured) -> None:
 
 
 def test_who_is_refused_is_told_why(secured: Secured, tmp_path: Path) -> None:
-    token, short = secured.token("--name", "one", "--ttl", "1h"), secured.token("--ttl", "1s")
+    token, short = secured.token(name="one"), secured.token(ttl_s=1.0)
     stranger = ("run", "--home", tmp_path / "stranger", "--collector", secured.tls_address)
     assert "asks who speaks: join it" in secured.agent_command(*stranger, "--simulate", "cpu-server").stderr
     assert secured.join("one", token).returncode == 0
@@ -110,7 +51,7 @@ def test_who_is_refused_is_told_why(secured: Secured, tmp_path: Path) -> None:
         "does not know this join token": secured.join("two", token[:30] + "x" * 10 + token[40:]),
         "not the collector that made this token": secured.join("two", token[:-6] + "abcdef"),
         "or not all of one": secured.join("two", token[:-6]),
-        "is for the name 'three'": secured.join("two", secured.token("--name", "three")),
+        "is for the name 'three'": secured.join("two", secured.token(name="three")),
         "expired at": secured.join("two", short),
     }
     for sentence, done in refused.items():
@@ -174,7 +115,7 @@ def test_a_revoked_device_is_cut_off_within_five_seconds(secured: Secured) -> No
         assert ended.value.code() in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.ABORTED)
     assert agent.wait(30) == 1
     assert "This certificate was revoked at" in secured.log("one")
-    assert secured.join("one", secured.token("--name", "one")).returncode == 0
+    assert secured.join("one", secured.token(name="one")).returncode == 0
     secured.start_joined("one")
 
 
@@ -213,17 +154,17 @@ def test_roles_are_kept_and_no_secret_is_in_any_log(secured: Secured) -> None:
     secured.start_joined("one")
     secured.command(*SUBMIT, "--name", "local")
     for person in (viewer, operator):
-        assert secured.said(person, "devices", "list")[0] == 0
-        code, text = secured.said(person, "token", "create")
+        assert secured.answer(person, "devices", "list")[0] == 0
+        code, text = secured.answer(person, "token", "create")
         assert (code, "needs the role admin" in text) == (1, True)
-        code, text = secured.said(person, "devices", "remove", "one")
+        code, text = secured.answer(person, "devices", "remove", "one")
         assert (code, "needs the role admin" in text) == (1, True)
-        code, text = secured.said(person, "sweep", "cancel", "local")
+        code, text = secured.answer(person, "sweep", "cancel", "local")
         assert code == 1
-    assert "needs the role admin or operator" in secured.said(viewer, *SUBMIT)[1]
-    assert "submitted by the local user" in secured.said(operator, "sweep", "cancel", "local")[1]
-    assert secured.said(operator, *SUBMIT, "--name", "mine")[0] == 0
-    assert "submitted by" not in secured.said(operator, "sweep", "cancel", "mine")[1]
+    assert "needs the role admin or operator" in secured.answer(viewer, *SUBMIT)[1]
+    assert "submitted by the local user" in secured.answer(operator, "sweep", "cancel", "local")[1]
+    assert secured.answer(operator, *SUBMIT, "--name", "mine")[0] == 0
+    assert "submitted by" not in secured.answer(operator, "sweep", "cancel", "mine")[1]
     secrets = [token[21:64]]
     for path in (secured.root / "one" / "credentials.json", *secured.root.glob("person-*/**/*.json")):
         secrets += [line for line in json.loads(path.read_text())["key_pem"].splitlines() if "-" not in line]
@@ -260,7 +201,7 @@ def test_a_copy_of_a_joined_folder_is_refused_and_the_original_goes_on(secured: 
 
 
 def test_a_board_waits_for_approval_and_goes_on_by_itself(secured: Secured) -> None:
-    token = secured.token("--pool", "lab", "--approve")
+    token = secured.token(pool="lab", approve=True)
     words = ("join", secured.join_address, token, "--name", "board", "--home", secured.root / "board")
     waiting = secured.start(BIN / "paretofleet-agent", *words, log="board.log")
     wait_until(lambda: "devices approve board" in secured.log("board"), "the question")
@@ -269,6 +210,4 @@ def test_a_board_waits_for_approval_and_goes_on_by_itself(secured: Secured) -> N
     assert row["device_id"] in secured.log("board")
     secured.command("devices", "approve", row["device_id"], "--name", "tx2-9")
     assert waiting.wait(30) == 0
-    words = ("run", "--home", secured.root / "board", "--simulate", "cpu-server")
-    secured.start(BIN / "paretofleet-agent", *words, log="tx2-9.log")
-    wait_until(lambda: secured.is_online("tx2-9"), "the approved board")
+    secured.start_joined("board", name="tx2-9")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from paretofleet_collector.cli import board_install
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
-from paretofleet_collector.cli.session import collector_client, notify
+from paretofleet_collector.cli.session import access_client, collector_client, notify
 from paretofleet_collector.cli.units import ago, clock
-from paretofleet_collector.errors import NotFound, Refused
-from paretofleet_collector.model.views import DeviceView
+from paretofleet_collector.errors import CollectorError, NotFound, Refused
+from paretofleet_collector.model.views import DeviceView, TokenView
 from paretofleet_collector.suggest import did_you_mean
 
 app = typer.Typer(
@@ -40,6 +42,50 @@ def list_(context: typer.Context, output: Output = Format.table) -> None:
     with collector_client(context) as client:
         rows = [row_of(one) for one in client.list_devices()]
     show(rows, _COLUMNS, output, nothing="no device has joined; start one with `paretofleet-agent run`")
+
+
+@app.command(epilog="Example: paretofleet devices add ssh://nvidia@tx2-1 --class jetson-tx2")
+def add(
+    context: typer.Context,
+    board: Annotated[str, typer.Argument(metavar="ssh://BOARD", help="ssh://[USER@]HOST[:PORT].")],
+    *,
+    name: Annotated[str, typer.Option(help="Its name in the fleet; by default its host's.")] = "",
+    device_class: Annotated[str, typer.Option("--class", help="Its class, such as jetson-tx2.")] = "cpu",
+    bundle: Annotated[
+        Path | None, typer.Option(help="The bundle of `make bundle`.", show_default="the newest in dist")
+    ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="The collector's join server as the board reaches it.",
+            show_default="this machine as the board sees it",
+        ),
+    ] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OPTION", help="A further option of install.sh, such as --no-systemd."),
+    ] = None,
+) -> None:
+    """Copy the bundle to a board, install the agent there, and let it join: over your own SSH."""
+    place = board_install.board_of(board)
+    archive = bundle or board_install.newest_bundle(Path("dist"))
+    if not archive.is_file():
+        raise Refused(f"There is no bundle {archive}; make one with `make bundle`.")
+    facts = board_install.look(place)
+    known_as = board_install.checked_word("--name", name or facts.name)
+    with access_client(context) as client:
+        token, text, join_address = client.create_token(TokenView("agent", known_as, "", False, 1), 3600.0)
+    host, _, port = (address or join_address).rpartition(":")
+    options = ["--name", known_as, "--class", board_install.checked_word("--class", device_class)]
+    options += ["--join", f"{host or facts.this_machine}:{port}", *(option or [])]
+    try:
+        board_install.install(place, facts, archive, options, text, notify)
+    except CollectorError:
+        with access_client(context) as client:
+            client.revoke_token(token.token_id)
+        raise
+    notify(f"{known_as} has joined; `paretofleet devices list` shows it")
 
 
 @app.command("show", epilog="Example: paretofleet devices show tx2-a")

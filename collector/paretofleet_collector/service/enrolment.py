@@ -63,7 +63,11 @@ async def enrol(context: Context, request: Enrolment) -> Enrolled:
             return _person(connection, context, row, request.name, key)
         return _device(connection, context, row, request, (key, waits))
 
-    enrolled = await context.store.write(work)
+    try:
+        enrolled = await context.store.write(work)
+    except (SessionRefused, Taken) as error:
+        context.admission.log_refusal("a join", type(error).__name__, str(error))
+        raise
     if enrolled.certificate_pem:
         _log.info("%s '%s' joined by token %s", enrolled.role, enrolled.name, token.token_id)
     return enrolled

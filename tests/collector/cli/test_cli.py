@@ -31,7 +31,18 @@ def swept(paretofleet: Command) -> Command:
 
 def commands() -> list[list[str]]:
     nouns = {
-        "devices": ("list", "show", "label", "pause", "resume", "remove", "reset", "revoke", "approve"),
+        "devices": (
+            "list",
+            "show",
+            "label",
+            "pause",
+            "resume",
+            "remove",
+            "reset",
+            "revoke",
+            "approve",
+            "add",
+        ),
         "models": ("list", "show", "add"),
         "sweep": ("plan", "submit", "list", "show", "watch", "cancel", "retry", "delete"),
         "report": ("pull", "samples", "rebuild"),

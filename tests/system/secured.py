@@ -1,0 +1,94 @@
+"""A farm whose collector has an identity; the tests' own commands use its local socket."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from farm import BIN, Farm, wait_until
+from paretofleet_collector.model.views import TokenView
+from paretofleet_collector.rpc.access_client import AccessClient
+from paretofleet_proto.v1 import control_pb2, control_pb2_grpc
+
+
+@dataclass
+class Secured(Farm):
+    """What is asked often is asked in this process: starting the command costs most of a second."""
+
+    join_address: str = ""
+    tls_address: str = ""
+
+    def start_secured(self, **settings: float | str) -> subprocess.Popen[bytes]:
+        if not (self.collector_home / "identity").exists():
+            self.run("collector", "init", "--home", self.collector_home)
+            (self.collector_home / "collector.toml").unlink()
+        process = self.start_collector(**{"join_listen": "127.0.0.1:0", **settings})
+        self.tls_address = self.address
+        self.address = f"unix:{self.collector_home / 'local' / 'socket'}"
+        self.join_address = (self.collector_home / "join-endpoint").read_text().strip()
+        return process
+
+    def token(self, role: str = "agent", *, ttl_s: float = 3600.0, **scope: str | int | bool) -> str:
+        wanted = TokenView(**{"role": role, "name": "", "pool": "", "approve": False, "uses": 1, **scope})
+        with AccessClient(self.address) as client:
+            return client.create_token(wanted, ttl_s)[1]
+
+    def is_online(self, name: str) -> bool:
+        with grpc.insecure_channel(self.address) as channel:
+            stub = control_pb2_grpc.ControlStub(channel)
+            listed = stub.ListDevices(control_pb2.ListDevicesRequest(), timeout=10).devices
+        return any(device.name == name and device.state == "online" for device in listed)
+
+    def sweep(self, name: str) -> dict[str, Any]:
+        with AccessClient(self.address) as client:
+            return next(asdict(sweep) for sweep in client.list_sweeps() if sweep.name == name)
+
+    def agent_command(self, *words: str | Path, token: str = "", prefix: tuple[str, ...] = ()) -> Done:
+        command = [*prefix, str(BIN / "paretofleet-agent"), *(str(word) for word in words)]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            input=token,
+            env=self.environment(),
+            timeout=60,
+            check=False,
+        )
+
+    def join(self, name: str, token: str, *, address: str = "", prefix: tuple[str, ...] = ()) -> Done:
+        words = ("join", address or self.join_address, "-", "--name", name, "--home", self.root / name)
+        return self.agent_command(*words, token=token, prefix=prefix)
+
+    def start_joined(
+        self, home: str, *, name: str = "", prefix: tuple[str, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Starts an agent that has joined: it needs no address."""
+        words = ("run", "--home", self.root / home, "--simulate", "cpu-server")
+        process = self.start(*prefix, BIN / "paretofleet-agent", *words, log=f"{home}.log")
+        wait_until(lambda: self.is_online(name or home), f"agent {home} online")
+        return process
+
+    def as_person(self, name: str, role: str) -> dict[str, str]:
+        """Lets a person in; the environment in which their commands run."""
+        environment = {**self.environment(), "XDG_STATE_HOME": str(self.root / f"person-{name}")}
+        command = [BIN / "paretofleet", "login", self.join_address, "-"]
+        token = self.token(role, name=name)
+        subprocess.run(command, input=token, text=True, env=environment, check=True, capture_output=True)
+        return {**environment, "PARETOFLEET_COLLECTOR_ADDRESS": self.tls_address}
+
+    def answer(self, environment: dict[str, str], *words: str) -> tuple[int, str]:
+        """Exit code and all output of a person's command."""
+        command = [str(BIN / "paretofleet"), *words]
+        done = subprocess.run(command, text=True, env=environment, capture_output=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
