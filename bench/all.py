@@ -23,7 +23,7 @@ LIMIT_S, GRACE_S = 420.0, 30.0
 #: The short form of programs that take a number instead.
 SHORT = {"energy": ["--windows", "1200"]}
 #: Those that are run whole: the rows that they leave out otherwise are promised too.
-WHOLE = {"pareto_speed", "pareto_allocation"}
+WHOLE = {"pareto_speed", "pareto_allocation", "pareto_cells"}
 TRACEBACK = b"Traceback (most recent call last)"
 
 

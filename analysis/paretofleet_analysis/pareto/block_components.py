@@ -12,8 +12,7 @@ def connected_blocks(configurations: npt.ArrayLike, blocks: npt.ArrayLike) -> li
     """The blocks of each connected component of the graph of configurations and blocks, ascending.
 
     `configurations`, `blocks`: (n,) whole numbers, of each run whose it is and in which block it was. The
-    component with most configurations comes first, of equals the one with the lowest block. Source: the
-    connectedness of a design, Bose 1947, The design of experiments.
+    component with most configurations comes first, of equals the one with the lowest block.
 
     >>> connected_blocks([0, 0, 1, 2, 2, 3], [7, 8, 5, 1, 2, 2])
     [[1, 2], [5], [7, 8]]

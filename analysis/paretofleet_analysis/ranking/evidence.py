@@ -24,6 +24,8 @@ IDENTITY = (
     *("runtime", "runtime_version", "precision", "batch_size", "threads", "mode", "timing_scope", "protocol"),
     *("simulated", "top1_source", "power_scope", "power_source", "status"),
 )
+#: Runs so far apart saw another day of their device; a sweep across midnight did not.
+_DAY_APART_S = 12 * 3600.0
 _MEANING_OF_SOURCES = {
     "measured": "measured here",
     "published-same-weights": "published for these very weights",
@@ -57,6 +59,7 @@ def collect_evidence(
         "runs_set_aside": sum(not counted for row in rows for counted in row["run_counted"]),
         "boots": len({boot for row in rows for boot in row["run_boots"] if boot}) or None,
         "days": sorted({_day(start) for row in rows for start in row["run_started_s"] if start}),
+        "speaks_for": _speaks_for(rows),
         "protocols": sorted({row["protocol"] for row in rows}),
         "flags": dict(sorted(Counter(flag for row in rows for flag in row["flags"] or ()).items())),
         "accuracy_sources": _accuracy_sources(rows),
@@ -103,6 +106,19 @@ def _devices_per_class(rows: Sequence[Row]) -> dict[str, int]:
     for row in rows:
         classes.setdefault(row["device_class"], set()).add(row["device"])
     return {name: len(devices) for name, devices in sorted(classes.items())}
+
+
+def _speaks_for(rows: Sequence[Row]) -> str:
+    """Which repetition intervals and probabilities hold for: what varied among the runs of every device."""
+    boots: dict[str, set[str]] = {}
+    starts: dict[str, list[float]] = {}
+    for row in rows:
+        boots.setdefault(row["device"], set()).update(boot for boot in row["run_boots"] if boot)
+        starts.setdefault(row["device"], []).extend(at for at in row["run_started_s"] if at)
+    boot = "another boot" if all(len(each) > 1 for each in boots.values()) else "the same boot"
+    spans = [max(each, default=0.0) - min(each, default=0.0) for each in starts.values()]
+    day = "another day" if all(span >= _DAY_APART_S for span in spans) else "the same day"
+    return f"another process, in {boot}, on {day}, on these very boards"
 
 
 def _day(start_s: float) -> str:
