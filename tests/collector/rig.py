@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import secrets
 import tempfile
@@ -40,7 +41,9 @@ INVENTORY = Inventory(
     cpus=(0, 1),
     architecture="x86_64",
 )
-TINY = Variant(model="tiny", variant="file", sha256="ab" * 32, size_bytes=4, parameters=1)
+TINY = Variant(
+    model="tiny", variant="file", sha256=hashlib.sha256(b"onnx").hexdigest(), size_bytes=4, parameters=1
+)
 
 
 def chunk(

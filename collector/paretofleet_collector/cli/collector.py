@@ -13,6 +13,7 @@ import typer
 
 from paretofleet_collector import config
 from paretofleet_collector.cli import garbage_text, logs
+from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.session import access_client, notify
 from paretofleet_collector.errors import Refused
 
@@ -176,3 +177,77 @@ def gc(
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+@app.command(epilog="Example: paretofleet collector backup /mnt/backup/collector")
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the copy, on another disk.")],
+    home: Home = None,
+) -> None:
+    """Copy store, samples, models and keys to a folder; the collector may run.
+
+    What is there already is not copied again, so that a run that broke off, or yesterday's copy, goes on.
+    """
+    from paretofleet_collector.service.backup import back_up
+
+    done = back_up(config.load(home), folder)
+    notify(f"{folder} holds {done.files} files, {done.copied} of them copied now")
+    _tell_faults(done.faults)
+
+
+@app.command(epilog="Example: paretofleet collector restore /mnt/backup/collector --home /var/lib/collector")
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished backup.")],
+    home: Home = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Set a database that is there aside, in its folder `backups`.")
+    ] = False,
+) -> None:
+    """Bring a backup back, each file checked; it can be broken off and run again."""
+    from paretofleet_collector.service.backup import restore as bring_back
+
+    target = home or config.load(home).home
+    done = bring_back(folder, target.expanduser().absolute(), replace=replace)
+    notify(f"{target} holds {done.files} files again, {done.copied} of them copied now")
+    notify(f"start it with `paretofleet collector serve --home {target}`")
+
+
+@app.command(epilog="Example: paretofleet collector doctor --adopt")
+def doctor(
+    home: Home = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="List samples again that the store does not list.")
+    ] = False,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Make a new database of what can be read of a damaged one.")
+    ] = False,
+    output: Output = Format.table,
+) -> None:
+    """Check all that the collector keeps: database, staged chunks, files, models, disk."""
+    from paretofleet_collector.service import adoption
+    from paretofleet_collector.service import doctor as examination
+
+    settings = config.load(home)
+    if not settings.home.is_dir():
+        raise Refused(f"There is no folder {settings.home}; name the collector's with --home.")
+    if salvage:
+        lost = examination.save_readable(settings)
+        notify(f"a new database holds what could be read; lost rows by table: {dict(lost) or 'none'}")
+    if adopt:
+        for sentence in adoption.adopt(settings):
+            notify(sentence)
+    findings = list(examination.examine(settings))
+    rows = [
+        {"subject": each.subject, "state": "ok" if each.is_well else "wrong", "finding": each.sentence}
+        for each in findings
+    ]
+    show(rows, (column("subject"), column("state"), column("finding")), output)
+    if not all(each.is_well for each in findings):
+        raise typer.Exit(1)
+
+
+def _tell_faults(faults: tuple[str, ...]) -> None:
+    for fault in faults:
+        notify(f"left out: {fault}")
+    if faults:
+        raise typer.Exit(3)

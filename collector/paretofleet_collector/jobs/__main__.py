@@ -28,12 +28,14 @@ _log = logging.getLogger(__name__)
 def _jobs() -> Mapping[str, Callable[..., Any]]:
     """The table of jobs, by the names under which the collector asks for them."""
     # Imported here, when the priority is low and what a library prints cannot reach the results.
-    from paretofleet_collector.jobs import choose, rebuild, report, seal
+    from paretofleet_collector.jobs import choose, merge, rebuild, report, seal
     from paretofleet_collector.models import variants
 
     return {
         "seal": seal.seal,
         "summarize_again": rebuild.summarize_again,
+        "merge": merge.merge,
+        "extract": merge.extract,
         "choose": choose.choose,
         "report": report.write_report,
         "inspect": variants.inspect,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,17 +26,21 @@ def summarize_again(database: str, lake: str, run_ids: list[str]) -> dict[str, d
     paths of the file and of the folder.
     """
     root = open_lake(lake)
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
+    verified: dict[tuple[str, str], Path] = {}
     with reading(database) as connection:
         for run_id in run_ids:
             try:
-                result[run_id] = _again(connection, root, run_id)
+                result[run_id] = _again(connection, root, run_id, verified)
             except CollectorError as error:
                 result[run_id] = {"unreadable": str(error)}
     return result
 
 
-def _again(connection: sa.Connection, root: Lake, run_id: str) -> dict[str, Any]:
+def _again(
+    connection: sa.Connection, root: Lake, run_id: str, verified: dict[tuple[str, str], Path]
+) -> dict[str, Any]:
+    """One run; files in `verified` were checked by this job."""
     run = runs.get(connection, run_id)
     files = sealed.files_of_run(connection, run_id)
     if run is None or not files:
@@ -44,8 +49,10 @@ def _again(connection: sa.Connection, root: Lake, run_id: str) -> dict[str, Any]
     row = attempts.row_of(connection, AttemptKey(run_id, file.attempt))
     planned = configurations.get(connection, run.sweep_id, run.configuration_id)
     device = devices.by_id(connection)[run.device_id]
-    with root.verified(file.path, file.sha256).open("rb") as opened:
-        streams = samples.read_parquet(opened)
+    key = file.path, file.sha256
+    if key not in verified:
+        verified[key] = root.verified(*key)
+    streams = samples.read_parquet(verified[key], file.first_row, file.samples)
     facts = report.facts_of(row.facts_json if row is not None else "")
     summary, why_not = summary_of(streams, facts, report.RunPlace(planned, device, run.block))
     return {

@@ -7,6 +7,7 @@ where no summary can be made of them.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,15 @@ def seal(database: str, lake: str, run_id: str, attempt: int, *, summarise: bool
         "sweep_id": run.sweep_id,
         "configuration": planned.configuration.canonical_json,
         "block": str(run.block),
+        "names": json.dumps(
+            {
+                "device": planned.device,
+                "device_class": device.device_class,
+                "model": planned.model,
+                "variant": planned.variant,
+                "target": planned.target,
+            }
+        ),
         "facts": row.facts_json,
     }
     relative = samples_file(run.sweep_id, run_id, attempt)

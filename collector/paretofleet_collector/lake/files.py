@@ -22,12 +22,23 @@ from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavai
 FOLDER = "lake"
 ORPHANS = "orphans"
 _TEMPORARY, _SAMPLES, _MODELS = "tmp", "samples", "models"
+_MERGED = "merged-"
 _log = logging.getLogger(__name__)
 
 
 def samples_file(sweep_id: str, run_id: str, attempt: int) -> str:
     """Where in the lake the samples of attempt number `attempt` of run `run_id` in sweep `sweep_id` stand."""
     return f"{_SAMPLES}/{sweep_id}/{run_id}-{attempt}.parquet"
+
+
+def merged_file(sweep_id: str) -> str:
+    """A new place in the lake for a file with the samples of several runs of the sweep `sweep_id`."""
+    return f"{_SAMPLES}/{sweep_id}/{_MERGED}{secrets.token_hex(8)}.parquet"
+
+
+def is_merged(relative: str) -> bool:
+    """Whether the file `relative` holds several runs."""
+    return PurePosixPath(relative).name.startswith(_MERGED)
 
 
 def model_file(sha256: str) -> str:
@@ -159,6 +170,14 @@ class Lake:
                 _sync(target.parent)
             _log.info("nothing lists %s: it was moved to %s", relative, target)
             self._remove_folder((self.root / relative).parent)
+
+    def take_back(self, orphan: str, relative: str) -> None:
+        """Moves the file `orphan` to its place `relative`; raises StorageUnavailable."""
+        target = self.root / relative
+        with _writing(self.root):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self.root / orphan, target)
+            _sync(target.parent)
 
     def orphans(self) -> list[str]:
         """The files that nothing listed, below `orphans/`."""

@@ -7,7 +7,7 @@ by the marks, and the `text` of a state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from paretofleet_analysis.runs.sample_schemas import PHASES, SCHEMAS
 from paretofleet_collector.model.entities import Chunk
 
 FORMAT = "1"
+_ABOUT = "paretofleet."
+#: In a file of several runs: how much later a row is than the one before it in its run; the first from 0.
+STEPS = "t_step_ns"
+_NAMES = ["run_id", "stream", "schema", "phase"]
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -92,27 +96,32 @@ def write_parquet(
     `metadata` goes into the file's schema. Returns the number of samples.
     """
     marks = streams.get("marks")
-    stamped = {
-        "paretofleet.samples": FORMAT,
-        **{f"paretofleet.{key}": text for key, text in metadata.items()},
-    }
-    schema = _SCHEMA.with_metadata(stamped)
     tables = [_table(name, stream, marks, run_id, attempt) for name, stream in sorted(streams.items())]
     table = pa.concat_tables(tables).unify_dictionaries() if tables else _SCHEMA.empty_table()
-    pq.write_table(
-        table.cast(schema),
-        path,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=["run_id", "stream", "schema", "phase"],
-        column_encoding={"t_ns": "DELTA_BINARY_PACKED", "value": "DELTA_BINARY_PACKED"},
-    )
+    write_table(path, table, metadata)
     return int(table.num_rows)
 
 
-def read_parquet(source: Any) -> dict[str, Stream]:
-    """The streams in the sealed file `source`, a path or an open file, as `decode` gave them."""
-    table = pq.read_table(source, columns=["stream", "schema", "t_ns", "value", "text"])
+def write_table(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> None:
+    """Writes the rows of a run, `table`, to `path`, with the `metadata` of the run in the file's schema."""
+    stamped = {f"{_ABOUT}samples": FORMAT, **{f"{_ABOUT}{key}": metadata[key] for key in sorted(metadata)}}
+    pq.write_table(
+        encoded(table).cast(_SCHEMA.with_metadata(stamped)),
+        path,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=_NAMES,
+        column_encoding={"t_ns": "DELTA_BINARY_PACKED", "value": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,
+    )
+
+
+def read_parquet(source: Any, first_row: int = 0, count: int | None = None) -> dict[str, Stream]:
+    """The streams in the sealed file `source`, a path or an open file, as `decode` gave them.
+
+    Of a file that holds several runs those of the run with `count` rows from `first_row` on.
+    """
+    table = read_rows(source, first_row, count, ["stream", "schema", "t_ns", "value", "text"])
     result = {}
     for name in pc.unique(table["stream"]).to_pylist():
         part = table.filter(pc.equal(table["stream"], name))
@@ -120,6 +129,75 @@ def read_parquet(source: Any) -> dict[str, Stream]:
         texts = tuple(part["text"].to_pylist()) if schema == "state/1" else ()
         result[name] = Stream(schema, part["t_ns"].to_numpy(), part["value"].to_numpy(), texts)
     return result
+
+
+def read_rows(
+    source: Any, first_row: int = 0, count: int | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The rows of the sealed file `source`, `count` of them from `first_row` on, by default all.
+
+    All `columns`, by default, as they were written. Every page is checked against its checksum.
+    """
+    with pq.ParquetFile(source, page_checksum_verification=True) as file:
+        last = file.metadata.num_rows if count is None else first_row + count
+        groups, start, skipped = [], 0, 0
+        for number in range(file.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            if end <= first_row:
+                skipped = end
+            elif start < last:
+                groups.append(number)
+            start = end
+        stored = file.schema_arrow.names
+        names = [STEPS if name == "t_ns" and STEPS in stored else name for name in columns or _SCHEMA.names]
+        table = file.read_row_groups(groups, columns=names)
+    return encoded(_with_times(table.slice(first_row - skipped, last - first_row)))
+
+
+def with_steps(table: pa.Table) -> pa.Table:
+    """The rows of a run, `table`, with its times as steps from the row before, which compress better."""
+    times_ns = table["t_ns"].to_numpy()
+    place = table.column_names.index("t_ns")
+    return table.set_column(place, STEPS, pa.array(np.diff(times_ns, prepend=0)))
+
+
+def _with_times(table: pa.Table) -> pa.Table:
+    """Rows of one run with times again where they have steps."""
+    if STEPS not in table.column_names:
+        return table
+    place = table.column_names.index(STEPS)
+    return table.set_column(place, "t_ns", pa.array(np.cumsum(table[STEPS].to_numpy())))
+
+
+def encoded(table: pa.Table) -> pa.Table:
+    """The rows in `table` with names as dictionaries in the order of their first use, in one chunk each.
+
+    Equal rows are equal tables then, and equal bytes of a file, whatever they went through.
+    """
+    columns, fields = [], []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        is_name = name in _NAMES
+        whole = (column.cast(pa.string()) if is_name else column).combine_chunks()
+        columns.append(whole.dictionary_encode() if is_name else whole)
+        fields.append(pa.field(name, pa.int64()) if name == STEPS else _SCHEMA.field(name))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def schema_of_steps() -> pa.Schema:
+    """The columns of a file of several runs."""
+    place = _SCHEMA.get_field_index("t_ns")
+    return _SCHEMA.set(place, pa.field(STEPS, pa.int64()))
+
+
+def read_about(source: Any) -> dict[str, str]:
+    """What the sealed file `source`, a path or an open file, says of its run: the `metadata` it was given."""
+    stored = pq.read_metadata(source).metadata or {}
+    texts = {name.decode(): text.decode(errors="replace") for name, text in stored.items()}
+    return {
+        name.removeprefix(_ABOUT): text
+        for name, text in texts.items()
+        if name.startswith(_ABOUT) and name != f"{_ABOUT}samples"
+    }
 
 
 def columns_of(streams: Mapping[str, Stream]) -> dict[str, dict[str, Ints]]:

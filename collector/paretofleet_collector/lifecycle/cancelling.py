@@ -20,6 +20,7 @@ from paretofleet_collector.store import (
     chunks,
     configurations,
     devices,
+    discarded,
     runs,
     sealed,
     sweeps,
@@ -91,10 +92,11 @@ def retry_sweep_runs(connection: sa.Connection, sweep_id: str) -> bool:
     return False
 
 
-def delete_runs(connection: sa.Connection, sweep_id: str) -> tuple[list[str], bool]:
+def delete_runs(connection: sa.Connection, sweep_id: str, now: float) -> tuple[list[str], bool]:
     """Deletes runs of the hidden sweep `sweep_id` through `connection`, and with the last the sweep itself.
 
-    Returns the paths of the files that nothing lists any more, and whether more are left.
+    Returns the paths of the files that nothing lists any more, which are discarded `now` (seconds since
+    1970), and whether more are left.
     """
     run_ids = runs.some_ids(connection, sweep_id, RUN_STATES)
     if not run_ids:
@@ -104,4 +106,7 @@ def delete_runs(connection: sa.Connection, sweep_id: str) -> tuple[list[str], bo
         return [], False
     paths = sealed.paths_of(connection, run_ids)
     runs.delete(connection, run_ids)
-    return paths, True
+    kept = sealed.listed_paths(connection, paths)
+    gone = [path for path in paths if path not in kept]
+    discarded.add(connection, gone, now)
+    return gone, True

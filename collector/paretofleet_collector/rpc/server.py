@@ -100,6 +100,7 @@ async def _serve(config: Config) -> None:
         tasks = [
             asyncio.create_task(collector.sealer.run()),
             asyncio.create_task(collector.unfinished.run()),
+            asyncio.create_task(collector.merger.run()),
             asyncio.create_task(_watch_health(context, checks)),
             asyncio.create_task(gate.watch()),
         ]

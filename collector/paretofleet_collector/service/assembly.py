@@ -10,8 +10,9 @@ from paretofleet_collector.identity import authority
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.service.context import Changes, Context
-from paretofleet_collector.service.home import collector_id
-from paretofleet_collector.service.lake_age import being_sealed, check_age, unlisted_files
+from paretofleet_collector.service.home import check_restored, collector_id
+from paretofleet_collector.service.lake_age import being_sealed, check_age, check_not_lost, unlisted_files
+from paretofleet_collector.service.merging import Merger
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.service.unfinished import Unfinished
 from paretofleet_collector.store import Store
@@ -26,6 +27,7 @@ class Collector:
     sealer: Sealer
     sealing_worker: Worker
     unfinished: Unfinished
+    merger: Merger
 
     async def tidy_lake(self) -> int:
         """Sets aside what the store does not list: a start before this one may have broken off.
@@ -51,6 +53,8 @@ def assemble(config: Config) -> Collector:
 
     Sealing has a worker of its own, so that no report or model holds it up.
     """
+    check_restored(config.home)
+    check_not_lost(config)
     changes = Changes(asyncio.get_running_loop())
     lake = open_lake(address_of(config.home, config.lake))
     store = Store.at(config.home, changes.bump, config.store)
@@ -61,4 +65,4 @@ def assemble(config: Config) -> Collector:
     context.wake_sealer = sealer.wake
     unfinished = Unfinished(context)
     context.wake_unfinished = unfinished.wake
-    return Collector(context, sealer, sealing_worker, unfinished)
+    return Collector(context, sealer, sealing_worker, unfinished, Merger(context, sealing_worker))

@@ -17,6 +17,8 @@ from paretofleet_collector.errors import Refused, StorageUnavailable
 
 ENDPOINT = "endpoint"
 JOIN_ENDPOINT = "join-endpoint"
+#: Stands in a home while a backup is being brought back to it.
+RESTORING = "restoring"
 _LOCK = "lock"
 _ID = "id"
 
@@ -81,6 +83,16 @@ def note_started(home: Path, address: str) -> None:
         with suppress(OSError, StorageUnavailable):
             last_started().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(last_started(), address + "\n")
+
+
+def check_restored(home: Path) -> None:
+    """Raises Refused where bringing a backup back to the folder `home` broke off."""
+    path = home / RESTORING
+    if path.exists():
+        raise Refused(
+            f"A backup was being brought back to {home} and that broke off; run `paretofleet collector "
+            f"restore {path.read_text(encoding='utf-8').strip()} --home {home}` again."
+        )
 
 
 def collector_id(home: Path) -> str:

@@ -7,18 +7,36 @@ from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
+from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.lake.files import Lake, samples_file
-from paretofleet_collector.store import models, runs, sealed
+from paretofleet_collector.lake.files import FOLDER, Lake, samples_file
+from paretofleet_collector.store import discarded, models, runs, sealed
+from paretofleet_collector.store.engine import FILE_NAME
 
 _SHOWN = 3
 #: What a collector seals; a file of another name was put there by somebody else.
 _SEALED = re.compile(r"samples/[0-9a-f]{16}/[^/]+\.parquet")
 
 
+def check_not_lost(config: Config) -> None:
+    """Raises Refused where the home that `config` names has a lake with samples and no database at all.
+
+    Else an empty one would be made, which stands in the way of the right one.
+    """
+    path = config.home / FILE_NAME
+    if (
+        config.store == SQLITE
+        and config.lake == LOCAL
+        and not path.exists()
+        and (config.home / FOLDER).is_dir()
+    ):
+        lake = Lake(config.home / FOLDER)
+        check_age(str(path), lake, lake.unlisted((), ()), ())
+
+
 def unlisted_files(connection: sa.Connection, lake: Lake) -> list[str]:
     """The files of the `lake` that `connection` does not list, by their paths in it."""
-    listed = {file.path for file in sealed.files(connection)}
+    listed = {file.path for file in sealed.files(connection)} | set(discarded.before(connection))
     return lake.unlisted(listed, {variant.sha256 for variant in models.listing(connection)})
 
 

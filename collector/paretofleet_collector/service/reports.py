@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from paretofleet_analysis.runs.summary import RULE_VERSION
 
 from paretofleet_collector.errors import CollectorError, NotFound
+from paretofleet_collector.lake.files import is_merged
 from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.views import Rebuilt
 from paretofleet_collector.service.context import Context
@@ -51,18 +52,55 @@ async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, 
             f"Sweep '{sweep_name}' has no sealed samples yet; see `paretofleet sweep watch {sweep_name}`."
         )
     faults = []
+    verified: dict[tuple[str, str], Path] = {}
     for file in files:
         try:
-            path = await asyncio.to_thread(context.lake.verified, file.path, file.sha256)
+            path, is_temporary = await _file_of_run(context, file, verified)
         except CollectorError as error:
             faults.append(f"run {file.run_id}: {error}")
             continue
-        yield f"{sweep_name}/{Path(file.path).name}", path
+        try:
+            yield f"{sweep_name}/{file.run_id}-{file.attempt}.parquet", path
+        finally:
+            if is_temporary:
+                path.unlink(missing_ok=True)
     if faults:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
         raise CollectorError(
             f"{len(faults)} of {len(files)} files were left out: {' '.join(faults[:FAULTS_SHOWN])}{more}"
         )
+
+
+async def _file_of_run(
+    context: Context, file: SealedFile, verified: dict[tuple[str, str], Path]
+) -> tuple[Path, bool]:
+    """A file with the samples of one run alone, and whether it is a copy to be deleted.
+
+    Files in `verified` were checked before. One that was merged meanwhile is looked for where it is now.
+    """
+    try:
+        path = await _verified(context, file, verified)
+    except NotFound:
+        listed = await context.store.read(lambda connection: sealed.files_of_run(connection, file.run_id))
+        file = next((each for each in listed if each.attempt == file.attempt), file)
+        path = await _verified(context, file, verified)
+    if not is_merged(file.path):
+        return path, False
+    extracted = await context.worker.run(
+        "extract",
+        lake=context.lake.address,
+        path=file.path,
+        first_row=file.first_row,
+        count=file.samples,
+    )
+    return Path(extracted), True
+
+
+async def _verified(context: Context, file: SealedFile, verified: dict[tuple[str, str], Path]) -> Path:
+    key = file.path, file.sha256
+    if key not in verified or not verified[key].exists():
+        verified[key] = await asyncio.to_thread(context.lake.verified, *key)
+    return verified[key]
 
 
 async def rebuild(context: Context, name: str) -> Rebuilt:
@@ -79,12 +117,10 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
     sweep_id, run_ids = await context.store.read(sealed_runs)
     changed, faults = 0, []
     for start in range(0, len(run_ids), REBUILD_BATCH):
-        results = await context.worker.run(
-            "summarize_again",
-            database=context.store.address,
-            lake=context.lake.address,
-            run_ids=run_ids[start : start + REBUILD_BATCH],
-        )
+        results = await _summaries(context, run_ids[start : start + REBUILD_BATCH])
+        unreadable = [run_id for run_id, result in results.items() if "unreadable" in result]
+        if unreadable:  # their files may have been merged meanwhile
+            results |= await _summaries(context, unreadable)
 
         def store(connection: sa.Connection, results: dict[str, dict[str, Any]] = results) -> int:
             return sum(rebuilding.store_summary(connection, *each) for each in results.items())
@@ -95,6 +131,13 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
         now = context.now()
         await context.store.write(lambda connection: rebuilding.settle_sweep(connection, sweep_id, now))
     return Rebuilt(len(run_ids), changed, RULE_VERSION, tuple(faults))
+
+
+async def _summaries(context: Context, run_ids: list[str]) -> dict[str, dict[str, Any]]:
+    results: dict[str, dict[str, Any]] = await context.worker.run(
+        "summarize_again", database=context.store.address, lake=context.lake.address, run_ids=run_ids
+    )
+    return results
 
 
 def _fault(run_id: str, result: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ async def delete_sweep(context: Context, sweep_id: str) -> int:
     files, are_left = 0, True
     while are_left:
         paths, are_left = await context.store.write(
-            lambda connection: cancelling.delete_runs(connection, sweep_id)
+            lambda connection: cancelling.delete_runs(connection, sweep_id, context.now())
         )
         files += len(paths)
         for path in paths:

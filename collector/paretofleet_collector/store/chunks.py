@@ -155,6 +155,12 @@ def staged(connection: sa.Connection, key: AttemptKey) -> Iterator[Chunk]:
         yield Chunk(key, row.stream, row.seq, row.schema, row.n, row.columns, row.crc32)
 
 
+def attempts_staged(connection: sa.Connection) -> list[AttemptKey]:
+    """The attempts of which `connection` shows staged chunks."""
+    query = sa.select(CHUNKS.c.run_id, CHUNKS.c.attempt).distinct().order_by(CHUNKS.c.run_id)
+    return [AttemptKey(row.run_id, row.attempt) for row in connection.execute(query)]
+
+
 def drop(connection: sa.Connection, key: AttemptKey) -> int:
     """Deletes through `connection` the staged chunks of the attempt `key`; returns how many there were.
 

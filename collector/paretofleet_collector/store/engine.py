@@ -7,6 +7,7 @@ understands stands in `sqlite` and `postgres`.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,8 @@ def open_writing(address: Address) -> sa.Engine:
     Of a SQLite file a copy is kept before that. Raises Refused for a database that a newer collector wrote
     or that is none, StorageUnavailable when it is out of reach, has no room, or another collector holds it.
     """
+    if not is_postgres(address):
+        _check_file(Path(address))
     engine = open_engine(address, writes=True)
     try:
         _migrate(engine, address)
@@ -80,6 +83,13 @@ def open_writing(address: Address) -> sa.Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _check_file(path: Path) -> None:
+    try:
+        sqlite.check_pages(path)
+    except sqlite3.OperationalError as error:
+        raise Refused(f"{path} cannot be used as the collector's database: {error}.") from None
 
 
 def _migrate(engine: sa.Engine, address: Address) -> None:

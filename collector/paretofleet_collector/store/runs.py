@@ -172,6 +172,16 @@ def has_any(connection: sa.Connection, sweep_id: str, states: Iterable[str]) -> 
     return connection.execute(query.limit(1)).first() is not None
 
 
+def reasons(connection: sa.Connection) -> dict[str, int]:
+    """How many runs `connection` shows without a summary, and with damaged chunks, by the reason."""
+    query = (
+        sa.select(RUNS.c.reason, sa.func.count())
+        .where(RUNS.c.reason.in_((NOT_SUMMARISED, DAMAGED)))
+        .group_by(RUNS.c.reason)
+    )
+    return {str(reason): int(count) for reason, count in connection.execute(query)}
+
+
 def lacks_summary(connection: sa.Connection, sweep_id: str) -> bool:
     """Whether `connection` shows a run of the sweep `sweep_id` that is sealed without a summary."""
     query = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.reason == NOT_SUMMARISED)

@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from paretofleet_collector.errors import Refused, StorageUnavailable
 
 BACKUPS_KEPT = 3
+#: Above this the start checks pages and rows only, and not each index against its table.
+QUICK_ABOVE_BYTES = 256 << 20
+_FINDINGS = 3
 _BUSY_S = 30
 _RECLAIM_PAGES = 2048
 #: The write-ahead log is cut back to this after a burst.
@@ -76,6 +79,57 @@ def back_up(path: Path, revision: str) -> None:
         source.close()
     for old in sorted(folder.glob("*.sqlite3"))[:-BACKUPS_KEPT]:
         old.unlink()
+
+
+def damage_of(path: Path, *, quick: bool | None = None) -> str:
+    """What is wrong with the pages of the database file `path`, in one clause; empty where nothing is.
+
+    `quick` leaves out whether indexes agree with their tables; None does so above QUICK_ABOVE_BYTES.
+    """
+    quick = path.stat().st_size > QUICK_ABOVE_BYTES if quick is None else quick
+    connection = sqlite3.connect(path, timeout=_BUSY_S)
+    try:
+        check = "quick_check" if quick else "integrity_check"
+        lines = [str(row[0]) for row in connection.execute(f"PRAGMA {check}({_FINDINGS})")]
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise  # locked or out of reach, which says nothing of the pages
+        return str(error)
+    finally:
+        connection.close()
+    return "" if lines == ["ok"] else "; ".join(" ".join(line.split()) for line in lines)
+
+
+def check_pages(path: Path) -> None:
+    """Raises Refused where pages of the database file `path`, which may be missing, are damaged."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    damage = damage_of(path)
+    if damage:
+        raise Refused(
+            f"{path} cannot be used as the collector's database: it is damaged ({damage}). Bring a backup "
+            f"back with `paretofleet collector restore DIR --replace --home {path.parent}`, or save what can "
+            f"still be read with `paretofleet collector doctor --salvage --home {path.parent}`."
+        )
+
+
+def snapshot(path: Path, target: Path) -> None:
+    """Copies the database file `path` to `target` as it is at one moment; a collector may write it."""
+    source, copy = sqlite3.connect(path, timeout=_BUSY_S), sqlite3.connect(target)
+    try:
+        source.backup(copy)
+    finally:
+        copy.close()
+        source.close()
+
+
+def without_log(path: Path) -> None:
+    """Makes the database file `path`, which nobody uses, whole by itself: no log can be lost."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        connection.close()
 
 
 def is_full(error: BaseException) -> bool:

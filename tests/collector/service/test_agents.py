@@ -11,7 +11,7 @@ from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.messages import AttemptState, Heartbeat, Hello, Join, Session
 from paretofleet_collector.service import agents, devices, sweeps
 from paretofleet_collector.store import sessions
-from rig import INVENTORY, Rig, end_of, samples_of
+from rig import INVENTORY, TINY, Rig, end_of, samples_of
 
 
 def progress(rig: Rig, session: Session, *held: AttemptKey, running: AttemptKey | None = None):
@@ -305,12 +305,12 @@ class TestLeases:
 class TestModels:
     def test_a_fetched_model_is_known_and_lies_there(self, rig):
         session = rig.joined()
-        path = rig.do(agents.model_path(rig.context, session, "ab" * 32, 0))
+        path = rig.do(agents.model_path(rig.context, session, TINY.sha256, 0))
         assert path.read_bytes() == b"onnx"
         with pytest.raises(NotFound):
             rig.do(agents.model_path(rig.context, session, "cd" * 32, 0))
         with pytest.raises(NotFound, match="none at 5"):
-            rig.do(agents.model_path(rig.context, session, "ab" * 32, 5))
+            rig.do(agents.model_path(rig.context, session, TINY.sha256, 5))
 
 
 def test_configurations_are_known_by_the_hash_of_their_canonical_json(rig):

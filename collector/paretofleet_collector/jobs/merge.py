@@ -1,0 +1,79 @@
+"""Merging, the part in the worker process: small sealed files to one, and a run out of it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.lake import merged, samples
+from paretofleet_collector.lake.files import Lake, is_merged, merged_file, sha256_of
+
+#: A run in a file: path and SHA-256 of the file, first row and number of rows.
+Part = Sequence[Any]
+
+
+def merge(lake: str, sweep_id: str, parts: list[Part]) -> dict[str, Any]:
+    """Writes the runs in `parts`, of the sweep `sweep_id`, to one new file, and checks each row of it.
+
+    A part is path, sha256, first row and number of rows; parts of one file stand together. Returns path,
+    sha256, size_bytes and the first row of each part; for files that are not what was listed, only their
+    paths as `damaged`. `lake` is the folder. Raises StorageUnavailable, and CollectorError where the new file
+    does not hold what the old ones do.
+    """
+    root = Lake(Path(lake))
+    damaged = _damaged(root, {part[0]: part[1] for part in parts})
+    if damaged:
+        return {"damaged": damaged}
+    first_rows, end = [], 0
+    for part in parts:
+        first_rows.append(end)
+        end += part[3]
+
+    def write(path: Path) -> None:
+        merged.write_merged(path, (_rows(root, part) for part in parts))
+        for part, first_row in zip(parts, first_rows, strict=True):
+            if not samples.read_rows(path, first_row, part[3]).equals(_rows(root, part).rows):
+                raise CollectorError(f"What was merged differs from {part[0]}; the old files stay.")
+
+    relative = merged_file(sweep_id)
+    path = root.put(relative, write)
+    return {
+        "path": relative,
+        "sha256": sha256_of(path),
+        "size_bytes": path.stat().st_size,
+        "first_rows": first_rows,
+    }
+
+
+def extract(lake: str, path: str, first_row: int, count: int) -> str:
+    """Writes the run with `count` rows from `first_row` on of the file `path` to a file of its own.
+
+    It is what that was before it was merged, in a temporary place of the folder `lake`, which is returned.
+    """
+    root = Lake(Path(lake))
+    part = _rows(root, (path, "", first_row, count))
+    target = root.temporary(".parquet")
+    samples.write_table(target, part.rows, part.about)
+    return str(target)
+
+
+def _damaged(root: Lake, files: dict[str, str]) -> list[str]:
+    damaged = []
+    for path, sha256 in files.items():
+        try:
+            root.verified(path, sha256)
+        except CollectorError:
+            damaged.append(path)
+    return damaged
+
+
+def _rows(root: Lake, part: Part) -> merged.RunRows:
+    path, _, first_row, count = part
+    rows = samples.read_rows(root.root / path, first_row, count)
+    if not is_merged(path):
+        return merged.RunRows(rows, samples.read_about(root.root / path))
+    listed = merged.read_abouts(root.root / path)
+    about = next(each["about"] for each in listed if each["first_row"] == first_row and each["rows"] == count)
+    return merged.RunRows(rows, about)

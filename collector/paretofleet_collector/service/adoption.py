@@ -1,0 +1,139 @@
+"""Lists again what sealed files tell of and the store does not: after a lost, an older or a broken store."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from paretofleet_collector.config import LOCAL, Config
+from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.jobs.rebuild import summarize_again
+from paretofleet_collector.lake import merged, samples
+from paretofleet_collector.lake.files import FOLDER, Lake, sha256_of
+from paretofleet_collector.lifecycle import rebuilding
+from paretofleet_collector.model.entities import AttemptKey, Configuration
+from paretofleet_collector.service.home import hold_home
+from paretofleet_collector.service.lake_age import unlisted_files
+from paretofleet_collector.store import Store, adopted, sealed
+from paretofleet_collector.store.adopted import SealedRun
+from paretofleet_collector.store.sealed import SealedFile
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A run as a sealed file tells of it, with the place of its rows there."""
+
+    run: SealedRun
+    first_row: int
+    count: int
+
+
+def adopt(config: Config) -> Iterator[str]:
+    """Moves what the store does not list to the orphans, and lists again what of them can be verified.
+
+    `config` names the home, which no collector may hold. Yields a sentence for each file. Raises Refused and
+    StorageUnavailable.
+    """
+    if config.lake != LOCAL:
+        raise Refused("The lake is an object store; samples can be listed again from a folder only.")
+    with hold_home(config.home):
+        lake = Lake(config.home / FOLDER)
+        store = Store.at(config.home, address=config.store)
+        try:
+            lake.set_aside(store.read_now(lambda connection: unlisted_files(connection, lake)))
+            for path in lake.orphans():
+                if path.endswith(".parquet"):
+                    yield _adopt(store, lake, path)
+        finally:
+            store.close()
+
+
+def _adopt(store: Store, lake: Lake, path: str) -> str:
+    """Lists the runs of one orphan that can be; a sentence that says what became of it."""
+    try:
+        parts = _read(lake.root / path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, CollectorError) as error:
+        return f"{path} stays: it cannot be verified ({error})"
+    why_not = {part.run.key.run_id: _why_not(store, lake, part) for part in parts}
+    missing = [part for part in parts if not why_not[part.run.key.run_id]]
+    if not missing:
+        return f"{path} stays: {'; '.join(sorted(set(why_not.values())))[:500]}"
+    place = str(PurePosixPath(*PurePosixPath(path).parts[1:]))
+    if (lake.root / place).exists():
+        return f"{path} stays: another file is in its place, {place}"
+    lake.take_back(path, place)
+    sha256, size = sha256_of(lake.root / place), (lake.root / place).stat().st_size
+    summaries: Counter[bool] = Counter()
+    for part in missing:
+        key = part.run.key
+        file = SealedFile(place, key.run_id, key.attempt, sha256, size, part.count, part.first_row)
+        summaries[_list(store, lake, part.run, file)] += 1
+    lacking = f", {summaries[False]} runs of it without a summary" if summaries[False] else ""
+    return f"{place} is listed again ({len(missing)} of {len(parts)} runs){lacking}"
+
+
+def _why_not(store: Store, lake: Lake, part: _Rows) -> str:
+    """Why a run need not be listed again, empty if it may be; listed in a file that is gone it may be."""
+
+    def work(connection: sa.Connection) -> str:
+        listed = sealed.files_of_run(connection, part.run.key.run_id)
+        if listed and not (lake.root / listed[0].path).exists() and listed[0].attempt == part.run.key.attempt:
+            return ""
+        return adopted.why_not(connection, part.run)
+
+    return store.read_now(work)
+
+
+def _list(store: Store, lake: Lake, run: SealedRun, file: SealedFile) -> bool:
+    """Lists a run in a file; whether it has a summary then."""
+    store.submit(lambda connection: adopted.adopt(connection, run, file, time.time())).result()
+    results = summarize_again(store.address, str(lake.root), [run.key.run_id])
+
+    def work(connection: sa.Connection) -> bool:
+        result = results[run.key.run_id]
+        rebuilding.store_summary(connection, run.key.run_id, result)
+        return result.get("summary") is not None
+
+    return store.submit(work).result()
+
+
+def _read(path: Path) -> list[_Rows]:
+    """The runs of a sealed file as it tells of them, every page read, so that a damaged one is seen."""
+    listed = merged.read_abouts(path)
+    if listed:
+        for each in listed:
+            samples.read_rows(path, each["first_row"], each["rows"])
+        return [
+            _Rows(
+                _run(AttemptKey(each["run_id"], each["attempt"]), each["about"]),
+                each["first_row"],
+                each["rows"],
+            )
+            for each in listed
+        ]
+    streams = samples.read_parquet(path)
+    first = pq.read_table(path, columns=["run_id", "attempt"]).slice(0, 1).to_pylist()
+    if not first:
+        raise CollectorError("it holds no samples")
+    run = _run(AttemptKey(first[0]["run_id"], first[0]["attempt"]), samples.read_about(path))
+    return [_Rows(run, 0, sum(stream.first.size for stream in streams.values()))]
+
+
+def _run(key: AttemptKey, about: Mapping[str, Any]) -> SealedRun:
+    json.loads(about["facts"])
+    return SealedRun(
+        key,
+        about["sweep_id"],
+        Configuration.from_json(about["configuration"]),
+        int(about["block"]),
+        about["facts"],
+        json.loads(about.get("names", "{}")),
+    )

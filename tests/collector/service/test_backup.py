@@ -1,0 +1,270 @@
+"""A store that is lost, older, copied badly or damaged, and the ways back: nothing sealed is lost."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from paretofleet_collector.config import Config
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.service import adoption, backup, doctor, home, lake_age, reports
+from paretofleet_collector.service.assembly import assemble
+from paretofleet_collector.store import Store, chunks, runs, sealed
+from paretofleet_collector.store.engine import FILE_NAME
+from paretofleet_collector.store.sqlite import damage_of
+from rig import Rig, build
+
+
+@pytest.fixture
+def full(rig) -> Rig:
+    """A collector with a sealed sweep of 3 runs, whose name is `first`."""
+    measure(rig, "first")
+    return rig
+
+
+def measure(rig: Rig, name: str) -> None:
+    session = rig.joined(instance=int(rig.clock[0]))
+    rig.clock[0] += 1
+    rig.submit(batch_sizes=(1, 2, 4), name=name)
+    for _ in range(3):
+        rig.upload(session, rig.lease(session))
+    rig.seal()
+    assert rig.sweep(name).state == "finished"
+
+
+def stop(rig: Rig) -> Config:
+    rig.do(rig.context.worker.close())
+    rig.context.store.close()
+    return rig.context.config
+
+
+def start(rig: Rig) -> None:
+    """Starts a collector over the home, as the server does."""
+    rig.context = build(rig.home, rig.loop, rig.clock).context
+
+
+def tidied(rig: Rig) -> int:
+    async def work() -> int:
+        collector = assemble(rig.context.config)
+        try:
+            return await collector.tidy_lake()
+        finally:
+            await collector.close()
+
+    return rig.do(work())
+
+
+def rows_of(rig: Rig, name: str) -> list[dict[str, Any]]:
+    _, path = rig.do(reports.report_file(rig.context, name))
+    rows = pq.read_table(path).to_pylist()
+    path.unlink()
+    return sorted(rows, key=lambda row: row["batch_size"])
+
+
+def samples_in(lake: Path) -> dict[str, int]:
+    """How many samples of each run the lake holds, orphans too."""
+    return {
+        pq.read_table(path)["run_id"][0].as_py(): pq.read_metadata(path).num_rows
+        for path in lake.rglob("*.parquet")
+    }
+
+
+def wrong(config: Config) -> dict[str, str]:
+    return {each.subject: each.sentence for each in doctor.examine(config) if not each.is_well}
+
+
+def database(rig: Rig, name: str = FILE_NAME) -> Path:
+    return rig.home / name
+
+
+@pytest.mark.parametrize("loss", ["deleted", "older", "without its log"])
+def test_a_store_that_does_not_list_its_lake_does_not_start_and_adoption_loses_nothing(rig, tmp_path, loss):
+    copy = tmp_path / "copy.sqlite3"
+    if loss == "without its log":
+        # In a process of its own: closing the file here would end SQLite's locks.
+        subprocess.run(["cp", str(database(rig)), str(copy)], check=True)
+    measure(rig, "first")
+    if loss == "older":
+        backup.snapshot(database(rig), copy)
+    measure(rig, "second")
+    before, here = rows_of(rig, "second"), samples_in(rig.home / "lake")
+    config = stop(rig)
+    for path in rig.home.glob(f"{FILE_NAME}*"):
+        path.unlink()
+    if copy.exists():
+        shutil.copy(copy, database(rig))
+    with pytest.raises(Refused, match=r"is empty or older than its lake.*doctor --adopt"):
+        tidied(rig)
+    assert samples_in(rig.home / "lake") == here
+    sentences = list(adoption.adopt(config))
+    assert sum("is listed again" in sentence for sentence in sentences) == (3 if loss == "older" else 6)
+    assert tidied(rig) == 0
+    start(rig)
+    files = rig.context.store.read_now(sealed.files)
+    assert {file.run_id: file.samples for file in files} == here == samples_in(rig.home / "lake")
+    names = {file.path.split("/")[1] for file in files}
+    assert len(names) == 2
+    second = before[0]["run_ids"][0]
+    sweep_id = next(file.path.split("/")[1] for file in files if file.run_id == second)
+    for old, new in zip(before, rows_of(rig, sweep_id), strict=True):
+        for column in ("configuration_id", "status", "run_ids", "batch_latency_mean_s", "device", "target"):
+            assert new[column] == old[column], column
+
+
+def test_adoption_lists_nothing_twice_and_leaves_what_it_cannot_verify(full):
+    lake = full.home / "lake"
+    (first, second, third) = full.context.store.read_now(sealed.files)
+    orphans = lake / "orphans" / "samples" / "x"
+    orphans.mkdir(parents=True)
+    shutil.copy(lake / first.path, orphans / "twin.parquet")
+    whole = (lake / second.path).read_bytes()
+    (orphans / "short.parquet").write_bytes(whole[:-40])
+    (orphans / "flipped.parquet").write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    config = stop(full)
+    sentences = {text.partition(" ")[0].rpartition("/")[2]: text for text in adoption.adopt(config)}
+    assert "is listed already" in sentences["twin.parquet"]
+    assert "cannot be verified" in sentences["short.parquet"]
+    assert "cannot be verified" in sentences["flipped.parquet"] or "listed" in sentences["flipped.parquet"]
+    start(full)
+    assert full.context.store.read_now(sealed.files) == [first, second, third]
+    assert len(list(orphans.iterdir())) == 3
+
+
+def test_a_backup_of_a_running_collector_comes_back_whole(full, tmp_path):
+    target, new = tmp_path / "backup", tmp_path / "new"
+    (full.home / "id").write_text("abc\n")
+    made = backup.back_up(full.context.config, target)
+    assert (made.copied, made.faults) == (made.files - 1, ())  # the database is always new
+    assert backup.back_up(full.context.config, target).copied == 0
+    assert backup.restore(target, new).copied == made.files
+    assert (new / "id").read_text() == "abc\n"
+    assert wrong(Config(home=new, disk_low_bytes=1)) == {}
+    restored = Store.at(new)
+    assert restored.read_now(sealed.files) == full.context.store.read_now(sealed.files)
+    restored.close()
+    assert samples_in(new / "lake") == samples_in(full.home / "lake")
+
+
+def test_a_half_written_backup_is_seen_and_finished(full, tmp_path):
+    target, new = tmp_path / "backup", tmp_path / "new"
+    backup.back_up(full.context.config, target)
+    (target / backup.CONTENTS).unlink()
+    lost = next((target / "lake").rglob("*.parquet"))
+    lost.unlink()
+    with pytest.raises(Refused, match="no finished backup"):
+        backup.restore(target, new)
+    assert not (new / FILE_NAME).exists()
+    assert backup.back_up(full.context.config, target).copied == 1
+    backup.restore(target, new)
+
+
+def test_a_restore_that_broke_off_does_not_start_and_is_finished(full, tmp_path):
+    target, new = tmp_path / "backup", tmp_path / "new"
+    backup.back_up(full.context.config, target)
+    hidden = next((target / "lake").rglob("*.parquet"))
+    moved = hidden.rename(tmp_path / "away")
+    with pytest.raises(Exception, match="run it again"):
+        backup.restore(target, new)
+    with pytest.raises(Refused, match=f"collector restore {target} --home {new}"):
+        home.check_restored(new)
+    moved.rename(hidden)
+    backup.restore(target, new)
+    home.check_restored(new)
+    assert damage_of(new / FILE_NAME) == ""
+
+
+def test_a_damaged_file_is_left_out_of_a_backup_and_named(full, tmp_path):
+    file = full.context.store.read_now(sealed.files)[1]
+    path = full.home / "lake" / file.path
+    path.write_bytes(path.read_bytes()[:-1])
+    made = backup.back_up(full.context.config, tmp_path / "backup")
+    assert len(made.faults) == 1
+    assert file.path in made.faults[0]
+    assert "its SHA-256 is not that" in wrong(full.context.config)["files"]
+
+
+def test_restoring_over_a_database_needs_a_word_and_deletes_nothing(full, tmp_path):
+    target = tmp_path / "backup"
+    backup.back_up(full.context.config, target)
+    measure(full, "second")
+    files = full.context.store.read_now(sealed.files)
+    config = stop(full)
+    with pytest.raises(Refused, match="--replace"):
+        backup.restore(target, full.home)
+    backup.restore(target, full.home, replace=True)
+    (aside,) = (full.home / "backups").glob("replaced-*")
+    assert damage_of(aside / FILE_NAME) == ""
+    with pytest.raises(Refused, match="older than its lake"):
+        tidied(full)
+    assert sum("listed again" in text for text in adoption.adopt(config)) == 3
+    start(full)
+    assert {file.run_id for file in full.context.store.read_now(sealed.files)} == {
+        file.run_id for file in files
+    }
+
+
+def damage_page(path: Path, table: str) -> None:
+    """Overwrites the page at the root of a table or an index with noise."""
+    connection = sqlite3.connect(path)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize("table", ["ix_runs_state", "chunks", "summaries"])
+def test_damaged_pages_are_said_at_the_start_and_the_rest_is_saved(full, table):
+    session = full.joined(instance=99_999)
+    full.submit(name="open")
+    grant = full.lease(session)
+    full.upload(session, grant)
+    files = full.context.store.read_now(sealed.files)
+    config = stop(full)
+    damage_page(database(full), table)
+    with pytest.raises(Refused, match=r"is damaged.*restore DIR --replace.*doctor --salvage"):
+        Store.at(full.home)
+    assert "salvage" in wrong(config)["database"]
+    lost = doctor.save_readable(config)
+    assert set(lost) <= {table}
+    start(full)
+    assert full.context.store.read_now(sealed.files) == files
+    assert full.state(grant.key) == "uploaded"
+    staged = full.context.store.read_now(lambda connection: len(list(chunks.staged(connection, grant.key))))
+    assert staged == (0 if table == "chunks" else 3)
+    assert "database" not in wrong(config)
+
+
+def test_what_the_doctor_says_of_a_healthy_home_and_of_a_flipped_chunk(full):
+    assert wrong(full.context.config) == {}
+    session = full.joined(instance=99_999)
+    full.submit(name="open")
+    grant = full.lease(session)
+    full.upload(session, grant)
+    flip = "UPDATE chunks SET crc32 = crc32 + 1 WHERE stream = 'marks'"
+    full.do(full.context.store.write(lambda connection: connection.exec_driver_sql(flip) and None))
+    (sentence,) = wrong(full.context.config).values()
+    assert f"run {grant.key.run_id}, attempt 1: 1 chunks differ from their checksum (marks 0)" in sentence
+
+
+def test_a_file_that_a_crash_left_unlisted_stops_no_start(full):
+    session = full.joined(instance=99_999)
+    full.submit(name="open")
+    grant = full.lease(session)
+    full.upload(session, grant)
+    run = full.context.store.read_now(lambda connection: runs.get(connection, grant.key.run_id))
+    place = full.home / "lake" / lake_age.samples_file(run.sweep_id, run.run_id, run.attempt)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"half")
+    stop(full)
+    assert tidied(full) == 1
+    start(full)
+    full.seal()
+    assert full.state(grant.key) == "sealed"

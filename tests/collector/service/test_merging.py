@@ -1,0 +1,137 @@
+"""Small sealed files become one: every sample once and unchanged, whoever reads or deletes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.service import adoption, merging, reports, sweeps
+from paretofleet_collector.service.merging import Merger
+from paretofleet_collector.store import discarded, sealed
+from rig import Rig, build
+
+RUNS = 6
+
+
+@pytest.fixture
+def small(rig) -> tuple[Rig, str]:
+    """A collector with a sealed sweep of 6 runs, and the sweep's name."""
+    session = rig.joined()
+    name = rig.submit(batch_sizes=tuple(range(1, RUNS + 1))).name
+    for _ in range(RUNS):
+        rig.upload(session, rig.lease(session))
+    rig.seal()
+    return rig, name
+
+
+def merge(rig: Rig) -> int:
+    return rig.do(Merger(rig.context, rig.context.worker).merge_due())
+
+
+def listed(rig: Rig) -> list[sealed.SealedFile]:
+    return rig.context.store.read_now(sealed.files)
+
+
+def pulled(rig: Rig, name: str) -> dict[str, bytes]:
+    """The files that `report samples` brings, by name."""
+
+    async def work() -> dict[str, bytes]:
+        return {
+            shown: await asyncio.to_thread(path.read_bytes)
+            async for shown, path in reports.sample_files(rig.context, name)
+        }
+
+    return rig.do(work())
+
+
+def files_in(rig: Rig) -> list[Path]:
+    return sorted((rig.home / "lake" / "samples").rglob("*.parquet"))
+
+
+def test_merged_files_bring_the_very_files_that_were_sealed(small):
+    rig, name = small
+    before = pulled(rig, name)
+    assert merge(rig) == RUNS
+    files = listed(rig)
+    assert len({file.path for file in files}) == 1
+    assert [file.first_row for file in files] == [22 * number for number in range(RUNS)]
+    assert pulled(rig, name) == before
+    assert rig.do(reports.rebuild(rig.context, name)).changed == 0
+    table = pq.read_table(rig.home / "lake" / files[0].path)
+    assert table.num_rows == 22 * RUNS
+    assert merge(rig) == 0
+    assert list((rig.home / "lake" / "tmp").iterdir()) == []
+
+
+def test_old_files_stay_for_their_readers_and_go_after_a_while(small):
+    rig, name = small
+    stream = reports.sample_files(rig.context, name)
+    rig.do(anext(stream))
+    merge(rig)
+    assert len(files_in(rig)) == RUNS + 1
+    rig.do(merging.delete_discarded(rig.context))
+    assert len(files_in(rig)) == RUNS + 1
+    rig.clock[0] += merging.GRACE_S + 1
+    rig.do(merging.delete_discarded(rig.context))
+    assert len(files_in(rig)) == 1
+    assert rig.context.store.read_now(discarded.before) == []
+
+    async def rest() -> int:
+        return len([path.stat() async for _, path in stream])
+
+    assert rig.do(rest()) == RUNS - 1  # a reader that is slower than that finds them in the new file
+
+
+def test_a_damaged_file_is_left_alone_and_the_others_are_merged(small):
+    rig, _ = small
+    damaged = listed(rig)[2]
+    path = rig.home / "lake" / damaged.path
+    path.write_bytes(path.read_bytes()[:-1])
+    assert merge(rig) == RUNS - 1
+    assert damaged in listed(rig)
+    assert path.exists()
+
+
+def test_a_crash_before_the_list_is_changed_leaves_the_old_files(small, monkeypatch):
+    rig, name = small
+    before, files = pulled(rig, name), listed(rig)
+
+    def crash(*_: object) -> None:
+        raise CollectorError("here it dies")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "_list_anew", crash)
+        with pytest.raises(CollectorError):
+            merge(rig)
+    assert (listed(rig), pulled(rig, name)) == (files, before)
+    assert merge(rig) == RUNS
+    assert pulled(rig, name) == before
+
+
+def test_a_sweep_that_is_deleted_takes_its_merged_file_along(small):
+    rig, name = small
+    merge(rig)
+    rig.do(sweeps.delete(rig.context, name))
+    rig.clock[0] += merging.GRACE_S + 1
+    rig.do(merging.delete_discarded(rig.context))
+    assert files_in(rig) == []
+
+
+def test_a_merged_file_is_listed_again_when_the_store_is_lost(small):
+    rig, name = small
+    before = {Path(shown).name: data for shown, data in pulled(rig, name).items()}
+    merge(rig)
+    rig.clock[0] += merging.GRACE_S + 1
+    rig.do(merging.delete_discarded(rig.context))
+    sweep_id = listed(rig)[0].path.split("/")[1]
+    rig.do(rig.context.worker.close())
+    rig.context.store.close()
+    for path in rig.home.glob("collector.sqlite3*"):
+        path.unlink()
+    (sentence,) = adoption.adopt(rig.context.config)
+    assert f"{RUNS} of {RUNS} runs" in sentence
+    rig.context = build(rig.home, rig.loop, rig.clock).context
+    assert {Path(shown).name: data for shown, data in pulled(rig, sweep_id).items()} == before
