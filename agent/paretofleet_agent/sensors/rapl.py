@@ -126,7 +126,7 @@ def _without_zone(zones: Sequence[Zone], sysroot: Path) -> list[Unavailable]:
         return []
     places = _places(sysroot)
     lacking = _more({package for package, _ in places}, {match.group(1) for match in matches})
-    if not _has_one_counter(sysroot):
+    if _vendor(sysroot) is not None and not _has_one_counter(sysroot):
         for package in {match.group(1) for match in matches if match.group(2)}:
             dies = {f"{package}-die-{die}" for at, die in places if at == package and die is not None}
             lacking |= _more(dies, {match.group() for match in matches if match.group(1) == package})

@@ -102,7 +102,12 @@ def calibrated_front(
 ) -> MeanFront:
     """The probabilities of a `question`, which also says whose noise is alike.
 
-    `samples`, `count`, `seed`, `threads` and errors are those of `mean_front_probability`.
+    `samples`, `count`, `seed`, `threads` and errors are those of `mean_front_probability`. Source: as there,
+    Platt 1999.
+
+    >>> runs = [[[1.0], [1.1], [0.9]], [[1.2], [1.0], [1.1]]]
+    >>> calibrated_front(runs, FrontQuestion([False], limits=[])).front.round(1).tolist()
+    [0.8, 0.2]
     """
     check_size(samples, "mean_front_probability")
     check_draws(count, seed)

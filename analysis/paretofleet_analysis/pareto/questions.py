@@ -32,15 +32,18 @@ class FrontPart:
         """(N,) the probabilities of (m_i, d + l) `samples`; `fleets` and `threads` as for
         `front_probability`.
         """
-        d = len(self.maximize)
+        chosen, admitted = samples, None
+        if self.limits:
+            chosen = [values[:, : len(self.maximize)] for values in samples]
+            admitted = self.admitted(samples)
         return front_probability(
-            [values[:, :d] for values in samples] if self.limits else samples,
+            chosen,
             maximize=self.maximize,
             margin=self.margin,
             shared=self.shared,
             fleets=fleets,
             threads=threads,
-            admitted=self.admitted(samples) if self.limits else None,
+            admitted=admitted,
         )
 
     def admitted(self, samples: Sequence[Floats]) -> list[Flags]:

@@ -74,7 +74,7 @@ def fit_variance_prior(variances: Floats, freedom: Floats) -> VariancePrior:
 
     >>> quiet = fit_variance_prior(np.array([1.0, 2.0, 0.5, 1.5, 0.7, 1.1]), np.full(6, 4.0))
     >>> round(quiet.variance, 2), quiet.freedom
-    (1.13, 24.0)
+    (1.26, 24.0)
     """
     usable = (variances > 0) & (freedom > 0)
     values, free = variances[usable], freedom[usable].astype(float)
