@@ -193,7 +193,8 @@ def _checked(session: Session, row: Any, *, uploading: bool = False) -> Any:
         return row
     if session.uploads_only:
         raise SessionRefused(f"What speaks for device '{row.name}' may only upload.", "replaced")
-    if (row.instance, row.session_id) != (session.instance, session.session_id):
+    is_greeted = bool(session.session_id)  # the row of a device that only joined has none either
+    if not is_greeted or (row.instance, row.session_id) != (session.instance, session.session_id):
         raise SessionRefused(
             f"This session of device '{row.name}' was replaced by a newer one; say hello again.", "replaced"
         )

@@ -25,6 +25,13 @@ class TestSessions:
         with pytest.raises(Taken, match="'box' belongs to another device"):
             rig.do(agents.join(rig.context, Join("id-2", "box", "cpu", {})))
 
+    def test_a_device_that_has_not_said_hello_speaks_for_nothing(self, rig):
+        rig.do(agents.join(rig.context, Join("id-box", "box", "cpu", {})))
+        silent = Session("id-box", 0, "")
+        for call in (rig.lease, lambda who: progress(rig, who)):
+            with pytest.raises(SessionRefused, match="say hello"):
+                call(silent)
+
     def test_a_higher_instance_replaces_and_the_old_session_is_told(self, rig):
         old = rig.joined("box", instance=1)
         new = Session(old.device_id, 2, "new")
