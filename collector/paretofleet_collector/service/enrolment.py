@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused, SessionRefused, Taken
-from paretofleet_collector.identity import authority, tokens
+from paretofleet_collector.identity import authority, peers, tokens
 from paretofleet_collector.identity.peers import Peer
-from paretofleet_collector.model.messages import Enrolled, Enrolment, Join
+from paretofleet_collector.model.messages import Enrolled, Enrolment, Join, Joined
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import certificates, devices, enrolments, sessions
 from paretofleet_collector.store import tokens as stored_tokens
@@ -53,12 +53,13 @@ async def enrol(context: Context, request: Enrolment) -> Enrolled:
             tokens.check_secret(row, token)
             return _again(connection, earlier)
         waits = enrolments.row_of(connection, key_sha256)
-        if waits is None or row is None:
-            tokens.check(row, token, request.name, now)
-        else:
-            tokens.check_secret(row, token)
+        tokens.check_secret(row, token)
         if row is None:
             raise Refused("The token is not known.")
+        # Only a token of those that wait needs no further use; with any other the key waits for nothing.
+        waits = waits if row.role == "agent" and row.approve else None
+        if waits is None:
+            tokens.check(row, token, request.name, now)
         if row.role != "agent":
             return _person(connection, context, row, request.name, key)
         return _device(connection, context, row, request, (key, waits))
@@ -69,17 +70,29 @@ async def enrol(context: Context, request: Enrolment) -> Enrolled:
         context.admission.log_refusal("a join", type(error).__name__, str(error))
         raise
     if enrolled.certificate_pem:
+        # The device's earlier certificates have ended with this one.
+        context.certificates_changed.set()
         _log.info("%s '%s' joined by token %s", enrolled.role, enrolled.name, token.token_id)
     return enrolled
 
 
 async def renew(context: Context, peer: Peer, request_pem: str) -> str:
-    """A new certificate of `context` for the `peer` with the key of `request_pem`; raises Refused."""
+    """A new certificate of `context` for the `peer` with the key of `request_pem`.
+
+    Raises Refused, and SessionRefused where the peer's certificate counts no more.
+    """
     bundle(context)
     if not peer.certificate_id:
         raise Refused("The local socket needs no certificate.")
     key = authority.public_key_of(request_pem)
-    return await context.store.write(lambda c: _issue(c, context, peer.role, peer.subject, key))
+
+    def work(connection: sa.Connection) -> str:
+        # It may have been revoked since the call was let in; what was renewed then would outlive that.
+        row = certificates.row_of(connection, peer.certificate_id)
+        peers.check_certificate(row, context.now(), context.config.certificate_s)
+        return _issue(connection, context, peer.role, peer.subject, key)
+
+    return await context.store.write(work)
 
 
 def _issue(connection: sa.Connection, context: Context, role: str, subject: str, key: Any) -> str:
@@ -128,16 +141,19 @@ def _device(
     key, waits = proof
     key_sha256, now = authority.sha256_of_key(key), context.now()
     name = waits.name if waits is not None else token.name or request.name
-    if not _ID.fullmatch(request.device_id) or not _NAME.fullmatch(name):
+    # What was approved is this id in this pool, whatever the key asks for since.
+    device_id, pool = (request.device_id, token.pool) if waits is None else (waits.device_id, waits.pool)
+    if not _ID.fullmatch(device_id) or not _NAME.fullmatch(name):
         raise Refused(f"'{name}' is not a device's name; use up to 64 letters, digits, dots, hyphens and _.")
     if token.approve and (waits is None or waits.approved_unix_s is None):
         if waits is None:
             _wait(connection, token, request, {"key_sha256": key_sha256, "name": name, "asked_unix_s": now})
         return Enrolled("agent", request.device_id, name, "", key_sha256)
-    _check_not_anothers(connection, token, request.device_id, name)
+    _check_not_anothers(connection, token, device_id, name)
     joined = sessions.join(
-        connection, Join(request.device_id, name, request.device_class or "cpu", request.labels, token.pool)
+        connection, Join(device_id, name, request.device_class or "cpu", request.labels, pool)
     )
+    _check_scope(connection, token, pool, joined)
     certificates.revoke(connection, joined.device_id, now, device=True)
     if waits is None:
         _use(connection, token)
@@ -179,6 +195,28 @@ def _check_not_anothers(connection: sa.Connection, token: Any, device_id: str, n
             f"`paretofleet token create --name {device.name}`. If this is a copy of its folder, start it "
             f"with --home DIR and --name NAME of its own (it asked for '{name}').",
             "copied",
+        )
+
+
+def _check_scope(connection: sa.Connection, token: Any, pool: str, joined: Joined) -> None:
+    """Raises SessionRefused where `joined` is a device of another name or `pool` than its token is for.
+
+    A device that was here before the token keeps its own of both. Who was approved has a person's word.
+    """
+    if token.approve:
+        return
+    if token.name and joined.name != token.name:
+        raise SessionRefused(
+            f"The token {token.token_id} is for the name '{token.name}', and this is device '{joined.name}' "
+            "of the fleet; make a token for that name.",
+            "forbidden",
+        )
+    theirs = devices.pools(connection)[joined.device_id]
+    if pool and theirs not in ("", pool):
+        raise SessionRefused(
+            f"The token {token.token_id} is for the pool '{pool}', and device '{joined.name}' is of the pool "
+            f"'{theirs}'; make a token for that pool.",
+            "forbidden",
         )
 
 

@@ -9,9 +9,9 @@ import pytest
 from paretofleet_collector.errors import Refused, SessionRefused, Taken
 from paretofleet_collector.identity import authority
 from paretofleet_collector.identity.peers import Peer
-from paretofleet_collector.model.messages import Enrolled, Enrolment
+from paretofleet_collector.model.messages import Enrolled, Enrolment, Join
 from paretofleet_collector.model.views import TokenView
-from paretofleet_collector.service import access, devices, enrolment
+from paretofleet_collector.service import access, agents, devices, enrolment
 from paretofleet_collector.store import certificates
 from rig import Rig
 
@@ -35,6 +35,13 @@ def request(text: str, name: str = "box", device_id: str = "id-box") -> Enrolmen
 
 def enrol(rig: Rig, enrolment_request: Enrolment) -> Enrolled:
     return rig.do(enrolment.enrol(rig.context, enrolment_request))
+
+
+def peer_of(rig: Rig, subject: str) -> Peer:
+    """Who speaks by the newest certificate of a subject."""
+    rows = rig.context.store.read_now(certificates.newest)
+    row = next(row for (_, name), row in rows.items() if name == subject)
+    return Peer(row.role, row.subject, row.certificate_id)
 
 
 def identity_of(rig: Rig, name: str) -> str:
@@ -162,6 +169,63 @@ class TestApproval:
         known.do(devices.change_device(known.context, first.key_sha256[:16], "revoke", {}))
         known.do(devices.change_device(known.context, "box", "approve", {}))
 
+    @pytest.mark.parametrize("end", ["used up", "expired", "revoked"])
+    @pytest.mark.parametrize("role", ["agent", "admin"])
+    def test_a_key_that_waits_enters_by_no_other_token_that_has_ended(self, known, role, end):
+        asked = request(token(known, approve=True, ttl_s=86_400.0))
+        enrol(known, asked)
+        other = token(known, role=role, name="boss" if role == "admin" else "", ttl_s=60.0)
+        if end == "used up":
+            enrol(known, request(other, "boss", "id-boss"))
+        if end == "revoked":
+            known.do(access.revoke_token(known.context, other[4:20]))
+        known.clock[0] += 61.0 if end == "expired" else 0.0
+        with pytest.raises(SessionRefused, match=end):
+            enrol(known, replace(asked, token=other, name="boss"))
+
+    def test_what_was_approved_is_the_id_and_the_pool_that_were_asked_for(self, known):
+        known.do(agents.join(known.context, Join("id-victim", "victim", "cpu", {}, "")))
+        asked = request(token(known, approve=True, pool="lab"))
+        waiting = enrol(known, asked)
+        known.do(devices.change_device(known.context, waiting.key_sha256[:16], "approve", {}))
+        elsewhere = token(known, approve=True, pool="vault")
+        made = enrol(known, replace(asked, token=elsewhere, device_id="id-victim"))
+        pools = {view.name: view.pool for view in known.do(devices.list_devices(known.context))}
+        assert (made.subject, pools["box"]) == ("id-box", "lab")
+
+
+class TestScope:
+    """A token for a name or a pool opens no device of another, also where that has no certificate yet."""
+
+    def test_a_token_for_a_name_gives_no_certificate_of_a_device_with_another(self, known):
+        known.do(agents.join(known.context, Join("id-victim", "victim", "cpu", {}, "")))
+        with pytest.raises(SessionRefused, match="this is device 'victim'"):
+            enrol(known, request(token(known, name="box"), "box", "id-victim"))
+        assert enrol(known, request(token(known, name="victim"), "", "id-victim")).subject == "id-victim"
+
+    def test_a_token_for_a_pool_takes_no_place_in_another_after_a_reset(self, known):
+        enrol(known, request(token(known, pool="vault")))
+        known.do(devices.change_device(known.context, "box", "reset", {}))
+        with pytest.raises(SessionRefused, match="is of the pool 'vault'"):
+            enrol(known, request(token(known, pool="lab"), "box", "id-new"))
+        assert enrol(known, request(token(known, pool="vault"), "box", "id-new")).subject == "id-box"
+
+
+class TestRevocation:
+    def test_joining_again_makes_the_collector_look_at_certificates_anew(self, known):
+        enrol(known, request(token(known)))
+        known.context.certificates_changed.clear()
+        enrol(known, request(token(known, name="box")))
+        assert known.context.certificates_changed.is_set()
+
+    def test_a_renewal_that_was_let_in_before_a_revocation_gives_nothing_after_it(self, known):
+        enrol(known, request(token(known)))
+        peer = peer_of(known, "id-box")
+        known.do(devices.change_device(known.context, "box", "revoke", {}))
+        with pytest.raises(SessionRefused, match="was revoked"):
+            known.do(enrolment.renew(known.context, peer, authority.make_request()[1]))
+        assert identity_of(known, "box") == "revoked"
+
 
 class TestPeople:
     def test_a_person_has_the_role_of_the_token(self, known):
@@ -180,7 +244,7 @@ class TestRotation:
         assert (len(begun.authorities), begun.behind) == (2, ("box",))
         with pytest.raises(Refused, match="box have not renewed yet"):
             known.do(access.rotate(known.context, finish=True, force=False))
-        peer = Peer("agent", "id-box", "some")
+        peer = peer_of(known, "id-box")
         known.do(enrolment.renew(known.context, peer, authority.make_request()[1]))
         ended = known.do(access.rotate(known.context, finish=True, force=False))
         assert (ended.authorities, ended.behind) == (begun.authorities[1:], ())
