@@ -75,7 +75,7 @@ def _sentences(ranking: Ranking) -> Iterator[str]:
         yield f"{', '.join(map(str, numbers))}: {text}"
     more = len(ranking.rows) - len(shown)
     if more:
-        yield f"{more} more rows are beaten (each with its sentence in the JSON)."
+        yield f"Also beaten: {_rows(more)} (each with its sentence in the JSON)."
     if ranking.question == "mean":
         yield from _promises(ranking)
     if ranking.question == "mean" and any(row.verdict == UNDECIDED for row in shown):
@@ -87,10 +87,9 @@ def _promises(ranking: Ranking) -> Iterator[str]:
     sure = [row.number for row in ranking.rows if row.is_jointly_sure]
     decided = sum(row.verdict != UNDECIDED for row in ranking.rows)
     promises = {
-        "each": f"Of such verdicts 95 % are right, each by itself; {len(sure)} of them ({_spans(sure)}) "
-        "hold all at once with 90 %.",
-        "all": f"With at least 90 % all {decided} verdicts are right at once.",
-        "share": f"Of the {decided} verdicts at most 5 % are expected to be wrong.",
+        "each": f"Of such verdicts 95 % are right, each by itself. All at once, with 90 %: {_spans(sure)}.",
+        "all": f"With at least 90 % all verdicts ({_rows(decided)}) are right at once.",
+        "share": f"Of the verdicts ({_rows(decided)}) at most 5 % are expected to be wrong.",
     }
     if decided:
         yield promises[ranking.promise]
@@ -105,7 +104,13 @@ def _spans(numbers: list[int]) -> str:
         else:
             spans.append([number, number])
     texts = [str(a) if a == b else f"{a}-{b}" for a, b in spans]
-    return "rows " + ", ".join(texts) if numbers else "no row"
+    if not numbers:
+        return "no row"
+    return f"{'row' if len(numbers) == 1 else 'rows'} {', '.join(texts)}"
+
+
+def _rows(count: int) -> str:
+    return f"{count} {'row' if count == 1 else 'rows'}"
 
 
 def _groups(ranking: Ranking) -> Iterator[str]:
@@ -130,13 +135,13 @@ def _groups(ranking: Ranking) -> Iterator[str]:
         names = ", ".join(f"{k} ({short_name(ranking.rows[k - 1], differing)})" for k in members)
         yield f"Within the margins of each other: rows {names}."
     if len(shown) < len(ranking.groups):
-        yield f"{len(ranking.groups) - len(shown)} more groups are of beaten rows (in the JSON)."
+        yield f"More groups, of beaten rows, in the JSON: {len(ranking.groups) - len(shown)}."
 
 
 def _exclusions(ranking: Ranking) -> Iterator[str]:
     if not ranking.exclusions:
         return
-    yield f"Not ranked: {sum(len(exclusion.rows) for exclusion in ranking.exclusions)} rows"
+    yield f"Not ranked: {_rows(sum(len(exclusion.rows) for exclusion in ranking.exclusions))}"
     for exclusion in ranking.exclusions:
         rows = exclusion.rows
         more = f" and {len(rows) - 2} more" if len(rows) > 2 else ""

@@ -92,7 +92,7 @@ def _incomplete_notes(fleet: RankedFleet) -> list[str]:
     ]
     count = sum(count for _, count in rows)
     runs = "1 counted run lacks" if count == 1 else f"{count} counted runs lack"
-    more = f" and {len(rows) - 2} more rows" if len(rows) > 2 else ""
+    more = f" and {len(rows) - 2} more" if len(rows) > 2 else ""
     named = "; ".join(label(row) for row, _ in rows[:2])
     return [f"{runs} {' or '.join(lacking)} and {'is' if count == 1 else 'are'} left out: {named}{more}."]
 
@@ -102,8 +102,8 @@ def _next_run_notes(fleet: RankedFleet) -> list[str]:
     counts = np.array([len(values) for values in fleet.runs])
     if fleet.criteria.question != "run" or not (few := counts < RUNS_TO_FORETELL).any():
         return []
-    clear = f"{few.sum()} of {len(counts)} rows are undecided for that, however clear they look."
-    return [f"Fewer than {RUNS_TO_FORETELL} runs cannot foretell the next with 95 %: {clear}"]
+    clear = f"Undecided for that, however clear it looks: {few.sum()} of {len(counts)} rows."
+    return [f"Fewer than {RUNS_TO_FORETELL} runs cannot foretell the next with 95 %. {clear}"]
 
 
 def _few_runs_notes(fleet: RankedFleet) -> list[str]:

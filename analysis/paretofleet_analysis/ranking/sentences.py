@@ -39,13 +39,13 @@ def verdict_sentence(
     `p_meets`: that it keeps the limits, None where there are none.
     """
     if p is None:
-        return f"It has {runs} {'run' if runs == 1 else 'runs'}, too few to say: at least 3 are needed."
+        return f"{runs} {'run is' if runs == 1 else 'runs are'} too few to say: at least 3 are needed."
     if p_meets is None:
         return _verdict_sentence(verdict, ahead, question, p)
-    keeps = f"It keeps the limits with a probability of {_percent(p_meets)}"
+    kept = f"The limits are kept with a probability of {_percent(p_meets)}"
     if p_meets <= 1 - SURE:
-        return f"{keeps}."
-    return f"{_verdict_sentence(verdict, ahead, question, p)} {keeps}, which is part of that."
+        return f"{kept}."
+    return f"{_verdict_sentence(verdict, ahead, question, p)} {kept}, which is part of that."
 
 
 def _verdict_sentence(verdict: str, ahead: RowAhead | None, question: str, p: float) -> str:

@@ -37,6 +37,15 @@ Listen = Annotated[
         show_default="the local socket only",
     ),
 ]
+NetworkListen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        help="Address for agents and people, beside the local socket.",
+        show_default=config.NETWORK_ADDRESS,
+    ),
+]
 StoreAddress = Annotated[
     str | None,
     typer.Option(
@@ -67,7 +76,7 @@ Metrics = Annotated[
 
 @app.command(epilog="Example: paretofleet collector init --home /var/lib/paretofleet/collector")
 def init(
-    home: Home = None, listen: Listen = None, store: StoreAddress = None, lake: LakeAddress = None
+    home: Home = None, listen: NetworkListen = None, store: StoreAddress = None, lake: LakeAddress = None
 ) -> None:
     """Make an identity, with which the collector listens on the network, and a collector.toml."""
     from paretofleet_collector.identity import authority

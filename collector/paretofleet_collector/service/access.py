@@ -109,7 +109,7 @@ async def rotate(context: Context, *, finish: bool, force: bool) -> RotationView
             raise Refused("There is one authority only; begin with `paretofleet collector rotate`.")
         if behind and not force:
             raise Refused(
-                f"{', '.join(behind[:10])}{' and others' if len(behind) > 10 else ''} have not renewed yet; "
+                f"Not renewed yet: {', '.join(behind[:10])}{' and others' if len(behind) > 10 else ''}; "
                 "wait for their heartbeat, or lock them out with --force."
             )
         authority.retire_all_but_newest(home)

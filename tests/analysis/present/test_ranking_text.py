@@ -89,6 +89,22 @@ def test_an_undecided_row_says_who_looks_better_and_where_to_ask(fleet):
     assert "--why ROW" not in ranking_text.render(rank(fleet(MODELS)))
 
 
+def test_one_row_and_several_are_told_in_the_right_number(configuration):
+    """Alike rows share a sentence, so it has no subject that would be one of them."""
+    rows = [
+        configuration("fast", [0.0100, 0.0101, 0.0099, 0.0100], top1=70.0),
+        configuration("slow", [0.0200, 0.0201, 0.0199, 0.0200], top1=60.0),
+        configuration("few", [0.0100, 0.0101], top1=75.0),
+        configuration("less", [0.0100, 0.0101], top1=76.0),
+        configuration("batched", [0.0300] * 4, top1=80.0, batch_size=2),
+    ]
+    text = ranking_text.render(rank(build_report(rows)))
+    assert "undecided. 2 runs are too few to say" in text
+    assert "Not ranked: 1 row\n" in text
+    one = ranking_text.render(rank(build_report(rows[2:4] + rows[:1]), promise="all"))
+    assert "all verdicts (1 row) are right at once" in one
+
+
 def test_one_more_run_is_told_as_such(fleet):
     for row in rank(fleet(MODELS), question="run").rows:
         assert re.fullmatch(

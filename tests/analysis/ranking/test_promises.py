@@ -81,7 +81,7 @@ def test_a_limit_that_runs_leave_open_is_part_of_the_question(configuration):
     assert found["open"].p_front <= found["open"].p_meets + 0.05
     assert found["open"].verdict == "undecided"
     assert found["keeps"].p_meets > 0.99
-    assert "It keeps the limits with a probability of" in found["open"].sentence
+    assert "The limits are kept with a probability of" in found["open"].sentence
     assert by_model(rank(build_report(rows)))["open"].p_meets is None
 
 

@@ -242,7 +242,7 @@ class TestRotation:
         enrol(known, asked)
         begun = known.do(access.rotate(known.context, finish=False, force=False))
         assert (len(begun.authorities), begun.behind) == (2, ("box",))
-        with pytest.raises(Refused, match="box have not renewed yet"):
+        with pytest.raises(Refused, match="Not renewed yet: box; wait"):
             known.do(access.rotate(known.context, finish=True, force=False))
         peer = peer_of(known, "id-box")
         known.do(enrolment.renew(known.context, peer, authority.make_request()[1]))
