@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.lake import merged, samples
@@ -18,12 +21,12 @@ def merge(lake: str, sweep_id: str, parts: list[Part]) -> dict[str, Any]:
     """Writes the runs in `parts`, of the sweep `sweep_id`, to one new file, and checks each row of it.
 
     A part is path, sha256, first row and number of rows; parts of one file stand together. Returns path,
-    sha256, size_bytes and the first row of each part; for files that are not what was listed, only their
-    paths as `damaged`. `lake` is the folder. Raises StorageUnavailable, and CollectorError where the new file
-    does not hold what the old ones do.
+    sha256, size_bytes and the first row of each part; for files that are not what was listed, or that hold
+    rows which are in no part, only their paths as `damaged`. `lake` is the folder. Raises StorageUnavailable,
+    and CollectorError where the new file does not hold what the old ones do.
     """
     root = Lake(Path(lake))
-    damaged = _damaged(root, {part[0]: part[1] for part in parts})
+    damaged = _damaged(root, parts)
     if damaged:
         return {"damaged": damaged}
     first_rows, end = [], 0
@@ -59,11 +62,16 @@ def extract(lake: str, path: str, first_row: int, count: int) -> str:
     return str(target)
 
 
-def _damaged(root: Lake, files: dict[str, str]) -> list[str]:
+def _damaged(root: Lake, parts: list[Part]) -> list[str]:
+    """The files that must stay: not what was listed, or with rows that nobody listed and that would go."""
+    rows: Counter[str] = Counter()
+    for path, _, _, count in parts:
+        rows[path] += count
     damaged = []
-    for path, sha256 in files.items():
+    for path, sha256 in {part[0]: part[1] for part in parts}.items():
         try:
-            root.verified(path, sha256)
+            if pq.read_metadata(root.verified(path, sha256)).num_rows != rows[path]:
+                damaged.append(path)
         except CollectorError:
             damaged.append(path)
     return damaged

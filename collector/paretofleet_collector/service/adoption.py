@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -71,11 +71,11 @@ def _adopt(store: Store, lake: Lake, path: str) -> str:
         return f"{path} stays: another file is in its place, {place}"
     lake.take_back(path, place)
     sha256, size = sha256_of(lake.root / place), (lake.root / place).stat().st_size
-    summaries: Counter[bool] = Counter()
-    for part in missing:
-        key = part.run.key
-        file = SealedFile(place, key.run_id, key.attempt, sha256, size, part.count, part.first_row)
-        summaries[_list(store, lake, part.run, file)] += 1
+    files = [
+        SealedFile(place, part.run.key.run_id, part.run.key.attempt, sha256, size, part.count, part.first_row)
+        for part in missing
+    ]
+    summaries = _list(store, lake, [part.run for part in missing], files)
     lacking = f", {summaries[False]} runs of it without a summary" if summaries[False] else ""
     return f"{place} is listed again ({len(missing)} of {len(parts)} runs){lacking}"
 
@@ -92,17 +92,27 @@ def _why_not(store: Store, lake: Lake, part: _Rows) -> str:
     return store.read_now(work)
 
 
-def _list(store: Store, lake: Lake, run: SealedRun, file: SealedFile) -> bool:
-    """Lists a run in a file; whether it has a summary then."""
-    store.submit(lambda connection: adopted.adopt(connection, run, file, time.time())).result()
-    results = summarize_again(store.address, str(lake.root), [run.key.run_id])
+def _list(
+    store: Store, lake: Lake, adoptees: Sequence[SealedRun], files: Sequence[SealedFile]
+) -> Counter[bool]:
+    """Lists runs in their files, all or none of them; how many have a summary then, and how many have not.
 
-    def work(connection: sa.Connection) -> bool:
-        result = results[run.key.run_id]
-        rebuilding.store_summary(connection, run.key.run_id, result)
-        return result.get("summary") is not None
+    Of a file that is listed for some of its runs only, nobody would look for the others again.
+    """
 
-    return store.submit(work).result()
+    def list_all(connection: sa.Connection) -> None:
+        for run, file in zip(adoptees, files, strict=True):
+            adopted.adopt(connection, run, file, time.time())
+
+    store.submit(list_all).result()
+    results = summarize_again(store.address, str(lake.root), [run.key.run_id for run in adoptees])
+
+    def store_all(connection: sa.Connection) -> None:
+        for run_id, result in results.items():
+            rebuilding.store_summary(connection, run_id, result)
+
+    store.submit(store_all).result()
+    return Counter(result.get("summary") is not None for result in results.values())
 
 
 def _read(path: Path) -> list[_Rows]:

@@ -75,7 +75,10 @@ class Merger:
         result = await self._worker.run("merge", lake=context.lake.address, sweep_id=sweep_id, parts=parts)
         if "damaged" in result:
             self._damaged |= set(result["damaged"])
-            _log.error("not merged, since they are missing or damaged: %s", ", ".join(result["damaged"]))
+            _log.error(
+                "not merged, since they are missing, damaged or hold runs that are not listed: %s",
+                ", ".join(result["damaged"]),
+            )
             return 0
         new = [
             replace(

@@ -77,8 +77,13 @@ def adopt(connection: sa.Connection, sealed_run: SealedRun, file: SealedFile, no
     if runs.get(connection, sealed_run.key.run_id) is None:
         connection.execute(RUNS.insert().values(**_run_row(connection, sealed_run)))
     connection.execute(RUNS.update().where(RUNS.c.run_id == sealed_run.key.run_id).values(**values))
+    row = _attempt_row(sealed_run, now)
     if attempts.row_of(connection, sealed_run.key) is None:
-        connection.execute(ATTEMPTS.insert().values(**_attempt_row(sealed_run, now)))
+        connection.execute(ATTEMPTS.insert().values(**row))
+    else:  # an older store knows of its beginning only
+        is_it = ATTEMPTS.c.run_id == sealed_run.key.run_id, ATTEMPTS.c.attempt == sealed_run.key.attempt
+        end = {name: row[name] for name in ("state", "ended_unix_s", "ok", "facts_json")}
+        connection.execute(ATTEMPTS.update().where(*is_it).values(**end, reason=None))
     sealed.unlist(connection, sealed_run.key)
     sealed.insert(connection, file, None, None, now)
     chunks.drop(connection, sealed_run.key)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.service import adoption, merging, reports, sweeps
 from paretofleet_collector.service.merging import Merger
-from paretofleet_collector.store import discarded, sealed
+from paretofleet_collector.store import adopted, discarded, sealed
 from rig import Rig, build
 
 RUNS = 6
@@ -135,3 +137,73 @@ def test_a_merged_file_is_listed_again_when_the_store_is_lost(small):
     assert f"{RUNS} of {RUNS} runs" in sentence
     rig.context = build(rig.home, rig.loop, rig.clock).context
     assert {Path(shown).name: data for shown, data in pulled(rig, sweep_id).items()} == before
+
+
+def lose_store(rig: Rig) -> None:
+    rig.do(rig.context.worker.close())
+    rig.context.store.close()
+    for path in rig.home.glob("collector.sqlite3*"):
+        path.unlink()
+
+
+def test_an_adoption_that_breaks_off_in_a_merged_file_loses_none_of_its_runs(small, monkeypatch):
+    rig, _ = small
+    merge(rig)
+    before = {(file.run_id, file.first_row) for file in listed(rig)}
+    rig.clock[0] += merging.GRACE_S + 1
+    rig.do(merging.delete_discarded(rig.context))
+    lose_store(rig)
+    adopt, calls = adopted.adopt, []
+
+    def adopt_two(*args: Any) -> None:
+        calls.append(args)
+        if len(calls) > 2:
+            raise CollectorError("here it dies")
+        adopt(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adopted, "adopt", adopt_two)
+        with pytest.raises(CollectorError, match="here it dies"):
+            list(adoption.adopt(rig.context.config))
+    list(adoption.adopt(rig.context.config))
+    rig.context = build(rig.home, rig.loop, rig.clock).context
+    assert {(file.run_id, file.first_row) for file in listed(rig)} == before
+
+
+def test_a_file_with_a_run_that_nothing_lists_is_not_merged_away(small):
+    rig, _ = small
+    single = rig.home / "lake" / listed(rig)[2].path
+    whole = single.read_bytes()
+    single.write_bytes(whole[:-1])
+    assert merge(rig) == RUNS - 1
+    single.write_bytes(whole)
+    last = max((file for file in listed(rig) if "merged-" in file.path), key=lambda file: file.first_row)
+    key = AttemptKey(last.run_id, last.attempt)
+    rig.do(rig.context.store.write(lambda connection: sealed.unlist(connection, key)))
+    assert merge(rig) == 0
+    rig.clock[0] += merging.GRACE_S + 1
+    rig.do(merging.delete_discarded(rig.context))
+    assert (rig.home / "lake" / last.path).exists()
+
+
+def test_an_older_store_gets_the_facts_of_an_attempt_that_it_knew_the_beginning_of(small):
+    rig, name = small
+    facts = "SELECT facts_json FROM attempts ORDER BY run_id"
+    before = rig.context.store.read_now(lambda c: c.exec_driver_sql(facts).scalars().all())
+    assert all("{" in each for each in before)
+    rows = [file.run_id for file in listed(rig)]
+
+    def as_before_the_end(connection: Any) -> None:
+        connection.exec_driver_sql("UPDATE attempts SET state = 'open', ok = NULL, facts_json = '{}'")
+        connection.exec_driver_sql("UPDATE runs SET state = 'running'")
+        connection.exec_driver_sql("DELETE FROM manifest")
+        connection.exec_driver_sql("DELETE FROM summaries")
+
+    rig.do(rig.context.store.write(as_before_the_end))
+    rig.do(rig.context.worker.close())
+    rig.context.store.close()
+    list(adoption.adopt(rig.context.config))
+    rig.context = build(rig.home, rig.loop, rig.clock).context
+    assert rig.context.store.read_now(lambda c: c.exec_driver_sql(facts).scalars().all()) == before
+    assert [file.run_id for file in listed(rig)] == rows
+    assert rig.do(reports.rebuild(rig.context, name)).faults == ()
