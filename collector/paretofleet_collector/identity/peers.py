@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,19 @@ def check_certificate(row: Any | None, now: float, late_s: float = 0.0) -> None:
         raise SessionRefused(
             f"This certificate expired at {utc(row.expires_unix_s)} and was not renewed; {again}.",
             "unidentified",
+        )
+
+
+def check_authority(row: Any, authorities: Collection[str]) -> None:
+    """Raises SessionRefused where the certificate of a `row` is of none of the `authorities` (SHA-256).
+
+    TLS asks when a connection begins; one that began before an authority was retired is still open.
+    """
+    if row.authority_sha256 not in authorities:
+        raise SessionRefused(
+            "The authority of this certificate was retired; join again with a new token of "
+            "`paretofleet token create`.",
+            "forbidden",
         )
 
 

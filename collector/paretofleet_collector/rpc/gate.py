@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from paretofleet_collector.errors import SessionRefused
+from paretofleet_collector.errors import CollectorError, SessionRefused
 from paretofleet_collector.identity import peers
 from paretofleet_collector.identity.authority import URI
 from paretofleet_collector.identity.peers import LOCAL, Peer
@@ -46,6 +46,8 @@ class Gate(grpc.aio.ServerInterceptor):
     def __init__(self, context: Context) -> None:
         self._context = context
         self._rows: dict[str, Any] = {}
+        self._forgotten = 0
+        self._endings: set[asyncio.Task[None]] = set()
         self._open: dict[Any, Peer] = {}
         self._wrapped: dict[str, Any] = {}
 
@@ -69,22 +71,43 @@ class Gate(grpc.aio.ServerInterceptor):
             try:
                 await asyncio.wait_for(changed.wait(), WATCH_S)
                 changed.clear()
-                self._rows.clear()
+                self._forget()
             except TimeoutError:
                 pass
             for call, peer in list(self._open.items()):
                 try:
-                    peers.check_certificate(await self._row(peer.certificate_id), self._context.now())
+                    self._check(await self._row(peer.certificate_id))
                 except SessionRefused as error:
                     self._open.pop(call, None)
-                    await asyncio.gather(call.abort(*status_of(error)), return_exceptions=True)
+                    self._end(call, error)
+                except CollectorError as error:
+                    _log.warning("certificates of open streams could not be read: %s", error)
+                    break
+
+    def _forget(self) -> None:
+        self._rows.clear()
+        self._forgotten += 1
+
+    def _end(self, call: Any, error: SessionRefused) -> None:
+        """Ends a stream without waiting for its client, who may read nothing: the others' turn comes too."""
+
+        async def end() -> None:
+            await asyncio.gather(call.abort(*status_of(error)), return_exceptions=True)
+
+        task = asyncio.create_task(end())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    def _check(self, row: Any, late_s: float = 0.0) -> None:
+        peers.check_certificate(row, self._context.now(), late_s)
+        peers.check_authority(row, {each.sha256 for each in self._context.authorities})
 
     def _behind(self, service: str, name: str, handler: Any) -> Any:
         kind = (handler.request_streaming, handler.response_streaming)
         behaviour = getattr(handler, _KINDS[kind][0])
 
         async def single(request: Any, call: Any) -> Any:
-            await self._admit(service, name, request, call)
+            await self._admit(service, name, request, call, is_stream=any(kind))
             return await behaviour(request, call)
 
         async def stream(request: Any, call: Any) -> Any:
@@ -131,15 +154,17 @@ class Gate(grpc.aio.ServerInterceptor):
             )
         row = await self._row(certificate_id)
         late_s = self._context.config.certificate_s if late else 0.0
-        peers.check_certificate(row, self._context.now(), late_s)
+        self._check(row, late_s)
         newest = self._context.authorities[-1].sha256 if self._context.authorities else ""
         return Peer(row.role, row.subject, certificate_id, peers.renew_unix_s(row, newest))
 
     async def _row(self, certificate_id: str) -> Any:
         row = self._rows.get(certificate_id)
         if row is None:
+            forgotten = self._forgotten
             row = await access.certificate(self._context, certificate_id)
-            if row is not None:
+            # What was read before a revocation, and comes after it, is not kept.
+            if row is not None and forgotten == self._forgotten:
                 self._rows[certificate_id] = row
         return row
 

@@ -24,7 +24,7 @@ from paretofleet_collector.rpc.fleet_servicer import FleetServicer
 from paretofleet_collector.rpc.gate import Gate
 from paretofleet_collector.rpc.guard import Guard
 from paretofleet_collector.rpc.join_servicer import AccessServicer, IdentityServicer
-from paretofleet_collector.service import backoff, home
+from paretofleet_collector.service import backoff, enrolment, home
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.context import Context
 
@@ -85,6 +85,7 @@ async def _serve(config: Config) -> None:
     server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
     servers = [server]
     try:
+        await enrolment.check_not_lost(context)
         set_aside = await collector.tidy_lake()
         checks = _add_servicers(server, context)
         place = listeners.listen(server, context)

@@ -34,6 +34,18 @@ def bundle(context: Context) -> str:
     return "".join(each.certificate_pem.decode() for each in context.authorities)
 
 
+async def check_not_lost(context: Context) -> None:
+    """Raises Refused where `context` had authorities and has none: then nobody would be asked who speaks."""
+    folder = context.config.home / authority.FOLDER
+    if context.authorities or not (folder.exists() or await context.store.read(certificates.are_there)):
+        return
+    raise Refused(
+        f"This collector had an identity, and {folder} holds none that can be read; bring the folder back "
+        "from a backup, or run `paretofleet collector init` for a new one, with which all join again. "
+        "Without it every user of this machine would be let in."
+    )
+
+
 async def enrol(context: Context, request: Enrolment) -> Enrolled:
     """Trades the token of a `request` for a certificate of `context`, or for a place among those who wait.
 

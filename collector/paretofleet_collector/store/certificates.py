@@ -45,6 +45,11 @@ def of_key(connection: sa.Connection, key_sha256: str) -> sa.Row[Any] | None:
     return connection.execute(query.order_by(CERTIFICATES.c.issued_unix_s.desc())).first()
 
 
+def are_there(connection: sa.Connection) -> bool:
+    """Whether `connection` sees any certificate, also one that counts no more."""
+    return connection.execute(sa.select(CERTIFICATES.c.certificate_id).limit(1)).first() is not None
+
+
 def newest(connection: sa.Connection) -> dict[tuple[bool, str], sa.Row[Any]]:
     """The newest certificate of each subject that `connection` sees, by (is a device, subject)."""
     rows = connection.execute(CERTIFICATES.select().order_by(CERTIFICATES.c.issued_unix_s))

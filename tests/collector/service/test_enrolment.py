@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -192,6 +193,24 @@ class TestApproval:
         made = enrol(known, replace(asked, token=elsewhere, device_id="id-victim"))
         pools = {view.name: view.pool for view in known.do(devices.list_devices(known.context))}
         assert (made.subject, pools["box"]) == ("id-box", "lab")
+
+
+class TestLostIdentity:
+    """A collector that had an identity never serves without one, when nobody would be asked who speaks."""
+
+    def test_without_its_authorities_it_does_not_start(self, known):
+        known.do(enrolment.check_not_lost(known.context))
+        enrol(known, request(token(known)))
+        shutil.rmtree(known.home / authority.FOLDER)
+        known.context.authorities = authority.load(known.home)
+        with pytest.raises(Refused, match="had an identity"):
+            known.do(enrolment.check_not_lost(known.context))
+
+    def test_nor_with_an_empty_folder_of_them(self, rig):
+        rig.do(enrolment.check_not_lost(rig.context))
+        (rig.home / authority.FOLDER).mkdir()
+        with pytest.raises(Refused, match="had an identity"):
+            rig.do(enrolment.check_not_lost(rig.context))
 
 
 class TestScope:
