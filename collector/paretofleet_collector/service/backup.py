@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,8 +13,15 @@ from pathlib import Path
 
 from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import CollectorError, Refused, StorageUnavailable
-from paretofleet_collector.lake.files import FOLDER, model_file, sha256_of
-from paretofleet_collector.service.home import ENDPOINT, JOIN_ENDPOINT, RESTORING, hold_home, write_atomically
+from paretofleet_collector.lake.files import FOLDER, Lake, model_file, sha256_of
+from paretofleet_collector.service.home import (
+    ENDPOINT,
+    ID,
+    JOIN_ENDPOINT,
+    RESTORING,
+    hold_home,
+    write_atomically,
+)
 from paretofleet_collector.store import models, sealed
 from paretofleet_collector.store.engine import FILE_NAME, reading
 from paretofleet_collector.store.sqlite import snapshot, without_log
@@ -64,6 +72,8 @@ def back_up(config: Config, target: Path) -> Copied:
         raise Refused(f"There is no collector's database in {home}; name its folder with --home.")
     if target.resolve().is_relative_to(home.resolve()):
         raise Refused(f"{target} is inside {home}; choose a folder on another disk.")
+    if (target / FILE_NAME).exists() and _id_in(target) != _id_in(home):
+        raise Refused(f"{target} holds the backup of another collector; choose another folder.")
     try:
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         (target / CONTENTS).unlink(missing_ok=True)
@@ -79,6 +89,11 @@ def back_up(config: Config, target: Path) -> Copied:
     write_atomically(target / CONTENTS, json.dumps(document, indent=1, sort_keys=True) + "\n")
     faults = (*contents.faults, *(f"{path} is missing in the lake" for path in contents.missing))
     return Copied(len(contents.files), copied, faults)
+
+
+def _id_in(folder: Path) -> str:
+    path = folder / ID
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
 def _copy_all(home: Path, target: Path) -> _Contents:
@@ -129,24 +144,24 @@ def _others(home: Path) -> Iterator[Path]:
 def restore(source: Path, home: Path, *, replace: bool = False) -> Copied:
     """Brings the backup in the folder `source` back to `home`, which no collector may hold.
 
-    `replace` sets a database that is there aside, in `backups`; files of the lake stay. What is there already
-    and the same is not copied again. Raises Refused for a backup that is half-written or damaged, or a home
-    that holds a database, StorageUnavailable.
+    `replace` sets a database that is there aside, in `backups`. No file is overwritten: samples that differ
+    from those of the backup become orphans, whatever else does goes to `backups`. What is there already and
+    the same is not copied again. Raises Refused for a backup that is half-written or damaged, or a home that
+    holds a database, StorageUnavailable.
     """
     files = _contents_of(source)
     with hold_home(home):
-        database, marker = home / FILE_NAME, home / RESTORING
-        if database.exists() and not marker.exists():
-            if not replace:
-                raise Refused(
-                    f"{home} holds a collector's database already; name another folder with --home, or set "
-                    "it aside with --replace."
-                )
-            set_database_aside(home)
+        marker = home / RESTORING
+        if (home / FILE_NAME).exists() and not marker.exists() and not replace:
+            raise Refused(
+                f"{home} holds a collector's database already; name another folder with --home, or set "
+                "it aside with --replace."
+            )
         write_atomically(marker, f"{source.absolute()}\n")
         copied = 0
         try:
             for relative in sorted(files, key=lambda path: (path == FILE_NAME, path)):
+                _make_room(home, relative, files[relative])
                 copied += _copy(source / relative, home / relative, files[relative])
         except OSError as error:
             raise StorageUnavailable(
@@ -156,12 +171,35 @@ def restore(source: Path, home: Path, *, replace: bool = False) -> Copied:
     return Copied(len(files), copied)
 
 
+def _make_room(home: Path, relative: str, sha256: str) -> None:
+    """Sets aside what stands in the place of a file of the backup and is another one."""
+    path = home / relative
+    if relative == FILE_NAME:
+        # A log that was left beside another database would be played into this one.
+        if path.exists() or any(home.glob(f"{FILE_NAME}-*")):
+            set_database_aside(home)
+    elif path.exists() and sha256_of(path) != sha256:
+        if Path(relative).parts[0] == FOLDER:
+            Lake(home / FOLDER).set_aside([str(Path(relative).relative_to(FOLDER))])
+        else:
+            target = _new_folder(home) / relative
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.replace(path, target)
+
+
 def set_database_aside(home: Path) -> Path:
     """Moves the database of `home`, with the files beside it, to a new folder in `backups`; returns that."""
-    folder = home / "backups" / time.strftime("replaced-%Y%m%dT%H%M%S", time.gmtime())
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _new_folder(home)
     for path in sorted(home.glob(f"{FILE_NAME}*")):
         os.replace(path, folder / path.name)
+    return folder
+
+
+def _new_folder(home: Path) -> Path:
+    """A folder in `backups` that nothing was set aside in yet, also within one second."""
+    stamp = time.strftime("replaced-%Y%m%dT%H%M%S", time.gmtime())
+    folder = home / "backups" / f"{stamp}-{secrets.token_hex(4)}"
+    folder.mkdir(parents=True, mode=0o700)
     return folder
 
 
@@ -187,9 +225,10 @@ def _contents_of(source: Path) -> dict[str, str]:
 def _copy(source: Path, target: Path, sha256: str) -> bool:
     """Copies a file, which must have that SHA-256, whole or not at all; False where it is there already.
 
-    Raises CollectorError for a file that is damaged, OSError.
+    A good copy counts whatever has become of the source. Raises CollectorError for a file that is damaged,
+    OSError.
     """
-    if target.is_file() and target.stat().st_size == source.stat().st_size and sha256_of(target) == sha256:
+    if target.is_file() and sha256_of(target) == sha256:
         return False
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = target.with_name(f"{target.name}.part")

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from paretofleet_collector.config import SQLITE, Config
-from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.errors import CollectorError, Refused
 from paretofleet_collector.jobs.seal import damage_in
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import Lake, model_file
@@ -133,6 +133,8 @@ def save_readable(config: Config) -> Counter[str]:
     """
     with hold_home(config.home):
         path, new = config.home / FILE_NAME, config.home / "salvaged.sqlite3"
+        if not path.is_file():
+            raise Refused(f"There is no database {path}; the ones that were replaced are in its `backups`.")
         for each in config.home.glob(f"{new.name}*"):
             each.unlink()
         Store(new).close()

@@ -20,7 +20,8 @@ JOIN_ENDPOINT = "join-endpoint"
 #: Stands in a home while a backup is being brought back to it.
 RESTORING = "restoring"
 _LOCK = "lock"
-_ID = "id"
+#: Holds the random id of the collector.
+ID = "id"
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def collector_id(home: Path) -> str:
 
     Raises StorageUnavailable.
     """
-    path = home / _ID
+    path = home / ID
     if path.exists():
         text = path.read_text(encoding="utf-8").strip()
         if text:

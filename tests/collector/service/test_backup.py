@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.lake.files import sha256_of
 from paretofleet_collector.service import adoption, backup, doctor, home, lake_age, reports
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.store import Store, chunks, runs, sealed
@@ -206,6 +207,81 @@ def test_restoring_over_a_database_needs_a_word_and_deletes_nothing(full, tmp_pa
     assert {file.run_id for file in full.context.store.read_now(sealed.files)} == {
         file.run_id for file in files
     }
+
+
+def test_restoring_overwrites_no_samples_that_were_measured_since(full, tmp_path):
+    target = tmp_path / "backup"
+    backup.back_up(full.context.config, target)
+    (first, second, _) = full.context.store.read_now(sealed.files)
+    stop(full)
+    # As when the run was measured again under the same number, after an earlier restore.
+    path = full.home / "lake" / first.path
+    shutil.copy(full.home / "lake" / second.path, path)
+    measured = path.read_bytes()
+    backup.restore(target, full.home, replace=True)
+    assert sha256_of(path) == first.sha256
+    assert (full.home / "lake" / "orphans" / first.path).read_bytes() == measured
+
+
+def test_no_log_of_another_database_is_played_into_a_restored_one(full, tmp_path):
+    target, killed = tmp_path / "backup", tmp_path / "killed"
+    backup.back_up(full.context.config, target)
+    measure(full, "second")
+    killed.mkdir()
+    log = killed / f"{FILE_NAME}-wal"
+    subprocess.run(["cp", str(database(full, log.name)), str(log)], check=True)
+    assert log.stat().st_size
+    backup.restore(target, killed)
+    assert not log.exists()
+    assert damage_of(killed / FILE_NAME) == ""
+    (aside,) = (killed / "backups").glob("replaced-*")
+    assert (aside / log.name).stat().st_size
+
+
+def test_two_databases_that_are_set_aside_in_one_second_are_both_kept(tmp_path):
+    kept = []
+    for text in ("first", "second"):
+        (tmp_path / FILE_NAME).write_text(text)
+        kept.append(backup.set_database_aside(tmp_path) / FILE_NAME)
+    assert [path.read_text() for path in kept] == ["first", "second"]
+
+
+@pytest.mark.parametrize("harm", ["damaged", "deleted"])
+def test_a_backup_keeps_the_good_copy_of_a_file_that_is_lost_since(full, tmp_path, harm):
+    target, new = tmp_path / "backup", tmp_path / "new"
+    backup.back_up(full.context.config, target)
+    file = full.context.store.read_now(sealed.files)[1]
+    path = full.home / "lake" / file.path
+    path.write_bytes(b"short") if harm == "damaged" else path.unlink()
+    backup.back_up(full.context.config, target)
+    backup.restore(target, new)
+    assert sha256_of(new / "lake" / file.path) == file.sha256
+
+
+def test_a_backup_replaces_none_of_another_collector(full, tmp_path):
+    target = tmp_path / "backup"
+    (full.home / "id").write_text("abc\n")
+    backup.back_up(full.context.config, target)
+    (full.home / "id").write_text("def\n")
+    with pytest.raises(Refused, match="of another collector"):
+        backup.back_up(full.context.config, target)
+    assert (target / backup.CONTENTS).exists()
+
+
+def test_salvaging_again_after_it_broke_off_makes_no_empty_database(full, monkeypatch):
+    config = stop(full)
+    salvaged = full.home / "salvaged.sqlite3"
+    with monkeypatch.context() as patch:
+        patch.setattr(doctor.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            doctor.save_readable(config)
+    shutil.copy(salvaged, full.home / "copy")
+    for path in full.home.glob(f"{FILE_NAME}*"):
+        path.unlink()
+    with pytest.raises(Refused, match="backups"):
+        doctor.save_readable(config)
+    assert not database(full).exists()
+    assert salvaged.exists()
 
 
 def damage_page(path: Path, table: str) -> None:
