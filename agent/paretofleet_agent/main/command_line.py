@@ -207,11 +207,14 @@ def _add_push(subparsers: Any) -> None:
         "push",
         commands.push,
         "upload what a device without a network has measured, from a copy of its folder",
-        "paretofleet-agent push /media/stick/agent --collector 127.0.0.1:7411",
+        "paretofleet-agent push /media/stick/agent",
     )
     push.add_argument("folder", type=Path, metavar="DIR", help="the copied folder of the device's agent")
     push.add_argument(
-        "--collector", metavar="HOST:PORT", help="the collector it was measured for (default: 127.0.0.1:7411)"
+        "--collector",
+        metavar="HOST:PORT",
+        help="the collector it was measured for (default: the one that the device joined, else yours on this "
+        "machine, else 127.0.0.1:7411)",
     )
 
 

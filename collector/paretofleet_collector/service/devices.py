@@ -72,6 +72,11 @@ async def change_device(
                     f"No device '{name}' waits to join; `paretofleet devices list` shows who does."
                 )
         device = devices.find(connection, name, now, context.offline_after_s)
+        if action == "revoke" and device.device_id not in _identities(connection, now):
+            raise Refused(
+                f"Device '{device.name}' has no certificate that could be revoked; "
+                f"`paretofleet devices remove {device.name}` shuts it out."
+            )
         devices.change(connection, device, action, labels)
         if action in ("remove", "revoke"):
             certificates.revoke(connection, device.device_id, now, device=True)

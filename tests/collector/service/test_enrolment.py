@@ -49,6 +49,16 @@ def identity_of(rig: Rig, name: str) -> str:
     return {view.name: view.identity for view in rig.do(devices.list_devices(rig.context))}[name]
 
 
+def test_what_has_no_certificate_cannot_be_revoked(rig):
+    """It would end the session of a device that is let in by the local socket, and nothing else."""
+    device_id = rig.joined("desk").device_id
+    with pytest.raises(
+        Refused, match="'desk' has no certificate that could be revoked; `paretofleet devices"
+    ):
+        rig.do(devices.change_device(rig.context, "desk", "revoke", {}))
+    assert {view.device_id for view in rig.do(devices.list_devices(rig.context))} == {device_id}
+
+
 class TestTokens:
     def test_a_token_lets_in_as_often_as_it_says(self, known):
         text = token(known, uses=2, pool="lab")
