@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import socket
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
@@ -106,14 +107,21 @@ def _state(env: Mapping[str, str]) -> Path:
 
 
 def local_collector(env: Mapping[str, str]) -> str:
-    """The local socket of the collector that the user of `env` runs on this machine; empty where none is."""
+    """The local socket of the collector that the user of `env` runs on this machine; empty where none is.
+
+    A socket in a folder that another user could have made is none: who listens there gives work.
+    """
     candidates = [f"{UNIX}{_state(env) / 'collector' / 'local' / 'socket'}"]
     with contextlib.suppress(OSError, UnicodeDecodeError):
         candidates.append((_state(env) / "collector.address").read_text(encoding="utf-8").strip())
     for address in candidates:
+        path = address[len(UNIX) :]
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
-            probe.connect(address[len(UNIX) :])
-            return address
+            facts = os.lstat(os.path.dirname(path))
+            is_users = facts.st_uid in (0, os.geteuid()) and not facts.st_mode & 0o022
+            if stat.S_ISDIR(facts.st_mode) and is_users:
+                probe.connect(path)
+                return address
     return ""
 
 

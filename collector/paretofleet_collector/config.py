@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import stat
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -140,16 +141,25 @@ def last_started() -> Path:
 def local_address() -> str:
     """The address of this user's collector on this machine.
 
-    That of the usual folder where it lives, else of the one that was started last, else DEFAULT_ADDRESS.
+    That of the usual folder where it lives, else of the one that was started last, else DEFAULT_ADDRESS. A
+    socket in a folder that another user could have made is none of this user's.
     """
     candidates = [UNIX + str(socket_path(default_home()))]
     with suppress(OSError):
         candidates.append(last_started().read_text(encoding="utf-8").strip())
     for address in candidates:
+        path = Path(address.removeprefix(UNIX))
         with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
-            probe.connect(address.removeprefix(UNIX))
-            return address
+            if is_private(path.parent):
+                probe.connect(str(path))
+                return address
     return DEFAULT_ADDRESS
+
+
+def is_private(folder: Path) -> bool:
+    """Whether only this user, or root, can put files into `folder`, which is no link; raises OSError."""
+    facts = folder.lstat()
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid in (0, os.geteuid()) and not facts.st_mode & 0o022
 
 
 def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **flags: str | None) -> Config:

@@ -68,7 +68,11 @@ def make_socket_folder(home: Path) -> Path:
     """
     path = socket_path(home)
     try:
+        # Below the folder for temporary files anybody may have put a link here before.
+        if path.parent.is_symlink():
+            raise Refused(f"{path.parent} is a link, and the local socket needs a folder there; remove it.")
         private_folder(path.parent)
+        path.parent.chmod(0o700)
         path.unlink(missing_ok=True)
     except OSError as error:
         raise Refused(f"The folder {path.parent} cannot be used: {error.strerror}.") from None
