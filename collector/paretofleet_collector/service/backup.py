@@ -31,6 +31,7 @@ CONTENTS = "backup.json"
 _FORMAT = 1
 #: While files go (a sweep is deleted, small files are merged) the store is copied again, so often at most.
 _PASSES = 3
+_BLOCK_BYTES = 1 << 20
 _NOT_KEPT = frozenset({FOLDER, "backups", "lock", ENDPOINT, JOIN_ENDPOINT, RESTORING})
 
 
@@ -100,6 +101,7 @@ def _copy_all(home: Path, target: Path) -> _Contents:
     contents = _Contents()
     new = target / f"{FILE_NAME}.new"
     new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
     snapshot(home / FILE_NAME, new)
     with reading(new) as connection:
         listed = {file.path: file.sha256 for file in sealed.files(connection)}
@@ -232,7 +234,12 @@ def _copy(source: Path, target: Path, sha256: str) -> bool:
         return False
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = target.with_name(f"{target.name}.part")
-    shutil.copy2(source, part)
+    part.unlink(missing_ok=True)
+    # Keys are among them, and the folder may be one that others can look into.
+    with source.open("rb") as file, open(part, "xb", opener=_private) as copy:
+        shutil.copyfileobj(file, copy, _BLOCK_BYTES)
+    facts = source.stat()
+    os.utime(part, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     if sha256_of(part) != sha256:
         part.unlink()
         raise CollectorError(
@@ -241,6 +248,10 @@ def _copy(source: Path, target: Path, sha256: str) -> bool:
     _sync(part)
     os.replace(part, target)
     return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync(path: Path) -> None:

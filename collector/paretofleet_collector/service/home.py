@@ -116,10 +116,13 @@ def collector_id(home: Path) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes the small file `path` with `text` in it whole or not at all; raises StorageUnavailable."""
+    """Writes the small file `path` with `text` in it, for its user, whole or not at all.
+
+    Raises StorageUnavailable.
+    """
     temporary = path.with_name(path.name + ".new")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8", opener=_private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -127,6 +130,10 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StorageUnavailable(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def checked_address(listen: str, *, has_identity: bool) -> tuple[str, int] | None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.identity import authority
 from paretofleet_collector.lake.files import sha256_of
 from paretofleet_collector.service import adoption, backup, doctor, home, lake_age, reports
 from paretofleet_collector.service.assembly import assemble
@@ -47,6 +48,19 @@ def stop(rig: Rig) -> Config:
 def start(rig: Rig) -> None:
     """Starts a collector over the home, as the server does."""
     rig.context = build(rig.home, rig.loop, rig.clock).context
+
+
+def test_a_backup_in_a_folder_of_everybody_is_for_its_user_alone(rig, tmp_path):
+    authority.add(rig.home, authority.make_authority("c"))
+    settings = rig.home / "collector.toml"
+    settings.write_text('[collector]\nlisten = "socket"\n')
+    settings.chmod(0o644)
+    target = tmp_path / "open"
+    target.mkdir(mode=0o755)
+    backup.back_up(stop(rig), target)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in target.rglob("*") if path.is_file()}
+    assert {FILE_NAME, "authority-0001.key", "collector.toml"} <= set(modes)
+    assert set(modes.values()) == {0}
 
 
 def tidied(rig: Rig) -> int:
