@@ -11,7 +11,13 @@ from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.home import check_restored, collector_id
-from paretofleet_collector.service.lake_age import being_sealed, check_age, check_not_lost, unlisted_files
+from paretofleet_collector.service.lake_age import (
+    being_sealed,
+    check_age,
+    check_not_lost,
+    left_by_merging,
+    unlisted_files,
+)
 from paretofleet_collector.service.merging import Merger
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.service.unfinished import Unfinished
@@ -37,7 +43,9 @@ class Collector:
         """
         store, lake = self.context.store, self.context.lake
         unlisted = await store.read(lambda connection: unlisted_files(connection, lake))
-        check_age(shown(store.address), lake, unlisted, await store.read(being_sealed))
+        expected = await store.read(being_sealed)
+        expected |= await store.read(lambda connection: left_by_merging(connection, lake, unlisted))
+        check_age(shown(store.address), lake, unlisted, expected)
         await asyncio.to_thread(lake.empty_temporary)
         await asyncio.to_thread(lake.set_aside, unlisted)
         return len(unlisted)

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.lake.files import FOLDER, Lake, samples_file
+from paretofleet_collector.lake import merged
+from paretofleet_collector.lake.files import FOLDER, Lake, is_merged, samples_file
 from paretofleet_collector.store import discarded, models, runs, sealed
 from paretofleet_collector.store.engine import FILE_NAME
 
@@ -45,6 +46,23 @@ def being_sealed(connection: sa.Connection) -> set[str]:
     return {
         samples_file(run.sweep_id, run.run_id, run.attempt) for run in runs.in_state(connection, "uploaded")
     }
+
+
+def left_by_merging(connection: sa.Connection, lake: Lake, unlisted: Sequence[str]) -> set[str]:
+    """The merged files of the `lake` among `unlisted` all of whose runs `connection` shows listed elsewhere.
+
+    A crash between such a file and the change of the list leaves it.
+    """
+    listed = {(file.run_id, file.attempt) for file in sealed.files(connection)}
+    left = set()
+    for path in filter(is_merged, unlisted):
+        try:
+            runs_in = {(each["run_id"], each["attempt"]) for each in merged.read_abouts(lake.root / path)}
+        except (OSError, ValueError, KeyError):
+            continue
+        if runs_in and runs_in <= listed:
+            left.add(path)
+    return left
 
 
 def check_age(store: str, lake: Lake, unlisted: Sequence[str], expected: Collection[str]) -> None:

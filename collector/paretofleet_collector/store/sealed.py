@@ -136,7 +136,8 @@ def unlist(connection: sa.Connection, key: AttemptKey) -> None:
 def small(connection: sa.Connection, samples_max: int) -> list[tuple[str, SealedFile]]:
     """The runs of files with less than `samples_max` samples, as `connection` lists them, with their sweeps.
 
-    Sweep by sweep; runs of one file stand together, in their order in it.
+    Files without any are left out: among others such a run has no rows that tell of it. Sweep by sweep;
+    runs of one file stand together, in their order in it.
     """
     sums = (
         sa.select(MANIFEST.c.path, sa.func.sum(MANIFEST.c.samples).label("total"))
@@ -147,7 +148,7 @@ def small(connection: sa.Connection, samples_max: int) -> list[tuple[str, Sealed
         sa.select(MANIFEST, RUNS.c.sweep_id)
         .join(sums, sums.c.path == MANIFEST.c.path)
         .join(RUNS, RUNS.c.run_id == MANIFEST.c.run_id)
-        .where(sums.c.total < samples_max)
+        .where(sums.c.total.between(1, samples_max - 1))
         .order_by(RUNS.c.sweep_id, MANIFEST.c.path, MANIFEST.c.first_row)
     )
     return [(row.sweep_id, _file(row)) for row in connection.execute(query)]

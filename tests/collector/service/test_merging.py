@@ -11,6 +11,7 @@ import pytest
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.service import adoption, merging, reports, sweeps
+from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.merging import Merger
 from paretofleet_collector.store import adopted, discarded, sealed
 from rig import Rig, build
@@ -111,6 +112,41 @@ def test_a_crash_before_the_list_is_changed_leaves_the_old_files(small, monkeypa
     assert (listed(rig), pulled(rig, name)) == (files, before)
     assert merge(rig) == RUNS
     assert pulled(rig, name) == before
+
+
+def test_a_crash_before_the_list_is_changed_stops_no_start(small, monkeypatch):
+    rig, name = small
+    before = pulled(rig, name)
+
+    def crash(*_: object) -> None:
+        raise CollectorError("here it dies")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "_list_anew", crash)
+        with pytest.raises(CollectorError):
+            merge(rig)
+    rig.do(rig.context.worker.close())
+    rig.context.store.close()
+
+    async def start() -> int:
+        collector = assemble(rig.context.config)
+        try:
+            return await collector.tidy_lake()
+        finally:
+            await collector.close()
+
+    assert rig.do(start()) == 1
+    rig.context = build(rig.home, rig.loop, rig.clock).context
+    assert pulled(rig, name) == before
+
+
+def test_a_run_without_samples_is_not_merged(small):
+    rig, _ = small
+    empty = listed(rig)[0]
+    without = sealed.MANIFEST.update().where(sealed.MANIFEST.c.run_id == empty.run_id).values(samples=0)
+    rig.do(rig.context.store.write(lambda connection: connection.execute(without) and None))
+    small_files = rig.context.store.read_now(lambda connection: sealed.small(connection, 100))
+    assert {file.path for _, file in small_files} == {file.path for file in listed(rig)} - {empty.path}
 
 
 def test_a_sweep_that_is_deleted_takes_its_merged_file_along(small):
