@@ -56,9 +56,11 @@ def create(
     print(text)
     where = address if address.rpartition(":")[0] else f"HOST{address}"
     joins = "paretofleet-agent join" if role == "agent" else "paretofleet login"
+    named = f" --name {token.name}" if token.name else ""
     notify(
         f"{token.token_id}: {token.role}, {token.uses} {'use' if token.uses == 1 else 'uses'}, until "
-        f"{clock(token.expires_unix_s)}; there: `{joins} {where} TOKEN` with this machine's name for HOST"
+        f"{clock(token.expires_unix_s)}; there: `{joins} {where} TOKEN{named}` "
+        "with this machine's name for HOST"
     )
 
 
