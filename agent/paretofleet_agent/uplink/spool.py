@@ -25,6 +25,8 @@ from paretofleet_agent.uplink.spool_file import (
     open_database,
     put_aside,
     quarantine,
+    remove_empty,
+    spools_aside,
 )
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,9 @@ class Contents:
     chunks: int
     bytes: int
     set_aside: int
+
+
+NOTHING = Contents(0, 0, 0, 0)
 
 
 class Spool:
@@ -87,6 +92,12 @@ class Spool:
                 self._database.executescript("PRAGMA wal_checkpoint(TRUNCATE);")
             self.close()
             aside = put_aside(self._path, old)
+            bring_back(self._path, collector_id)
+            self._database = _open_or_begin_anew(self._path)
+        elif self.contents() == NOTHING and collector_id in spools_aside(self._path.parent):
+            # A crash came when the one before was set aside and this one was not brought back yet.
+            self.close()
+            remove_empty(self._path)
             bring_back(self._path, collector_id)
             self._database = _open_or_begin_anew(self._path)
         if not self.collector_id:

@@ -94,7 +94,8 @@ def _verify(database: sqlite3.Connection) -> None:
 def put_aside(path: Path, collector_id: str) -> Path:
     """Moves the closed spool at `path` into the folder of the collector `collector_id`, which it returns.
 
-    Raises HomeError where it cannot be moved; then nothing has changed.
+    One that was left there, since a crash came before it was brought back, keeps its samples under another
+    name. Raises HomeError where it cannot be moved; then nothing has changed.
     """
     folder = path.parent / f"{ASIDE}{collector_id}"
     try:
@@ -106,12 +107,32 @@ def put_aside(path: Path, collector_id: str) -> Path:
         for suffix in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{path}{suffix}")
+        if (folder / FILE).exists():
+            _keep_other(folder)
         os.replace(path, folder / FILE)
         sync_folder(folder)
         sync_folder(path.parent)
     except OSError as error:
         raise HomeError(f"{path} cannot be moved to {folder} ({error.strerror}): the agent waits.") from error
     return folder
+
+
+def _keep_other(folder: Path) -> None:
+    """Renames the spool in `folder`, with its log, to a name that nothing has. Raises OSError."""
+    number = 1
+    while (folder / f"{FILE}.{number}").exists():
+        number += 1
+    log.error(
+        "a spool was left in %s and is kept as %s.%d: put it, as %s, into a folder of its own with a copy of "
+        "identity.json and bring its samples by `paretofleet-agent push`",
+        folder,
+        FILE,
+        number,
+        FILE,
+    )
+    for suffix in ("-wal", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(str(folder / FILE) + suffix, str(folder / f"{FILE}.{number}") + suffix)
 
 
 def bring_back(path: Path, collector_id: str) -> None:
@@ -128,6 +149,16 @@ def bring_back(path: Path, collector_id: str) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise HomeError(f"{aside} cannot be moved to {path} ({error.strerror}): the agent waits.") from error
+
+
+def remove_empty(path: Path) -> None:
+    """Deletes the closed spool at `path`, in which nothing waits, with its log. Raises HomeError."""
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{path}{suffix}")
+    except OSError as error:
+        raise HomeError(f"{path} cannot be removed ({error.strerror}): the agent waits.") from error
 
 
 def spools_aside(home: Path) -> dict[str, Path]:

@@ -241,6 +241,42 @@ def test_each_collector_has_a_spool_of_its_own(tmp_path):
     assert Spool.open(tmp_path).collector_id == "a"
 
 
+@pytest.fixture
+def cut_off(tmp_path, monkeypatch) -> Spool:
+    """A spool opened after a crash: that of `b` was set aside, that of `a` was not brought back yet."""
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    spool = Spool.open(tmp_path)
+    spool.change_collector("a")
+    fill(spool, key("of-a"))
+    spool.change_collector("b")
+    with monkeypatch.context() as patch:
+        patch.setattr("paretofleet_agent.uplink.spool.bring_back", crash)
+        with pytest.raises(KeyboardInterrupt):
+            spool.change_collector("a")
+    return Spool.open(tmp_path)
+
+
+def test_a_spool_that_a_crash_left_aside_is_brought_back(cut_off):
+    assert cut_off.collector_id == ""
+    assert cut_off.change_collector("a") is None
+    assert (cut_off.collector_id, cut_off.attempts()) == ("a", (key("of-a"),))
+
+
+def test_a_spool_that_is_aside_is_never_overwritten(cut_off, tmp_path):
+    fill(cut_off, key("new"))
+    cut_off.change_collector("a")
+    assert cut_off.attempts() == (key("new"),)
+    folder = cut_off.change_collector("b")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (folder / "spool.db.1").rename(kept / "spool.db")
+    assert Spool.open(kept).attempts() == (key("of-a"),)
+    assert Spool.open(folder).attempts() == (key("new"),)
+
+
 def test_an_end_that_is_too_large_does_not_stop_what_waits_behind_it(tmp_path):
     spool = Spool.open(tmp_path)
     spool.end(key("a"), (), Outcome(ok=False, reason="crashed", message="x" * 100_000))
