@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import platform
+import re
 import shutil
 import subprocess
 import tarfile
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from farm import BIN, wait_until
-from paretofleet_collector.cli.board_install import board_of
+from paretofleet_collector.cli.board_install import board_of, free_name
 from paretofleet_collector.errors import Refused
 from secured import Secured
 
@@ -120,12 +122,22 @@ def test_one_command_copies_installs_and_joins(board: LocalBoard, tmp_path: Path
         (device,) = farm.listing("devices", "list")
         assert (device["name"], device["identity"]) == ("tx2-1", "valid")
 
+        host = re.sub(r"[^A-Za-z0-9._-]", "-", platform.node()).strip("-._")
+        words = ("join", farm.join_address, "-", "--name", host, "--home", farm.root / "host")
+        assert farm.agent_command(*words, token=farm.token(name=host)).returncode == 0
+        posing = add(farm, board, "--bundle", board.folder / "good.tar")
+        assert "as a device of the fleet does already" in posing.stderr
+
         options = ("--name", "tx2-2", "--bundle", board.bundle("bad.tar", "echo no Python here >&2; exit 1"))
         broken = add(farm, board, *options)
         assert broken.returncode == 1
         assert "no Python here" in broken.stderr
         assert "could not install the agent" in broken.stderr
-        assert sorted(token["state"] for token in farm.listing("token", "list")) == ["revoked", "used up"]
+        assert sorted(token["state"] for token in farm.listing("token", "list")) == [
+            "revoked",
+            "used up",
+            "used up",
+        ]
     finally:
         farm.close()
 
@@ -134,3 +146,9 @@ def test_one_command_copies_installs_and_joins(board: LocalBoard, tmp_path: Path
 def test_what_is_no_board_is_refused(url: str) -> None:
     with pytest.raises(Refused, match="is not a board"):
         board_of(url)
+
+
+def test_a_board_that_names_itself_as_another_device_takes_no_place() -> None:
+    assert free_name("tx2-2", {"tx2-1"}) == "tx2-2"
+    with pytest.raises(Refused, match="say --name tx2-1 if it is that device"):
+        free_name("tx2-1", {"tx2-1"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -116,6 +116,20 @@ def checked_word(option: str, value: str) -> str:
     if not _WORD.fullmatch(value):
         raise Refused(f"{option} '{value}' may hold 63 letters, digits, dots, hyphens and underscores.")
     return value
+
+
+def free_name(name: str, names: Collection[str]) -> str:
+    """The `name` that a board gives itself, where no device of `names` has it; raises Refused.
+
+    A token for a name takes the place of the device with that name: only the user may say so.
+    """
+    checked_word("the board's name", name)
+    if name in names:
+        raise Refused(
+            f"The board calls itself '{name}', as a device of the fleet does already: say --name {name} if "
+            "it is that device, or another --name."
+        )
+    return name
 
 
 def _run(board: Board, remote: str, data: bytes, aim: str) -> bytes:

@@ -73,7 +73,7 @@ def add(
     if not archive.is_file():
         raise Refused(f"There is no bundle {archive}; make one with `make bundle`.")
     facts = board_install.look(place)
-    known_as = board_install.checked_word("--name", name or facts.name)
+    known_as = board_install.checked_word("--name", name) if name else _free_name(context, facts.name)
     with access_client(context) as client:
         token, text, join_address = client.create_token(TokenView("agent", known_as, "", False, 1), 3600.0)
     host, _, port = (address or join_address).rpartition(":")
@@ -189,6 +189,12 @@ def _change(context: typer.Context, device: str, action: str) -> None:
     with collector_client(context) as client:
         changed = client.change_device(device, action)
     notify(f"{changed.name} is {changed.state}")
+
+
+def _free_name(context: typer.Context, name: str) -> str:
+    with collector_client(context) as client:
+        names = {device.name for device in client.list_devices() if device.state != "removed"}
+    return board_install.free_name(name, names)
 
 
 def _find(devices: tuple[DeviceView, ...], name: str) -> DeviceView:

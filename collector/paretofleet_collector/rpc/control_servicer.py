@@ -83,18 +83,18 @@ class ControlServicer:
 
     @single_reply
     async def CancelSweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
-        await submission.check_submitter(self._context, peer_now(), request.sweep)
-        return convert.sweep_to_proto(await sweeps.cancel(self._context, request.sweep))
+        sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
+        return convert.sweep_to_proto(await sweeps.cancel(self._context, sweep))
 
     @single_reply
     async def RetrySweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
-        await submission.check_submitter(self._context, peer_now(), request.sweep)
-        return convert.sweep_to_proto(await sweeps.retry(self._context, request.sweep))
+        sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
+        return convert.sweep_to_proto(await sweeps.retry(self._context, sweep))
 
     @single_reply
     async def DeleteSweep(self, request: pb.SweepRequest) -> pb.DeleteSweepReply:  # noqa: N802
-        await submission.check_submitter(self._context, peer_now(), request.sweep)
-        deleted = await sweeps.delete(self._context, request.sweep)
+        sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
+        deleted = await sweeps.delete(self._context, sweep)
         return pb.DeleteSweepReply(runs=deleted.runs, files=deleted.files)
 
     @stream_of_replies
@@ -114,8 +114,8 @@ class ControlServicer:
 
     @single_reply
     async def RebuildReport(self, request: pb.SweepRequest) -> pb.RebuildReportReply:  # noqa: N802
-        await submission.check_submitter(self._context, peer_now(), request.sweep)
-        rebuilt = await reports.rebuild(self._context, request.sweep)
+        sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
+        rebuilt = await reports.rebuild(self._context, sweep)
         return pb.RebuildReportReply(
             runs=rebuilt.runs,
             changed=rebuilt.changed,

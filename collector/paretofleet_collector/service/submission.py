@@ -28,11 +28,19 @@ async def plan_sweep(context: Context, spec_json: str) -> PlanView:
     return PlanView.of((await _planned(context, spec_json))[1])
 
 
-async def check_submitter(context: Context, peer: Peer, name: str) -> None:
-    """Raises SessionRefused where `peer` may not change the sweep `name` of `context`, and NotFound."""
-    if peer.role == "operator":
-        person = await context.store.read(lambda connection: sweeps.submitted_by(connection, name))
-        peers.check_submitter(peer, person, name)
+async def check_submitter(context: Context, peer: Peer, name: str) -> str:
+    """The id of the sweep of `context` with a `name` or an id, which `peer` may change.
+
+    What is done to it goes by the id: meanwhile the name may be that of another's sweep. Raises
+    SessionRefused where `peer` may not, and NotFound.
+    """
+
+    def work(connection: sa.Connection) -> str:
+        sweep_id = sweeps.find(connection, name).sweep_id
+        peers.check_submitter(peer, sweeps.submitted_by(connection, sweep_id), name)
+        return sweep_id
+
+    return await context.store.read(work)
 
 
 async def submit(

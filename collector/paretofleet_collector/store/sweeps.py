@@ -113,8 +113,12 @@ def _free_name(connection: sa.Connection, base: str) -> str:
 
 
 def find(connection: sa.Connection, name: str) -> Sweep:
-    """The sweep with a `name` or an id that `connection` sees, with its counts; raises NotFound."""
+    """The sweep with a `name` or an id that `connection` sees, with its counts; raises NotFound.
+
+    An id comes before a name: nobody hides another's sweep by naming one after its id.
+    """
     query = SWEEPS.select().where(sa.or_(SWEEPS.c.sweep_id == name, SWEEPS.c.name == name), VISIBLE)
+    query = query.order_by(sa.case((SWEEPS.c.sweep_id == name, 0), else_=1))
     row = connection.execute(query).first()
     if row is None:
         raise NotFound(f"There is no sweep '{name}'; `paretofleet sweep list` shows those there are.")

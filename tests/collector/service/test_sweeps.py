@@ -7,7 +7,8 @@ import json
 
 import pytest
 from paretofleet_analysis.report.rows import build_report
-from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.errors import NotFound, Refused, SessionRefused
+from paretofleet_collector.identity.peers import Peer
 from paretofleet_collector.jobs import report
 from paretofleet_collector.model.messages import AttemptState, Heartbeat, UploadVerdict
 from paretofleet_collector.service import devices, submission, sweeps, watching
@@ -211,3 +212,19 @@ def test_labels_are_set_and_removed_on_top_of_the_agent_s(rig: Rig):
     assert (device.name, device.state, device.labels) == ("box", "online", {"rack": "3"})
     rig.clock[0] += 100
     assert rig.do(devices.list_devices(rig.context))[0].state == "offline"
+
+
+def test_an_operator_changes_the_very_sweep_that_was_theirs(rig):
+    rig.joined()
+
+    def submit(name: str, person: str) -> str:
+        text = json.dumps({"models": ["tiny"], "protocol": "quick", "name": name, "repeats": 1})
+        return rig.do(submission.submit(rig.context, f"{person} {name}", text, person))[0].sweep_id
+
+    alices = submit("first", "alice")
+    bobs = submit(alices, "bob")
+    bob = Peer("operator", "bob")
+    assert rig.sweep(alices).sweep_id == alices, "an id comes before a name"
+    with pytest.raises(SessionRefused, match="submitted by alice"):
+        rig.do(submission.check_submitter(rig.context, bob, alices))
+    assert rig.do(submission.check_submitter(rig.context, bob, bobs)) == bobs
