@@ -159,6 +159,21 @@ def test_other_bytes_than_were_put_are_not_taken_for_the_file(objects, monkeypat
     assert objects.verified(SAMPLES, put(objects, SAMPLES, b"samples")).read_bytes() == b"samples"
 
 
+def test_an_object_stays_until_its_copy_among_the_orphans_is_whole(objects, tmp_path, monkeypatch):
+    """A store that answers well and copies half."""
+    sha256 = put(objects, SAMPLES, b"samples")
+    half = tmp_path / "half"
+    half.write_bytes(b"sam")
+    with monkeypatch.context() as patch:
+        patch.setattr(objects, "_copy", lambda _, target: objects._put(half, target), raising=False)
+        with pytest.raises(StorageUnavailable, match="nothing was deleted"):
+            objects.set_aside([SAMPLES])
+    forget_copies(objects)
+    assert objects.verified(SAMPLES, sha256).read_bytes() == b"samples"
+    objects.set_aside([SAMPLES])
+    assert objects.unlisted((), ()) == []
+
+
 def test_the_copies_on_this_machine_stay_small_and_the_objects_stay(objects, monkeypatch):
     monkeypatch.setattr(object_store, "CACHE_MAX_BYTES", 250)
     sums = {

@@ -200,7 +200,11 @@ class ObjectLake(Lake):
             with self._speaking():
                 if self._exists(target):
                     target += f".{secrets.token_hex(4)}"
-                self._store.copy_file(self._key(relative), self._key(target))
+                self._copy(relative, target)
+                if self._sha256(target) != self._sha256(relative):
+                    raise StorageUnavailable(
+                        f"The lake {self.shown} made a copy of {relative} that differs; nothing was deleted."
+                    )
                 self._store.delete_file(self._key(relative))
             (self.root / relative).unlink(missing_ok=True)
             _log.warning("nothing lists %s: it was moved to %s/%s", relative, self.shown, target)
@@ -231,6 +235,10 @@ class ObjectLake(Lake):
 
     def _below(self, folder: str) -> list[str]:
         return [self._relative_key(info) for info in self._infos(folder)]
+
+    def _copy(self, relative: str, target: str) -> None:
+        """Copies an object within the store."""
+        self._store.copy_file(self._key(relative), self._key(target))
 
     def _put(self, path: Path, relative: str) -> None:
         """Writes an object. What breaks off in the middle may leave a part: nobody lists it unread."""

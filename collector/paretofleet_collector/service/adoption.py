@@ -21,7 +21,7 @@ from paretofleet_collector.lake.files import FOLDER, Lake, sha256_of
 from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.entities import AttemptKey, Configuration
 from paretofleet_collector.service.home import hold_home
-from paretofleet_collector.service.lake_age import unlisted_files
+from paretofleet_collector.service.lake_age import check_log, unlisted_files
 from paretofleet_collector.store import Store, adopted, sealed
 from paretofleet_collector.store.adopted import SealedRun
 from paretofleet_collector.store.sealed import SealedFile
@@ -44,6 +44,7 @@ def adopt(config: Config) -> Iterator[str]:
     """
     if config.lake != LOCAL:
         raise Refused("The lake is an object store; samples can be listed again from a folder only.")
+    check_log(config)
     with hold_home(config.home):
         lake = Lake(config.home / FOLDER)
         store = Store.at(config.home, address=config.store)

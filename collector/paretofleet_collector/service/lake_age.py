@@ -22,8 +22,10 @@ _SEALED = re.compile(r"samples/[0-9a-f]{16}/[^/]+\.parquet")
 def check_not_lost(config: Config) -> None:
     """Raises Refused where the home that `config` names has a lake with samples and no database at all.
 
-    Else an empty one would be made, which stands in the way of the right one.
+    So too where only its log is left. Else an empty one would be made, which stands in the way of the right
+    one.
     """
+    check_log(config)
     path = config.home / FILE_NAME
     if (
         config.store == SQLITE
@@ -33,6 +35,20 @@ def check_not_lost(config: Config) -> None:
     ):
         lake = Lake(config.home / FOLDER)
         check_age(str(path), lake, lake.unlisted((), ()), ())
+
+
+def check_log(config: Config) -> None:
+    """Raises Refused where of the database in the home that `config` names only the log is there.
+
+    SQLite deletes a log that stands beside an empty database.
+    """
+    path = config.home / FILE_NAME
+    log = path.with_name(f"{FILE_NAME}-wal")
+    if config.store == SQLITE and not path.exists() and log.exists() and log.stat().st_size:
+        raise Refused(
+            f"{path} is missing and its log {log.name} is there, with what was acknowledged last: put the "
+            "database back beside it, or move the log away."
+        )
 
 
 def unlisted_files(connection: sa.Connection, lake: Lake) -> list[str]:

@@ -252,6 +252,21 @@ def test_no_log_of_another_database_is_played_into_a_restored_one(full, tmp_path
     assert (aside / log.name).stat().st_size
 
 
+def test_the_log_of_a_database_that_is_missing_stops_the_start_and_stays(full, tmp_path):
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    log = killed / f"{FILE_NAME}-wal"
+    subprocess.run(["cp", str(database(full, log.name)), str(log)], check=True)
+    whole = log.read_bytes()
+    with pytest.raises(Refused, match="put the database back"):
+        lake_age.check_not_lost(Config(home=killed))
+    with pytest.raises(Refused, match="put the database back"):
+        list(adoption.adopt(Config(home=killed)))
+    assert log.read_bytes() == whole
+    log.write_bytes(b"")
+    lake_age.check_not_lost(Config(home=killed))
+
+
 def test_two_databases_that_are_set_aside_in_one_second_are_both_kept(tmp_path):
     kept = []
     for text in ("first", "second"):
