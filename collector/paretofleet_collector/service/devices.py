@@ -63,8 +63,9 @@ async def change_device(
 
     def work(connection: sa.Connection) -> DeviceView:
         now = context.now()
-        if action in WAITING_ACTIONS:
-            waiting = _find_waiting(connection, name)
+        # Who waits under a device's name does not stand before it where its certificate shall end.
+        if action == "approve" or (action == "revoke" and not _is_device(connection, name)):
+            waiting = _find_waiting(connection, name, is_approved_too=action == "revoke")
             if waiting is not None:
                 return _settle(connection, waiting, action, new_name, now)
             if action == "approve":
@@ -108,11 +109,21 @@ def _identities(connection: sa.Connection, now: float) -> dict[str, str]:
     }
 
 
-def _find_waiting(connection: sa.Connection, name: str) -> Any:
-    """The device that waits under a name or a fingerprint, or None; raises Refused where it is not one."""
+def _is_device(connection: sa.Connection, name: str) -> bool:
+    return any(
+        name in (device.device_id, device.name) and device.state != "removed"
+        for device in devices.by_id(connection).values()
+    )
+
+
+def _find_waiting(connection: sa.Connection, name: str, *, is_approved_too: bool) -> Any:
+    """The device that waits under a name or a fingerprint, or None; raises Refused where it is not one.
+
+    `is_approved_too`: also one that was approved and has not come for its certificate yet.
+    """
     matching = [
         row
-        for row in enrolments.waiting(connection)
+        for row in enrolments.waiting(connection, is_approved_too=is_approved_too)
         if name == row.name or (len(name) >= 8 and row.key_sha256.startswith(name))
     ]
     if len(matching) > 1:

@@ -21,6 +21,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: So many devices may wait for approval.
 WAITING_MAX = 1000
+#: So many certificates of one device or person may count at once: a command renews daily, for 30 days.
+RENEWED_MAX = 100
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +103,10 @@ async def renew(context: Context, peer: Peer, request_pem: str) -> str:
     def work(connection: sa.Connection) -> str:
         # It may have been revoked since the call was let in; what was renewed then would outlive that.
         row = certificates.row_of(connection, peer.certificate_id)
-        peers.check_certificate(row, context.now(), context.config.certificate_s)
+        now = context.now()
+        peers.check_certificate(row, now, context.config.certificate_s)
+        if certificates.number_valid(connection, peer.role, peer.subject, now) >= RENEWED_MAX:
+            raise Refused(f"{RENEWED_MAX} certificates of yours count already; wait for one to expire.")
         return _issue(connection, context, peer.role, peer.subject, key)
 
     return await context.store.write(work)

@@ -56,6 +56,20 @@ def newest(connection: sa.Connection) -> dict[tuple[bool, str], sa.Row[Any]]:
     return {(row.role == "agent", row.subject): row for row in rows}
 
 
+def number_valid(connection: sa.Connection, role: str, subject: str, now: float) -> int:
+    """How many certificates of a `subject` with a `role` count `now`, by what `connection` sees.
+
+    `now` is in seconds since 1970.
+    """
+    query = sa.select(sa.func.count()).where(
+        CERTIFICATES.c.subject == subject,
+        CERTIFICATES.c.role == role,
+        CERTIFICATES.c.revoked_unix_s.is_(None),
+        CERTIFICATES.c.expires_unix_s > now,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def revoke(connection: sa.Connection, subject: str, now: float, *, device: bool) -> list[str]:
     """Ends through `connection` every certificate of a `subject` at `now`, in seconds since 1970.
 

@@ -32,9 +32,14 @@ def add(connection: sa.Connection, values: dict[str, Any]) -> None:
     connection.execute(ENROLMENTS.insert().values(**values))
 
 
-def waiting(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """The devices that `connection` shows as waiting for approval, the first that asked first."""
-    query = ENROLMENTS.select().where(ENROLMENTS.c.approved_unix_s.is_(None))
+def waiting(connection: sa.Connection, *, is_approved_too: bool = False) -> list[sa.Row[Any]]:
+    """The devices that `connection` shows as waiting for approval, the first that asked first.
+
+    `is_approved_too`: also those that were approved and have not come for their certificate.
+    """
+    query = ENROLMENTS.select()
+    if not is_approved_too:
+        query = query.where(ENROLMENTS.c.approved_unix_s.is_(None))
     return list(connection.execute(query.order_by(ENROLMENTS.c.asked_unix_s)))
 
 

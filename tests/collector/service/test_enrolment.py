@@ -255,6 +255,30 @@ class TestRevocation:
             known.do(enrolment.renew(known.context, peer, authority.make_request()[1]))
         assert identity_of(known, "box") == "revoked"
 
+    def test_who_renews_without_end_fills_no_disk(self, known, monkeypatch):
+        monkeypatch.setattr(enrolment, "RENEWED_MAX", 3)
+        enrol(known, request(token(known)))
+        peer = peer_of(known, "id-box")
+        for _ in range(2):
+            known.do(enrolment.renew(known.context, peer, authority.make_request()[1]))
+        with pytest.raises(Refused, match="wait for one to expire"):
+            known.do(enrolment.renew(known.context, peer, authority.make_request()[1]))
+
+    def test_who_waits_under_a_devices_name_takes_no_revocation_upon_itself(self, known):
+        enrol(known, request(token(known)))
+        enrol(known, request(token(known, approve=True), "box", "id-shield"))
+        known.do(devices.change_device(known.context, "box", "revoke", {}))
+        states = {v.state: v.identity for v in known.do(devices.list_devices(known.context))}
+        assert states == {"offline": "revoked", "waiting": ""}
+
+    def test_an_approval_that_was_not_used_yet_can_be_taken_back(self, known):
+        asked = request(token(known, approve=True))
+        fingerprint = enrol(known, asked).key_sha256[:16]
+        known.do(devices.change_device(known.context, fingerprint, "approve", {}))
+        known.do(devices.change_device(known.context, fingerprint, "revoke", {}))
+        with pytest.raises(SessionRefused, match="is used up"):
+            enrol(known, asked)
+
 
 class TestPeople:
     def test_a_person_has_the_role_of_the_token(self, known):
