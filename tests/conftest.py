@@ -22,6 +22,7 @@ TIMED = (
     "agent/standalone",
     "analysis/runs/test_bad_sensors.py",
     "analysis/runs/test_paced.py",
+    "analysis/runs/test_rapl_sums.py",
     "system/faults",
     "system/test_faults.py",
     "system/test_fleet.py",

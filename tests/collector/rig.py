@@ -96,7 +96,7 @@ class Rig:
         return session
 
     def hello(
-        self, session: Session, *held: AttemptKey, inventory: Inventory = INVENTORY, machine: str = ""
+        self, session: Session, *held: AttemptKey, inventory: Inventory = INVENTORY, machine: str = "board"
     ) -> Welcome:
         said = Hello(session, "boot", "0.1.0", 1, inventory, held, {"room": "lab"}, "cpu", machine=machine)
         return self.do(agents.hello(self.context, said))

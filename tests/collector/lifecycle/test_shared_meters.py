@@ -59,8 +59,7 @@ def test_a_device_that_left_before_the_run_shares_nothing(rig):
     assert "missing" not in facts_of_a_run(rig, rig.joined("box"), {"sensors": [RAIL]})["sensors"][0]
 
 
-@pytest.mark.parametrize("sensors", [None, 5, ["x"], [RAIL | {"rail": ["m1"]}], {"a": 1}])
-def test_facts_that_make_no_sense_are_stored_as_they_are(rig, sensors):
+def test_facts_without_sensors_are_stored_as_they_are(rig):
     session, other = rig.joined("box"), rig.joined("tx1-3")
     rig.hello(other, inventory=inventory())
-    assert facts_of_a_run(rig, session, {"sensors": sensors})["sensors"] == sensors
+    assert facts_of_a_run(rig, session, {"sensors": None})["sensors"] is None

@@ -15,7 +15,7 @@ from rig import INVENTORY, Rig, end_of, samples_of
 def greet(rig: Rig, session: Session, boot_id: str, *, may_reboot: bool) -> Session:
     """The device says hello, in a new session, from a boot."""
     again = replace(session, instance=session.instance + 1, session_id=boot_id + str(session.instance))
-    said = Hello(again, boot_id, "0.1.0", 1, INVENTORY, (), {}, "cpu", may_reboot)
+    said = Hello(again, boot_id, "0.1.0", 1, INVENTORY, (), {}, "cpu", may_reboot, machine="board")
     rig.do(agents.hello(rig.context, said))
     return again
 

@@ -98,6 +98,7 @@ def test_models_go_when_no_sweep_plans_them_and_none_descends_from_them(rig):
 
 def test_a_model_that_a_sweep_plans_by_now_stays(rig):
     store, lake = rig.context.store, rig.context.lake
+    lake.put(f"models/{'ab' * 32}.onnx", lambda path: path.write_bytes(b"onnx"))
     removable = garbage.collect(store, lake, Scope(models=True))
     assert [each.model for each in removable.models] == ["tiny"]
     rig.joined()

@@ -8,7 +8,7 @@ import json
 import pytest
 from paretofleet_collector.errors import NotFound
 from paretofleet_collector.model.messages import Heartbeat
-from paretofleet_collector.service import agents, devices, leases, submission, sweeps, unfinished
+from paretofleet_collector.service import agents, devices, idle_beats, leases, submission, sweeps, unfinished
 from paretofleet_collector.store import Store, runs
 from rig import Rig
 
@@ -50,7 +50,8 @@ def submit(rig: Rig, request_id: str = "request"):
 
 
 @pytest.mark.parametrize("change", ["cancel", "remove", "delete"])
-def test_a_heartbeat_is_answered_between_two_slices(rig, change):
+def test_a_heartbeat_is_answered_between_two_slices(rig, change, monkeypatch):
+    monkeypatch.setattr(idle_beats, "GATHER_S", 0.0)
     session = rig.joined()
     rig.joined("other")
     sweep = submit(rig)
