@@ -121,7 +121,7 @@ def push(arguments: argparse.Namespace) -> int:
 
     settings = load({"home": arguments.home or str(arguments.folder), "collector": arguments.collector})
     pushed = push_spool(settings, arguments.folder)
-    text = f"attempts sent to {settings.collector}: {pushed.attempts}, with {pushed.chunks} chunks"
+    text = f"sent to {settings.collector}: attempts {pushed.attempts}, chunks {pushed.chunks}"
     if pushed.left:
         text += f"; {pushed.left} had not ended when the folder was copied: the device sends those"
     print(text)  # noqa: T201

@@ -15,6 +15,7 @@ from paretofleet_collector import config
 from paretofleet_collector.cli import garbage_text, logs
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.session import access_client, notify
+from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import Refused
 
 app = typer.Typer(
@@ -200,7 +201,7 @@ def backup(
     from paretofleet_collector.service.backup import back_up
 
     done = back_up(config.load(home), folder)
-    notify(f"{folder} holds {done.files} files, {done.copied} of them copied now")
+    notify(f"{folder} holds {counted(done.files, 'file')}, {done.copied} copied now")
     _tell_faults(done.faults)
 
 
@@ -217,7 +218,7 @@ def restore(
 
     target = home or config.load(home).home
     done = bring_back(folder, target.expanduser().absolute(), replace=replace)
-    notify(f"{target} holds {done.files} files again, {done.copied} of them copied now")
+    notify(f"{target} holds {counted(done.files, 'file')} again, {done.copied} copied now")
     notify(f"start it with `paretofleet collector serve --home {target}`")
 
 

@@ -9,8 +9,8 @@ from paretofleet_collector.service.garbage import Garbage
 def lines(removable: Garbage) -> list[str]:
     """A line for each thing in `removable`: its kind, its name, its size."""
     chunks = [
-        f"chunks kept aside: attempt {each.key.attempt} of run {each.key.run_id}, {each.chunks} chunks, "
-        f"{units.size(each.size_bytes)}"
+        f"chunks kept aside: attempt {each.key.attempt} of run {each.key.run_id}, "
+        f"{units.counted(each.chunks, 'chunk')}, {units.size(each.size_bytes)}"
         for each in removable.kept_aside
     ]
     models = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paretofleet_collector.cli.units import counted
+
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.rank import RankedRow
 
@@ -16,7 +18,7 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
     for name, estimate in row.estimates.items():
         interval = ""
         if estimate.lo is not None:
-            interval = f" (95 %: {estimate.lo:.6g} to {estimate.hi:.6g}, {row.runs} runs)"
+            interval = f" (95 %: {estimate.lo:.6g} to {estimate.hi:.6g}, {counted(row.runs, 'run')})"
         facts[name] = None if estimate.mean is None else f"{estimate.mean:.6g}{interval}"
         if row.corrected_means and name in row.corrected_means:
             facts[f"{name} without block effects"] = f"{row.corrected_means[name]:.6g}"

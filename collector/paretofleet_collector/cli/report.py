@@ -10,7 +10,7 @@ import typer
 from paretofleet_collector.cli.output import Format, Output, clean, row_of, write_json
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client, notify
-from paretofleet_collector.cli.units import size
+from paretofleet_collector.cli.units import counted, size
 from paretofleet_collector.errors import Refused
 
 #: The exit code where it was done for some and not for all.
@@ -56,7 +56,8 @@ def samples(
         raise Refused(f"{output} is a file; name a folder.")
     with collector_client(context) as client, working(f"pulling the samples of {sweep}"):
         written = client.pull_samples(sweep, output)
-    notify(f"wrote {len(written)} files ({size(sum(path.stat().st_size for path in written))}) to {output}")
+    total = size(sum(path.stat().st_size for path in written))
+    notify(f"wrote {counted(len(written), 'file')} ({total}) to {output}")
 
 
 @app.command(epilog="Example: paretofleet report rebuild edge-classifiers")
@@ -68,7 +69,8 @@ def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table)
         write_json(row_of(result))
     else:
         computed = result.runs - len(result.faults)
-        done = f"{computed} runs computed again by rule {result.rule_version}; {result.changed} changed"
+        rule = result.rule_version
+        done = f"{counted(computed, 'run')} computed again by rule {rule}; {result.changed} changed"
         typer.echo(clean(done))
     for fault in result.faults:
         notify(f"not computed again: {fault}")

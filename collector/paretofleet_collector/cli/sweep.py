@@ -31,7 +31,8 @@ from paretofleet_collector.cli.sweep_options import (
     Targets,
     Threads,
 )
-from paretofleet_collector.cli.sweep_text import SWEEP_COLUMNS, pull_timing, show_detail, sweep_row
+from paretofleet_collector.cli.sweep_text import SWEEP_COLUMNS, extent, pull_timing, show_detail, sweep_row
+from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import CollectorError
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ def submit(
         notify_refusals(refusals)
         _notify_absent(client, sweep.devices)
         notify(
-            f"submitted {sweep.name}: {sweep.configurations} configurations, {sweep.runs} runs "
-            f"on {', '.join(sweep.devices)}; follow it with `paretofleet sweep watch {sweep.name}`"
+            f"submitted {sweep.name}: {extent(sweep)} on {', '.join(sweep.devices)}; "
+            f"follow it with `paretofleet sweep watch {sweep.name}`"
         )
         if output is Format.table:
             typer.echo(clean(sweep.name))
@@ -211,7 +212,8 @@ def retry(context: typer.Context, sweep: Sweep) -> None:
     """Run again what failed or was cancelled."""
     with collector_client(context) as client:
         changed = client.retry_sweep(sweep)
-    notify(f"{changed.name} is {changed.state}: {changed.runs - ended(changed)} runs to go")
+    to_go = counted(changed.runs - ended(changed), "run")
+    notify(f"{changed.name} is {changed.state}: {to_go} to go")
 
 
 @app.command(epilog="Example: paretofleet sweep delete edge-classifiers --yes")
@@ -227,7 +229,7 @@ def delete(
         typer.confirm(f"Delete {sweep} with all its samples?", abort=True, err=True)
     with collector_client(context) as client:
         deleted = client.delete_sweep(sweep)
-    notify(f"deleted {sweep}: {deleted.runs} runs, {deleted.files} files")
+    notify(f"deleted {sweep}: {counted(deleted.runs, 'run')}, {counted(deleted.files, 'file')}")
 
 
 def _watch(client: Client, sweep: str) -> int:

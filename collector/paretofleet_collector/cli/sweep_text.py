@@ -12,7 +12,7 @@ import typer
 
 from paretofleet_collector.cli.output import Column, Format, clean, column, row_of, show, write_json
 from paretofleet_collector.cli.progress import ended, tally, working
-from paretofleet_collector.cli.units import clock
+from paretofleet_collector.cli.units import clock, counted
 from paretofleet_collector.model.views import SweepDetail, SweepView
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ _CONFIGURATION_COLUMNS = (
     ),
     Column("why", lambda row: ": ".join(text for text in (row["reason"], row["message"]) if text)),
 )
+
+
+def extent(sweep: SweepView) -> str:
+    """How many configurations and runs a `sweep` has, in words."""
+    return f"{counted(sweep.configurations, 'configuration')}, {counted(sweep.runs, 'run')}"
 
 
 def sweep_row(sweep: SweepView) -> dict[str, Any]:

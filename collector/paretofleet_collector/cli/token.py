@@ -9,7 +9,7 @@ import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
 from paretofleet_collector.cli.session import access_client, notify
-from paretofleet_collector.cli.units import clock
+from paretofleet_collector.cli.units import clock, counted
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.views import TokenView
 
@@ -58,7 +58,7 @@ def create(
     joins = "paretofleet-agent join" if role == "agent" else "paretofleet login"
     named = f" --name {token.name}" if token.name else ""
     notify(
-        f"{token.token_id}: {token.role}, {token.uses} {'use' if token.uses == 1 else 'uses'}, until "
+        f"{token.token_id}: {token.role}, {counted(token.uses, 'use')}, until "
         f"{clock(token.expires_unix_s)}; there: `{joins} {where} TOKEN{named}` "
         "with this machine's name for HOST"
     )

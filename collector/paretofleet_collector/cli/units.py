@@ -15,6 +15,11 @@ def count(value: int | None) -> str:
     return str(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """A whole `number` of things with their `noun`: "1 run", "20 runs"."""
+    return f"{number} {noun if number == 1 else noun + 's'}"
+
+
 def size(value: int | None) -> str:
     """102530376 -> "103 MB"."""
     return "-" if value is None else f"{count(value)}B" if value >= 1000 else f"{value} B"

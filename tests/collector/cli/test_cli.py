@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from command_harness import Command
 from fake_control import REPORT, FakeControl
+from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.views import FilePart
 from paretofleet_collector.rpc.downloads import receive_files
@@ -103,6 +104,10 @@ def test_a_collector_that_is_down_is_one_sentence(capsys: pytest.CaptureFixture[
     )
     assert said.err.count("\n") == 1
     assert "not an address" in Command("here", capsys)("devices", "list", code=1).err
+
+
+def test_one_thing_and_several_are_told_in_the_right_number() -> None:
+    assert [counted(number, "run") for number in (0, 1, 20)] == ["0 runs", "1 run", "20 runs"]
 
 
 def test_submit_names_the_sweep_on_standard_output_and_the_rest_beside_it(paretofleet: Command) -> None:
