@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused
+from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, StorageUnavailable
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.messages import NewModel
@@ -80,6 +80,8 @@ async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
     await asyncio.to_thread(context.lake.commit, path, relative)
     try:
         return await context.store.write(lambda connection: models.add(connection, variant))
+    except StorageUnavailable:
+        raise  # nobody knows whether the row was stored, and a row without its file would be worse
     except CollectorError:
         if all(stored.sha256 != variant.sha256 for stored in await context.store.read(models.listing)):
             await asyncio.to_thread(context.lake.remove, relative)
