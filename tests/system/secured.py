@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from farm import BIN, Farm, wait_until
+from paretofleet_collector.config import socket_path
 from paretofleet_collector.model.views import TokenView
 from paretofleet_collector.rpc.access_client import AccessClient
 from paretofleet_proto.v1 import control_pb2, control_pb2_grpc
@@ -28,7 +29,7 @@ class Secured(Farm):
             (self.collector_home / "collector.toml").unlink()
         process = self.start_collector(**{"join_listen": "127.0.0.1:0", **settings})
         self.tls_address = self.address
-        self.address = f"unix:{self.collector_home / 'local' / 'socket'}"
+        self.address = f"unix:{socket_path(self.collector_home)}"
         self.join_address = (self.collector_home / "join-endpoint").read_text().strip()
         return process
 

@@ -93,7 +93,8 @@ def make_bucket(endpoint: str) -> None:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client = boto3.client("s3", endpoint_url=f"http://{endpoint}", region_name="us-east-1")
+    # A session of its own: the default one keeps the keys of whoever asked first in this process.
+    client = boto3.Session().client("s3", endpoint_url=f"http://{endpoint}", region_name="us-east-1")
     deadline = time.monotonic() + START_S
     while True:
         try:

@@ -96,7 +96,9 @@ def test_one_more_run_is_another_question_and_never_certain(fleet):
         assert 0.0 < row.p_front_next_run < 1.0
     assert by_model(ranking)["alexnet"].p_front_next_run == pytest.approx(0.5 / 6)
     assert "p_front_next_run" in ranking_text.render(ranking)
-    assert "Fewer than 9 runs cannot foretell the next with 95 %: 5 of 5 rows" in " ".join(ranking.notes)
+    said = " ".join(ranking.notes)
+    assert "Fewer than 9 runs cannot foretell the next with 95 %." in said
+    assert "Undecided for that, however clear it looks: 5 of 5 rows." in said
     assert "half a run is added for" in ranking.evidence["method"]
 
 

@@ -298,7 +298,7 @@ def test_killed_and_started_again_amid_uploads_every_sample_is_there_once(tmp_pa
     sweep = submit(server, "box", "tiny", "request")
     grant = server.fleet.Lease(fleet.LeaseRequest(session=session)).grant
     key = AttemptKey(grant.attempt.run_id, grant.attempt.attempt)
-    made = samples_of(key, chunks=400, each=64)
+    made = samples_of(key, chunks=1200, each=64)
     acknowledged: set[tuple[str, int]] = set()
     kills, is_killed = 0, True
     while is_killed:
@@ -315,7 +315,7 @@ def test_killed_and_started_again_amid_uploads_every_sample_is_there_once(tmp_pa
             for count, reply in enumerate(server.fleet.Upload(iter(requests), timeout=30)):
                 assert reply.verdict == fleet.UploadReply.COMMITTED, reply
                 acknowledged.add((reply.stream, reply.seq))
-                if kills < 3 and count == 100:
+                if kills < 3 and count == 50:
                     kills, is_killed = kills + 1, True
                     server.process.kill()
         except grpc.RpcError:
@@ -323,9 +323,9 @@ def test_killed_and_started_again_amid_uploads_every_sample_is_there_once(tmp_pa
         if is_killed:  # also when every reply was under way already
             server.kill()
             server.start()
-    assert kills == 3
+    assert kills >= 2, "the third may find everything stored"
     list(server.control.WatchSweep(control.SweepRequest(sweep=sweep.name), timeout=60))
-    assert pulled(server, sweep.name) == [(number * 10_000_000, 10_000_000) for number in range(400 * 64)]
+    assert pulled(server, sweep.name) == [(number * 10_000_000, 10_000_000) for number in range(1200 * 64)]
     again = submit(server, "box", "tiny", "request")
     assert again.sweep_id == sweep.sweep_id
     assert server.stop() == 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +20,16 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root 
 
 
 @pytest.fixture
-def long_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def long_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The home of a collector whose socket stands elsewhere; commands and agents of this user look there."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    brief = tempfile.mkdtemp()  # tmp_path is too long for a socket where several processes test
+    monkeypatch.setattr("tempfile.tempdir", brief)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = tmp_path / ("long" * 30)
     config.last_started().parent.mkdir(parents=True)
     config.last_started().write_text(f"unix:{config.socket_path(made)}\n")
-    return made
+    yield made
+    shutil.rmtree(brief)
 
 
 def addresses() -> tuple[str, str]:
