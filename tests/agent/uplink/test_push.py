@@ -82,7 +82,7 @@ def test_a_folder_that_is_none_of_an_agent_is_one_sentence(stick, tmp_path, caps
             push(config(tmp_path, "127.0.0.1:1"), tmp_path / folder)
     with FakeCollector().running() as collector:
         assert main(["push", str(stick), "--collector", collector.address]) == 0
-    assert ": 2, with 23 chunks" in capsys.readouterr().out
+    assert ": attempts 2, chunks 23" in capsys.readouterr().out
 
 
 def test_a_home_whose_agent_runs_is_left_alone(stick, tmp_path):
