@@ -131,6 +131,8 @@ class TestCopies:
         original = self.original(rig)
         rig.clock[0] += rig.context.offline_after_s + 1
         rig.hello(Session(original.device_id, 6, "new"), machine="elsewhere")
+        with pytest.raises(SessionRefused, match="replaced"):
+            rig.lease(original)
 
     def test_an_older_state_of_a_folder_speaks_after_a_reset_only(self, rig):
         original = self.original(rig)
