@@ -10,15 +10,23 @@ from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.ranking.explanation import Explanation, Lead
+from paretofleet_analysis.ranking.next_process import NextProcess
 from paretofleet_analysis.ranking.sentences import format_probability
+from paretofleet_analysis.statistics.prediction import Prediction
 
 
 def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
     """Who is ahead of a row, by its explanation `why`, as text; `columns` as for `ranking_text.render`."""
-    if not why.rivals:
-        return f"No row is likely to be ahead of row {why.number}.\n"
-    lines = []
     width = min(max(columns, WIDTH_MIN), WIDTH)
+    lines = [*_ahead(why), *_next_process(why)]
+    return "\n".join(part for line in lines for part in wrapped(line, width)) + "\n"
+
+
+def _ahead(why: Explanation) -> list[str]:
+    """Who is ahead of the row, a line each, and how that was reckoned."""
+    if not why.rivals:
+        return [f"No row is likely to be ahead of row {why.number}."]
+    lines = []
     for rival in why.rivals:
         leads = ", ".join(_lead(lead) for lead in rival.leads if lead.relative or lead.lo is not None)
         runs = f"{rival.more_runs} more {'run' if rival.more_runs == 1 else 'runs'} of both"
@@ -42,8 +50,35 @@ def render_why(why: Explanation, *, columns: int = WIDTH) -> str:
             "Told apart: of the rows of this device that are told apart from this one in an objective, at "
             "most 5 % are expected to be alike in it; runs are compared within blocks, where drift cancels."
         )
-    lines = [part for line in lines for part in wrapped(line, width)]
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _next_process(why: Explanation) -> list[str]:
+    """What another process of the row would show, or that nobody can know."""
+    coming = [(each, each.prediction) for each in why.next_process]
+    own = [_range(each, found) for each, found in coming if found is not None and not found.is_borrowed]
+    lent = [_range(each, found) for each, found in coming if found is not None and found.is_borrowed]
+    unknown = [OBJECTIVES[each.objective].short for each, found in coming if found is None]
+    lines = []
+    if own:
+        lines.append(f"Another process of row {why.number}, with a probability of 95 %: {', '.join(own)}.")
+    if lent:
+        lines.append(
+            f"Row {why.number} has one process, which cannot tell how far another would be from it; if "
+            f"processes differ as in the device's other rows, with a probability of 95 %: {', '.join(lent)}."
+        )
+    if unknown:
+        lines.append(
+            f"What another process of row {why.number} would show cannot be known from one, or from equal "
+            f"values: {', '.join(unknown)}."
+        )
+    return lines
+
+
+def _range(coming: NextProcess, prediction: Prediction) -> str:
+    used = OBJECTIVES[coming.objective]
+    lo, hi = (f"{used.scale * end:.4g}" for end in (prediction.lo, prediction.hi))
+    return f"{used.short} {lo} to {hi} {used.shown_unit}"
 
 
 def render_advice(why: Explanation) -> str:

@@ -118,7 +118,8 @@ def _speaks_for(rows: Sequence[Row]) -> str:
     boot = "another boot" if all(len(each) > 1 for each in boots.values()) else "the same boot"
     spans = [max(each, default=0.0) - min(each, default=0.0) for each in starts.values()]
     day = "another day" if all(span >= _DAY_APART_S for span in spans) else "the same day"
-    return f"another process, in {boot}, on {day}, on these very boards"
+    process = "another process" if all(row["runs"] > 1 for row in rows) else "the processes measured"
+    return f"{process}, in {boot}, on {day}, on these very boards"
 
 
 def _day(start_s: float) -> str:

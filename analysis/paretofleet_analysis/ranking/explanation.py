@@ -14,6 +14,7 @@ from paretofleet_analysis.pareto import Absolute, front_probability, replicates
 from paretofleet_analysis.pareto.margins import in_margins
 from paretofleet_analysis.ranking.fleet import Criteria, RankedFleet
 from paretofleet_analysis.ranking.judgement import Judgement
+from paretofleet_analysis.ranking.next_process import NextProcess, next_process
 from paretofleet_analysis.ranking.verdicts import tolerances
 
 #: Rivals that are named, and the least probability that makes one worth naming.
@@ -65,12 +66,14 @@ class Explanation:
     """The likeliest to be ahead of row `number`, the likeliest first, and how `more_runs` was reckoned.
 
     `advice`: whether more runs or longer windows would make the row's own mean surer; None with few runs.
+    `next_process`: what another process of the row would show, in each measured objective.
     """
 
     number: int
     rivals: tuple[Rival, ...]
     formula: str
     advice: Advice | None = None
+    next_process: tuple[NextProcess, ...] = ()
 
 
 def explain(fleet: RankedFleet, judgement: Judgement, number: int) -> Explanation:
@@ -81,15 +84,17 @@ def explain(fleet: RankedFleet, judgement: Judgement, number: int) -> Explanatio
     criteria, numbers = fleet.criteria, judgement.numbers
     explained = judgement.order[number - 1]
     row = fleet.rows[explained]
+    names = [objective.name for objective in criteria.measured]
+    coming = next_process(row, fleet.rows, names)
     if explained not in fleet.compared:
-        return Explanation(number, (), FORMULA, advice(row))
+        return Explanation(number, (), FORMULA, advice(row), coming)
     nearest = _nearest(fleet, explained)
     points = _points([fleet.runs[i] for i in (explained, *nearest)], criteria.seed)
     seen = fleet.resemblances.get(str(row["device"]))
     paired = compare_rows(
         row,
         dict(enumerate(fleet.rows)),
-        [objective.name for objective in criteria.measured],
+        names,
         widening=1.0 if seen is None else seen.widening(len(fleet.runs[explained])),
     )
     rivals = []
@@ -111,7 +116,7 @@ def explain(fleet: RankedFleet, judgement: Judgement, number: int) -> Explanatio
         )
     rivals.sort(key=lambda rival: (-rival.p_beats, -rival.p_dominates))
     likely = [rival for rival in rivals if max(rival.p_dominates, rival.p_beats) >= LEAST]
-    return Explanation(number, tuple(likely[:RIVALS]), FORMULA, advice(row))
+    return Explanation(number, tuple(likely[:RIVALS]), FORMULA, advice(row), coming)
 
 
 def _nearest(fleet: RankedFleet, explained: int) -> list[int]:

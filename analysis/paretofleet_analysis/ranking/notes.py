@@ -11,6 +11,7 @@ from paretofleet_analysis.ranking.block_components import block_spans
 from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
 from paretofleet_analysis.ranking.fleet import RankedFleet
+from paretofleet_analysis.ranking.next_process import one_process_notes
 from paretofleet_analysis.ranking.probability_maps import RUNS_TO_FORETELL
 from paretofleet_analysis.ranking.run_resemblance import resemblance_notes
 from paretofleet_analysis.report.access import label
@@ -27,6 +28,7 @@ def fleet_notes(fleet: RankedFleet) -> list[str]:
         *_incomplete_notes(fleet),
         *_next_run_notes(fleet),
         *_few_runs_notes(fleet),
+        *one_process_notes(fleet.rows),
     ]
 
 
