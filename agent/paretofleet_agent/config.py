@@ -49,6 +49,11 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
         "seed": Setting("1", "Seed of the simulated device."),
         "sysroot": Setting("/", "The folder from which the device is read: another holds a copied tree."),
         "allow_reboot": Setting("no", "Whether a sweep that asks for several boots may reboot the device."),
+        "pass_variables": Setting(
+            "",
+            "Further environment variables that reach a runner, by name or as PREFIX_*, with spaces between: "
+            "their values stay on the device. What changes speed or numbers belongs into [variables].",
+        ),
         "reboot_command": Setting("systemctl reboot", "The command that reboots it; no shell runs it."),
     },
     "host": {
@@ -63,11 +68,26 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
 OPEN_SECTIONS: Mapping[str, str] = {
     "labels": "A label of the device for each key, by which sweeps choose devices.",
     "runtimes": "For a runtime, by its name, the Python interpreter that runs it, where it needs its own.",
+    "variables": "An environment variable of runners, by its name, and its value, which is part of a run's "
+    "environment and so reaches the collector; an empty value keeps the variable from them.",
     "sensors": "Settings of the power sensors. `meter`: external meters. `ignore`: rails to be left out, as "
     "SOURCE/RAIL or SOURCE, several with commas, such as what is wrong in a dispute.",
 }
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SIMULATED = "sim:"
+
+
+@dataclass(frozen=True)
+class VariableSettings:
+    """What the owner of a device wants of a runner's variables.
+
+    `values`: the value of each by its name; an empty one keeps it from the runner. `passed`: further names,
+    or prefixes with a `*`, that reach the runner and are not told.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    passed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,7 @@ class Config:
     """How this agent runs.
 
     `interpreters`: the Python of each runtime that needs its own, by name. `sensors`: settings of sensors.
+    `variables`: what runners start with.
     `allow_reboot`: a sweep that asks for several boots may have this device rebooted, by `reboot_command`.
     """
 
@@ -91,6 +112,7 @@ class Config:
     sensors: Mapping[str, str] = field(default_factory=dict)
     allow_reboot: bool = False
     reboot_command: tuple[str, ...] = ("systemctl", "reboot")
+    variables: VariableSettings = field(default_factory=VariableSettings)
 
 
 def default_home(env: Mapping[str, str]) -> Path:
@@ -158,6 +180,7 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
         # What reboots a simulated device would be the machine that simulates it.
         allow_reboot=_yes("allow_reboot", agent["allow_reboot"]) and not simulate,
         reboot_command=_command(agent["reboot_command"]),
+        variables=VariableSettings(_variables(values["variables"]), _variable_names(agent["pass_variables"])),
     )
 
 
@@ -218,6 +241,27 @@ def _pairs(labels: Any) -> dict[str, str]:
             raise ConfigError(f"--label {label!r} has no value: write it as --label key=value.")
         pairs[key] = value
     return pairs
+
+
+def _variables(values: Mapping[str, str]) -> dict[str, str]:
+    """The variables of runners; names are upper case, as configparser keeps no case."""
+    for name, value in values.items():
+        if not VARIABLE.fullmatch(name) or "\0" in value:
+            raise ConfigError(
+                f"[variables] has {name!r}, which is no variable: write NAME = value, as in "
+                "OMP_WAIT_POLICY = passive."
+            )
+    return {name.upper(): value for name, value in values.items()}
+
+
+def _variable_names(value: str) -> tuple[str, ...]:
+    names = tuple(value.replace(",", " ").split())
+    for name in names:
+        if not VARIABLE.fullmatch(name[:-1] if name.endswith("*") else name):
+            raise ConfigError(
+                f"The setting pass_variables names {name!r}, which is no variable: write NAME or PREFIX_*."
+            )
+    return names
 
 
 def _host_name() -> str:

@@ -95,3 +95,20 @@ def test_a_wrong_line_of_the_file_is_named(tmp_path, text, says):
     with pytest.raises(ConfigError, match=says) as raised:
         load(tmp_path)
     assert "\n" not in str(raised.value)
+
+
+def test_variables_of_runners_come_from_their_section_and_the_names_that_pass(tmp_path):
+    (tmp_path / "agent.ini").write_text(
+        "[agent]\npass_variables = LICENCE, BOARD_*\n[variables]\nOMP_WAIT_POLICY = passive\nLD_PRELOAD =\n"
+    )
+    env = {"PARETOFLEET_AGENT_HOME": str(tmp_path), "PARETOFLEET_VARIABLES_OMP_SCHEDULE": "static"}
+    variables = config.load({}, env).variables
+    assert variables.values == {"OMP_WAIT_POLICY": "passive", "LD_PRELOAD": "", "OMP_SCHEDULE": "static"}
+    assert variables.passed == ("LICENCE", "BOARD_*")
+
+
+@pytest.mark.parametrize("text", ["[agent]\npass_variables = A=B", "[variables]\nA-B = 1"])
+def test_what_is_no_variable_is_refused(tmp_path, text):
+    (tmp_path / "agent.ini").write_text(text + "\n")
+    with pytest.raises(ConfigError, match="no variable"):
+        config.load({"home": str(tmp_path)}, {})

@@ -37,6 +37,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "nvml": "* GPU_SCOPE Gpu MODULE_SCOPE gpus load stands_still",
             "processor": "processor",
             "sysfs": "INTEGER_MAX given_up integer number text",
+            "variables": "RunnerVariables runner_variables",
         },
         "measure": {
             "attempt": "measure",

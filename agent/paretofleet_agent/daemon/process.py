@@ -39,10 +39,12 @@ def run(config: Config, *, once: bool = False) -> int:
             simulation_of(config.simulate, config.seed, config.home / "truth.jsonl"),
             config.interpreters,
             sensor_settings=config.sensors,
+            variable_settings=config.variables,
             home=config.home,
             alone=lambda: host_lock(config.lock_dir),
         )
         _warn_of_refused_sources(device)
+        _say_variables(device)
         _keep_to_housekeeping(device)
         if _serve(config, device, once=once) and not reboot.reboot(config.reboot_command):
             _serve(replace(config, allow_reboot=False), device, once=once)
@@ -91,6 +93,14 @@ def _warn_of_refused_sources(device: DeviceUnderTest) -> None:
                 source.why,
                 f"; {source.fix}" if source.fix else "",
             )
+
+
+def _say_variables(device: DeviceUnderTest) -> None:
+    """One line for the variables that make another environment of every run here."""
+    recorded = {} if device.simulation else device.variables.recorded
+    if recorded:
+        listed = ", ".join(f"{name}={value}" for name, value in recorded.items())
+        log.info("these variables are part of every run's environment: %s", listed)
 
 
 def _keep_to_housekeeping(device: DeviceUnderTest) -> None:

@@ -98,4 +98,6 @@ def _refresh(period_s: float | None) -> str:
 def _environment(device: DeviceUnderTest) -> dict[str, Any]:
     if device.simulation is not None:
         return simulate.environment(device.simulation.device_class)
-    return environment.environment(device.sysroot, device.inventory.cpus)
+    recorded = device.variables.recorded
+    variables = {"variables": dict(recorded)} if recorded else {}
+    return {**environment.environment(device.sysroot, device.inventory.cpus), **variables}

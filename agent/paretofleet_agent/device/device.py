@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
+from paretofleet_agent.config import VariableSettings
 from paretofleet_agent.device.host import Host, RealHost
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.boards import is_jetson
 from paretofleet_agent.hardware.cgroups import cpu_quota
 from paretofleet_agent.hardware.core_types import CoreTypes
+from paretofleet_agent.hardware.variables import RunnerVariables, runner_variables
 from paretofleet_agent.model import Inventory, Lease, Unavailable
 
 TRTEXEC, CPU, JETSON = "trtexec", "cpu", "jetson"
@@ -26,6 +28,7 @@ def open_real_host(device: DeviceUnderTest, lease: Lease, threads: int) -> Host:
         device.inventory.cpus,
         lease.configuration["target_id"],
         runner_cpus=device.cpus_for(threads),
+        variables=device.variables.recorded,
     )
 
 
@@ -53,8 +56,8 @@ class DeviceUnderTest:
     `sysroot` is where /sys, /proc and /etc are read from. `simulation` is None where the device is real.
     `interpreters` maps a runtime to the Python that has it, and `trtexec` to the program. The daemon and the
     sampler keep to `housekeeping_cpu`, runners to `runner_cpus`; on a device with one CPU these are the same.
-    `sensor_settings` are those of agent.ini; `sensor_facts` is what was measured of each stream here, `rails`
-    all that is known of each.
+    `sensor_settings` and `variable_settings` are those of agent.ini; `sensor_facts` is what was measured of
+    each stream here, `rails` all that is known of each.
     `open_host` gives the machine as an attempt sees it, from the device, the lease and its threads.
     """
 
@@ -73,6 +76,7 @@ class DeviceUnderTest:
     sensor_settings: Mapping[str, str] = field(default_factory=dict)
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rails: tuple[Mapping[str, Any], ...] = ()
+    variable_settings: VariableSettings = field(default_factory=VariableSettings)
     #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.
     cold_idles: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
     #: Degrees Celsius before the first run of a sweep on a target, which later runs wait for.
@@ -91,6 +95,11 @@ class DeviceUnderTest:
     def boot_id(self) -> str:
         """The boot of the machine that runs this agent, which is real even where the device is simulated."""
         return environment.boot_id(self.sysroot)
+
+    @property
+    def variables(self) -> RunnerVariables:
+        """What a runner starts with now, and what of it is part of its environment."""
+        return runner_variables(self.sysroot, self.variable_settings)
 
     @property
     def has_power(self) -> bool:

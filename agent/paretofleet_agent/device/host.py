@@ -88,6 +88,8 @@ class RealHost:
     rest_temperature_c: float | None = None
     #: Those of `cpus` on which the runner works.
     runner_cpus: Sequence[int] = ()
+    #: Those of the runner that change speed or numbers.
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def temperature_c(self) -> float | None:
         """Degrees Celsius of the GPU that is the target, else of the hottest zone; None without any."""
@@ -105,9 +107,10 @@ class RealHost:
         return time.time()
 
     def environment(self) -> dict[str, Any]:
-        """The settings of the machine and the modes of the target's GPU."""
+        """The settings of the machine, the modes of the target's GPU, and the runner's variables if any."""
         modes = gpu.modes(self.sysroot, self.target_id)
-        return dict(environment.environment(self.sysroot, self.cpus, self.runner_cpus), **modes)
+        variables = {"variables": dict(self.variables)} if self.variables else {}
+        return dict(environment.environment(self.sysroot, self.cpus, self.runner_cpus), **modes, **variables)
 
     def readings(self) -> dict[str, Any]:
         """Load, temperatures, memory, and what the sensors know beside power."""

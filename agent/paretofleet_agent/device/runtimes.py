@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
 
+from paretofleet_agent.config import VariableSettings
 from paretofleet_agent.device.device import TRTEXEC
 from paretofleet_agent.hardware import environment, nvml
 from paretofleet_agent.hardware.boards import has_gpu_folder, is_jetson
+from paretofleet_agent.hardware.variables import runner_variables
 from paretofleet_agent.model import RuntimeInfo, Target, Unavailable
 from paretofleet_agent.runner.failure import one_line
 from paretofleet_agent.runner.runtimes.trtexec_command import PLACES
@@ -72,34 +74,40 @@ def find_gpus(sysroot: Path) -> tuple[Target, ...]:
 
 
 def find_runtimes(
-    interpreters: Mapping[str, str], targets: Sequence[Target]
+    interpreters: Mapping[str, str], targets: Sequence[Target], variables: Mapping[str, str] | None = None
 ) -> tuple[tuple[RuntimeInfo, ...], tuple[Unavailable, ...]]:
     """All runtimes that can use one of `targets`, and why the others cannot; looked for side by side.
 
-    `interpreters` maps a runtime to its Python (trtexec: to the program).
+    `interpreters` maps a runtime to its Python (trtexec: to the program). `variables`: what runners start
+    with; None: what they do without settings.
     """
     with ThreadPoolExecutor() as pool:
         jobs = [
-            pool.submit(find_runtime, name, interpreters.get(name, sys.executable), targets)
+            pool.submit(find_runtime, name, interpreters.get(name, sys.executable), targets, variables)
             for name in IMPORT_PROBES
         ]
         answers = [job.result() for job in jobs]
-    answers.append(find_trtexec(interpreters.get(TRTEXEC), targets))
+    answers.append(find_trtexec(interpreters.get(TRTEXEC), targets, variables))
     return (
         tuple(answer for answer in answers if isinstance(answer, RuntimeInfo)),
         tuple(answer for answer in answers if isinstance(answer, Unavailable)),
     )
 
 
-def find_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
-    """Imports the runtime `name` in its `interpreter`: which of `targets` it can use, or why it is absent."""
+def find_runtime(
+    name: str, interpreter: str, targets: Sequence[Target], variables: Mapping[str, str] | None = None
+) -> RuntimeInfo | Unavailable:
+    """Imports the runtime `name` in its `interpreter`: which of `targets` it can use, or why it is absent.
+
+    `variables`: what runners start with; None: what they do without settings.
+    """
     probe = IMPORT_PROBES[name]
     fix = (
         f"{interpreter} -m pip install {probe.packages}; "
         f"or name another interpreter in agent.ini: [runtimes] {name} = /path/to/python"
     )
     try:
-        done = _output([interpreter, "-c", probe.program])
+        done = _output([interpreter, "-c", probe.program], variables)
     except OSError as error:
         return Unavailable(name, f"the interpreter {interpreter} does not start: {error.strerror}", fix)
     except subprocess.TimeoutExpired:
@@ -119,8 +127,13 @@ def find_runtime(name: str, interpreter: str, targets: Sequence[Target]) -> Runt
     return RuntimeInfo(name=name, version=version, target_ids=usable)
 
 
-def find_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo | Unavailable:
-    """TensorRT's `program`, or where it usually is, with the GPUs among `targets`; or why it is absent."""
+def find_trtexec(
+    program: str | None, targets: Sequence[Target], variables: Mapping[str, str] | None = None
+) -> RuntimeInfo | Unavailable:
+    """TensorRT's `program`, or where it usually is, with the GPUs among `targets`; or why it is absent.
+
+    `variables`: what runners start with; None: what they do without settings.
+    """
     path = program or shutil.which(TRTEXEC) or next((place for place in PLACES if Path(place).exists()), None)
     fix = "install TensorRT, or name the program in agent.ini: [runtimes] trtexec = /path/to/trtexec"
     if path is None:
@@ -129,7 +142,7 @@ def find_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo 
     if not usable:
         return Unavailable(TRTEXEC, f"{path} has no CUDA GPU to use", None)
     try:
-        help_text = _output([path, "--help"])
+        help_text = _output([path, "--help"], variables)
     except OSError as error:
         return Unavailable(TRTEXEC, f"{path} does not start: {error.strerror}", fix)
     except subprocess.TimeoutExpired:
@@ -140,13 +153,17 @@ def find_trtexec(program: str | None, targets: Sequence[Target]) -> RuntimeInfo 
     )
 
 
-def _output(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def _output(
+    command: Sequence[str], variables: Mapping[str, str] | None
+) -> subprocess.CompletedProcess[bytes]:
+    if variables is None:
+        variables = runner_variables(Path("/"), VariableSettings()).all
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=IMPORT_TIMEOUT_S,
         cwd="/",
-        env=environment.child_environment(Path("/")),
+        env=variables,
         check=False,
     )

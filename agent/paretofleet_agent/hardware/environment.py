@@ -14,14 +14,10 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from paretofleet_agent.hardware import core_types
-from paretofleet_agent.hardware.cgroups import cpu_quota, throttled
+from paretofleet_agent.hardware.cgroups import cpu_quota, memory_limit_bytes, memory_throttle_bytes, throttled
 from paretofleet_agent.hardware.sysfs import text
 
 CPUS = core_types.CPUS
-#: Where the limits of this process's group stand, version 2 before version 1.
-MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
-#: cgroup v1 writes "no limit" as the largest multiple of a page.
-NO_LIMIT_BYTES = 2**62
 #: One zone of Jetson boards is a constant placeholder.
 PLACEHOLDER_ZONES = ("PMIC-Die",)
 QUOTA_REACHED = "cpu_quota_reached"
@@ -57,6 +53,7 @@ def environment(sysroot: Path, cpus: Sequence[int], runner_cpus: Sequence[int] =
         "smt": text(sysroot / CPUS / "smt/active"),
         "cpu_quota": cpu_quota(sysroot),
         "memory_limit_bytes": memory_limit_bytes(sysroot),
+        "memory_throttle_bytes": memory_throttle_bytes(sysroot),
         "huge_pages": _chosen(text(sysroot / "sys/kernel/mm/transparent_hugepage/enabled")),
         "board": _board(sysroot),
         "l4t": text(sysroot / "etc/nv_tegra_release"),
@@ -139,15 +136,6 @@ def memory_bytes(sysroot: Path) -> int:
     total = _meminfo(sysroot, "MemTotal") or 0
     limit = memory_limit_bytes(sysroot)
     return min(total, limit) if limit is not None and total else total
-
-
-def memory_limit_bytes(sysroot: Path) -> int | None:
-    """The container's limit by the files under `sysroot`, None without one."""
-    for name in MEMORY_LIMITS:
-        value = text(sysroot / name)
-        if value.isdigit() and int(value) < NO_LIMIT_BYTES:
-            return int(value)
-    return None
 
 
 def temperatures_c(sysroot: Path) -> Mapping[str, float]:
@@ -241,9 +229,14 @@ def _power_supply(sysroot: Path) -> Mapping[str, str]:
     return {name: state for name, state in states.items() if state}
 
 
-def child_environment(sysroot: Path) -> dict[str, str]:
-    """The variables of a runner on the device at `sysroot`: no threads of numpy, its kernel on ARMv8.0."""
-    variables = dict(os.environ, OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+def agents_variables(sysroot: Path) -> dict[str, str]:
+    """What the agent sets for its children at `sysroot`: no threads of numpy, its kernel on ARMv8.0."""
+    variables = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     if lacks_atomics(sysroot):
         variables["OPENBLAS_CORETYPE"] = "ARMV8"
     return variables
+
+
+def child_environment(sysroot: Path) -> dict[str, str]:
+    """The variables of a child at `sysroot` that is no runner: those of this process, and the agent's."""
+    return {**os.environ, **agents_variables(sysroot)}

@@ -175,6 +175,7 @@ def _look(settings: Config, *, holds_host: bool = False) -> DeviceUnderTest:
         simulation_of(settings.simulate, settings.seed),
         settings.interpreters,
         sensor_settings=settings.sensors,
+        variable_settings=settings.variables,
         home=settings.home,
         alone=contextlib.nullcontext if holds_host else lambda: host_lock.host_lock(settings.lock_dir),
     )

@@ -123,7 +123,13 @@ def _load(
     request = runner_request(lease, artifact_path, device, attempt.cpus, attempt.threads)
     request.update(attempt.host.runner_request())
     command = runner_command(device.interpreter_of(request["runtime"]))
-    child = Child("runner", command, sysroot=device.sysroot, stopped=attempt.record.stopped)
+    child = Child(
+        "runner",
+        command,
+        sysroot=device.sysroot,
+        stopped=attempt.record.stopped,
+        variables=device.variables.all,
+    )
     runner = RunnerSession(child, deadline_s, attempt.host.clock, attempt.record)
     runner.keeps_pace = attempt.period_s > 0
     at_the_end.callback(runner.close)

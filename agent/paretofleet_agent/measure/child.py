@@ -31,7 +31,8 @@ class Child:
 
     It gets a session of its own, so that a Ctrl-C reaches only the daemon, which then ends it in order.
     `argv` is its command, `sysroot` where the kernel counts kills for memory; once `stopped()` it is not
-    waited for any more. Raises AttemptFailed when it does not start.
+    waited for any more. `variables` are all that it starts with; None: this process's.
+    Raises AttemptFailed when it does not start.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Child:
         *,
         sysroot: Path,
         stopped: Callable[[], bool],
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._name = name
         self._sysroot = sysroot
@@ -53,7 +55,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=child_environment(sysroot),
+                env=child_environment(sysroot) if variables is None else variables,
                 cwd="/",
                 start_new_session=True,
             )

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator, Mapping, Sequence
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed
@@ -47,7 +47,7 @@ class WarmRunner:
         threads = lease.configuration["threads"] or device.default_threads(device.cpu_quota)
         cpus = device.cpus_for(threads)
         python = device.interpreter_of(lease.configuration["runtime"])
-        self._child = _start("runner", runner_command(python), device)
+        self._child = _start("runner", runner_command(python), device, device.variables.all)
         self._ask(runner_request(lease, model, device, cpus, threads), "ready")
         self.median_s(WARM_UP_S)
 
@@ -155,8 +155,10 @@ def compare(
     return logs
 
 
-def _start(name: str, argv: Sequence[str], device: DeviceUnderTest) -> Child:
-    return Child(name, argv, sysroot=device.sysroot, stopped=lambda: False)
+def _start(
+    name: str, argv: Sequence[str], device: DeviceUnderTest, variables: Mapping[str, str] | None = None
+) -> Child:
+    return Child(name, argv, sysroot=device.sysroot, stopped=lambda: False, variables=variables)
 
 
 def _signal(process_ids: Sequence[int], number: int) -> None:

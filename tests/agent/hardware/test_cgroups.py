@@ -1,8 +1,14 @@
-"""The quota of CPU time that holds for this process: the tightest from its own group up."""
+"""The limits of CPU time and memory that hold for this process: the tightest from its own group up."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from paretofleet_agent.hardware import cgroups, environment
@@ -101,6 +107,136 @@ CASES = {
 def test_every_layout_gives_its_quota_or_none(tmp_path, case):
     files, quota = CASES[case]
     assert cgroups.cpu_quota(written(tmp_path, files)) == quota
+
+
+HALF, WHOLE, NONE = 2**29, 2**30, 9223372036854771712
+MEMORY_CASES = {
+    "no groups at all": ({}, None, None),
+    "version 2: the tightest of the ancestors": (
+        {
+            "proc/self/cgroup": "0::/a/b",
+            "sys/fs/cgroup/a/memory.max": str(HALF),
+            "sys/fs/cgroup/a/b/memory.max": str(WHOLE),
+            "sys/fs/cgroup/a/b/memory.high": "4096",
+        },
+        HALF,
+        4096,
+    ),
+    "version 2 without a limit": (
+        {
+            "proc/self/cgroup": "0::/a",
+            "sys/fs/cgroup/a/memory.max": "max",
+            "sys/fs/cgroup/a/memory.high": "max",
+        },
+        None,
+        None,
+    ),
+    "version 1: the own group, not the root": (
+        {
+            "proc/self/cgroup": "4:memory:/svc/x\n1:cpu,cpuacct:/",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": str(NONE),
+            "sys/fs/cgroup/memory/svc/memory.limit_in_bytes": str(WHOLE),
+            "sys/fs/cgroup/memory/svc/x/memory.limit_in_bytes": str(HALF),
+        },
+        HALF,
+        None,
+    ),
+    "both versions: memory goes by the first": (
+        {
+            "proc/self/cgroup": "4:memory:/svc\n0::/other",
+            "proc/self/mountinfo": (
+                "1 2 0:3 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                "2 2 0:3 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
+            ),
+            "sys/fs/cgroup/memory/svc/memory.limit_in_bytes": str(HALF),
+        },
+        HALF,
+        None,
+    ),
+    "another process's group": (
+        {"proc/self/cgroup": "0::/a", "sys/fs/cgroup/b/memory.max": str(HALF)},
+        None,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(MEMORY_CASES))
+def test_every_layout_gives_its_limit_of_memory_or_none(tmp_path, case):
+    files, limit, throttle = MEMORY_CASES[case]
+    root = written(tmp_path, {**files, "proc/meminfo": "MemTotal: 2097152 kB"})
+    assert cgroups.memory_limit_bytes(root) == limit
+    stays = environment.environment(root, (0,))
+    assert stays.get("memory_limit_bytes") == limit
+    assert stays.get("memory_throttle_bytes") == throttle
+    assert environment.memory_bytes(root) == (2**31 if limit is None else limit)
+
+
+def made_group(controller):
+    """A group of version 1 below this process's own, as root may make one; else the test is skipped."""
+    own = next(iter(cgroups.groups_of(Path("/"), controller)), None)
+    if own is None or "cgroup.procs" not in os.listdir(own) or not os.access(own, os.W_OK):
+        pytest.skip("this process may make no control group")
+    group = own / f"paretofleet-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("this process may make no control group")
+    return group
+
+
+@contextlib.contextmanager
+def within(controller, limits):
+    """A child shell of a real group with `limits`, files to their contents; it runs a program and ends."""
+    group = made_group(controller)
+    try:
+        try:
+            for name, content in limits.items():
+                (group / name).write_text(content)
+        except OSError:
+            pytest.skip("this kernel does not take the limit")
+
+        def run(*argv):
+            enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+            return subprocess.run(
+                ["/bin/sh", "-c", enter, str(group), *argv],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=120,
+            ).stdout
+
+        yield run
+    finally:
+        group.rmdir()
+
+
+def test_a_bench_in_a_real_group_tells_its_quota_and_that_it_was_reached(model):
+    """Case 13: a fifth of a CPU by a group of one's own, as a systemd unit with CPUQuota= is."""
+    pytest.importorskip("onnxruntime")
+    limits = {"cpu.cfs_quota_us": "20000", "cpu.cfs_period_us": "100000"}
+    if (made := made_group("cpu")) is not None:
+        is_v2 = (made / "cpu.max").exists()
+        made.rmdir()
+        limits = {"cpu.max": "20000 100000"} if is_v2 else limits
+    with within("cpu", limits) as run:
+        argv = ("-m", "paretofleet_agent.main", "bench", str(model), "--threads", "1", "-o", "json")
+        report = json.loads(run(sys.executable, *argv))
+    assert report["environment"]["cpu_quota"] == 0.2
+    assert "cpu_quota_reached" in report["runs"][0]["flags"]
+
+
+def test_a_real_group_s_limit_of_memory_is_that_of_its_process():
+    limit = 512 << 20
+    group = made_group("memory")
+    name = "memory.max" if (group / "memory.max").exists() else "memory.limit_in_bytes"
+    group.rmdir()
+    program = (
+        "from pathlib import Path; from paretofleet_agent.hardware.cgroups import memory_limit_bytes; "
+        "print(memory_limit_bytes(Path('/')))"
+    )
+    with within("memory", {name: str(limit)}) as run:
+        assert int(run(sys.executable, "-c", program)) == limit
 
 
 def test_time_that_one_group_does_not_count_is_absent(tmp_path):

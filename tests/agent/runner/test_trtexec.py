@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from paretofleet_agent.config import VariableSettings
 from paretofleet_agent.device import runtimes
 from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES, Target, Unavailable
@@ -36,7 +37,11 @@ def trtexec(tmp_path, monkeypatch):
 
 
 def run(kit, here, path, program, samples=None, *, python=sys.executable, **wanted):
-    device = dataclasses.replace(here, interpreters={"trtexec": program, "onnxruntime": python})
+    device = dataclasses.replace(
+        here,
+        interpreters={"trtexec": program, "onnxruntime": python},
+        variable_settings=VariableSettings(passed=("FAKE_TRTEXEC",)),
+    )
     lease = kit.lease_of(path, runtime="trtexec", target_id="GPU-1", **wanted)
     return measure(lease, path, samples or kit.Samples(), kit.Watch(), device)
 
