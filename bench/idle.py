@@ -82,10 +82,10 @@ def libraries_memory_mb(address: str) -> tuple[float, float]:
 
 
 def installed_mb(folder: Path) -> dict[str, float]:
-    """MB by top-level name of what a device gets: wheels of proto and agent with their needs, compiled."""
+    """MB by top-level name of what a device gets: our wheels and what they need, compiled."""
     pip = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check"]
     wheels = folder / "wheels"
-    sources = [str(parts.ROOT / "proto"), str(parts.ROOT / "agent")]
+    sources = [str(parts.ROOT / name) for name in ("proto", "graph", "agent")]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), *sources], check=True)
     site = folder / "site"
     subprocess.run([*pip, "install", "--target", str(site), *map(str, wheels.glob("*.whl"))], check=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts everything that a device needs into one folder and one tar, so that it installs without a network:
-# wheels of proto, agent and all they depend on, for CPython 3.8 and 3.11, x86_64 and aarch64, glibc 2.27 or newer.
+# wheels of proto, graph, agent and all they depend on, for CPython 3.8 and 3.11, x86_64 and aarch64, glibc 2.27 or newer.
 set -euo pipefail
 
 usage() {
@@ -49,11 +49,11 @@ trap 'rm -rf "$work"' EXIT
 bundle=$work/paretofleet-agent-bundle
 mkdir -p "$bundle/wheels"
 
-echo "building the wheels of proto and agent" >&2
-"$python" -m pip wheel --quiet --no-deps --wheel-dir "$work/own" "$root/proto" "$root/agent" ||
-  fail "the wheels of proto and agent do not build; see above"
+echo "building the wheels of proto, graph and agent" >&2
+"$python" -m pip wheel --quiet --no-deps --wheel-dir "$work/own" "$root/proto" "$root/graph" "$root/agent" ||
+  fail "the wheels of proto, graph and agent do not build; see above"
 # By path, never by name: on a public index these names could be anybody's.
-own=("$work"/own/paretofleet_proto-*.whl "$(echo "$work"/own/paretofleet_agent-*.whl)$extra")
+own=("$work"/own/paretofleet_proto-*.whl "$work"/own/paretofleet_graph-*.whl "$(echo "$work"/own/paretofleet_agent-*.whl)$extra")
 version=$(basename "$work"/own/paretofleet_agent-*.whl | cut -d- -f2)
 
 for kind in "${kinds[@]}"; do

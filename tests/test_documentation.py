@@ -183,7 +183,7 @@ def test_the_architecture_shows_every_room_and_files_that_are_there() -> None:
     rooms = rooms_of_the_architecture()
     folders = {
         str(path.parent.relative_to(ROOT))
-        for distribution in ("agent", "collector", "analysis")
+        for distribution in ("graph", "agent", "collector", "analysis")
         for path in (ROOT / distribution / f"paretofleet_{distribution}").glob("*/__init__.py")
     }
     assert folders - set(rooms) == set()
@@ -204,7 +204,7 @@ def test_what_the_architecture_says_to_look_at_is_there() -> None:
     for row in rows:
         folder = ROOT
         for name in re.findall(r"`([\w/]+)`", row):
-            if name in {"agent", "collector", "analysis"}:
+            if name in {"graph", "agent", "collector", "analysis"}:
                 folder = ROOT / name / f"paretofleet_{name}"
             elif not any((folder / at).exists() for at in (name, f"{name}.py")):
                 missing.append(name)

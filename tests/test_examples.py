@@ -12,7 +12,7 @@ import pytest
 from paretofleet_analysis import pareto
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("analysis/paretofleet_analysis", "agent/paretofleet_agent", "collector/paretofleet_collector")
+PACKAGES = tuple(f"{name}/paretofleet_{name}" for name in ("analysis", "graph", "agent", "collector"))
 
 
 def with_examples() -> list[str]:

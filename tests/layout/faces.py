@@ -8,6 +8,17 @@ from __future__ import annotations
 
 #: Distribution, room, module (in the room; the room itself is empty) to the names that others take.
 FACES: dict[str, dict[str, dict[str, str]]] = {
+    "graph": {
+        "apart": {"": "main read_apart"},
+        "axes": {"": "BATCH_KEY axes_of total"},
+        "description": {"": "read"},
+        "laws": {"": "law_by_type"},
+        "onnx_file": {"": "Graph Node OnnxFile Weight"},
+        "precision": {"": "WORK all_nodes operators_of precision_of"},
+        "sizes": {"": "Values example_of shapes to_give"},
+        "values": {"": "laws"},
+        "wire": {"": "Span fields integers text"},
+    },
     "agent": {
         "daemon": {
             "process": "run",

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 #: The files on which everything may stand; they import nothing but one another.
 GROUND = {
+    "graph": {"errors", "model"},
     "agent": {"config", "errors", "files", "model"},
     "collector": {"bounded_json", "config", "errors", "model", "plain_text", "suggest"},
     "analysis": {"errors", "numbers", "objectives"},
 }
 
+#: Distributions so small that their own `__init__` is their face: it takes from every room.
+WHOLE = {"graph"}
+
 #: Room to the rooms that it may import, beside the ground and itself; from the top of the house down.
 ROOMS: dict[str, dict[str, set[str]]] = {
+    "graph": {
+        "__main__": {"apart"},
+        "apart": {"description"},
+        "description": {"laws", "precision", "axes", "onnx_file"},
+        "values": {"sizes"},
+        "sizes": {"axes"},
+        "laws": set(),
+        "precision": {"onnx_file"},
+        "axes": set(),
+        "onnx_file": {"wire"},
+        "wire": set(),
+    },
     "agent": {
         "main": {"daemon", "status", "standalone", "device", "power", "uplink"},
         "status": {"uplink", "device", "power"},

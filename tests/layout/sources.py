@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DISTRIBUTIONS = ("agent", "collector", "analysis")
+DISTRIBUTIONS = ("graph", "agent", "collector", "analysis")
 
 
 @dataclass(frozen=True)

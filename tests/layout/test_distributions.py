@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from sources import ROOT
 
-PACKAGES = {name: ROOT / name / f"paretofleet_{name}" for name in ("proto", "agent", "collector", "analysis")}
+PACKAGES = {
+    name: ROOT / name / f"paretofleet_{name}" for name in ("proto", "graph", "agent", "collector", "analysis")
+}
 WIRE_FILES = {
     "agent/paretofleet_agent/uplink/wire.py",
     "agent/paretofleet_agent/uplink/client.py",
@@ -30,9 +32,10 @@ WIRE_FILES = {
 }
 ARROWS = {
     "proto": set(),
-    "agent": {"proto"},
+    "graph": set(),
+    "agent": {"proto", "graph"},
     "analysis": set(),
-    "collector": {"proto", "analysis"},
+    "collector": {"proto", "graph", "analysis"},
 }
 #: What the daemon may import beside the standard library; everything else belongs in a runner.
 #: `cryptography` where it happens to be installed: the command openssl does the same.
@@ -109,7 +112,11 @@ def test_the_agent_stays_light() -> None:
     wrong = []
     for path in product_files("agent"):
         in_runner = "runner" in path.relative_to(PACKAGES["agent"]).parts
-        allowed = set(sys.stdlib_module_names) | {"paretofleet_agent", "paretofleet_proto"}
+        allowed = set(sys.stdlib_module_names) | {
+            "paretofleet_agent",
+            "paretofleet_graph",
+            "paretofleet_proto",
+        }
         allowed |= RUNTIME_LIBRARIES if in_runner else AGENT_LIBRARIES
         siblings = {p.stem for p in path.parent.glob("*.py")} if in_runner else set()
         wrong += [
@@ -121,7 +128,7 @@ def test_the_agent_stays_light() -> None:
 
 
 def test_the_runner_keeps_to_python_3_6() -> None:
-    files = list((PACKAGES["agent"] / "runner").rglob("*.py"))
+    files = [*(PACKAGES["agent"] / "runner").rglob("*.py"), *PACKAGES["graph"].rglob("*.py")]
     assert files
     for path in files:
         source = path.read_text()
@@ -129,6 +136,17 @@ def test_the_runner_keeps_to_python_3_6() -> None:
         assert "from __future__ import annotations" not in source, f"{relative(path)}: 3.7 and later"
         names = {name for name, _ in imports(path)}
         assert not names & {"dataclasses", "importlib.metadata"}, f"{relative(path)}: 3.7 and later"
+
+
+def test_the_graph_reader_needs_only_the_standard_library() -> None:
+    allowed = {*sys.stdlib_module_names, "paretofleet_graph"}
+    wrong = [
+        f"{relative(path)}:{line} imports {name}"
+        for path in product_files("graph")
+        for name, line in imports(path)
+        if top(name) not in allowed
+    ]
+    assert wrong == []
 
 
 def test_the_agent_keeps_to_python_3_8() -> None:
@@ -150,7 +168,7 @@ def test_product_code_does_not_validate_with_assert_nor_load_pickles() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("package", ["agent", "collector", "analysis"])
+@pytest.mark.parametrize("package", ["graph", "agent", "collector", "analysis"])
 def test_exception_classes_are_few(package: str) -> None:
     classes = [
         f"{relative(path)}:{node.lineno} {node.name}"
@@ -167,7 +185,7 @@ def test_exception_classes_are_few(package: str) -> None:
 
 def test_modules_and_public_functions_say_what_they_are() -> None:
     wrong = []
-    for path in product_files("agent", "collector", "analysis"):
+    for path in product_files("graph", "agent", "collector", "analysis"):
         tree = ast.parse(path.read_text())
         if tree.body and not ast.get_docstring(tree):
             wrong.append(f"{relative(path)}: no module docstring")

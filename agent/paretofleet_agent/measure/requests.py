@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any, Sequence
 
+import paretofleet_graph
+
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.model import Lease
 from paretofleet_agent.power.polling import of_request
 
 RUNNER = Path(__file__).parent.parent / "runner" / "__main__.py"
+#: Loaded by path, too, where the interpreter is not this one.
+GRAPH = Path(paretofleet_graph.__file__).parent
 #: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
 SLOW_SAMPLE_S = 0.2
 
@@ -22,7 +26,7 @@ def sampler_command() -> list[str]:
 
 def runner_command(python: str) -> list[str]:
     """The command that starts a runner in the interpreter `python`."""
-    return [python, str(RUNNER)]
+    return [python, str(RUNNER), str(GRAPH)]
 
 
 def sampler_request(device: DeviceUnderTest, *, shares: bool) -> dict[str, Any]:

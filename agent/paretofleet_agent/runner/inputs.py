@@ -39,7 +39,7 @@ def shapes(items: Sequence[Any], batch_size: int) -> Dict[str, Tuple[int, ...]]:
     filled = {}
     free_batch = False
     for item in items:
-        shape = list(item.shape)
+        shape = list(item.axes if hasattr(item, "axes") else item.shape)
         for axis, size in enumerate(shape):
             if isinstance(size, int) and size > 0:
                 continue

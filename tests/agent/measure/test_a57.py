@@ -35,7 +35,7 @@ NODES = [
 
 
 def test_every_module_of_the_agent_imports_with_the_pinned_wheels():
-    path = os.pathsep.join(str(ROOT / part) for part in ("agent", "proto"))
+    path = os.pathsep.join(str(ROOT / part) for part in ("agent", "graph", "proto"))
     done = subprocess.run(
         [str(PYTHON), "-c", IMPORT_ALL],
         env=dict(os.environ, PYTHONPATH=path),

@@ -14,7 +14,7 @@ from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.runtimes import onnxruntime_placement as placement
 from paretofleet_agent.runner.runtimes import onnxruntime_runtime
 from paretofleet_agent.runner.runtimes import onnxruntime_settings as settings
-from paretofleet_agent.runner.runtimes.onnx_reader import OnnxFile
+from paretofleet_graph import OnnxFile
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 PYTHON = os.environ.get("PARETOFLEET_TEST_ORT_OPENVINO_PYTHON")

@@ -2,7 +2,7 @@
 
 from typing import Dict, Optional
 
-from .onnx_reader import OnnxFile
+from paretofleet_graph import OnnxFile
 
 QUANTISED_OPERATORS = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger", b"DynamicQuantize")
 #: On a CPU half precision is cast to float and back around the operators.
@@ -18,11 +18,8 @@ def precision_of_weights(path: str) -> Optional[str]:
     """
     file = OnnxFile(path)
     counts: Dict[str, int] = {}
-    for weight in file.weights.values():
-        count = 1
-        for size in weight.shape:
-            count *= size
-        counts[weight.type] = counts.get(weight.type, 0) + count
+    for weight in file.graph.weights.values():
+        counts[weight.type] = counts.get(weight.type, 0) + weight.elements
     ranked = sorted(counts, key=lambda kind: -counts[kind])
     ranked += [item.type[len("tensor(") : -1] for item in file.inputs]
     return next((PRECISION_OF_WEIGHTS[kind] for kind in ranked if kind in PRECISION_OF_WEIGHTS), None)

@@ -2,10 +2,11 @@
 
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
+from paretofleet_graph import Output
+
 from ..failure import RunFailed, refusal
 from ..inputs import buffers, shapes
 from ..run import Options, Run, missing
-from .onnx_reader import Input
 
 OPTIONS: Options = {
     "cpu_pinning": (False, (True, False)),
@@ -122,10 +123,10 @@ def effective_precision(requested: str, layers: Mapping[str, int]) -> str:
     return executed_in
 
 
-def _item(port: Any) -> Input:
+def _item(port: Any) -> Output:
     axes = [axis.get_length() if axis.is_static else str(axis) for axis in port.get_partial_shape()]
     kind = port.get_element_type().get_type_name()
-    return Input(port.get_any_name(), "tensor(%s)" % TYPES.get(kind, kind), axes)
+    return Output(port.get_any_name(), "tensor(%s)" % TYPES.get(kind, kind), tuple(axes))
 
 
 def _value(about: Any, key: str) -> str:

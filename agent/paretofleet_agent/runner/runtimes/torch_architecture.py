@@ -6,9 +6,10 @@ import sys
 import types
 from typing import Any, Dict, Set
 
+from paretofleet_graph import OnnxFile, Weight, operators_of
+
 from ..failure import RunFailed
 from ..run import missing
-from .onnx_reader import OnnxFile, Weight
 
 #: Arguments of builders beside `weights`: heads that are not executed have no weights in the file.
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
@@ -25,11 +26,11 @@ def network(torch: Any, file: OnnxFile) -> Any:
 
     Raises RunFailed where the file is not one of torchvision's.
     """
-    quantised = sorted(name for name in file.operators if "Quant" in name or "Integer" in name)
+    quantised = sorted(name for name in operators_of(file) if "Quant" in name or "Integer" in name)
     if quantised:
         raise RunFailed("unsupported", "torch does not run quantised ONNX files (%s)" % ", ".join(quantised))
     models = import_models()
-    name = file.graph_name
+    name = file.graph.name
     builder = getattr(models, name, None)
     home = getattr(builder, "__module__", "")
     if not inspect.isfunction(builder) or not home.startswith(PACKAGE) or home.endswith("._api"):
@@ -53,15 +54,17 @@ def load_weights(torch: Any, net: Any, file: OnnxFile) -> None:
         for dotted, tensor in net.state_dict().items():
             if dotted.endswith("num_batches_tracked"):
                 continue
-            name = next((name for name in (dotted, dotted.replace(".", "_")) if name in file.weights), None)
+            name = next(
+                (name for name in (dotted, dotted.replace(".", "_")) if name in file.graph.weights), None
+            )
             if name is None:
                 raise _differs(file, "it has no weight %s" % dotted)
-            weight = file.weights[name]
+            weight = file.graph.weights[name]
             if weight.shape != tuple(tensor.shape) or weight.type != "float":
                 raise _differs(file, "weight %s is %s %s" % (name, weight.type, list(weight.shape)))
-            tensor.copy_(_tensor(torch, weight))
+            tensor.copy_(_tensor(torch, file, weight))
             used.add(name)
-    left = [name for name in file.weights if name not in used and _count(file.weights[name]) > 8]
+    left = [name for name in file.graph.weights if name not in used and file.graph.weights[name].elements > 8]
     if left:
         raise _differs(file, "its weight %s has no place" % left[0])
 
@@ -88,22 +91,15 @@ def _models() -> Any:
     return models
 
 
-def _tensor(torch: Any, weight: Weight) -> Any:
+def _tensor(torch: Any, file: OnnxFile, weight: Weight) -> Any:
     values = array.array("f")
-    values.frombytes(weight.data)
+    values.frombytes(file.data(weight))
     if sys.byteorder == "big":
         values.byteswap()
     return torch.frombuffer(values, dtype=torch.float32).reshape(weight.shape)
 
 
-def _count(weight: Weight) -> int:
-    count = 1
-    for size in weight.shape:
-        count *= size
-    return count
-
-
 def _differs(file: OnnxFile, how: str) -> RunFailed:
     return RunFailed(
-        "unsupported", "the file is not torchvision's %s as torch would run it: %s" % (file.graph_name, how)
+        "unsupported", "the file is not torchvision's %s as torch would run it: %s" % (file.graph.name, how)
     )

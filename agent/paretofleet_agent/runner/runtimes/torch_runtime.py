@@ -3,10 +3,11 @@
 import os
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
+from paretofleet_graph import OnnxFile
+
 from ..failure import RunFailed, refusal
 from ..inputs import buffers
 from ..run import Options, Run, missing, show_gpu
-from .onnx_reader import OnnxFile
 
 OPTIONS: Options = {
     "channels_last": (False, (True, False)),
@@ -54,7 +55,7 @@ class Torch(Run):
             raise RunFailed("unsupported", "the network's weights are on %s, not on %s" % (where, kind))
         self._torch, self._cuda = torch, kind == "cuda"
         self.feeds = self._host_tensors(file)
-        self.names = file.outputs
+        self.names = [output.name for output in file.graph.outputs]
         self.step = step_of(torch, run, file.inputs[0].name, kind=kind, dtype=dtype, layout=layout)
         self.synchronise = torch.cuda.synchronize if self._cuda else None
         self.effective = {

@@ -4,10 +4,11 @@ import array
 import random
 from typing import Any, Dict, List, Mapping, Sequence
 
+from paretofleet_graph import Output
+
 from .. import reference
 from ..failure import RunFailed
 from ..input_dependence import Law
-from .onnx_reader import Input
 
 #: Values drawn per input; a larger input repeats them.
 DRAWN = 1 << 16
@@ -15,7 +16,7 @@ TYPE = "float32"
 
 
 def draw(
-    path: str, items: Sequence[Input], shapes: Mapping[str, Sequence[int]], seed: int, law: Law
+    path: str, items: Sequence[Output], shapes: Mapping[str, Sequence[int]], seed: int, law: Law
 ) -> List[Dict[str, Any]]:
     """Writes values for the inputs `items`, of the `shapes` by name, to files whose names begin with `path`.
 

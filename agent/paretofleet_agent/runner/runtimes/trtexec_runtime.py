@@ -11,13 +11,14 @@ import sys
 import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from paretofleet_graph import OnnxFile
+
 from .. import input_dependence, reference
 from ..failure import RunFailed
 from ..inputs import shapes
 from ..run import Options, refuse_unknown, resolve_options, show_gpu
 from . import trtexec_command as command
 from . import trtexec_files as files
-from .onnx_reader import OnnxFile
 from .trtexec_log import STARTED
 
 OPTIONS: Options = {"cuda_graph": (False, (True, False)), "spin_wait": (True, (True, False))}
@@ -50,7 +51,7 @@ class TrtExec(object):
         supported = command.supported_flags(self._program)
         file = OnnxFile(request["artifact"])
         filled = shapes(file.inputs, request["batch_size"])
-        is_free = any(isinstance(size, str) for item in file.inputs for size in item.shape)
+        is_free = any(not isinstance(size, int) for item in file.inputs for size in item.axes or ())
         engine = self._path("engine")
         build = [self._program, "--onnx=" + request["artifact"], "--saveEngine=" + engine, "--device=0"]
         build += command.build_flags(supported, request["precision"])

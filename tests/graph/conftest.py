@@ -1,0 +1,8 @@
+"""Builds small ONNX files of any graph, for the reader that knows nothing of the package onnx."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
