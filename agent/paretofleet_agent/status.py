@@ -71,11 +71,17 @@ def describe(facts: dict[str, Any]) -> str:
     lines += [
         (
             "aside",
-            f"{_spool_line({**facts, 'spool': held})}, for collector {collector_id} when it answers again",
+            f"{_spool_line({**facts, 'spool': held})}, {_for_whom(collector_id)}",
         )
         for collector_id, held in facts["spools_aside"].items()
     ]
     return "\n".join(f"{name:<10} {value}" for name, value in lines)
+
+
+def _for_whom(collector_id: str) -> str:
+    if collector_id == spool_file.UNKNOWN:
+        return "for a collector that nobody wrote down; `paretofleet-agent push` brings it to the right one"
+    return f"for collector {collector_id} when it answers again"
 
 
 def _selftest_line(result: Any) -> str:

@@ -54,6 +54,8 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.sessions = set()
         self.checks_sessions = False
         self.heartbeat_s = 0.1
+        #: It answers with a gap where it misses chunks of an end, as a collector with an older store does.
+        self.is_older = False
         self.lock = threading.Lock()
         self.server = None
         self.port = 0
@@ -226,6 +228,10 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.end_arrivals[key] += 1
         with self.lock:
             for stream, count in end.chunks.items():
-                assert self.next_seq(end.attempt, stream) == count, "an end came before its chunks"
+                here = self.next_seq(end.attempt, stream)
+                if here < count and self.is_older and end.ok:
+                    message = f"{here} of {count} chunks of {stream} are here"
+                    return pb.UploadReply(attempt=end.attempt, verdict=pb.UploadReply.GAP, message=message)
+                assert here == count, "an end came before its chunks"
             self.ends[key] = end
         return pb.UploadReply(attempt=end.attempt, verdict=pb.UploadReply.COMMITTED)

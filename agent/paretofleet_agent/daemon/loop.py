@@ -107,11 +107,19 @@ class Daemon:
     def _welcome(self) -> Welcome:
         """Says hello with the spool of the collector that answers; another's is set aside meanwhile."""
         self._recover()
-        welcome = self._client.hello(self._spool.attempts(), self._spool.collector_id)
+        welcome = self._client.hello(self._spool.held(), self._spool.collector_id)
         if welcome.collector_id == self._spool.collector_id:
             return welcome
         if not welcome.collector_id:
             raise Unreachable(f"What answers at {self._config.collector} does not say which collector it is.")
+        # Older agents wrote down no collector.
+        if not self._spool.collector_id and upload.knows_none(welcome.attempts):
+            log.warning(
+                "collector %s knows nothing of what waits here, and nobody wrote down whose it is: it is "
+                "kept in %s; bring it to the right one by `paretofleet-agent push`",
+                welcome.collector_id,
+                self._spool.leave_to_another(),
+            )
         aside = self._spool.change_collector(welcome.collector_id)
         if aside is not None:
             log.warning(
@@ -122,7 +130,7 @@ class Daemon:
                 aside,
             )
         self._recover()
-        again = self._client.hello(self._spool.attempts(), welcome.collector_id)
+        again = self._client.hello(self._spool.held(), welcome.collector_id)
         if again.collector_id != welcome.collector_id:
             raise Unreachable(f"Two collectors answer at {self._config.collector} by turns.")
         return again

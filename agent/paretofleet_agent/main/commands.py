@@ -124,6 +124,8 @@ def push(arguments: argparse.Namespace) -> int:
     text = f"sent to {settings.collector}: attempts {pushed.attempts}, chunks {pushed.chunks}"
     if pushed.left:
         text += f"; {pushed.left} had not ended when the folder was copied: the device sends those"
+    if pushed.unknown:
+        text += f"; {pushed.unknown} the collector does not know: they stay in {arguments.folder}"
     print(text)  # noqa: T201
     return 0
 

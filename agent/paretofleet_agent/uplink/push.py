@@ -25,7 +25,7 @@ from paretofleet_agent.uplink import backoff, identity, upload
 from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.replies import AttemptState
 from paretofleet_agent.uplink.spool import Spool
-from paretofleet_agent.uplink.spool_file import FILE, spools_aside
+from paretofleet_agent.uplink.spool_file import FILE, UNKNOWN, spools_aside
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,15 @@ NOTHING = Inventory((), (), (), 0, (), "", simulated=False)
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push brought to the collector; `left`: attempts that had not ended when they were copied."""
+    """What a push brought to the collector.
+
+    `left`: attempts that had not ended when they were copied. `unknown`: those that it does not know, kept.
+    """
 
     attempts: int
     chunks: int
     left: int
+    unknown: int = 0
 
 
 def push(config: Config, source: Path) -> Pushed:
@@ -67,17 +71,24 @@ def _push_spool(client: CollectorClient, home: Path, address: str) -> Pushed:
     """Finds the spool of the collector that answers, and empties it."""
     collector_id = client.hello((), "").collector_id
     folders = {_owner(home): home, **spools_aside(home)}
-    folder = folders.get(collector_id) or folders.get("")
+    folder = folders.get(collector_id) or folders.get("") or folders.get(UNKNOWN)
     if folder is None:
         raise Refused(
             f"What waits here is for collector {', '.join(sorted(filter(None, folders)))}, "
             f"and {collector_id} answers at {address}: give the first one's address with --collector."
         )
     with contextlib.closing(Spool.open(folder)) as spool:
-        before = spool.contents()
+        attempts, chunks = _waiting(spool)
         _empty(client, spool, collector_id)
-        after = spool.contents()
-    return Pushed(before.attempts - after.attempts, before.chunks - after.chunks, after.attempts)
+        attempts_left, chunks_left = _waiting(spool)
+        unknown = len(spool.unknown_attempts())
+    return Pushed(attempts - attempts_left, chunks - chunks_left, attempts_left - unknown, unknown)
+
+
+def _waiting(spool: Spool) -> tuple[int, int]:
+    """How many attempts and chunks the spool holds, those that are aside too."""
+    contents = spool.contents()
+    return len(spool.held()), contents.chunks + contents.set_aside
 
 
 def _owner(home: Path) -> str:
@@ -111,7 +122,7 @@ def _went_through(client: CollectorClient, spool: Spool, collector_id: str, unti
 
 
 def _send(client: CollectorClient, spool: Spool, collector_id: str) -> None:
-    welcome = client.hello(spool.attempts(), spool.collector_id or collector_id)
+    welcome = client.hello(spool.held(), spool.collector_id or collector_id)
     if welcome.collector_id != collector_id:
         raise Unreachable("Another collector answers now.")
     for key, status in welcome.attempts.items():

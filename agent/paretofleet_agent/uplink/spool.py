@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk, Outcome
+from paretofleet_agent.uplink import aside
 from paretofleet_agent.uplink.ends import end_crc32, read_end, sendable
 from paretofleet_agent.uplink.spool_file import (
     FILE,
+    UNKNOWN,
     as_home_error,
     bring_back,
     open_database,
@@ -105,6 +107,18 @@ class Spool:
                 self._database.execute("INSERT INTO belongs_to VALUES (?)", (collector_id,))
         return aside
 
+    def leave_to_another(self) -> Path:
+        """Sets the whole spool aside, whose collector is not known, and begins a new one.
+
+        Returns the folder. Raises HomeError where the files cannot be moved.
+        """
+        with self._guard():
+            self._database.executescript("PRAGMA wal_checkpoint(TRUNCATE);")
+        self.close()
+        folder = put_aside(self._path, UNKNOWN)
+        self._database = _open_or_begin_anew(self._path)
+        return folder
+
     def reopen(self) -> None:
         """Opens the file anew after an error: what was written and not synced is written again, or is gone.
 
@@ -116,6 +130,7 @@ class Spool:
     def begin(self, key: AttemptKey) -> None:
         """Notes durably that the attempt runs, before it does."""
         with self._transaction():
+            aside.overtake(self._database, key)
             self._database.execute("INSERT INTO attempts (run_id, attempt) VALUES (?, ?)", _of(key))
 
     def end(self, key: AttemptKey, chunks: Iterable[Chunk], outcome: Outcome) -> None:
@@ -143,6 +158,16 @@ class Spool:
         return tuple(
             AttemptKey(*row) for row in self._read("SELECT run_id, attempt FROM attempts ORDER BY position")
         )
+
+    def unknown_attempts(self) -> tuple[AttemptKey, ...]:
+        """The attempts that the collector did not know and that are sent if it does, oldest first."""
+        with self._guard():
+            return tuple(AttemptKey(*row) for row in aside.waiting(self._database))
+
+    def held(self) -> tuple[AttemptKey, ...]:
+        """What a hello asks about: first the attempts that the collector did not know, then the others."""
+        attempts = self.attempts()
+        return (*(key for key in self.unknown_attempts() if key not in attempts), *attempts)
 
     def pending_chunks(self, key: AttemptKey) -> tuple[tuple[str, int], ...]:
         """(stream, seq) of the attempt's chunks, each stream in its order."""
@@ -178,7 +203,7 @@ class Spool:
                 self._database.execute(query, (*_of(key), stream, next_seq))
 
     def drop(self, key: AttemptKey) -> None:
-        """Lets go of an attempt: the collector has its end, or does not know its run."""
+        """Lets go of an attempt: the collector has its end, or there is nothing of it to keep."""
         with self._transaction():
             self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
             self._database.execute(f"DELETE FROM attempts WHERE {OF_ATTEMPT}", _of(key))
@@ -194,6 +219,30 @@ class Spool:
             self._database.execute(query, (why, *_of(key)))
             self._database.execute(f"DELETE FROM chunks WHERE {OF_ATTEMPT}", _of(key))
             self._write_end(key, {}, Outcome(ok=False, reason="lost", message=why, interrupted=interrupted))
+
+    def keep_aside(self, key: AttemptKey, why: str) -> None:
+        """Keeps the attempt `key`, which the collector does not take, whole and out of the way.
+
+        One without samples is dropped. `why` is logged and kept.
+        """
+        if not self.pending_chunks(key):
+            self.drop(key)
+            return
+        log.error(
+            "attempt %s/%d: %s Its samples are kept aside in %s, and sent if the collector knows it again.",
+            key.run_id,
+            key.attempt,
+            why,
+            self._path,
+        )
+        with self._transaction():
+            aside.keep(self._database, key, why)
+
+    def bring_back(self, key: AttemptKey) -> None:
+        """Makes the attempt `key` one that is sent again, which the collector did not know before."""
+        log.warning("the collector knows attempt %s/%d again: it is sent", key.run_id, key.attempt)
+        with self._transaction():
+            aside.bring_back(self._database, key)
 
     def contents(self) -> Contents:
         """How much waits."""

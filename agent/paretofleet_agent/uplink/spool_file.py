@@ -10,14 +10,17 @@ from pathlib import Path
 
 from paretofleet_agent.errors import HomeError
 from paretofleet_agent.files import sync_folder
+from paretofleet_agent.uplink import aside
 
 log = logging.getLogger(__name__)
 
 FILE = "spool.db"
 #: Before the id of a collector: the folder of what waits for it while another is served.
 ASIDE = "spool-for-"
-VERSION = 2
-TABLES = """
+#: Instead of an id, where nobody wrote down which collector it was.
+UNKNOWN = "unknown"
+VERSION = 3
+TABLES = f"""
 CREATE TABLE attempts (
   position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
   ended INTEGER NOT NULL DEFAULT 0, chunks_json TEXT, ok INTEGER, reason TEXT, message TEXT, facts_json TEXT,
@@ -36,12 +39,14 @@ CREATE TABLE aside (
   schema TEXT, n INTEGER, columns BLOB, crc32 INTEGER, why TEXT NOT NULL
 );
 CREATE TABLE belongs_to (collector_id TEXT NOT NULL);
+{aside.TABLE}
 """
-#: From version 1 to 2.
-UPGRADE = """
-ALTER TABLE attempts ADD COLUMN interrupted INTEGER; ALTER TABLE attempts ADD COLUMN crc32 INTEGER;
-CREATE TABLE belongs_to (collector_id TEXT NOT NULL);
-"""
+#: From each version to the next.
+UPGRADES = {
+    1: "ALTER TABLE attempts ADD COLUMN interrupted INTEGER; ALTER TABLE attempts ADD COLUMN crc32 INTEGER; "
+    "CREATE TABLE belongs_to (collector_id TEXT NOT NULL);",
+    2: aside.TABLE,
+}
 TEXTS = (
     "SELECT run_id, chunks_json, reason, message, facts_json FROM attempts",
     "SELECT run_id, stream, schema FROM chunks",
@@ -63,8 +68,9 @@ def open_database(path: Path) -> sqlite3.Connection:
             database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version <= VERSION:
             _verify(database)
-            if version < VERSION:
-                database.executescript(f"BEGIN; {UPGRADE} PRAGMA user_version = {VERSION}; COMMIT;")
+            steps = "".join(UPGRADES[each] for each in range(version, VERSION))
+            if steps:
+                database.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         else:
             raise HomeError(f"{path} is of a newer agent: upgrade this one, or choose another --home DIR.")
     except BaseException:

@@ -83,6 +83,9 @@ def _handshake(address: str, context: ssl.SSLContext) -> bytes | None:
         plain = socket.create_connection((host.strip("[]"), int(port)), PROBE_S)
         # It closes `plain` with itself, and where the handshake fails.
         with context.wrap_socket(plain) as wrapped:
+            # On a connection that was reset before, Python begins no handshake and raises nothing.
+            if wrapped.version() is None:
+                return None
             try:
                 return wrapped.recv(9)
             except OSError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import Callable, Iterable, NamedTuple, Protocol, Sequence, Tuple
+from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence, Tuple
 
 from paretofleet_agent.errors import Unreachable
 from paretofleet_agent.model import AttemptEnd, AttemptKey, Chunk
@@ -48,13 +48,21 @@ class Stream(Protocol):
 def apply_attempt_status(spool: Spool, key: AttemptKey, status: AttemptStatus) -> None:
     """Brings the attempt `key` in `spool` up to date with the collector's `status` of it.
 
-    Forgets the chunks that the collector has; drops the attempt when its run is not known there.
+    Forgets the chunks that the collector has; keeps the attempt aside while it is not known there.
     """
+    is_aside = key not in spool.attempts()
     if status.state is AttemptState.UNKNOWN:
-        log.warning("the collector does not know run %s; its samples are dropped", key.run_id)
-        spool.drop(key)
-    else:
-        spool.forget_below(key, status.next_seqs)
+        if not is_aside:
+            spool.keep_aside(key, "The collector does not know it.")
+        return
+    if is_aside:
+        spool.bring_back(key)
+    spool.forget_below(key, status.next_seqs)
+
+
+def knows_none(attempts: Mapping[AttemptKey, AttemptStatus]) -> bool:
+    """Whether there are `attempts`, by the collector's status of each, and it knows none of them."""
+    return {status.state for status in attempts.values()} == {AttemptState.UNKNOWN}
 
 
 def drain(
@@ -103,12 +111,33 @@ def _send_end(spool: Spool, stream: Stream, end: AttemptEnd) -> None:
     reply = stream.receive()
     if (reply.key, reply.stream) != (end.key, ""):
         raise Unreachable(f"The collector answered for {reply.key} {reply.stream!r} instead of an end.")
-    if reply.verdict in (UploadVerdict.COMMITTED, UploadVerdict.UNKNOWN_ATTEMPT):
+    if reply.verdict is UploadVerdict.COMMITTED:
         spool.drop(end.key)
-    elif reply.verdict in (UploadVerdict.GAP, UploadVerdict.DAMAGED) or not end.outcome.ok:
+    elif reply.verdict is UploadVerdict.UNKNOWN_ATTEMPT:
+        spool.keep_aside(end.key, _not_taken(reply))
+    elif reply.verdict is UploadVerdict.DAMAGED or not end.outcome.ok:
         raise Unreachable(f"The collector did not take the end of run {end.key.run_id}: {reply.message}")
     else:
-        spool.set_aside(end.key, f"The collector refused the end ({reply.verdict.value}): {reply.message}")
+        _give_up_end(spool, stream, end, reply)
+
+
+def _give_up_end(spool: Spool, stream: Stream, end: AttemptEnd, reply: UploadReply) -> None:
+    """Ends an attempt as lost whose good end the collector will never take: its run is measured again.
+
+    A gap behind the last chunk is one of chunks that it had taken before: its store is older since.
+    """
+    is_gap = reply.verdict is UploadVerdict.GAP
+    why = f"The collector refused the end ({reply.verdict.value}): {reply.message}"
+    if is_gap:
+        why = f"The collector misses chunks that it had taken before: {reply.message}."
+    spool.set_aside(end.key, why, interrupted=is_gap)
+    lost = spool.end_of(end.key)
+    if lost is not None:
+        _send_end(spool, stream, lost)
+
+
+def _not_taken(reply: UploadReply) -> str:
+    return f"The collector does not take it ({reply.message or 'it says no more'})."
 
 
 class _Round:
@@ -125,7 +154,7 @@ class _Round:
         #: Read from the spool already, for the next request.
         self._next: Chunk | None = None
         self._committed: list[ChunkRef] = []
-        self._unknown = False
+        self._unknown = ""
         self._trouble = ""
         # The trouble is none that the run could help.
         self._interrupted = False
@@ -148,7 +177,7 @@ class _Round:
                 self._forget()
         self._forget()
         if self._unknown:
-            self._spool.drop(self._key)
+            self._spool.keep_aside(self._key, self._unknown)
         elif self._trouble:
             self._spool.set_aside(self._key, self._trouble, interrupted=self._interrupted)
 
@@ -202,7 +231,7 @@ class _Round:
             raise Unreachable(f"The collector answered for {reply.stream} {reply.seq}, not for {name} {seq}.")
         self._committed += sent[:committed]
         if reply.verdict is UploadVerdict.UNKNOWN_ATTEMPT:
-            self._unknown = True
+            self._unknown = _not_taken(reply)
             self._to_send.clear()
             self._next = None
         elif reply.verdict in (UploadVerdict.CONFLICT, UploadVerdict.MALFORMED):

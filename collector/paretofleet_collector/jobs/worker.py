@@ -40,7 +40,10 @@ class Worker:
         Raises the package's error that the job raised, StorageUnavailable when the disk was full, and a plain
         CollectorError when the process died or took too long; the next job starts a new one.
         """
-        return await asyncio.shield(self._run(json.dumps({"kind": kind, "arguments": arguments})))
+        job = asyncio.ensure_future(self._run(json.dumps({"kind": kind, "arguments": arguments})))
+        # Who asked may be gone when it fails, as at the end of the collector.
+        job.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(job)
 
     async def close(self) -> None:
         """Ends the process."""

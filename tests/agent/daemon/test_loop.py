@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import sqlite3
 import threading
 import time
@@ -330,6 +331,27 @@ def test_what_waits_for_one_collector_is_not_given_to_another(tmp_path, monkeypa
         Agent(tmp_path, first.address).start(once=True).join()
     assert first.ends["run-1", 1].ok
     assert len(first.stored) == 3
+
+
+def test_a_spool_that_names_no_collector_is_not_given_to_the_first_that_answers(tmp_path, caplog):
+    """As agents wrote it before a spool belonged to a collector."""
+    with contextlib.closing(Spool.open(tmp_path)) as spool:
+        fill(spool, key())
+    other, right = FakeCollector(), FakeCollector()
+    other.collector_id, other.word = "other", {"run-1": 3}
+    with other.running():
+        Agent(tmp_path, other.address).start(once=True).join()
+    assert "other knows nothing of what waits here" in caplog.text
+    with contextlib.closing(Spool.open(tmp_path / "spool-for-unknown")) as spool:
+        assert spool.attempts() == (key(),)
+    with contextlib.closing(Spool.open(tmp_path)) as spool:
+        assert (spool.collector_id, spool.held()) == ("other", ())
+    home = tmp_path / "old"
+    home.mkdir()
+    shutil.copy(tmp_path / "spool-for-unknown" / "spool.db", home)
+    with right.running():
+        Agent(home, right.address).start(once=True).join()
+    assert right.ends["run-1", 1].ok
 
 
 def test_a_run_goes_on_while_another_collector_answers(tmp_path, monkeypatch):

@@ -75,6 +75,27 @@ def test_a_spool_that_was_set_aside_is_pushed_to_its_collector(stick, tmp_path):
     assert set(collector.ends) == {("a", 1), ("b", 1)}
 
 
+def test_what_nobody_wrote_down_whose_it_is_is_pushed_to_the_collector_that_knows_it(stick, tmp_path):
+    with contextlib.closing(Spool.open(stick)) as spool:
+        spool._database.execute("DELETE FROM belongs_to")
+        spool.leave_to_another()
+        spool.change_collector("other")
+    with FakeCollector().running() as collector:
+        assert push(config(tmp_path, collector.address), stick).attempts == 2
+    assert set(collector.ends) == {("a", 1), ("b", 1)}
+
+
+def test_what_the_collector_does_not_know_is_not_said_to_be_sent_and_stays(stick, capsys):
+    collector = FakeCollector()
+    collector.word = {"b": 3}
+    with collector.running():
+        assert main(["push", str(stick), "--collector", collector.address]) == 0
+    assert ": attempts 1, chunks 3;" in capsys.readouterr().out
+    assert set(collector.ends) == {("a", 1)}
+    with contextlib.closing(Spool.open(stick)) as spool:
+        assert spool.unknown_attempts() == (key("b"),)
+
+
 def test_a_folder_that_is_none_of_an_agent_is_one_sentence(stick, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for folder, sentence in (("empty", "has no identity.json"), ("nowhere", "There is no folder")):

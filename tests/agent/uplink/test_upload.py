@@ -133,7 +133,7 @@ def test_a_chunk_that_is_refused_is_set_aside_and_its_attempt_ends_as_lost(spool
     assert spool.attempts() == ()
 
 
-def test_a_run_that_was_deleted_is_dropped(spool, tmp_path):
+def test_a_run_that_was_deleted_is_kept_aside_and_stops_no_other(spool, tmp_path, caplog):
     fill(spool, key("gone"), chunks=3)
     fill(spool, key("here"), chunks=3)
     collector = FakeCollector(script=lambda n: "unknown_attempt" if n == 1 else None)
@@ -142,6 +142,26 @@ def test_a_run_that_was_deleted_is_dropped(spool, tmp_path):
         assert try_once(client, spool)
         client.close()
     assert set(collector.ends) == {("here", 1)}
+    assert (spool.attempts(), spool.unknown_attempts()) == ((), (key("gone"),))
+    assert spool.contents().set_aside == 3 - len([place for place in collector.stored if place[0] == "gone"])
+    assert "attempt gone/1: The collector does not take it" in caplog.text
+
+
+def test_a_collector_that_lost_all_it_had_taken_has_the_run_measured_again(spool, tmp_path):
+    """As one whose store was copied without its log: the end comes, and its chunks are not there."""
+    fill(spool, key(), chunks=3)
+    collector = FakeCollector(script=lambda n: "cut_before" if n == 4 else None)
+    with collector.running():
+        client = connect(collector, tmp_path)
+        assert not try_once(client, spool)
+        assert spool.pending_chunks(key()) == ()
+        collector.stored.clear()
+        collector.is_older = True
+        assert try_once(client, spool)
+        client.close()
+    end = collector.ends["run-1", 1]
+    assert (end.ok, end.reason, end.interrupted) == (False, "lost", True)
+    assert "misses chunks that it had taken before: 0 of 1 chunks of stream-" in end.message
     assert spool.attempts() == ()
 
 

@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 from farm import BIN
@@ -94,15 +93,9 @@ def damaged_file(stage: Stage, chance: random.Random) -> None:
     path.write_bytes(right)
 
 
-NOT_YET = (
-    ""
-    if find_spec("paretofleet_collector.service.doctor")
-    else "the collector's backup, restore and doctor are not there yet"
-)
-NEVER_ENDED = "one of its few plays had not ended after 300 s, and nobody knows why yet"
 STORES = (
-    Scenario("an older backup is restored", older_backup, open_because=NOT_YET),
-    Scenario("the store is lost", store_lost, open_because=NEVER_ENDED),
-    Scenario("the store was copied without its log", copied_without_its_log, open_because=NEVER_ENDED),
-    Scenario("a listed file is damaged", damaged_file, open_because=NOT_YET),
+    Scenario("an older backup is restored", older_backup),
+    Scenario("the store is lost", store_lost),
+    Scenario("the store was copied without its log", copied_without_its_log),
+    Scenario("a listed file is damaged", damaged_file),
 )
