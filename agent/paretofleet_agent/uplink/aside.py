@@ -26,7 +26,7 @@ OVERTAKEN = " It was granted anew since, and measured again."
 
 
 def keep(database: sqlite3.Connection, key: AttemptKey, why: str) -> None:
-    """Moves the attempt `key` with its chunks out of the way; `why` is kept with them."""
+    """Moves the attempt `key` in `database` with its chunks out of the way; `why` is kept with them."""
     of = (key.run_id, key.attempt)
     database.execute(
         f"INSERT INTO attempts_aside SELECT {ATTEMPT}, ?, 1 FROM attempts WHERE {OF_ATTEMPT}", (why, *of)
@@ -37,14 +37,14 @@ def keep(database: sqlite3.Connection, key: AttemptKey, why: str) -> None:
 
 
 def waiting(database: sqlite3.Connection) -> list[tuple[str, int]]:
-    """The run and the number of each attempt that would be sent if the collector knew it, oldest first."""
+    """Run and number of each attempt in `database` that is sent if the collector knows it, oldest first."""
     return database.execute(
         "SELECT run_id, attempt FROM attempts_aside WHERE waits = 1 ORDER BY rowid"
     ).fetchall()
 
 
 def bring_back(database: sqlite3.Connection, key: AttemptKey) -> None:
-    """Moves the attempt `key` that waits, with its chunks, to those that are sent."""
+    """Moves the attempt `key` that waits in `database`, with its chunks, to those that are sent."""
     of = (key.run_id, key.attempt)
     is_it = f"{OF_ATTEMPT} AND waits = 1"
     rows = database.execute(f"SELECT why FROM attempts_aside WHERE {is_it}", of).fetchall()
@@ -59,7 +59,7 @@ def bring_back(database: sqlite3.Connection, key: AttemptKey) -> None:
 
 
 def overtake(database: sqlite3.Connection, key: AttemptKey) -> None:
-    """Notes that an attempt with the same `key` begins anew: what is aside stays there."""
+    """Notes in `database` that an attempt with the same `key` begins anew: what is aside stays there."""
     of = (OVERTAKEN, key.run_id, key.attempt)
     is_it = f"{OF_ATTEMPT} AND why IN (SELECT why FROM attempts_aside WHERE {OF_ATTEMPT} AND waits = 1)"
     database.execute(f"UPDATE aside SET why = why || ? WHERE {is_it}", (*of, *of[1:]))

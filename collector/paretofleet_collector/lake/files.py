@@ -158,6 +158,10 @@ class Lake:
         ]
         return sorted(unlisted)
 
+    def merged_files(self, sweep_id: str) -> list[str]:
+        """The files that hold several runs of the sweep `sweep_id`, listed or not."""
+        return sorted(self._relative(path) for path in (self.root / _SAMPLES / sweep_id).glob(f"{_MERGED}*"))
+
     def set_aside(self, unlisted: Collection[str]) -> None:
         """Moves the files `unlisted` to `orphans/`, below their old path; raises StorageUnavailable."""
         for relative in unlisted:

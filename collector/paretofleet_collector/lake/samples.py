@@ -79,6 +79,18 @@ def decode(chunks: Iterable[Chunk]) -> dict[str, Stream]:
     }
 
 
+def begins_with(whole: Stream | None, beginning: Stream) -> bool:
+    """Whether the stream `whole`, None where there is none, has the samples of `beginning` as its first."""
+    if whole is None:
+        return False
+    size = beginning.first.size
+    return (
+        (whole.schema, whole.texts[: len(beginning.texts)]) == (beginning.schema, beginning.texts)
+        and np.array_equal(whole.first[:size], beginning.first)
+        and np.array_equal(whole.second[:size], beginning.second)
+    )
+
+
 def _texts(data: bytes, sizes: Ints) -> tuple[str, ...]:
     ends = np.cumsum(sizes)
     starts = ends - sizes

@@ -22,7 +22,7 @@ from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.entities import AttemptKey, Configuration
 from paretofleet_collector.service.home import hold_home
 from paretofleet_collector.service.lake_age import check_log, unlisted_files
-from paretofleet_collector.store import Store, adopted, sealed
+from paretofleet_collector.store import Store, adopted, chunks, sealed
 from paretofleet_collector.store.adopted import SealedRun
 from paretofleet_collector.store.sealed import SealedFile
 
@@ -63,7 +63,7 @@ def _adopt(store: Store, lake: Lake, path: str) -> str:
         parts = _read(lake.root / path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CollectorError) as error:
         return f"{path} stays: it cannot be verified ({error})"
-    why_not = {part.run.key.run_id: _why_not(store, lake, part) for part in parts}
+    why_not = {part.run.key.run_id: _why_not(store, lake, path, part) for part in parts}
     missing = [part for part in parts if not why_not[part.run.key.run_id]]
     if not missing:
         return f"{path} stays: {'; '.join(sorted(set(why_not.values())))[:500]}"
@@ -81,16 +81,40 @@ def _adopt(store: Store, lake: Lake, path: str) -> str:
     return f"{place} is listed again ({len(missing)} of {len(parts)} runs){lacking}"
 
 
-def _why_not(store: Store, lake: Lake, part: _Rows) -> str:
-    """Why a run need not be listed again, empty if it may be; listed in a file that is gone it may be."""
+def _why_not(store: Store, lake: Lake, path: str, part: _Rows) -> str:
+    """Why a run of the file `path` is not listed again, empty if it may be.
+
+    One that is listed in a file that is gone may be; one of which other samples are staged may not.
+    """
 
     def work(connection: sa.Connection) -> str:
         listed = sealed.files_of_run(connection, part.run.key.run_id)
         if listed and not (lake.root / listed[0].path).exists() and listed[0].attempt == part.run.key.attempt:
             return ""
-        return adopted.why_not(connection, part.run)
+        return adopted.why_not(connection, part.run) or _differs(connection, lake.root / path, part)
 
     return store.read_now(work)
+
+
+def _differs(connection: sa.Connection, path: Path, part: _Rows) -> str:
+    """Which staged chunks of the attempt are not in its file, in one clause; empty where all are.
+
+    The same number may have been granted again since, after an older backup was restored. Listing the file
+    deletes what is staged.
+    """
+    key = part.run.key
+    try:
+        staged = samples.decode(chunks.staged(connection, key))
+    except ValueError as error:
+        return f"what is staged of run {key.run_id} cannot be read ({error})"
+    whole = samples.read_parquet(path, part.first_row, part.count) if staged else {}
+    others = [name for name, stream in staged.items() if not samples.begins_with(whole.get(name), stream)]
+    if not others:
+        return ""
+    return (
+        f"run {key.run_id} has other samples of attempt {key.attempt} in the store "
+        f"({', '.join(sorted(others)[:3])})"
+    )
 
 
 def _list(

@@ -12,6 +12,7 @@ from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.home import check_restored, collector_id
 from paretofleet_collector.service.lake_age import (
+    being_deleted,
     being_sealed,
     check_age,
     check_not_lost,
@@ -45,6 +46,7 @@ class Collector:
         unlisted = await store.read(lambda connection: unlisted_files(connection, lake))
         expected = await store.read(being_sealed)
         expected |= await store.read(lambda connection: left_by_merging(connection, lake, unlisted))
+        expected |= await store.read(lambda connection: being_deleted(connection, unlisted))
         check_age(shown(store.address), lake, unlisted, expected)
         await asyncio.to_thread(lake.empty_temporary)
         await asyncio.to_thread(lake.set_aside, unlisted)

@@ -11,7 +11,7 @@ from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lake import merged
 from paretofleet_collector.lake.files import FOLDER, Lake, is_merged, samples_file
-from paretofleet_collector.store import discarded, models, runs, sealed
+from paretofleet_collector.store import discarded, models, runs, sealed, sweeps
 from paretofleet_collector.store.engine import FILE_NAME
 
 _SHOWN = 3
@@ -79,6 +79,12 @@ def left_by_merging(connection: sa.Connection, lake: Lake, unlisted: Sequence[st
         if runs_in and runs_in <= listed:
             left.add(path)
     return left
+
+
+def being_deleted(connection: sa.Connection, unlisted: Sequence[str]) -> set[str]:
+    """Those of the files `unlisted` whose sweep `connection` shows half deleted."""
+    hidden = set(sweeps.hidden(connection))
+    return {path for path in unlisted if path.split("/")[1] in hidden}
 
 
 def check_age(store: str, lake: Lake, unlisted: Sequence[str], expected: Collection[str]) -> None:

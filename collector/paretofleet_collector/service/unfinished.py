@@ -11,11 +11,12 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
+from paretofleet_collector.config import LOCAL
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.lifecycle import cancelling, transitions
 from paretofleet_collector.service import blocks
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import assignments, devices, runs, sweeps
+from paretofleet_collector.store import assignments, devices, discarded, runs, sealed, sweeps
 
 #: After an error, as of a full disk, it tries again.
 AGAIN_S = 10.0
@@ -38,6 +39,7 @@ async def cancel_runs_of_device(context: Context, device_id: str) -> None:
 
 async def delete_sweep(context: Context, sweep_id: str) -> int:
     """Deletes in `context` the hidden sweep `sweep_id`, slice by slice; returns how many files that were."""
+    await _set_leftovers_aside(context, sweep_id)
     files, are_left = 0, True
     while are_left:
         paths, are_left = await context.store.write(
@@ -47,6 +49,22 @@ async def delete_sweep(context: Context, sweep_id: str) -> int:
         for path in paths:
             await asyncio.to_thread(context.lake.remove, path)
     return files
+
+
+async def _set_leftovers_aside(context: Context, sweep_id: str) -> None:
+    """Moves the merged files of a sweep away that nothing lists, as after a merge that could not be listed.
+
+    Once its runs are deleted, nobody could tell them from those of a lost store.
+    """
+    if context.config.lake != LOCAL:  # object stores have no merged files yet
+        return
+    paths = await asyncio.to_thread(context.lake.merged_files, sweep_id)
+
+    def listed(connection: sa.Connection) -> set[str]:
+        return sealed.listed_paths(connection, paths) | set(discarded.before(connection))
+
+    kept = await context.store.read(listed)
+    await asyncio.to_thread(context.lake.set_aside, [path for path in paths if path not in kept])
 
 
 async def finish_all(context: Context) -> None:

@@ -13,11 +13,23 @@ from paretofleet_collector.store.base import METADATA
 #: Rows that are read at once, and one by one where that fails.
 _ROWS = 1_000
 _ROWID_MAX = 2**40
+#: Columns that only people read: there a sign that cannot be read harms nothing. In any other it would be an
+#: id, a name or a number that nobody measured, so that its row is lost.
+_FOR_PEOPLE = ("message", "why")
+
+
+class _Mended(str):
+    """A text of which some bytes could not be read; marks stand in their places."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Salvaged:
-    """How many rows of a table were saved, and how many could not be read or belong to one that could not."""
+    """How many rows of a table were saved, and how many could not be read or belong to one that could not.
+
+    A row is not read in part: a text in it that is no UTF-8 any more loses it, but for messages.
+    """
 
     table: str
     rows: int
@@ -30,7 +42,7 @@ def salvage(damaged: Path, target: Path) -> list[Salvaged]:
     `target` must be new and empty of rows. Returns what became of each table that has any.
     """
     source, copy = sqlite3.connect(damaged), sqlite3.connect(target)
-    source.text_factory = lambda data: data.decode(errors="replace")
+    source.text_factory = _text
     try:
         copy.execute("PRAGMA foreign_keys=OFF")
         counts = {table.name: _copy_table(source, copy, table.name) for table in METADATA.sorted_tables}
@@ -46,6 +58,13 @@ def salvage(damaged: Path, target: Path) -> list[Salvaged]:
     ]
 
 
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return _Mended(data.decode(errors="replace"))
+
+
 def _copy_table(source: sqlite3.Connection, copy: sqlite3.Connection, table: str) -> tuple[int, int]:
     """How many rows were copied, and how many could not be read."""
     saved = lost = 0
@@ -54,12 +73,13 @@ def _copy_table(source: sqlite3.Connection, copy: sqlite3.Connection, table: str
         present = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
     except sqlite3.DatabaseError:
         return 0, 1
-    names = ", ".join(name for name in columns if name in present)
-    if not names:
+    columns = [name for name in columns if name in present]
+    if not columns:
         return 0, 0
-    marks = ", ".join("?" * len([name for name in columns if name in present]))
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    strict = [place for place, name in enumerate(columns) if name not in _FOR_PEOPLE]
     for row in _readable(source, table, names):
-        if row is None:
+        if row is None or any(isinstance(row[place], _Mended) for place in strict):
             lost += 1
             continue
         inserted = copy.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608 - names of our own tables

@@ -19,7 +19,7 @@ from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.store import Store, chunks, runs, sealed
 from paretofleet_collector.store.engine import FILE_NAME
 from paretofleet_collector.store.sqlite import damage_of
-from rig import Rig, build
+from rig import Rig, build, samples_of
 
 
 @pytest.fixture
@@ -148,6 +148,46 @@ def test_adoption_lists_nothing_twice_and_leaves_what_it_cannot_verify(full):
     start(full)
     assert full.context.store.read_now(sealed.files) == [first, second, third]
     assert len(list(orphans.iterdir())) == 3
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_adoption_deletes_staged_chunks_only_where_the_file_holds_them(rig, is_same):
+    """A store that was older granted the number again: what came since is another attempt of that run."""
+    session = rig.joined()
+    name = rig.submit(name="first").name
+    grant = rig.lease(session)
+    made = rig.upload(session, grant)
+    rig.seal()
+    (file,) = rig.context.store.read_now(sealed.files)
+    older = (
+        "UPDATE attempts SET state = 'open', ok = NULL, facts_json = '{}'",
+        "UPDATE runs SET state = 'running', lease_until_unix_s = 1e9",
+        "UPDATE sweeps SET state = 'running', ended_unix_s = NULL",
+        "DELETE FROM manifest",
+        "DELETE FROM summaries",
+        "DELETE FROM streams",
+    )
+
+    def make_older(connection: Any) -> None:
+        for statement in older:
+            connection.exec_driver_sql(statement)
+
+    rig.do(rig.context.store.write(make_older))
+    begun = made if is_same else samples_of(grant.key, seconds=0.02)
+    for chunk in begun[:2]:
+        assert rig.send(session, chunk).verdict.name == "COMMITTED"
+    (sentence,) = adoption.adopt(stop(rig))
+    start(rig)
+    staged = rig.context.store.read_now(lambda connection: list(chunks.staged(connection, grant.key)))
+    if is_same:
+        assert "is listed again" in sentence
+        assert (staged, rig.context.store.read_now(sealed.files)) == ([], [file])
+        assert rig.sweep(name).runs_by_state == {"sealed": 1}
+    else:
+        assert f"stays: run {grant.key.run_id} has other samples of attempt 1 in the store" in sentence
+        assert sorted(chunk.stream for chunk in staged) == ["iterations", "marks"]
+        assert rig.context.store.read_now(sealed.files) == []
+        assert (rig.home / "lake" / "orphans" / file.path).exists()
 
 
 def test_a_backup_of_a_running_collector_comes_back_whole(full, tmp_path):
@@ -345,6 +385,26 @@ def test_damaged_pages_are_said_at_the_start_and_the_rest_is_saved(full, table):
     staged = full.context.store.read_now(lambda connection: len(list(chunks.staged(connection, grant.key))))
     assert staged == (0 if table == "chunks" else 3)
     assert "database" not in wrong(config)
+
+
+def test_what_is_saved_is_as_it_was_written_or_counted_as_lost(full):
+    """A text that is no UTF-8 any more may not come back as another id, name or number."""
+    (first, second, third) = full.context.store.read_now(sealed.files)
+    config = stop(full)
+    with sqlite3.connect(database(full)) as connection:
+        connection.execute(
+            "UPDATE manifest SET sha256 = CAST(X'ff' || substr(sha256, 2) AS TEXT) WHERE run_id = ?",
+            (second.run_id,),
+        )
+        connection.execute(
+            "UPDATE runs SET message = CAST(X'666fff' AS TEXT) WHERE run_id = ?", (third.run_id,)
+        )
+    connection.close()
+    assert doctor.save_readable(config) == {"manifest": 1}
+    start(full)
+    assert full.context.store.read_now(sealed.files) == [first, third]
+    read = full.context.store.read_now(lambda connection: runs.get(connection, third.run_id))
+    assert (read.state, read.message) == ("sealed", "fo\N{REPLACEMENT CHARACTER}")
 
 
 def test_what_the_doctor_says_of_a_healthy_home_and_of_a_flipped_chunk(full):

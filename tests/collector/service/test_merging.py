@@ -13,7 +13,8 @@ from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.service import adoption, merging, reports, sweeps
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.merging import Merger
-from paretofleet_collector.store import adopted, discarded, sealed
+from paretofleet_collector.store import adopted, discarded, runs, sealed
+from paretofleet_collector.store import sweeps as store_sweeps
 from rig import Rig, build
 
 RUNS = 6
@@ -52,6 +53,23 @@ def pulled(rig: Rig, name: str) -> dict[str, bytes]:
 
 def files_in(rig: Rig) -> list[Path]:
     return sorted((rig.home / "lake" / "samples").rglob("*.parquet"))
+
+
+def tidied(rig: Rig) -> int:
+    """Stops the collector and starts it again; how many files it set aside."""
+    rig.do(rig.context.worker.close())
+    rig.context.store.close()
+
+    async def start() -> int:
+        collector = assemble(rig.context.config)
+        try:
+            return await collector.tidy_lake()
+        finally:
+            await collector.close()
+
+    number = rig.do(start())
+    rig.context = build(rig.home, rig.loop, rig.clock).context
+    return number
 
 
 def test_merged_files_bring_the_very_files_that_were_sealed(small):
@@ -125,19 +143,40 @@ def test_a_crash_before_the_list_is_changed_stops_no_start(small, monkeypatch):
         patch.setattr(merging, "_list_anew", crash)
         with pytest.raises(CollectorError):
             merge(rig)
-    rig.do(rig.context.worker.close())
-    rig.context.store.close()
-
-    async def start() -> int:
-        collector = assemble(rig.context.config)
-        try:
-            return await collector.tidy_lake()
-        finally:
-            await collector.close()
-
-    assert rig.do(start()) == 1
-    rig.context = build(rig.home, rig.loop, rig.clock).context
+    assert tidied(rig) == 1
     assert pulled(rig, name) == before
+
+
+def test_what_a_merge_left_of_a_sweep_that_is_deleted_later_stops_no_start(small, monkeypatch):
+    rig, name = small
+
+    def crash(*_: object) -> None:
+        raise CollectorError("here it dies")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "_list_anew", crash)
+        with pytest.raises(CollectorError):
+            merge(rig)
+    (left,) = [path for path in files_in(rig) if path.name.startswith("merged-")]
+    whole = left.read_bytes()
+    rig.do(sweeps.delete(rig.context, name))
+    rig.clock[0] += merging.GRACE_S + 1
+    rig.do(merging.delete_discarded(rig.context))
+    assert tidied(rig) == 0
+    orphan = rig.home / "lake" / "orphans" / left.relative_to(rig.home / "lake")
+    assert orphan.read_bytes() == whole, "it is kept"
+
+
+def test_a_merge_during_a_deletion_that_broke_off_stops_no_start(small):
+    rig, _ = small
+    sweep_id = listed(rig)[0].path.split("/")[1]
+    merge(rig)
+    (merged,) = {rig.home / "lake" / file.path for file in listed(rig)}
+    rig.do(rig.context.store.write(lambda connection: store_sweeps.hide(connection, sweep_id)))
+    run_id = listed(rig)[0].run_id
+    rig.do(rig.context.store.write(lambda connection: runs.delete(connection, [run_id])))
+    merged.with_name("merged-0123456789abcdef.parquet").write_bytes(merged.read_bytes())
+    assert tidied(rig) == 1
 
 
 def test_a_run_without_samples_is_not_merged(small):
