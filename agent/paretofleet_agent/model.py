@@ -6,6 +6,7 @@ Times are int64 nanoseconds of CLOCK_MONOTONIC (`time.perf_counter_ns`) unless t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Dict, Mapping
 
 #: Phases of a run in their order; a mark stores the index. Both guards print as "guard".
@@ -50,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model file, known by its SHA-256."""
+    """A model file, or one of samples, known by its SHA-256."""
 
     sha256: str
     size_bytes: int
@@ -59,7 +60,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Lease:
-    """A run granted to this agent. `configuration` is the parsed canonical JSON."""
+    """A run granted to this agent. `configuration` is the parsed canonical JSON.
+
+    `inputs`: the files of samples that it names by their SHA-256; `input_paths`: where each lies here, once
+    it was fetched.
+    """
 
     key: AttemptKey
     sweep_name: str
@@ -70,6 +75,8 @@ class Lease:
     artifact: Artifact
     seed: int
     lease_s: float
+    inputs: tuple[Artifact, ...] = ()
+    input_paths: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

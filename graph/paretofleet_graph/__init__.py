@@ -9,7 +9,7 @@ from .errors import GraphRefused
 from .model import LAWS, Axis, Description, Input, Law, Output, as_json, axis_key, from_json
 from .onnx_file import OnnxFile, Weight
 from .precision import operators_of
-from .sizes import shapes, to_give
+from .sizes import shapes, sizes_of, to_give
 from .values import laws
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "read",
     "read_apart",
     "shapes",
+    "sizes_of",
     "to_give",
 ]

@@ -26,6 +26,7 @@ WIRE_FILES = {
     "collector/paretofleet_collector/rpc/client.py",
     "collector/paretofleet_collector/rpc/access_client.py",
     "collector/paretofleet_collector/rpc/convert/identity.py",
+    "collector/paretofleet_collector/rpc/convert/models.py",
     "collector/paretofleet_collector/rpc/join_servicer.py",
     "collector/paretofleet_collector/rpc/listeners.py",
     "collector/paretofleet_collector/rpc/login.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import paretofleet_graph
 
@@ -56,6 +56,8 @@ def runner_request(
         runtime=runtime,
         timing_scope=configuration["timing_scope"],
         items_s=configuration.get("items_s"),
+        sizes=configuration.get("sizes", {}),
+        inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
         artifact=None if artifact_path is None else str(artifact_path.resolve()),
         threads=threads,
         seed=lease.seed,
@@ -64,3 +66,9 @@ def runner_request(
         # Once per configuration is enough, and every process costs its time.
         reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
     )
+
+
+def _fed(about: Mapping[str, Any], lease: Lease) -> dict[str, Any]:
+    """What an input is fed, with the path of a file of samples in the place of its SHA-256."""
+    fed = {key: value for key, value in about.items() if key != "sha256"}
+    return dict(fed, file=str(lease.input_paths[about["sha256"]].resolve())) if "sha256" in about else fed

@@ -1,4 +1,4 @@
-"""Model files, fetched once and kept by their SHA-256 under the agent's home."""
+"""Model files and files of samples, fetched once and kept by their SHA-256 under the agent's home."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator
+from typing import BinaryIO, Callable, Iterator, Sequence
 
 from paretofleet_agent.errors import AttemptFailed, Stopped
 from paretofleet_agent.files import free_bytes, sync_folder
@@ -30,23 +30,22 @@ class ModelCache:
         # What was read whole and found right, as (size, mtime_ns, inode): it is not read again at each run.
         self._checked: dict[str, tuple[int, int, int]] = {}
 
-    def get(self, artifact: Artifact, stopped: Callable[[], bool]) -> Path:
-        """The model file, from the folder or from the collector.
+    def get(self, artifact: Artifact, stopped: Callable[[], bool], needed: Sequence[Artifact] = ()) -> Path:
+        """The file of `artifact`, from the folder or from the collector.
 
+        What else is `needed` at the same time is not thrown away to make room for it.
         Raises AttemptFailed (`model_unavailable`) when it cannot be had, Unreachable with what came so far
         kept for the next try, Stopped when `stopped()`.
         """
         if len(artifact.sha256) != 64 or not HEX.issuperset(artifact.sha256):
-            raise AttemptFailed(
-                "model_unavailable", f"{artifact.sha256!r} is not the SHA-256 of a model file."
-            )
+            raise AttemptFailed("model_unavailable", f"{artifact.sha256!r} is not the SHA-256 of a file.")
         path = self._folder / artifact.sha256
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if self._is_right(path, artifact):
                 return path
             for _ in range(2):
-                self._make_room(artifact)
+                self._make_room(artifact, needed)
                 self._download(path, artifact, stopped)
                 if self._is_right(path, artifact):
                     return path
@@ -96,9 +95,10 @@ class ModelCache:
                 break
             file.write(data)
 
-    def _make_room(self, artifact: Artifact) -> None:
-        """Throws away the models unused for longest until this one fits."""
-        others = [path for path in self._folder.iterdir() if not path.name.startswith(artifact.sha256)]
+    def _make_room(self, artifact: Artifact, needed: Sequence[Artifact]) -> None:
+        """Throws away the files unused for longest until this one fits."""
+        kept = {each.sha256 for each in (artifact, *needed)}
+        others = [path for path in self._folder.iterdir() if path.name[:64] not in kept]
         for path in sorted(others, key=lambda path: path.stat().st_mtime):
             if self._fits(artifact):
                 return

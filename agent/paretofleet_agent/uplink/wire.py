@@ -24,7 +24,7 @@ from paretofleet_agent.uplink.replies import (
 )
 
 #: The newest number of the protocol in fleet.proto that this agent speaks.
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 #: A collector takes no more attempts in one message; the newest go first, older ones when those are gone.
 HELD_MAX = 256
 #: What may become the name of a folder.
@@ -157,10 +157,16 @@ def lease_from_proto(grant: pb.Grant) -> Lease:
         configuration=configuration,
         block=grant.block,
         limits=limits_from_proto(grant.limits),
-        artifact=Artifact(grant.artifact.sha256, grant.artifact.size_bytes, grant.artifact.name),
+        artifact=artifact_from_proto(grant.artifact),
         seed=grant.seed,
         lease_s=grant.lease_s,
+        inputs=tuple(map(artifact_from_proto, grant.inputs)),
     )
+
+
+def artifact_from_proto(artifact: pb.Artifact) -> Artifact:
+    """The file that `artifact` names."""
+    return Artifact(artifact.sha256, artifact.size_bytes, artifact.name)
 
 
 def limits_from_proto(limits: pb.Limits) -> Limits:

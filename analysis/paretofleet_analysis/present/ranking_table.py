@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from paretofleet_analysis.objectives import OBJECTIVES
-from paretofleet_analysis.present.row_names import NAMES, cell, common_names, head
+from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns
 from paretofleet_analysis.ranking.dominance_counts import RANKS
 from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED, PACE_MATTERS
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
@@ -21,7 +21,7 @@ def table_lines(ranking: Ranking, width: int) -> Iterator[str]:
     columns = [["", *(str(row.number) for row in ranking.rows)]]
     common = common_names(ranking.rows)
     texts = []
-    for name in NAMES:
+    for name in naming_columns(ranking.rows):
         if name not in common:
             texts.append(len(columns))
             columns.append([head(name), *(cell(row, name) for row in ranking.rows)])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from paretofleet_analysis.objectives import PRESETS
 from paretofleet_analysis.present.evidence_text import evidence_lines
 from paretofleet_analysis.present.ranking_table import table_lines
-from paretofleet_analysis.present.row_names import NAMES, cell, common_names, head, short_name
+from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns, short_name
 from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.ranking.result import NO_NEAR_FRONT, Ranking
 from paretofleet_analysis.ranking.verdicts import BEATEN, UNDECIDED
@@ -130,7 +130,7 @@ def _groups(ranking: Ranking) -> Iterator[str]:
         for members in ranking.groups
         if any(ranking.rows[k - 1].verdict != BEATEN or k <= _SENTENCES_MAX for k in members)
     ]
-    differing = [name for name in NAMES[1:] if name not in common_names(ranking.rows)]
+    differing = [name for name in naming_columns(ranking.rows)[1:] if name not in common_names(ranking.rows)]
     for members in shown:
         names = ", ".join(f"{k} ({short_name(ranking.rows[k - 1], differing)})" for k in members)
         yield f"Within the margins of each other: rows {names}."

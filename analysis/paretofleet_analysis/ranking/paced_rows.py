@@ -20,7 +20,7 @@ PACED = "paced"
 #: What two rows agree in that differ only in how their items come, and in how long they were measured.
 _SAME = (
     *("variant_sha256", "device", "target", "runtime", "options", "precision", "batch_size", "threads"),
-    *("timing_scope", "environment_id"),
+    *("inputs", "timing_scope", "environment_id"),
 )
 #: Column of a row that only a ranking at a rate has: the energy that follows from a run without a break.
 EXTRAPOLATED = "extrapolated_j_per_item"

@@ -9,6 +9,7 @@ from typing import Any
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.ranking.explanation import Explanation
 from paretofleet_analysis.ranking.selection import Exclusion
+from paretofleet_analysis.report.fed import fed_parts
 from paretofleet_analysis.statistics.intervals import Estimate
 
 #: The use of a ranking by objectives that the caller named.
@@ -89,6 +90,11 @@ class RankedRow:
     def p_near_front(self) -> float:
         """Gone; raises RankError, which says what stands in its place."""
         raise RankError(NO_NEAR_FRONT)
+
+    @property
+    def fed(self) -> dict[str, str]:
+        """By axis or input what it was fed where that was asked for."""
+        return fed_parts(self.identity.get("inputs"))
 
 
 @dataclass(frozen=True)

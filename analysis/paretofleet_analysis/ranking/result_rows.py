@@ -87,9 +87,9 @@ def result_rows(
 
 
 def _identity(row: Row) -> dict[str, Any]:
-    """Which configuration a row is; a rate is no part of it where items do not come by the clock."""
-    names = IDENTITY if row["items_s"] is None else (*IDENTITY, "items_s")
-    return {name: row[name] for name in names}
+    """Which configuration a row is; without a rate and inputs where none were asked for."""
+    asked = [name for name in ("items_s", "inputs") if row[name] is not None]
+    return {name: row[name] for name in (*IDENTITY, *asked)}
 
 
 def _extrapolated(row: Row) -> dict[str, Estimate]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.report.fed import fed_parts
 
 #: A row of the report: column to value.
 Row = dict[str, Any]
@@ -18,9 +19,10 @@ Row = dict[str, Any]
 def label(row: Row) -> str:
     """What a sentence calls a `row`: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
     pace = "" if row.get("items_s") is None else f", {row['items_s']:g} items/s"
+    fed = "".join(f", {name} {value}" for name, value in fed_parts(row.get("inputs")).items())
     return (
         f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
-        f"batch {row['batch_size']}{pace}"
+        f"batch {row['batch_size']}{fed}{pace}"
     )
 
 

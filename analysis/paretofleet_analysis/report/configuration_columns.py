@@ -46,6 +46,7 @@ def requested_columns(configuration: ReportInput) -> dict[str, Any]:
         "accuracy_group": configuration.accuracy_group,
         "options": _json(configuration.options),
         "items_s": configuration.items_s,
+        "inputs": _json(configuration.fed) if configuration.fed else None,
     }
 
 

@@ -36,7 +36,7 @@ class ReportInput:
 
     `options` is the configuration's mapping, `target` the alias, `device` the name. `top1` is in percent.
     `flags` are the collector's own about the configuration, such as `not_converged`. `items_s`: how many come
-    a second in mode `paced`.
+    a second in mode `paced`. `fed`: what was asked for of `sizes` and `inputs`, empty where neither was.
     """
 
     sweep: str
@@ -67,3 +67,4 @@ class ReportInput:
     accuracy_group: str | None = None
     flags: Sequence[str] = ()
     items_s: float | None = None
+    fed: Mapping[str, Any] = field(default_factory=dict)

@@ -29,7 +29,7 @@ _UNSEALED = (
 #: Everything of a configuration but its batch size: rows alike in these tell which batch is the largest.
 _BATCH_FREE = (
     *("sweep", "variant_sha256", "device", "target", "runtime", "options", "precision", "threads"),
-    *("mode", "items_s", "timing_scope", "protocol"),
+    *("mode", "items_s", "inputs", "timing_scope", "protocol"),
 )
 
 

@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 4
+VERSION = 5
 #: A report that has nothing in younger columns is written in this version, so that older programs read it.
 VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
@@ -53,6 +53,14 @@ _IDENTITY = (
         "first item of a batch came; null in other modes",
         unit="1/s",
         since=4,
+    ),
+    Column(
+        "inputs",
+        TEXT,
+        "what was fed where it was asked for, canonical JSON: `sizes` of free axes; `inputs` by name, "
+        "each with the law of its `values`, or a number, or the `sha256` of the user's samples; null where "
+        "all was left to the graph",
+        since=5,
     ),
 )
 
@@ -201,7 +209,7 @@ def schema(version: int = VERSION) -> pa.Schema:
     """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'4'
+    b'5'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

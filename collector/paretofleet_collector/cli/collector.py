@@ -161,7 +161,9 @@ def gc(
             metavar="DAYS", min=0, help="Also files that were set aside, listed by nothing, so long ago."
         ),
     ] = None,
-    models: Annotated[bool, typer.Option("--models", help="Also models that no sweep plans.")] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Also models and samples that no sweep plans.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Remove it; without this, only say what it would be.")
     ] = False,

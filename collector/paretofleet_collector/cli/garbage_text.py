@@ -17,4 +17,8 @@ def lines(removable: Garbage) -> list[str]:
         f"model of no sweep: {each.model} ({each.variant}), {units.size(each.size_bytes)}"
         for each in removable.models
     ]
+    models += [
+        f"samples of no sweep: {each.name} ({each.sha256[:12]}), {units.size(each.size_bytes)}"
+        for each in removable.inputs
+    ]
     return chunks + models + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]

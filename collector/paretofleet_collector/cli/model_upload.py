@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paretofleet_collector.cli.progress import Transfer, working
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import count, duration, size
 from paretofleet_collector.errors import ModelRefused, Refused
 from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.model.messages import NewModel
 
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
@@ -23,13 +26,18 @@ ONNX_MAX_BYTES = 2 << 30
 
 @dataclass(frozen=True)
 class FileDetails:
-    """What the user says of a model file; empty or None: not said. `top1` in percent, of `top1_n` items."""
+    """What the user says of a model file; empty or None: not said. `top1` in percent, of `top1_n` items.
+
+    `sizes` and `inputs`: what it is fed where a sweep says nothing, as a specification has them.
+    """
 
     name: str = ""
     variant_of: str = ""
     precision: str = ""
     top1: float | None = None
     top1_n: int | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def add_model(
@@ -46,6 +54,8 @@ def add_model(
         f"{counter}{added.model}@{added.variant}: {count(added.parameters)} parameters, "
         f"{size(added.size_bytes)}, {duration(time.monotonic() - started)}"
     )
+    for sentence in still_to_give(added):
+        notify(f"{counter}{added.model}: {sentence}")
     return added
 
 
@@ -57,16 +67,30 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
         raise ModelRefused(f"{model} is empty, not an ONNX file.")
     if path.stat().st_size > ONNX_MAX_BYTES:
         raise ModelRefused(f"{model} is larger than 2 GiB, which ONNX files may not be.")
+    from paretofleet_collector.cli.sample_files import send_files
+    from paretofleet_collector.planning.inputs import files_of, with_hashes
+
+    inputs = with_hashes(details.inputs, send_files(client, files_of(details.inputs)))
     with Transfer(f"{counter}{path.name}") as transfer:
-        return client.add_model(
-            path,
-            model=details.name or model_name(path),
-            variant_of=details.variant_of,
-            precision=details.precision,
+        new = NewModel(
+            details.name or model_name(path),
+            details.variant_of,
+            details.precision,
             top1=details.top1,
             top1_n=details.top1_n,
-            sent=transfer.at,
+            sizes=details.sizes,
+            inputs_json=json.dumps(inputs) if inputs else "",
         )
+        return client.add_model(path, new, transfer.at)
+
+
+def still_to_give(variant: Variant) -> list[str]:
+    """What a sweep of the `variant` has to say of sizes and inputs: a sentence each, with what to type."""
+    if not variant.graph:
+        return []
+    from paretofleet_graph import from_json, to_give
+
+    return list(to_give(from_json(dict(variant.graph)), variant.sizes, variant.inputs))
 
 
 def model_name(path: Path) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.model_upload import FileDetails, add_model
-from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
+from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
+from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
+from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import count, size
-from paretofleet_collector.errors import CollectorError, NotFound, Unreachable
+from paretofleet_collector.errors import CollectorError, NotFound, Refused, Unreachable
+from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.planning.specification import PRECISIONS
 from paretofleet_collector.suggest import did_you_mean
@@ -29,6 +32,7 @@ _COLUMNS = (
     Column("MACs", lambda row: count(row["macs"]), right=True),
     Column("size", lambda row: size(row["size_bytes"] or None), right=True),
     Column("batch", lambda row: str(row["fixed_batch_size"] or "any"), right=True),
+    Column("sizes and inputs", lambda row: _fed(row) or "-"),
     Column("top-1 %", lambda row: "-" if row["top1"] is None else f"{row['top1']:.2f}", right=True),
     column("top1_source", "top-1 source"),
     Column("stored", lambda row: "yes" if row["stored"] else "zoo"),
@@ -84,19 +88,25 @@ def add(
     ] = "",
     top1: Annotated[float | None, typer.Option(min=0, max=100, help="Its top-1 accuracy in percent.")] = None,
     top1_n: Annotated[int | None, typer.Option(min=1, help="Number of items that gave --top1.")] = None,
+    sizes: Sizes = None,
+    inputs: FedInputs = None,
 ) -> None:
-    """Add ONNX files and networks of the zoo; what is there already is left as it is."""
-    if len(models) > 1 and (name or variant_of or precision or top1 is not None):
-        raise typer.BadParameter("--name, --variant-of, --precision and --top1 need exactly one file")
-    if models[0].startswith("zoo:") and (name or variant_of or precision or top1 is not None):
-        raise typer.BadParameter(
-            "--name, --variant-of, --precision and --top1 are for files, not for the zoo"
-        )
+    """Add ONNX files and networks of the zoo; what is there already is left as it is.
+
+    --size and --input say what the model is fed where a sweep says nothing; of a file that is there they
+    replace what was said before.
+    """
+    of_one = any((name, variant_of, precision, top1 is not None, sizes, inputs))
+    names = "--name, --variant-of, --precision, --top1, --size and --input"
+    if len(models) > 1 and of_one:
+        raise typer.BadParameter(f"{names} need exactly one file")
+    if models[0].startswith("zoo:") and of_one:
+        raise typer.BadParameter(f"{names} are for files, not for the zoo")
     if precision and precision not in PRECISIONS[1:]:
         raise typer.BadParameter(f"--precision {precision}: {did_you_mean(precision, PRECISIONS[1:])}")
     if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("--top1 and --top1-n belong together, so that the accuracy has an interval")
-    details = FileDetails(name, variant_of, precision, top1, top1_n)
+    details = FileDetails(name, variant_of, precision, top1, top1_n, *_fed_options(sizes, inputs))
     refused = 0
     with collector_client(context) as client:
         for at, model in enumerate(models, start=1):
@@ -112,6 +122,27 @@ def add(
         raise typer.Exit(1)
 
 
+def _fed_options(
+    sizes: list[str] | None, inputs: list[str] | None
+) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
+    """The options --size and --input as a variant has them; raises Refused."""
+    if sizes is None and inputs is None:
+        return {}, {}
+    from paretofleet_collector.planning.inputs import checked_inputs, checked_sizes
+
+    each = checked_sizes(sizes_of(sizes) or {})
+    several = next((axis for axis, given in each.items() if len(given) > 1), None)
+    if several is not None:
+        raise Refused(f"--size {several}: a model has one size of an axis; give several in a sweep.")
+    return {axis: given[0] for axis, given in each.items()}, checked_inputs(inputs_of(inputs) or {})
+
+
+def _fed(row: Mapping[str, Any]) -> str:
+    """What a variant is fed, with "?" for the size of an axis that a sweep has to give."""
+    free = [key for key in row["graph"].get("free", ()) if key not in row["sizes"]]
+    return clean(fed_text({**row["sizes"], **dict.fromkeys(free, "?")}, row["inputs"]))
+
+
 def _facts(variant: Variant) -> dict[str, str | None]:
     return {
         "model": variant.model,
@@ -123,6 +154,9 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         "MACs per item": _both(variant.macs),
         "size": size(variant.size_bytes or None),
         "batch size": str(variant.fixed_batch_size or "any"),
+        **{f"input {each['name']}": _input(each) for each in variant.graph.get("inputs", ())},
+        "sizes and inputs": _fed(row_of(variant)) or None,
+        "to give": " ".join(f"{sentence}." for sentence in still_to_give(variant)) or None,
         "top-1": None
         if variant.top1 is None
         else f"{variant.top1:.2f} % of {variant.top1_n or 'an unknown number of'} items",
@@ -132,6 +166,15 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         if variant.stored
         else f"no; build it with `paretofleet models add zoo:{variant.model}`",
     }
+
+
+def _input(item: Mapping[str, Any]) -> str:
+    """An input of a graph: its type, its axes, how its values are drawn."""
+    axes = ", ".join("?" if axis is None else str(axis) for axis in item["axes"] or ())
+    law = item["law"]
+    drawn = "" if law is None else f", {law['values']}"
+    below = "" if law is None or law["below"] is None else f" below {law['below']}"
+    return f"{item['type']} [{axes}]{drawn}{below}"
 
 
 def _both(value: int | None) -> str | None:

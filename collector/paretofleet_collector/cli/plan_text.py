@@ -24,6 +24,7 @@ _GROUP_COLUMNS = (
     column("mode"),
     column("batch_sizes", "batch sizes"),
 )
+_FED = column("fed", "sizes and inputs")
 _DEVICE_COLUMNS = (
     column("device"),
     column("configurations", right=True),
@@ -41,7 +42,8 @@ def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
     if output is Format.csv:
         show([row_of(configuration) for configuration in planned.configurations], (), output)
         return
-    show(_groups(planned.configurations), _GROUP_COLUMNS, output)
+    fed = (_FED,) if any(each.fed for each in planned.configurations) else ()
+    show(_groups(planned.configurations), (*_GROUP_COLUMNS, *fed), output)
     typer.echo()
     show([row_of(device) for device in planned.devices], _DEVICE_COLUMNS, output)
     notify_refusals(planned.refusals)
@@ -82,8 +84,8 @@ def _groups(configurations: Sequence[PlannedView]) -> list[dict[str, Any]]:
     """One row for all batch sizes and threads of what is otherwise the same."""
     groups: dict[tuple[str, ...], list[PlannedView]] = {}
     for each in configurations:
-        key = (each.device, each.target, each.model, each.variant, each.precision, each.runtime, each.mode)
-        groups.setdefault(key, []).append(each)
+        named = (each.device, each.target, each.model, each.variant, each.precision, each.runtime, each.mode)
+        groups.setdefault((*named, each.fed), []).append(each)
     return [
         {
             **row_of(members[0]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from paretofleet_collector.cli.fed_options import inputs_of, sizes_of
 from paretofleet_collector.cli.model_upload import add_model, model_name
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.errors import Refused
@@ -33,6 +34,9 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
     if isinstance(value, dict):
         if "repeats" in given and isinstance(value.get("repeats"), dict):
             given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
+        for key in ("sizes", "inputs"):
+            if isinstance(value.get(key), dict) and isinstance(given.get(key), dict):
+                given[key] = {**value[key], **given[key]}  # what the file says of others stays
         if flags.adaptive is True and isinstance(value.get("adaptive"), str):
             del given["adaptive"]  # the file says for which use
         value = {**value, **given}
@@ -40,11 +44,19 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
         spec = spec_from_mapping(value)
     except Refused as error:
         raise type(error)(f"{file}: {error}" if file else str(error)) from None
-    return spec.resolved(Path() if flags.models is not None else base)
+    return spec.resolved(base, of_models=Path() if flags.models is not None else None)
 
 
 def add_files(client: Client, spec: Spec) -> Spec:
-    """Adds the local model files to the collector and returns the specification with their names instead."""
+    """Adds local files of models and of samples to the collector.
+
+    Returns the specification with names and hashes instead. Raises Refused.
+    """
+    from paretofleet_collector.cli.sample_files import send_files
+    from paretofleet_collector.planning.inputs import files_of, with_hashes
+
+    hashes = send_files(client, files_of(spec.inputs))
+    spec = replace(spec, inputs=with_hashes(spec.inputs, hashes))
     if not spec.local_models():
         return spec
     from paretofleet_collector.rpc.client import sha256_of
@@ -105,6 +117,8 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "runtimes": None if flags.runtimes is None else _items(flags.runtimes),
         "precisions": None if flags.precisions is None else _items(flags.precisions),
         "batch_sizes": None if flags.batch_sizes is None else _numbers(flags.batch_sizes),
+        "sizes": sizes_of(flags.sizes),
+        "inputs": inputs_of(flags.inputs),
         "threads": None if flags.threads is None else _threads(flags.threads),
         "mode": None if flags.modes is None else [_mode(item) for item in _items(flags.modes)],
         "protocol": flags.protocol,

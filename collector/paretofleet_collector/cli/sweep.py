@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.output import Format, Output, clean, show
 from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, refusal_row, show_plan
 from paretofleet_collector.cli.progress import ended, follow, tally
@@ -36,6 +37,9 @@ from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import CollectorError
 
 if TYPE_CHECKING:
+    from paretofleet_collector.model.entities import Refusal
+    from paretofleet_collector.model.views import SweepView
+    from paretofleet_collector.planning.specification import Spec
     from paretofleet_collector.rpc.client import Client
 
 FINISHED_WITH_FAILURES, CANCELLED = 3, 1
@@ -60,6 +64,8 @@ def plan_(
     runtimes: Runtimes = None,
     precisions: Precisions = None,
     batch_sizes: BatchSizes = None,
+    sizes: Sizes = None,
+    inputs: FedInputs = None,
     threads: Threads = None,
     modes: Modes = None,
     protocol: Protocol = None,
@@ -77,6 +83,8 @@ def plan_(
         runtimes=runtimes,
         precisions=precisions,
         batch_sizes=batch_sizes,
+        sizes=sizes,
+        inputs=inputs,
         threads=threads,
         modes=modes,
         protocol=protocol,
@@ -110,6 +118,8 @@ def submit(
     runtimes: Runtimes = None,
     precisions: Precisions = None,
     batch_sizes: BatchSizes = None,
+    sizes: Sizes = None,
+    inputs: FedInputs = None,
     threads: Threads = None,
     modes: Modes = None,
     protocol: Protocol = None,
@@ -133,6 +143,8 @@ def submit(
         runtimes=runtimes,
         precisions=precisions,
         batch_sizes=batch_sizes,
+        sizes=sizes,
+        inputs=inputs,
         threads=threads,
         modes=modes,
         protocol=protocol,
@@ -144,16 +156,7 @@ def submit(
     spec = build(file, flags)
     request_id = request_id or secrets.token_hex(16)
     with collector_client(context) as client:
-        spec = named(add_files(client, spec), file)
-        client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
-        build_zoo(client, spec.models)
-        sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
-        notify_refusals(refusals)
-        _notify_absent(client, sweep.devices)
-        notify(
-            f"submitted {sweep.name}: {extent(sweep)} on {', '.join(sweep.devices)}; "
-            f"follow it with `paretofleet sweep watch {sweep.name}`"
-        )
+        sweep, refusals = _submitted(client, named(add_files(client, spec), file), request_id)
         if output is Format.table:
             typer.echo(clean(sweep.name))
         else:
@@ -230,6 +233,20 @@ def delete(
     with collector_client(context) as client:
         deleted = client.delete_sweep(sweep)
     notify(f"deleted {sweep}: {counted(deleted.runs, 'run')}, {counted(deleted.files, 'file')}")
+
+
+def _submitted(client: Client, spec: Spec, request_id: str) -> tuple[SweepView, tuple[Refusal, ...]]:
+    """The sweep of `spec`, and what of it is left out, of which the user is told."""
+    client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
+    build_zoo(client, spec.models)
+    sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
+    notify_refusals(refusals)
+    _notify_absent(client, sweep.devices)
+    notify(
+        f"submitted {sweep.name}: {extent(sweep)} on {', '.join(sweep.devices)}; "
+        f"follow it with `paretofleet sweep watch {sweep.name}`"
+    )
+    return sweep, refusals
 
 
 def _watch(client: Client, sweep: str) -> int:

@@ -65,6 +65,8 @@ class SweepFlags:
     runtimes: str | None = None
     precisions: str | None = None
     batch_sizes: str | None = None
+    sizes: list[str] | None = None
+    inputs: list[str] | None = None
     threads: str | None = None
     modes: str | None = None
     protocol: str | None = None

@@ -36,6 +36,7 @@ _CONFIGURATION_COLUMNS = (
     column("precision"),
     column("runtime"),
     column("batch_size", "batch", right=True),
+    Column("sizes and inputs", lambda row: row["fed"] or "-"),
     Column("threads", lambda row: str(row["threads"] or "default"), right=True),
     column("mode"),
     Column(
@@ -68,7 +69,9 @@ def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: F
         for note in detail.sweep.notes:
             typer.echo(clean(note))
         typer.echo()
-    show(rows, _CONFIGURATION_COLUMNS, output)
+    is_fed = output is not Format.table or any(row["fed"] for row in rows)
+    shown = [each for each in _CONFIGURATION_COLUMNS if is_fed or each.title != "sizes and inputs"]
+    show(rows, shown, output)
     if timing is not None and output is Format.table:
         _show_timing(timing)
 

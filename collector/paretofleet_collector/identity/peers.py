@@ -21,6 +21,7 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
         "ChangeDevice": frozenset({"admin"}),
         **dict.fromkeys(
             (
+                "AddInputs",
                 "AddModel",
                 "AddZooModel",
                 "SubmitSweep",

@@ -29,7 +29,7 @@ def _jobs() -> Mapping[str, Callable[..., Any]]:
     """The table of jobs, by the names under which the collector asks for them."""
     # Imported here, when the priority is low and what a library prints cannot reach the results.
     from paretofleet_collector.jobs import choose, merge, rebuild, report, seal
-    from paretofleet_collector.models import variants
+    from paretofleet_collector.models import samples, variants
 
     return {
         "seal": seal.seal,
@@ -39,6 +39,7 @@ def _jobs() -> Mapping[str, Callable[..., Any]]:
         "choose": choose.choose,
         "report": report.write_report,
         "inspect": variants.inspect,
+        "inspect_samples": samples.inspect,
         "build_zoo": variants.build_zoo,
     }
 

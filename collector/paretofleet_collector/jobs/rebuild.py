@@ -13,7 +13,8 @@ from paretofleet_collector.jobs.seal import summary_of
 from paretofleet_collector.lake import samples
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.lake.files import Lake
-from paretofleet_collector.model.entities import AttemptKey, environment_id_of
+from paretofleet_collector.model.canonical import environment_id_of
+from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.store import attempts, configurations, devices, runs, sealed
 from paretofleet_collector.store.engine import reading
 

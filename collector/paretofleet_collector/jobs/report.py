@@ -14,14 +14,15 @@ from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
 
 from paretofleet_collector.lake.address import open_lake
+from paretofleet_collector.model.canonical import environment_id_of
 from paretofleet_collector.model.entities import (
+    Configuration,
     Device,
-    PastRun,
     PlannedConfiguration,
     Repeats,
     Variant,
-    environment_id_of,
 )
+from paretofleet_collector.model.past_run import PastRun
 from paretofleet_collector.planning import schedule
 from paretofleet_collector.store import configurations, devices, history, models, sweeps
 from paretofleet_collector.store.engine import reading
@@ -127,12 +128,14 @@ def _input(
         threads=configuration.threads,
         mode=configuration.mode,
         items_s=configuration.items_s,
+        fed=_fed(configuration),
         timing_scope=configuration.timing_scope,
         protocol=configuration.protocol,
         simulated=device.simulated,
         runs=past,
         parameters=variant.parameters if variant else None,
-        macs=variant.macs if variant else None,
+        # Those of other sizes than its own are not known.
+        macs=variant.macs if variant and variant.sizes == configuration.sizes else None,
         size_bytes=variant.size_bytes if variant else None,
         top1=variant.top1 if variant else None,
         top1_n=variant.top1_n if variant else None,
@@ -140,6 +143,12 @@ def _input(
         accuracy_group=variant.accuracy_group if variant else None,
         flags=flags,
     )
+
+
+def _fed(configuration: Configuration) -> dict[str, Any]:
+    """What the configuration asks for of sizes and inputs; empty where it leaves both to the graph."""
+    fed = {"sizes": dict(configuration.sizes), "inputs": dict(configuration.inputs)}
+    return {name: value for name, value in fed.items() if value}
 
 
 def _runs(connection: sa.Connection, sweep_id: str) -> Mapping[str, list[RunInput]]:

@@ -23,7 +23,8 @@ from paretofleet_collector.lake import samples
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.lake.files import samples_file, sha256_of
 from paretofleet_collector.lifecycle.chunk_faults import crc32_of
-from paretofleet_collector.model.entities import AttemptKey, Chunk, environment_id_of
+from paretofleet_collector.model.canonical import environment_id_of
+from paretofleet_collector.model.entities import AttemptKey, Chunk
 from paretofleet_collector.store import attempts, chunks, configurations, devices, runs
 from paretofleet_collector.store.engine import failure_of, reading
 

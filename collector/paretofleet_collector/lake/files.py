@@ -46,6 +46,11 @@ def model_file(sha256: str) -> str:
     return f"{_MODELS}/{sha256}.onnx"
 
 
+def inputs_file(sha256: str) -> str:
+    """Where in the lake the file of samples with that `sha256` (64 hex digits) stands: beside the models."""
+    return f"{_MODELS}/{sha256}.npz"
+
+
 @dataclass(frozen=True)
 class OrphanFile:
     """A file that nothing listed: its path in the lake, its size, and since when it stands there."""
@@ -77,7 +82,11 @@ class Lake:
 
     def model_path(self, sha256: str) -> Path:
         """Where the file of a model lies on this machine."""
-        return self.root / model_file(sha256)
+        return self.local_path(model_file(sha256))
+
+    def local_path(self, relative: str) -> Path:
+        """Where the file `relative`, which is called by its SHA-256, lies on this machine."""
+        return self.root / relative
 
     def temporary(self, suffix: str = "") -> Path:
         """A new path under `tmp/`, which is emptied at every start."""
@@ -148,7 +157,7 @@ class Lake:
         return path
 
     def unlisted(self, listed: Collection[str], models: Collection[str]) -> list[str]:
-        """The files of samples that are not `listed` and of models whose SHA-256 is not among `models`."""
+        """The files of samples that are not `listed` and beside them whose SHA-256 is not among `models`."""
         samples = [path for path in (self.root / _SAMPLES).rglob("*") if path.is_file()]
         unlisted = [self._relative(path) for path in samples if self._relative(path) not in listed]
         unlisted += [

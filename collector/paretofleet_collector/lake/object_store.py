@@ -102,12 +102,12 @@ class ObjectLake(Lake):
         """Where the lake is, for people."""
         return self._url.shown
 
-    def model_path(self, sha256: str) -> Path:
-        """Where the file of a model lies on this machine, fetched if need be; it may be missing."""
-        path = super().model_path(sha256)
+    def local_path(self, relative: str) -> Path:
+        """Where `relative`, called by its SHA-256, lies here, fetched if need be; it may be missing."""
+        path = super().local_path(relative)
         if not path.exists():
             try:
-                return self.verified(self._relative(path), sha256)
+                return self.verified(relative, path.stem)
             except NotFound:
                 return path
         return path

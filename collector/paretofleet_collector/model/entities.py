@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from paretofleet_collector.model.canonical import canonical_json, fed_text
+from paretofleet_collector.model.inputs import InputFile
+
 #: States of a run; the last four are final.
 RUN_STATES = ("pending", "leased", "running", "uploaded", "sealed", "failed", "skipped", "cancelled")
 RUN_FINAL = ("sealed", "failed", "skipped", "cancelled")
@@ -30,23 +33,6 @@ REASONS = (
     "lost",
     "cancelled",
 )
-
-
-def canonical_json(value: Mapping[str, Any]) -> str:
-    """The one text of the JSON object `value`: sorted keys, no spaces, no escapes beyond JSON's own."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def short_id(value: Mapping[str, Any]) -> str:
-    """The first 16 hex digits of the SHA-256 of the canonical JSON of `value`, in UTF-8."""
-    # A lone surrogate, which a JSON escape can make, counts by its own three bytes.
-    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()[:16]
-
-
-def environment_id_of(facts: Mapping[str, Any]) -> str | None:
-    """The short id of the environment in the `facts` of an attempt, None where they tell of none."""
-    environment = facts.get("environment")
-    return short_id(environment) if isinstance(environment, dict) and environment else None
 
 
 @dataclass(frozen=True)
@@ -88,6 +74,8 @@ class Inventory:
     cpus: tuple[int, ...] = ()
     architecture: str = ""
     simulated: bool = False
+    #: The newest number of the protocol that its agent speaks.
+    wire_version: int = 1
 
 
 @dataclass(frozen=True)
@@ -116,7 +104,9 @@ class Variant:
 
     `stored` is False for a network of the zoo that was not built yet; `sha256` is then the expected one.
     `top1` is in percent, measured over `top1_n` items as `top1_source` says. `parent` is the SHA-256 of the
-    variant from which this one was made. `fixed_batch_size` None: any batch size.
+    variant from which this one was made. `fixed_batch_size` None: any batch size. `sizes` and `inputs`: what
+    it is fed where a sweep says nothing, as a configuration has them. `graph`: what the graph asks for,
+    empty where nobody has read it.
     """
 
     model: str
@@ -134,6 +124,9 @@ class Variant:
     accuracy_group: str | None = None
     fixed_batch_size: int | None = None
     stored: bool = True
+    sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    graph: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -141,6 +134,9 @@ class Configuration:
     """What is run, as requested; the same id in every sweep. `threads` None: the device's default.
 
     `items_s`: in mode `paced` the items that come a second; it is no part of the identity of other modes.
+    `sizes`: elements of the free axes, by name, or as INPUT.AXIS where the axis has none. `inputs`: by name
+    the law of an input's values or a number, or the SHA-256 of the user's samples. What is asked for in none
+    of these ways is no part of the identity.
     """
 
     batch_size: int
@@ -155,18 +151,29 @@ class Configuration:
     timing_scope: str
     variant_sha256: str
     items_s: float | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name, JSON-ready, without a rate where there is none."""
+        """The fields by name, JSON-ready, without a rate, sizes and inputs where there are none."""
         fields = asdict(self)
-        if self.items_s is None:
-            del fields["items_s"]
-        return fields
+        absent = [name for name in ("items_s", "sizes", "inputs") if fields[name] in (None, {})]
+        return {name: value for name, value in fields.items() if name not in absent}
 
     @property
     def pace(self) -> str:
         """The mode, with its rate where it has one: latency, paced=5."""
         return self.mode if self.items_s is None else f"{self.mode}={self.items_s:g}"
+
+    @property
+    def fed(self) -> str:
+        """What is fed where it was asked for, for people: `sequence=128, ids=zipf, x=1f2e3d4c`."""
+        return fed_text(self.sizes, self.inputs)
+
+    @property
+    def input_files(self) -> tuple[str, ...]:
+        """The SHA-256 of the files of samples, each once."""
+        return tuple(dict.fromkeys(fed["sha256"] for fed in self.inputs.values() if "sha256" in fed))
 
     @property
     def period_s(self) -> float | None:
@@ -323,32 +330,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class PastRun:
-    """What the schedule knows of a run of one device in one sweep.
-
-    `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
-    in a way that is tried again. `counted` and `value_s` are None until sealed; the latter is its mean batch
-    latency, in throughput mode the time of an item, and it repeats only runs of its own `environment_id`.
-    `boot_id`: the device's boot when its newest attempt was granted.
-    """
-
-    run_id: str
-    configuration_id: str
-    family: str
-    batch_size: int
-    block: int
-    state: str
-    tries: int = 0
-    attempt: int = 0
-    reason: str | None = None
-    lease_until_unix_s: float | None = None
-    counted: bool | None = None
-    value_s: float | None = None
-    boot_id: str | None = None
-    environment_id: str | None = None
-
-
-@dataclass(frozen=True)
 class AttemptKey:
     """One try at a run: the pair that every chunk and every lease carries."""
 
@@ -398,3 +379,4 @@ class Grant:
     artifact: Variant
     seed: int
     lease_s: float
+    inputs: tuple[InputFile, ...] = ()

@@ -88,10 +88,17 @@ _JSON = Text(JSON_BYTES_MAX, free=True)
 
 #: "Message.field" to its limit, for all that clients send, also to the health service.
 FIELDS: Mapping[str, Limit] = {
+    "AddInputsHeader.name": _NAME,
+    "AddInputsHeader.sha256": _ID,
+    "AddInputsHeader.size_bytes": _COUNT,
+    "AddInputsRequest.data": Data(MESSAGE_BYTES_MAX),
+    "AddInputsRequest.header": _ANY,
+    "AddModelHeader.inputs_json": _JSON,
     "AddModelHeader.model": _NAME,
     "AddModelHeader.precision": _SHORT,
     "AddModelHeader.sha256": _ID,
     "AddModelHeader.size_bytes": _COUNT,
+    "AddModelHeader.sizes": Pairs(64, Text(4096), _COUNT),
     "AddModelHeader.top1": Number(0, 100),
     "AddModelHeader.top1_n": _COUNT,
     "AddModelHeader.variant_of": _NAME,

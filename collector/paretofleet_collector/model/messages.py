@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from paretofleet_collector.model.entities import AttemptKey, Grant, Inventory
@@ -176,13 +176,16 @@ class UploadReply:
 class NewModel:
     """A model file that a user sends. `variant_of`: the model of which it is another variant, or empty.
 
-    `top1` is in percent, measured over `top1_n` items.
+    `top1` is in percent, measured over `top1_n` items. `sizes` and `inputs_json`: what it is fed where a
+    sweep says nothing, as a specification has them.
     """
 
     model: str
-    variant_of: str
-    precision: str
-    size_bytes: int
-    sha256: str
-    top1: float | None
-    top1_n: int | None
+    variant_of: str = ""
+    precision: str = ""
+    size_bytes: int = 0
+    sha256: str = ""
+    top1: float | None = None
+    top1_n: int | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    inputs_json: str = ""

@@ -93,7 +93,7 @@ class SweepView:
 class PlannedView:
     """A configuration by the names that people know; `threads` None is the device's default.
 
-    `mode` has the rate with it, as in paced=5.
+    `mode` has the rate with it, as in paced=5; `fed` what was asked for of sizes and inputs, as one line.
     """
 
     configuration_id: str
@@ -106,6 +106,7 @@ class PlannedView:
     batch_size: int
     threads: int | None
     mode: str = ""
+    fed: str = ""
 
     @classmethod
     def of(cls, planned: PlannedConfiguration) -> PlannedView:
@@ -122,6 +123,7 @@ class PlannedView:
             batch_size=configuration.batch_size,
             threads=configuration.threads,
             mode=configuration.pace,
+            fed=configuration.fed,
         )
 
 

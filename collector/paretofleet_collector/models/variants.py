@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from paretofleet_graph import GraphRefused, as_json, read_apart
+
+from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
@@ -20,7 +23,16 @@ def inspect(path: str, called: str) -> dict[str, Any]:
         "size_bytes": facts.size_bytes,
         "weights_precision": facts.weights_precision,
         "fixed_batch_size": facts.fixed_batch_size,
+        "graph": describe(path, called),
     }
+
+
+def describe(path: str, called: str) -> dict[str, Any]:
+    """What the graph of the ONNX file at `path`, `called` so in messages, asks for; raises ModelRefused."""
+    try:
+        return as_json(read_apart(path))
+    except GraphRefused as error:
+        raise ModelRefused(str(error).replace(Path(path).name, called)) from None
 
 
 def build_zoo(lake: str, name: str) -> dict[str, Any]:
@@ -32,7 +44,8 @@ def build_zoo(lake: str, name: str) -> dict[str, Any]:
         root.commit(path, model_file(built.sha256))
     finally:
         path.unlink(missing_ok=True)
-    return {"sha256": built.sha256, "size_bytes": built.size_bytes}
+    graph = describe(str(root.local_path(model_file(built.sha256))), name)
+    return {"sha256": built.sha256, "size_bytes": built.size_bytes, "graph": graph}
 
 
 def zoo_variant(name: str, *, stored: bool) -> Variant:

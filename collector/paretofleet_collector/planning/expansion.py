@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from paretofleet_collector.errors import Refused
@@ -14,6 +15,15 @@ from paretofleet_collector.model.entities import (
     PlannedConfiguration,
     Refusal,
     Variant,
+)
+from paretofleet_collector.model.inputs import InputFile
+from paretofleet_collector.planning.feeding import (
+    FED_WIRE_VERSION,
+    Fed,
+    check_names,
+    checked,
+    description_of,
+    feedings,
 )
 from paretofleet_collector.planning.hours import device_plans
 from paretofleet_collector.planning.pacing import pace_refusal
@@ -27,12 +37,18 @@ from paretofleet_collector.planning.specification import Spec
 RUNS_MAX = 100_000
 
 
-def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> Plan:
-    """Expands models x precisions x devices x targets x runtimes x batch sizes x threads x modes of `spec`.
+def plan(
+    spec: Spec,
+    devices: Sequence[Device],
+    variants: Sequence[Variant],
+    files: Mapping[str, InputFile] | None = None,
+) -> Plan:
+    """Expands models x precisions x devices x targets x runtimes x batch sizes x sizes x threads x modes.
 
-    `devices` and `variants` are all that there are. Combinations that cannot run are refused one by one.
-    Raises NotFound for a model or a device that does not exist and for a selector that matches nothing,
-    Refused when nothing is left to run.
+    `devices` and `variants` are all that there are; `files` are those of samples, by SHA-256, that `spec` or
+    a variant names. Combinations that cannot run are refused one by one. Raises NotFound for a
+    model or a device that does not exist and for a selector that matches nothing, Refused where nothing is
+    left to run.
     """
     _check_size(spec, 1)
     models = [find_variants(reference, variants) for reference in spec.models]
@@ -41,10 +57,11 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
     refusals = [each for each in outcomes if isinstance(each, Refusal)]
     placed = [each for each in outcomes if isinstance(each, Placement)]
     _check_size(spec, len(placed))
+    check_names(spec, models, files or {})
     planned: dict[str, PlannedConfiguration] = {}
     missing: dict[str, Missing] = {}
     for placement in placed:
-        for outcome in _expand(spec, models, placement):
+        for outcome in _expand(spec, models, placement, files or {}):
             if isinstance(outcome, PlannedConfiguration):
                 if placement.missing:
                     missing.setdefault(outcome.configuration_id, Missing(outcome, placement.missing))
@@ -62,7 +79,7 @@ def plan(spec: Spec, devices: Sequence[Device], variants: Sequence[Variant]) -> 
 def _check_size(spec: Spec, placed: int) -> None:
     """Raises Refused for more runs than a sweep may have, before any configuration is made."""
     size = len(spec.models) * len(spec.precisions) * len(spec.batch_sizes) * len(spec.threads)
-    size *= len(spec.modes) * placed
+    size *= len(spec.modes) * placed * math.prod(map(len, spec.sizes.values()))
     runs = size * spec.repeats.runs_max
     if runs > RUNS_MAX:
         raise Refused(
@@ -72,20 +89,23 @@ def _check_size(spec: Spec, placed: int) -> None:
 
 
 def _expand(
-    spec: Spec, models: Sequence[Sequence[Variant]], placement: Placement
+    spec: Spec,
+    models: Sequence[Sequence[Variant]],
+    placement: Placement,
+    files: Mapping[str, InputFile],
 ) -> Iterator[PlannedConfiguration | Refusal]:
     """The configurations of one placement, and what of them is refused."""
     outcomes = list(dict.fromkeys(executed_variants(models, spec.precisions, placement)))
     yield from (each for each in outcomes if isinstance(each, Refusal))
     for executed in outcomes:
         if isinstance(executed, ExecutedVariant):
-            yield from _configurations(spec, placement, executed)
+            yield from _configurations(spec, placement, executed, files)
 
 
 def _configurations(
-    spec: Spec, placement: Placement, executed: ExecutedVariant
+    spec: Spec, placement: Placement, executed: ExecutedVariant, files: Mapping[str, InputFile]
 ) -> Iterator[PlannedConfiguration | Refusal]:
-    """One variant in one place, at every batch size, in every mode and number of threads."""
+    """One variant in one place, at every batch size and other size, in every mode and number of threads."""
     variant, device = executed.variant, placement.device
     fixed = variant.fixed_batch_size
     sizes = [size for size in spec.batch_sizes if fixed in (None, size)]
@@ -93,13 +113,18 @@ def _configurations(
         others = ", ".join(str(size) for size in spec.batch_sizes if size != fixed)
         why = f"{variant.model} has a batch axis fixed at {fixed}; export it with a free one."
         yield Refusal(f"{variant.model} at batch size {others}", why)
+    feeds = list(_feeds(spec, placement, variant, sizes, files))
+    yield from (each for each in feeds if isinstance(each, Refusal))
     for threads in spec.threads:
         cpus = len(device.inventory.cpus)
         if threads is not None and cpus and threads > cpus:
             why = f"{device.name} has {cpus} CPUs; ask for at most that many threads."
             yield Refusal(f"{threads} threads on {device.name}", why)
             continue
-        for size, mode in product(sizes, spec.modes):
+        for feed, mode in product(feeds, spec.modes):
+            if isinstance(feed, Refusal):
+                continue
+            size, fed = feed
             refusal = pace_refusal(mode, size, placement.runtime.name, PROTOCOLS[spec.protocol])
             if refusal is not None:
                 yield refusal
@@ -118,12 +143,36 @@ def _configurations(
                     timing_scope=spec.timing_scope,
                     variant_sha256=variant.sha256,
                     items_s=mode.items_s,
+                    sizes=fed.sizes,
+                    inputs=fed.inputs,
                 ),
                 device=device.name,
                 model=variant.model,
                 variant=variant.variant,
                 target=placement.target.alias,
             )
+
+
+def _feeds(
+    spec: Spec,
+    placement: Placement,
+    variant: Variant,
+    batch_sizes: Sequence[int],
+    files: Mapping[str, InputFile],
+) -> Iterator[tuple[int, Fed] | Refusal]:
+    """Each of `batch_sizes` with what its items are fed, or why not."""
+    graph, device = description_of(variant), placement.device
+    for batch_size, fed in product(batch_sizes, feedings(spec, variant, graph, files)):
+        try:
+            settled = checked(graph, fed, batch_size, files)
+        except Refused as error:
+            yield Refusal(variant.model, f"{variant.model}: {error}")
+            continue
+        if settled != Fed() and device.inventory.wire_version < FED_WIRE_VERSION:
+            why = f"the agent of {device.name} is too old for sizes and inputs; upgrade it."
+            yield Refusal(f"{variant.model} on {device.name}", why)
+            continue
+        yield batch_size, settled
 
 
 def _nothing(refusals: Sequence[Refusal]) -> str:

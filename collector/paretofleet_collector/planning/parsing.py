@@ -11,6 +11,7 @@ from paretofleet_collector.bounded_json import check_value, parse_bounded
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.limits import JSON_BYTES_MAX
 from paretofleet_collector.plain_text import shown
+from paretofleet_collector.planning.inputs import checked_inputs, checked_sizes
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.repeats import checked_repeats, with_adaptive
 from paretofleet_collector.planning.specification import KEYS, TIMING_SCOPES, Spec
@@ -105,6 +106,11 @@ def parse_json(text: str) -> Spec:
     return spec_from_mapping(value)
 
 
+def parse_inputs(text: str) -> dict[str, dict[str, Any]]:
+    """What is fed to inputs in a JSON `text`, as a specification has it; raises Refused."""
+    return checked_inputs(parse_bounded(text, "`inputs`"))
+
+
 def spec_from_mapping(value: object) -> Spec:
     """The specification in `value`, a parsed YAML or JSON object; raises Refused with the key and the fix."""
     if not isinstance(value, dict):
@@ -137,6 +143,8 @@ def spec_from_mapping(value: object) -> Spec:
             "precisions", given.get("precisions", [*_DEFAULT.precisions]), checked_precision
         ),
         batch_sizes=sizes,
+        sizes=checked_sizes(given.get("sizes", {})),
+        inputs=checked_inputs(given.get("inputs", {})),
         threads=checked_list("threads", given.get("threads", [*_DEFAULT.threads]), checked_threads),
         modes=modes,
         timing_scope=checked_choice(

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from paretofleet_analysis.statistics.stopping import device_prior, is_precise
 from paretofleet_analysis.statistics.variance_prior import VariancePrior
 
-from paretofleet_collector.model.entities import PastRun, Repeats
+from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.model.past_run import PastRun
 from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_silent_try
 
 #: A run that was set aside is replaced, and so is its replacement, but not the replacement's.

@@ -73,6 +73,20 @@ KEYS = (
     ),
     SpecKey("batch_sizes", "list of numbers", f"Items in one inference call, from 1 to {BATCH_SIZE_MAX}."),
     SpecKey(
+        "sizes",
+        "mapping",
+        "Elements of free axes beside the batch, as in `{height: 640, sequence: [128, 512]}`; an axis "
+        "without a name is `INPUT.NUMBER`. Several sizes are measured in turn; models without the axis leave "
+        "it out.",
+    ),
+    SpecKey(
+        "inputs",
+        "mapping, or text",
+        "What is fed where it is not left to the graph: by input a law (`normal`, `bytes`, `zipf`, "
+        "`uniform`, `ones`, `zeros`), a number, the path of an .npz file or of a folder, or a mapping "
+        "with `shape` and `values`. A path alone feeds every input that one of its arrays is called like.",
+    ),
+    SpecKey(
         "threads",
         "list of numbers",
         f"Threads of the runtime, from 1 to {THREADS_MAX}; `null` is the device's default.",
@@ -140,7 +154,8 @@ class Spec:
     """What a sweep runs. Every list is non-empty, in the user's order and without repetitions.
 
     `devices` maps a label, or `class`, `name`, to the values that match; empty: every device.
-    `threads` None: the device's default. `name` may be empty until it is submitted.
+    `threads` None: the device's default. `name` may be empty until it is submitted. `sizes`: of each axis
+    those to measure; `inputs` as `inputs.checked_inputs` has them.
     """
 
     models: tuple[str, ...]
@@ -151,6 +166,8 @@ class Spec:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     precisions: tuple[str, ...] = ("native",)
     batch_sizes: tuple[int, ...] = (1,)
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: tuple[int | None, ...] = (None,)
     modes: tuple[Mode, ...] = (Mode("latency"),)
     timing_scope: str = "copy+compute"
@@ -170,6 +187,8 @@ class Spec:
                 "options": {runtime: dict(options) for runtime, options in self.options.items()},
                 "precisions": list(self.precisions),
                 "batch_sizes": list(self.batch_sizes),
+                "sizes": {name: list(sizes) for name, sizes in self.sizes.items()},
+                "inputs": {name: dict(fed) for name, fed in self.inputs.items()},
                 "threads": list(self.threads),
                 "mode": modes[0] if len(modes) == 1 else modes,
                 "timing_scope": self.timing_scope,
@@ -194,9 +213,17 @@ class Spec:
         """The same with each model that is a key of `names` replaced by its value."""
         return replace(self, models=tuple(dict.fromkeys(names.get(model, model) for model in self.models)))
 
-    def resolved(self, base: Path) -> Spec:
-        """The same with the paths of local models made absolute, read from the folder `base`."""
-        return self.with_models({model: str((base / model).resolve()) for model in self.local_models()})
+    def resolved(self, base: Path, of_models: Path | None = None) -> Spec:
+        """The same with the paths of local files made absolute, read from the folder `base`.
+
+        Those of models are read from `of_models` where that is given.
+        """
+        models = {model: str(((of_models or base) / model).resolve()) for model in self.local_models()}
+        inputs = {
+            name: {key: str((base / each).resolve()) if key == "file" else each for key, each in fed.items()}
+            for name, fed in self.inputs.items()
+        }
+        return replace(self.with_models(models), inputs=inputs)
 
 
 def is_local(model: str) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,9 +23,11 @@ from paretofleet_collector.config import UNIX
 from paretofleet_collector.errors import CollectorError, Refused, Unreachable
 from paretofleet_collector.model import views
 from paretofleet_collector.model.entities import Refusal, Variant
+from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.model.messages import NewModel
 from paretofleet_collector.rpc import login, tls_probe
 from paretofleet_collector.rpc.convert import control as convert
+from paretofleet_collector.rpc.convert import models
 from paretofleet_collector.rpc.downloads import place_below, receive_files
 from paretofleet_collector.rpc.statuses import error_of
 
@@ -36,6 +39,7 @@ WORK_S = 3600.0
 #: Seconds in which a watched sweep outlives the absence of its collector.
 AWAY_S = 120.0
 UPLOAD_BYTES = 1024 * 1024
+NAME_LETTERS = 100
 
 
 class Client:
@@ -81,24 +85,15 @@ class Client:
     def list_models(self) -> tuple[Variant, ...]:
         """Every variant, with the networks of the zoo that are not built yet."""
         reply = self._call(lambda: self._stub.ListModels(pb.ListModelsRequest(), timeout=CALL_S))
-        return tuple(convert.variant_from_proto(variant) for variant in reply.variants)
+        return tuple(models.variant_from_proto(variant) for variant in reply.variants)
 
-    def add_model(
-        self,
-        path: Path,
-        *,
-        model: str,
-        variant_of: str = "",
-        precision: str = "",
-        top1: float | None = None,
-        top1_n: int | None = None,
-        sent: Callable[[int, int], None] | None = None,
-    ) -> Variant:
-        """Uploads an ONNX file; `sent(bytes, all bytes)` hears of the progress. `top1` in percent."""
+    def add_model(self, path: Path, new: NewModel, sent: Callable[[int, int], None] | None = None) -> Variant:
+        """Uploads the ONNX file at `path` as the model `new`; `sent(bytes, all bytes)` hears of the progress.
+
+        The size and the SHA-256 of `new` are those of the file, whatever stands there.
+        """
         size, sha256 = path.stat().st_size, sha256_of(path)
-        header = convert.new_model_to_proto(
-            NewModel(model, variant_of, precision, size, sha256, top1=top1, top1_n=top1_n)
-        )
+        header = models.new_model_to_proto(replace(new, size_bytes=size, sha256=sha256))
 
         def requests() -> Iterator[pb.AddModelRequest]:
             yield pb.AddModelRequest(header=header)
@@ -109,12 +104,29 @@ class Client:
                 if sent:
                     sent(done, size)
 
-        return convert.variant_from_proto(self._call(lambda: self._stub.AddModel(requests(), timeout=WORK_S)))
+        return models.variant_from_proto(self._call(lambda: self._stub.AddModel(requests(), timeout=WORK_S)))
+
+    def add_inputs(self, path: Path, name: str, sent: Callable[[int, int], None] | None = None) -> InputFile:
+        """Uploads an .npz of samples, called `name`, unless it is there; `sent` as in `add_model`."""
+        size, sha256 = path.stat().st_size, sha256_of(path)
+
+        def requests() -> Iterator[pb.AddInputsRequest]:
+            header = pb.AddInputsHeader(name=name[-NAME_LETTERS:], size_bytes=size, sha256=sha256)
+            yield pb.AddInputsRequest(header=header)
+            done = 0
+            for block in _blocks(path):
+                yield pb.AddInputsRequest(data=block)
+                done += len(block)
+                if sent:
+                    sent(done, size)
+
+        reply = self._call(lambda: self._stub.AddInputs(requests(), timeout=WORK_S))
+        return models.input_file_from_proto(reply)
 
     def add_zoo_model(self, name: str) -> Variant:
         """Has the collector build a network of the zoo, or returns the one that is there."""
         request = pb.AddZooModelRequest(name=name)
-        return convert.variant_from_proto(self._call(lambda: self._stub.AddZooModel(request, timeout=WORK_S)))
+        return models.variant_from_proto(self._call(lambda: self._stub.AddZooModel(request, timeout=WORK_S)))
 
     def plan_sweep(self, spec_json: str) -> views.PlanView:
         """What the specification would run; nothing is stored."""

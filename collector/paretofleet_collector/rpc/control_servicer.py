@@ -9,10 +9,11 @@ from paretofleet_proto.v1 import control_pb2 as pb
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.rpc.convert import control as convert
+from paretofleet_collector.rpc.convert import models
 from paretofleet_collector.rpc.file_parts import file_parts
 from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
-from paretofleet_collector.service import catalogue, devices, reports, submission, sweeps, watching
+from paretofleet_collector.service import catalogue, devices, inputs, reports, submission, sweeps, watching
 from paretofleet_collector.service.context import Context
 
 
@@ -38,7 +39,7 @@ class ControlServicer:
     @single_reply
     async def ListModels(self, _: Any) -> pb.ListModelsReply:  # noqa: N802
         variants = await catalogue.list_models(self._context)
-        return pb.ListModelsReply(variants=[convert.variant_to_proto(variant) for variant in variants])
+        return pb.ListModelsReply(variants=[models.variant_to_proto(variant) for variant in variants])
 
     @single_reply
     async def AddModel(self, requests: AsyncIterator[Any]) -> pb.Variant:  # noqa: N802
@@ -46,12 +47,21 @@ class ControlServicer:
         if first is None or first.WhichOneof("item") != "header":
             raise Refused("A model file is announced by a header; upgrade the command.")
         data = (request.data async for request in requests)
-        new = convert.new_model_from_proto(first.header)
-        return convert.variant_to_proto(await catalogue.add_model(self._context, new, data))
+        new = models.new_model_from_proto(first.header)
+        return models.variant_to_proto(await catalogue.add_model(self._context, new, data))
+
+    @single_reply
+    async def AddInputs(self, requests: AsyncIterator[Any]) -> pb.InputFile:  # noqa: N802
+        first = await anext(requests, None)
+        if first is None or first.WhichOneof("item") != "header":
+            raise Refused("A file of samples is announced by a header; upgrade the command.")
+        data = (request.data async for request in requests)
+        new = models.new_inputs_from_proto(first.header)
+        return models.input_file_to_proto(await inputs.add_inputs(self._context, new, data))
 
     @single_reply
     async def AddZooModel(self, request: pb.AddZooModelRequest) -> pb.Variant:  # noqa: N802
-        return convert.variant_to_proto(await catalogue.add_zoo_model(self._context, request.name))
+        return models.variant_to_proto(await catalogue.add_zoo_model(self._context, request.name))
 
     @single_reply
     async def PlanSweep(self, request: pb.PlanSweepRequest) -> pb.PlanSweepReply:  # noqa: N802

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector import __version__
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused
+from paretofleet_collector.lake.files import inputs_file, model_file
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.model.limits import BATCH_CHUNKS_MAX
 from paretofleet_collector.model.messages import (
@@ -29,6 +30,7 @@ from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import (
     attempts,
     chunks,
+    input_files,
     leases,
     models,
     sessions,
@@ -123,21 +125,24 @@ async def _note_idle(context: Context, idle: frozenset[Session]) -> dict[Session
 
 
 async def model_path(context: Context, session: Session, sha256: str, offset: int) -> Path:
-    """The file of the model `sha256` in `context`, for the agent of `session`, from byte `offset` on.
+    """The file of the model, or of samples, `sha256` in `context`, for the agent of `session`.
 
-    Raises NotFound, also for an offset past its end, and SessionRefused.
+    It is asked for from byte `offset` on. Raises NotFound, also for one past its end, and SessionRefused.
     """
 
-    def work(connection: sa.Connection) -> int:
+    def work(connection: sa.Connection) -> tuple[str, int]:
         sessions.check_session(connection, session)
-        return models.get(connection, sha256).size_bytes
+        samples = input_files.find(connection, sha256)
+        if samples is not None:
+            return inputs_file(sha256), samples.size_bytes
+        return model_file(sha256), models.get(connection, sha256).size_bytes
 
-    size = await context.store.read(work)
-    path = await asyncio.to_thread(context.lake.model_path, sha256)
+    relative, size = await context.store.read(work)
+    path = await asyncio.to_thread(context.lake.local_path, relative)
     if not path.exists():
-        raise NotFound(f"The file of model {sha256[:12]} is missing in the collector's lake; add it again.")
+        raise NotFound(f"The file {relative[:19]} is missing in the collector's lake; add it again.")
     if not 0 <= offset <= size:
-        raise NotFound(f"Model {sha256[:12]} has {size} bytes, none at {offset}.")
+        raise NotFound(f"The file {relative[:19]} has {size} bytes, none at {offset}.")
     return path
 
 

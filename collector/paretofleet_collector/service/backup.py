@@ -13,7 +13,7 @@ from pathlib import Path
 
 from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import CollectorError, Refused, StorageUnavailable
-from paretofleet_collector.lake.files import FOLDER, Lake, model_file, sha256_of
+from paretofleet_collector.lake.files import FOLDER, Lake, inputs_file, model_file, sha256_of
 from paretofleet_collector.service.home import (
     ENDPOINT,
     ID,
@@ -22,7 +22,7 @@ from paretofleet_collector.service.home import (
     hold_home,
     write_atomically,
 )
-from paretofleet_collector.store import models, sealed
+from paretofleet_collector.store import input_files, models, sealed
 from paretofleet_collector.store.engine import FILE_NAME, reading
 from paretofleet_collector.store.sqlite import snapshot, without_log
 
@@ -106,6 +106,7 @@ def _copy_all(home: Path, target: Path) -> _Contents:
     with reading(new) as connection:
         listed = {file.path: file.sha256 for file in sealed.files(connection)}
         listed |= {model_file(variant.sha256): variant.sha256 for variant in models.listing(connection)}
+        listed |= {inputs_file(file.sha256): file.sha256 for file in input_files.listing(connection)}
     without_log(new)
     _sync(new)
     os.replace(new, target / FILE_NAME)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound, Refused, StorageUnavailable
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.model.messages import NewModel
 from paretofleet_collector.models import variants, zoo
+from paretofleet_collector.planning.feeding import Fed, default_feed, description_of
+from paretofleet_collector.planning.inputs import Inputs, check_sent
+from paretofleet_collector.planning.parsing import parse_inputs
 from paretofleet_collector.planning.specification import PRECISIONS
+from paretofleet_collector.service import inputs
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import models
+from paretofleet_collector.service.receiving import Announced, receive
+from paretofleet_collector.store import input_files, models
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -37,7 +45,8 @@ async def add_zoo_model(context: Context, name: str) -> Variant:
             if path.exists():
                 return variant
     context.check_room()
-    await context.worker.run("build_zoo", lake=context.lake.address, name=built.model)
+    done = await context.worker.run("build_zoo", lake=context.lake.address, name=built.model)
+    built = replace(built, graph=done["graph"])
     return await context.store.write(lambda connection: models.add(connection, built))
 
 
@@ -47,10 +56,12 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
     Nothing is left when any of that fails. Raises ModelRefused, Refused, Taken, NotFound or
     StorageUnavailable.
     """
-    parent = await _check_new(context, new)
+    fed = parse_inputs(new.inputs_json) if new.inputs_json else {}
     path = context.lake.temporary(".onnx")
     try:
-        await _receive(context, new, data, path)
+        parent = await _check_new(context, new)
+        files = await _files_of(context, fed)
+        await receive(context, Announced(new.model, new.size_bytes, new.sha256), data, path)
         facts = await context.worker.run("inspect", path=str(path), called=new.model)
         if new.precision and new.precision != facts["weights_precision"]:
             raise ModelRefused(
@@ -69,7 +80,14 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             accuracy_group=f"user {new.sha256[:16]}" if new.top1 is not None else None,
             **facts,
         )
-        return await _keep(context, variant, path)
+        try:
+            settled = default_feed(description_of(variant), Fed(new.sizes, fed), files)
+        except Refused as error:
+            raise ModelRefused(f"{new.model}: {error}") from None
+        return await _keep(context, replace(variant, sizes=settled.sizes, inputs=settled.inputs), path)
+    except Refused:
+        await inputs.drop_unused(context, (each.get("sha256", "") for each in fed.values()))
+        raise
     finally:
         path.unlink(missing_ok=True)
 
@@ -79,13 +97,35 @@ async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
     relative = model_file(variant.sha256)
     await asyncio.to_thread(context.lake.commit, path, relative)
     try:
-        return await context.store.write(lambda connection: models.add(connection, variant))
+        return await context.store.write(lambda connection: _add(connection, variant))
     except StorageUnavailable:
         raise  # nobody knows whether the row was stored, and a row without its file would be worse
     except CollectorError:
         if all(stored.sha256 != variant.sha256 for stored in await context.store.read(models.listing)):
             await asyncio.to_thread(context.lake.remove, relative)
         raise
+
+
+def _add(connection: sa.Connection, variant: Variant) -> Variant:
+    """Stores a variant; of a file that is there already only what it is fed, where that was given now."""
+    stored = models.add(connection, variant)
+    if not variant.sizes and not variant.inputs and stored.graph:
+        return stored
+    sizes, fed = (
+        (variant.sizes, variant.inputs) if variant.sizes or variant.inputs else (stored.sizes, stored.inputs)
+    )
+    return models.set_fed(connection, replace(stored, sizes=sizes, inputs=fed, graph=variant.graph))
+
+
+async def _files_of(context: Context, fed: Inputs) -> dict[str, InputFile]:
+    """The files of samples that `fed` names, by SHA-256; raises NotFound."""
+
+    def work(connection: sa.Connection) -> dict[str, InputFile]:
+        files = {file.sha256: file for file in input_files.listing(connection)}
+        check_sent(fed, files)
+        return files
+
+    return await context.store.read(work)
 
 
 async def _check_new(context: Context, new: NewModel) -> Variant | None:
@@ -117,21 +157,3 @@ async def _check_new(context: Context, new: NewModel) -> Variant | None:
             f"There is no model '{new.variant_of}'; `paretofleet models list` shows those there are."
         )
     return next((variant for variant in family if variant.parent is None), family[0])
-
-
-async def _receive(context: Context, new: NewModel, data: AsyncIterator[bytes], path: Path) -> None:
-    digest, size = hashlib.sha256(), 0
-    with path.open("wb") as file:
-        async for part in data:
-            size += len(part)
-            if size > new.size_bytes:
-                raise ModelRefused(
-                    f"{new.model}: more than the announced {new.size_bytes} bytes came; send it again."
-                )
-            context.check_room()
-            digest.update(part)
-            file.write(part)
-    if size != new.size_bytes or digest.hexdigest() != new.sha256:
-        raise ModelRefused(
-            f"{new.model} was damaged on the way ({size} of {new.size_bytes} bytes); send it again."
-        )

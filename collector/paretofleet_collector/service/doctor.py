@@ -16,11 +16,11 @@ from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.errors import CollectorError, Refused
 from paretofleet_collector.jobs.seal import damage_in
 from paretofleet_collector.lake.address import address_of, open_lake
-from paretofleet_collector.lake.files import Lake, model_file
+from paretofleet_collector.lake.files import Lake, inputs_file, model_file
 from paretofleet_collector.service.backup import set_database_aside
 from paretofleet_collector.service.home import RESTORING, hold_home
 from paretofleet_collector.service.lake_age import unlisted_files
-from paretofleet_collector.store import Store, chunks, models, runs, sealed
+from paretofleet_collector.store import Store, chunks, input_files, models, runs, sealed
 from paretofleet_collector.store.engine import FILE_NAME, reading
 from paretofleet_collector.store.salvage import salvage
 from paretofleet_collector.store.sqlite import damage_of
@@ -93,6 +93,7 @@ def _store(connection: sa.Connection) -> Iterator[Finding]:
 def _lake(connection: sa.Connection, lake: Lake) -> Iterator[Finding]:
     listed = {file.path: file.sha256 for file in sealed.files(connection)}
     listed |= {model_file(variant.sha256): variant.sha256 for variant in models.listing(connection)}
+    listed |= {inputs_file(file.sha256): file.sha256 for file in input_files.listing(connection)}
     wrong = []
     for path, sha256 in sorted(listed.items()):
         try:

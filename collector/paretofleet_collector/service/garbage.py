@@ -11,10 +11,11 @@ from functools import partial
 from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lake.address import address_of, open_lake
-from paretofleet_collector.lake.files import Lake, model_file
+from paretofleet_collector.lake.files import Lake, inputs_file, model_file
 from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.service import home
-from paretofleet_collector.store import Store, garbage
+from paretofleet_collector.store import Store, garbage, input_files
 from paretofleet_collector.store.engine import FILE_NAME
 from paretofleet_collector.store.garbage import KeptAside
 
@@ -23,7 +24,10 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class Scope:
-    """What is asked for beside chunks that are kept aside: orphans of so many days, models of no sweep."""
+    """What is asked for beside chunks that are kept aside: orphans of so many days, models of no sweep.
+
+    With the models go files of samples that neither a sweep nor a model needs.
+    """
 
     orphans_older_than_days: float | None = None
     models: bool = False
@@ -37,6 +41,7 @@ class Garbage:
     models: tuple[Variant, ...]
     #: Paths in the lake and their sizes in bytes.
     orphans: tuple[tuple[str, int], ...]
+    inputs: tuple[InputFile, ...] = ()
 
 
 @contextmanager
@@ -59,11 +64,12 @@ def collect(store: Store, lake: Lake, scope: Scope, now: float | None = None) ->
     """What of `store` and `lake` may be removed by `scope`; `now` is in seconds since 1970."""
     kept_aside = store.read_now(garbage.kept_aside)
     models = store.read_now(garbage.unplanned_models) if scope.models else []
+    inputs = store.read_now(input_files.unused) if scope.models else []
     orphans: list[tuple[str, int]] = []
     if scope.orphans_older_than_days is not None:
         before = (time.time() if now is None else now) - scope.orphans_older_than_days * DAY_S
         orphans = [(each.path, each.size_bytes) for each in lake.orphan_files() if each.since_unix_s < before]
-    return Garbage(tuple(kept_aside), tuple(models), tuple(orphans))
+    return Garbage(tuple(kept_aside), tuple(models), tuple(orphans), tuple(inputs))
 
 
 def remove(store: Store, lake: Lake, removable: Garbage) -> None:
@@ -73,5 +79,8 @@ def remove(store: Store, lake: Lake, removable: Garbage) -> None:
     for variant in removable.models:
         if store.submit(partial(garbage.drop_model, sha256=variant.sha256)).result():
             lake.remove(model_file(variant.sha256))
+    for file in removable.inputs:
+        if store.submit(partial(input_files.drop_unused, sha256=file.sha256)).result():
+            lake.remove(inputs_file(file.sha256))
     for path, _ in removable.orphans:
         lake.remove(path)

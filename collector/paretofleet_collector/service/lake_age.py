@@ -11,7 +11,7 @@ from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lake import merged
 from paretofleet_collector.lake.files import FOLDER, Lake, is_merged, samples_file
-from paretofleet_collector.store import discarded, models, runs, sealed, sweeps
+from paretofleet_collector.store import discarded, input_files, models, runs, sealed, sweeps
 from paretofleet_collector.store.engine import FILE_NAME
 
 _SHOWN = 3
@@ -54,7 +54,9 @@ def check_log(config: Config) -> None:
 def unlisted_files(connection: sa.Connection, lake: Lake) -> list[str]:
     """The files of the `lake` that `connection` does not list, by their paths in it."""
     listed = {file.path for file in sealed.files(connection)} | set(discarded.before(connection))
-    return lake.unlisted(listed, {variant.sha256 for variant in models.listing(connection)})
+    beside = {variant.sha256 for variant in models.listing(connection)}
+    beside |= {file.sha256 for file in input_files.listing(connection)}
+    return lake.unlisted(listed, beside)
 
 
 def being_sealed(connection: sa.Connection) -> set[str]:

@@ -14,7 +14,7 @@ from paretofleet_collector.planning import schedule
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.service import adaptive, blocks
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import assignments, configurations, models, sessions, sweeps
+from paretofleet_collector.store import assignments, configurations, input_files, models, sessions, sweeps
 
 #: An idle agent asks again after this long; while its last run is sealed, sooner.
 ASK_AGAIN_S = 1.0
@@ -86,4 +86,5 @@ def _grant(connection: sa.Connection, run: Run, lease_s: float) -> Grant:
         artifact=models.get(connection, planned.configuration.variant_sha256),
         seed=repeats.seed,
         lease_s=lease_s,
+        inputs=tuple(input_files.get(connection, sha256) for sha256 in planned.configuration.input_files),
     )

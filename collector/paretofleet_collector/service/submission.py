@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
@@ -16,11 +17,20 @@ from paretofleet_collector.model.entities import Plan, Refusal
 from paretofleet_collector.model.views import PlanView, SweepView
 from paretofleet_collector.models import variants, zoo
 from paretofleet_collector.planning.expansion import plan
+from paretofleet_collector.planning.inputs import check_sent
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.planning.specification import Spec
-from paretofleet_collector.service import catalogue
+from paretofleet_collector.service import catalogue, inputs
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import assignments, configurations, devices, models, runs, sweeps
+from paretofleet_collector.store import (
+    assignments,
+    configurations,
+    devices,
+    input_files,
+    models,
+    runs,
+    sweeps,
+)
 
 
 async def plan_sweep(context: Context, spec_json: str) -> PlanView:
@@ -108,12 +118,24 @@ def _publish(connection: sa.Connection, sweep_id: str, request: tuple[str, str],
 
 
 async def _planned(context: Context, spec_json: str) -> tuple[Spec, Plan]:
-    def work(connection: sa.Connection) -> tuple[Spec, Plan]:
-        spec = parse_json(spec_json)
-        joined = devices.listing(connection, context.now(), context.offline_after_s)
-        return spec, plan(spec, joined, variants.with_zoo(models.listing(connection)))
+    """What the specification means; of one that is refused no file of samples is left."""
+    spec = parse_json(spec_json)
+    try:
+        return await context.store.read(_plan_of(context, spec))
+    except Refused:
+        await inputs.drop_unused(context, (fed.get("sha256", "") for fed in spec.inputs.values()))
+        raise
 
-    return await context.store.read(work)
+
+def _plan_of(context: Context, spec: Spec) -> Callable[[sa.Connection], tuple[Spec, Plan]]:
+    def work(connection: sa.Connection) -> tuple[Spec, Plan]:
+        joined = devices.listing(connection, context.now(), context.offline_after_s)
+        stored = models.listing(connection)
+        files = {file.sha256: file for file in input_files.listing(connection)}
+        check_sent(spec.inputs, files)
+        return spec, plan(spec, joined, variants.with_zoo(stored), files)
+
+    return work
 
 
 async def _build_missing(context: Context, planned: Plan) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, short_id
+from paretofleet_collector.model.canonical import short_id
+from paretofleet_collector.model.entities import Configuration, PlannedConfiguration
 from paretofleet_collector.store.base import METADATA, changed
 from paretofleet_collector.store.runs import RUNS, SLICE_RUNS
 

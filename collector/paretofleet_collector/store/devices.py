@@ -193,4 +193,5 @@ def _inventory(value: Mapping[str, Any]) -> Inventory:
         cpus=tuple(value["cpus"]),
         architecture=value["architecture"],
         simulated=value["simulated"],
+        wire_version=value.get("wire_version", 1),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.model.entities import PastRun
+from paretofleet_collector.model.past_run import PastRun
 from paretofleet_collector.store import attempts, configurations
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.configurations import PLANNED

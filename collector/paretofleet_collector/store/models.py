@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import NotFound, Taken
+from paretofleet_collector.model.canonical import canonical_json
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.store.base import METADATA
 
@@ -28,8 +30,15 @@ VARIANTS = sa.Table(
     sa.Column("top1_source", sa.String(64)),
     sa.Column("accuracy_group", sa.String(128)),
     sa.Column("fixed_batch_size", sa.BigInteger),
+    #: What is fed where a sweep says nothing, and what the graph asks for; `{}` where nobody has read it.
+    sa.Column("sizes_json", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("inputs_json", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("graph_json", sa.Text, nullable=False, server_default="{}"),
     sa.UniqueConstraint("model", "variant"),
 )
+
+#: Fields of a variant that a column holds as JSON.
+_JSON = ("sizes", "inputs", "graph")
 
 
 def add(connection: sa.Connection, variant: Variant) -> Variant:
@@ -53,7 +62,16 @@ def add(connection: sa.Connection, variant: Variant) -> Variant:
         )
     values = asdict(variant)
     del values["stored"]  # what is in the table is stored
+    for name in _JSON:
+        values[f"{name}_json"] = canonical_json(values.pop(name))
     connection.execute(VARIANTS.insert().values(**values))
+    return variant
+
+
+def set_fed(connection: sa.Connection, variant: Variant) -> Variant:
+    """Stores through `connection` what the stored `variant` is fed where a sweep says nothing; returns it."""
+    values = {f"{name}_json": canonical_json(getattr(variant, name)) for name in _JSON}
+    connection.execute(VARIANTS.update().where(VARIANTS.c.sha256 == variant.sha256).values(**values))
     return variant
 
 
@@ -94,4 +112,7 @@ def _variant(row: sa.Row[Any]) -> Variant:
         top1_source=row.top1_source,
         accuracy_group=row.accuracy_group,
         fixed_batch_size=row.fixed_batch_size,
+        sizes=json.loads(row.sizes_json),
+        inputs=json.loads(row.inputs_json),
+        graph=json.loads(row.graph_json),
     )

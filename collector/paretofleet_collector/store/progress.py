@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import RUN_FINAL
 from paretofleet_collector.model.views import ConfigurationState, PlannedView, RunningNow
 from paretofleet_collector.store import attempts, configurations
@@ -124,7 +125,8 @@ def _describe_configuration(row: sa.Row[Any]) -> str:
     """A row of planned_configurations as people name it."""
     requested = json.loads(row.configuration_json)
     pace = f" at {requested['items_s']:g} items/s" if "items_s" in requested else ""
+    fed = fed_text(requested.get("sizes", {}), requested.get("inputs", {}))
     return (
-        f"{row.model} {requested['precision']} batch size {row.batch_size}, "
+        f"{row.model} {requested['precision']} batch size {row.batch_size}{', ' * bool(fed)}{fed}, "
         f"{requested['runtime']} on {row.target}{pace}"
     )

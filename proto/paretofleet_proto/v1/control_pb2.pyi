@@ -90,7 +90,14 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Variant(_message.Message):
-    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored")
+    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json")
+    class SizesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +112,9 @@ class Variant(_message.Message):
     ACCURACY_GROUP_FIELD_NUMBER: _ClassVar[int]
     FIXED_BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    GRAPH_JSON_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant: str
     sha256: str
@@ -119,7 +129,10 @@ class Variant(_message.Message):
     accuracy_group: str
     fixed_batch_size: int
     stored: bool
-    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ...) -> None: ...
+    sizes: _containers.ScalarMap[str, int]
+    inputs_json: str
+    graph_json: str
+    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ...) -> None: ...
 
 class ListModelsReply(_message.Message):
     __slots__ = ("variants",)
@@ -128,7 +141,14 @@ class ListModelsReply(_message.Message):
     def __init__(self, variants: _Optional[_Iterable[_Union[Variant, _Mapping]]] = ...) -> None: ...
 
 class AddModelHeader(_message.Message):
-    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n")
+    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json")
+    class SizesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VARIANT_OF_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +156,8 @@ class AddModelHeader(_message.Message):
     SHA256_FIELD_NUMBER: _ClassVar[int]
     TOP1_FIELD_NUMBER: _ClassVar[int]
     TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_JSON_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant_of: str
     precision: str
@@ -143,7 +165,9 @@ class AddModelHeader(_message.Message):
     sha256: str
     top1: float
     top1_n: int
-    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ...) -> None: ...
+    sizes: _containers.ScalarMap[str, int]
+    inputs_json: str
+    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ...) -> None: ...
 
 class AddModelRequest(_message.Message):
     __slots__ = ("header", "data")
@@ -152,6 +176,46 @@ class AddModelRequest(_message.Message):
     header: AddModelHeader
     data: bytes
     def __init__(self, header: _Optional[_Union[AddModelHeader, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class AddInputsHeader(_message.Message):
+    __slots__ = ("name", "size_bytes", "sha256")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    size_bytes: int
+    sha256: str
+    def __init__(self, name: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class AddInputsRequest(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: AddInputsHeader
+    data: bytes
+    def __init__(self, header: _Optional[_Union[AddInputsHeader, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class InputArray(_message.Message):
+    __slots__ = ("name", "type", "shape")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class InputFile(_message.Message):
+    __slots__ = ("sha256", "size_bytes", "name", "arrays")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARRAYS_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    size_bytes: int
+    name: str
+    arrays: _containers.RepeatedCompositeFieldContainer[InputArray]
+    def __init__(self, sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., name: _Optional[str] = ..., arrays: _Optional[_Iterable[_Union[InputArray, _Mapping]]] = ...) -> None: ...
 
 class AddZooModelRequest(_message.Message):
     __slots__ = ("name",)
@@ -166,7 +230,7 @@ class PlanSweepRequest(_message.Message):
     def __init__(self, spec_json: _Optional[str] = ...) -> None: ...
 
 class PlannedConfiguration(_message.Message):
-    __slots__ = ("configuration_id", "device", "model", "variant", "target", "runtime", "precision", "batch_size", "threads", "mode")
+    __slots__ = ("configuration_id", "device", "model", "variant", "target", "runtime", "precision", "batch_size", "threads", "mode", "fed")
     CONFIGURATION_ID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +241,7 @@ class PlannedConfiguration(_message.Message):
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    FED_FIELD_NUMBER: _ClassVar[int]
     configuration_id: str
     device: str
     model: str
@@ -187,7 +252,8 @@ class PlannedConfiguration(_message.Message):
     batch_size: int
     threads: int
     mode: str
-    def __init__(self, configuration_id: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., target: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., batch_size: _Optional[int] = ..., threads: _Optional[int] = ..., mode: _Optional[str] = ...) -> None: ...
+    fed: str
+    def __init__(self, configuration_id: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., target: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., batch_size: _Optional[int] = ..., threads: _Optional[int] = ..., mode: _Optional[str] = ..., fed: _Optional[str] = ...) -> None: ...
 
 class DevicePlan(_message.Message):
     __slots__ = ("device", "configurations", "runs_min", "runs_max", "seconds_min", "seconds_max")

@@ -34,6 +34,11 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.AddModelRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
                 )
+        self.AddInputs = channel.stream_unary(
+                '/paretofleet.v1.Control/AddInputs',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.AddInputsRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.InputFile.FromString,
+                )
         self.AddZooModel = channel.unary_unary(
                 '/paretofleet.v1.Control/AddZooModel',
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.AddZooModelRequest.SerializeToString,
@@ -120,6 +125,14 @@ class ControlServicer(object):
 
     def AddModel(self, request_iterator, context):
         """First a header, then the file; nothing is stored unless all of it arrived and was accepted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddInputs(self, request_iterator, context):
+        """Samples of a user to be fed to models, an .npz: first a header, then the file. What is there by its
+        SHA-256 is answered after the header. A specification and AddModelHeader name it by its SHA-256.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,6 +237,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.AddModel,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.AddModelRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.SerializeToString,
+            ),
+            'AddInputs': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddInputs,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.AddInputsRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.InputFile.SerializeToString,
             ),
             'AddZooModel': grpc.unary_unary_rpc_method_handler(
                     servicer.AddZooModel,
@@ -360,6 +378,23 @@ class Control(object):
         return grpc.experimental.stream_unary(request_iterator, target, '/paretofleet.v1.Control/AddModel',
             paretofleet__proto_dot_v1_dot_control__pb2.AddModelRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AddInputs(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(request_iterator, target, '/paretofleet.v1.Control/AddInputs',
+            paretofleet__proto_dot_v1_dot_control__pb2.AddInputsRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.InputFile.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

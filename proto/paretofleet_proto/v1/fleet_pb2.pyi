@@ -241,7 +241,7 @@ class Artifact(_message.Message):
     def __init__(self, sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("attempt", "sweep_id", "sweep_name", "configuration_id", "configuration_json", "block", "limits", "artifact", "seed", "lease_s")
+    __slots__ = ("attempt", "sweep_id", "sweep_name", "configuration_id", "configuration_json", "block", "limits", "artifact", "seed", "lease_s", "inputs")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     SWEEP_ID_FIELD_NUMBER: _ClassVar[int]
     SWEEP_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -252,6 +252,7 @@ class Grant(_message.Message):
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     attempt: AttemptRef
     sweep_id: str
     sweep_name: str
@@ -262,7 +263,8 @@ class Grant(_message.Message):
     artifact: Artifact
     seed: int
     lease_s: float
-    def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., sweep_id: _Optional[str] = ..., sweep_name: _Optional[str] = ..., configuration_id: _Optional[str] = ..., configuration_json: _Optional[str] = ..., block: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., seed: _Optional[int] = ..., lease_s: _Optional[float] = ...) -> None: ...
+    inputs: _containers.RepeatedCompositeFieldContainer[Artifact]
+    def __init__(self, attempt: _Optional[_Union[AttemptRef, _Mapping]] = ..., sweep_id: _Optional[str] = ..., sweep_name: _Optional[str] = ..., configuration_id: _Optional[str] = ..., configuration_json: _Optional[str] = ..., block: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., seed: _Optional[int] = ..., lease_s: _Optional[float] = ..., inputs: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ...) -> None: ...
 
 class LeaseReply(_message.Message):
     __slots__ = ("grant", "ask_again_s", "reboot")

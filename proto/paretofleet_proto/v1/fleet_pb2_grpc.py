@@ -98,7 +98,7 @@ class FleetServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FetchModel(self, request, context):
-        """Sends a model file from an offset. The agent checks the SHA-256 of the whole.
+        """Sends a model file, or a file of samples, from an offset. The agent checks the SHA-256 of the whole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

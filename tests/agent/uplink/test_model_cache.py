@@ -105,6 +105,19 @@ def test_room_is_made_by_forgetting_the_models_unused_for_longest(models, tmp_pa
     assert {path.name for path in (tmp_path / "models").iterdir()} == {"old", ARTIFACT.sha256}
 
 
+def test_what_is_needed_beside_it_is_not_forgotten(models, collector, monkeypatch):
+    """The samples of a run come while its model is here, on a disk that is almost full."""
+    samples = Artifact(hashlib.sha256(b"samples").hexdigest(), 7, "s.npz")
+    collector.models[samples.sha256] = b"samples"
+    path = models.get(ARTIFACT, never)
+    monkeypatch.setattr(model_cache, "free_bytes", lambda _: model_cache.MARGIN_BYTES)
+    with pytest.raises(AttemptFailed, match=r"s\.npz has 7 bytes"):
+        models.get(samples, never, (ARTIFACT, samples))
+    assert path.exists()
+    monkeypatch.setattr(model_cache, "free_bytes", lambda _: model_cache.MARGIN_BYTES + 7)
+    assert models.get(samples, never, (ARTIFACT, samples)).read_bytes() == b"samples"
+
+
 def test_a_full_disk_fails_the_attempt_with_one_sentence(models, collector, monkeypatch):
     monkeypatch.setattr(model_cache, "free_bytes", lambda _: 1000)
     with pytest.raises(AttemptFailed, match=r"net.onnx has 10500 bytes and the disk .* 1000 free"):

@@ -124,3 +124,22 @@ def test_rows_within_the_margins_are_named_by_what_tells_them_apart(configuratio
     rows = [configuration("a", [0.0100, 0.0101, 0.0100], runtime=name) for name in ("openvino", "torch")]
     text = ranking_text.render(rank(build_report(rows)))
     assert "each other: rows 1 (a openvino), 2 (a torch)." in text
+
+
+def test_sizes_name_the_rows_that_they_tell_apart(fleet, configuration):
+    rows = [
+        configuration(
+            "encoder", [latency] * 5, configuration_id=str(size), fed={"sizes": {"sequence": size}, **law}
+        )
+        for latency, size in ((0.01, 32), (0.04, 128))
+        for law in [{"inputs": {"ids": {"values": "uniform"}}}]
+    ]
+    text = ranking_text.render(rank(build_report(rows)))
+    head, first, second = [
+        line.split() for line in text.splitlines() if re.match(r"\s+model|\s*\d  enc", line)
+    ]
+    assert head[:2] == ["model", "sequence"]
+    assert (first[2], second[2]) == ("32", "128")
+    assert "ids uniform" in " ".join(text.partition("All rows:")[2].split())
+    plain = ranking_text.render(rank(fleet(MODELS)))
+    assert "sequence" not in plain

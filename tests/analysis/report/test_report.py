@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report import files
+from paretofleet_analysis.report.access import label
+from paretofleet_analysis.report.fed import fed_parts
 from paretofleet_analysis.report.inputs import RunInput
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_analysis.report.schema import COLUMNS, MEASURES, VERSION, VERSION_KEY, schema
@@ -202,6 +204,32 @@ def test_what_is_written_is_read_back(configuration, tmp_path):
     assert files.read(path).equals(table)
     assert files.read(path).schema.metadata[VERSION_KEY] == b"%d" % VERSION
     assert [p.name for p in path.parent.iterdir()] == ["report.parquet"]
+
+
+def test_what_was_fed_is_a_column_where_it_was_asked_for(configuration, tmp_path):
+    fed = {"sizes": {"sequence": 128}, "inputs": {"ids": {"values": "zipf"}, "x": {"sha256": "1f" * 32}}}
+    table = build_report([configuration(fed=fed), configuration("alexnet")])
+    assert table["inputs"].to_pylist() == [
+        '{"inputs":{"ids":{"values":"zipf"},"x":{"sha256":"' + "1f" * 32 + '"}},"sizes":{"sequence":128}}',
+        None,
+    ]
+    row = table.to_pylist()[0]
+    assert label(row).endswith("batch 1, sequence 128, ids zipf, x 1f1f1f1f")
+    files.write(build_report([configuration()]), tmp_path / "old.parquet")
+    assert "inputs" not in pq.read_schema(tmp_path / "old.parquet").names, "older programs read it"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"sizes": 3}', '{"inputs": {"x": 3}}', "[" * 9000])
+def test_an_odd_text_in_that_column_names_nothing(text):
+    assert fed_parts(text) == {}
+
+
+def test_the_largest_batch_is_told_apart_by_what_was_fed(configuration):
+    failed = replace(configuration(batch_size=4).runs[0], state="failed", reason="oom", summary=None)
+    rows = [configuration(batch_size=2, fed={"sizes": {"sequence": size}}) for size in (32, 128)]
+    rows.append(configuration(batch_size=4, fed={"sizes": {"sequence": 128}}, runs=[failed]))
+    table = build_report([replace(row, configuration_id=str(at)) for at, row in enumerate(rows)])
+    assert table["largest_batch_that_fits"].to_pylist() == [None, 2, 2]
 
 
 def test_pandas_and_duckdb_open_it(configuration, tmp_path):

@@ -14,7 +14,7 @@ from paretofleet_analysis.report.configuration_columns import effective_columns
 from paretofleet_analysis.report.inputs import RunInput
 from paretofleet_analysis.runs.summary import summarize_run
 from paretofleet_collector.lifecycle.facts import FACTS, SENSOR, facts_fault
-from paretofleet_collector.model.entities import environment_id_of
+from paretofleet_collector.model.canonical import environment_id_of
 from paretofleet_collector.model.limits import JSON_BYTES_MAX, JSON_DEPTH_MAX
 
 MS = 10**6

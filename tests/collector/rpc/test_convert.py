@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
+from paretofleet_collector.model.inputs import InputArray, InputFile
 from paretofleet_collector.model.messages import NewModel
 from paretofleet_collector.model.views import (
     ConfigurationState,
@@ -19,6 +20,7 @@ from paretofleet_collector.model.views import (
     SweepView,
 )
 from paretofleet_collector.rpc.convert import control as convert
+from paretofleet_collector.rpc.convert import models
 
 DEVICE = DeviceView(
     device_id="id-box",
@@ -47,7 +49,7 @@ FULL = replace(
     stored=False,
 )
 NEW = NewModel("tiny", "", "fp32", 4, "ab" * 32, top1=None, top1_n=None)
-PLANNED = PlannedView("c" * 16, "box", "tiny", "file", "cpu", "onnxruntime", "fp32", 2, None)
+PLANNED = PlannedView("c" * 16, "box", "tiny", "file", "cpu", "onnxruntime", "fp32", 2, None, fed="h=3")
 REFUSAL = Refusal("box cpu torch", "box has no runtime torch")
 PLAN = PlanView(
     (PLANNED, replace(PLANNED, threads=3)), (DevicePlan("box", 2, 5, 9, 60.0, 120.0),), (REFUSAL,)
@@ -64,10 +66,25 @@ PROGRESS = SweepProgress(SWEEP, (RunningNow("box", "tiny fp32", "measure", 7),),
     [
         (DEVICE, convert.device_to_proto, convert.device_from_proto),
         (replace(DEVICE, last_seen_unix_s=None), convert.device_to_proto, convert.device_from_proto),
-        (VARIANT, convert.variant_to_proto, convert.variant_from_proto),
-        (FULL, convert.variant_to_proto, convert.variant_from_proto),
-        (NEW, convert.new_model_to_proto, convert.new_model_from_proto),
-        (replace(NEW, top1=0.0, top1_n=1), convert.new_model_to_proto, convert.new_model_from_proto),
+        (VARIANT, models.variant_to_proto, models.variant_from_proto),
+        (FULL, models.variant_to_proto, models.variant_from_proto),
+        (NEW, models.new_model_to_proto, models.new_model_from_proto),
+        (
+            replace(VARIANT, sizes={"h": 3}, inputs={"x": {"values": 1}}, graph={"free": ["h"]}),
+            models.variant_to_proto,
+            models.variant_from_proto,
+        ),
+        (
+            replace(NEW, sizes={"h": 3}, inputs_json='{"x":1}'),
+            models.new_model_to_proto,
+            models.new_model_from_proto,
+        ),
+        (
+            InputFile("ab" * 32, 4, "s.npz", (InputArray("x", "int64", (3, 2)),)),
+            models.input_file_to_proto,
+            models.input_file_from_proto,
+        ),
+        (replace(NEW, top1=0.0, top1_n=1), models.new_model_to_proto, models.new_model_from_proto),
         ((REFUSAL,), convert.refusals_to_proto, convert.refusals_from_proto),
         (PLAN, convert.plan_to_proto, convert.plan_from_proto),
         (SWEEP, convert.sweep_to_proto, convert.sweep_from_proto),

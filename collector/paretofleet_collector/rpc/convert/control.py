@@ -7,8 +7,7 @@ from typing import Any
 
 from paretofleet_proto.v1 import control_pb2 as pb
 
-from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
-from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo
 from paretofleet_collector.model.views import (
     ConfigurationState,
     DeviceView,
@@ -71,72 +70,6 @@ def device_from_proto(message: pb.Device) -> DeviceView:
     )
 
 
-def variant_to_proto(variant: Variant) -> pb.Variant:
-    """`variant` as a message, without the variant that it was made from."""
-    return pb.Variant(
-        model=variant.model,
-        variant=variant.variant,
-        sha256=variant.sha256,
-        recipe=variant.recipe,
-        weights_precision=variant.weights_precision,
-        parameters=variant.parameters,
-        macs=variant.macs,
-        size_bytes=variant.size_bytes,
-        top1=variant.top1,
-        top1_n=variant.top1_n,
-        top1_source=variant.top1_source or "",
-        accuracy_group=variant.accuracy_group or "",
-        fixed_batch_size=variant.fixed_batch_size,
-        stored=variant.stored,
-    )
-
-
-def variant_from_proto(message: pb.Variant) -> Variant:
-    """The variant in a `message`."""
-    return Variant(
-        model=message.model,
-        variant=message.variant,
-        sha256=message.sha256,
-        size_bytes=message.size_bytes,
-        recipe=message.recipe,
-        weights_precision=message.weights_precision,
-        parameters=_optional(message, "parameters"),
-        macs=_optional(message, "macs"),
-        top1=_optional(message, "top1"),
-        top1_n=_optional(message, "top1_n"),
-        top1_source=message.top1_source or None,
-        accuracy_group=message.accuracy_group or None,
-        fixed_batch_size=_optional(message, "fixed_batch_size"),
-        stored=message.stored,
-    )
-
-
-def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
-    """The header that announces the file of a `new` model."""
-    return pb.AddModelHeader(
-        model=new.model,
-        variant_of=new.variant_of,
-        precision=new.precision,
-        size_bytes=new.size_bytes,
-        sha256=new.sha256,
-        top1=new.top1,
-        top1_n=new.top1_n,
-    )
-
-
-def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
-    """The announcement of a model file in a `message`."""
-    return NewModel(
-        model=message.model,
-        variant_of=message.variant_of,
-        precision=message.precision,
-        size_bytes=message.size_bytes,
-        sha256=message.sha256,
-        top1=_optional(message, "top1"),
-        top1_n=_optional(message, "top1_n"),
-    )
-
-
 def planned_to_proto(planned: PlannedView) -> pb.PlannedConfiguration:
     """A `planned` configuration as a message."""
     return pb.PlannedConfiguration(
@@ -150,6 +83,7 @@ def planned_to_proto(planned: PlannedView) -> pb.PlannedConfiguration:
         batch_size=planned.batch_size,
         threads=planned.threads,
         mode=planned.mode,
+        fed=planned.fed,
     )
 
 
@@ -166,6 +100,7 @@ def planned_from_proto(message: pb.PlannedConfiguration) -> PlannedView:
         batch_size=message.batch_size,
         threads=_optional(message, "threads"),
         mode=message.mode,
+        fed=message.fed,
     )
 
 

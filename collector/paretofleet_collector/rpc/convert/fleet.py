@@ -56,7 +56,7 @@ def hello_from_proto(message: pb.HelloRequest) -> Hello:
         boot_id=message.boot_id,
         agent_version=message.agent_version,
         wire_version=message.wire_version,
-        inventory=_inventory_from_proto(message.inventory),
+        inventory=_inventory_from_proto(message.inventory, message.wire_version),
         held=tuple(attempt_from_proto(attempt) for attempt in message.held),
         labels=dict(message.labels),
         device_class=message.device_class,
@@ -66,7 +66,7 @@ def hello_from_proto(message: pb.HelloRequest) -> Hello:
     )
 
 
-def _inventory_from_proto(message: pb.Inventory) -> Inventory:
+def _inventory_from_proto(message: pb.Inventory, wire_version: int) -> Inventory:
     return Inventory(
         targets=tuple(
             Target(target.target_id, target.alias, target.description) for target in message.targets
@@ -82,6 +82,7 @@ def _inventory_from_proto(message: pb.Inventory) -> Inventory:
         cpus=tuple(message.cpus),
         architecture=message.architecture,
         simulated=message.simulated,
+        wire_version=wire_version,
     )
 
 
@@ -145,6 +146,10 @@ def _grant_to_proto(grant: Grant) -> pb.Grant:
         ),
         seed=grant.seed,
         lease_s=grant.lease_s,
+        inputs=[
+            pb.Artifact(sha256=file.sha256, size_bytes=file.size_bytes, name=file.name)
+            for file in grant.inputs
+        ],
     )
 
 

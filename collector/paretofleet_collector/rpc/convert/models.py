@@ -1,0 +1,116 @@
+"""The messages about models and files of samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from paretofleet_proto.v1 import control_pb2 as pb
+
+from paretofleet_collector.model.canonical import canonical_json
+from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.model.inputs import InputArray, InputFile, NewInputs
+from paretofleet_collector.model.messages import NewModel
+
+
+def _optional(message: Any, name: str) -> Any:
+    return getattr(message, name) if message.HasField(name) else None
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """A JSON object as a field holds it, empty for an empty one."""
+    return canonical_json(value) if value else ""
+
+
+def variant_to_proto(variant: Variant) -> pb.Variant:
+    """`variant` as a message, without the variant that it was made from."""
+    return pb.Variant(
+        model=variant.model,
+        variant=variant.variant,
+        sha256=variant.sha256,
+        recipe=variant.recipe,
+        weights_precision=variant.weights_precision,
+        parameters=variant.parameters,
+        macs=variant.macs,
+        size_bytes=variant.size_bytes,
+        top1=variant.top1,
+        top1_n=variant.top1_n,
+        top1_source=variant.top1_source or "",
+        accuracy_group=variant.accuracy_group or "",
+        fixed_batch_size=variant.fixed_batch_size,
+        stored=variant.stored,
+        sizes=dict(variant.sizes),
+        inputs_json=_json(variant.inputs),
+        graph_json=_json(variant.graph),
+    )
+
+
+def variant_from_proto(message: pb.Variant) -> Variant:
+    """The variant in a `message`."""
+    return Variant(
+        model=message.model,
+        variant=message.variant,
+        sha256=message.sha256,
+        size_bytes=message.size_bytes,
+        recipe=message.recipe,
+        weights_precision=message.weights_precision,
+        parameters=_optional(message, "parameters"),
+        macs=_optional(message, "macs"),
+        top1=_optional(message, "top1"),
+        top1_n=_optional(message, "top1_n"),
+        top1_source=message.top1_source or None,
+        accuracy_group=message.accuracy_group or None,
+        fixed_batch_size=_optional(message, "fixed_batch_size"),
+        stored=message.stored,
+        sizes=dict(message.sizes),
+        inputs=json.loads(message.inputs_json or "{}"),
+        graph=json.loads(message.graph_json or "{}"),
+    )
+
+
+def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
+    """The header that announces the file of a `new` model."""
+    return pb.AddModelHeader(
+        model=new.model,
+        variant_of=new.variant_of,
+        precision=new.precision,
+        size_bytes=new.size_bytes,
+        sha256=new.sha256,
+        top1=new.top1,
+        top1_n=new.top1_n,
+        sizes=dict(new.sizes),
+        inputs_json=new.inputs_json,
+    )
+
+
+def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
+    """The announcement of a model file in a `message`."""
+    return NewModel(
+        model=message.model,
+        variant_of=message.variant_of,
+        precision=message.precision,
+        size_bytes=message.size_bytes,
+        sha256=message.sha256,
+        top1=_optional(message, "top1"),
+        top1_n=_optional(message, "top1_n"),
+        sizes=dict(message.sizes),
+        inputs_json=message.inputs_json,
+    )
+
+
+def new_inputs_from_proto(message: pb.AddInputsHeader) -> NewInputs:
+    """The announcement of a file of samples in a `message`."""
+    return NewInputs(message.name, message.size_bytes, message.sha256)
+
+
+def input_file_to_proto(file: InputFile) -> pb.InputFile:
+    """`file` of samples as a message."""
+    arrays = [pb.InputArray(name=each.name, type=each.type, shape=each.shape) for each in file.arrays]
+    return pb.InputFile(sha256=file.sha256, size_bytes=file.size_bytes, name=file.name, arrays=arrays)
+
+
+def input_file_from_proto(message: pb.InputFile) -> InputFile:
+    """The file of samples in a `message`, without the ranges of its values."""
+    arrays = tuple(InputArray(each.name, each.type, tuple(each.shape)) for each in message.arrays)
+    return InputFile(message.sha256, message.size_bytes, message.name, arrays)
