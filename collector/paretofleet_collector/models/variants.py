@@ -14,16 +14,19 @@ from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.models import onnxfile, zoo
 
 
-def inspect(path: str, called: str) -> dict[str, Any]:
-    """What the store keeps of the ONNX file at `path`, `called` so in messages; raises ModelRefused."""
-    facts = onnxfile.inspect(Path(path), called)
+def inspect(path: str, called: str, sizes: dict[str, int], inputs: dict[str, Any]) -> dict[str, Any]:
+    """What the store keeps of the ONNX file at `path`, `called` so in messages; raises ModelRefused.
+
+    `sizes` and `inputs`: what was given for its axes and inputs.
+    """
+    facts = onnxfile.inspect(Path(path), called, sizes, inputs)
     return {
         "parameters": facts.parameters,
         "macs": facts.macs,
         "size_bytes": facts.size_bytes,
         "weights_precision": facts.weights_precision,
         "fixed_batch_size": facts.fixed_batch_size,
-        "graph": describe(path, called),
+        "graph": dict(facts.graph),
     }
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -62,7 +63,7 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
         parent = await _check_new(context, new)
         files = await _files_of(context, fed)
         await receive(context, Announced(new.model, new.size_bytes, new.sha256), data, path)
-        facts = await context.worker.run("inspect", path=str(path), called=new.model)
+        facts = await _inspect(context, path, new.model, Fed(new.sizes, fed))
         if new.precision and new.precision != facts["weights_precision"]:
             raise ModelRefused(
                 f"{new.model}: the weights are {facts['weights_precision']}, not {new.precision}; "
@@ -84,12 +85,22 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             settled = default_feed(description_of(variant), Fed(new.sizes, fed), files)
         except Refused as error:
             raise ModelRefused(f"{new.model}: {error}") from None
+        if settled.sizes != new.sizes:  # samples say more of them, and so of the work
+            variant = replace(variant, **await _inspect(context, path, new.model, settled))
         return await _keep(context, replace(variant, sizes=settled.sizes, inputs=settled.inputs), path)
     except Refused:
         await inputs.drop_unused(context, (each.get("sha256", "") for each in fed.values()))
         raise
     finally:
         path.unlink(missing_ok=True)
+
+
+async def _inspect(context: Context, path: Path, model: str, fed: Fed) -> dict[str, Any]:
+    """The facts of a model file by what it is fed."""
+    facts: dict[str, Any] = await context.worker.run(
+        "inspect", path=str(path), called=model, sizes=dict(fed.sizes), inputs=dict(fed.inputs)
+    )
+    return facts
 
 
 async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
@@ -114,7 +125,9 @@ def _add(connection: sa.Connection, variant: Variant) -> Variant:
     sizes, fed = (
         (variant.sizes, variant.inputs) if variant.sizes or variant.inputs else (stored.sizes, stored.inputs)
     )
-    return models.set_fed(connection, replace(stored, sizes=sizes, inputs=fed, graph=variant.graph))
+    return models.set_fed(
+        connection, replace(stored, sizes=sizes, inputs=fed, graph=variant.graph, macs=variant.macs)
+    )
 
 
 async def _files_of(context: Context, fed: Inputs) -> dict[str, InputFile]:

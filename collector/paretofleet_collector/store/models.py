@@ -69,8 +69,9 @@ def add(connection: sa.Connection, variant: Variant) -> Variant:
 
 
 def set_fed(connection: sa.Connection, variant: Variant) -> Variant:
-    """Stores through `connection` what the stored `variant` is fed where a sweep says nothing; returns it."""
-    values = {f"{name}_json": canonical_json(getattr(variant, name)) for name in _JSON}
+    """Stores through `connection` what a stored `variant` is fed by default, and its MACs; returns it."""
+    values: dict[str, Any] = {f"{name}_json": canonical_json(getattr(variant, name)) for name in _JSON}
+    values["macs"] = variant.macs
     connection.execute(VARIANTS.update().where(VARIANTS.c.sha256 == variant.sha256).values(**values))
     return variant
 

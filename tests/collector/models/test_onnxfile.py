@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.models import onnxfile
 from paretofleet_collector.models.onnxfile import reading
 
@@ -123,6 +124,59 @@ def test_a_hard_coded_reshape_fixes_the_batch_at_1(save):
     net = model(nodes, {"x": ["N", 3, 4]}, {"y": ["N", 2]}, [shape, floats("w", 12, 2)])
     facts = read(save(net))
     assert (facts.fixed_batch_size, facts.macs, facts.parameters) == (1, 24, 24)
+
+
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("g (float x) => (float y) { y = Relu(x) }", 1),
+        ("g (float[3,8] x) => (float[8,3] y) { y = Transpose(x) }", 3),
+        ("g (float[N,8] x) => (float y) { y = ReduceSum <keepdims = 0> (x) }", 1),
+        ("g (float[N,8] x, float[1,8] b) => (float[N,8] y) { y = Add(x, b) }", None),
+        ("g (float[N,8] x, float s) => (float[N,8] y) { y = Mul(x, s) }", None),
+        ("g (float[seq_len,1,8] x) => (float[seq_len,1,8] y) { y = Relu(x) }", 1),
+        ("g (float[N,8,4] x) => (float[8,N,4] y) { y = Transpose <perm = [1, 0, 2]> (x) }", None),
+        ("g (float[N,8] x, float[2,N,0] past) => (float[N,8] y) { y = Relu(x) }", None),
+    ],
+)
+def test_what_devices_can_run_is_read(text, fixed, save):
+    assert read(save(HEAD + text)).fixed_batch_size == fixed
+
+
+def test_macs_are_those_of_the_sizes_that_were_given(save):
+    net = model(
+        [helper.make_node("MatMul", ["x", "m"], ["y"])],
+        {"x": ["N", "L", 4]},
+        {"y": ["N", "L", 4]},
+        [floats("m", 4, 4)],
+    )
+    path = save(net)
+    assert reading.read(path, "net", {"L": 10}).macs == 10 * 4 * 4
+    assert reading.read(path, "net", {}, {"x": {"shape": ["batch", 5, 4]}}).macs == 5 * 4 * 4
+    assert reading.read(path, "net").graph["free"] == ["L"] or reading.read(path, "net").graph["free"] == (
+        "L",
+    )
+
+
+def test_sizes_that_the_graph_cannot_take_are_refused(save):
+    net = model(
+        [helper.make_node("Add", ["x", "m"], ["y"])], {"x": ["N", "L"]}, {"y": ["N", "L"]}, [floats("m", 3)]
+    )
+    path = save(net)
+    assert reading.read(path, "net", {"L": 3}).fixed_batch_size is None
+    with pytest.raises(
+        ModelRefused, match="net: it breaks at batch size 1, L 4 by its own shapes: give other"
+    ):
+        reading.read(path, "net", {"L": 4})
+
+
+def test_what_a_runtime_loads_is_no_invalid_model(save):
+    """Its output is declared with another size than follows: the strictest check refuses that."""
+    pytest.importorskip("onnxruntime")
+    net = model([helper.make_node("Relu", ["x"], ["y"])], {"x": ["N", 8]}, {"y": ["N", 9]})
+    with pytest.raises(onnx.shape_inference.InferenceError):
+        onnx.checker.check_model(net, full_check=True)
+    assert read(save(net)).fixed_batch_size is None
 
 
 @pytest.mark.parametrize("kind", ["lstm", "einsum", "foreign", "branch", "open axes"])

@@ -10,6 +10,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ class OnnxFacts:
     not tell them all.
     `weights_precision`: fp64, fp32, fp16, bf16, int8 or int4 where 90 % of the weights' bytes are that, else
     mixed.
-    `fixed_batch_size`: the only batch size that the graph takes, None for any.
+    `fixed_batch_size`: the only batch size that the graph takes, None for any. `graph`: what it asks for, as
+    JSON holds it.
     """
 
     parameters: int
@@ -53,16 +55,24 @@ class OnnxFacts:
     inputs: tuple[OnnxInput, ...]
     opset: int
     ir_version: int
+    graph: Mapping[str, Any]
 
 
-def inspect(path: Path, called: str | None = None) -> OnnxFacts:
+def inspect(
+    path: Path,
+    called: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> OnnxFacts:
     """Reads the ONNX file at `path`; `called` names it in messages.
 
-    ModelRefused, with one sentence, for a file that is unreadable, damaged, larger than 2 GiB, has weights in
-    other files, or has no batch axis. Takes a fraction of a second, some seconds for the largest files.
+    `sizes` and `values`: what was given for its axes and inputs, by which its MACs are counted. ModelRefused,
+    with one sentence, for a file that is unreadable, damaged, larger than 2 GiB, has weights in other files,
+    or inputs that cannot be fed. Takes a fraction of a second, some seconds for the largest files.
     """
     name = called if called is not None else str(path)
     command = [sys.executable, "-P", "-m", "paretofleet_collector.models.onnxfile", str(path), name]
+    command.append(json.dumps({"sizes": dict(sizes or {}), "values": dict(values or {})}))
     try:
         done = subprocess.run(command, capture_output=True, timeout=_WALL_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

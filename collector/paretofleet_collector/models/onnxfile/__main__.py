@@ -1,5 +1,6 @@
 """The process in which `inspect` reads a file: `python -m paretofleet_collector.models.onnxfile PATH NAME`.
 
+Its third argument is a JSON object with the `sizes` and `values` that were given.
 Prints one JSON object: the facts, or {"refused": sentence}.
 """
 
@@ -12,6 +13,7 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from paretofleet_collector.errors import ModelRefused
 
@@ -36,11 +38,11 @@ def _limit(path: Path) -> None:
         resource.setrlimit(kind, (allowed, hard))
 
 
-def _answer(path: Path, name: str) -> dict[str, object]:
+def _answer(path: Path, name: str, given: dict[str, Any]) -> dict[str, object]:
     from paretofleet_collector.models.onnxfile import reading
 
     try:
-        return asdict(reading.read(path, name))
+        return asdict(reading.read(path, name, given["sizes"], given["values"]))
     except ModelRefused as error:
         return {"refused": str(error)}
     except (MemoryError, RecursionError):
@@ -53,4 +55,4 @@ if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported
     model = Path(sys.argv[1])
     _limit(model)
-    json.dump(_answer(model, sys.argv[2]), sys.stdout)
+    json.dump(_answer(model, sys.argv[2], json.loads(sys.argv[3])), sys.stdout)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import graphlib
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError
+from paretofleet_graph import Description, GraphRefused, as_json
+from paretofleet_graph import read as describe
 
 from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.models.onnxfile import OnnxFacts, OnnxInput, counting
-from paretofleet_collector.models.onnxfile.batch_axis import batch_size_and_macs
 from paretofleet_collector.models.onnxfile.checker import CHECKER_ERRORS, first_line, printable
+from paretofleet_collector.models.onnxfile.loading import runtime_loads
+from paretofleet_collector.models.onnxfile.shapes import batch_size_and_macs
 from paretofleet_collector.models.onnxfile.sizes import MAX_BYTES, refuse_sizes, refuse_tensors
 
 _LARGE_BYTES = (
@@ -21,8 +26,13 @@ _LARGE_BYTES = (
 )
 
 
-def read(path: Path, name: str) -> OnnxFacts:
-    """The facts of the file at `path`, called `name` in messages; raises ModelRefused with one sentence."""
+def read(
+    path: Path, name: str, sizes: Mapping[str, int] | None = None, values: Mapping[str, Any] | None = None
+) -> OnnxFacts:
+    """The facts of the file at `path`, called `name` in messages; raises ModelRefused with one sentence.
+
+    `sizes` and `values`: what was given for its axes and inputs, by which its MACs are counted.
+    """
     model = _parsed(path, name)
     refuse_tensors(model, name)
     opset = max((o.version for o in model.opset_import if o.domain in counting.STANDARD_DOMAINS), default=0)
@@ -34,17 +44,16 @@ def read(path: Path, name: str) -> OnnxFacts:
     inputs = _inputs(model.graph, name)
     weights = counting.weights(model.graph)
     refuse_sizes(weights, inputs, name)
-    light = _lightened(model)
-    try:
-        _sort(light.graph)
-        onnx.checker.check_model(light, full_check=True)
-        if light.functions:
-            light = onnx.inliner.inline_local_functions(light)
-    except CHECKER_ERRORS as error:
-        raise ModelRefused(
-            f"{name} is not a valid ONNX model ({first_line(error)}): export it again"
-        ) from None
-    fixed, macs = batch_size_and_macs(light, inputs, name)
+    light, fault = _checked(_lightened(model))
+    if fault and not runtime_loads(path):
+        raise ModelRefused(f"{name} is not a valid ONNX model ({fault}): export it again")
+    graph = _described(path, name)
+    fixed, macs = graph.fixed_batch_size, None
+    if not fault:
+        try:
+            fixed, macs = batch_size_and_macs(light, graph, sizes or {}, values or {})
+        except ModelRefused as error:
+            raise ModelRefused(f"{name}: {error}") from None
     return OnnxFacts(
         parameters=sum(w.elements for w in weights if w.is_parameter),
         macs=macs,
@@ -54,7 +63,26 @@ def read(path: Path, name: str) -> OnnxFacts:
         inputs=inputs,
         opset=opset,
         ir_version=model.ir_version,
+        graph=as_json(graph),
     )
+
+
+def _described(path: Path, name: str) -> Description:
+    """What the graph of the file asks for, by the rule that devices follow, too."""
+    try:
+        return describe(str(path))
+    except GraphRefused as error:
+        raise ModelRefused(printable(str(error).replace(path.name, name), 300)) from None
+
+
+def _checked(light: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
+    """The model in order and without functions, and what the strictest check finds wrong, or nothing."""
+    try:
+        _sort(light.graph)
+        onnx.checker.check_model(light, full_check=True)
+        return (onnx.inliner.inline_local_functions(light) if light.functions else light), ""
+    except CHECKER_ERRORS as error:
+        return light, first_line(error)
 
 
 def _parsed(path: Path, name: str) -> onnx.ModelProto:
@@ -129,13 +157,13 @@ def _inputs(graph: onnx.GraphProto, name: str) -> tuple[OnnxInput, ...]:
                 f"{name} is damaged: the name of input {printable(value.name)} is not UTF-8 text"
             )
         kind = value.type.tensor_type
-        if not kind.HasField("shape") or not kind.shape.dim:
+        if not kind.HasField("shape"):
             raise ModelRefused(
-                f"{name} has no batch axis at input {printable(value.name)}, which is no tensor with axes: "
-                "export the model with inputs of shape [batch, ...]"
+                f"{name} says no axes of input {printable(value.name)}, or it is no tensor: nothing can be "
+                "fed to it: export the model with tensors of declared axes as inputs"
             )
         shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim)
-        if any(d is not None and d < 1 for d in shape):
+        if any(d is not None and d < (at == 0) for at, d in enumerate(shape)):
             raise ModelRefused(
                 f"{name} has an axis without size at input {printable(value.name)}: "
                 "export the model again with a named or a positive axis"
