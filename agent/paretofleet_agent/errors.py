@@ -11,6 +11,8 @@ PfError                  one sentence for the user: what is wrong, with which th
 
 from __future__ import annotations
 
+from typing import Any, Mapping
+
 
 class PfError(Exception):
     """One sentence for the user; main prints it and exits with 1."""
@@ -33,11 +35,15 @@ class Unreachable(PfError):
 
 
 class AttemptFailed(PfError):
-    """An attempt ends with `reason`, one of the reasons of a failed run (`oom`, `unsupported`, ...)."""
+    """An attempt ends with `reason`, one of the reasons of a failed run (`oom`, `unsupported`, ...).
 
-    def __init__(self, reason: str, message: str) -> None:
+    `facts`: what it leaves beside its sentence among the facts of the attempt.
+    """
+
+    def __init__(self, reason: str, message: str, facts: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.facts = dict(facts or {})
 
 
 class Stopped(PfError):

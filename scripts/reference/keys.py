@@ -81,6 +81,8 @@ def configuration() -> str:
 
 def _default(key: str, defaults: Mapping[str, Any]) -> str:
     """The default of `repeats.min` stands in the mapping `repeats`; models have none."""
+    if key == "timeout_s":  # absent where it is not given
+        return "by protocol"
     value: Any = defaults
     for part in key.split("."):
         value = value[part]

@@ -74,6 +74,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "loop": "MODES",
             "process": "*",
             "runtimes.trtexec_command": "PLACES",
+            "time_limit": "*",
         },
         "sensors": {
             "": "* FindResult NO_SETTINGS Rail Readings Sensor Settings find_all within",
@@ -85,7 +86,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "standalone": {
             "bench": "run",
-            "run_options": "BenchRequest RunOptions mode_of options_of",
+            "run_options": "BenchRequest RunOptions WINDOW_FLOOR_S mode_of options_of",
             "selftest": "run",
             "snapshot": "describe pack",
         },
@@ -150,7 +151,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "feeding": "Fed default_feed description_of",
             "inputs": "Inputs check_sent checked_inputs checked_sizes files_of is_file with_hashes",
             "parsing": "load_yaml parse_inputs parse_json spec_from_mapping",
-            "protocols": "PROTOCOLS",
+            "protocols": "protocol_of",
             "schedule": "* REBOOT_S Reboot",
             "specification": "PRECISIONS Spec",
         },

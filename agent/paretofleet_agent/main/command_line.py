@@ -93,7 +93,10 @@ def _add_lengths(bench: Any) -> None:
         help="CPU threads of the runtime (default: all but the housekeeping CPU)",
     )
     bench.add_argument(
-        "--iterations", type=_positive, default=30, metavar="N", help="batches to measure (default: 30)"
+        "--iterations",
+        type=_positive,
+        metavar="N",
+        help="batches to measure (default: 30, and as many more as half a second takes)",
     )
     bench.add_argument(
         "--window-s",
@@ -108,6 +111,13 @@ def _add_lengths(bench: Any) -> None:
         default=0.3,
         metavar="S",
         help="warm up for at least so many seconds (default: 0.3)",
+    )
+    bench.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=3600.0,
+        metavar="S",
+        help="give a run so many seconds from its start to its end (default: 3600)",
     )
     bench.add_argument(
         "--runs",

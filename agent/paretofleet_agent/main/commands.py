@@ -33,7 +33,13 @@ def bench(arguments: argparse.Namespace) -> int:
     """Measures the model of `arguments` here. Raises PfError where it cannot be."""
     from paretofleet_agent.device.host_lock import host_lock
     from paretofleet_agent.standalone.bench import run as run_bench
-    from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, mode_of, options_of
+    from paretofleet_agent.standalone.run_options import (
+        WINDOW_FLOOR_S,
+        BenchRequest,
+        RunOptions,
+        mode_of,
+        options_of,
+    )
 
     settings = _device_settings(arguments)
     _refuse_missing_model(arguments.model)
@@ -49,9 +55,11 @@ def bench(arguments: argparse.Namespace) -> int:
     request = BenchRequest(
         batch_size=arguments.batch_size,
         threads=arguments.threads,
-        iterations=arguments.iterations,
+        iterations=arguments.iterations or BenchRequest.iterations,
         warm_up_s=arguments.warm_up_s,
         window_min_s=arguments.window_s,
+        window_floor_s=WINDOW_FLOOR_S if arguments.iterations is None else 0.0,
+        timeout_s=arguments.timeout,
         options=options,
     )
     device = _look(settings)

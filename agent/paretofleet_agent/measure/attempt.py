@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed
-from paretofleet_agent.measure import phases
+from paretofleet_agent.measure import phases, time_limit
 from paretofleet_agent.measure.child import Child
 from paretofleet_agent.measure.power_limits import raise_limits
 from paretofleet_agent.measure.power_session import PowerSession
@@ -51,6 +52,7 @@ def measure(
             at_the_end.callback(record.close)
             _run(prepare(lease, device, record), artifact_path, at_the_end)
     except AttemptFailed as error:
+        record.facts.update(error.facts)
         return Outcome(ok=False, reason=error.reason, message=str(error), facts=record.facts)
     return Outcome(ok=True, facts=record.facts)
 
@@ -67,6 +69,8 @@ def _run(attempt: Attempt, artifact_path: Path | None, at_the_end: contextlib.Ex
     record.mark(host.clock.now_ns(), "load")
     runner = _load(attempt, artifact_path, environment, deadline_s, at_the_end)
     power.collect(host.clock.now_ns(), "load")
+    attempt = _fit(attempt, power, deadline_s)
+    limits = attempt.limits
     phases.warm_up_until_steady(attempt, runner, power)
     window = Window(limits, power, deadline_s, runner.block_is_a_process)
     if power.is_there:
@@ -144,6 +148,18 @@ def _load(
     if "python" in effective:
         facts["environment"]["python"] = effective["python"]
     return runner
+
+
+def _fit(attempt: Attempt, power: PowerSession, deadline_s: float) -> Attempt:
+    """The attempt with as much of its limits as fits before `deadline_s`. Raises AttemptFailed."""
+    if attempt.device.simulation is not None:  # its clock is another one
+        return attempt
+    limits, record = attempt.limits, attempt.record
+    cost = time_limit.cost_of(record.facts, limits, period_s=attempt.period_s, has_power=power.is_there)
+    fitted = time_limit.fitted(limits, cost, deadline_s - time.monotonic())
+    if time_limit.is_cut(fitted, limits):
+        record.add_flag(time_limit.TIME_LIMITED)
+    return replace(attempt, limits=fitted)
 
 
 def _measure_undisturbed(

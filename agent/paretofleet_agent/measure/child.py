@@ -90,14 +90,16 @@ class Child:
         """
         with contextlib.suppress(BrokenPipeError):  # its last words may still be in the other pipe
             frames.write(self._sink.fileno(), header)
+        return self.answer(header["kind"], expect, deadline_s, meanwhile)
+
+    def answer(self, request: str, expect: str, deadline_s: float, meanwhile: Meanwhile = None) -> Frame:
+        """Waits for a frame of the kind `expect` in answer to a `request` that was sent; else as `ask`."""
         while True:
             if self._stopped():
                 raise Stopped("the attempt was told to end")
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
-                raise AttemptFailed(
-                    "timeout", f"no answer to {header['kind']!r} within the time limit of the run"
-                )
+                raise AttemptFailed("timeout", f"no answer to {request!r} within the time limit of the run")
             try:
                 frame = self._reader.read(min(SLICE_S, left_s))
             except TimeoutError:
@@ -111,9 +113,9 @@ class Child:
                 raise self._ended()
             answer: dict[str, Any] = frame[0]
             if answer["kind"] == "failed":
-                raise AttemptFailed(answer["reason"], answer["message"])
+                raise AttemptFailed(answer["reason"], answer["message"], answer.get("facts"))
             if answer["kind"] != expect:
-                raise AttemptFailed("crashed", f"{answer['kind']!r} came in answer to {header['kind']!r}")
+                raise AttemptFailed("crashed", f"{answer['kind']!r} came in answer to {request!r}")
             return answer, frame[1]
 
     def close(self) -> None:

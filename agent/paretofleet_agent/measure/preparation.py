@@ -70,7 +70,11 @@ def prepare(lease: Lease, device: DeviceUnderTest, record: RunRecord) -> Attempt
     cpus = device.cpus_for(threads)
     attempt = Attempt(
         lease=lease,
-        limits=limits_here(lease.limits, wakes_slowly=device.wakes_slowly(lease.configuration["target_id"])),
+        limits=limits_here(
+            lease.limits,
+            wakes_slowly=device.wakes_slowly(lease.configuration["target_id"]),
+            is_simulated=device.simulation is not None,
+        ),
         device=device,
         host=device.open_host(device, lease, threads),
         cpus=cpus,

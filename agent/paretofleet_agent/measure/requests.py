@@ -63,6 +63,10 @@ def runner_request(
         seed=lease.seed,
         cpus=list(cpus),
         program=device.interpreters.get(runtime),
+        time_limit={
+            "timeout_s": lease.limits.timeout_s,
+            "iterations": lease.limits.warm_up_min_iterations + lease.limits.iterations_min,
+        },
         # Once per configuration is enough, and every process costs its time.
         reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
     )

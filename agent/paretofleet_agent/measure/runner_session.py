@@ -10,7 +10,7 @@ from paretofleet_agent.measure.child import Child, Frame, Meanwhile
 from paretofleet_agent.measure.power_session import PowerSession
 from paretofleet_agent.measure.run_record import RunRecord
 from paretofleet_agent.measure.series import Block, Series
-from paretofleet_agent.runner import frames
+from paretofleet_agent.runner import frames, time_limit
 
 #: After a block of these the runner idles.
 LAST_PHASES = ("guard_after",)
@@ -37,9 +37,27 @@ class RunnerSession:
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Loads a model as `requests.runner_request` asks. Raises AttemptFailed and Stopped."""
-        ready, _ = self.ask(request, "ready")
+        self.ask(dict(request, says_loaded=True), "loaded")
+        ready = self._ready(request["time_limit"]["timeout_s"])
         self._clock.reached(ready.get("now_ns", 0))
         self.block_is_a_process = bool(ready.get("block_is_a_process"))
+        return ready
+
+    def _ready(self, timeout_s: float) -> dict[str, Any]:
+        """What the runner says once it has inferred and checked, which the next try would not do faster."""
+        try:
+            ready, _ = self._child.answer("prepare", "ready", self.deadline_s)
+        except (AttemptFailed, Stopped) as error:
+            self._child.kill()
+            if isinstance(error, AttemptFailed) and error.reason == "timeout" and not error.facts:
+                raise AttemptFailed(
+                    "timeout",
+                    "the model was loaded, but its first inferences and their checks had not ended within "
+                    f"the time limit of the run, {timeout_s:g} s; give it more with --timeout (`timeout_s` "
+                    "in a specification)",
+                    time_limit.facts(None, timeout_s),
+                ) from error
+            raise
         return ready
 
     def block(

@@ -16,14 +16,26 @@ SPARE_S = 10.0
 
 
 def enough(series: Series, limits: Limits) -> bool:
-    """Whether `series` holds enough by `limits`: the most iterations, or the least with the least time."""
+    """Whether `series` holds enough by `limits`: the most iterations, or the least with the least time.
+
+    A window of a very fast model that ended by its iterations would be too short to see foreign load in it,
+    so its floor passes in any case.
+    """
+    if series.elapsed_s < limits.window_floor_s:
+        return False
     if series.n >= limits.iterations_max:
         return True
     return series.n >= limits.iterations_min and series.elapsed_s >= limits.window_min_s
 
 
 def next_block(series: Series, limits: Limits) -> Block:
-    """The block after `series`: never past the most iterations of `limits`, not far past the least time."""
+    """The block after `series`: not far past the least time of `limits`.
+
+    Never past their most iterations, but for what is missing to the floor.
+    """
+    floor_left_s = limits.window_floor_s - series.elapsed_s
+    if series.n >= limits.iterations_max and floor_left_s > 0:
+        return Block(max(min(limits.block_s, floor_left_s), BLOCK_S_MIN), BLOCK_ITERATIONS_MAX)
     most = max(1, limits.iterations_max - series.n)
     left_s = limits.window_min_s - series.elapsed_s
     if left_s > 0:
@@ -33,8 +45,12 @@ def next_block(series: Series, limits: Limits) -> Block:
 
 
 def whole_window(limits: Limits) -> Block:
-    """The window as one block within `limits`, for a runtime that starts anew with every block."""
-    return Block(limits.window_min_s, limits.iterations_max, limits.iterations_min)
+    """The window as one block within `limits`, for a runtime that starts anew with every block.
+
+    Where the limits have a floor all that the block worked counts: iterations alone cannot keep to it.
+    """
+    most = BLOCK_ITERATIONS_MAX if limits.window_floor_s else limits.iterations_max
+    return Block(max(limits.window_min_s, limits.window_floor_s), most, limits.iterations_min)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Why a run cannot be: one of the reasons of a failed run and a sentence."""
 
-from typing import Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 OUT_OF_MEMORY = (
     "bad_alloc",
@@ -15,11 +15,12 @@ OUT_OF_MEMORY = (
 
 
 class RunFailed(Exception):
-    """Ends a run with `reason` (`unsupported`, `wrong_output`, ...) and a sentence."""
+    """Ends a run with `reason` (`unsupported`, `wrong_output`, ...), a sentence, and facts if any."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, facts: Optional[Mapping[str, Any]] = None) -> None:
         super(RunFailed, self).__init__(message)
         self.reason = reason
+        self.facts = dict(facts or {})
 
 
 def explain(error: BaseException) -> Tuple[str, str]:

@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from . import input_dependence, loop, process, reference
+from . import input_dependence, loop, process, reference, time_limit
 from .failure import RunFailed, one_line, refusal
 from .inputs import check_outputs, redraw
 from .pace import Pace
@@ -58,6 +58,7 @@ class Run:
     def ready(self) -> Dict[str, Any]:
         """Runs twice, checks the outputs and returns the effective settings and the cold times."""
         first, outputs = self._checked_inference(self.feeds[0])
+        time_limit.check_first(self.request, first)
         second, _ = self._checked_inference(next(self.rotation))
         effective = {
             "threads": self.request["threads"],

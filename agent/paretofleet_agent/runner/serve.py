@@ -32,7 +32,8 @@ def serve(reader: frames.Reader, write: Write) -> None:
         raise
     except Exception as error:  # noqa: BLE001  whatever a runtime raises becomes a reason and a sentence
         reason, message = explain(error)
-        write({"kind": "failed", "reason": reason, "message": message}, b"")
+        facts = getattr(error, "facts", {}) if isinstance(error, RunFailed) else {}
+        write({"kind": "failed", "reason": reason, "message": message, "facts": facts}, b"")
 
 
 def _serve(reader: frames.Reader, write: Write) -> None:
@@ -45,6 +46,8 @@ def _serve(reader: frames.Reader, write: Write) -> None:
     cpus = process.pin_to_cpus(request["cpus"])  # before the runtime starts its threads
     module, name = RUNTIMES[request["runtime"]]
     run = getattr(importlib.import_module("." + module, __package__), name)(request, process.clock())
+    if request.get("says_loaded"):
+        write({"kind": "loaded"}, b"")
     ready = run.ready()
     ready["effective"]["cpus"] = request["cpus"] if request["runtime"] == "simulated" else cpus
     process.freeze_gc()

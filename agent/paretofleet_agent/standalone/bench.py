@@ -25,7 +25,6 @@ from paretofleet_agent.standalone import bench_statistics as statistics
 from paretofleet_agent.standalone.paced_times import PACED_KEYS, due_times_ns, paced_values
 from paretofleet_agent.standalone.run_options import BenchRequest, target_id_of
 
-TIMEOUT_S = 3600.0
 DEFAULT_REQUEST = BenchRequest()
 HASH_STEP_BYTES = 1 << 20
 _LATENCIES = {"p50": "median", "mean": "mean", "p90": "p90", "p99": "p99"}
@@ -187,8 +186,9 @@ def lease_of(artifact: Artifact, number: int, request: BenchRequest, target_id: 
         window_min_s=request.window_min_s,
         block_s=1.0,
         idle_s=0.0,
-        timeout_s=TIMEOUT_S,
+        timeout_s=request.timeout_s,
         is_short=True,
+        window_floor_s=request.window_floor_s,
     )
     configuration = {
         "batch_size": request.batch_size,

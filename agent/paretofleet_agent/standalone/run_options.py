@@ -15,6 +15,10 @@ from paretofleet_agent.runner.loop import MODES
 ITEMS_S_MIN, ITEMS_S_MAX = 0.01, 10_000.0
 
 
+#: The least window of a bench that was not asked for a number of iterations, as that of a sweep.
+WINDOW_FLOOR_S = 0.5
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How a model is run, in the words of a sweep: `target` is an alias (`cpu`, `cuda:0`).
@@ -34,7 +38,8 @@ class RunOptions:
 class BenchRequest:
     """What each run of a bench does: so many iterations, or with `window_min_s` as many more as that takes.
 
-    `threads`: None for all but the housekeeping CPU's.
+    `threads`: None for all but the housekeeping CPU's. `window_floor_s` passes whatever the iterations are.
+    A run that has not ended after `timeout_s` has failed.
     """
 
     batch_size: int = 1
@@ -42,6 +47,8 @@ class BenchRequest:
     iterations: int = 30
     warm_up_s: float = 0.3
     window_min_s: float = 0.0
+    window_floor_s: float = 0.0
+    timeout_s: float = 3600.0
     options: RunOptions = field(default_factory=RunOptions)
 
 

@@ -184,6 +184,7 @@ def limits_from_proto(limits: pb.Limits) -> Limits:
         timeout_s=limits.timeout_s,
         is_short=limits.is_short,
         cool_max_s=limits.cool_max_s,
+        window_floor_s=limits.window_floor_s,
     )
 
 

@@ -48,6 +48,9 @@ FLAGS: Mapping[str, Flag] = {
         (ANALYSIS,), "both", "No iteration began in the measured window.", nulls="all values", sets_aside=True
     ),
     "warmup_not_steady": Flag((AGENT,), "time", "The window began before the times were steady."),
+    "time_limited": Flag(
+        (AGENT,), "time", "Warm-up or window are shorter than the protocol asks for, to fit the time limit."
+    ),
     "warming": Flag((ANALYSIS,), "time", "The run was first slower than at its end, then steady."),
     "slowing": Flag((ANALYSIS,), "time", "The run was first faster than at its end, then steady."),
     "no_steady": Flag((ANALYSIS,), "time", "The run's level changed within its window and never settled."),

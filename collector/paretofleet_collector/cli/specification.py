@@ -122,6 +122,7 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "threads": None if flags.threads is None else _threads(flags.threads),
         "mode": None if flags.modes is None else [_mode(item) for item in _items(flags.modes)],
         "protocol": flags.protocol,
+        "timeout_s": flags.timeout_s,
         "repeats": None if flags.repeats is None else _repeats(flags.repeats),
         "adaptive": flags.adaptive,
         "seed": flags.seed,

@@ -31,6 +31,7 @@ from paretofleet_collector.cli.sweep_options import (
     SweepFlags,
     Targets,
     Threads,
+    Timeout,
 )
 from paretofleet_collector.cli.sweep_text import SWEEP_COLUMNS, extent, pull_timing, show_detail, sweep_row
 from paretofleet_collector.cli.units import counted
@@ -69,6 +70,7 @@ def plan_(
     threads: Threads = None,
     modes: Modes = None,
     protocol: Protocol = None,
+    timeout_s: Timeout = None,
     repeats: Repeats = None,
     adaptive: Adaptive = None,
     seed: Seed = None,
@@ -88,6 +90,7 @@ def plan_(
         threads=threads,
         modes=modes,
         protocol=protocol,
+        timeout_s=timeout_s,
         repeats=repeats,
         adaptive=adaptive,
         seed=seed,
@@ -123,6 +126,7 @@ def submit(
     threads: Threads = None,
     modes: Modes = None,
     protocol: Protocol = None,
+    timeout_s: Timeout = None,
     repeats: Repeats = None,
     adaptive: Adaptive = None,
     seed: Seed = None,
@@ -148,6 +152,7 @@ def submit(
         threads=threads,
         modes=modes,
         protocol=protocol,
+        timeout_s=timeout_s,
         repeats=repeats,
         adaptive=adaptive,
         seed=seed,

@@ -38,6 +38,10 @@ Modes = Annotated[
     str | None, typer.Option("--mode", metavar="LIST", help="latency, throughput, paced=5 (items a second).")
 ]
 Protocol = Annotated[str | None, typer.Option("--protocol", help="quick, standard or sustained.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", help="How long a run may take; by default the protocol's."),
+]
 Repeats = Annotated[
     str | None, typer.Option("--repeats", metavar="N|MIN-MAX", help="Runs of each configuration.")
 ]
@@ -70,6 +74,7 @@ class SweepFlags:
     threads: str | None = None
     modes: str | None = None
     protocol: str | None = None
+    timeout_s: float | None = None
     repeats: str | None = None
     adaptive: bool | None = None
     seed: int | None = None

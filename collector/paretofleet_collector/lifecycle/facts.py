@@ -93,6 +93,7 @@ FACTS: Mapping[str, Kind] = {
     "target_id": _TEXT,
     "flags": _list_of(_TEXT),
     "counted": _FLAG,
+    "too_slow": _TABLE,
     "window_blocks": _list_of(_COUNT),
     "window_clocks_khz": _list_of(_NUMBER),
     "paced": _PACED,

@@ -16,7 +16,7 @@ from paretofleet_collector.model.entities import (
     AttemptKey,
 )
 from paretofleet_collector.model.messages import Session, UploadReply, UploadVerdict
-from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_try
+from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_final, is_try
 from paretofleet_collector.store import attempts, chunks, runs, sessions
 
 
@@ -75,7 +75,7 @@ def _transition_run(connection: sa.Connection, end: AttemptEnd, now: float) -> N
         tries = runs.tries(connection, run.run_id)
         if reason == "cancelled":
             _transition(connection, end.key, "pending", {"lease_until_unix_s": None})
-        elif reason in RETRIED and tries + is_try(end) < ATTEMPTS_MAX:
+        elif reason in RETRIED and not is_final(end) and tries + is_try(end) < ATTEMPTS_MAX:
             values = {**why, "tries": tries + is_try(end), "lease_until_unix_s": None}
             _transition(connection, end.key, "pending", values)
         elif _transition(connection, end.key, "failed", {**why, **over, "tries": tries + 1}):

@@ -275,6 +275,7 @@ class Limits:
     timeout_s: float
     is_short: bool
     cool_max_s: float
+    window_floor_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from paretofleet_collector.planning.hours import device_plans
 from paretofleet_collector.planning.pacing import pace_refusal
 from paretofleet_collector.planning.placements import Placement, placements
 from paretofleet_collector.planning.precisions import ExecutedVariant, executed_variants
-from paretofleet_collector.planning.protocols import PROTOCOLS
+from paretofleet_collector.planning.protocols import protocol_of
 from paretofleet_collector.planning.selection import find_variants, select_devices
 from paretofleet_collector.planning.specification import Spec
 
@@ -125,7 +125,9 @@ def _configurations(
             if isinstance(feed, Refusal):
                 continue
             size, fed = feed
-            refusal = pace_refusal(mode, size, placement.runtime.name, PROTOCOLS[spec.protocol])
+            refusal = pace_refusal(
+                mode, size, placement.runtime.name, protocol_of(spec.protocol, spec.timeout_s)
+            )
             if refusal is not None:
                 yield refusal
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from paretofleet_collector.model.entities import Device, DevicePlan, PlannedConfiguration
-from paretofleet_collector.planning.protocols import PROTOCOLS
+from paretofleet_collector.planning.protocols import protocol_of
 from paretofleet_collector.planning.specification import Spec
 
 
@@ -16,7 +16,7 @@ def device_plans(
 
     Protocol and repeats are those of `spec`.
     """
-    protocol, repeats = PROTOCOLS[spec.protocol], spec.repeats
+    protocol, repeats = protocol_of(spec.protocol, spec.timeout_s), spec.repeats
     for device in devices:
         planned = [each for each in configurations if each.configuration.device_id == device.device_id]
         count = len(planned)

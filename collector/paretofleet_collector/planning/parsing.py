@@ -27,6 +27,7 @@ from paretofleet_collector.planning.values import (
     checked_selector,
     checked_text,
     checked_threads,
+    checked_timeout,
 )
 from paretofleet_collector.suggest import did_you_mean
 
@@ -151,5 +152,6 @@ def spec_from_mapping(value: object) -> Spec:
             "timing_scope", given.get("timing_scope", _DEFAULT.timing_scope), TIMING_SCOPES
         ),
         protocol=protocol,
+        timeout_s=checked_timeout("timeout_s", given.get("timeout_s")),
         repeats=with_adaptive(repeats, given.get("adaptive", False), sizes),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paretofleet_collector.model.entities import Limits
 
@@ -12,6 +12,9 @@ from paretofleet_collector.model.entities import Limits
 GUARD_S = 0.5
 ENERGY_WINDOW_S: Mapping[str, float] = {"counter": 2.0, "filtered": 10.0}
 OTHER_ENERGY_WINDOW_S = 5.0
+#: No window is shorter, however fast the model: foreign load is counted in ticks of 10 ms, of which fewer
+#: than 5 say nothing, and a sensor that refreshes ten times a second is read five times.
+WINDOW_FLOOR_S = 0.5
 #: The least warm-up of a GPU and of a Jetson, whose clocks fall between runs; also by the agent's rule.
 SLOW_WARM_UP_S = 2.0
 
@@ -37,8 +40,8 @@ class Protocol:
         With a power source (`sensor_kinds`: those of the device's sensors) also the guards around the window,
         the idle after it and, but for a short protocol, the window of the quickest of the sensors. Process
         start, model load, slow iterations and cooling down come on top; only a model so fast that it has the
-        most iterations before that ends sooner. `wakes_slowly`: on a GPU or a Jetson. `period_s`: seconds
-        from one batch to the next, where items come by the clock.
+        most iterations before that ends sooner, after WINDOW_FLOOR_S. `wakes_slowly`: on a GPU or a Jetson.
+        `period_s`: seconds from one batch to the next, where items come by the clock.
         """
         limits = self.limits
         warm_up_s = limits.warm_up_min_s
@@ -75,6 +78,7 @@ _ALL = (
             timeout_s=300.0,
             is_short=True,
             cool_max_s=0.0,
+            window_floor_s=WINDOW_FLOOR_S,
         ),
         runs_min=5,
         runs_max=5,
@@ -95,6 +99,7 @@ _ALL = (
             timeout_s=900.0,
             is_short=False,
             cool_max_s=60.0,
+            window_floor_s=WINDOW_FLOOR_S,
         ),
         runs_min=5,
         runs_max=20,
@@ -115,6 +120,7 @@ _ALL = (
             timeout_s=1800.0,
             is_short=False,
             cool_max_s=0.0,
+            window_floor_s=WINDOW_FLOOR_S,
         ),
         runs_min=5,
         runs_max=20,
@@ -123,3 +129,11 @@ _ALL = (
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+
+
+def protocol_of(name: str, timeout_s: float | None = None) -> Protocol:
+    """The protocol called `name`, with a time limit of a run of `timeout_s` seconds where that is given."""
+    protocol = PROTOCOLS[name]
+    if timeout_s is None:
+        return protocol
+    return replace(protocol, limits=replace(protocol.limits, timeout_s=timeout_s))

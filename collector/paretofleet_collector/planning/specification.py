@@ -20,6 +20,8 @@ TIMING_SCOPES = ("copy+compute",)
 BATCH_SIZE_MAX = 65_536
 THREADS_MAX = 4_096
 RUNS_MAX = 1_000
+#: Seconds of a run, from what a process start takes to a week.
+TIMEOUT_S_MIN, TIMEOUT_S_MAX = 5.0, 604_800.0
 #: The uses whose ranking may choose later blocks; `true` is the first that ranks a batch size asked for.
 ADAPTIVE = ("realtime", "offline")
 #: A ranking says nothing of what has fewer runs (`paretofleet_analysis.statistics.intervals.RUNS_MIN`).
@@ -107,6 +109,12 @@ KEYS = (
         f"The limits of warm-up, window and idle, and the repeats: {', '.join(PROTOCOLS)}.",
     ),
     SpecKey(
+        "timeout_s",
+        "seconds",
+        "How long a run may take from its start to its end, instead of the protocol's limit. It is no part "
+        f"of a configuration. From {TIMEOUT_S_MIN:g} to {TIMEOUT_S_MAX:,.0f}.",
+    ),
+    SpecKey(
         "repeats",
         "number, or mapping",
         "Runs of each configuration, each a fresh process. One number is both `min` and `max`.",
@@ -154,8 +162,8 @@ class Spec:
     """What a sweep runs. Every list is non-empty, in the user's order and without repetitions.
 
     `devices` maps a label, or `class`, `name`, to the values that match; empty: every device.
-    `threads` None: the device's default. `name` may be empty until it is submitted. `sizes`: of each axis
-    those to measure; `inputs` as `inputs.checked_inputs` has them.
+    `threads` None: the device's default. `timeout_s` None: the protocol's. `name` may be empty until it is
+    submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them.
     """
 
     models: tuple[str, ...]
@@ -172,11 +180,13 @@ class Spec:
     modes: tuple[Mode, ...] = (Mode("latency"),)
     timing_scope: str = "copy+compute"
     protocol: str = "standard"
+    timeout_s: float | None = None
     repeats: Repeats = field(default_factory=lambda: _protocol_repeats("standard", seed=1))
 
     def to_json(self) -> str:
         """The specification as JSON with the keys of the YAML; `parsing.parse_json` reads it back."""
         repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
+        timeout = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
         return json.dumps(
             {
                 "name": self.name,
@@ -201,6 +211,7 @@ class Spec:
                 },
                 "adaptive": repeats.adaptive or False,
                 "seed": repeats.seed,
+                **timeout,
             },
             ensure_ascii=False,
         )

@@ -15,6 +15,8 @@ from paretofleet_collector.planning.specification import (
     MODES,
     PRECISIONS,
     THREADS_MAX,
+    TIMEOUT_S_MAX,
+    TIMEOUT_S_MIN,
     Mode,
 )
 from paretofleet_collector.suggest import did_you_mean
@@ -104,6 +106,21 @@ def checked_batch_size(key: str, value: object) -> int:
 def checked_threads(key: str, value: object) -> int | None:
     """The `value` of a `key` as a number of threads, None for the device's default; raises Refused."""
     return None if value is None else checked_number(key, value, 1, THREADS_MAX)
+
+
+def checked_timeout(key: str, value: object) -> float | None:
+    """The `value` of a `key` as the seconds of a run, None for the protocol's; raises Refused."""
+    if value is None:
+        return None
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not TIMEOUT_S_MIN <= value <= TIMEOUT_S_MAX
+    ):
+        raise Refused(
+            f"`{key}`: {shown(value)} is no number of seconds from {TIMEOUT_S_MIN:g} to {TIMEOUT_S_MAX:,.0f}."
+        )
+    return float(value)
 
 
 def checked_name(value: object) -> str:

@@ -11,7 +11,7 @@ from paretofleet_collector.lifecycle import grants
 from paretofleet_collector.model.entities import AttemptKey, Grant, Run
 from paretofleet_collector.model.messages import LeaseReply, Session
 from paretofleet_collector.planning import schedule
-from paretofleet_collector.planning.protocols import PROTOCOLS
+from paretofleet_collector.planning.protocols import protocol_of
 from paretofleet_collector.service import adaptive, blocks
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import assignments, configurations, input_files, models, sessions, sweeps
@@ -76,13 +76,14 @@ async def _lease(context: Context, session: Session) -> tuple[LeaseReply, bool]:
 def _grant(connection: sa.Connection, run: Run, lease_s: float) -> Grant:
     _, name, repeats = sweeps.heading(connection, run.sweep_id)
     planned = configurations.get(connection, run.sweep_id, run.configuration_id)
+    timeout_s = sweeps.timeout_s(connection, run.sweep_id)
     return Grant(
         key=AttemptKey(run.run_id, run.attempt),
         sweep_id=run.sweep_id,
         sweep_name=name,
         planned=planned,
         block=run.block,
-        limits=PROTOCOLS[planned.configuration.protocol].limits,
+        limits=protocol_of(planned.configuration.protocol, timeout_s).limits,
         artifact=models.get(connection, planned.configuration.variant_sha256),
         seed=repeats.seed,
         lease_s=lease_s,

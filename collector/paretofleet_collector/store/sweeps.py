@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -166,6 +167,17 @@ def name_of(connection: sa.Connection, sweep_id: str) -> str:
     """The name of the sweep `sweep_id`, which `connection` must see."""
     query = sa.select(SWEEPS.c.name).where(SWEEPS.c.sweep_id == sweep_id)
     return str(connection.execute(query).scalar_one())
+
+
+def timeout_s(connection: sa.Connection, sweep_id: str) -> float | None:
+    """Seconds of a run that the sweep `sweep_id` gives, None for its protocol's, as `connection` sees it.
+
+    The specification is parsed only where it has the key: a lease costs the same in a sweep of many models.
+    """
+    query = sa.select(SWEEPS.c.spec_json).where(SWEEPS.c.sweep_id == sweep_id)
+    spec_json = str(connection.execute(query).scalar_one())
+    given = json.loads(spec_json).get("timeout_s") if '"timeout_s"' in spec_json else None
+    return None if given is None else float(given)
 
 
 def is_over(connection: sa.Connection, sweep_id: str) -> bool:

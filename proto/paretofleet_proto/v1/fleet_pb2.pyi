@@ -203,7 +203,7 @@ class LeaseRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., listens: bool = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("warm_up_min_s", "warm_up_min_iterations", "warm_up_max_s", "warm_up_max_iterations", "iterations_min", "iterations_max", "window_min_s", "block_s", "idle_s", "timeout_s", "is_short", "cool_max_s")
+    __slots__ = ("warm_up_min_s", "warm_up_min_iterations", "warm_up_max_s", "warm_up_max_iterations", "iterations_min", "iterations_max", "window_min_s", "block_s", "idle_s", "timeout_s", "is_short", "cool_max_s", "window_floor_s")
     WARM_UP_MIN_S_FIELD_NUMBER: _ClassVar[int]
     WARM_UP_MIN_ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     WARM_UP_MAX_S_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +216,7 @@ class Limits(_message.Message):
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     IS_SHORT_FIELD_NUMBER: _ClassVar[int]
     COOL_MAX_S_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FLOOR_S_FIELD_NUMBER: _ClassVar[int]
     warm_up_min_s: float
     warm_up_min_iterations: int
     warm_up_max_s: float
@@ -228,7 +229,8 @@ class Limits(_message.Message):
     timeout_s: float
     is_short: bool
     cool_max_s: float
-    def __init__(self, warm_up_min_s: _Optional[float] = ..., warm_up_min_iterations: _Optional[int] = ..., warm_up_max_s: _Optional[float] = ..., warm_up_max_iterations: _Optional[int] = ..., iterations_min: _Optional[int] = ..., iterations_max: _Optional[int] = ..., window_min_s: _Optional[float] = ..., block_s: _Optional[float] = ..., idle_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., is_short: bool = ..., cool_max_s: _Optional[float] = ...) -> None: ...
+    window_floor_s: float
+    def __init__(self, warm_up_min_s: _Optional[float] = ..., warm_up_min_iterations: _Optional[int] = ..., warm_up_max_s: _Optional[float] = ..., warm_up_max_iterations: _Optional[int] = ..., iterations_min: _Optional[int] = ..., iterations_max: _Optional[int] = ..., window_min_s: _Optional[float] = ..., block_s: _Optional[float] = ..., idle_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., is_short: bool = ..., cool_max_s: _Optional[float] = ..., window_floor_s: _Optional[float] = ...) -> None: ...
 
 class Artifact(_message.Message):
     __slots__ = ("sha256", "size_bytes", "name")

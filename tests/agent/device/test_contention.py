@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from paretofleet_agent.device.contention import ContentionMeter
+from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.run_record import CONTAMINATED
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SPUN_S = 0.4
@@ -46,3 +49,23 @@ def test_what_nobody_of_ours_did_contaminates(tmp_path, spin):
     load = ContentionMeter(tmp_path, [0], [os.getpid()])
     busy_for(tmp_path, 100 + 3 * spin())
     assert load.contaminates()
+
+
+def test_load_beside_a_very_fast_model_is_seen_within_the_floor_of_its_window(kit, here, model):
+    """Thirty iterations of a few microseconds were over before the kernel counted a tick."""
+    pytest.importorskip("onnxruntime")
+    limits = dataclasses.replace(kit.QUICK, window_min_s=0.0, window_floor_s=0.5)
+    cpus = here.cpus_for(1)
+    spin = "import os, sys; os.sched_setaffinity(0, eval(sys.argv[1]));\nwhile True: pass"
+    spinners = [subprocess.Popen([sys.executable, "-c", spin, str([cpu])]) for cpu in cpus]
+    try:
+        lease = kit.lease_of(model, limits=limits, options={"check_reference": False})
+        samples = kit.Samples()
+        outcome = measure(lease, model, samples, kit.Watch(), here)
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+    assert outcome.ok, outcome.message
+    assert CONTAMINATED in outcome.facts["flags"]
+    assert len(samples.columns("iterations")[0]) > limits.iterations_max

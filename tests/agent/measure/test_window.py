@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,37 @@ def test_a_block_of_the_window_never_passes_the_most_iterations(durations):
     block = window.next_block(so_far, QUICK)
     assert 1 <= block.max_iterations <= QUICK.iterations_max - so_far.n
     assert BLOCK_S_MIN <= block.seconds <= QUICK.block_s
+
+
+FLOOR = dataclasses.replace(QUICK, window_floor_s=0.5)
+
+
+@pytest.mark.parametrize(("t_s", "n", "enough"), [(1e-5, 30, False), (1e-3, 499, False), (1e-3, 501, True)])
+def test_a_window_has_its_floor_whatever_its_iterations_are(t_s, n, enough):
+    assert window.enough(series([t_s] * n), FLOOR) is enough
+
+
+@pytest.mark.parametrize("t_s", [1e-6, 1e-4, 1e-2, 0.3, 2.0])
+def test_a_floor_adds_what_is_missing_to_it_and_nothing_more(t_s):
+    measured = Series()
+    while not window.enough(measured, FLOOR):
+        block = window.next_block(measured, FLOOR)
+        n = max(1, min(block.max_iterations, round(block.seconds / t_s)))
+        starts = [measured.last_ns + i * int(t_s * 1e9) for i in range(n)]
+        measured = measured.extended(starts, [int(t_s * 1e9)] * n)
+    if measured.n > FLOOR.iterations_max:
+        assert 0.5 <= measured.elapsed_s <= 0.5 + BLOCK_S_MIN + t_s
+    assert measured.elapsed_s >= 0.5
+
+
+def test_a_runtime_that_starts_anew_counts_all_that_it_worked():
+    assert window.whole_window(QUICK).max_iterations == QUICK.iterations_max
+    assert window.whole_window(FLOOR).max_iterations > FLOOR.iterations_max
+
+
+def test_a_simulated_device_has_no_floor():
+    assert warm_up.limits_here(FLOOR, wakes_slowly=False, is_simulated=True) == QUICK
+    assert warm_up.limits_here(FLOOR, wakes_slowly=False) == FLOOR
 
 
 @pytest.mark.parametrize("t_s", [1e-5, 1e-3, 0.04, 0.7, 4.0])

@@ -259,3 +259,16 @@ def test_bombs_in_json_are_refused_in_short_sentences():
         with pytest.raises(Refused) as caught:
             parse_json(text)
         assert len(str(caught.value)) < 200
+
+
+def test_a_time_limit_is_kept_and_left_out_where_none_is_given():
+    assert "timeout_s" not in Spec(models=("a",)).to_json(), "collectors that do not know it take it"
+    spec = spec_from_mapping({"models": ["a"], "timeout_s": 600})
+    assert spec.timeout_s == 600.0
+    assert parse_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize("value", [0, -1, 4.9, "long", True, 1e9, math.nan, math.inf, [600]])
+def test_a_time_limit_that_is_none_is_refused_by_its_key(value):
+    with pytest.raises(Refused, match="timeout_s"):
+        spec_from_mapping({"models": ["a"], "timeout_s": value})

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from paretofleet_graph import OnnxFile
 
-from .. import input_dependence, reference
+from .. import input_dependence, reference, time_limit
 from ..failure import RunFailed
 from ..inputs import shapes
 from ..run import Options, refuse_unknown, resolve_options, show_gpu
@@ -74,6 +74,7 @@ class TrtExec(object):
     def ready(self) -> Dict[str, Any]:
         """Runs at least twice from cold, checks the outputs, returns the settings with every flag."""
         _, durations = self._iterations(0, 2, warm_up_ms=0)
+        time_limit.check_first(self._request, durations[0])
         precision = "fp32" if self._request["precision"] == "native" else self._request["precision"]
         effective = {
             "precision": precision,

@@ -167,6 +167,7 @@ def _limits_to_proto(limits: Limits) -> pb.Limits:
         timeout_s=limits.timeout_s,
         is_short=limits.is_short,
         cool_max_s=limits.cool_max_s,
+        window_floor_s=limits.window_floor_s,
     )
 
 
