@@ -77,6 +77,12 @@ class Server:
         self.process.wait()
         psutil.wait_procs(children, 10)
 
+    def signal(self, number: int) -> None:
+        """Sends a signal to the server and all its processes."""
+        for process in (psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
     def stop(self) -> None:
         """At once, without a last checkpoint; does nothing where it stands already."""
         if self.process is not None and self.process.poll() is None:

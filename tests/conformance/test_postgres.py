@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 import time
 
@@ -169,6 +171,44 @@ def test_a_server_that_is_killed_takes_nothing_that_was_acknowledged(postgres):
         thread.join()
     assert refused
     assert set(acknowledged) <= set(names(store))
+    store.close()
+
+
+def test_a_server_that_stands_still_is_given_up_and_gone_on_with(url, postgres, monkeypatch):
+    """It keeps its sockets open and answers nothing: no statement of it ends, and none must be waited for."""
+    for name in ("_SILENCE_S", "_READ_S", "_CONNECT_S"):
+        monkeypatch.setattr(postgres_store, name, 2)
+    store = Store(url)
+    add(store, 1)
+    assert names(store) == ["m1"]
+
+    def write_while_it_stops(connection):
+        postgres.signal(signal.SIGSTOP)
+        models.add(connection, variant(2))
+
+    try:
+        with pytest.raises(StorageUnavailable, match="has not answered for 2 s"):
+            store.submit(write_while_it_stops).result(PATIENCE_S)
+        with pytest.raises(StorageUnavailable, match="cannot be used now"):
+            store.submit(lambda connection: models.add(connection, variant(2))).result(PATIENCE_S)
+        assert not store.is_writable
+        with pytest.raises(StorageUnavailable):
+            names(store)
+    finally:
+        postgres.signal(signal.SIGCONT)
+    until = time.monotonic() + PATIENCE_S
+    while not store.is_writable and time.monotonic() < until:
+        with contextlib.suppress(StorageUnavailable):
+            add(store, 3)
+    assert names(store) == ["m1", "m3"], "what was under way was not committed"
+    store.close()
+
+
+def test_a_query_that_takes_longer_than_a_silence_and_sends_meanwhile_is_no_silence(url, monkeypatch):
+    monkeypatch.setattr(postgres_store, "_READ_S", 1)
+    store = Store(url)
+    query = "SELECT repeat('x', 100000), pg_sleep(0.01) FROM generate_series(1, 200)"
+    assert len(store.read_now(lambda connection: connection.exec_driver_sql(query).all())) == 200
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,21 @@ def test_a_sweep_outlives_its_collector_its_server_and_its_connections(farm: Far
     check_every_sample_is_there_once(farm, 15)
     check_spool_is_empty(farm, "sim")
     assert "Traceback" not in farm.log("collector")
+
+
+def test_a_server_that_stands_still_costs_time_and_no_sample(farm: Farm, postgres) -> None:
+    farm.start_agent("sim", "--simulate", "jetson-tx2", "--seed", "3")
+    farm.command("models", "add", convolution(farm.root / "net.onnx"))
+    submit(farm, "--batch-size", "1,2")
+    wait_until(lambda: ended_runs(farm, "s") >= 2, "two sealed runs")
+    postgres.signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: health(farm) == NOT_SERVING, "the collector's word that it cannot store")
+    finally:
+        postgres.signal(signal.SIGCONT)
+    wait_until(lambda: health(farm) == SERVING, "the collector's recovery")
+    wait_until(lambda: farm.has_ended("s"), "the end of the sweep")
+    assert farm.sweep("s")["state"] == "finished"
+    check_every_sample_is_there_once(farm, 10)
+    check_spool_is_empty(farm, "sim")
+    assert "PostgreSQL server cannot be used now" in farm.log("collector")

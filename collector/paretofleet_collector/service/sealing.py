@@ -121,6 +121,7 @@ class Sealer:
             if failures + 1 < READ_TRIES:
                 raise CollectorError(f"{result['damaged']} in the store")
             await context.store.write(lambda connection: self._give_up(connection, run, result["damaged"]))
+            context.notices.announce((run.device_id,))
             return
         is_listed = await context.store.write(lambda connection: self._commit(connection, run, result))
         if (

@@ -74,6 +74,8 @@ def open_writing(address: Address) -> sa.Engine:
     engine = open_engine(address, writes=True)
     try:
         _migrate(engine, address)
+        if is_postgres(address):
+            postgres.bound_waits(engine)
     except sa.exc.DBAPIError as error:
         engine.dispose()
         if is_postgres(address):

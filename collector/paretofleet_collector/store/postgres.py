@@ -23,6 +23,8 @@ _CONNECT_S = 5
 _VERSION_LEAST = 120000
 #: A peer that does not answer for so long is given up, on both sides.
 _SILENCE_S = 20
+#: A server that works on a long query sends nothing meanwhile.
+_READ_S = 60
 _DISK_FULL, _READ_ONLY = "53100", "25006"
 _LOCK_TIMEOUT = "55P03"
 _DATA = "22"
@@ -87,17 +89,34 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
         },
     )
 
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        from paretofleet_collector.store.postgres_waits import BoundedConnection
+
+        return BoundedConnection.connect(*arguments, **options)
+
     # Before SQLAlchemy's own look at the server, which a wrong encoding ends with a traceback.
     @sa.event.listens_for(engine, "connect", insert=True)
     def _prepare(connection: Any, _record: Any) -> None:
+        connection.answer_s = _SILENCE_S
         _check_server(connection.info, address)
         with connection.cursor() as cursor:
             _prepare_session(cursor)
             if writes:
                 _hold(cursor, address)
         connection.commit()
+        # A migration takes as long as it takes; see `bound_waits`.
+        connection.answer_s = None if writes else _READ_S
 
     return engine
+
+
+def bound_waits(engine: sa.Engine) -> None:
+    """Has the `engine` that writes give up a server that is silent for longer than a slice of writes may."""
+
+    @sa.event.listens_for(engine, "checkout")
+    def _bound(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.answer_s = _SILENCE_S
 
 
 def _prepare_session(cursor: Any) -> None:

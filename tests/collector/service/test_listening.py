@@ -9,6 +9,8 @@ import pytest
 from paretofleet_collector.errors import SessionRefused
 from paretofleet_collector.model.messages import Heartbeat
 from paretofleet_collector.service import agents, devices, leases, submission, sweeps
+from paretofleet_collector.service.sealing import READ_TRIES, Sealer
+from paretofleet_collector.store import runs
 from rig import Rig
 
 
@@ -117,3 +119,21 @@ def test_a_heartbeat_of_a_session_that_never_was_is_refused(rig):
     stranger = type(session)("nobody", 1, "x")
     with pytest.raises(SessionRefused, match="has not joined"):
         rig.do(agents.progress(rig.context, Heartbeat(stranger, (), None, "", 0)))
+
+
+def test_who_waits_hears_that_a_run_is_to_be_measured_again(rig):
+    """The disk damaged what was acknowledged: the run is pending, and its device waits for its seal."""
+    session = rig.joined()
+    rig.submit()
+    rig.upload(session, rig.lease(session))
+    flip = "UPDATE chunks SET crc32 = crc32 + 1 WHERE stream = 'marks'"
+    rig.do(rig.context.store.write(lambda connection: connection.exec_driver_sql(flip) and None))
+
+    async def seal() -> None:
+        sealer = Sealer(rig.context, rig.context.worker)
+        for _ in range(READ_TRIES):
+            for run in await rig.context.store.read(lambda connection: runs.in_state(connection, "uploaded")):
+                await sealer._seal_or_wait(run)
+
+    assert heard(rig, session, seal) == 1
+    assert rig.lease(session).key.attempt == 2
