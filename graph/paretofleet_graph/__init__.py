@@ -10,7 +10,7 @@ from .model import LAWS, Axis, Description, Input, Law, Output, as_json, axis_ke
 from .onnx_file import OnnxFile, Weight
 from .precision import operators_of
 from .sizes import shapes, sizes_of, to_give
-from .values import laws
+from .values import constant_of, law_json, laws
 
 __all__ = [
     "LAWS",
@@ -24,7 +24,9 @@ __all__ = [
     "Weight",
     "as_json",
     "axis_key",
+    "constant_of",
     "from_json",
+    "law_json",
     "laws",
     "operators_of",
     "read",

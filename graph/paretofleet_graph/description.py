@@ -1,38 +1,36 @@
 """Reads a file and says what its graph asks for."""
 
-from typing import Dict
+import os
 
 from .axes import axes_of
-from .laws import law_by_type
-from .model import Description, Input
-from .onnx_file import OnnxFile
-from .precision import WORK, all_nodes, operators_of, precision_of
-
-RANDOM = (
-    "RandomNormal",
-    "RandomUniform",
-    "RandomNormalLike",
-    "RandomUniformLike",
-    "Multinomial",
-    "Bernoulli",
-)
+from .errors import GraphRefused
+from .flow import follow
+from .laws import laws_of
+from .model import Description
+from .onnx_file import DAMAGED, OnnxFile
+from .operators import RANDOM
+from .precision import operators_of, precision_of, precisions_of
 
 
 def read(path: str) -> Description:
     """What the ONNX file at `path` asks for. Raises GraphRefused where it cannot be read."""
     file = OnnxFile(path)
+    try:
+        return _described(file)
+    except DAMAGED:
+        raise GraphRefused(
+            "%s is damaged: its graph contradicts itself; export or copy it again" % os.path.basename(path)
+        ) from None
+
+
+def _described(file: OnnxFile) -> Description:
     axes = axes_of(file.inputs, file.graph.outputs)
     operators = operators_of(file)
-    inputs = tuple(
-        Input(each.name, each.type, axes.shapes[each.name], law_by_type(each)) for each in file.inputs
-    )
-    types = [each.type[len("tensor(") : -1] for each in inputs]
+    flow = follow(file, axes.shapes, axes.batch)
+    inputs = laws_of(file.inputs, axes.shapes, flow.uses, axes.batch)
     weights = sorted(file.graph.weights.values(), key=lambda weight: -weight.elements)
-    worked: Dict[str, int] = {}
-    for node in all_nodes(file):
-        kinds = [file.graph.weights[name].type for name in node.inputs if name in file.graph.weights]
-        if node.op in WORK and kinds:
-            worked[kinds[0]] = worked.get(kinds[0], 0) + 1
+    types = [weight.type for weight in weights] + [each.type[len("tensor(") : -1] for each in inputs]
+    precisions = precisions_of(operators, flow.worked, types)
     return Description(
         name=file.graph.name,
         inputs=inputs,
@@ -41,8 +39,9 @@ def read(path: str) -> Description:
         candidates=axes.candidates,
         fixed_batch_size=axes.fixed_batch_size,
         free=axes.free,
-        precision=precision_of(operators, worked, [weight.type for weight in weights] + types),
+        precision=precision_of(precisions),
+        precisions=tuple(precisions),
         random=tuple(sorted(op for op in operators if op in RANDOM)),
-        mixes=(),
+        mixes=tuple(flow.mixes),
         operators=operators,
     )

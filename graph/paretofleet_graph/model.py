@@ -52,8 +52,8 @@ class Description(NamedTuple):
     `batch`: the key of the batch axis, None where it has none or where it cannot be told; `candidates`: the
     keys between which nothing decides. `fixed_batch_size`: the only batch size that the file takes, None for
     any. `free`: keys of the axes whose sizes must be given. `precision`: what its operators compute in, by
-    their types: fp64, fp32, fp16, bf16, int8, int4 or mixed. `random`: operators that draw numbers. `mixes`:
-    operators in which items of a batch change one another's values.
+    their types: fp64, fp32, fp16, bf16, int8, int4 or mixed; `precisions`: every one of them. `random`:
+    operators that draw numbers. `mixes`: operators in which items of a batch change one another's values.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Description(NamedTuple):
     random: Tuple[str, ...]
     mixes: Tuple[str, ...]
     operators: Dict[str, int]
+    precisions: Tuple[str, ...] = ()
 
 
 def axis_key(name: str, number: int, axis: Axis) -> str:
@@ -90,14 +91,17 @@ def as_json(description: Description) -> Dict[str, Any]:
 
 
 def from_json(about: Mapping[str, Any]) -> Description:
-    """The description of which `about` is the JSON. Raises KeyError and TypeError for anything else."""
-    fields = dict(about)
+    """The description of which `about` is the JSON, also of another version of this package.
+
+    Raises KeyError and TypeError for anything else.
+    """
+    fields = {name: about[name] for name in Description._fields if name in about}
     fields["inputs"] = tuple(_input(each) for each in about["inputs"])
     fields["outputs"] = tuple(
         Output(each["name"], each["type"], _axes(each["axes"])) for each in about["outputs"]
     )
-    for name in ("candidates", "free", "random", "mixes"):
-        fields[name] = tuple(about[name])
+    for name in ("candidates", "free", "precisions", "random", "mixes"):
+        fields[name] = tuple(about.get(name, ()))
     return Description(**fields)
 
 

@@ -1,6 +1,6 @@
 """In which precision a graph computes, by its operators and the types that they take."""
 
-from typing import Dict, Iterator, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 from .onnx_file import Graph, Node, OnnxFile
 
@@ -43,17 +43,25 @@ def is_quantised(op: str) -> bool:
     return op in QUANTISED or op.startswith(QUANTISED_PREFIXES)
 
 
-def precision_of(operators: Dict[str, int], worked: Dict[str, int], types: Sequence[str]) -> str:
-    """What a graph with these `operators` computes in: fp64, fp32, fp16, bf16, int8, int4 or mixed.
+def precisions_of(operators: Dict[str, int], worked: Dict[str, int], types: Sequence[str]) -> List[str]:
+    """What a graph with these `operators` computes in: fp64, ..., int4, the coarsest first.
 
     `worked`: how many operators of WORK take each type. `types`: those of weights and inputs, by which a
     graph without such operators is judged, the first real one first.
     """
+    present = []
+    if any(op in operators for op in FOUR_BITS) or any(word in ("int4", "uint4") for word in types):
+        present.append("int4")
     if any(is_quantised(op) for op in operators):
-        return "int8"
-    if any(op in operators for op in FOUR_BITS):
-        return "int4"
-    words = {PRECISIONS[word] for word in worked if word in PRECISIONS}
-    if words:
-        return words.pop() if len(words) == 1 else "mixed"
-    return next((PRECISIONS[word] for word in types if word in PRECISIONS), "fp32")
+        present.append("int8")
+    words = [PRECISIONS[word] for word in ("bfloat16", "float16", "float", "double") if word in worked]
+    if not present and not words:
+        words = [PRECISIONS[word] for word in types if word in PRECISIONS][:1] or ["fp32"]
+    return present + words
+
+
+def precision_of(precisions: Sequence[str]) -> str:
+    """The one word for `precisions`: a quantised file's own, that of all working operators, else mixed."""
+    if precisions[0] in ("int4", "int8") or len(precisions) == 1:
+        return precisions[0]
+    return "mixed"

@@ -8,7 +8,8 @@ from .model import Description, Input
 
 #: What was given for inputs, by name: {"values": law, "shape": [...]} or {"file": path}.
 Values = Mapping[str, Mapping[str, Any]]
-ELEMENTS_MAX = 1 << 31
+#: No array has more; whether memory holds it is seen when it is made.
+ELEMENTS_MAX = 1 << 56
 
 
 def shapes(

@@ -158,3 +158,10 @@ def _size(content: bytes) -> bytes:
         number >>= 7
         if not number:
             return bytes(varint) + content
+
+
+def test_a_description_of_another_version_is_read(loop):
+    """Collectors keep them for years."""
+    about = as_json(read(str(loop)))
+    del about["precisions"]
+    assert from_json({**about, "weather": "fine"}) == read(str(loop))._replace(precisions=())

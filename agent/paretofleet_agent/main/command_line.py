@@ -76,6 +76,21 @@ def _add_bench(subparsers: Any) -> None:
         metavar="KEY=VALUE",
         help="a setting of the runtime; may be repeated",
     )
+    bench.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        metavar="AXIS=N",
+        help="the size of a free axis besides the batch, such as sequence=128; may be repeated",
+    )
+    bench.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what an input is fed: normal, bytes, zipf, uniform, ones, zeros, a number, or an .npz, .npy or "
+        "folder of samples, which alone feeds all inputs in it; may be repeated (default: as the graph says)",
+    )
     _add_lengths(bench)
     _add_device_flags(bench)
     _add_output_flag(bench)

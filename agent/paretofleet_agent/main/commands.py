@@ -37,8 +37,10 @@ def bench(arguments: argparse.Namespace) -> int:
         WINDOW_FLOOR_S,
         BenchRequest,
         RunOptions,
+        inputs_of,
         mode_of,
         options_of,
+        sizes_of,
     )
 
     settings = _device_settings(arguments)
@@ -51,6 +53,8 @@ def bench(arguments: argparse.Namespace) -> int:
         mode=mode,
         items_s=items_s,
         options=options_of(arguments.option),
+        sizes=sizes_of(arguments.size),
+        inputs=inputs_of(arguments.input),
     )
     request = BenchRequest(
         batch_size=arguments.batch_size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, Mapping, Sequence
 import paretofleet_graph
 
 from paretofleet_agent.device.device import DeviceUnderTest
+from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.model import Lease
 from paretofleet_agent.power.polling import of_request
 
@@ -46,9 +48,10 @@ def runner_request(
 ) -> dict[str, Any]:
     """What a runner of a real model is asked: `lease` on `device`, pinned to `cpus`, with so many `threads`.
 
-    `artifact_path` is the model file, None where the host needs none.
+    `artifact_path` is the model file, None where the host needs none. Raises AttemptFailed where its graph
+    cannot be read.
     """
-    configuration = lease.configuration
+    configuration, path = lease.configuration, None if artifact_path is None else artifact_path.resolve()
     runtime = configuration["runtime"]
     return dict(
         {key: configuration[key] for key in ("target_id", "precision", "batch_size", "options", "mode")},
@@ -58,7 +61,8 @@ def runner_request(
         items_s=configuration.get("items_s"),
         sizes=configuration.get("sizes", {}),
         inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
-        artifact=None if artifact_path is None else str(artifact_path.resolve()),
+        artifact=None if path is None else str(path),
+        graph=None if path is None or device.simulation else _graph_of(path, lease.artifact.sha256),
         threads=threads,
         seed=lease.seed,
         cpus=list(cpus),
@@ -76,3 +80,15 @@ def _fed(about: Mapping[str, Any], lease: Lease) -> dict[str, Any]:
     """What an input is fed, with the path of a file of samples in the place of its SHA-256."""
     fed = {key: value for key, value in about.items() if key != "sha256"}
     return dict(fed, file=str(lease.input_paths[about["sha256"]].resolve())) if "sha256" in about else fed
+
+
+@functools.lru_cache(maxsize=8)
+def _graph_of(path: Path, sha256: str) -> dict[str, Any] | None:
+    """What the graph of the file at `path` asks for, read once; `sha256` tells a file that has changed."""
+    del sha256
+    if not path.is_file():
+        return None
+    try:
+        return paretofleet_graph.as_json(paretofleet_graph.read_apart(str(path)))
+    except paretofleet_graph.GraphRefused as error:
+        raise AttemptFailed("unsupported", str(error)) from error

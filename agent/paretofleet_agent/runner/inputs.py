@@ -1,8 +1,12 @@
-"""Inputs of a run: seeded, realistic, several; and the check of what comes out."""
+"""Inputs of a run: seeded, drawn by their laws, several; and the check of what comes out."""
 
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+from paretofleet_graph import Law, constant_of
+
 from .failure import RunFailed
+from .feeding import Feeding
+from .samples import feed_at
 
 BUFFERS = 8
 #: All buffers together; a model with larger inputs gets fewer of them.
@@ -13,6 +17,8 @@ DRAWN = 1 << 20
 REDRAWN = 1 << 16
 #: An integer array of so many values may be drawn twice alike.
 FEW = 64
+#: Bytes that wider integers hold, too.
+BYTES = 256
 TYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -26,82 +32,75 @@ TYPES = {
     "tensor(uint32)": "uint32",
     "tensor(uint64)": "uint64",
     "tensor(bool)": "bool",
+    "tensor(string)": "object",
 }
 
 
-def shapes(items: Sequence[Any], batch_size: int) -> Dict[str, Tuple[int, ...]]:
-    """{name: shape} of the inputs `items`, the batch axis (the free first one) filled with `batch_size`.
+def buffers(feeding: Feeding) -> List[Dict[str, Any]]:
+    """Feeds to rotate over, as `feeding` says: as many as fit, at most BUFFERS, and of samples more.
 
-    An item has a name, a type as ONNX Runtime writes it, and a shape of numbers and names.
-
-    Raises RunFailed for a fixed batch that differs and for any other free axis.
-    """
-    filled = {}
-    free_batch = False
-    for item in items:
-        shape = list(item.axes if hasattr(item, "axes") else item.shape)
-        for axis, size in enumerate(shape):
-            if isinstance(size, int) and size > 0:
-                continue
-            if axis:
-                raise RunFailed(
-                    "unsupported",
-                    "input %s has a free axis %d (%s) besides the batch; give it a fixed size"
-                    % (item.name, axis, size),
-                )
-            shape[0] = batch_size
-            free_batch = True
-        filled[item.name] = tuple(shape)
-    if not free_batch:
-        fixed = next((shape[0] for shape in filled.values() if shape), None)
-        if fixed is None:
-            raise RunFailed("unsupported", "the model has no input with a batch axis")
-        if fixed != batch_size:
-            raise RunFailed(
-                "unsupported", "the file has the fixed batch size %d; %d was asked for" % (fixed, batch_size)
-            )
-    return filled
-
-
-def buffers(items: Sequence[Any], batch_size: int, seed: int) -> List[Dict[str, Any]]:
-    """Feeds for the inputs `items` to rotate over, drawn with `seed`: as many as fit, at most BUFFERS.
-
-    Real numbers are standard normal as normalised images are, bytes are uniform, other integers are 0 or 1
-    (valid as an index into any table), truth values are coin flips. Raises RunFailed for other types, and
-    where `batch_size` does not fit. Needs numpy.
+    Raises RunFailed for types that cannot be drawn. Needs numpy.
     """
     import numpy as np
 
-    for item in items:
-        if item.type not in TYPES:
-            raise RunFailed(
-                "unsupported", "input %s has the type %s, which is not supported" % (item.name, item.type)
-            )
-    sizes = shapes(items, batch_size)
-    types = {item.name: np.dtype(TYPES[item.type]) for item in items}
+    for name, kind in feeding.types.items():
+        if kind not in TYPES:
+            raise RunFailed("unsupported", "input %s has the type %s, which is not supported" % (name, kind))
+    sizes = feeding.shapes
+    types = {name: np.dtype(TYPES[feeding.types[name]]) for name in sizes}
     total = sum(_count(sizes[name]) * types[name].itemsize for name in sizes)
-    count = max(1, min(BUFFERS, BUFFERS_BYTES_MAX // max(1, total)))
-    random = np.random.RandomState(seed % 2**32)
-    drawn = {name: _draw(np, random, _count(sizes[name]), types[name]) for name in sizes}
-    return [{name: _fill(np, random, drawn[name], sizes[name]) for name in sizes} for _ in range(count)]
+    count = max(1, min(_feeds_of(feeding), BUFFERS_BYTES_MAX // max(1, total)))
+    random = np.random.RandomState(feeding.seed % 2**32)
+    drawn = {
+        name: _draw(random, _count(sizes[name]), types[name], feeding.laws[name])
+        for name in sizes
+        if name in feeding.laws
+    }
+    return [
+        {
+            name: _fill(np, random, drawn[name], sizes[name])
+            if name in drawn
+            else _sampled(feeding, name, number, types[name])
+            for name in sizes
+        }
+        for number in range(count)
+    ]
 
 
-def redraw(arrays: Mapping[str, Any], seed: int, scale: float, shift: float) -> None:
+def redraw(arrays: Mapping[str, Any], feeding: Feeding, seed: int, scale: float, shift: float) -> None:
     """Draws the values of all `arrays`, inputs by name, anew with `seed` and in place.
 
-    By the laws of `buffers`, real numbers times `scale` plus `shift`. An array of few integers that would
-    stay as it is has each of its values turned round.
+    By the laws of `feeding`, real numbers of the normal law times `scale` plus `shift`; constants, masks and
+    lengths stay as they are, samples are put in another order. An array of few integers that would stay as
+    it is has each of its values turned round. Raises RunFailed where no input can change.
     """
     import numpy as np
 
     random = np.random.RandomState(seed % 2**32)
-    for array in arrays.values():
-        drawn = _draw(np, random, min(array.size, REDRAWN), array.dtype)
-        if array.dtype.kind == "f":
+    changed = False
+    for name, array in arrays.items():
+        if not array.size:
+            continue
+        if name not in feeding.laws:
+            changed = _resample(feeding, name, array, random) or changed
+            continue
+        law = feeding.laws[name]
+        if is_constant(law):
+            continue
+        drawn = _draw(random, min(array.size, REDRAWN), array.dtype, law)
+        if law.values == "normal":
             drawn = (drawn * scale + shift).astype(array.dtype)
-        elif array.size <= FEW and np.array_equal(array.reshape(-1), drawn):
-            drawn = (255 if array.dtype == np.uint8 else 1) - drawn.astype(np.int64)
+        elif array.dtype.kind in "iub" and array.size <= FEW and np.array_equal(array.reshape(-1), drawn):
+            drawn = _highest(law, array.dtype) - drawn.astype(np.int64)
         _repeat(array.reshape(-1), drawn)
+        changed = True
+    if not changed:
+        raise RunFailed("unsupported", "no input can be drawn anew")
+
+
+def is_constant(law: Law) -> bool:
+    """Whether every value is the same by the `law`."""
+    return law.values == "length" or constant_of(law) is not None
 
 
 def check_outputs(names: Sequence[str], outputs: Sequence[Any]) -> None:
@@ -124,11 +123,59 @@ def _count(shape: Tuple[int, ...]) -> int:
     return count
 
 
-def _draw(np: Any, random: Any, count: int, dtype: Any) -> Any:
+def _feeds_of(feeding: Feeding) -> int:
+    """How many feeds differ: every sample once, BUFFERS where values are drawn."""
+    feeds = [BUFFERS]
+    for name, axis in feeding.batch_axes.items():
+        size = 1 if axis is None else max(1, feeding.shapes[name][axis])
+        feeds.append(-(-len(feeding.samples[name]) // size))
+    return max(feeds)
+
+
+def _draw(random: Any, count: int, dtype: Any, law: Law) -> Any:
+    """`count` values of the `law`, or as many as are drawn at most, as an array of `dtype`."""
+    import numpy as np
+
     count = max(1, min(count, DRAWN))
-    if dtype.kind == "f":
+    constant = law.below if law.values == "length" else constant_of(law)
+    if constant is not None:
+        return np.full(1, constant, dtype)
+    if law.values == "normal":
         return random.standard_normal(count).astype(dtype)
-    return random.randint(0, 256 if dtype == np.uint8 else 2, size=count).astype(dtype)
+    if law.values == "uniform" and dtype.kind == "f":
+        return (1 - random.random_sample(count)).astype(dtype)
+    if law.values == "zipf":
+        # The n-th row about 1/n times as often as the first, by the inverse of the logarithm's distribution.
+        rows = _highest(law, dtype) + 1
+        drawn = (rows + 1) ** random.random_sample(count) - 1
+        return drawn.astype("int64").clip(0, rows - 1).astype(dtype)
+    low = -BYTES // 2 if dtype == "int8" and law.values == "bytes" else 0
+    high = _highest(law, dtype) if law.values == "uniform" else BYTES - 1
+    return random.randint(low, min(low + high, 2**62) + 1, size=count).astype(dtype)
+
+
+def _highest(law: Law, dtype: Any) -> int:
+    """The largest integer of the `law`."""
+    if law.below is not None:
+        return max(0, int(law.below) - 1)
+    if dtype == "bool":
+        return 1
+    return 127 if dtype == "int8" else BYTES - 1
+
+
+def _sampled(feeding: Feeding, name: str, number: int, dtype: Any) -> Any:
+    values = feeding.samples[name]
+    if name in feeding.batch_axes:
+        values = feed_at(values, number, feeding.shapes[name], feeding.batch_axes[name])
+    return values.astype(dtype, copy=True)
+
+
+def _resample(feeding: Feeding, name: str, array: Any, random: Any) -> bool:
+    """Puts other samples into `array`; False where there are no others."""
+    if name not in feeding.batch_axes or len(feeding.samples[name]) < 2:
+        return False
+    array[...] = _sampled(feeding, name, random.randint(1, len(feeding.samples[name])), array.dtype)
+    return True
 
 
 def _fill(np: Any, random: Any, drawn: Any, shape: Tuple[int, ...]) -> Any:

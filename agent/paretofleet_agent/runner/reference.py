@@ -96,7 +96,7 @@ def judge(answer: Dict[str, Any], precision: str) -> Dict[str, Any]:
         )
     if not answer["relative_errors"]:
         return {NOT_CHECKED: "the reference has no output of real numbers that are not all zero"}
-    tolerance = TOLERANCES[precision]
+    tolerance = TOLERANCES.get(precision, TOLERANCES["int8"])
     name, error = max(answer["relative_errors"].items(), key=lambda item: item[1])
     if not error <= tolerance:
         raise RunFailed(

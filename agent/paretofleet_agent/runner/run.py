@@ -1,5 +1,6 @@
 """What the runs of every runtime share: settings, cold inferences, checks, blocks."""
 
+import contextlib
 import itertools
 import os
 import sys
@@ -7,6 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from . import input_dependence, loop, process, reference, time_limit
 from .failure import RunFailed, one_line, refusal
+from .feeding import describe, fed, feeding
 from .inputs import check_outputs, redraw
 from .pace import Pace
 
@@ -39,6 +41,8 @@ class Run:
         self.pace: Optional[Pace] = None
         if request["mode"] == "paced":
             self.pace = Pace(request["items_s"], request["batch_size"], clock)
+        self.graph = describe(request)
+        self.feeding = feeding(self.graph, request)
         self.load()
         self.rotation: Iterator[Any] = itertools.cycle(self.feeds)
 
@@ -66,6 +70,7 @@ class Run:
             "mode": self.request["mode"],
             "options": self.options,
             "input_buffers": len(self.feeds),
+            "inputs": fed(self.feeding),
             "python": "%d.%d.%d" % sys.version_info[:3],
         }
         if self.pace is not None:
@@ -139,11 +144,12 @@ class Run:
         feed, seeds = self.feeds[-1], itertools.count(self.request["seed"] + 1)
 
         def digest_of(law: input_dependence.Law) -> Optional[str]:
-            redraw(self.arrays(feed), next(seeds), law.scale, law.shift)
+            redraw(self.arrays(feed), self.feeding, next(seeds), law.scale, law.shift)
             return input_dependence.digest(self.infer(feed))
 
         depends = input_dependence.depends_on_input(input_dependence.digest(outputs), digest_of)
-        redraw(self.arrays(feed), next(seeds), *input_dependence.LAWS[0])
+        with contextlib.suppress(RunFailed):  # nothing can be drawn anew
+            redraw(self.arrays(feed), self.feeding, next(seeds), *input_dependence.LAWS[0])
         return depends
 
 

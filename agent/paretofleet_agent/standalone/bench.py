@@ -205,6 +205,9 @@ def lease_of(artifact: Artifact, number: int, request: BenchRequest, target_id: 
     }
     if options.items_s is not None:
         configuration["items_s"] = options.items_s
+    for name in ("sizes", "inputs"):
+        if getattr(options, name):
+            configuration[name] = dict(getattr(options, name))
     key = AttemptKey(run_id=f"bench-{number}", attempt=1)
     return Lease(key, "bench", "bench", configuration, number, limits, artifact, seed=number, lease_s=0.0)
 
@@ -287,8 +290,21 @@ def _table(report: dict[str, Any]) -> str:
             f"{most_ms:.3f} ms after it was due; latencies hold that"
         )
     lines.append(bench_energy.line(total))
+    lines += fed_lines(report["effective"].get("inputs", {}))
     flags = sorted({flag for run in report["runs"] for flag in run["flags"]})
     return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
+
+
+def fed_lines(inputs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What was fed, by the fact `inputs`; nothing where it is noise alone."""
+    if all(about.get("values") == "normal" for about in inputs.values()):
+        return []
+    parts = []
+    for name, about in inputs.items():
+        law = str(about.get("values", f"{about.get('samples')} samples of a file"))
+        below = f" of {about['below']}" if "below" in about else ""
+        parts.append(f"{name} {law}{below}{' (unsure)' if about.get('unsure') else ''}")
+    return [f"fed: {', '.join(parts)}"]
 
 
 def _run_line(run: Mapping[str, Any], shown: Iterable[str]) -> str:

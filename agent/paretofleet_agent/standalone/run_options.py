@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Mapping, Sequence
+
+import paretofleet_graph
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import PfError
@@ -23,7 +26,8 @@ WINDOW_FLOOR_S = 0.5
 class RunOptions:
     """How a model is run, in the words of a sweep: `target` is an alias (`cpu`, `cuda:0`).
 
-    `items_s`: in mode `paced` the items that come a second.
+    `items_s`: in mode `paced` the items that come a second. `sizes`: of free axes by their names.
+    `inputs`: by name what is fed, {"values": law or number} or {"file": path}.
     """
 
     runtime: str = "onnxruntime"
@@ -32,6 +36,8 @@ class RunOptions:
     mode: str = "latency"
     options: Mapping[str, Any] = field(default_factory=dict)
     items_s: float | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,63 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             options[key] = value
     return options
+
+
+def sizes_of(texts: Sequence[str]) -> dict[str, int]:
+    """Sizes of axes from `texts` like NAME=N. Raises PfError for any other.
+
+    >>> sizes_of(["height=640", "past=0"])
+    {'height': 640, 'past': 0}
+    """
+    sizes: dict[str, int] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        if not name or not number.isdecimal():
+            raise PfError(f"--size {text}: write AXIS=N, as in --size sequence=128")
+        sizes[name] = int(number)
+    return sizes
+
+
+def inputs_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What is fed, from `texts` like NAME=LAW, NAME=NUMBER, NAME=FILE, or FILE for all inputs in it.
+
+    Raises PfError for any other.
+
+    >>> inputs_of(["ids=uniform", "steps=50", "use_cache=true"])
+    {'ids': {'values': 'uniform'}, 'steps': {'values': 50}, 'use_cache': {'values': 1}}
+    """
+    inputs: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals and Path(text).exists():
+            inputs[""] = {"file": str(Path(text).resolve())}
+            continue
+        if not name or not equals or not value:
+            raise PfError(
+                f"--input {text}: write NAME=LAW, NAME=NUMBER or NAME=FILE, as in --input ids=uniform"
+            )
+        number = {"true": 1, "false": 0}.get(value.lower(), _number(value))
+        if value in paretofleet_graph.LAWS:
+            inputs[name] = {"values": value}
+        elif number is not None:
+            inputs[name] = {"values": number}
+        elif Path(value).exists():
+            inputs[name] = {"file": str(Path(value).resolve())}
+        else:
+            laws = ", ".join(paretofleet_graph.LAWS)
+            raise PfError(f"--input {text}: {value} is no file, no number and none of {laws}")
+    return inputs
+
+
+def _number(text: str) -> float | None:
+    """The number in a text; whole ones without a fraction. None where it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number == int(number) else number
 
 
 def target_id_of(device: DeviceUnderTest, options: RunOptions) -> str:

@@ -100,9 +100,12 @@ def test_a_batch_axis_among_several_inputs_is_filled_everywhere(kit, here, tmp_p
 
 REFUSED = {
     "a fixed batch": ({"shape": (1, 16)}, {"batch_size": 4}, "fixed batch size 1"),
-    "no batch axis at all": ({"shape": (), "out": ()}, {"batch_size": 1}, "no input with a batch axis"),
-    "another free axis": ({"shape": ("N", "length")}, {}, "free axis 1"),
-    "text as input": ({"dtype": "STRING", "nodes": [("Identity", ["x"], ["y"])]}, {}, "type tensor(string)"),
+    "no batch axis at all": ({"shape": (), "out": ()}, {"batch_size": 2}, "fixed batch size 1"),
+    "another free axis": ({"shape": ("N", "length")}, {}, "axis length is free besides the batch"),
+    "a size of no axis": ({}, {"sizes": {"length": 3}}, "no free axis length"),
+    "values of no input": ({}, {"inputs": {"ids": {"values": "ones"}}}, "no input ids"),
+    "a law of another type": ({}, {"inputs": {"x": {"values": "zipf"}}}, "not drawn by zipf"),
+    "text as input": ({"dtype": "STRING", "nodes": [("Identity", ["x"], ["y"])]}, {}, "tensor(string)"),
     "an unknown operator": ({"nodes": [("NoSuchOperator", ["x"], ["y"])]}, {}, "NoSuchOperator"),
     "an unknown option": ({}, {"options": {"fast": True}}, "'fast'"),
     "an option's wrong value": ({}, {"options": {"allow_spinning": "yes"}}, "allow_spinning"),
@@ -146,7 +149,7 @@ def test_a_model_file_that_is_gone_is_model_unavailable(kit, here, model):
 
 
 def test_outputs_that_are_not_finite_are_wrong(kit, here, tmp_path):
-    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Log", ["x"], ["y"])])
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Neg", ["x"], ["n"]), ("Log", ["n"], ["y"])])
     outcome = run(kit, here, path)
     assert outcome.reason == "wrong_output"
     assert "output y has" in outcome.message

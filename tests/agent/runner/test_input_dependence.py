@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 from paretofleet_agent.runner import input_dependence
+from paretofleet_agent.runner.failure import RunFailed
+from paretofleet_agent.runner.feeding import Feeding
 from paretofleet_agent.runner.inputs import redraw
+from paretofleet_graph import Law
 
 np = pytest.importorskip("numpy")
+
+
+def law_of(dtype):
+    if dtype.startswith("float"):
+        return Law("normal")
+    return Law("bytes") if dtype == "uint8" else Law("uniform", 2)
+
+
+def fed(values, law, **samples):
+    return Feeding({"x": values.shape}, {}, {} if samples else {"x": law}, samples, {"x": 0}, {}, 1)
 
 
 def digest(*outputs):
@@ -67,7 +80,7 @@ def test_every_array_is_drawn_into_other_values_of_its_own_law(dtype, shape):
     array = np.zeros(shape, dtype)
     for seed, (scale, shift) in enumerate(input_dependence.LAWS[:3]):
         before = array.copy()
-        redraw({"x": array}, seed, scale, shift)
+        redraw({"x": array}, fed(array, law_of(dtype)), seed, scale, shift)
         assert not np.array_equal(array, before)
         assert array.dtype == before.dtype
         if dtype.startswith("float"):
@@ -78,6 +91,23 @@ def test_every_array_is_drawn_into_other_values_of_its_own_law(dtype, shape):
 
 def test_real_numbers_are_scaled_and_shifted():
     array = np.zeros(50_000, "float32")
-    redraw({"x": array}, 1, 4.0, 3.0)
+    redraw({"x": array}, fed(array, Law("normal")), 1, 4.0, 3.0)
     assert array.mean() == pytest.approx(3.0, abs=0.1)
     assert array.std() == pytest.approx(4.0, abs=0.1)
+
+
+@pytest.mark.parametrize("law", [Law("ones"), Law("zeros"), Law("50"), Law("length", 7)])
+def test_constants_masks_and_lengths_stay_as_they_are(law):
+    """A model that has no other input cannot be asked."""
+    array = np.full(5, 3, "int64")
+    with pytest.raises(RunFailed, match="no input can be drawn anew"):
+        redraw({"x": array}, fed(array, law), 1, 1.0, 0.0)
+    assert array.tolist() == [3] * 5
+
+
+def test_samples_are_put_in_another_order():
+    samples = np.arange(6, dtype="float32")[:, None]
+    array = samples[:2].copy()
+    redraw({"x": array}, fed(array, None, x=samples), 1, 4.0, 3.0)
+    assert not np.array_equal(array, samples[:2])
+    assert set(array.ravel()) <= set(samples.ravel())

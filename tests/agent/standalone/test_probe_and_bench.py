@@ -14,7 +14,14 @@ from paretofleet_agent.main import command_line
 from paretofleet_agent.model import Target, Unavailable
 from paretofleet_agent.runner import loop, serve
 from paretofleet_agent.standalone import bench, bench_statistics, paced_times
-from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions, mode_of, options_of
+from paretofleet_agent.standalone.run_options import (
+    BenchRequest,
+    RunOptions,
+    inputs_of,
+    mode_of,
+    options_of,
+    sizes_of,
+)
 
 CPU = Target(target_id="cpu", alias="cpu", description="")
 
@@ -226,3 +233,37 @@ def test_bench_says_which_rate_can_be_kept():
 def test_a_mode_that_is_none_is_one_sentence(text):
     with pytest.raises(PfError, match=f"--mode {text}: "):
         mode_of(text)
+
+
+def test_what_decides_the_work_is_asked_for_and_what_is_fed_is_said(here, tmp_path, capsys):
+    onnx = pytest.importorskip("onnx")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("TopK", ["x", "k"], ["y", "places"])],
+        "g",
+        [info("x", kinds.FLOAT, ["N", "width"]), info("k", kinds.INT64, [1])],
+        [info("y", kinds.FLOAT, ["N", None])],
+    )
+    path = tmp_path / "top.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    short = {"iterations": 5, "warm_up_s": 0.02}
+    with pytest.raises(PfError, match=r"input k decides the work .*--input k=50"):
+        bench.run(path, here, BenchRequest(**short))
+    with pytest.raises(PfError, match=r"--size width=N"):
+        bench.run(path, here, BenchRequest(**short, options=RunOptions(inputs=inputs_of(["k=3"]))))
+    options = RunOptions(inputs=inputs_of(["k=3"]), sizes=sizes_of(["width=9"]))
+    assert bench.run(path, here, BenchRequest(**short, options=options)) == 0
+    assert "fed: x normal, k 3\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["width", "width=", "width=-1", "width=x", "=3"])
+def test_a_size_that_is_none_is_one_sentence(text):
+    with pytest.raises(PfError, match=r"write AXIS=N"):
+        sizes_of([text])
+
+
+@pytest.mark.parametrize("text", ["ids", "ids=", "=ones", "ids=gamma", "ids=/nowhere.npz", "ids=nan"])
+def test_an_input_that_is_none_is_one_sentence(text):
+    with pytest.raises(PfError, match="--input "):
+        inputs_of([text])

@@ -9,7 +9,7 @@ from ..failure import RunFailed, refusal
 from ..inputs import buffers
 from ..run import Run, missing, show_gpu
 from . import onnxruntime_placement as placement
-from .onnx_precision import PRECISION_OF_TYPE, is_quantised, precision_of_weights
+from .onnx_precision import precision_here
 from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options, variables
 
 
@@ -42,25 +42,25 @@ class OnnxRuntime(Run):
                 "this onnxruntime %s has no %s for the target %s, only %s"
                 % (ort.__version__, name, request["target_id"], ort.get_available_providers()),
             )
-        weights = precision_of_weights(request["artifact"]) if kind == "cuda" else None
-        precision = weights if request["precision"] == "native" else request["precision"]
+        computed = precision_here(self.graph.precision, kind)
+        precision = computed if request["precision"] == "native" else request["precision"]
         provider_settings = provider_options(options, dict(request, precision=precision), ort.__version__)
         providers = [(name, provider_settings)]
         nodes = None
         if name != CPU:
             providers.append((CPU, {}))
             nodes = self._check_placement(ort, name, providers)
-            # Neither this nor the weights that were looked at are memory that the run needs.
+            # This is no memory that the run needs.
             gc.collect()
             process.forget_memory_peak()
         begin = self.clock()
         session = self._open(ort, name, providers, None)
         self.load_ns = self.clock() - begin
-        self.feeds = buffers(session.get_inputs(), request["batch_size"], request["seed"])
+        self.feeds = buffers(self.feeding)
         self.names = [output.name for output in session.get_outputs()]
         self.step = functools.partial(session.run, None)
         self.effective = {
-            "precision": self._effective_precision(session, weights),
+            "precision": self._effective_precision(computed),
             "provider": name,
             "runtime_version": ort.__version__,
             "settings": dict(provider_settings, **settings),
@@ -85,7 +85,7 @@ class OnnxRuntime(Run):
 
         def profiled(prefix: str) -> str:
             session = self._open(ort, name, providers, prefix)
-            feed = buffers(session.get_inputs(), self.request["batch_size"], self.request["seed"])[0]
+            feed = buffers(self.feeding)[0]
             try:
                 session.run(None, feed)
             except Exception as error:
@@ -94,13 +94,9 @@ class OnnxRuntime(Run):
 
         return placement.check(name, profiled)
 
-    def _effective_precision(self, session: Any, weights: Optional[str]) -> str:
-        """What the file is computed in; refuses a precision that would be another one in silence."""
+    def _effective_precision(self, computed: str) -> str:
+        """What the file is `computed` in; refuses a precision that would be another one in silence."""
         requested, options = self.request["precision"], self.options
-        types = [PRECISION_OF_TYPE.get(item.type) for item in session.get_inputs()]
-        computed = weights or next(filter(None, types), None) or "fp32"
-        if is_quantised(self.request["artifact"]):
-            computed = "int8"
         if computed == "fp32" and requested in PROVIDERS[options["provider"]][2]:
             return str(requested)
         if requested not in ("native", computed):

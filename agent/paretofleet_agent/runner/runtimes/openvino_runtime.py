@@ -2,10 +2,8 @@
 
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
-from paretofleet_graph import Output
-
 from ..failure import RunFailed, refusal
-from ..inputs import buffers, shapes
+from ..inputs import buffers
 from ..run import Options, Run, missing
 
 OPTIONS: Options = {
@@ -15,8 +13,6 @@ OPTIONS: Options = {
 #: Asked for -> the hint. A quantised file runs its own int8 operators and the rest in fp32.
 HINTS = {"native": "f32", "fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
 EXECUTED = {"f32": "fp32", "bf16": "bf16", "f16": "fp16", "i8": "int8", "u8": "int8", "f64": "fp64"}
-TYPES = {"f32": "float", "f16": "float16", "f64": "double", "boolean": "bool"}
-TYPES.update({"%s%d" % (u, n): "%sint%d" % (u.strip("i"), n) for u in ("i", "u") for n in (8, 16, 32, 64)})
 #: The layers that hold a network's work; their precision is the run's.
 WORK = ("Convolution", "FullyConnected", "MatMul", "Deconvolution")
 
@@ -39,13 +35,13 @@ class OpenVino(Run):
         core = ov.Core()
         try:
             model = core.read_model(request["artifact"])
-            items = [_item(each) for each in model.inputs]
-            model.reshape(shapes(items, request["batch_size"]))
+            names = [_name(each, self.feeding.shapes) for each in model.inputs]
+            model.reshape({name: self.feeding.shapes[name] for name in names})
             compiled = core.compile_model(model, "CPU", self._configuration())
         except Exception as error:
             raise refusal("OpenVINO %s cannot load the model" % ov.__version__, error) from error
         self.load_ns = self.clock() - begin
-        self.feeds = buffers(items, request["batch_size"], request["seed"])
+        self.feeds = [{name: feed[name] for name in names} for feed in buffers(self.feeding)]
         self.names = [output.get_any_name() for output in compiled.outputs]
         layers = executed(compiled.get_runtime_model())
         self._single = compiled.create_infer_request()
@@ -123,10 +119,12 @@ def effective_precision(requested: str, layers: Mapping[str, int]) -> str:
     return executed_in
 
 
-def _item(port: Any) -> Output:
-    axes = [axis.get_length() if axis.is_static else str(axis) for axis in port.get_partial_shape()]
-    kind = port.get_element_type().get_type_name()
-    return Output(port.get_any_name(), "tensor(%s)" % TYPES.get(kind, kind), tuple(axes))
+def _name(port: Any, inputs: Mapping[str, Any]) -> str:
+    """The name by which the graph calls an input, one of `inputs`; a port may have several names."""
+    names = sorted(name for name in port.get_names() if name in inputs)
+    if not names:
+        raise RunFailed("unsupported", "OpenVINO knows no input %s" % port.get_any_name())
+    return str(names[0])
 
 
 def _value(about: Any, key: str) -> str:

@@ -54,7 +54,7 @@ class Torch(Run):
         if where != {(kind, dtype)}:
             raise RunFailed("unsupported", "the network's weights are on %s, not on %s" % (where, kind))
         self._torch, self._cuda = torch, kind == "cuda"
-        self.feeds = self._host_tensors(file)
+        self.feeds = self._host_tensors()
         self.names = [output.name for output in file.graph.outputs]
         self.step = step_of(torch, run, file.inputs[0].name, kind=kind, dtype=dtype, layout=layout)
         self.synchronise = torch.cuda.synchronize if self._cuda else None
@@ -65,9 +65,9 @@ class Torch(Run):
             "settings": settings,
         }
 
-    def _host_tensors(self, file: OnnxFile) -> List[Dict[str, Any]]:
+    def _host_tensors(self) -> List[Dict[str, Any]]:
         """The inputs as tensors on the host; pinned for a GPU, so that a copy need not wait."""
-        feeds = buffers(file.inputs, self.request["batch_size"], self.request["seed"])
+        feeds = buffers(self.feeding)
         tensors = [{name: self._torch.from_numpy(value) for name, value in feed.items()} for feed in feeds]
         if not self._cuda:
             return tensors

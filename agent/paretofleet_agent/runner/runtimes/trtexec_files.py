@@ -2,12 +2,14 @@
 
 import array
 import random
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
-from paretofleet_graph import Output
+from paretofleet_graph import Law as InputLaw
+from paretofleet_graph import constant_of
 
 from .. import reference
 from ..failure import RunFailed
+from ..feeding import Feeding
 from ..input_dependence import Law
 
 #: Values drawn per input; a larger input repeats them.
@@ -15,23 +17,20 @@ DRAWN = 1 << 16
 TYPE = "float32"
 
 
-def draw(
-    path: str, items: Sequence[Output], shapes: Mapping[str, Sequence[int]], seed: int, law: Law
-) -> List[Dict[str, Any]]:
-    """Writes values for the inputs `items`, of the `shapes` by name, to files whose names begin with `path`.
+def draw(path: str, feeding: Feeding, seed: int, law: Law) -> List[Dict[str, Any]]:
+    """Writes values for the inputs of `feeding` to files whose names begin with `path`.
 
-    Each is drawn by `law` and seeded by `seed`. Returns name, type, shape and file of each. Raises RunFailed
-    for another type than float.
+    Normal ones are drawn by `law`; each is seeded by `seed`. Returns name, type, shape and file of each.
+    Raises RunFailed for another type than float, and for samples.
     """
     drawn = []
-    for at, item in enumerate(items):
-        if item.type != "tensor(float)":
-            raise RunFailed(
-                "unsupported", "input %s is %s; trtexec is fed float only" % (item.name, item.type)
-            )
-        file, shape = "%s%d" % (path, at), list(shapes[item.name])
-        _write(file, _count(shape), random.Random(seed), law)
-        drawn.append({"name": item.name, "type": TYPE, "shape": shape, "file": file})
+    for at, (name, kind) in enumerate(feeding.types.items()):
+        if kind != "tensor(float)" or name not in feeding.laws:
+            is_fed = kind if name in feeding.laws else "fed from a file"
+            raise RunFailed("unsupported", "input %s is %s; trtexec is fed drawn float only" % (name, is_fed))
+        file, shape = "%s%d" % (path, at), list(feeding.shapes[name])
+        _write(file, _count(shape), _values(feeding.laws[name], law, random.Random(seed)))
+        drawn.append({"name": name, "type": TYPE, "shape": shape, "file": file})
     return drawn
 
 
@@ -52,8 +51,18 @@ def compare(
     return reference.judge(reference.ask(request["reference_python"], header), precision)
 
 
-def _write(file: str, count: int, source: random.Random, law: Law) -> None:
-    values = array.array("f", [source.gauss(law.shift, law.scale) for _ in range(min(count, DRAWN))])
+def _values(drawn_by: InputLaw, law: Law, source: random.Random) -> Callable[[], float]:
+    """What gives a value after another by the law `drawn_by`; `law` varies the normal one."""
+    constant = constant_of(drawn_by)
+    if constant is not None:
+        return lambda: float(constant)
+    if drawn_by.values == "uniform":
+        return lambda: 1 - source.random()
+    return lambda: source.gauss(law.shift, law.scale)
+
+
+def _write(file: str, count: int, value: Callable[[], float]) -> None:
+    values = array.array("f", [value() for _ in range(min(count, DRAWN))])
     with open(file, "wb") as handle:
         handle.write((values * (count // len(values) + 1))[:count].tobytes())
 

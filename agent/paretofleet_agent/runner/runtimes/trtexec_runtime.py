@@ -11,11 +11,9 @@ import sys
 import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from paretofleet_graph import OnnxFile
-
 from .. import input_dependence, reference, time_limit
 from ..failure import RunFailed
-from ..inputs import shapes
+from ..feeding import describe, fed, feeding
 from ..run import Options, refuse_unknown, resolve_options, show_gpu
 from . import trtexec_command as command
 from . import trtexec_files as files
@@ -49,9 +47,10 @@ class TrtExec(object):
         self._program = command.find_program(request.get("program"))
         self._folder = tempfile.TemporaryDirectory()
         supported = command.supported_flags(self._program)
-        file = OnnxFile(request["artifact"])
-        filled = shapes(file.inputs, request["batch_size"])
-        is_free = any(not isinstance(size, int) for item in file.inputs for size in item.axes or ())
+        graph = describe(request)
+        self._feeding = feeding(graph, request)
+        filled = self._feeding.shapes
+        is_free = any(not isinstance(size, int) for item in graph.inputs for size in item.axes or ())
         engine = self._path("engine")
         build = [self._program, "--onnx=" + request["artifact"], "--saveEngine=" + engine, "--device=0"]
         build += command.build_flags(supported, request["precision"])
@@ -64,7 +63,7 @@ class TrtExec(object):
         self._run = [self._program, "--loadEngine=" + engine, "--device=0"]
         self._run += command.shape_flags(("--shapes",), filled) if is_free else []
         self._run += command.run_flags(supported, self._options, request["mode"])
-        self._draw = functools.partial(files.draw, self._path("input"), file.inputs, filled)
+        self._draw = functools.partial(files.draw, self._path("input"), self._feeding)
         self._inputs = self._draw(request["seed"], input_dependence.LAWS[0])
         self._run.append("--loadInputs=" + ",".join("%(name)s:%(file)s" % each for each in self._inputs))
         self._commands = [build, self._run]
@@ -86,6 +85,7 @@ class TrtExec(object):
             "options": self._options,
             "commands": [[part.replace(self._folder.name, "") for part in parts] for parts in self._commands],
             "input_buffers": 1,
+            "inputs": fed(self._feeding),
             "reference": self._reference(),
             "depends_on_input": self._depends_on_input(),
             "python": "%d.%d.%d" % sys.version_info[:3],

@@ -1,0 +1,353 @@
+"""What the values of an input mean follows from the operators that take them, whatever lies between."""
+
+from __future__ import annotations
+
+import numpy as np
+import paretofleet_graph
+import pytest
+from onnx import TensorProto, helper
+from onnx_files import BOOL, FLOAT, INT64, graph, node, save, weights
+from paretofleet_graph import GraphRefused, Law, read
+
+TABLE = weights(1000, 8)
+IDS = {"ids": (INT64, ["N", 16])}
+OUT = {"y": (FLOAT, None)}
+
+
+def described(tmp_path, nodes, inputs, constants=None, **more):
+    made = graph(nodes, inputs, {"y": (FLOAT, ["N", None])}, constants)
+    return read(str(save(tmp_path / "m.onnx", made, **more)))
+
+
+def law(description, name="ids"):
+    return next(each.law for each in description.inputs if each.name == name)
+
+
+def decides(description, name):
+    return next(each.decides for each in description.inputs if each.name == name)
+
+
+#: How ids reach the table: nodes from `ids` to `at`, constants, and how far they may go.
+WAYS = {
+    "as they are": ([], {}, 1000),
+    "through Cast": ([node("Cast", ["ids"], ["at"], to=TensorProto.INT32)], {}, 1000),
+    "flattened": ([node("Reshape", ["ids", "flat"], ["at"])], {"flat": np.array([-1])}, 1000),
+    "clipped": ([node("Clip", ["ids", "low"], ["at"])], {"low": np.int64(0)}, 1000),
+    "shifted up": ([node("Add", ["ids", "two"], ["at"])], {"two": np.int64(2)}, 998),
+    "shifted down": ([node("Sub", ["ids", "two"], ["at"])], {"two": np.int64(2)}, 1002),
+    "field by field": (
+        [node("Add", ["ids", "offsets"], ["at"])],
+        {"offsets": np.arange(16, dtype=np.int64) * 60},
+        100,
+    ),
+    "transposed and joined": (
+        [
+            node("Transpose", ["ids"], ["t"], perm=[1, 0]),
+            node("Concat", ["t", "more"], ["at"], axis=0),
+        ],
+        {"more": np.zeros((1, 1), np.int64)},
+        1000,
+    ),
+    "unsqueezed, expanded": (
+        [
+            node("Unsqueeze", ["ids", "axis"], ["u"]),
+            node("Expand", ["u", "shape"], ["at"]),
+        ],
+        {"axis": np.array([1]), "shape": np.array([1, 3, 1])},
+        1000,
+    ),
+    "hashed": ([node("Mod", ["ids", "size"], ["at"])], {"size": np.int64(500)}, 500),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ids_go_as_far_as_the_table_that_they_reach(tmp_path, way):
+    between, constants, below = WAYS[way]
+    last = "at" if between else "ids"
+    nodes = [*between, node("Gather", ["table", last], ["y"])]
+    assert law(described(tmp_path, nodes, IDS, {"table": TABLE, **constants}))[:3] == ("zipf", below, True)
+
+
+#: What makes the table: nodes from the weight `w` to `table`, the weight.
+TABLES = {
+    "transposed": ([node("Transpose", ["w"], ["table"], perm=[1, 0])], TABLE.T.copy()),
+    "cast": ([node("Cast", ["w"], ["table"], to=TensorProto.FLOAT)], TABLE.astype(np.float16)),
+    "of int8": (
+        [node("DequantizeLinear", ["w", "scale"], ["table"])],
+        TABLE.astype(np.int8),
+    ),
+    "two parts": ([node("Concat", ["w", "w2"], ["table"], axis=0)], TABLE[:600]),
+}
+
+
+@pytest.mark.parametrize("made", TABLES)
+def test_a_table_may_be_made_of_weights(tmp_path, made):
+    nodes, weight = TABLES[made]
+    constants = {"w": weight, "scale": np.float32(0.1), "w2": TABLE[600:]}
+    description = described(tmp_path, [*nodes, node("Gather", ["table", "ids"], ["y"])], IDS, constants)
+    assert law(description).below == 1000
+
+
+def test_the_smallest_of_several_tables_bounds_the_ids(tmp_path):
+    nodes = [
+        node("Gather", ["table", "ids"], ["a"]),
+        node("Gather", ["small", "ids"], ["b"]),
+        node("Add", ["a", "b"], ["y"]),
+    ]
+    assert law(described(tmp_path, nodes, IDS, {"table": TABLE, "small": TABLE[:7]})).below == 7
+
+
+def test_ids_reach_a_table_within_a_branch_a_loop_a_scan_and_a_function(tmp_path):
+    look_up = node("Gather", ["table", "ids"], ["found"])
+    branch = graph([look_up], {}, {"found": (FLOAT, [None, None, None])})
+    other = graph([node("Identity", ["zeros"], ["z"])], {}, {"z": (FLOAT, [None, None, None])})
+    constants = {"table": TABLE, "zeros": np.zeros((1, 1, 1), np.float32), "yes": np.array(True)}
+    nodes = [node("If", ["yes"], ["y"], then_branch=branch, else_branch=other)]
+    assert law(described(tmp_path, nodes, IDS, constants)).below == 1000
+
+    body = graph(
+        [node("Gather", ["table", "carried"], ["e"]), node("Identity", ["carried"], ["next"])],
+        {"it": (INT64, []), "go": (BOOL, []), "carried": (INT64, ["N", 16])},
+        {"go": (BOOL, []), "next": (INT64, ["N", 16]), "e": (FLOAT, [None, None, None])},
+    )
+    nodes = [node("Loop", ["three", "yes", "ids"], ["last", "y"], body=body)]
+    assert law(described(tmp_path, nodes, IDS, {**constants, "three": np.int64(3)})).below == 1000
+
+    scan = graph([node("Gather", ["table", "row"], ["e"])], {"row": (INT64, [16])}, {"e": (FLOAT, [16, 8])})
+    nodes = [node("Scan", ["ids"], ["y"], body=scan, num_scan_inputs=1)]
+    assert law(described(tmp_path, nodes, IDS, constants)).below == 1000
+
+    called = helper.make_function(
+        "mine", "Embed", ["t", "i"], ["e"], [node("Gather", ["t", "i"], ["e"])], [helper.make_opsetid("", 17)]
+    )
+    nodes = [helper.make_node("Embed", ["table", "ids"], ["y"], domain="mine")]
+    description = described(tmp_path, nodes, IDS, constants, functions=[called], domains=["mine"])
+    assert law(description).below == 1000
+
+
+def test_nodes_in_disorder_are_followed_all_the_same(tmp_path):
+    nodes = [node("Gather", ["table", "at"], ["y"]), node("Identity", ["ids"], ["at"])]
+    assert law(described(tmp_path, nodes, IDS, {"table": TABLE})).below == 1000
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "below"),
+    [
+        ([node("OneHot", ["ids", "depth", "values"], ["y"])], {"depth": np.int64(12)}, 12),
+        (
+            [
+                node("Unsqueeze", ["ids", "last"], ["u"]),
+                node("Equal", ["u", "codes"], ["same"]),
+                node("Cast", ["same"], ["y"], to=TensorProto.FLOAT),
+            ],
+            {"last": np.array([2]), "codes": np.arange(9)},
+            9,
+        ),
+        ([node("OneHotEncoder", ["ids"], ["y"], domain="ai.onnx.ml", cats_int64s=[0, 1, 2, 3])], {}, 4),
+    ],
+    ids=["OneHot", "OneHot by hand", "OneHotEncoder"],
+)
+def test_category_codes_stay_within_their_table(tmp_path, nodes, constants, below):
+    constants = {"values": np.array([0, 1], np.float32), **constants}
+    description = described(tmp_path, nodes, IDS, constants, domains=["ai.onnx.ml"])
+    assert law(description)[:3] == ("zipf", below, True)
+
+
+SEQUENCE = {"x": (FLOAT, ["N", "time", 4]), "lens": (INT64, ["N"])}
+
+
+def test_lengths_are_the_axis_that_they_cut(tmp_path):
+    """A mask of what lies before the length, by a Range over the axis."""
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "one"], ["size"]),
+        node("Range", ["zero", "size", "one"], ["places"]),
+        node("Unsqueeze", ["lens", "last"], ["column"]),
+        node("Less", ["places", "column"], ["inside"]),
+        node("Cast", ["inside"], ["mask"], to=TensorProto.FLOAT),
+        node("Unsqueeze", ["mask", "two"], ["wide"]),
+        node("Mul", ["x", "wide"], ["y"]),
+    ]
+    constants = {"zero": np.int64(0), "one": np.int64(1), "last": np.array([1]), "two": np.array([2])}
+    description = described(tmp_path, nodes, SEQUENCE, constants)
+    assert law(description, "lens") == Law("length", "time", True, "Less")
+    assert decides(description, "lens") == ""
+
+
+def test_lengths_of_a_recurrent_network_are_its_sequence(tmp_path):
+    nodes = [node("GRU", ["x", "w", "r", "", "lens"], ["y"], hidden_size=4)]
+    inputs = {"x": (FLOAT, ["time", "N", 4]), "lens": ("INT32", ["N"])}
+    description = described(tmp_path, nodes, inputs, {"w": weights(1, 12, 4), "r": weights(1, 12, 4)})
+    assert law(description, "lens")[:3] == ("length", "time", True)
+    assert description.batch == "N"
+
+
+MASKS = {
+    "cast to truth": [
+        node("Cast", ["mask"], ["b"], to=TensorProto.BOOL),
+        node("Where", ["b", "x", "ninf"], ["y"]),
+    ],
+    "one less it": [
+        node("Cast", ["mask"], ["f"], to=TensorProto.FLOAT),
+        node("Sub", ["one", "f"], ["inverse"]),
+        node("Mul", ["inverse", "large"], ["bias"]),
+        node("Add", ["x", "bias"], ["y"]),
+    ],
+    "times what it masks": [
+        node("Cast", ["mask"], ["f"], to=TensorProto.FLOAT),
+        node("Mul", ["x", "f"], ["y"]),
+    ],
+}
+FLOATS = {"ninf": np.float32(-np.inf), "one": np.float32(1), "large": np.float32(-1e4)}
+
+
+@pytest.mark.parametrize("way", MASKS)
+@pytest.mark.parametrize("kind", [INT64, "INT32", BOOL])
+def test_masks_are_ones(tmp_path, way, kind):
+    inputs = {"x": (FLOAT, ["N", 16]), "mask": (kind, ["N", 16])}
+    if kind == BOOL and way == "cast to truth":
+        description = described(tmp_path, [node("Where", ["mask", "x", "ninf"], ["y"])], inputs, FLOATS)
+    else:
+        description = described(tmp_path, MASKS[way], inputs, FLOATS)
+    assert law(description, "mask").values == "ones"
+    assert decides(description, "mask") == ""
+
+
+def test_a_real_mask_that_is_added_before_a_softmax_is_zeros(tmp_path):
+    nodes = [node("Add", ["x", "bias"], ["s"]), node("Softmax", ["s"], ["y"])]
+    inputs = {"x": (FLOAT, ["N", 16]), "bias": (FLOAT, ["N", 16])}
+    description = described(tmp_path, nodes, inputs)
+    assert law(description, "x").values == "zeros" or law(description, "bias").values == "zeros"
+
+
+BODY = graph(
+    [node("Identity", ["go"], ["on"]), node("Add", ["v", "v"], ["w"])],
+    {"it": (INT64, []), "go": (BOOL, []), "v": (FLOAT, ["N", 16])},
+    {"on": (BOOL, []), "w": (FLOAT, ["N", 16])},
+)
+THEN = graph([node("Identity", ["x"], ["a"])], {}, {"a": (FLOAT, ["N", 16])})
+ELSE = graph([node("Neg", ["x"], ["b"])], {}, {"b": (FLOAT, ["N", 16])})
+NUMBERS = {"yes": np.array(True), "zero": np.array([0]), "one": np.array([1]), "n": np.int64(1)}
+#: Operator -> the type and axes of the input `v`, the nodes by which its value decides the work.
+DECIDERS = {
+    "Loop": (INT64, [], [node("Loop", ["v", "yes", "x"], ["y"], body=BODY)]),
+    "Loop by the largest of several": (
+        INT64,
+        ["N"],
+        [node("ReduceMax", ["v"], ["m"], keepdims=0), node("Loop", ["m", "yes", "x"], ["y"], body=BODY)],
+    ),
+    "If": (BOOL, [], [node("If", ["v"], ["y"], then_branch=THEN, else_branch=ELSE)]),
+    "If by a comparison": (
+        INT64,
+        [],
+        [
+            node("Greater", ["v", "n"], ["more"]),
+            node("If", ["more"], ["y"], then_branch=THEN, else_branch=ELSE),
+        ],
+    ),
+    "Range": (INT64, [], [node("Range", ["n", "v", "n"], ["y"])]),
+    "Slice": (INT64, [1], [node("Slice", ["x", "zero", "v", "one"], ["y"])]),
+    "Reshape": (INT64, [2], [node("Reshape", ["x", "v"], ["y"])]),
+    "Expand of what was joined": (
+        INT64,
+        [1],
+        [node("Concat", ["one", "v"], ["shape"], axis=0), node("Expand", ["x", "shape"], ["y"])],
+    ),
+    "Tile": (INT64, [2], [node("Tile", ["x", "v"], ["y"])]),
+    "TopK": (INT64, [1], [node("TopK", ["x", "v"], ["y", "places"])]),
+    "Resize": (INT64, [2], [node("Resize", ["x", "", "", "v"], ["y"])]),
+    "Resize by a scale": (FLOAT, [2], [node("Resize", ["x", "", "v"], ["y"])]),
+    "ConstantOfShape": (INT64, [1], [node("ConstantOfShape", ["v"], ["y"])]),
+    "a speed that becomes a length": (
+        FLOAT,
+        [1],
+        [
+            node("Ceil", ["v"], ["c"]),
+            node("Cast", ["c"], ["k"], to=TensorProto.INT64),
+            node("TopK", ["x", "k"], ["y", "places"]),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("how", DECIDERS)
+def test_a_value_that_decides_the_work_is_asked_for_and_never_guessed(tmp_path, how):
+    kind, axes, nodes = DECIDERS[how]
+    inputs = {"x": (FLOAT, ["N", 16]), "v": (kind, axes)}
+    description = described(tmp_path, nodes, inputs, NUMBERS)
+    assert decides(description, "v")
+    with pytest.raises(GraphRefused, match=r"input v decides the work .*--input v="):
+        paretofleet_graph.laws(description, {})
+    assert paretofleet_graph.laws(description, {"v": {"values": 1}})["v"].values in ("1", "1.0")
+    assert any("--input v=" in each for each in paretofleet_graph.to_give(description, {}, {}))
+    assert not paretofleet_graph.to_give(description, {}, {"v": {"values": 1}})
+
+
+def test_shapes_of_inputs_decide_nothing(tmp_path):
+    """Sizes that follow from the shape of the ids are no values of the ids."""
+    nodes = [
+        node("Shape", ["ids"], ["s"]),
+        node("ConstantOfShape", ["s"], ["zeros"]),
+        node("Identity", ["zeros"], ["e"]),
+        node("Gather", ["table", "ids"], ["g"]),
+        node("ReduceMax", ["g"], ["y"], keepdims=0),
+    ]
+    assert decides(described(tmp_path, nodes, IDS, {"table": TABLE}), "ids") == ""
+
+
+def test_what_a_network_computes_from_ids_is_its_own_content(tmp_path):
+    """Durations that a network predicts set sizes, too; that is its work, and nobody's value."""
+    nodes = [
+        node("Gather", ["table", "ids"], ["e"]),
+        node("ReduceMax", ["e"], ["m"], keepdims=0),
+        node("Cast", ["m"], ["k"], to=TensorProto.INT64),
+        node("Range", ["n0", "k", "n"], ["y"]),
+    ]
+    assert (
+        decides(described(tmp_path, nodes, IDS, {"table": TABLE, "n0": np.int64(0), **NUMBERS}), "ids") == ""
+    )
+
+
+@pytest.mark.parametrize(("op", "values"), [("Log", "uniform"), ("Sqrt", "uniform")])
+def test_noise_outside_of_an_operators_domain_is_not_drawn(tmp_path, op, values):
+    nodes = [node("Reshape", ["x", "flat"], ["f"]), node(op, ["f"], ["y"])]
+    description = described(tmp_path, nodes, {"x": (FLOAT, ["N", 16])}, {"flat": np.array([-1])})
+    assert law(description, "x").values == values
+
+
+def test_real_numbers_and_bytes_keep_their_laws(tmp_path):
+    nodes = [
+        node("Cast", ["image"], ["f"], to=TensorProto.FLOAT),
+        node("MatMul", ["f", "w"], ["a"]),
+        node("MatMul", ["x", "w"], ["b"]),
+        node("Add", ["a", "b"], ["y"]),
+    ]
+    inputs = {"image": ("UINT8", ["N", 16]), "x": (FLOAT, ["N", 16])}
+    description = described(tmp_path, nodes, inputs, {"w": weights(16, 4)})
+    assert law(description, "image") == Law("bytes")
+    assert law(description, "x") == Law("normal")
+
+
+def test_a_law_that_nothing_supports_says_so(tmp_path):
+    nodes = [node("Cast", ["v"], ["f"], to=TensorProto.FLOAT), node("MatMul", ["f", "w"], ["y"])]
+    description = described(tmp_path, nodes, {"v": (INT64, ["N", 16])}, {"w": weights(16, 4)})
+    assert law(description, "v").sure is False
+    assert paretofleet_graph.law_json(law(description, "v"))["unsure"] is True
+
+
+GIVEN = {
+    "an input that there is not": ({"z": {"values": 1}}, r"no input z; it has ids"),
+    "an id beyond its table": ({"ids": {"values": 1000}}, r"table of 1000 rows, and 1000 is beyond"),
+    "a word that is no law": ({"ids": {"values": "gamma"}}, r"not gamma"),
+    "noise for integers": ({"ids": {"values": "normal"}}, r"not drawn by normal"),
+    "half an id": ({"ids": {"values": 0.5}}, r"takes no 0\.5"),
+}
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_what_does_not_fit_an_input_is_refused_in_a_sentence(tmp_path, case):
+    values, sentence = GIVEN[case]
+    description = described(tmp_path, [node("Gather", ["table", "ids"], ["y"])], IDS, {"table": TABLE})
+    with pytest.raises(GraphRefused, match=sentence):
+        paretofleet_graph.laws(description, values)
+    assert paretofleet_graph.laws(description, {"ids": {"values": "uniform"}})["ids"].below == 1000
