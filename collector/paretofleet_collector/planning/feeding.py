@@ -35,15 +35,20 @@ def check_names(spec: Spec, models: Sequence[Sequence[Variant]], files: Mapping[
     `files` are those that it names, by SHA-256.
     """
     graphs = [graph for variants in models for graph in map(description_of, variants) if graph is not None]
+    unread = next(
+        (each.model for variants in models for each in variants if each.stored and not each.graph), ""
+    )
+    again = f"what {unread} takes was never read: add its file again."
     axes = dict.fromkeys(key for graph in graphs for key in axes_of(graph))
     inputs = dict.fromkeys(item.name for graph in graphs for item in graph.inputs)
     for name in spec.sizes:
         if name not in axes:
-            near = did_you_mean(name, axes) if axes else "all its axes but the batch are fixed."
+            near = did_you_mean(name, axes) if axes else "all their axes but the batch are fixed."
+            near = again if unread else near
             raise Refused(f"`sizes.{name}`: no model of the sweep has such a free axis; {near}")
     for name, fed in spec.inputs.items():
         if name not in inputs and name != EVERY_INPUT:
-            near = did_you_mean(name, inputs) if inputs else "what its models take is not known yet."
+            near = again if unread else did_you_mean(name, inputs)
             raise Refused(f"`inputs.{name}`: no model of the sweep has such an input; {near}")
         if name == EVERY_INPUT and "sha256" in fed:
             file = files[fed["sha256"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from paretofleet_graph import Description, Input
+from paretofleet_graph.model import LENGTH
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.inputs import InputArray, InputFile
@@ -69,7 +70,7 @@ def item_axes(graph: Description, item: Input, sizes: Mapping[str, int]) -> list
     left = [key for key in graph.candidates if key not in sizes]
     batch = graph.batch or (left[0] if len(left) == 1 else None)
     axes = [axis for axis in item.axes or () if axis is not None]
-    if batch is None and graph.fixed_batch_size and axes and axes[0] == graph.fixed_batch_size:
+    if batch is None and len(axes) > 1 and axes[0] == graph.fixed_batch_size:
         return axes[1:]
     return [axis for axis in axes if axis != batch]
 
@@ -93,10 +94,12 @@ def check_samples(
             f"{called}: array {array.name} has values that are not finite: leave those samples out."
         )
     below = item.law.below if item.law is not None else None
-    if below is None or array.low is None or array.high is None or "int" not in array.type:
+    if item.law is None or below is None or array.low is None or array.high is None:
         return
     rows = below if isinstance(below, int) else _size_of(graph, below, filled)
-    if rows is not None and (array.high >= rows or array.low < -rows):
+    # A length may be the whole axis, an id is at most the last row.
+    rows = rows if rows is None or item.law.values != LENGTH else rows + 1
+    if "int" in array.type and rows is not None and (array.high >= rows or array.low < -rows):
         odd = array.high if array.high >= rows else array.low
         raise Refused(
             f"{called}: array {array.name} holds {odd:.0f}, and input {name} picks from {rows} rows "

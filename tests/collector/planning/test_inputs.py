@@ -186,6 +186,19 @@ def test_samples_that_do_not_fit_are_refused_before_anything_runs(name):
         planned(ENCODER, sizes={"sequence": 8}, inputs={"ids": {"sha256": SHA}}, files=files)
 
 
+def test_a_length_may_be_the_whole_axis_and_no_more():
+    length = Input("length", "tensor(int64)", ("batch",), Law("length", "sequence"))
+    model = variant("cut", graph(IDS, length, free=("sequence",)))
+    for high, is_right in ((8, True), (9, False)):
+        files = samples(InputArray("length", "int64", (5,), 1, high))
+        spec = {"sizes": {"sequence": 8}, "inputs": {"length": {"sha256": SHA}}}
+        if is_right:
+            assert planned(model, files=files, **spec).configurations
+        else:
+            with pytest.raises(Refused, match="holds 9, and input length"):
+                planned(model, files=files, **spec)
+
+
 def test_samples_that_contradict_a_size_are_refused():
     files = samples(InputArray("ids", "int64", (5, 8), 0, 9))
     with pytest.raises(Refused, match="has 8 elements on axis sequence of input ids, where 16 are due"):
@@ -206,6 +219,14 @@ def test_a_file_that_changed_since_the_model_was_added_is_refused():
     assert planned(model, files=files).configurations[0].configuration.input_files == (SHA,)
     with pytest.raises(Refused, match=r"s\.npz has changed since it was added with classifier"):
         planned(model, inputs={"image": {"sha256": other}}, files=files)
+
+
+def test_of_a_model_that_was_added_before_sizes_it_is_said_to_add_it_again():
+    old = Variant("old", "file", "0" * 64, 10)
+    assert planned(old).configurations
+    for spec in ({"sizes": {"h": 8}}, {"inputs": {"x": 1}}):
+        with pytest.raises(Refused, match="what old takes was never read: add its file again"):
+            planned(old, **spec)
 
 
 def test_an_agent_that_would_feed_what_it_always_did_gets_no_sizes():
