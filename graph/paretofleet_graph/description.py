@@ -9,7 +9,7 @@ from .laws import laws_of
 from .model import Description
 from .onnx_file import DAMAGED, OnnxFile
 from .operators import RANDOM
-from .precision import operators_of, precision_of, precisions_of
+from .precision import all_nodes, operators_of, precision_of, precisions_of
 
 
 def read(path: str) -> Description:
@@ -27,7 +27,9 @@ def _described(file: OnnxFile) -> Description:
     axes = axes_of(file.inputs, file.graph.outputs)
     operators = operators_of(file)
     flow = follow(file, axes.shapes, axes.batch)
-    inputs = laws_of(file.inputs, axes.shapes, flow.uses, axes.batch)
+    taken = {name for node in all_nodes(file) for name in node.inputs}
+    taken.update(each.name for each in file.graph.outputs)
+    inputs = laws_of(file.inputs, axes.shapes, flow.uses, taken, axes.batch)
     weights = sorted(file.graph.weights.values(), key=lambda weight: -weight.elements)
     types = [weight.type for weight in weights] + [each.type[len("tensor(") : -1] for each in inputs]
     precisions = precisions_of(operators, flow.worked, types)

@@ -6,10 +6,10 @@ from typing import Any, Dict, List, Mapping, MutableMapping, NamedTuple, Optiona
 from . import operators
 from .errors import GraphRefused
 from .facts import UNKNOWN, Fact, Trace, axes_after, of_weight, type_of
-from .lookups import Use, uses_of
+from .lookups import REAL, Use, uses_of
 from .mixing import mixes_items
 from .model import Axis
-from .onnx_file import Graph, Node, OnnxFile, Weight
+from .onnx_file import NONSENSE, Graph, Node, OnnxFile, Weight
 from .precision import WORK
 
 #: A body of a loop is walked twice, so that what one step hands to the next is seen.
@@ -63,9 +63,23 @@ class _Walk(object):
             if self._left < 0:
                 raise GraphRefused("its graph has too many nodes; export a simpler model")
             facts = [scope.get(name, UNKNOWN) if name else UNKNOWN for name in node.inputs]
-            for name, fact in zip(node.outputs, self._node(node, facts, scope, takers, depth)):
+            for name, fact in zip(node.outputs, self._facts_after(node, facts, scope, takers, depth)):
                 scope[name] = _declared(fact, graph, name)
         return [scope.get(each.name, UNKNOWN) for each in graph.outputs]
+
+    def _facts_after(
+        self,
+        node: Node,
+        facts: List[Fact],
+        scope: Scope,
+        takers: Mapping[str, Sequence[Node]],
+        depth: int,
+    ) -> List[Fact]:
+        """The facts of the outputs of a `node`; of what is not understood whose values may be in them."""
+        try:
+            return self._node(node, facts, scope, takers, depth)
+        except NONSENSE:  # attributes or inputs of another kind than the operator has here
+            return [Fact(traces=_followed(facts))] * len(node.outputs)
 
     def _node(
         self,
@@ -240,6 +254,8 @@ def _shifted(op: str, facts: List[Fact]) -> Dict[str, Trace]:
             numbers = [each for each in facts[other].sizes or () if isinstance(each, int)]
             if numbers and (at == 0 or op in ("Add", "Mul")):
                 return {name: _moved(trace, op, max(numbers)) for name, trace in facts[at].traces.items()}
+        if at == 0 and len(facts) == 2 and facts[0].type in REAL and facts[1].weight is not None:
+            return dict(facts[0].traces)  # a mean or a scale of real numbers
     return _followed(facts)
 
 

@@ -1,7 +1,7 @@
 """The law of an input's values, from what the graph does with them."""
 
 import re
-from typing import Dict, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Dict, Mapping, Optional, Sequence, Tuple
 
 from .lookups import REAL, Use
 from .model import LENGTH, Axis, Input, Law, Output
@@ -18,11 +18,12 @@ def laws_of(
     inputs: Sequence[Output],
     shapes: Mapping[str, Optional[Tuple[Axis, ...]]],
     uses: Mapping[str, Sequence[Use]],
+    taken: AbstractSet[str],
     batch: Optional[str],
 ) -> Tuple[Input, ...]:
     """The `inputs` with the axes `shapes` and the laws that follow from their `uses`.
 
-    `batch`: the key of the batch axis.
+    `taken`: names that some node takes. `batch`: the key of the batch axis.
     """
     described = []
     for each in inputs:
@@ -34,6 +35,10 @@ def laws_of(
         length = _likely_length(each.name, inputs, shapes, batch)
         law = _law(each, axes, by_kind, length)
         decides = by_kind["decides"].why if "decides" in by_kind else ""
+        if law is not None and not law.sure and each.name not in taken:
+            law = Law("ones", None, True, "nothing takes it")
+        elif decides and "compared" in by_kind and law is not None:
+            law = Law(str(by_kind["compared"].below), None, False, "it is compared with that")
         described.append(Input(each.name, each.type, axes, law, decides))
     return tuple(described)
 
@@ -67,8 +72,9 @@ def _law_of_integers(item: Output, axes: Tuple[Axis, ...], by_kind: Mapping[str,
         return Law("zipf", ids.below, True, ids.why)
     if lengths.below is not None:
         return Law(LENGTH, lengths.below, True, lengths.why)
-    if "mask" in by_kind and "content" not in by_kind:
-        return Law("ones", None, True, by_kind["mask"].why)
+    mask = by_kind.get("mask", by_kind.get("bias"))
+    if mask is not None and "content" not in by_kind:
+        return Law("ones", None, True, mask.why)
     if "length" in by_kind and length is not None:
         return Law(LENGTH, length, False, lengths.why)
     if "ids" in by_kind:  # of a table whose rows nobody knows

@@ -14,9 +14,9 @@ SOFT = ("Identity", "Cast", "Reshape", "Add", "Where", "Clip")
 
 
 class Use(NamedTuple):
-    """A use of an input: ids, length, mask, bias, positive, divides, decides, content; and what it says.
+    """A use of an input: ids, length, mask, bias, positive, divides, decides, compared, content.
 
-    `below`: ids are below it, lengths as large as it. `why`: the operator, for people.
+    `below`: ids are below it, lengths as large as it, others compared with it. `why`: the operator.
     """
 
     kind: str
@@ -48,6 +48,8 @@ def _uses(
     special = _by_position(node, at, trace, facts)
     if special is not None:
         return [special]
+    if node.op in (*operators.COMPARES, "Equal") and _number(facts[1 - at]) is not None:
+        return [Use("compared", _number(facts[1 - at]), node.op)]
     if not trace.exact:
         return [Use("content", why=node.op)] if node.op in operators.COMPARES else []
     return _plain(node, at, facts, takers)
@@ -69,10 +71,10 @@ def _looked_up(node: Node, trace: Trace, facts: Sequence[Fact]) -> Use:
 
 def _before(rows: Axis, trace: Trace) -> Axis:
     """How far an input may go whose values, scaled and shifted, pick one of `rows`."""
-    if not isinstance(rows, int):
-        return rows
     if not trace.exact:
         return None
+    if not isinstance(rows, int):
+        return rows
     return max(1, int((rows - 1 - trace.shift) // trace.scale) + 1)
 
 
@@ -149,6 +151,12 @@ def _plain(node: Node, at: int, facts: Sequence[Fact], takers: Mapping[str, Sequ
     elif node.op not in operators.SAME and node.op not in operators.ARITHMETIC:
         use = Use("content", why=node.op)
     return [] if use is None else [use]
+
+
+def _number(fact: Fact) -> Optional[int]:
+    """The whole number that a constant is; None for anything else."""
+    number = fact.sizes[0] if fact.sizes is not None and len(fact.sizes) == 1 and not fact.traces else None
+    return number if isinstance(number, int) else None
 
 
 def _is_constant(fact: Fact) -> bool:

@@ -22,7 +22,9 @@ LETTERS = {"float": "f", "double": "d", "int64": "q", "int32": "i", "int16": "h"
 LETTERS.update({"uint64": "Q", "uint32": "I", "uint16": "H", "uint8": "B", "bool": "B", "float16": "e"})
 #: Graphs within graphs that are read; a file with more is no network.
 DEPTH_MAX = 50
-DAMAGED = (ValueError, IndexError, KeyError, TypeError, struct.error, RecursionError, OverflowError)
+#: What reading raises where something is not what it should be.
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+DAMAGED = (*NONSENSE, RecursionError, struct.error)
 
 
 class Weight(NamedTuple):

@@ -59,9 +59,11 @@ def to_give(description: Description, sizes: Mapping[str, int], values: Values) 
 
 def example_of(item: Input) -> str:
     """A value to be typed for the input `item`."""
-    if item.type == "tensor(bool)":
-        return "1"
-    return "samples.npz" if item.law is None else "50"
+    if item.law is None:
+        return "samples.npz"
+    if item.law.values.lstrip("-").isdigit():  # what the graph compares it with
+        return item.law.values
+    return "50" if "int" in item.type else "1"
 
 
 def sizes_of(description: Description, sizes: Mapping[str, int], values: Values) -> Dict[str, int]:

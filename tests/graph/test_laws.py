@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import paretofleet_graph
 import pytest
-from onnx import TensorProto, helper
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 from onnx_files import BOOL, FLOAT, INT64, graph, node, save, weights
-from paretofleet_graph import GraphRefused, Law, read
+from paretofleet_graph import GraphRefused, Law, facts, operators, read
 
 TABLE = weights(1000, 8)
 IDS = {"ids": (INT64, ["N", 16])}
@@ -351,3 +353,103 @@ def test_what_does_not_fit_an_input_is_refused_in_a_sentence(tmp_path, case):
     with pytest.raises(GraphRefused, match=sentence):
         paretofleet_graph.laws(description, values)
     assert paretofleet_graph.laws(description, {"ids": {"values": "uniform"}})["ids"].below == 1000
+
+
+def test_the_example_is_a_value_that_the_graph_knows(tmp_path):
+    """A rate of 16,000 samples a second chooses the branch; 50 would be nobody's."""
+    nodes = [
+        node("Equal", ["sr", "rate"], ["same"]),
+        node("If", ["same"], ["y"], then_branch=THEN, else_branch=ELSE),
+    ]
+    inputs = {"x": (FLOAT, ["N", 16]), "sr": (INT64, [])}
+    description = described(tmp_path, nodes, inputs, {"rate": np.int64(16000)})
+    assert any("--input sr=16000" in each for each in paretofleet_graph.to_give(description, {}, {}))
+
+
+def test_an_input_that_nothing_takes_is_no_unsure_one(tmp_path):
+    inputs = {"x": (FLOAT, ["N", 16]), "unused": (INT64, [])}
+    description = described(tmp_path, [node("Relu", ["x"], ["y"])], inputs)
+    assert law(description, "unused") == Law("ones", None, True, "nothing takes it")
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul", "Div"])
+def test_a_constant_before_a_logarithm_changes_nothing(tmp_path, op):
+    nodes = [node(op, ["x", "c"], ["a"]), node("Log", ["a"], ["y"])]
+    description = described(tmp_path, nodes, {"x": (FLOAT, ["N", 16])}, {"c": np.float32(1e-6)})
+    assert law(description, "x").values == "uniform"
+
+
+def test_a_mask_that_becomes_a_bias_is_ones(tmp_path):
+    nodes = [
+        node("Cast", ["mask"], ["f"], to=TensorProto.FLOAT),
+        node("Sub", ["f", "one"], ["less"]),
+        node("Mul", ["less", "large"], ["bias"]),
+        node("Add", ["x", "bias"], ["s"]),
+        node("Softmax", ["s"], ["y"]),
+    ]
+    inputs = {"x": (FLOAT, ["N", 16]), "mask": (INT64, ["N", 16])}
+    assert law(described(tmp_path, nodes, inputs, FLOATS), "mask")[:3] == ("ones", None, True)
+
+
+def test_the_place_of_the_largest_id_bounds_no_id(tmp_path):
+    """A text encoder takes the state at its last token, which has the largest id."""
+    nodes = [
+        node("Gather", ["table", "ids"], ["e"]),
+        node("ArgMax", ["ids"], ["last"], axis=1, keepdims=0),
+        node("Gather", ["e", "last"], ["y"], axis=1),
+    ]
+    inputs = {"ids": (INT64, ["N", "seq"])}
+    assert law(described(tmp_path, nodes, inputs, {"table": TABLE})).below == 1000
+
+
+def test_a_loop_that_compares_its_counter_with_an_input_asks_for_it(tmp_path):
+    body = graph(
+        [node("Less", ["it", "steps"], ["go_on"]), node("Add", ["v", "v"], ["w"])],
+        {"it": (INT64, []), "go": (BOOL, []), "v": (FLOAT, ["N", 16])},
+        {"go_on": (BOOL, []), "w": (FLOAT, ["N", 16])},
+    )
+    nodes = [node("Loop", ["", "yes", "x"], ["y"], body=body)]
+    inputs = {"x": (FLOAT, ["N", 16]), "steps": (INT64, [])}
+    assert "Loop" in decides(described(tmp_path, nodes, inputs, NUMBERS), "steps")
+
+
+OPERATORS = sorted(
+    {*operators.DECIDES, *operators.SAME, *operators.ARITHMETIC, *operators.LOOKS_UP, *facts.RULES}
+)
+NAMES = ["x", "ids", "c", "n", "", "a", "b", "d"]
+ATTRIBUTES = st.one_of(
+    st.integers(-3, 9),
+    st.floats(-2, 2, width=32),
+    st.lists(st.integers(-9, 9), min_size=1, max_size=3),
+    st.sampled_from(["", "mean", b"x"]),
+    st.just(numpy_helper.from_array(np.arange(3), "t")),
+    st.just(THEN),
+)
+NODES = st.tuples(
+    st.sampled_from(
+        [*OPERATORS, "Cast", "Shape", "Constant", "Scan", "LSTM", "OneHotEncoder", "LabelEncoder"]
+    ),
+    st.lists(st.sampled_from(NAMES), max_size=5),
+    st.lists(st.sampled_from(["a", "b", "d", "y"]), min_size=1, max_size=2, unique=True),
+    st.dictionaries(
+        st.sampled_from(
+            ["axis", "axes", "perm", "to", "body", "then_branch", "keys_int64s", "value", "num_scan_inputs"]
+        ),
+        ATTRIBUTES,
+        max_size=3,
+    ),
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=st.lists(NODES, max_size=8))
+def test_a_graph_of_any_nodes_is_described(tmp_path, made):
+    """However senseless: operators with inputs that they do not have, attributes of other types, circles."""
+    inputs = {"x": (FLOAT, ["N", None, 3]), "ids": (INT64, ["N", "seq"])}
+    nodes = [node(op, taken, given, **attributes) for op, taken, given, attributes in made]
+    constants = {"c": np.arange(4), "n": np.float32(2)}
+    path = save(tmp_path / "m.onnx", graph(nodes, inputs, {"y": (FLOAT, ["N", None])}, constants))
+    description = read(str(path))
+    assert [each.name for each in description.inputs] == ["x", "ids"]
+    for each in description.inputs:
+        assert each.law is not None
