@@ -35,3 +35,33 @@ def convolution(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, path)
     return path
+
+
+def encoder(path: Path, *, rows: int = 500, width: int = 32) -> Path:
+    """A table, a projection and a mean: ids and mask of [batch, sequence] to a vector for each item."""
+    random = np.random.default_rng(0)
+    weights = {
+        "table": random.normal(0, 1, (rows, width)).astype(np.float32),
+        "head": random.normal(0, 0.2, (width, width)).astype(np.float32),
+        "last": np.array([-1]),
+        "first": np.array([1]),
+    }
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["e"]),
+        helper.make_node("MatMul", ["e", "head"], ["h"]),
+        helper.make_node("Cast", ["mask"], ["m"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["m", "last"], ["u"]),
+        helper.make_node("Mul", ["h", "u"], ["k"]),
+        helper.make_node("ReduceSum", ["k", "first"], ["y"], keepdims=0),
+    ]
+    axes = ["batch", "sequence"]
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info(name, TensorProto.INT64, axes) for name in ("ids", "mask")],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", width])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path

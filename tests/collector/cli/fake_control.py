@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -211,6 +212,9 @@ def _variant(one: Variant) -> pb.Variant:
         size_bytes=one.size_bytes,
         parameters=one.parameters,
         stored=one.stored,
+        sizes=dict(one.sizes),
+        inputs_json=json.dumps(one.inputs) if one.inputs else "",
+        graph_json=json.dumps(one.graph) if one.graph else "",
     )
 
 

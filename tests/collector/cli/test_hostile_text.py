@@ -11,6 +11,8 @@ import pytest
 from command_harness import Command, Done
 from fake_control import FakeControl, serve
 from paretofleet_collector.cli.output import cell, clean, clean_lines, escaped
+from paretofleet_collector.model.entities import Variant
+from paretofleet_graph import Description, Input, Law, as_json
 from paretofleet_proto.v1 import control_pb2
 
 EVIL = "=cmd|'/c calc'\x1b[31m\x9b2J\u202e\x00\x7f\r\n"
@@ -101,6 +103,30 @@ def test_no_text_of_a_stranger_reaches_a_terminal_or_a_spreadsheet_as_it_is(
                     assert line.isprintable(), (words, line)
                 if done.code == 0 and output:
                     check_document(done, output)
+    finally:
+        server.stop(0).wait()
+
+
+def test_names_in_a_model_file_are_printed_without_what_they_smuggle(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    named = Input(f"ids{EVIL}", "tensor(int64)", ("batch", f"seq{EVIL}"), Law("ones"), decides=f"Loop {EVIL}")
+    graph = Description(
+        "g", (named,), (), batch="batch", candidates=(), fixed_batch_size=None, free=(f"seq{EVIL}",),
+        precision="fp32", random=(), mixes=(), operators={},
+    )  # fmt: skip
+    evil = Variant("evil", "file", "ab" * 32, 10, inputs={f"x{EVIL}": {"values": 1}}, graph=as_json(graph))
+    server, address = serve(FakeControl(variants=[evil]))
+    command = Command(address, capsys)
+    try:
+        for words in (("list",), ("show", "evil"), ("show", "evil", "-o", "json"), ("list", "-o", "csv")):
+            done = command("models", *words)
+            assert "seq" in done.out
+            for line in [*done.out.split("\n"), *done.err.split("\n")]:
+                assert line.isprintable(), (words, line)
+        refused = command("sweep", "plan", "--model", "evil", code=1)
+        assert "--size" in refused.err
+        assert all(line.isprintable() for line in refused.err.split("\n"))
     finally:
         server.stop(0).wait()
 
