@@ -55,6 +55,12 @@ IMPORT_PROBES: Mapping[str, ImportProbe] = {
         "print(json.dumps([o.__version__.split('-')[0], ['cpu'] * ('CPU' in o.Core().available_devices)]))",
         "openvino numpy",
     ),
+    "litert": ImportProbe(
+        "import importlib as i, importlib.util as u, json, numpy; "
+        "n = 'ai_edge_litert' if u.find_spec('ai_edge_litert') else 'tflite_runtime'; "
+        "i.import_module(n + '.interpreter'); print(json.dumps([i.import_module(n).__version__, ['cpu']]))",
+        "ai-edge-litert numpy",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from paretofleet_agent import __version__
 from paretofleet_agent.main import commands
 
 #: What a bench can be asked for, as a sweep can.
-RUNTIMES = ("onnxruntime", "torch", "openvino", "trtexec")
+RUNTIMES = ("onnxruntime", "torch", "openvino", "litert", "trtexec")
 MODES = ("latency", "throughput", "paced")
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 
@@ -50,7 +50,9 @@ def _add_bench(subparsers: Any) -> None:
         "measure one model here, without a collector",
         "paretofleet-agent bench resnet50.onnx --runtime torch --precision bf16 --option compile=true",
     )
-    bench.add_argument("model", type=Path, metavar="MODEL.onnx", help="the ONNX file to measure")
+    bench.add_argument(
+        "model", type=Path, metavar="MODEL.onnx", help="the ONNX file to measure; of litert a tflite file"
+    )
     bench.add_argument(
         "--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="what executes it (default: %(default)s)"
     )

@@ -15,6 +15,8 @@ from paretofleet_agent.model import Lease
 from paretofleet_agent.power.polling import of_request
 
 RUNNER = Path(__file__).parent.parent / "runner" / "__main__.py"
+#: Runtimes whose files are no ONNX files; they look at their inputs themselves.
+OTHER_FILES = ("litert",)
 #: Loaded by path, too, where the interpreter is not this one.
 GRAPH = Path(paretofleet_graph.__file__).parent
 #: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
@@ -62,7 +64,7 @@ def runner_request(
         sizes=configuration.get("sizes", {}),
         inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
         artifact=None if path is None else str(path),
-        graph=None if path is None or device.simulation else _graph_of(path, lease.artifact.sha256),
+        graph=_graph_of(path, lease.artifact.sha256) if path and _has_graph(device, runtime) else None,
         threads=threads,
         seed=lease.seed,
         cpus=list(cpus),
@@ -74,6 +76,11 @@ def runner_request(
         # Once per configuration is enough, and every process costs its time.
         reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
     )
+
+
+def _has_graph(device: DeviceUnderTest, runtime: str) -> bool:
+    """Whether the model of a `runtime` is an ONNX file whose graph says what to feed."""
+    return device.simulation is None and runtime not in OTHER_FILES
 
 
 def _fed(about: Mapping[str, Any], lease: Lease) -> dict[str, Any]:

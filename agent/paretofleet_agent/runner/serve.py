@@ -16,6 +16,7 @@ RUNTIMES: Mapping[str, Tuple[str, str]] = {
     "onnxruntime": ("runtimes.onnxruntime_runtime", "OnnxRuntime"),
     "torch": ("runtimes.torch_runtime", "Torch"),
     "openvino": ("runtimes.openvino_runtime", "OpenVino"),
+    "litert": ("runtimes.litert_runtime", "LiteRt"),
     "trtexec": ("runtimes.trtexec_runtime", "TrtExec"),
     "simulated": ("runtimes.simulated", "SimulatedRuntime"),
 }

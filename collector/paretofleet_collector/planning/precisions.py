@@ -18,6 +18,8 @@ EXECUTED_FROM_FP32: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 #: Runtimes that take nothing but a file's fp32 weights.
 FP32_FILES_ONLY = ("torch",)
+#: Runtimes that read no ONNX file, to the files that they read, which a collector does not take yet.
+OTHER_FILES: Mapping[str, str] = {"litert": "tflite"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,13 @@ def _executed(variants: Sequence[Variant], precision: str, placement: Placement)
     """A file of that precision where there is one; else the fp32 file where the runtime executes it so."""
     name, runtime, kind = variants[0].model, placement.runtime.name, target_kind(placement.target)
     executed = EXECUTED_FROM_FP32.get((runtime, kind), ())
+    if runtime in OTHER_FILES:
+        other = OTHER_FILES[runtime]
+        return Refusal(
+            f"{name} with {runtime}",
+            f"{runtime} reads {other} files, which sweeps do not have yet: measure one on its device with "
+            f"`paretofleet-agent bench FILE.{other} --runtime {runtime}`.",
+        )
     if precision == "tf32" and kind != "cuda":
         return Refusal(
             f"{name} at tf32 on {placement.device.name} {placement.target.alias}",

@@ -286,6 +286,11 @@ def test_a_file_of_the_precision_comes_before_the_fp32_one_but_torch_takes_fp32_
         on("torch", models=["mobilenet_v2"], precisions=["int8"])
 
 
+def test_a_runtime_of_other_files_is_refused_before_anything_fails():
+    with pytest.raises(Refused, match="litert reads tflite files"):
+        on("litert", models=["mobilenet_v2"])
+
+
 def test_tf32_is_the_fp32_file_on_a_gpu():
     (one,) = on("torch", CUDA, targets=["cuda"], models=["resnet50"], precisions=["tf32"]).configurations
     assert (one.variant, one.configuration.precision) == ("fp32", "tf32")
