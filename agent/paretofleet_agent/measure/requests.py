@@ -73,8 +73,9 @@ def runner_request(
             "timeout_s": lease.limits.timeout_s,
             "iterations": lease.limits.warm_up_min_iterations + lease.limits.iterations_min,
         },
+        reference_python=device.interpreter_of("onnxruntime"),
         # Once per configuration is enough, and every process costs its time.
-        reference_python=device.interpreter_of("onnxruntime") if lease.block == 1 else None,
+        compares=lease.block == 1,
     )
 
 

@@ -21,9 +21,12 @@ GRAPH = "paretofleet_graph"
 
 
 def main() -> None:
-    """Serves one run."""
+    """Serves one run; with the argument `reference` computes a reference instead."""
     # This folder's short names must not stand before those of a runtime's packages.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
+    if sys.argv[1:] == ["reference"]:
+        load("reference_process").main()
+        return
     source, sink = load("frame_pipes").take_pipes()  # before anything is imported that might print
     for folder in sys.argv[1:2]:
         add_package(GRAPH, folder)

@@ -1,6 +1,6 @@
-"""Inputs of a run: seeded, drawn by their laws, several; and the check of what comes out."""
+"""Inputs of a run: seeded, drawn by their laws, several."""
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 from paretofleet_graph import Law, constant_of
 
@@ -101,19 +101,6 @@ def redraw(arrays: Mapping[str, Any], feeding: Feeding, seed: int, scale: float,
 def is_constant(law: Law) -> bool:
     """Whether every value is the same by the `law`."""
     return law.values == "length" or constant_of(law) is not None
-
-
-def check_outputs(names: Sequence[str], outputs: Sequence[Any]) -> None:
-    """Raises RunFailed with `wrong_output` when one of `outputs`, called `names`, has a value not finite."""
-    import numpy as np
-
-    for name, output in zip(names, outputs):
-        if isinstance(output, np.ndarray) and output.dtype.kind == "f" and not np.isfinite(output).all():
-            wrong = int(output.size - np.isfinite(output).sum())
-            raise RunFailed(
-                "wrong_output",
-                "output %s has %d of %d values that are not finite" % (name, wrong, output.size),
-            )
 
 
 def _count(shape: Tuple[int, ...]) -> int:

@@ -59,14 +59,13 @@ def clock() -> Callable[[], int]:
 
 def memory_peak_bytes() -> Optional[int]:
     """The largest resident set so far, or None where the system does not say."""
-    try:
-        with open("/proc/self/status") as handle:
-            for line in handle:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return _resident_bytes()
+    peak_bytes = _status_bytes("VmHWM:")
+    return _rusage_bytes() if peak_bytes is None else peak_bytes
+
+
+def resident_bytes() -> Optional[int]:
+    """The resident set now, or None where the system does not say."""
+    return _status_bytes("VmRSS:")
 
 
 def forget_memory_peak() -> bool:
@@ -101,7 +100,15 @@ def wait(child: Any) -> Optional[int]:
     return usage.ru_maxrss * _rss_unit()
 
 
-def _resident_bytes() -> Optional[int]:
+def _status_bytes(key: str) -> Optional[int]:
+    try:
+        with open("/proc/self/status") as handle:
+            return next((int(line.split()[1]) * 1024 for line in handle if line.startswith(key)), None)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _rusage_bytes() -> Optional[int]:
     try:
         import resource
     except ImportError:

@@ -6,17 +6,20 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from . import input_dependence, loop, process, reference, time_limit
+from paretofleet_graph import as_json
+
+from . import input_dependence, loop, memory, outputs, reference, time_limit
 from .failure import RunFailed, one_line, refusal
 from .feeding import describe, fed, feeding
-from .inputs import check_outputs, redraw
+from .inputs import buffers, redraw
 from .pace import Pace
 
 TIMING_SCOPE = "copy+compute"
 #: Option -> (default, allowed values).
 Options = Mapping[str, Tuple[Any, Tuple[Any, ...]]]
-#: Options that every runtime has. Outputs are held against ONNX Runtime's before anything is timed.
-COMMON: Options = {"check_reference": (True, (True, False))}
+#: Options that every runtime has. Outputs are held against ONNX Runtime's before anything is timed, and have
+#: to be finite where those are.
+COMMON: Options = {"check_reference": (True, (True, False)), "check_outputs": (True, (True, False))}
 
 
 class Run:
@@ -43,17 +46,25 @@ class Run:
             self.pace = Pace(request["items_s"], request["batch_size"], clock)
         self.graph = describe(request)
         self.feeding = feeding(self.graph, request)
+        self._memory = memory.Memory()
+        self._sound: List[str] = []
         self.load()
+        self._memory.set_buffers([self.arrays(feed) for feed in self.feeds])
         self.rotation: Iterator[Any] = itertools.cycle(self.feeds)
 
     def load(self) -> None:
         """Loads the model and makes the inputs."""
         raise NotImplementedError
 
+    def draw_inputs(self) -> List[Dict[str, Any]]:
+        """Feeds to rotate over. Call it once, when the model is loaded."""
+        self._memory.before_buffers()
+        return buffers(self.feeding)
+
     def infer(self, feed: Dict[str, Any]) -> List[Any]:
-        """One inference whose outputs, as numpy arrays, are looked at."""
-        outputs: List[Any] = self.step(feed)
-        return outputs
+        """One inference whose outputs, as numpy arrays where they are tensors, are looked at."""
+        inferred: List[Any] = self.step(feed)
+        return inferred
 
     def arrays(self, feed: Dict[str, Any]) -> Dict[str, Any]:
         """A feed as numpy arrays by name."""
@@ -61,9 +72,10 @@ class Run:
 
     def ready(self) -> Dict[str, Any]:
         """Runs twice, checks the outputs and returns the effective settings and the cold times."""
-        first, outputs = self._checked_inference(self.feeds[0])
+        first, inferred = self._inference(self.feeds[0])
         time_limit.check_first(self.request, first)
-        second, _ = self._checked_inference(next(self.rotation))
+        self._memory.note_peak()
+        second, _ = self._inference(next(self.rotation))
         effective = {
             "threads": self.request["threads"],
             "batch_size": self.request["batch_size"],
@@ -71,13 +83,17 @@ class Run:
             "options": self.options,
             "input_buffers": len(self.feeds),
             "inputs": fed(self.feeding),
+            "input_buffers_bytes": self._memory.buffers_bytes,
+            "cache_bytes": memory.cache_bytes(),
             "python": "%d.%d.%d" % sys.version_info[:3],
         }
         if self.pace is not None:
             effective["pace"] = {"items_s": self.request["items_s"], "spin_ns": self.pace.spin_ns}
         effective.update(self.effective)
-        effective["reference"] = self._reference(effective["precision"], outputs)
-        effective["depends_on_input"] = self._depends_on_input(outputs)
+        effective["reference"] = self._checked(effective["precision"], inferred)
+        effective["depends_on_input"] = self._depends_on_input(inferred)
+        del inferred
+        self._memory.forget_checks()
         return {
             "effective": effective,
             "load_ns": self.load_ns,
@@ -112,33 +128,49 @@ class Run:
         )
 
     def finish(self) -> Dict[str, Any]:
-        """Checks the outputs once more and returns the peak memory of this process."""
-        self._checked_inference(next(self.rotation))
-        return {"memory_peak_bytes": process.memory_peak_bytes()}
+        """Checks the outputs once more and returns the peak memory, with the inputs of one feed."""
+        memory_peak_bytes = self._memory.peak_bytes()
+        _, inferred = self._inference(next(self.rotation))
+        self._refuse_not_finite(inferred)
+        return {"memory_peak_bytes": memory_peak_bytes}
 
-    def _checked_inference(self, feed: Dict[str, Any]) -> Tuple[int, List[Any]]:
+    def _inference(self, feed: Dict[str, Any]) -> Tuple[int, List[Any]]:
         begin = self.clock()
         try:
-            outputs = self.infer(feed)
+            inferred = self.infer(feed)
         except Exception as error:
             raise refusal("the model fails at batch size %d" % self.request["batch_size"], error) from error
-        duration = self.clock() - begin
-        check_outputs(self.names, outputs)
-        return duration, outputs
+        return self.clock() - begin, inferred
 
-    def _reference(self, precision: str, outputs: Sequence[Any]) -> Optional[Dict[str, Any]]:
-        if not reference.is_wanted(self.request, self.options):
-            return None
-        return reference.check(
-            self.request["reference_python"],
-            self.request["artifact"],
-            self.arrays(self.feeds[0]),
-            dict(zip(self.names, outputs)),
-            precision,
+    def _checked(self, precision: str, inferred: Sequence[Any]) -> Optional[Dict[str, Any]]:
+        """The comparison with the reference, made where it is asked for and where values are not finite."""
+        is_strange = bool(self.options["check_outputs"] and outputs.not_finite(self.names, inferred))
+        is_made = reference.is_possible(self.request, self.options) and (
+            is_strange or reference.is_wanted(self.request, self.options)
         )
+        comparison = None
+        if is_made:
+            request = dict(self.request, graph=as_json(self.graph))
+            comparison = reference.check(request, self._draws(inferred), precision)
+        self._sound = reference.not_finite(comparison)
+        self._refuse_not_finite(inferred)
+        return comparison
 
-    def _depends_on_input(self, outputs: Sequence[Any]) -> Optional[bool]:
-        """Whether other inputs than those of `outputs` give others; looked at where the reference is."""
+    def _refuse_not_finite(self, inferred: Sequence[Any]) -> None:
+        if self.options["check_outputs"]:
+            outputs.refuse(outputs.not_finite(self.names, inferred), self._sound)
+
+    def _draws(self, inferred: Sequence[Any]) -> Iterator[reference.Draw]:
+        """Feeds and their outputs: those of the first inference, and of other inputs where these fail."""
+        yield reference.Draw(self.arrays(self.feeds[0]), dict(zip(self.names, inferred)))
+        feed = self.feeds[-1]
+        if len(self.feeds) == 1:
+            with contextlib.suppress(RunFailed):  # nothing can be drawn anew
+                redraw(self.arrays(feed), self.feeding, self.request["seed"] + 1, *input_dependence.LAWS[0])
+        yield reference.Draw(self.arrays(feed), dict(zip(self.names, self.infer(feed))))
+
+    def _depends_on_input(self, inferred: Sequence[Any]) -> Optional[bool]:
+        """Whether other inputs than those of `inferred` give others; looked at where the reference is."""
         if not reference.is_wanted(self.request, self.options):
             return None
         feed, seeds = self.feeds[-1], itertools.count(self.request["seed"] + 1)
@@ -147,7 +179,7 @@ class Run:
             redraw(self.arrays(feed), self.feeding, next(seeds), law.scale, law.shift)
             return input_dependence.digest(self.infer(feed))
 
-        depends = input_dependence.depends_on_input(input_dependence.digest(outputs), digest_of)
+        depends = input_dependence.depends_on_input(input_dependence.digest(inferred), digest_of)
         with contextlib.suppress(RunFailed):  # nothing can be drawn anew
             redraw(self.arrays(feed), self.feeding, next(seeds), *input_dependence.LAWS[0])
         return depends

@@ -90,7 +90,9 @@ FLAGS: Mapping[str, Flag] = {
         "than its multiply-accumulates could ever be on its CPUs; `rank` leaves it out.",
     ),
     "reference_not_checked": Flag(
-        (AGENT,), "none", "The reference of the outputs could not be computed; why stands in the facts."
+        (AGENT,),
+        "none",
+        "Outputs, or some of them, could not be held against the reference; why stands in the facts.",
     ),
     "effective_differs": Flag(
         (ANALYSIS,),

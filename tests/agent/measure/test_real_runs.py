@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import statistics
 import sys
 import time
@@ -148,11 +149,113 @@ def test_a_model_file_that_is_gone_is_model_unavailable(kit, here, model):
     assert str(model) in outcome.message
 
 
-def test_outputs_that_are_not_finite_are_wrong(kit, here, tmp_path):
-    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Neg", ["x"], ["n"]), ("Log", ["n"], ["y"])])
-    outcome = run(kit, here, path)
+#: Half of what it takes the logarithm of is below zero, whatever is drawn.
+LOG_OF_NEGATIVES = [("Erf", ["x"], ["n"]), ("Log", ["n"], ["y"])]
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_outputs_that_are_not_finite_in_the_reference_either_are_sound(kit, here, tmp_path, block):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=LOG_OF_NEGATIVES)
+    outcome = run(kit, here, path, block=block)
+    assert outcome.ok, outcome.message
+    reference = outcome.facts["effective"]["reference"]
+    assert 0 < reference["not_finite"]["y"] < 32
+    assert reference["relative_error"] < 1e-6
+
+
+def test_without_a_reference_outputs_that_are_not_finite_are_wrong_unless_nobody_looks(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=LOG_OF_NEGATIVES)
+    outcome = run(kit, here, path, options={"check_reference": False})
     assert outcome.reason == "wrong_output"
-    assert "output y has" in outcome.message
+    assert re.search(r"output y has \d+ values that are not finite", outcome.message)
+    assert "check_outputs: false" in outcome.message
+    outcome = run(kit, here, path, options={"check_reference": False, "check_outputs": False})
+    assert outcome.ok, outcome.message
+    assert outcome.facts["effective"]["options"]["check_outputs"] is False
+
+
+def kinds_of_outputs():
+    """Models x [N, 4] -> y of a kind that numpy has no numbers for: (nodes, type of y, why)."""
+    from onnx import TensorProto, helper
+
+    row = helper.make_tensor_type_proto(TensorProto.FLOAT, ["N", 4])
+    maps = helper.make_sequence_type_proto(
+        helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    )
+    zipped = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2, 3])
+    return {
+        "a sequence": (
+            helper.make_node("SplitToSequence", ["x"], ["y"], axis=1),
+            helper.make_sequence_type_proto(row),
+            "it is a sequence",
+        ),
+        "maps": (zipped, maps, "it is a sequence of maps"),
+        "text": (
+            helper.make_node("Cast", ["x"], ["y"], to=TensorProto.STRING),
+            helper.make_tensor_type_proto(TensorProto.STRING, ["N", 4]),
+            "it is text",
+        ),
+        "bfloat16": (
+            helper.make_node("Cast", ["x"], ["y"], to=TensorProto.BFLOAT16),
+            helper.make_tensor_type_proto(TensorProto.BFLOAT16, ["N", 4]),
+            None,
+        ),
+        "optional": (
+            helper.make_node("Optional", ["x"], ["y"]),
+            helper.make_optional_type_proto(row),
+            None,
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ["a sequence", "maps", "text", "bfloat16", "optional"])
+def test_outputs_of_every_kind_are_timed_and_what_is_not_compared_is_said(kit, here, tmp_path, kind):
+    onnx = pytest.importorskip("onnx")
+    node, made_of, why = kinds_of_outputs()[kind]
+    helper = onnx.helper
+    graph = helper.make_graph(
+        [node],
+        "graph",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 4])],
+        [helper.make_value_info("y", made_of)],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
+    outcome = run(kit, here, path)
+    assert outcome.ok, outcome.message
+    effective, flags = outcome.facts["effective"], outcome.facts["flags"]
+    assert effective["depends_on_input"] is True
+    if why is None:
+        assert effective["reference"]["relative_error"] == 0
+    else:
+        assert effective["reference"]["not_compared"] == {"y": why}
+    assert ("reference_not_checked" in flags) == (why is not None)
+
+
+def test_a_file_that_draws_random_numbers_is_timed_and_not_checked(kit, here, tmp_path):
+    nodes = [("RandomNormalLike", ["x"], ["e"]), ("Add", ["x", "e"], ["y"])]
+    outcome = run(kit, here, kit.make_model(tmp_path / "m.onnx", nodes=nodes))
+    assert outcome.ok, outcome.message
+    assert "draws random numbers" in outcome.facts["effective"]["reference"]["not_checked"]
+    assert "reference_not_checked" in outcome.facts["flags"]
+
+
+def test_the_peak_of_memory_is_the_model_s_and_rises_with_the_batch(kit, here, tmp_path):
+    """Up to 128 MB of inputs rotate; of them one feed's belong to the peak."""
+    path = kit.make_model(
+        tmp_path / "m.onnx",
+        nodes=[("ReduceMax", ["x"], ["y"])],
+        shape=("N", 3_000_000),
+        out=(1, 1),
+    )
+    peaks = {}
+    for batch_size in (1, 2, 4, 8):
+        facts = run(kit, here, path, batch_size=batch_size).facts
+        effective, one = facts["effective"], 12e6 * batch_size
+        assert effective["input_buffers_bytes"] == one * effective["input_buffers"]
+        peaks[batch_size] = facts["memory_peak_bytes"] - one
+    assert max(peaks.values()) - min(peaks.values()) < 12e6, peaks
 
 
 def test_an_input_that_no_memory_holds_is_oom(kit, here, tmp_path):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 from paretofleet_agent.measure.attempt import measure
-from paretofleet_agent.runner import loop
+from paretofleet_agent.runner import loop, reference
 from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.runtimes import openvino_runtime
 
@@ -39,13 +39,14 @@ def run(kit, here, path, **wanted):
 @pytest.mark.parametrize("mode", loop.MODES)
 def test_openvino_runs_the_file_and_agrees_with_the_reference(kit, here, dense, mode):
     pytest.importorskip("onnxruntime")
-    outcome = run(kit, here, dense, mode=mode)
+    outcome = run(kit, here, dense, mode=mode, **({"items_s": 20.0} if mode == "paced" else {}))
     assert outcome.ok, outcome.message
     effective = outcome.facts["effective"]
     assert (effective["precision"], effective["provider"], effective["mode"]) == ("fp32", "CPU", mode)
     assert effective["layers"] == {"fp32": 1}
     assert effective["settings"]["INFERENCE_NUM_THREADS"] == "1"
-    assert effective["settings"]["PERFORMANCE_HINT"] == mode.upper()
+    hint = "THROUGHPUT" if mode == "throughput" else "LATENCY"
+    assert effective["settings"]["PERFORMANCE_HINT"] == hint
     assert effective["reference"]["relative_error"] < 1e-5
 
 
@@ -89,6 +90,12 @@ def test_what_openvino_cannot_run_is_unsupported_with_a_sentence(kit, here, tmp_
 
 
 @with_openvino
-def test_outputs_that_are_not_finite_are_wrong(kit, here, tmp_path):
-    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Log", ["x"], ["y"])])
-    assert run(kit, here, path).reason == "wrong_output"
+def test_outputs_that_are_not_finite_are_wrong_where_no_reference_has_them_too(kit, here, tmp_path):
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Erf", ["x"], ["n"]), ("Log", ["n"], ["y"])])
+    assert run(kit, here, path).ok
+    assert run(kit, here, path, options={"check_reference": False}).reason == "wrong_output"
+
+
+def test_the_types_of_every_release_have_a_name_and_a_tolerance():
+    for name in ("i4", "u4", "nf4", "i8", "u8", "f8e4m3", "f32", "f16", "bf16", "f64"):
+        assert openvino_runtime.EXECUTED[name] in reference.TOLERANCES

@@ -65,7 +65,12 @@ def test_a_run_records_every_flag_and_puts_its_times_on_our_clock(kit, here, mod
     assert {"--shapes=x:2x16", "--exposeDMA", "--useSpinWait"} <= set(work)
     assert effective["provider"] == "TensorRT"
     assert effective["runtime_version"] == "8201"
-    assert effective["options"] == {"check_reference": True, "cuda_graph": False, "spin_wait": True}
+    assert effective["options"] == {
+        "check_outputs": True,
+        "check_reference": True,
+        "cuda_graph": False,
+        "spin_wait": True,
+    }
     assert outcome.facts["memory_peak_bytes"] > 10**6
 
 

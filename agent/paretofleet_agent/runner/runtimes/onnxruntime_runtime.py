@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from .. import process
 from ..failure import RunFailed, refusal
 from ..inputs import buffers
+from ..ort_arrays import array_of, outputs_without_array, values_of
 from ..run import Run, missing, show_gpu
 from . import onnxruntime_placement as placement
 from .onnx_precision import precision_here
@@ -56,9 +57,11 @@ class OnnxRuntime(Run):
         begin = self.clock()
         session = self._open(ort, name, providers, None)
         self.load_ns = self.clock() - begin
-        self.feeds = buffers(self.feeding)
+        self.feeds = self.draw_inputs()
         self.names = [output.name for output in session.get_outputs()]
         self.step = functools.partial(session.run, None)
+        if outputs_without_array(session):
+            self.step = lambda feed: session.run_with_ort_values(None, values_of(ort, feed))
         self.effective = {
             "precision": self._effective_precision(computed),
             "provider": name,
@@ -67,6 +70,10 @@ class OnnxRuntime(Run):
         }
         if nodes is not None:
             self.effective["nodes"] = nodes
+
+    def infer(self, feed: Dict[str, Any]) -> List[Any]:
+        """One inference; its outputs as arrays where they are tensors of numbers."""
+        return [array_of(each) for each in self.step(feed)]
 
     def _open(self, ort: Any, name: str, providers: List[Any], profile: Optional[str]) -> Any:
         settings = session_options(ort, self.request["threads"], self.options)

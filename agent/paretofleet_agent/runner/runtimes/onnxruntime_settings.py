@@ -18,6 +18,9 @@ PROVIDERS: Mapping[str, Tuple[str, str, Tuple[str, ...]]] = {
 TF32_VARIABLE = "NVIDIA_TF32_OVERRIDE"
 #: The first release whose CUDA provider knows `use_tf32` and does not refuse it.
 USE_TF32_SINCE = (1, 18)
+#: The least in which products with weights of four bits are computed that the file dequantises: 1 for fp32,
+#: 2 for fp16, 3 for bf16, 4 for int8, 0 for any; releases that do not know it do not read it.
+ACCURACY_LEVEL = "session.qdq_matmulnbits_accuracy_level"
 LEVELS = {
     "disable": "ORT_DISABLE_ALL",
     "basic": "ORT_ENABLE_BASIC",
@@ -31,6 +34,7 @@ OPTIONS: Options = {
     "cpu_memory_arena": (True, (True, False)),
     "memory_pattern": (True, (True, False)),
     "denormal_as_zero": (False, (True, False)),
+    "int4_accuracy_level": (4, (0, 1, 2, 3, 4)),
     "cudnn_conv_algo_search": ("EXHAUSTIVE", ("EXHAUSTIVE", "HEURISTIC", "DEFAULT")),
 }
 
@@ -78,4 +82,5 @@ def session_options(ort: Any, threads: int, options: Mapping[str, Any]) -> Any:
     settings.log_severity_level = 3
     settings.add_session_config_entry("session.intra_op.allow_spinning", "%d" % options["allow_spinning"])
     settings.add_session_config_entry("session.set_denormal_as_zero", "%d" % options["denormal_as_zero"])
+    settings.add_session_config_entry(ACCURACY_LEVEL, "%d" % options["int4_accuracy_level"])
     return settings

@@ -3,7 +3,6 @@
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from ..failure import RunFailed, refusal
-from ..inputs import buffers
 from ..run import Options, Run, missing
 
 OPTIONS: Options = {
@@ -11,10 +10,11 @@ OPTIONS: Options = {
     "hyper_threading": (True, (True, False)),
 }
 #: Asked for -> the hint. A quantised file runs its own int8 operators and the rest in fp32.
-HINTS = {"native": "f32", "fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
+HINTS = {"native": "f32", "fp32": "f32", "int8": "f32", "int4": "f32", "bf16": "bf16", "fp16": "f16"}
 EXECUTED = {"f32": "fp32", "bf16": "bf16", "f16": "fp16", "i8": "int8", "u8": "int8", "f64": "fp64"}
+EXECUTED.update({"i4": "int4", "u4": "int4", "nf4": "int4", "f8e4m3": "fp8", "f8e5m2": "fp8"})
 #: The layers that hold a network's work; their precision is the run's.
-WORK = ("Convolution", "FullyConnected", "MatMul", "Deconvolution")
+WORK = ("Convolution", "FullyConnected", "MatMul", "Deconvolution", "RNN", "ScaledDotProductAttention")
 
 
 class OpenVino(Run):
@@ -41,7 +41,7 @@ class OpenVino(Run):
         except Exception as error:
             raise refusal("OpenVINO %s cannot load the model" % ov.__version__, error) from error
         self.load_ns = self.clock() - begin
-        self.feeds = [{name: feed[name] for name in names} for feed in buffers(self.feeding)]
+        self.feeds = [{name: feed[name] for name in names} for feed in self.draw_inputs()]
         self.names = [output.get_any_name() for output in compiled.outputs]
         layers = executed(compiled.get_runtime_model())
         self._single = compiled.create_infer_request()

@@ -6,7 +6,6 @@ from typing import Any, Callable, Dict, List, Mapping, Tuple
 from paretofleet_graph import OnnxFile
 
 from ..failure import RunFailed, refusal
-from ..inputs import buffers
 from ..run import Options, Run, missing, show_gpu
 
 OPTIONS: Options = {
@@ -67,7 +66,7 @@ class Torch(Run):
 
     def _host_tensors(self) -> List[Dict[str, Any]]:
         """The inputs as tensors on the host; pinned for a GPU, so that a copy need not wait."""
-        feeds = buffers(self.feeding)
+        feeds = self.draw_inputs()
         tensors = [{name: self._torch.from_numpy(value) for name, value in feed.items()} for feed in feeds]
         if not self._cuda:
             return tensors

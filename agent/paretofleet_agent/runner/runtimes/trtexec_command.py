@@ -119,7 +119,7 @@ def read_times(path: str, started_ns: int, warm_up_ms: int) -> Columns:
 
 
 def read_outputs(path: str) -> Dict[str, Output]:
-    """The outputs by name from `path`, the file of --exportOutput. What is not a number reads as NaN."""
+    """The outputs by name from `path`, the file of --exportOutput."""
     return {
         row["name"]: Output(
             [int(size) for size in re.findall(r"\d+", row["dimensions"])],
@@ -133,8 +133,9 @@ def _json(path: str) -> Any:
     try:
         with open(path, encoding="utf-8") as handle:
             text = handle.read()
-        # As C++ prints them; JSON has no word for either.
-        return json.loads(re.sub(r"(?<=[\s,\[])-?(?:nan|inf)(?=[\s,\]])", "NaN", text))
+        # As C++ prints them, and as Python reads them; JSON has no word for either.
+        text = re.sub(r"(?<=[\s,\[])-?nan(?=[\s,\]])", "NaN", text)
+        return json.loads(re.sub(r"(?<=[\s,\[])(-?)inf(?=[\s,\]])", r"\1Infinity", text))
     except (OSError, ValueError) as error:
         name = os.path.basename(path)
         raise RunFailed("crashed", "trtexec wrote no readable %s (%s)" % (name, one_line(error))) from error

@@ -1,16 +1,17 @@
 """The files that `trtexec` is given and that its outputs are compared in; no numpy is needed."""
 
 import array
+import math
 import random
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from paretofleet_graph import Law as InputLaw
 from paretofleet_graph import constant_of
 
-from .. import reference
 from ..failure import RunFailed
 from ..feeding import Feeding
 from ..input_dependence import Law
+from . import trtexec_command as command
 
 #: Values drawn per input; a larger input repeats them.
 DRAWN = 1 << 16
@@ -34,21 +35,24 @@ def draw(path: str, feeding: Feeding, seed: int, law: Law) -> List[Dict[str, Any
     return drawn
 
 
-def compare(
-    request: Mapping[str, Any], inputs: List[Dict[str, Any]], outputs: Mapping[str, Any], path: str
-) -> Dict[str, Any]:
-    """As `reference.check` for the run of `request`, from the `outputs` that trtexec printed (six digits).
+def written(outputs: Mapping[str, command.Output], path: str) -> List[Dict[str, Any]]:
+    """Name, type, shape and file of each of the `outputs`, which trtexec prints with six digits.
 
-    `inputs`: what `draw` returned. `path`: how the names of the files for the outputs begin.
+    `path`: how the names of the files begin.
     """
-    header: Dict[str, Any] = {"artifact": request["artifact"], "inputs": inputs, "outputs": []}
+    tensors: List[Dict[str, Any]] = []
     for name, output in outputs.items():
-        file = "%s%d" % (path, len(header["outputs"]))
+        file = "%s%d" % (path, len(tensors))
         with open(file, "wb") as handle:
             handle.write(array.array("f", output.values).tobytes())
-        header["outputs"].append({"name": name, "type": TYPE, "shape": output.shape, "file": file})
-    precision = "fp32" if request["precision"] == "native" else request["precision"]
-    return reference.judge(reference.ask(request["reference_python"], header), precision)
+        tensors.append({"name": name, "type": TYPE, "shape": output.shape, "file": file})
+    return tensors
+
+
+def not_finite(outputs: Mapping[str, command.Output]) -> Dict[str, int]:
+    """How many values are not finite of each of the `outputs` that has some."""
+    counts = {name: sum(not math.isfinite(v) for v in output.values) for name, output in outputs.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _values(drawn_by: InputLaw, law: Law, source: random.Random) -> Callable[[], float]:
