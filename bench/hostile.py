@@ -77,7 +77,7 @@ def fuzz(collector: LiveCollector, seconds: float) -> bool:
             )
             def attack(each: Malformed) -> None:
                 counts[each.kind] += 1
-                fault = verdict(channel, each)
+                fault = verdict(collector, channel, each)
                 assert not fault, fault
 
             attack()
@@ -102,7 +102,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         collector = LiveCollector(Path(home))
-        collector.start()
+        collector.start(with_identity=options.fuzz is not None)
         try:
             if options.fuzz is not None:
                 return 0 if fuzz(collector, options.fuzz) else 1

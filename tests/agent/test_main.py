@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
 from daemon_parts import fill, key
@@ -81,3 +83,50 @@ def test_only_run_imports_grpc(tmp_path):
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+class TestToken:
+    """A token need not be an argument, which every user of the machine can read."""
+
+    @pytest.fixture
+    def token_of(self, monkeypatch, tmp_path):
+        """What `join` takes for its token, by its words; the file `token` holds one."""
+        (tmp_path / "token").write_text("from the file\n")
+        monkeypatch.setattr("sys.stdin", io.StringIO("from standard input\n"))
+        monkeypatch.delenv("PARETOFLEET_TOKEN", raising=False)
+        taken = []
+        monkeypatch.setattr(
+            "paretofleet_agent.uplink.joining.join", lambda *words: taken.append(words[2]) or Made("a:1", "x")
+        )
+
+        def run(*words):
+            home = ["--home", str(tmp_path / "home")]
+            assert main.main(["join", "127.0.0.1:7412", *words, *home]) == 0
+            return taken.pop().strip()
+
+        return run
+
+    def test_it_is_read_where_nobody_else_sees_it(self, token_of, tmp_path, monkeypatch, capsys):
+        assert token_of("--token-file", str(tmp_path / "token")) == "from the file"
+        monkeypatch.setenv("PARETOFLEET_TOKEN", "from the variable")
+        assert token_of() == "from the variable"
+        assert token_of("-") == "from standard input"
+        assert "can read arguments" not in capsys.readouterr().err
+
+    def test_without_any_word_it_is_read_from_standard_input(self, token_of):
+        assert token_of() == "from standard input"
+
+    def test_an_argument_is_taken_and_warned_of(self, token_of, capsys):
+        assert token_of("pft-x") == "pft-x"
+        err = capsys.readouterr().err
+        assert "every user of this machine can read arguments" in err
+        assert "pft-x" not in err
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path, capsys):
+        assert main.main(["join", "127.0.0.1:7412", "--token-file", str(tmp_path / "none")]) == 1
+        assert "none cannot be read" in capsys.readouterr().err
+
+
+class Made(NamedTuple):
+    address: str
+    name: str

@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ import grpc
 import onnx
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
+from paretofleet_collector.config import socket_path
+from paretofleet_collector.identity import authority
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_proto.v1 import control_pb2 as control
-from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc
+from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc, join_pb2, join_pb2_grpc
 from paretofleet_proto.v1 import fleet_pb2 as fleet
 from rig import end_of, samples_of
 
@@ -30,18 +34,27 @@ class LiveCollector:
 
     home: Path
     address: str = ""
+    #: Where devices and people join; empty without an identity.
+    join_address: str = ""
     process: subprocess.Popen[str] = field(init=False)
     channel: grpc.Channel = field(init=False)
 
-    def start(self) -> None:
+    def start(self, *, with_identity: bool = False) -> None:
+        """Starts it; `with_identity` it is spoken to by its local socket, and has a join server."""
         command = [sys.executable, "-m", "paretofleet_collector", "collector", "serve"]
+        if with_identity:
+            authority.add(self.home, authority.make_authority("c"))
         with (self.home / "log").open("w") as log:
             self.process = subprocess.Popen(
                 [*command, "--home", str(self.home), "--listen", "127.0.0.1:0"],
                 stdout=log,
                 stderr=log,
                 text=True,
-                env={**os.environ, "PARETOFLEET_COLLECTOR_DISK_LOW_BYTES": "1000000"},
+                env={
+                    **os.environ,
+                    "PARETOFLEET_COLLECTOR_DISK_LOW_BYTES": "1000000",
+                    "PARETOFLEET_COLLECTOR_JOIN_LISTEN": "127.0.0.1:0",
+                },
             )
         endpoint = self.home / "endpoint"
         for _ in range(600):
@@ -53,7 +66,25 @@ class LiveCollector:
                 continue
         assert endpoint.exists(), self.log()
         self.address = endpoint.read_text().strip()
+        if with_identity:
+            self.address = f"unix:{socket_path(self.home)}"
+            self.join_address = (self.home / "join-endpoint").read_text().strip()
         self.channel = grpc.insecure_channel(self.address)
+
+    def join_channel(self) -> grpc.Channel:
+        """A new connection to the join server, whichever authority it has by now."""
+        roots = b"".join(path.read_bytes() for path in self.home.glob("identity/**/*.pem"))
+        options = [("grpc.ssl_target_name_override", authority.SERVER_NAME)]
+        return grpc.secure_channel(self.join_address, grpc.ssl_channel_credentials(roots), options=options)
+
+    @contextmanager
+    def channel_to(self, method: str, channel: grpc.Channel) -> Iterator[grpc.Channel]:
+        """Where a method, by its full name, is served: `channel`, or the join server."""
+        if "Join/" not in method or not self.join_address:
+            yield channel
+            return
+        with self.join_channel() as joining:
+            yield joining
 
     def stop(self) -> int:
         self.channel.close()
@@ -152,4 +183,15 @@ class LiveCollector:
         ]
         models = self.control().ListModels(control.ListModelsRequest(), timeout=20).variants
         sweeps = self.control().ListSweeps(control.ListSweepsRequest(), timeout=20).sweeps
-        return devices, [model.sha256 for model in models], [(each.name, each.state) for each in sweeps]
+        access = join_pb2_grpc.AccessStub(self.channel)
+        tokens = access.ListTokens(join_pb2.ListTokensRequest(), timeout=20).tokens
+        users = access.ListUsers(join_pb2.ListUsersRequest(), timeout=20).users
+        known = [token.token_id for token in tokens], [user.name for user in users]
+        authorities = sorted(path.name for path in self.home.glob("identity/**/*.pem"))
+        return (
+            devices,
+            [model.sha256 for model in models],
+            [(each.name, each.state) for each in sweeps],
+            known,
+            authorities,
+        )

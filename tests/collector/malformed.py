@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grpc_health.v1 import health_pb2
 from paretofleet_collector.model.limits import (
     FIELDS,
     MESSAGE_BYTES_MAX,
@@ -18,11 +19,13 @@ from paretofleet_collector.model.limits import (
     Pairs,
     Text,
 )
-from paretofleet_proto.v1 import control_pb2, fleet_pb2
+from paretofleet_proto.v1 import control_pb2, fleet_pb2, join_pb2
 
+#: Everything that a collector serves, by name.
 SERVICES = {
-    name: file.DESCRIPTOR.services_by_name[name]
-    for file, name in ((fleet_pb2, "Fleet"), (control_pb2, "Control"))
+    service.name: service
+    for file in (fleet_pb2, control_pb2, join_pb2, health_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
 }
 #: What the fields of a well-formed request hold, by name; the session and the attempt are the tester's.
 PLAIN: Mapping[str, Any] = {
@@ -37,6 +40,11 @@ PLAIN: Mapping[str, Any] = {
     "action": "pause",
     "sha256": "0" * 64,
     "wire_version": 1,
+    "role": "agent",
+    "uses": 1,
+    "ttl_s": 60.0,
+    "token_id": "0" * 16,
+    "service": "nobody",
 }
 
 
@@ -175,10 +183,14 @@ def by_hand(ours: Ours) -> Iterator[Maker]:
             yield lambda draw, method=method: Malformed(
                 f"{method.name} bad bytes", full_name(method), (_bad_bytes(draw),)
             )
+        if any(
+            field.cpp_type in (field.CPPTYPE_STRING, field.CPPTYPE_MESSAGE)
+            for field in method.input_type.fields
+        ):
             yield lambda draw, method=method: Malformed(
                 f"{method.name} bad UTF-8", full_name(method), (_bad_utf8(method, draw),)
             )
-        if method.name in {"Join", "Upload", "AddModel", "WatchSweep"}:
+        if method.name in {"Join", "Upload", "AddModel", "WatchSweep", "Enrol", "Renew", "CreateToken"}:
             yield lambda draw, method=method: Malformed(
                 f"{method.name} oversize",
                 full_name(method),
@@ -191,6 +203,9 @@ def by_hand(ours: Ours) -> Iterator[Maker]:
             yield lambda _, name=name, text=text, rpc=rpc: _spec(rpc, name, text)
     for name, change in CHUNKS.items():
         yield lambda draw, name=name, change=change: _upload(f"chunk {name}", ours, change(draw, ours))
+        yield lambda draw, name=name, change=change: _batch(
+            f"batch of a chunk {name}", ours, change(draw, ours)
+        )
     for name, facts in FACTS_JSON.items():
         end = fleet_pb2.AttemptEnd(attempt=ours.attempt, ok=True, facts_json=facts)
         yield lambda _, name=name, end=end: _upload(f"facts {name}", ours, end)
@@ -200,6 +215,9 @@ def by_hand(ours: Ours) -> Iterator[Maker]:
             "/paretofleet.v1.Control/AddModel",
             tuple(request.SerializeToString() for request in requests),
         )
+    for service, rpc, name, request in identity_requests():
+        made = Malformed(f"{rpc} {name}", f"/paretofleet.v1.{service}/{rpc}", (request.SerializeToString(),))
+        yield lambda _, made=made: made
     yield lambda draw: Malformed("no such method", f"/paretofleet.v1.Fleet/M{draw.randint(0, 99)}", (b"",))
     yield lambda _: Malformed(
         "upload without a session",
@@ -318,6 +336,60 @@ def _upload(kind: str, ours: Ours, item: Any) -> Malformed:
     request = fleet_pb2.UploadRequest(session=ours.session)
     getattr(request, "end" if item.DESCRIPTOR.name == "AttemptEnd" else "chunk").CopyFrom(item)
     return Malformed(kind, "/paretofleet.v1.Fleet/Upload", (request.SerializeToString(),))
+
+
+def _batch(kind: str, ours: Ours, chunk: Any) -> Malformed:
+    request = fleet_pb2.UploadRequest(session=ours.session)
+    request.chunks.chunks.append(chunk)
+    return Malformed(kind, "/paretofleet.v1.Fleet/Upload", (request.SerializeToString(),))
+
+
+_TOKEN = f"pft-{'0' * 16}-{'x' * 43}-{'0' * 64}"
+_NO_CERTIFICATES = {
+    "nothing": "",
+    "rubbish": "x" * 8000,
+    "no base64": "-----BEGIN CERTIFICATE REQUEST-----\n%%%%\n-----END CERTIFICATE REQUEST-----\n",
+    "no request": "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+    "a NUL": "-----BEGIN\x00-----",
+}
+_TOKENS = {
+    "nothing": "",
+    "of nobody": _TOKEN,
+    "cut": _TOKEN[:-1],
+    "with a tail": _TOKEN + "0",
+    "of other digits": _TOKEN.replace("0", "\u0660"),
+    "a quote": "pft-' OR 1=1 --",
+}
+_SENSELESS_TOKENS: Mapping[str, Mapping[str, Any]] = {
+    "no role": {"role": ""},
+    "another role": {"role": "root"},
+    "no use": {"uses": 0},
+    "many uses": {"uses": 999_999},
+    "no time": {"ttl_s": 0.0},
+    "years": {"ttl_s": 9 * 366 * 86_400.0},
+    "a name of two words": {"name": "a b"},
+    "a name that is a path": {"name": "../x"},
+    "a pool that is a path": {"pool": "../x"},
+    "a person without a name": {"role": "admin"},
+    "a person with a pool": {"role": "admin", "name": "ada", "pool": "lab"},
+}
+
+
+def identity_requests() -> Iterator[tuple[str, str, str, Any]]:
+    """Requests of Join, Identity and Access that mean nothing: service, method, what is wrong, message."""
+    for name, text in _TOKENS.items():
+        asks = join_pb2.EnrolRequest(token=text, request_pem="x", device_id="id-x", name="x")
+        yield "Join", "Enrol", f"a token that is {name}", asks
+    for name, pem in _NO_CERTIFICATES.items():
+        asks = join_pb2.EnrolRequest(token=_TOKEN, request_pem=pem, device_id="id-x", name="x")
+        yield "Join", "Enrol", f"a request that is {name}", asks
+        yield "Identity", "Renew", f"a request that is {name}", join_pb2.RenewRequest(request_pem=pem)
+    for name, changed in _SENSELESS_TOKENS.items():
+        fields = {"role": "agent", "uses": 1, "ttl_s": 60.0, **changed}
+        yield "Access", "CreateToken", name, join_pb2.CreateTokenRequest(**fields)
+    yield "Access", "RevokeToken", "of nobody", join_pb2.RevokeTokenRequest(token_id="0" * 16)
+    yield "Access", "RevokeUser", "who is nobody", join_pb2.RevokeUserRequest(name="nobody")
+    yield "Access", "RotateAuthority", "to finish nothing", join_pb2.RotateAuthorityRequest(finish=True)
 
 
 def _model(**header: Any) -> Any:

@@ -17,6 +17,7 @@ import pytest
 from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.address import address_of, open_lake
+from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.lifecycle import chunk_faults
 from paretofleet_collector.model.entities import (
     AttemptEnd,
@@ -140,11 +141,33 @@ class Rig:
     def fail(self, session: Session, grant: Grant, reason: str) -> UploadReply:
         return self.end(session, end_of(grant.key, [], reason))
 
+    def stop(self) -> Config:
+        """Ends this collector; returns its configuration."""
+        self.do(self.context.worker.close())
+        self.context.store.close()
+        return self.context.config
+
+    def start(self, **config: str) -> None:
+        """A collector over the same home, store and lake again, or over others by `config`."""
+        old = self.context.config
+        places = {"store": old.store, "lake": old.lake, **config}
+        self.context = build(self.home, self.loop, self.clock, **places).context
+
     def state(self, key: AttemptKey) -> str:
         run = self.context.store.read_now(lambda connection: runs.get(connection, key.run_id))
         return run.state if run else "deleted"
 
-    def seal(self, patience_s: float = 30.0) -> None:
+    def measure(self, name: str) -> None:
+        """A sweep of 3 runs with that name, from its submission to its last seal."""
+        session = self.joined(instance=int(self.clock[0]))
+        self.clock[0] += 1
+        self.submit(batch_sizes=(1, 2, 4), name=name)
+        for _ in range(3):
+            self.upload(session, self.lease(session))
+        self.seal()
+        assert self.sweep(name).state == "finished"
+
+    def seal(self, patience_s: float = 120.0) -> None:
         """Seals what is uploaded, as the collector's background task would."""
 
         async def once() -> None:
@@ -178,18 +201,18 @@ def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **con
     rig = Rig(home, loop, context, clock)
     if not store.read_now(models.listing):
         rig.do(store.write(lambda connection: models.add(connection, TINY)))
-        context.lake.model_path(TINY.sha256).write_bytes(b"onnx")
+        context.lake.put(model_file(TINY.sha256), lambda path: path.write_bytes(b"onnx"))
     return rig
 
 
 @pytest.fixture
-def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+def rig(request: pytest.FixtureRequest, lake_address: str) -> Iterator[Rig]:
     memory = Path("/dev/shm")  # noqa: S108 - thousands of syncs; what they are for is tested elsewhere
     loop = asyncio.new_event_loop()
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
         kind = getattr(request, "param", SQLITE)
         store = SQLITE if kind == SQLITE else request.getfixturevalue(kind).new_store()
-        made = build(Path(home), loop, [1000.0], store=store)
+        made = build(Path(home), loop, [1000.0], store=store, lake=lake_address)
         yield made
         loop.run_until_complete(made.context.worker.close())
         made.context.store.close()

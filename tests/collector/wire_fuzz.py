@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import threading
 from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
@@ -11,9 +12,13 @@ from zlib import crc32
 import grpc
 from google.protobuf import message_factory
 from hypothesis import strategies as st
+from live_collector import LiveCollector
 from malformed import SERVICES, Malformed, Ours, full_name
 from paretofleet_proto.v1 import fleet_pb2
 
+#: Calls that may have nothing to say for as long as they last, and how long one is given to be refused.
+FOR_EVER = ("/Listen", "/Watch")
+LISTENS_S = 0.5
 METHODS = [method for service in SERVICES.values() for method in service.methods]
 #: Statuses of a fault of ours, of a call that hung, of a collector that is gone.
 BROKEN = {
@@ -147,17 +152,27 @@ def _scalar(field: Any) -> st.SearchStrategy[Any]:
     return by_type[field.cpp_type]
 
 
-def verdict(channel: grpc.Channel, each: Malformed) -> str:
+def verdict(collector: LiveCollector, channel: grpc.Channel, each: Malformed) -> str:
     """What is wrong with how the collector answered a request; empty when nothing is."""
-    call = channel.stream_stream(each.method)(iter(each.requests), timeout=30)
-    try:
-        # A watched sweep would go on; the first reply tells enough.
-        next(call, None)
-        call.cancel()
-    except grpc.RpcError as error:
-        code, details = error.code(), error.details() or ""
-        if code in BROKEN:
-            return f"{each.method}: {code.name} {details}"
-        if not details.isprintable() or len(details.encode()) > 4096:
-            return f"{each.method}: {code.name} with a sentence of {len(details)} letters: {details[:80]!r}"
+    with collector.channel_to(each.method, channel) as there:
+        call = there.stream_stream(each.method)(iter(each.requests), timeout=30)
+        try:
+            # A watched sweep or a listening agent would go on.
+            if not each.method.endswith(FOR_EVER) or not _waits(call):
+                next(call, None)
+            call.cancel()
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details() or ""
+            if code in BROKEN:
+                return f"{each.method}: {code.name} {details}"
+            if not details.isprintable() or len(details.encode()) > 4096:
+                letters = f"{len(details)} letters: {details[:80]!r}"
+                return f"{each.method}: {code.name} with a sentence of {letters}"
     return ""
+
+
+def _waits(call: Any) -> bool:
+    """Whether a call that was let in says nothing for a while: it listens."""
+    ended = threading.Event()
+    call.add_done_callback(lambda _: ended.set())
+    return not ended.wait(LISTENS_S)

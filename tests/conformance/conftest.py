@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from object_server import moto  # noqa: F401  a fixture
 from postgres_server import postgres  # noqa: F401  a fixture
 
 

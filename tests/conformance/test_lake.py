@@ -7,23 +7,13 @@ import secrets
 from pathlib import Path
 
 import pytest
+from object_server import SECRET, new_lake, set_credentials
 from paretofleet_collector.errors import CollectorError, NotFound, Refused, StorageUnavailable
 from paretofleet_collector.lake import object_store
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.lake.object_store import ObjectLake, parse_url
 
-SECRET = "moto-secret-key"  # noqa: S105 - to be looked for in messages
 SAMPLES = "samples/s/r-1.parquet"
-
-
-@pytest.fixture(scope="session")
-def moto():
-    """A server that speaks S3, without durability."""
-    server = pytest.importorskip("moto.server")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    yield running.get_host_and_port()
-    running.stop()
 
 
 @pytest.fixture(params=["folder", "objects"])
@@ -31,17 +21,7 @@ def address(request, tmp_path, monkeypatch):
     """The address of an empty lake, once for each kind."""
     if request.param == "folder":
         return str(tmp_path / "lake")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "moto")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    host, port = request.getfixturevalue("moto")
-    bucket = f"fleet-{secrets.token_hex(4)}"
-    client = pytest.importorskip("boto3").client(
-        "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1"
-    )
-    client.create_bucket(Bucket=bucket)
-    options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    return f"s3://{bucket}/team?{options}#{tmp_path / 'cache'}"
+    return f"{new_lake(request.getfixturevalue('moto'), monkeypatch)}#{tmp_path / 'cache'}"
 
 
 @pytest.fixture
@@ -113,6 +93,43 @@ def test_what_nothing_lists_is_set_aside_with_its_bytes(lake):
     assert len(orphans) == 3
     assert lake.verified(f"orphans/{SAMPLES}", stray).read_bytes() == b"b"
     assert lake.verified(f"orphans/models/{'a' * 64}.onnx", model).read_bytes() == b"m"
+
+
+def test_what_was_set_aside_can_be_taken_back_and_looked_at_before(lake):
+    sha256 = put(lake, SAMPLES, b"a")
+    assert (lake.has(SAMPLES), lake.checksum(SAMPLES)) == (True, sha256)
+    lake.set_aside([SAMPLES])
+    assert (lake.has(SAMPLES), lake.checksum(SAMPLES)) == (False, "")
+    (orphan,) = lake.orphans()
+    with lake.copy_of(orphan) as path:
+        assert path.read_bytes() == b"a"
+    lake.take_back(orphan, SAMPLES)
+    assert lake.orphans() == []
+    forget_copies(lake)
+    assert lake.verified(SAMPLES, sha256).read_bytes() == b"a"
+    with pytest.raises(NotFound), lake.copy_of(orphan):
+        pass
+    assert list((lake.root / "tmp").iterdir()) == []
+
+
+def test_a_check_looks_at_the_lake_itself_and_not_at_a_copy(lake):
+    sha256 = put(lake, SAMPLES, b"good")
+    lake.check(SAMPLES, sha256)
+    put(lake, SAMPLES, b"bad")
+    with pytest.raises(CollectorError, match="is damaged"):
+        lake.check(SAMPLES, sha256)
+    with lake.copy_of(SAMPLES) as path:
+        assert path.read_bytes() == b"bad"
+    lake.remove(SAMPLES)
+    with pytest.raises(NotFound, match="is missing"):
+        lake.check(SAMPLES, sha256)
+
+
+def test_two_orphans_of_one_name_are_both_parquet_files(lake):
+    for data in (b"a", b"b"):
+        put(lake, SAMPLES, data)
+        lake.set_aside([SAMPLES])
+    assert [path.endswith(".parquet") for path in lake.orphans()] == [True, True]
 
 
 def test_what_is_removed_is_gone_and_removing_it_again_is_no_error(lake):
@@ -193,9 +210,7 @@ def test_a_bucket_that_is_not_there_is_named(objects):
 
 
 def test_a_store_out_of_reach_is_a_sentence_without_secrets(tmp_path, monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "moto")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    set_credentials(monkeypatch)
     away = open_lake(f"s3://fleet/a?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1#{tmp_path}")
     for call in (
         away.probe,
@@ -203,6 +218,7 @@ def test_a_store_out_of_reach_is_a_sentence_without_secrets(tmp_path, monkeypatc
         lambda: away.verified(SAMPLES, "0" * 64),
         lambda: away.unlisted((), ()),
         lambda: away.set_aside([SAMPLES]),
+        lambda: away.take_back(f"orphans/{SAMPLES}", SAMPLES),
         away.orphans,
         lambda: away.remove(SAMPLES),
     ):

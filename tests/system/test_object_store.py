@@ -12,12 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from paretofleet_collector.errors import StorageUnavailable
-from paretofleet_collector.lake.address import open_lake
+from paretofleet_collector.lake import samples
+from paretofleet_collector.lake.address import address_of, open_lake
+from paretofleet_collector.service.merging import GRACE_S, Merger, delete_discarded
 from paretofleet_collector.store import sealed
-from rig import build
+from rig import TINY, build
 
 pytestmark = pytest.mark.system
 START_S = 60.0
@@ -126,8 +127,8 @@ def test_a_killed_object_store_costs_nothing_that_was_acknowledged(objects, tmp_
     loop = asyncio.new_event_loop()
     lake = f"s3://fleet/team?endpoint_override={objects.endpoint}&scheme=http&region=us-east-1"
     (tmp_path / "home").mkdir()
+    answering(open_lake(address_of(tmp_path / "home", lake)))
     rig = build(tmp_path / "home", loop, [1000.0], lake=lake)
-    answering(rig.context.lake)
     session = rig.joined()
     rig.submit(runs_min=2, runs_max=2)
     first = rig.lease(session)
@@ -148,13 +149,31 @@ def test_a_killed_object_store_costs_nothing_that_was_acknowledged(objects, tmp_
     rig.seal()
     assert rig.state(second.key) == "sealed"
 
+    merger = Merger(rig.context, rig.context.worker)
+    shutil.rmtree(rig.context.lake.root / "samples")
+    objects.kill()
+    with pytest.raises(StorageUnavailable):
+        rig.do(merger.merge_due())
+    objects.start()
+    answering(rig.context.lake)
+    assert rig.do(merger.merge_due()) == 2
+    rig.clock[0] += GRACE_S + 1
+    objects.kill()
+    with pytest.raises(StorageUnavailable):
+        rig.do(delete_discarded(rig.context))
+    objects.start()
+    answering(rig.context.lake)
+    rig.do(delete_discarded(rig.context))
+
     files = rig.context.store.read_now(sealed.files)
     elsewhere = open_lake(f"{lake}#{tmp_path / 'another machine'}")
     for file in files:
-        table = pq.read_table(elsewhere.verified(file.path, file.sha256))
-        assert table.num_rows == file.samples == sum(each.n for each in made)
+        rows = samples.read_rows(elsewhere.verified(file.path, file.sha256), file.first_row, file.samples)
+        assert rows.num_rows == file.samples == sum(each.n for each in made)
+        assert set(rows["run_id"].to_pylist()) == {file.run_id}
+    assert len({file.path for file in files}) == 1
     assert {file.run_id for file in files} == {first.key.run_id, second.key.run_id}
-    assert elsewhere.unlisted({file.path for file in files}, ()) == []
+    assert elsewhere.unlisted({file.path for file in files}, {TINY.sha256}) == []
     rig.do(rig.context.worker.close())
     rig.context.store.close()
     loop.close()

@@ -173,13 +173,19 @@ def _add_join(subparsers: Any) -> None:
         "join",
         commands.join,
         "join a collector with identity, once, before run",
-        "paretofleet-agent join collector.lan:7412 TOKEN --name tx2-1 --class jetson-tx2",
+        "paretofleet-agent join collector.lan:7412 - --name tx2-1 --class jetson-tx2",
     )
     join.add_argument("address", metavar="HOST:PORT", help="the collector's join server")
     join.add_argument(
         "token",
         metavar="TOKEN",
-        help="from `paretofleet token create`; - reads it from standard input, where no other user sees it",
+        nargs="?",
+        default="",
+        help="from `paretofleet token create`; - reads it from standard input, where no other user sees it "
+        "(default: the variable PARETOFLEET_TOKEN, else -)",
+    )
+    join.add_argument(
+        "--token-file", metavar="FILE", help="read the token from this file, which should be yours alone"
     )
     join.add_argument("--name", help="the device's name, unique in the fleet (default: the host's name)")
     join.add_argument(

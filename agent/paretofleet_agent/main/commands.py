@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paretofleet_agent.errors import PfError
+from paretofleet_agent.errors import PfError, Refused
 
 if TYPE_CHECKING:
     from paretofleet_agent.config import Config
@@ -97,7 +98,7 @@ def join(arguments: argparse.Namespace) -> int:
 
     config = load({"home": arguments.home, "name": arguments.name, "class": arguments.device_class})
     address = checked_address(arguments.address)
-    token = sys.stdin.readline() if arguments.token == "-" else arguments.token  # noqa: S105
+    token = _token(arguments)
     with identity.home_lock(config.home):
         made = joining.join(config, address, token, arguments.wait_s)
     sys.stderr.write(
@@ -105,6 +106,24 @@ def join(arguments: argparse.Namespace) -> int:
         f"{f' --home {arguments.home}' if arguments.home else ''}\n"
     )
     return 0
+
+
+def _token(arguments: argparse.Namespace) -> str:
+    """The join token that `arguments` name or hold; warns where every user could read it."""
+    if arguments.token_file:
+        try:
+            return Path(arguments.token_file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refused(f"The token file {arguments.token_file} cannot be read ({error}).") from error
+    token = arguments.token or os.environ.get("PARETOFLEET_TOKEN") or "-"
+    if token == "-":  # noqa: S105
+        return getpass.getpass("token: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if arguments.token:
+        sys.stderr.write(
+            "every user of this machine can read arguments, the token too: give - and type it, or use "
+            "--token-file or PARETOFLEET_TOKEN\n"
+        )
+    return str(token)
 
 
 def run(arguments: argparse.Namespace) -> int:

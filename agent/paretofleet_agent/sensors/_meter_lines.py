@@ -15,7 +15,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 VALUE_MAX = 1e9
 #: So are more seconds than these, about 127 years: their nanoseconds must fit in 64 bits.
 SECONDS_MAX = 4e9
-FIX = "see the setting meter in CONTRIBUTING.md; `SCOPE@tcp://HOST:PORT` or `SCOPE@serial:///dev/NAME`"
+FIX = "write meter = SCOPE@tcp://HOST:PORT or SCOPE@serial:///dev/NAME below [sensors] in agent.ini"
 
 
 def rail_of(greeting: Mapping[str, str], scope: str, url: str, board: str) -> Rail | Unavailable:

@@ -28,7 +28,7 @@ def diagnosis(address: str, credentials: Credentials | None) -> PfError | None:
     if credentials is None:
         return Refused(
             f"The collector at {address} asks who speaks: join it with `paretofleet-agent join HOST:7412 "
-            "TOKEN`, with a token of `paretofleet token create` there."
+            "-`, with a token of `paretofleet token create` there."
         )
     trusting = _context()
     trusting.verify_mode = ssl.CERT_REQUIRED

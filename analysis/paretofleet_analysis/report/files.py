@@ -15,6 +15,7 @@ from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.column import Column
 from paretofleet_analysis.report.content import check_columns, check_content
 from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, VERSION_WRITTEN_MIN, schema
+from paretofleet_analysis.report.strangers import read_bounded
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -82,17 +83,10 @@ def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
     """The report at `path`, of this or an older version, in this version's columns; null where it has none.
 
     Raises `ReportError`: not a Parquet file, a newer version, missing columns (named), another type; more
-    rows than `rows_max`, before they are read.
+    rows than `rows_max`, or beyond another limit of `strangers`, before they are read.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            rows = file.metadata.num_rows
-            if rows_max is not None and rows > rows_max:
-                raise ReportError(
-                    f"{path} has {rows:,} rows and at most {rows_max:,} are ranked at once: "
-                    "rank fewer sweeps together"
-                )
-            table = file.read()
+        table = read_bounded(Path(path), [column.name for column in COLUMNS], rows_max)
     except FileNotFoundError as error:
         raise ReportError(f"there is no report at {path}: pull one with `paretofleet report pull`") from error
     except (pa.ArrowException, OSError) as error:

@@ -214,13 +214,23 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Set a database that is there aside, in its folder `backups`.")
     ] = False,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Bring the store here: `sqlite`, or an empty postgresql://.."),
+    ] = None,
+    lake: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Bring the lake here: `local`, or s3://BUCKET/..")
+    ] = None,
 ) -> None:
     """Bring a backup back, each file checked; it can be broken off and run again."""
-    from paretofleet_collector.service.backup import restore as bring_back
+    from paretofleet_collector.service.restoring import restore as bring_back
 
     target = home or config.load(home).home
-    done = bring_back(folder, target.expanduser().absolute(), replace=replace)
+    done = bring_back(folder, target.expanduser().absolute(), replace=replace, store=store, lake=lake)
     notify(f"{target} holds {counted(done.files, 'file')} again, {done.copied} copied now")
+    chosen = [key for key, address in (("store", store), ("lake", lake)) if address is not None]
+    if chosen:
+        notify(f"write {' and '.join(chosen)} into {target / config.FILE_NAME} as you gave them here, first")
     notify(f"start it with `paretofleet collector serve --home {target}`")
 
 
@@ -233,6 +243,13 @@ def doctor(
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Make a new database of what can be read of a damaged one.")
     ] = False,
+    forget_clock: Annotated[
+        bool,
+        typer.Option(
+            "--forget-clock",
+            help="Forget the latest time: the clock was ahead, and certificates expired by it.",
+        ),
+    ] = False,
     output: Output = Format.table,
 ) -> None:
     """Check all that the collector keeps: database, staged chunks, files, models, disk."""
@@ -242,6 +259,9 @@ def doctor(
     settings = config.load(home)
     if not settings.home.is_dir():
         raise Refused(f"There is no folder {settings.home}; name the collector's with --home.")
+    if forget_clock:
+        examination.forget_clock(settings)
+        notify("the latest time is forgotten; certificates expire by the clock as it is now")
     if salvage:
         lost = examination.save_readable(settings)
         notify(f"a new database holds what could be read; lost rows by table: {dict(lost) or 'none'}")

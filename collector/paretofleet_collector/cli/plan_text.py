@@ -9,7 +9,7 @@ import typer
 
 from paretofleet_collector.cli.output import Column, Format, column, row_of, show, write_json
 from paretofleet_collector.cli.session import notify, notify_refusals
-from paretofleet_collector.cli.units import duration
+from paretofleet_collector.cli.units import counted, duration
 from paretofleet_collector.model.entities import Refusal, Repeats
 from paretofleet_collector.model.views import PlannedView, PlanView
 
@@ -47,10 +47,17 @@ def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
     typer.echo()
     show([row_of(device) for device in planned.devices], _DEVICE_COLUMNS, output)
     notify_refusals(planned.refusals)
+    if planned.missing:
+        notify(
+            f"{counted(planned.missing, 'configuration')} more will stand in the sweep as failed: they lack "
+            "a runtime; `sweep retry` runs them once it is there"
+        )
     notify(
-        f"time by protocol {protocol}: shortest warm-up and window of the fewest runs, with a power source "
-        "also guards, idle and the least that its energy needs; process start, load and slow iterations "
-        "come on top, and a run with its most iterations ends sooner"
+        f"time by protocol {protocol}: the shortest warm-up and window of the fewest runs; with a power "
+        "source also guards, idle and the least that its energy needs"
+    )
+    notify(
+        "process starts, loading and slow iterations come on top; a run with its most iterations ends sooner"
     )
 
 

@@ -59,8 +59,8 @@ def create(
     named = f" --name {token.name}" if token.name else ""
     notify(
         f"{token.token_id}: {token.role}, {counted(token.uses, 'use')}, until "
-        f"{clock(token.expires_unix_s)}; there: `{joins} {where} TOKEN{named}` "
-        "with this machine's name for HOST"
+        f"{clock(token.expires_unix_s)}; there: `{joins} {where} -{named}` "
+        "with this machine's name for HOST, which asks for the token"
     )
 
 

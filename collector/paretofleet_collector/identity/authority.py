@@ -12,6 +12,7 @@ import datetime as dt
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
@@ -37,7 +38,7 @@ class Authority:
     key_pem: bytes
     certificate_pem: bytes
 
-    @property
+    @cached_property  # every call is held against it
     def sha256(self) -> str:
         """The SHA-256 of its certificate in hex, which tokens carry."""
         der = x509.load_pem_x509_certificate(self.certificate_pem).public_bytes(serialization.Encoding.DER)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paretofleet_collector.errors import SessionRefused
-from paretofleet_collector.identity.tokens import SKEW_S, utc
+from paretofleet_collector.identity.tokens import SKEW_S, set_back, utc
 
 LOCAL = "local"
 #: Which roles may call what, by service and method; `*` is every other method. Who is local may call all.
@@ -86,10 +86,11 @@ def check_device(peer: Peer, device_id: str) -> None:
         )
 
 
-def check_certificate(row: Any | None, now: float, late_s: float = 0.0) -> None:
+def check_certificate(row: Any | None, now: float, latest: float, late_s: float = 0.0) -> None:
     """Raises SessionRefused unless the certificate of a stored `row` counts `now` (seconds since 1970).
 
-    It counts for `late_s` seconds longer, for whoever wants to renew it only.
+    It expires by the `latest` time that the clock ever said. It counts for `late_s` seconds longer, for
+    whoever wants to renew it only.
     """
     if row is None:
         raise SessionRefused(
@@ -108,11 +109,32 @@ def check_certificate(row: Any | None, now: float, late_s: float = 0.0) -> None:
             f"({utc(now)}): set the clock of the collector's machine.",
             "skewed",
         )
-    if now >= row.expires_unix_s + late_s:
+    until = row.expires_unix_s + late_s
+    if now < until <= latest:
+        raise SessionRefused(set_back("certificate", row.expires_unix_s, now, latest), "skewed")
+    if now >= until:
         raise SessionRefused(
             f"This certificate expired at {utc(row.expires_unix_s)} and was not renewed; {again}.",
             "unidentified",
         )
+
+
+def check_presented(row: Any, presented_pem: str) -> None:
+    """Raises SessionRefused unless `presented_pem` is the certificate of the stored `row`, to the last byte.
+
+    Whoever stole an authority's key can sign others under the same name.
+    """
+    if _body(presented_pem) != _body(row.pem):
+        raise SessionRefused(
+            "The collector did not issue this certificate, though its authority signed it: somebody else has "
+            "the authority's key; replace it with `paretofleet collector rotate`.",
+            "forbidden",
+        )
+
+
+def _body(pem: str) -> str:
+    """What a certificate in PEM says, however its lines are broken."""
+    return "".join(pem.split())
 
 
 def check_authority(row: Any, authorities: Collection[str]) -> None:

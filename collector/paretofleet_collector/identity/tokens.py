@@ -73,10 +73,11 @@ def check_secret(row: Any | None, token: TokenText) -> None:
         )
 
 
-def check(row: Any, token: TokenText, name: str, now: float) -> None:
+def check(row: Any, token: TokenText, name: str, now: float, latest: float) -> None:
     """Raises SessionRefused unless `token`, whose stored row is `row`, lets in who calls itself `name`.
 
-    `now` is in seconds since 1970. `name` may be empty.
+    `now` is in seconds since 1970, as is the `latest` time that the clock ever said, by which a token
+    expires. `name` may be empty.
     """
     check_secret(row, token)
     if now < row.created_unix_s - SKEW_S:
@@ -85,7 +86,9 @@ def check(row: Any, token: TokenText, name: str, now: float) -> None:
             f"({utc(now)}): set the clock of the collector's machine.",
             "skewed",
         )
-    condition = state(row, now)
+    condition = state(row, latest)
+    if condition == "expired" and state(row, now) == "valid":
+        raise SessionRefused(set_back("token", row.expires_unix_s, now, latest), "skewed")
     if condition != "valid":
         why = {
             "revoked": "was revoked",
@@ -101,6 +104,19 @@ def check(row: Any, token: TokenText, name: str, now: float) -> None:
             "make another token.",
             "forbidden",
         )
+
+
+def set_back(credential: str, expires_unix_s: float, now: float, latest: float) -> str:
+    """Why a `credential`, a token or a certificate, has expired that would not have by the clock `now`.
+
+    It expired at `expires_unix_s`, and the clock's `latest` time was after that. All are in seconds since
+    1970.
+    """
+    return (
+        f"This {credential} expired at {utc(expires_unix_s)}; the collector's clock was at "
+        f"{utc(latest)} before and says {utc(now)} now. Set it; if it was wrong before, stop the "
+        "collector and run `paretofleet collector doctor --forget-clock`."
+    )
 
 
 def utc(unix_s: float) -> str:

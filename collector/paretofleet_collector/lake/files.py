@@ -15,25 +15,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pyarrow import fs
-
 from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
 
 FOLDER = "lake"
 ORPHANS = "orphans"
-_TEMPORARY, _SAMPLES, _MODELS = "tmp", "samples", "models"
+SAMPLES = "samples"
+_TEMPORARY, _MODELS = "tmp", "models"
 _MERGED = "merged-"
 _log = logging.getLogger(__name__)
 
 
 def samples_file(sweep_id: str, run_id: str, attempt: int) -> str:
     """Where in the lake the samples of attempt number `attempt` of run `run_id` in sweep `sweep_id` stand."""
-    return f"{_SAMPLES}/{sweep_id}/{run_id}-{attempt}.parquet"
+    return f"{SAMPLES}/{sweep_id}/{run_id}-{attempt}.parquet"
 
 
 def merged_file(sweep_id: str) -> str:
     """A new place in the lake for a file with the samples of several runs of the sweep `sweep_id`."""
-    return f"{_SAMPLES}/{sweep_id}/{_MERGED}{secrets.token_hex(8)}.parquet"
+    return f"{SAMPLES}/{sweep_id}/{_MERGED}{secrets.token_hex(8)}.parquet"
 
 
 def is_merged(relative: str) -> bool:
@@ -66,9 +65,8 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
         with _writing(root):
-            for name in (_TEMPORARY, _SAMPLES, _MODELS):
+            for name in (_TEMPORARY, SAMPLES, _MODELS):
                 (root / name).mkdir(parents=True, exist_ok=True)
-        self.files: fs.FileSystem = fs.SubTreeFileSystem(str(root), fs.LocalFileSystem())
 
     @property
     def address(self) -> str:
@@ -135,30 +133,51 @@ class Lake:
         path.unlink(missing_ok=True)
         self._remove_folder(path.parent)
 
+    def has(self, relative: str) -> bool:
+        """Whether there is a file `relative`."""
+        return (self.root / relative).is_file()
+
+    def checksum(self, relative: str) -> str:
+        """The SHA-256 of the file `relative` as the lake has it now, as 64 hex digits; empty without one.
+
+        Raises CollectorError where it cannot be read.
+        """
+        path = self.root / relative
+        try:
+            return sha256_of(path)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise CollectorError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+    def check(self, relative: str, sha256: str) -> None:
+        """Raises NotFound where the lake lacks the file `relative`.
+
+        Raises CollectorError where it has another `sha256` (64 hex digits) than was listed.
+        """
+        check_sum(self.shown, relative, self.checksum(relative), sha256)
+
     def verified(self, relative: str, sha256: str) -> Path:
         """Where the file `relative` lies, whose content must have that `sha256` (64 hex digits).
 
         Raises NotFound when it is missing and CollectorError when it is not what was listed.
         """
-        path = self.root / relative
-        try:
-            actual = sha256_of(path)
-        except FileNotFoundError:
-            raise NotFound(
-                f"{relative} is missing in the lake {self.root}; look for it in a backup and put it back."
-            ) from None
-        except OSError as error:
-            raise CollectorError(f"{path} cannot be read: {error.strerror or error}.") from None
-        if actual != sha256:
-            raise CollectorError(
-                f"{relative} is damaged: its SHA-256 is not that of the file which was sealed; put it back "
-                "from a backup."
-            )
-        return path
+        self.check(relative, sha256)
+        return self.root / relative
+
+    @contextmanager
+    def copy_of(self, relative: str) -> Iterator[Path]:
+        """A path on this machine with the bytes of the file `relative`, whatever they are, for a while.
+
+        Raises NotFound when it is missing.
+        """
+        if not self.has(relative):
+            check_sum(self.shown, relative, "", "")
+        yield self.root / relative
 
     def unlisted(self, listed: Collection[str], models: Collection[str]) -> list[str]:
         """The files of samples that are not `listed` and beside them whose SHA-256 is not among `models`."""
-        samples = [path for path in (self.root / _SAMPLES).rglob("*") if path.is_file()]
+        samples = [path for path in (self.root / SAMPLES).rglob("*") if path.is_file()]
         unlisted = [self._relative(path) for path in samples if self._relative(path) not in listed]
         unlisted += [
             self._relative(path)
@@ -169,7 +188,7 @@ class Lake:
 
     def merged_files(self, sweep_id: str) -> list[str]:
         """The files that hold several runs of the sweep `sweep_id`, listed or not."""
-        return sorted(self._relative(path) for path in (self.root / _SAMPLES / sweep_id).glob(f"{_MERGED}*"))
+        return sorted(self._relative(path) for path in (self.root / SAMPLES / sweep_id).glob(f"{_MERGED}*"))
 
     def set_aside(self, unlisted: Collection[str]) -> None:
         """Moves the files `unlisted` to `orphans/`, below their old path; raises StorageUnavailable."""
@@ -213,11 +232,25 @@ class Lake:
         return path.relative_to(self.root).as_posix()
 
     def _remove_folder(self, folder: Path) -> None:
-        if PurePosixPath(self._relative(folder)).parts[0] == _SAMPLES and folder != self.root / _SAMPLES:
+        if PurePosixPath(self._relative(folder)).parts[0] == SAMPLES and folder != self.root / SAMPLES:
             try:
                 folder.rmdir()
             except OSError:
                 return
+
+
+def check_sum(lake: str, relative: str, actual: str, sha256: str) -> None:
+    """Raises NotFound where the file `relative` of a `lake`, as people call it, is missing.
+
+    Its SHA-256 is `actual` then, the empty text; CollectorError where that is not the `sha256` listed.
+    """
+    if not actual:
+        raise NotFound(f"{relative} is missing in the lake {lake}; put it back from a backup.")
+    if actual != sha256:
+        raise CollectorError(
+            f"{relative} is damaged in the lake {lake}: its SHA-256 is not that of the file which was "
+            "listed; put it back from a backup."
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -11,17 +11,24 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 
-from paretofleet_collector.errors import CollectorError, NotFound, Refused, StorageUnavailable
-from paretofleet_collector.lake.files import ORPHANS, Lake, OrphanFile, sha256_of
+from paretofleet_collector.errors import NotFound, Refused, StorageUnavailable
+from paretofleet_collector.lake.files import (
+    ORPHANS,
+    SAMPLES,
+    Lake,
+    OrphanFile,
+    check_sum,
+    is_merged,
+    sha256_of,
+)
 from paretofleet_collector.suggest import did_you_mean
 
 SCHEME = "s3://"
@@ -119,9 +126,9 @@ class ObjectLake(Lake):
         """
         sha256 = sha256_of(temporary)
         with self._speaking():
-            if self._sha256(relative) != sha256:
+            if self.checksum(relative) != sha256:
                 self._put(temporary, relative)
-                if self._sha256(relative) != sha256:
+                if self.checksum(relative) != sha256:
                     raise StorageUnavailable(
                         f"The lake {self.shown} gave back other bytes than it took for {relative}; nothing "
                         "was listed, the file is put again."
@@ -153,9 +160,21 @@ class ObjectLake(Lake):
     def remove(self, relative: str) -> None:
         """Deletes an object if it is there, and its copy; raises StorageUnavailable."""
         with self._speaking():
-            if self._exists(relative):
+            if self.has(relative):
                 self._store.delete_file(self._key(relative))
         super().remove(relative)
+
+    def has(self, relative: str) -> bool:
+        """Whether there is an object `relative`; raises StorageUnavailable."""
+        with self._speaking():
+            return bool(self._store.get_file_info(self._key(relative)).type is fs.FileType.File)
+
+    def checksum(self, relative: str) -> str:
+        """The SHA-256 of the object `relative` as the store has it now; empty without one.
+
+        Raises StorageUnavailable.
+        """
+        return self._fetch(relative, Path(os.devnull))
 
     def verified(self, relative: str, sha256: str) -> Path:
         """Where a copy of `relative` lies on this machine, whose content must have that `sha256`.
@@ -169,45 +188,54 @@ class ObjectLake(Lake):
             return path
         temporary = self.temporary()
         try:
-            with self._speaking():
-                if not self._exists(relative):
-                    raise NotFound(
-                        f"{relative} is missing in the lake {self.shown}; put it back from a backup."
-                    )
-                actual = self._sha256(relative, temporary)
-            if actual != sha256:
-                raise CollectorError(
-                    f"{relative} is damaged in the lake {self.shown}: its SHA-256 is not the one that was "
-                    "sealed; put it back from a backup."
-                )
+            check_sum(self.shown, relative, self._fetch(relative, temporary), sha256)
             return super().commit(temporary, relative)
         finally:
             temporary.unlink(missing_ok=True)
             self._trim()
+
+    @contextmanager
+    def copy_of(self, relative: str) -> Iterator[Path]:
+        """A path on this machine with the bytes of the object `relative`, whatever they are, for a while.
+
+        Raises NotFound when it is missing, StorageUnavailable.
+        """
+        temporary = self.temporary(Path(relative).suffix)
+        try:
+            if not self._fetch(relative, temporary):
+                check_sum(self.shown, relative, "", "")
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def unlisted(self, listed: Collection[str], models: Collection[str]) -> list[str]:
         """The objects of samples that are not `listed` and of models whose SHA-256 is not among `models`.
 
         Raises StorageUnavailable.
         """
-        samples = [each for each in self._below("samples") if each not in listed]
+        samples = [each for each in self._below(SAMPLES) if each not in listed]
         return sorted(samples + [each for each in self._below("models") if Path(each).stem not in models])
+
+    def merged_files(self, sweep_id: str) -> list[str]:
+        """The objects that hold several runs of the sweep `sweep_id`, listed or not.
+
+        Raises StorageUnavailable.
+        """
+        return sorted(filter(is_merged, self._below(f"{SAMPLES}/{sweep_id}")))
 
     def set_aside(self, unlisted: Collection[str]) -> None:
         """Moves the objects `unlisted` to `orphans/`, below their old path; raises StorageUnavailable."""
         for relative in unlisted:
             target = f"{ORPHANS}/{relative}"
-            with self._speaking():
-                if self._exists(target):
-                    target += f".{secrets.token_hex(4)}"
-                self._copy(relative, target)
-                if self._sha256(target) != self._sha256(relative):
-                    raise StorageUnavailable(
-                        f"The lake {self.shown} made a copy of {relative} that differs; nothing was deleted."
-                    )
-                self._store.delete_file(self._key(relative))
-            (self.root / relative).unlink(missing_ok=True)
+            if self.has(target):
+                path = PurePosixPath(target)
+                target = str(path.with_name(f"{path.stem}.{secrets.token_hex(4)}{path.suffix}"))
+            self._move(relative, target)
             _log.warning("nothing lists %s: it was moved to %s/%s", relative, self.shown, target)
+
+    def take_back(self, orphan: str, relative: str) -> None:
+        """Moves the object `orphan` to its place `relative`; raises StorageUnavailable."""
+        self._move(orphan, relative)
 
     def orphan_files(self) -> list[OrphanFile]:
         """The objects that nothing listed, with their sizes and since when they are orphans.
@@ -222,9 +250,6 @@ class ObjectLake(Lake):
     def _key(self, relative: str) -> str:
         return f"{self._url.place}/{relative}"
 
-    def _exists(self, relative: str) -> bool:
-        return bool(self._store.get_file_info(self._key(relative)).type is fs.FileType.File)
-
     def _infos(self, folder: str) -> list[fs.FileInfo]:
         with self._speaking():
             selector = fs.FileSelector(self._key(folder), recursive=True, allow_not_found=True)
@@ -236,6 +261,17 @@ class ObjectLake(Lake):
     def _below(self, folder: str) -> list[str]:
         return [self._relative_key(info) for info in self._infos(folder)]
 
+    def _move(self, relative: str, target: str) -> None:
+        """Copies an object within the store, and deletes it once the copy has its bytes."""
+        with self._speaking():
+            self._copy(relative, target)
+            if self.checksum(target) != self.checksum(relative):
+                raise StorageUnavailable(
+                    f"The lake {self.shown} made a copy of {relative} that differs; nothing was deleted."
+                )
+            self._store.delete_file(self._key(relative))
+        (self.root / relative).unlink(missing_ok=True)
+
     def _copy(self, relative: str, target: str) -> None:
         """Copies an object within the store."""
         self._store.copy_file(self._key(relative), self._key(target))
@@ -246,18 +282,16 @@ class ObjectLake(Lake):
             while part := source.read(_PART_BYTES):
                 stream.write(part)
 
-    def _sha256(self, relative: str, keep: Path | None = None) -> str:
-        """The SHA-256 of an object, which `keep` gets a copy of; empty where there is none."""
-        if not self._exists(relative):
-            return ""
-        digest = hashlib.sha256()
-        with self._store.open_input_stream(self._key(relative)) as stream:
-            take: list[Callable[[bytes], Any]] = [digest.update]
-            with (keep or Path(os.devnull)).open("wb") as copy:
-                take.append(copy.write)
+    def _fetch(self, relative: str, target: Path) -> str:
+        """Writes an object to `target`, a new file or the null device; its SHA-256, empty without one."""
+        with self._speaking():
+            if not self.has(relative):
+                return ""
+            digest = hashlib.sha256()
+            with self._store.open_input_stream(self._key(relative)) as stream, target.open("wb") as copy:
                 while part := stream.read(_PART_BYTES):
-                    for each in take:
-                        each(part)
+                    digest.update(part)
+                    copy.write(part)
         return digest.hexdigest()
 
     @contextmanager
@@ -274,7 +308,7 @@ class ObjectLake(Lake):
 
     def _trim(self) -> None:
         """Removes the copies of samples that were not used for longest, beyond CACHE_MAX_BYTES."""
-        copies = [path for path in (self.root / "samples").rglob("*") if path.is_file()]
+        copies = [path for path in (self.root / SAMPLES).rglob("*") if path.is_file()]
         facts = sorted(
             ((path.stat(), path) for path in copies), key=lambda each: each[0].st_mtime, reverse=True
         )

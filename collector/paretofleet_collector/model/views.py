@@ -134,14 +134,17 @@ class PlanView:
     configurations: tuple[PlannedView, ...]
     devices: tuple[DevicePlan, ...]
     refusals: tuple[Refusal, ...]
+    #: Configurations that stand in the sweep as failed, for want of a runtime.
+    missing: int = 0
 
     @classmethod
     def of(cls, plan: Plan) -> PlanView:
-        """The view of a plan, without what fails for want of a runtime: that is among the refusals."""
+        """The view of a plan; what fails for want of a runtime is counted, and why is among the refusals."""
         return cls(
             configurations=tuple(PlannedView.of(planned) for planned in plan.configurations),
             devices=plan.devices,
             refusals=plan.refusals,
+            missing=len(plan.missing),
         )
 
 

@@ -74,6 +74,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 self._forget()
             except TimeoutError:
                 pass
+            await self._context.latest.keep()
             for call, peer in list(self._open.items()):
                 try:
                     self._check(await self._row(peer.certificate_id))
@@ -99,7 +100,7 @@ class Gate(grpc.aio.ServerInterceptor):
         task.add_done_callback(self._endings.discard)
 
     def _check(self, row: Any, late_s: float = 0.0) -> None:
-        peers.check_certificate(row, self._context.now(), late_s)
+        peers.check_certificate(row, self._context.now(), self._context.latest(), late_s)
         peers.check_authority(row, {each.sha256 for each in self._context.authorities})
 
     def _behind(self, service: str, name: str, handler: Any) -> Any:
@@ -133,6 +134,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 peers.check_device(peer, device_id)
         except SessionRefused as error:
             self._context.admission.log_refusal(call.peer(), error.why, str(error))
+            await self._context.latest.keep(at_once=True)
             await call.abort(*status_of(error))
             raise
         _PEER.set(peer)
@@ -155,6 +157,8 @@ class Gate(grpc.aio.ServerInterceptor):
         row = await self._row(certificate_id)
         late_s = self._context.config.certificate_s if late else 0.0
         self._check(row, late_s)
+        pems = call.auth_context().get("x509_pem_cert", [b""])
+        peers.check_presented(row, pems[0].decode(errors="replace"))
         newest = self._context.authorities[-1].sha256 if self._context.authorities else ""
         return Peer(row.role, row.subject, certificate_id, peers.renew_unix_s(row, newest))
 

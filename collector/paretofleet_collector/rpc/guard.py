@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 
@@ -19,6 +22,7 @@ from paretofleet_collector.service.admission import Admission
 #: Messages of a stream whose items are answered one by one, also what is wrong with them.
 _ANSWERED_SINGLY = frozenset({"UploadRequest"})
 _UNREAD = object()
+_CALLER: ContextVar[str] = ContextVar("caller")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,14 @@ class Guard(grpc.aio.ServerInterceptor):
     All of them take a stream of requests: a call whose only request is late is seen, and ended, at once.
     """
 
-    def __init__(self, admission: Admission, patience: Patience = Patience()) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        patience: Patience = Patience(),
+        client: Callable[[Any], str] | None = None,
+    ) -> None:
+        """`client` says by whom the calls are counted, by default `client_of`."""
+        self._client_of = client or client_of
         self._admission = admission
         self._patience = patience
         self._wrapped: dict[str, Any] = {}
@@ -70,7 +81,8 @@ class Guard(grpc.aio.ServerInterceptor):
             return self._each(name, requests, call)
 
         async def single(requests: Any, call: Any) -> Any:
-            request, client = await admitted(requests, call), client_of(call)
+            request, client = await admitted(requests, call), self._client_of(call)
+            _CALLER.set(str(call.peer()))
             async with self._admission.turn(client):
                 try:
                     return await behaviour(request, call)
@@ -94,7 +106,7 @@ class Guard(grpc.aio.ServerInterceptor):
         return grpc.stream_unary_rpc_method_handler(single, **serialisers)
 
     async def _enter(self, name: str, call: Any) -> None:
-        client = client_of(call)
+        client = self._client_of(call)
         why = self._admission.enter(client)
         if why:
             await self._refuse(name, call, grpc.StatusCode.RESOURCE_EXHAUSTED, why)
@@ -132,7 +144,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def _refuse(self, name: str, call: Any, code: grpc.StatusCode, why: str) -> None:
         self._log(name, call, why)
-        await self._admission.slow_down(client_of(call))
+        await self._admission.slow_down(self._client_of(call))
         await call.abort(code, sentence(why))
 
     def _log(self, name: str, call: Any, why: str) -> None:
@@ -158,6 +170,25 @@ class Guard(grpc.aio.ServerInterceptor):
 
 
 _KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+
+
+def caller_now() -> str:
+    """The connection of the call that is being served in this task, as gRPC names it; empty outside one."""
+    return _CALLER.get("")
+
+
+def host_of(call: Any) -> str:
+    """The machine that made a `call`, by its address; of IPv6 the network of 64 bits, all of it one's own."""
+    peer = str(call.peer())
+    kind, _, rest = peer.partition(":")
+    # The brackets of IPv6 come percent-encoded; a zone stands behind a percent sign, too.
+    address = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        host = ipaddress.ip_address(address)
+    except ValueError:
+        return peer
+    wide = isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is None
+    return f"{kind}:{ipaddress.ip_network((host, 64), strict=False) if wide else host}"
 
 
 def client_of(call: Any) -> str:

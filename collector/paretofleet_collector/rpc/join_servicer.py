@@ -8,6 +8,7 @@ from paretofleet_proto.v1 import join_pb2 as pb
 
 from paretofleet_collector.rpc.convert import identity as convert
 from paretofleet_collector.rpc.gate import peer_now
+from paretofleet_collector.rpc.guard import caller_now
 from paretofleet_collector.rpc.statuses import single_reply
 from paretofleet_collector.service import access, devices, enrolment
 from paretofleet_collector.service.context import Context
@@ -27,7 +28,8 @@ class JoinServicer:
 
     @single_reply
     async def Enrol(self, request: pb.EnrolRequest) -> pb.EnrolReply:  # noqa: N802
-        enrolled = await enrolment.enrol(self._context, convert.enrolment_from_proto(request))
+        enrolment_request = convert.enrolment_from_proto(request)
+        enrolled = await enrolment.enrol(self._context, enrolment_request, caller_now())
         return pb.EnrolReply(
             certificate_pem=enrolled.certificate_pem,
             authorities_pem=enrolment.bundle(self._context),

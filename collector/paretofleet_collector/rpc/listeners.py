@@ -12,7 +12,7 @@ from paretofleet_collector.config import UNIX
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import authority
 from paretofleet_collector.identity.authority import Authority
-from paretofleet_collector.rpc.guard import Guard
+from paretofleet_collector.rpc.guard import Guard, host_of
 from paretofleet_collector.rpc.join_servicer import JoinServicer
 from paretofleet_collector.service import home
 from paretofleet_collector.service.admission import Admission
@@ -21,6 +21,8 @@ from paretofleet_collector.service.context import Context
 #: Joining is small: a token and a signing request.
 JOIN_MESSAGE_BYTES = 16 * 1024
 JOIN_CALLS = 32
+#: So many of them may be of one machine: another one still gets through.
+JOIN_CALLS_OF_ONE = 8
 _JOIN_OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", JOIN_MESSAGE_BYTES),
@@ -92,7 +94,7 @@ def join_server(context: Context) -> tuple[Any, str]:
 
     Raises Refused.
     """
-    guard = Guard(Admission())
+    guard = Guard(Admission(JOIN_CALLS_OF_ONE, counted="machine"), client=host_of)
     server = grpc.aio.server(interceptors=[guard], options=_JOIN_OPTIONS, maximum_concurrent_rpcs=JOIN_CALLS)
     join_pb2_grpc.add_JoinServicer_to_server(JoinServicer(context), server)  # type: ignore[no-untyped-call]
     address = home.checked_address(context.config.join_listen, has_identity=True)

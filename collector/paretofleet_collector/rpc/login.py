@@ -94,7 +94,7 @@ def login(address: str, token: str, name: str) -> Credentials:
         except grpc.RpcError as error:
             raise error_of(error, address) from None
     if reply.role == "agent":
-        raise Refused("This token is for a device; use it there: `paretofleet-agent join HOST:PORT TOKEN`.")
+        raise Refused("This token is for a device; use it there: `paretofleet-agent join HOST:PORT -`.")
     host = reply.address.rpartition(":")[0] or address.rpartition(":")[0]
     made = Credentials(
         address=f"{host}:{reply.address.rpartition(':')[2]}",

@@ -21,7 +21,7 @@ def diagnosis(address: str, authorities_pem: str = "", pair_pem: str = "") -> st
     if not pair_pem:
         return (
             f"The collector at {address} asks who speaks; join it with a token: "
-            "`paretofleet login HOST:7412 TOKEN`, made there by `paretofleet token create --role operator "
+            "`paretofleet login HOST:7412 -`, made there by `paretofleet token create --role operator "
             "--name YOU`."
         )
     trusting = _context()

@@ -34,7 +34,10 @@ class Admission:
         calls_max: int = CALLS_MAX,
         turns_max: int = TURNS_MAX,
         clock: Callable[[], float] = time.monotonic,
+        counted: str = "connection",
     ) -> None:
+        """`counted` is what a client is called that has too many calls."""
+        self._counted = counted
         self._calls_max, self._turns_max = calls_max, turns_max
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._clock = clock
@@ -49,8 +52,8 @@ class Admission:
             return ""
         if self._calls[peer] >= self._calls_max:
             return (
-                f"This connection has {self._calls[peer]} calls under way; at most {self._calls_max} are "
-                "accepted: wait for one to end."
+                f"This {self._counted} has {self._calls[peer]} calls under way; at most {self._calls_max} "
+                "are accepted: wait for one to end."
             )
         self._calls[peer] += 1
         return ""

@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from paretofleet_collector.config import LOCAL, Config
-from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.config import Config
+from paretofleet_collector.errors import CollectorError, StorageUnavailable
 from paretofleet_collector.jobs.rebuild import summarize_again
 from paretofleet_collector.lake import merged, samples
-from paretofleet_collector.lake.files import FOLDER, Lake, sha256_of
+from paretofleet_collector.lake.address import address_of, open_lake
+from paretofleet_collector.lake.files import Lake, sha256_of
 from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.entities import AttemptKey, Configuration
 from paretofleet_collector.service.home import hold_home
@@ -42,11 +43,9 @@ def adopt(config: Config) -> Iterator[str]:
     `config` names the home, which no collector may hold. Yields a sentence for each file. Raises Refused and
     StorageUnavailable.
     """
-    if config.lake != LOCAL:
-        raise Refused("The lake is an object store; samples can be listed again from a folder only.")
     check_log(config)
     with hold_home(config.home):
-        lake = Lake(config.home / FOLDER)
+        lake = open_lake(address_of(config.home, config.lake))
         store = Store.at(config.home, address=config.store)
         try:
             lake.set_aside(store.read_now(lambda connection: unlisted_files(connection, lake)))
@@ -60,18 +59,20 @@ def adopt(config: Config) -> Iterator[str]:
 def _adopt(store: Store, lake: Lake, path: str) -> str:
     """Lists the runs of one orphan that can be; a sentence that says what became of it."""
     try:
-        parts = _read(lake.root / path)
+        with lake.copy_of(path) as copy:
+            parts, sha256, size = _read(copy), sha256_of(copy), copy.stat().st_size
+            why_not = {part.run.key.run_id: _why_not(store, lake, copy, part) for part in parts}
+    except StorageUnavailable:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CollectorError) as error:
         return f"{path} stays: it cannot be verified ({error})"
-    why_not = {part.run.key.run_id: _why_not(store, lake, path, part) for part in parts}
     missing = [part for part in parts if not why_not[part.run.key.run_id]]
     if not missing:
         return f"{path} stays: {'; '.join(sorted(set(why_not.values())))[:500]}"
     place = str(PurePosixPath(*PurePosixPath(path).parts[1:]))
-    if (lake.root / place).exists():
+    if lake.has(place):
         return f"{path} stays: another file is in its place, {place}"
     lake.take_back(path, place)
-    sha256, size = sha256_of(lake.root / place), (lake.root / place).stat().st_size
     files = [
         SealedFile(place, part.run.key.run_id, part.run.key.attempt, sha256, size, part.count, part.first_row)
         for part in missing
@@ -81,17 +82,17 @@ def _adopt(store: Store, lake: Lake, path: str) -> str:
     return f"{place} is listed again ({len(missing)} of {len(parts)} runs){lacking}"
 
 
-def _why_not(store: Store, lake: Lake, path: str, part: _Rows) -> str:
-    """Why a run of the file `path` is not listed again, empty if it may be.
+def _why_not(store: Store, lake: Lake, copy: Path, part: _Rows) -> str:
+    """Why a run of the file of which `copy` is one is not listed again, empty if it may be.
 
     One that is listed in a file that is gone may be; one of which other samples are staged may not.
     """
 
     def work(connection: sa.Connection) -> str:
         listed = sealed.files_of_run(connection, part.run.key.run_id)
-        if listed and not (lake.root / listed[0].path).exists() and listed[0].attempt == part.run.key.attempt:
+        if listed and not lake.has(listed[0].path) and listed[0].attempt == part.run.key.attempt:
             return ""
-        return adopted.why_not(connection, part.run) or _differs(connection, lake.root / path, part)
+        return adopted.why_not(connection, part.run) or _differs(connection, copy, part)
 
     return store.read_now(work)
 
@@ -130,7 +131,7 @@ def _list(
             adopted.adopt(connection, run, file, time.time())
 
     store.submit(list_all).result()
-    results = summarize_again(store.address, str(lake.root), [run.key.run_id for run in adoptees])
+    results = summarize_again(store.address, lake.address, [run.key.run_id for run in adoptees])
 
     def store_all(connection: sa.Connection) -> None:
         for run_id, result in results.items():

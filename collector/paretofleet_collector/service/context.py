@@ -20,6 +20,7 @@ from paretofleet_collector.service.admission import Admission
 from paretofleet_collector.service.counters import Counters
 from paretofleet_collector.service.idle_beats import IdleBeats
 from paretofleet_collector.service.in_flight import OpenUploads
+from paretofleet_collector.service.latest_time import LatestTime
 from paretofleet_collector.service.work_notices import WorkNotices
 from paretofleet_collector.store import Store
 
@@ -95,9 +96,14 @@ class Context:
     #: Blocks that are being worked out, by sweep and device, and sweeps that a call submits; likewise.
     settling: dict[tuple[str, str], asyncio.Task[schedule.Step | None]] = field(default_factory=dict)
     submitting: set[str] = field(default_factory=set)
+    #: For what expires; everything else goes by `now`.
+    latest: LatestTime = field(init=False)
     #: Why the lake could not be written the last time, empty once it could.
     lake_fault: str = ""
     _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
+
+    def __post_init__(self) -> None:
+        self.latest = LatestTime(self.store, self.now)
 
     @property
     def offline_after_s(self) -> float:

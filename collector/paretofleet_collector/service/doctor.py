@@ -17,10 +17,10 @@ from paretofleet_collector.errors import CollectorError, Refused
 from paretofleet_collector.jobs.seal import damage_in
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import Lake, inputs_file, model_file
-from paretofleet_collector.service.backup import set_database_aside
 from paretofleet_collector.service.home import RESTORING, hold_home
 from paretofleet_collector.service.lake_age import unlisted_files
-from paretofleet_collector.store import Store, chunks, input_files, models, runs, sealed
+from paretofleet_collector.service.restoring import set_database_aside
+from paretofleet_collector.store import Store, chunks, clock, input_files, models, runs, sealed
 from paretofleet_collector.store.engine import FILE_NAME, reading
 from paretofleet_collector.store.salvage import salvage
 from paretofleet_collector.store.sqlite import damage_of
@@ -97,7 +97,7 @@ def _lake(connection: sa.Connection, lake: Lake) -> Iterator[Finding]:
     wrong = []
     for path, sha256 in sorted(listed.items()):
         try:
-            lake.verified(path, sha256)
+            lake.check(path, sha256)
         except CollectorError as error:
             wrong.append(str(error))
     yield Finding("files", not wrong, _first(wrong) if wrong else f"{len(listed)} are what is listed")
@@ -124,6 +124,19 @@ def _folder(config: Config) -> Iterator[Finding]:
 def _first(sentences: list[str]) -> str:
     more = len(sentences) - _SHOWN
     return "; ".join(sentences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def forget_clock(config: Config) -> None:
+    """Forgets the latest time that the collector of `config` saw, by which certificates have expired.
+
+    Raises Refused while a collector holds the home, StorageUnavailable.
+    """
+    with hold_home(config.home):
+        store = Store.at(config.home, address=config.store)
+        try:
+            store.submit(clock.forget).result()
+        finally:
+            store.close()
 
 
 def save_readable(config: Config) -> Counter[str]:

@@ -48,8 +48,10 @@ async def check_not_lost(context: Context) -> None:
     )
 
 
-async def enrol(context: Context, request: Enrolment) -> Enrolled:
+async def enrol(context: Context, request: Enrolment, caller: str = "") -> Enrolled:
     """Trades the token of a `request` for a certificate of `context`, or for a place among those who wait.
+
+    `caller` is who asks, for the log: the connection as gRPC names it.
 
     The same key again gets the same certificate, and uses nothing up. Raises SessionRefused where the token
     does not let in, Refused and Taken where the name or the key is wrong.
@@ -60,7 +62,6 @@ async def enrol(context: Context, request: Enrolment) -> Enrolled:
     key_sha256 = authority.sha256_of_key(key)
 
     def work(connection: sa.Connection) -> Enrolled:
-        now = context.now()
         earlier = certificates.of_key(connection, key_sha256)
         row = stored_tokens.row_of(connection, token.token_id)
         if earlier is not None and row is not None and earlier.revoked_unix_s is None:
@@ -73,7 +74,7 @@ async def enrol(context: Context, request: Enrolment) -> Enrolled:
         # Only a token of those that wait needs no further use; with any other the key waits for nothing.
         waits = waits if row.role == "agent" and row.approve else None
         if waits is None:
-            tokens.check(row, token, request.name, now)
+            tokens.check(row, token, request.name, context.now(), context.latest())
         if row.role != "agent":
             return _person(connection, context, row, request.name, key)
         return _device(connection, context, row, request, (key, waits))
@@ -81,10 +82,10 @@ async def enrol(context: Context, request: Enrolment) -> Enrolled:
     try:
         enrolled = await context.store.write(work)
     except (SessionRefused, Taken) as error:
-        context.admission.log_refusal("a join", type(error).__name__, str(error))
+        context.admission.log_refusal(caller, f"the join of '{request.name}'", str(error))
         raise
     if enrolled.certificate_pem:
-        # The device's earlier certificates have ended with this one.
+        # A device's earlier certificates have ended with this one, a person's have its role.
         context.certificates_changed.set()
         _log.info("%s '%s' joined by token %s", enrolled.role, enrolled.name, token.token_id)
     return enrolled
@@ -104,7 +105,7 @@ async def renew(context: Context, peer: Peer, request_pem: str) -> str:
         # It may have been revoked since the call was let in; what was renewed then would outlive that.
         row = certificates.row_of(connection, peer.certificate_id)
         now = context.now()
-        peers.check_certificate(row, now, context.config.certificate_s)
+        peers.check_certificate(row, now, context.latest(), context.config.certificate_s)
         if certificates.number_valid(connection, peer.role, peer.subject, now) >= RENEWED_MAX:
             raise Refused(f"{RENEWED_MAX} certificates of yours count already; wait for one to expire.")
         return _issue(connection, context, peer.role, peer.subject, key)
@@ -147,6 +148,7 @@ def _person(connection: sa.Connection, context: Context, token: Any, name: str, 
     if holder is not None and holder.revoked_unix_s is None and token.name != name:
         raise Taken(f"The name '{name}' belongs to somebody; join with another, or with a token made for it.")
     _use(connection, token)
+    certificates.set_role(connection, name, token.role)
     pem = _issue(connection, context, token.role, name, key)
     return Enrolled(token.role, name, name, pem, authority.sha256_of_key(key))
 
@@ -198,13 +200,21 @@ def _wait(connection: sa.Connection, token: Any, request: Enrolment, values: dic
 
 
 def _check_not_anothers(connection: sa.Connection, token: Any, device_id: str, name: str) -> None:
-    """Raises SessionRefused where a device has a certificate already: a token takes over nobody's place.
+    """Raises SessionRefused where a device is in the fleet already: a token takes over nobody's place.
 
-    A reset by an operator, or a token made for the very name, lets it in again.
+    A reset by an operator, or a token made for the very name, lets it in again; one that is in the fleet
+    without a certificate also somebody's approval.
     """
     device = devices.row_of(connection, device_id)
     if device is None or device.awaits_reset or token.name == device.name:
         return
+    if (True, device_id) not in certificates.newest(connection) and not token.approve:
+        raise SessionRefused(
+            f"Device '{device.name}' is in the fleet already, without a certificate; if this is that device, "
+            f"make a token for it with `paretofleet token create --name {device.name}`, or run "
+            f"`paretofleet devices reset {device.name}`.",
+            "copied",
+        )
     if (True, device_id) in certificates.newest(connection):
         raise SessionRefused(
             f"Device '{device.name}' has joined before, with another key; if this is that device, run "

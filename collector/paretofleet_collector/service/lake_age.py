@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lake import merged
+from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import FOLDER, Lake, is_merged, samples_file
 from paretofleet_collector.store import discarded, input_files, models, runs, sealed, sweeps
 from paretofleet_collector.store.engine import FILE_NAME
@@ -23,17 +24,14 @@ def check_not_lost(config: Config) -> None:
     """Raises Refused where the home that `config` names has a lake with samples and no database at all.
 
     So too where only its log is left. Else an empty one would be made, which stands in the way of the right
-    one.
+    one. Raises StorageUnavailable where the lake is out of reach.
     """
     check_log(config)
     path = config.home / FILE_NAME
-    if (
-        config.store == SQLITE
-        and config.lake == LOCAL
-        and not path.exists()
-        and (config.home / FOLDER).is_dir()
-    ):
-        lake = Lake(config.home / FOLDER)
+    if config.store != SQLITE or path.exists():
+        return
+    if config.lake != LOCAL or (config.home / FOLDER).is_dir():
+        lake = open_lake(address_of(config.home, config.lake))
         check_age(str(path), lake, lake.unlisted((), ()), ())
 
 
@@ -75,7 +73,8 @@ def left_by_merging(connection: sa.Connection, lake: Lake, unlisted: Sequence[st
     left = set()
     for path in filter(is_merged, unlisted):
         try:
-            runs_in = {(each["run_id"], each["attempt"]) for each in merged.read_abouts(lake.root / path)}
+            with lake.copy_of(path) as copy:
+                runs_in = {(each["run_id"], each["attempt"]) for each in merged.read_abouts(copy)}
         except (OSError, ValueError, KeyError):
             continue
         if runs_in and runs_in <= listed:

@@ -11,7 +11,6 @@ from itertools import accumulate
 
 import sqlalchemy as sa
 
-from paretofleet_collector.config import LOCAL
 from paretofleet_collector.errors import CollectorError, NotFound
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.service.context import Context
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Merger:
-    """Merges in `context` by the `worker` that also seals; in a folder only, not yet in an object store."""
+    """Merges in `context` by the `worker` that also seals."""
 
     def __init__(self, context: Context, worker: Worker) -> None:
         self._context = context
@@ -42,8 +41,7 @@ class Merger:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                if self._context.config.lake == LOCAL:
-                    await self.merge_due()
+                await self.merge_due()
                 await delete_discarded(self._context)
             except Exception as error:  # noqa: BLE001 - it only saves space, and must not end the collector
                 _log.warning("merging waits: %s", error, exc_info=not isinstance(error, CollectorError))
@@ -93,7 +91,7 @@ class Merger:
         try:
             await context.store.write(lambda connection: _list_anew(connection, group, new, context.now()))
         except NotFound:  # a sweep was deleted meanwhile; what is left of it is looked at again
-            context.lake.remove(result["path"])
+            await asyncio.to_thread(context.lake.remove, result["path"])
         return len({run.path for run in group})
 
 
@@ -150,5 +148,5 @@ async def delete_discarded(context: Context) -> None:
         kept = await context.store.read(listed)
         for path in batch:
             if path not in kept:
-                context.lake.remove(path)
+                await asyncio.to_thread(context.lake.remove, path)
         await context.store.write(forget)

@@ -89,7 +89,7 @@ async def _file_of_run(
     extracted = await context.worker.run(
         "extract",
         lake=context.lake.address,
-        path=file.path,
+        path=str(path),
         first_row=file.first_row,
         count=file.samples,
     )

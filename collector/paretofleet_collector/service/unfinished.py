@@ -11,7 +11,6 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
-from paretofleet_collector.config import LOCAL
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.lifecycle import cancelling, transitions
 from paretofleet_collector.service import blocks
@@ -56,8 +55,6 @@ async def _set_leftovers_aside(context: Context, sweep_id: str) -> None:
 
     Once its runs are deleted, nobody could tell them from those of a lost store.
     """
-    if context.config.lake != LOCAL:  # object stores have no merged files yet
-        return
     paths = await asyncio.to_thread(context.lake.merged_files, sweep_id)
 
     def listed(connection: sa.Connection) -> set[str]:

@@ -70,6 +70,12 @@ def number_valid(connection: sa.Connection, role: str, subject: str, now: float)
     return int(connection.execute(query).scalar_one())
 
 
+def set_role(connection: sa.Connection, subject: str, role: str) -> None:
+    """Gives through `connection` every certificate of the person `subject` the `role` of the newest."""
+    of_person = sa.and_(CERTIFICATES.c.subject == subject, CERTIFICATES.c.role != "agent")
+    connection.execute(CERTIFICATES.update().where(of_person).values(role=role))
+
+
 def revoke(connection: sa.Connection, subject: str, now: float, *, device: bool) -> list[str]:
     """Ends through `connection` every certificate of a `subject` at `now`, in seconds since 1970.
 

@@ -87,6 +87,21 @@ def open_writing(address: Address) -> sa.Engine:
     return engine
 
 
+def check_current(connection: sa.Connection, address: Address) -> None:
+    """Raises Refused where the database at `address`, as `connection` sees it, has not our schema."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current != _scripts(Config()).get_current_head():
+        raise Refused(
+            f"{shown(address)} is of another version of the collector (schema {current}); start this one "
+            "with it once, or install that version."
+        )
+
+
+def _scripts(config: Config) -> ScriptDirectory:
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return ScriptDirectory.from_config(config)
+
+
 def _check_file(path: Path) -> None:
     try:
         sqlite.check_pages(path)
@@ -96,8 +111,7 @@ def _check_file(path: Path) -> None:
 
 def _migrate(engine: sa.Engine, address: Address) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts(config)
     head = scripts.get_current_head()
     with engine.connect() as connection:
         if is_postgres(address):

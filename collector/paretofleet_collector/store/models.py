@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from paretofleet_collector.errors import NotFound, Taken
 from paretofleet_collector.model.canonical import canonical_json
 from paretofleet_collector.model.entities import Variant
-from paretofleet_collector.store.base import METADATA
+from paretofleet_collector.store.base import METADATA, changed
 
 VARIANTS = sa.Table(
     "variants",
@@ -44,14 +44,15 @@ _JSON = ("sizes", "inputs", "graph")
 def add(connection: sa.Connection, variant: Variant) -> Variant:
     """Stores a `variant` through `connection` and returns what is stored.
 
-    The same file under the same model is no second one. Raises Taken when the file belongs to another model,
-    or the name to another file.
+    The same file under the same model is no second one; an accuracy that comes with it is kept where none
+    was known. Raises Taken when the file belongs to another model or has another accuracy, or the name
+    belongs to another file.
     """
     same_file = _first(connection, VARIANTS.c.sha256 == variant.sha256)
     if same_file is not None:
         if same_file.model != variant.model:
             raise Taken(f"This file is stored already as model '{same_file.model}'; use that name.")
-        return same_file
+        return _with_accuracy(connection, same_file, variant)
     same_name = _first(
         connection, sa.and_(VARIANTS.c.model == variant.model, VARIANTS.c.variant == variant.variant)
     )
@@ -74,6 +75,21 @@ def set_fed(connection: sa.Connection, variant: Variant) -> Variant:
     values["macs"] = variant.macs
     connection.execute(VARIANTS.update().where(VARIANTS.c.sha256 == variant.sha256).values(**values))
     return variant
+
+
+def _with_accuracy(connection: sa.Connection, stored: Variant, again: Variant) -> Variant:
+    """A `stored` variant whose file comes `again`, with the accuracy that came along."""
+    if again.top1 is None or (again.top1, again.top1_n) == (stored.top1, stored.top1_n):
+        return stored
+    if stored.top1 is not None:
+        raise Taken(
+            f"{stored.model}@{stored.variant} is stored with top1 {stored.top1:g} of {stored.top1_n} items "
+            f"already, and reports use it; it is not changed to {again.top1:g}."
+        )
+    names = ("top1", "top1_n", "top1_source", "accuracy_group")
+    values = {name: getattr(again, name) for name in names}
+    changed(connection, VARIANTS.update().where(VARIANTS.c.sha256 == stored.sha256).values(**values))
+    return replace(stored, **values)
 
 
 def listing(connection: sa.Connection) -> list[Variant]:

@@ -280,14 +280,16 @@ class Refusal(_message.Message):
     def __init__(self, what: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
 
 class PlanSweepReply(_message.Message):
-    __slots__ = ("configurations", "devices", "refusals")
+    __slots__ = ("configurations", "devices", "refusals", "missing")
     CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     configurations: _containers.RepeatedCompositeFieldContainer[PlannedConfiguration]
     devices: _containers.RepeatedCompositeFieldContainer[DevicePlan]
     refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
-    def __init__(self, configurations: _Optional[_Iterable[_Union[PlannedConfiguration, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[DevicePlan, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+    missing: int
+    def __init__(self, configurations: _Optional[_Iterable[_Union[PlannedConfiguration, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[DevicePlan, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., missing: _Optional[int] = ...) -> None: ...
 
 class SubmitSweepRequest(_message.Message):
     __slots__ = ("request_id", "spec_json")

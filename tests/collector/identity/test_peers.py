@@ -105,16 +105,40 @@ def row(**changes):
 )
 def test_each_refusal_has_a_sentence_of_its_own(stored, now, why, sentence):
     with pytest.raises(SessionRefused, match=sentence) as caught:
-        peers.check_certificate(stored, now)
+        peers.check_certificate(stored, now, now)
     assert caught.value.why == why
 
 
+def late(stored, now):
+    """As whoever wants to renew it only."""
+    peers.check_certificate(stored, now, now, late_s=30 * DAY_S)
+
+
+@pytest.mark.parametrize("late_s", [0.0, 30 * DAY_S])
+def test_what_has_expired_does_not_count_again_when_the_clock_is_set_back(late_s):
+    expired = 1e9 + 30 * DAY_S + late_s
+    peers.check_certificate(row(), expired - 9, expired - 9, late_s)
+    with pytest.raises(
+        SessionRefused, match=r"clock was at .* before and says .* doctor --forget-clock"
+    ) as caught:
+        peers.check_certificate(row(), expired - 9, expired, late_s)
+    assert caught.value.why == "skewed"
+
+
+def test_only_the_very_certificate_that_was_issued_counts():
+    pem = "-----BEGIN CERTIFICATE-----\nQUJD\nREVG\n-----END CERTIFICATE-----\n"
+    peers.check_presented(row(pem=pem), pem.replace("QUJD\n", "QUJD"))
+    for other in (pem.replace("QUJD", "QUJE"), "", pem[:-40]):
+        with pytest.raises(SessionRefused, match=r"did not issue this certificate.*collector rotate"):
+            peers.check_presented(row(pem=pem), other)
+
+
 def test_an_expired_certificate_is_let_in_to_be_renewed_for_a_while():
-    peers.check_certificate(row(), 1e9 + 31 * DAY_S, late_s=30 * DAY_S)
+    late(row(), 1e9 + 31 * DAY_S)
     with pytest.raises(SessionRefused, match="expired"):
-        peers.check_certificate(row(), 1e9 + 61 * DAY_S, late_s=30 * DAY_S)
+        late(row(), 1e9 + 61 * DAY_S)
     with pytest.raises(SessionRefused, match="revoked"):
-        peers.check_certificate(row(revoked_unix_s=1e9), 1e9 + 31 * DAY_S, late_s=30 * DAY_S)
+        late(row(revoked_unix_s=1e9), 1e9 + 31 * DAY_S)
 
 
 def test_renewal_is_due_after_two_thirds_and_at_once_under_a_new_authority():

@@ -52,7 +52,7 @@ NEW = NewModel("tiny", "", "fp32", 4, "ab" * 32, top1=None, top1_n=None)
 PLANNED = PlannedView("c" * 16, "box", "tiny", "file", "cpu", "onnxruntime", "fp32", 2, None, fed="h=3")
 REFUSAL = Refusal("box cpu torch", "box has no runtime torch")
 PLAN = PlanView(
-    (PLANNED, replace(PLANNED, threads=3)), (DevicePlan("box", 2, 5, 9, 60.0, 120.0),), (REFUSAL,)
+    (PLANNED, replace(PLANNED, threads=3)), (DevicePlan("box", 2, 5, 9, 60.0, 120.0),), (REFUSAL,), missing=4
 )
 SWEEP = SweepView(
     "s" * 16, "edge", "running", 1, 2, {"sealed": 1, "pending": 1}, 1.0, None, ("box",), ("waits",)

@@ -8,21 +8,27 @@ from typing import Any
 
 import grpc
 import pytest
+from cryptography import x509
 from paretofleet_collector.errors import StorageUnavailable
 from paretofleet_collector.identity import authority
 from paretofleet_collector.model.messages import Enrolment
 from paretofleet_collector.model.views import TokenView
 from paretofleet_collector.rpc import gate as gate_module
 from paretofleet_collector.rpc.gate import Gate
-from paretofleet_collector.service import access, enrolment
+from paretofleet_collector.service import access, doctor, enrolment
+from paretofleet_collector.store import certificates, clock
 from rig import Rig
 
 
 class Call:
-    """A call by a certificate; `hangs`: its client reads nothing, and no abort ends."""
+    """A call by a certificate in PEM; `hangs`: its client reads nothing, and no abort ends."""
 
-    def __init__(self, certificate_id: str, *, hangs: bool = False) -> None:
-        self._names = {"peer_uri": [f"{authority.URI}{certificate_id}".encode()]}
+    def __init__(self, pem: str, *, hangs: bool = False) -> None:
+        names = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        (uri,) = names.value.get_values_for_type(x509.UniformResourceIdentifier)
+        self._names = {"peer_uri": [uri.encode()], "x509_pem_cert": [pem.encode()]}
         self._hangs = hangs
         self.ended: list[str] = []
 
@@ -52,12 +58,16 @@ def gate(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 def person(rig: Rig, name: str, role: str = "admin") -> str:
-    """The id of the certificate of somebody who has joined."""
+    """The certificate of somebody who joins, in PEM."""
     view = TokenView(role, name, "", approve=False, uses=1)
     text = rig.do(access.create_token(rig.context, view, 60.0))[1]
-    rig.do(enrolment.enrol(rig.context, Enrolment(text, authority.make_request()[1], "", name, "", {})))
-    rows = rig.context.store.read_now(lambda c: c.execute(enrolment.certificates.CERTIFICATES.select()).all())
-    return str(next(row.certificate_id for row in rows if row.subject == name))
+    asked = Enrolment(text, authority.make_request()[1], "", name, "", {})
+    return str(rig.do(enrolment.enrol(rig.context, asked)).certificate_pem)
+
+
+def id_of(rig: Rig, name: str) -> str:
+    """What the store calls the newest certificate of somebody."""
+    return str(rig.context.store.read_now(certificates.newest)[False, name].certificate_id)
 
 
 async def for_ever(*_: Any) -> AsyncIterator[str]:
@@ -112,7 +122,8 @@ class TestRevocation:
     def test_what_was_read_before_a_revocation_is_not_kept_after_it(
         self, rig: Rig, gate: Gate, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        certificate_id, read = person(rig, "eve"), access.certificate
+        person(rig, "eve")
+        certificate_id, read = id_of(rig, "eve"), access.certificate
 
         async def slow(context: Any, of: str) -> Any:
             row = await read(context, of)
@@ -147,6 +158,75 @@ class TestRevocation:
 
         rig.do(watching(gate, work))
         assert call.ended == []
+
+
+def test_a_certificate_that_the_authority_signed_for_somebody_else_is_refused(rig: Rig, gate: Gate) -> None:
+    """Whoever stole the authority's key signs a certificate with an admin's id for a key of their own."""
+    genuine = person(rig, "ada")
+    rig.do(gate._peer_of(Call(genuine), late=False))
+    key = authority.public_key_of(authority.make_request()[1])
+    forged = authority.issue(rig.context.authorities[0], key, id_of(rig, "ada"))
+    for late in (False, True):
+        with pytest.raises(gate_module.SessionRefused, match="did not issue this certificate"):
+            rig.do(gate._peer_of(Call(forged), late=late))
+
+
+def test_a_persons_newest_token_gives_the_role_of_all_their_certificates(rig: Rig, gate: Gate) -> None:
+    older = Call(person(rig, "ada", "admin"))
+    other = Call(person(rig, "bob", "admin"))
+    assert rig.do(gate._peer_of(older, late=False)).role == "admin"
+    newer = Call(person(rig, "ada", "viewer"))
+    assert rig.context.certificates_changed.is_set()
+    gate._forget()
+    roles = [rig.do(gate._peer_of(call, late=False)).role for call in (older, newer, other)]
+    assert roles == ["viewer", "viewer", "admin"]
+
+
+class TestClock:
+    """What has expired stays so where the clock is set back, also over a restart of the collector."""
+
+    @pytest.fixture
+    def expired(self, rig: Rig, gate: Gate) -> Call:
+        call = Call(person(rig, "ada"))
+        rig.clock[0] += rig.context.config.certificate_s + 1.0
+        with pytest.raises(gate_module.SessionRefused, match="expired at"):
+            rig.do(gate._peer_of(call, late=False))
+        return call
+
+    def set_back(self, rig: Rig) -> None:
+        rig.clock[0] -= 3600.0
+
+    def test_in_the_same_process(self, rig: Rig, gate: Gate, expired: Call) -> None:
+        self.set_back(rig)
+        with pytest.raises(gate_module.SessionRefused, match="expired at"):
+            rig.do(gate._peer_of(expired, late=False))
+
+    def test_after_a_restart_until_an_operator_says_that_the_clock_was_wrong(
+        self, rig: Rig, gate: Gate, expired: Call
+    ) -> None:
+        behind = gate._behind("Control", "ListDevices", grpc.unary_unary_rpc_method_handler(add_all))
+        with pytest.raises(grpc.aio.AbortError):  # the refusal is what is remembered
+            rig.do(behind.unary_unary(object(), expired))
+        self.set_back(rig)
+        authorities, config = rig.context.authorities, rig.stop()
+        rig.start()
+        rig.context.authorities = authorities
+        with pytest.raises(gate_module.SessionRefused, match="--forget-clock"):
+            rig.do(Gate(rig.context)._peer_of(expired, late=False))
+        rig.stop()
+        doctor.forget_clock(config)
+        rig.start()
+        rig.context.authorities = authorities
+        assert rig.do(Gate(rig.context)._peer_of(expired, late=False)).subject == "ada"
+
+    def test_the_time_is_kept_while_nobody_is_refused_too(self, rig: Rig, gate: Gate) -> None:
+        rig.clock[0] += 3600.0
+
+        async def nothing() -> None:
+            await asyncio.sleep(0)
+
+        rig.do(watching(gate, nothing))
+        assert rig.context.store.read_now(clock.latest) == rig.clock[0]
 
 
 def test_an_open_connection_of_a_retired_authority_is_refused(rig: Rig, gate: Gate) -> None:

@@ -10,11 +10,12 @@ import grpc
 import psutil
 import pytest
 from live_collector import LiveCollector
-from malformed import Malformed, Ours, malformed
+from malformed import Malformed, Ours, by_hand, by_table, malformed
 from paretofleet_proto.v1 import control_pb2, fleet_pb2
 
 pytestmark = pytest.mark.system
 
+#: At least; each kind comes once.
 COUNT = 1000
 REFUSALS = {
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -24,6 +25,7 @@ REFUSALS = {
     grpc.StatusCode.PERMISSION_DENIED,
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.UNAUTHENTICATED,
 }
 GROWTH_MAX_BYTES = 48 << 20
 
@@ -31,25 +33,28 @@ GROWTH_MAX_BYTES = 48 << 20
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCollector]:
     made = LiveCollector(tmp_path_factory.mktemp("home"))
-    made.start()
+    made.start(with_identity=True)
     yield made
     assert made.stop() == 0
 
 
-def send(channel: grpc.Channel, each: Malformed) -> tuple[grpc.StatusCode, str, list[bytes]]:
+def send(
+    collector: LiveCollector, channel: grpc.Channel, each: Malformed
+) -> tuple[grpc.StatusCode, str, list[bytes]]:
     """The status, its sentence and the replies to a request, as bytes."""
-    call = channel.stream_stream(each.method)(iter(each.requests), timeout=20)
     replies = []
-    try:
-        replies.extend(call)
-    except grpc.RpcError as error:
-        return error.code(), error.details() or "", replies
+    with collector.channel_to(each.method, channel) as there:
+        call = there.stream_stream(each.method)(iter(each.requests), timeout=20)
+        try:
+            replies.extend(call)
+        except grpc.RpcError as error:
+            return error.code(), error.details() or "", replies
     return grpc.StatusCode.OK, "", replies
 
 
-def sentence_of(channel: grpc.Channel, each: Malformed) -> str:
+def sentence_of(collector: LiveCollector, channel: grpc.Channel, each: Malformed) -> str:
     """Why a request was refused, by its status or by the verdict on what it uploads."""
-    code, details, replies = send(channel, each)
+    code, details, replies = send(collector, channel, each)
     if code is grpc.StatusCode.OK:
         assert each.method.endswith("/Upload"), f"{each.kind} was accepted"
         (reply,) = (fleet_pb2.UploadReply.FromString(data) for data in replies)
@@ -69,8 +74,10 @@ def test_a_thousand_malformed_requests_are_refused_in_sentences_and_leave_nothin
 ) -> None:
     session = collector.joined("victim")
     grant = collector.granted(session, "victim")
-    requests = malformed(COUNT, 1, Ours(session, grant.attempt))
-    assert len({each.kind for each in requests}) >= 40
+    ours = Ours(session, grant.attempt)
+    kinds = len([*by_table(ours), *by_hand(ours)])
+    requests = malformed(max(COUNT, kinds), 1, ours)
+    assert kinds >= 40
     before = collector.state()
     process = psutil.Process(collector.process.pid)
     beats, stop = Counter[str](), threading.Event()
@@ -81,7 +88,7 @@ def test_a_thousand_malformed_requests_are_refused_in_sentences_and_leave_nothin
         for at, each in enumerate(requests):
             if at == COUNT // 3:
                 settled = usage(process)
-            sentence = sentence_of(channel, each)
+            sentence = sentence_of(collector, channel, each)
             assert sentence, each.kind
             assert sentence.isprintable(), (each.kind, sentence)
             assert len(sentence.encode()) <= 4096, each.kind

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_collector import LiveCollector
-from malformed import Ours
-from wire_fuzz import raw, structured, upload, verdict
+from malformed import Malformed, Ours, full_name
+from wire_fuzz import METHODS, raw, structured, upload, verdict
 
 pytestmark = pytest.mark.system
 
@@ -20,9 +20,16 @@ ROUNDS = 120
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCollector]:
     made = LiveCollector(tmp_path_factory.mktemp("home"))
-    made.start()
+    made.start(with_identity=True)
     yield made
     assert made.stop() == 0
+
+
+def test_every_call_is_answered_that_says_nothing(collector: LiveCollector) -> None:
+    with grpc.insecure_channel(collector.address) as channel:
+        for method in METHODS:
+            assert verdict(collector, channel, Malformed("empty", full_name(method), (b"",))) == ""
+    assert "Traceback" not in collector.log()
 
 
 def test_whatever_comes_is_answered_and_what_was_accepted_can_be_used(collector: LiveCollector) -> None:
@@ -33,7 +40,7 @@ def test_whatever_comes_is_answered_and_what_was_accepted_can_be_used(collector:
     @given(st.one_of(raw(), structured(ours), upload(ours)))
     @settings(max_examples=ROUNDS, database=None, suppress_health_check=list(HealthCheck))
     def attack(each: object) -> None:
-        assert verdict(channel, each) == ""
+        assert verdict(collector, channel, each) == ""
 
     with grpc.insecure_channel(collector.address) as channel:
         attack()

@@ -1,53 +1,52 @@
-"""A store that is lost, older, copied badly or damaged, and the ways back: nothing sealed is lost."""
+"""Backups and the way back from them, over every store and every lake: what was copied is what comes back."""
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-import subprocess
+import os
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-from paretofleet_collector.config import Config
-from paretofleet_collector.errors import Refused
+from lakes import lake_of, read, samples_in, spoil, wrong
+from paretofleet_collector.config import LOCAL, SQLITE, Config
+from paretofleet_collector.errors import CollectorError, Refused, StorageUnavailable
 from paretofleet_collector.identity import authority
-from paretofleet_collector.lake.files import sha256_of
-from paretofleet_collector.service import adoption, backup, doctor, home, lake_age, reports
-from paretofleet_collector.service.assembly import assemble
-from paretofleet_collector.store import Store, chunks, runs, sealed
-from paretofleet_collector.store.engine import FILE_NAME
-from paretofleet_collector.store.sqlite import damage_of
-from rig import Rig, build, samples_of
+from paretofleet_collector.service import adoption, backup, home, restoring
+from paretofleet_collector.service.copies import CONTENTS
+from paretofleet_collector.store import Store, sealed, transfer
+from paretofleet_collector.store.engine import FILE_NAME, reading
+from rig import Rig
+
+Places = dict[str, str]
 
 
 @pytest.fixture
 def full(rig) -> Rig:
     """A collector with a sealed sweep of 3 runs, whose name is `first`."""
-    measure(rig, "first")
+    rig.measure("first")
     return rig
 
 
-def measure(rig: Rig, name: str) -> None:
-    session = rig.joined(instance=int(rig.clock[0]))
-    rig.clock[0] += 1
-    rig.submit(batch_sizes=(1, 2, 4), name=name)
-    for _ in range(3):
-        rig.upload(session, rig.lease(session))
-    rig.seal()
-    assert rig.sweep(name).state == "finished"
+@pytest.fixture
+def elsewhere(rig, request) -> Places:
+    """An empty store and an empty lake of the same kinds."""
+    config = rig.context.config
+    store = SQLITE if config.store == SQLITE else request.getfixturevalue("postgres").new_database()
+    return {"store": store, "lake": config.lake.replace("/team?", "/other?")}
 
 
-def stop(rig: Rig) -> Config:
-    rig.do(rig.context.worker.close())
-    rig.context.store.close()
-    return rig.context.config
+def files_of(rig: Rig) -> list[sealed.SealedFile]:
+    return rig.context.store.read_now(sealed.files)
 
 
-def start(rig: Rig) -> None:
-    """Starts a collector over the home, as the server does."""
-    rig.context = build(rig.home, rig.loop, rig.clock).context
+def contents_of(address: str | Path) -> dict[str, Any]:
+    """Every row of a store, as a sum for each table."""
+    with reading(address) as connection:
+        return transfer._contents(connection)
+
+
+def config_in(folder: Path, places: Places) -> Config:
+    return Config(home=folder, disk_low_bytes=1, **places)
 
 
 def test_a_backup_in_a_folder_of_everybody_is_for_its_user_alone(rig, tmp_path):
@@ -57,274 +56,113 @@ def test_a_backup_in_a_folder_of_everybody_is_for_its_user_alone(rig, tmp_path):
     settings.chmod(0o644)
     target = tmp_path / "open"
     target.mkdir(mode=0o755)
-    backup.back_up(stop(rig), target)
+    backup.back_up(rig.stop(), target)
     modes = {path.name: path.stat().st_mode & 0o077 for path in target.rglob("*") if path.is_file()}
     assert {FILE_NAME, "authority-0001.key", "collector.toml"} <= set(modes)
     assert set(modes.values()) == {0}
 
 
-def tidied(rig: Rig) -> int:
-    async def work() -> int:
-        collector = assemble(rig.context.config)
-        try:
-            return await collector.tidy_lake()
-        finally:
-            await collector.close()
-
-    return rig.do(work())
-
-
-def rows_of(rig: Rig, name: str) -> list[dict[str, Any]]:
-    _, path = rig.do(reports.report_file(rig.context, name))
-    rows = pq.read_table(path).to_pylist()
-    path.unlink()
-    return sorted(rows, key=lambda row: row["batch_size"])
-
-
-def samples_in(lake: Path) -> dict[str, int]:
-    """How many samples of each run the lake holds, orphans too."""
-    return {
-        pq.read_table(path)["run_id"][0].as_py(): pq.read_metadata(path).num_rows
-        for path in lake.rglob("*.parquet")
-    }
-
-
-def wrong(config: Config) -> dict[str, str]:
-    return {each.subject: each.sentence for each in doctor.examine(config) if not each.is_well}
-
-
-def database(rig: Rig, name: str = FILE_NAME) -> Path:
-    return rig.home / name
-
-
-@pytest.mark.parametrize("loss", ["deleted", "older", "without its log"])
-def test_a_store_that_does_not_list_its_lake_does_not_start_and_adoption_loses_nothing(rig, tmp_path, loss):
-    copy = tmp_path / "copy.sqlite3"
-    if loss == "without its log":
-        # In a process of its own: closing the file here would end SQLite's locks.
-        subprocess.run(["cp", str(database(rig)), str(copy)], check=True)
-    measure(rig, "first")
-    if loss == "older":
-        backup.snapshot(database(rig), copy)
-    measure(rig, "second")
-    before, here = rows_of(rig, "second"), samples_in(rig.home / "lake")
-    config = stop(rig)
-    for path in rig.home.glob(f"{FILE_NAME}*"):
-        path.unlink()
-    if copy.exists():
-        shutil.copy(copy, database(rig))
-    with pytest.raises(Refused, match=r"is empty or older than its lake.*doctor --adopt"):
-        tidied(rig)
-    assert samples_in(rig.home / "lake") == here
-    sentences = list(adoption.adopt(config))
-    assert sum("is listed again" in sentence for sentence in sentences) == (3 if loss == "older" else 6)
-    assert tidied(rig) == 0
-    start(rig)
-    files = rig.context.store.read_now(sealed.files)
-    assert {file.run_id: file.samples for file in files} == here == samples_in(rig.home / "lake")
-    names = {file.path.split("/")[1] for file in files}
-    assert len(names) == 2
-    second = before[0]["run_ids"][0]
-    sweep_id = next(file.path.split("/")[1] for file in files if file.run_id == second)
-    for old, new in zip(before, rows_of(rig, sweep_id), strict=True):
-        for column in ("configuration_id", "status", "run_ids", "batch_latency_mean_s", "device", "target"):
-            assert new[column] == old[column], column
-
-
-def test_adoption_lists_nothing_twice_and_leaves_what_it_cannot_verify(full):
-    lake = full.home / "lake"
-    (first, second, third) = full.context.store.read_now(sealed.files)
-    orphans = lake / "orphans" / "samples" / "x"
-    orphans.mkdir(parents=True)
-    shutil.copy(lake / first.path, orphans / "twin.parquet")
-    whole = (lake / second.path).read_bytes()
-    (orphans / "short.parquet").write_bytes(whole[:-40])
-    (orphans / "flipped.parquet").write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
-    config = stop(full)
-    sentences = {text.partition(" ")[0].rpartition("/")[2]: text for text in adoption.adopt(config)}
-    assert "is listed already" in sentences["twin.parquet"]
-    assert "cannot be verified" in sentences["short.parquet"]
-    assert "cannot be verified" in sentences["flipped.parquet"] or "listed" in sentences["flipped.parquet"]
-    start(full)
-    assert full.context.store.read_now(sealed.files) == [first, second, third]
-    assert len(list(orphans.iterdir())) == 3
-
-
-@pytest.mark.parametrize("is_same", [True, False])
-def test_adoption_deletes_staged_chunks_only_where_the_file_holds_them(rig, is_same):
-    """A store that was older granted the number again: what came since is another attempt of that run."""
-    session = rig.joined()
-    name = rig.submit(name="first").name
-    grant = rig.lease(session)
-    made = rig.upload(session, grant)
-    rig.seal()
-    (file,) = rig.context.store.read_now(sealed.files)
-    older = (
-        "UPDATE attempts SET state = 'open', ok = NULL, facts_json = '{}'",
-        "UPDATE runs SET state = 'running', lease_until_unix_s = 1e9",
-        "UPDATE sweeps SET state = 'running', ended_unix_s = NULL",
-        "DELETE FROM manifest",
-        "DELETE FROM summaries",
-        "DELETE FROM streams",
-    )
-
-    def make_older(connection: Any) -> None:
-        for statement in older:
-            connection.exec_driver_sql(statement)
-
-    rig.do(rig.context.store.write(make_older))
-    begun = made if is_same else samples_of(grant.key, seconds=0.02)
-    for chunk in begun[:2]:
-        assert rig.send(session, chunk).verdict.name == "COMMITTED"
-    (sentence,) = adoption.adopt(stop(rig))
-    start(rig)
-    staged = rig.context.store.read_now(lambda connection: list(chunks.staged(connection, grant.key)))
-    if is_same:
-        assert "is listed again" in sentence
-        assert (staged, rig.context.store.read_now(sealed.files)) == ([], [file])
-        assert rig.sweep(name).runs_by_state == {"sealed": 1}
-    else:
-        assert f"stays: run {grant.key.run_id} has other samples of attempt 1 in the store" in sentence
-        assert sorted(chunk.stream for chunk in staged) == ["iterations", "marks"]
-        assert rig.context.store.read_now(sealed.files) == []
-        assert (rig.home / "lake" / "orphans" / file.path).exists()
-
-
-def test_a_backup_of_a_running_collector_comes_back_whole(full, tmp_path):
+def test_a_backup_of_a_running_collector_comes_back_whole(full, tmp_path, elsewhere):
     target, new = tmp_path / "backup", tmp_path / "new"
     (full.home / "id").write_text("abc\n")
     made = backup.back_up(full.context.config, target)
     assert (made.copied, made.faults) == (made.files - 1, ())  # the database is always new
     assert backup.back_up(full.context.config, target).copied == 0
-    assert backup.restore(target, new).copied == made.files
+    assert restoring.restore(target, new, **elsewhere).copied == made.files
     assert (new / "id").read_text() == "abc\n"
-    assert wrong(Config(home=new, disk_low_bytes=1)) == {}
-    restored = Store.at(new)
-    assert restored.read_now(sealed.files) == full.context.store.read_now(sealed.files)
-    restored.close()
-    assert samples_in(new / "lake") == samples_in(full.home / "lake")
+    restored = config_in(new, elsewhere)
+    assert wrong(restored) == {}
+    address = new / FILE_NAME if elsewhere["store"] == SQLITE else elsewhere["store"]
+    assert contents_of(address) == contents_of(full.context.store.address)
+    assert samples_in(lake_of(restored)) == samples_in(full.context.lake)
 
 
-def test_a_half_written_backup_is_seen_and_finished(full, tmp_path):
+def test_what_was_restored_goes_on(full, tmp_path, elsewhere):
+    target = tmp_path / "backup"
+    session = full.joined(instance=int(full.clock[0]))
+    full.clock[0] += 1
+    full.submit(name="open")
+    grant = full.lease(session)
+    full.upload(session, grant)  # staged only: these samples are in no file yet
+    backup.back_up(full.stop(), target)
+    restoring.restore(target, tmp_path / "new", **elsewhere)
+    full.home = tmp_path / "new"
+    full.start(**elsewhere)
+    full.seal()
+    assert full.state(grant.key) == "sealed"
+    full.measure("second")
+    assert len(samples_in(full.context.lake)) == 7
+
+
+def test_a_half_written_backup_is_seen_and_finished(full, tmp_path, elsewhere):
     target, new = tmp_path / "backup", tmp_path / "new"
     backup.back_up(full.context.config, target)
-    (target / backup.CONTENTS).unlink()
+    (target / CONTENTS).unlink()
     lost = next((target / "lake").rglob("*.parquet"))
     lost.unlink()
     with pytest.raises(Refused, match="no finished backup"):
-        backup.restore(target, new)
+        restoring.restore(target, new, **elsewhere)
     assert not (new / FILE_NAME).exists()
     assert backup.back_up(full.context.config, target).copied == 1
-    backup.restore(target, new)
+    restoring.restore(target, new, **elsewhere)
 
 
-def test_a_restore_that_broke_off_does_not_start_and_is_finished(full, tmp_path):
+def test_a_restore_that_broke_off_does_not_start_and_is_finished(full, tmp_path, elsewhere):
     target, new = tmp_path / "backup", tmp_path / "new"
     backup.back_up(full.context.config, target)
     hidden = next((target / "lake").rglob("*.parquet"))
     moved = hidden.rename(tmp_path / "away")
-    with pytest.raises(Exception, match="run it again"):
-        backup.restore(target, new)
+    with pytest.raises(StorageUnavailable, match="run it again"):
+        restoring.restore(target, new, **elsewhere)
     with pytest.raises(Refused, match=f"collector restore {target} --home {new}"):
         home.check_restored(new)
     moved.rename(hidden)
-    backup.restore(target, new)
+    restoring.restore(target, new, **elsewhere)
     home.check_restored(new)
-    assert damage_of(new / FILE_NAME) == ""
+    assert wrong(config_in(new, elsewhere)) == {}
+
+
+def test_a_restore_that_broke_off_after_the_store_is_finished(full, tmp_path, elsewhere, monkeypatch):
+    target, new = tmp_path / "backup", tmp_path / "new"
+    backup.back_up(full.context.config, target)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", _no_end_of(new / home.RESTORING))
+        with pytest.raises(KeyboardInterrupt):
+            restoring.restore(target, new, **elsewhere)
+    restoring.restore(target, new, **elsewhere)
+    home.check_restored(new)
+    assert wrong(config_in(new, elsewhere)) == {}
+
+
+def _no_end_of(marker: Path) -> Any:
+    unlink = Path.unlink
+
+    def broken(path: Path, missing_ok: bool = False) -> None:
+        if path == marker:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    return broken
 
 
 def test_a_damaged_file_is_left_out_of_a_backup_and_named(full, tmp_path):
-    file = full.context.store.read_now(sealed.files)[1]
-    path = full.home / "lake" / file.path
-    path.write_bytes(path.read_bytes()[:-1])
+    file = files_of(full)[1]
+    spoil(full.context.lake, file.path, read(full.context.lake, file.path)[:-1])
     made = backup.back_up(full.context.config, tmp_path / "backup")
     assert len(made.faults) == 1
     assert file.path in made.faults[0]
     assert "its SHA-256 is not that" in wrong(full.context.config)["files"]
 
 
-def test_restoring_over_a_database_needs_a_word_and_deletes_nothing(full, tmp_path):
-    target = tmp_path / "backup"
-    backup.back_up(full.context.config, target)
-    measure(full, "second")
-    files = full.context.store.read_now(sealed.files)
-    config = stop(full)
-    with pytest.raises(Refused, match="--replace"):
-        backup.restore(target, full.home)
-    backup.restore(target, full.home, replace=True)
-    (aside,) = (full.home / "backups").glob("replaced-*")
-    assert damage_of(aside / FILE_NAME) == ""
-    with pytest.raises(Refused, match="older than its lake"):
-        tidied(full)
-    assert sum("listed again" in text for text in adoption.adopt(config)) == 3
-    start(full)
-    assert {file.run_id for file in full.context.store.read_now(sealed.files)} == {
-        file.run_id for file in files
-    }
-
-
-def test_restoring_overwrites_no_samples_that_were_measured_since(full, tmp_path):
-    target = tmp_path / "backup"
-    backup.back_up(full.context.config, target)
-    (first, second, _) = full.context.store.read_now(sealed.files)
-    stop(full)
-    # As when the run was measured again under the same number, after an earlier restore.
-    path = full.home / "lake" / first.path
-    shutil.copy(full.home / "lake" / second.path, path)
-    measured = path.read_bytes()
-    backup.restore(target, full.home, replace=True)
-    assert sha256_of(path) == first.sha256
-    assert (full.home / "lake" / "orphans" / first.path).read_bytes() == measured
-
-
-def test_no_log_of_another_database_is_played_into_a_restored_one(full, tmp_path):
-    target, killed = tmp_path / "backup", tmp_path / "killed"
-    backup.back_up(full.context.config, target)
-    measure(full, "second")
-    killed.mkdir()
-    log = killed / f"{FILE_NAME}-wal"
-    subprocess.run(["cp", str(database(full, log.name)), str(log)], check=True)
-    assert log.stat().st_size
-    backup.restore(target, killed)
-    assert not log.exists()
-    assert damage_of(killed / FILE_NAME) == ""
-    (aside,) = (killed / "backups").glob("replaced-*")
-    assert (aside / log.name).stat().st_size
-
-
-def test_the_log_of_a_database_that_is_missing_stops_the_start_and_stays(full, tmp_path):
-    killed = tmp_path / "killed"
-    killed.mkdir()
-    log = killed / f"{FILE_NAME}-wal"
-    subprocess.run(["cp", str(database(full, log.name)), str(log)], check=True)
-    whole = log.read_bytes()
-    with pytest.raises(Refused, match="put the database back"):
-        lake_age.check_not_lost(Config(home=killed))
-    with pytest.raises(Refused, match="put the database back"):
-        list(adoption.adopt(Config(home=killed)))
-    assert log.read_bytes() == whole
-    log.write_bytes(b"")
-    lake_age.check_not_lost(Config(home=killed))
-
-
-def test_two_databases_that_are_set_aside_in_one_second_are_both_kept(tmp_path):
-    kept = []
-    for text in ("first", "second"):
-        (tmp_path / FILE_NAME).write_text(text)
-        kept.append(backup.set_database_aside(tmp_path) / FILE_NAME)
-    assert [path.read_text() for path in kept] == ["first", "second"]
-
-
 @pytest.mark.parametrize("harm", ["damaged", "deleted"])
-def test_a_backup_keeps_the_good_copy_of_a_file_that_is_lost_since(full, tmp_path, harm):
+def test_a_backup_keeps_the_good_copy_of_a_file_that_is_lost_since(full, tmp_path, elsewhere, harm):
     target, new = tmp_path / "backup", tmp_path / "new"
     backup.back_up(full.context.config, target)
-    file = full.context.store.read_now(sealed.files)[1]
-    path = full.home / "lake" / file.path
-    path.write_bytes(b"short") if harm == "damaged" else path.unlink()
+    file, lake = files_of(full)[1], full.context.lake
+    spoil(lake, file.path, b"short") if harm == "damaged" else lake.remove(file.path)
     backup.back_up(full.context.config, target)
-    backup.restore(target, new)
-    assert sha256_of(new / "lake" / file.path) == file.sha256
+    restoring.restore(target, new, **elsewhere)
+    lake_of(config_in(new, elsewhere)).check(file.path, file.sha256)
 
 
 def test_a_backup_replaces_none_of_another_collector(full, tmp_path):
@@ -334,102 +172,91 @@ def test_a_backup_replaces_none_of_another_collector(full, tmp_path):
     (full.home / "id").write_text("def\n")
     with pytest.raises(Refused, match="of another collector"):
         backup.back_up(full.context.config, target)
-    assert (target / backup.CONTENTS).exists()
+    assert (target / CONTENTS).exists()
 
 
-def test_salvaging_again_after_it_broke_off_makes_no_empty_database(full, monkeypatch):
-    config = stop(full)
-    salvaged = full.home / "salvaged.sqlite3"
-    with monkeypatch.context() as patch:
-        patch.setattr(doctor.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            doctor.save_readable(config)
-    shutil.copy(salvaged, full.home / "copy")
-    for path in full.home.glob(f"{FILE_NAME}*"):
-        path.unlink()
-    with pytest.raises(Refused, match="backups"):
-        doctor.save_readable(config)
-    assert not database(full).exists()
-    assert salvaged.exists()
+def test_restoring_overwrites_no_samples_that_were_measured_since(full, tmp_path, elsewhere):
+    target = tmp_path / "backup"
+    backup.back_up(full.context.config, target)
+    (first, second, _) = files_of(full)
+    lake = lake_of(config_in(tmp_path / "new", elsewhere))
+    # As when the run was measured again under the same number, after an earlier restore.
+    measured = read(full.context.lake, second.path)
+    spoil(lake, first.path, measured)
+    restoring.restore(target, tmp_path / "new", **elsewhere)
+    lake.check(first.path, first.sha256)
+    assert read(lake, f"orphans/{first.path}") == measured
 
 
-def damage_page(path: Path, table: str) -> None:
-    """Overwrites the page at the root of a table or an index with noise."""
-    connection = sqlite3.connect(path)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    with path.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * size)
+def test_restoring_over_a_store_that_holds_something_changes_nothing(full, tmp_path, elsewhere):
+    target, new = tmp_path / "backup", tmp_path / "new"
+    backup.back_up(full.context.config, target)
+    restoring.restore(target, new, **elsewhere)
+    full.measure("second")
+    later = tmp_path / "later"
+    backup.back_up(full.context.config, later)
+    before = samples_in(lake_of(config_in(new, elsewhere)))
+    with pytest.raises(Refused, match="already"):
+        restoring.restore(later, new, **elsewhere)
+    home.check_restored(new)
+    assert samples_in(lake_of(config_in(new, elsewhere))) == before
 
 
-@pytest.mark.parametrize("table", ["ix_runs_state", "chunks", "summaries"])
-def test_damaged_pages_are_said_at_the_start_and_the_rest_is_saved(full, table):
-    session = full.joined(instance=99_999)
-    full.submit(name="open")
-    grant = full.lease(session)
-    full.upload(session, grant)
-    files = full.context.store.read_now(sealed.files)
-    config = stop(full)
-    damage_page(database(full), table)
-    with pytest.raises(Refused, match=r"is damaged.*restore DIR --replace.*doctor --salvage"):
-        Store.at(full.home)
-    assert "salvage" in wrong(config)["database"]
-    lost = doctor.save_readable(config)
-    assert set(lost) <= {table}
-    start(full)
-    assert full.context.store.read_now(sealed.files) == files
-    assert full.state(grant.key) == "uploaded"
-    staged = full.context.store.read_now(lambda connection: len(list(chunks.staged(connection, grant.key))))
-    assert staged == (0 if table == "chunks" else 3)
-    assert "database" not in wrong(config)
+def test_a_backup_that_would_go_elsewhere_than_it_came_from_asks(full, tmp_path):
+    config = full.context.config
+    if (config.store, config.lake) == (SQLITE, LOCAL):
+        pytest.skip("nothing is elsewhere")
+    backup.back_up(config, tmp_path / "backup")
+    with pytest.raises(Refused, match=r"say which with --(store|lake) ADDRESS"):
+        restoring.restore(tmp_path / "backup", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
-def test_what_is_saved_is_as_it_was_written_or_counted_as_lost(full):
-    """A text that is no UTF-8 any more may not come back as another id, name or number."""
-    (first, second, third) = full.context.store.read_now(sealed.files)
-    config = stop(full)
-    with sqlite3.connect(database(full)) as connection:
-        connection.execute(
-            "UPDATE manifest SET sha256 = CAST(X'ff' || substr(sha256, 2) AS TEXT) WHERE run_id = ?",
-            (second.run_id,),
-        )
-        connection.execute(
-            "UPDATE runs SET message = CAST(X'666fff' AS TEXT) WHERE run_id = ?", (third.run_id,)
-        )
-    connection.close()
-    assert doctor.save_readable(config) == {"manifest": 1}
-    start(full)
-    assert full.context.store.read_now(sealed.files) == [first, third]
-    read = full.context.store.read_now(lambda connection: runs.get(connection, third.run_id))
-    assert (read.state, read.message) == ("sealed", "fo\N{REPLACEMENT CHARACTER}")
+def test_a_backup_can_move_a_collector_to_another_store_and_another_lake(full, tmp_path):
+    """By a backup SQLite becomes PostgreSQL and the other way round; so with folder and object store."""
+    backup.back_up(full.context.config, tmp_path / "backup")
+    restoring.restore(tmp_path / "backup", tmp_path / "new", store=SQLITE, lake=LOCAL)
+    store = Store.at(tmp_path / "new")
+    files = store.read_now(sealed.files)
+    store.close()
+    assert files == files_of(full)
+    assert samples_in(lake_of(Config(home=tmp_path / "new"))) == samples_in(full.context.lake)
 
 
-def test_what_the_doctor_says_of_a_healthy_home_and_of_a_flipped_chunk(full):
-    assert wrong(full.context.config) == {}
-    session = full.joined(instance=99_999)
-    full.submit(name="open")
-    grant = full.lease(session)
-    full.upload(session, grant)
-    flip = "UPDATE chunks SET crc32 = crc32 + 1 WHERE stream = 'marks'"
-    full.do(full.context.store.write(lambda connection: connection.exec_driver_sql(flip) and None))
-    (sentence,) = wrong(full.context.config).values()
-    assert f"run {grant.key.run_id}, attempt 1: 1 chunks differ from their checksum (marks 0)" in sentence
+def test_a_store_that_is_older_than_its_lake_gets_its_runs_back(full, tmp_path, elsewhere):
+    """What was sealed after the backup lies in the lake still."""
+    target, new = tmp_path / "backup", tmp_path / "new"
+    backup.back_up(full.context.config, target)
+    full.measure("second")
+    files = files_of(full)
+    places = {**elsewhere, "lake": full.context.config.lake}
+    if places["lake"] == LOCAL:
+        os.symlink(full.home / "lake", _made(new) / "lake")
+    full.stop()
+    restoring.restore(target, new, **places)
+    sentences = list(adoption.adopt(config_in(new, places)))
+    assert sum("is listed again" in sentence for sentence in sentences) == 3
+    assert wrong(config_in(new, places)) == {}
+    full.home = new
+    full.start(**places)
+    assert {file.run_id: file.sha256 for file in files_of(full)} == {f.run_id: f.sha256 for f in files}
 
 
-def test_a_file_that_a_crash_left_unlisted_stops_no_start(full):
-    session = full.joined(instance=99_999)
-    full.submit(name="open")
-    grant = full.lease(session)
-    full.upload(session, grant)
-    run = full.context.store.read_now(lambda connection: runs.get(connection, grant.key.run_id))
-    place = full.home / "lake" / lake_age.samples_file(run.sweep_id, run.run_id, run.attempt)
-    place.parent.mkdir(parents=True)
-    place.write_bytes(b"half")
-    stop(full)
-    assert tidied(full) == 1
-    start(full)
-    full.seal()
-    assert full.state(grant.key) == "sealed"
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_rows_that_come_back_others_than_they_were_written_are_not_kept(full, tmp_path, monkeypatch):
+    if full.context.config.store == SQLITE:
+        pytest.skip("a file is copied as it is")
+    contents, asked = transfer._contents, []
+
+    def other(connection: Any) -> Any:
+        asked.append(connection)
+        return {**contents(connection), "runs": (len(asked), 0)} if len(asked) > 1 else contents(connection)
+
+    monkeypatch.setattr(transfer, "_contents", other)
+    with pytest.raises(CollectorError, match="is not what was written"):
+        backup.back_up(full.context.config, tmp_path / "backup")
+    assert not (tmp_path / "backup" / CONTENTS).exists()

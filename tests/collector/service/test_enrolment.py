@@ -205,6 +205,55 @@ class TestApproval:
         assert (made.subject, pools["box"]) == ("id-box", "lab")
 
 
+class TestWithoutCertificate:
+    """A device that came by the local socket, before there was an identity, has nothing to show."""
+
+    @pytest.fixture
+    def early(self, known):
+        known.do(agents.join(known.context, Join("id-box", "box", "cpu", {}, "")))
+        return known
+
+    def test_a_token_for_any_device_does_not_take_it_over(self, early):
+        text = token(early, uses=5)
+        with pytest.raises(SessionRefused, match=r"without a certificate.*token create --name box") as caught:
+            enrol(early, request(text))
+        assert "devices reset box" in str(caught.value)
+        assert identity_of(early, "box") == ""
+        assert early.do(access.list_tokens(early.context))[0].uses_left == 5
+
+    def test_a_token_for_its_name_lets_it_in(self, early):
+        assert enrol(early, request(token(early, name="box"))).subject == "id-box"
+
+    def test_so_does_a_reset(self, early):
+        early.do(devices.change_device(early.context, "box", "reset", {}))
+        assert enrol(early, request(token(early))).subject == "id-box"
+
+    def test_and_an_approval(self, early):
+        asked = request(token(early, approve=True))
+        waiting = enrol(early, asked)
+        assert waiting.certificate_pem == ""
+        early.do(devices.change_device(early.context, waiting.key_sha256[:16], "approve", {}))
+        assert enrol(early, asked).subject == "id-box"
+
+
+def test_a_refused_join_is_logged_with_who_and_why(known, caplog):
+    asked = replace(request(token(known)), token=f"pft-{'0' * 16}-{'x' * 43}-{'0' * 64}")
+    with pytest.raises(SessionRefused):
+        known.do(enrolment.enrol(known.context, asked, "ipv4:192.0.2.7:4711"))
+    (line,) = caplog.messages
+    assert line.startswith("refused the join of 'box' of ipv4:192.0.2.7: The collector does not know this")
+
+
+def test_a_token_that_has_expired_does_not_count_again_when_the_clock_is_set_back(known):
+    text = token(known, ttl_s=60.0)
+    known.clock[0] += 61.0
+    with pytest.raises(SessionRefused, match="expired at"):
+        enrol(known, request(text))
+    known.clock[0] -= 30.0
+    with pytest.raises(SessionRefused, match="--forget-clock"):
+        enrol(known, request(text))
+
+
 class TestLostIdentity:
     """A collector that had an identity never serves without one, when nobody would be asked who speaks."""
 
@@ -228,6 +277,9 @@ class TestScope:
 
     def test_a_token_for_a_name_gives_no_certificate_of_a_device_with_another(self, known):
         known.do(agents.join(known.context, Join("id-victim", "victim", "cpu", {}, "")))
+        with pytest.raises(SessionRefused, match="Device 'victim' is in the fleet already"):
+            enrol(known, request(token(known, name="box"), "box", "id-victim"))
+        known.do(devices.change_device(known.context, "victim", "reset", {}))
         with pytest.raises(SessionRefused, match="this is device 'victim'"):
             enrol(known, request(token(known, name="box"), "box", "id-victim"))
         assert enrol(known, request(token(known, name="victim"), "", "id-victim")).subject == "id-victim"

@@ -8,14 +8,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from paretofleet_collector.errors import CollectorError
+from lakes import files_in, forget_copies, read, spoil
+from paretofleet_collector.errors import CollectorError, StorageUnavailable
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.service import adoption, merging, reports, sweeps
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.merging import Merger
 from paretofleet_collector.store import adopted, discarded, runs, sealed
 from paretofleet_collector.store import sweeps as store_sweeps
-from rig import Rig, build
+from rig import Rig
 
 RUNS = 6
 
@@ -51,14 +52,9 @@ def pulled(rig: Rig, name: str) -> dict[str, bytes]:
     return rig.do(work())
 
 
-def files_in(rig: Rig) -> list[Path]:
-    return sorted((rig.home / "lake" / "samples").rglob("*.parquet"))
-
-
 def tidied(rig: Rig) -> int:
     """Stops the collector and starts it again; how many files it set aside."""
-    rig.do(rig.context.worker.close())
-    rig.context.store.close()
+    rig.stop()
 
     async def start() -> int:
         collector = assemble(rig.context.config)
@@ -68,7 +64,7 @@ def tidied(rig: Rig) -> int:
             await collector.close()
 
     number = rig.do(start())
-    rig.context = build(rig.home, rig.loop, rig.clock).context
+    rig.start()
     return number
 
 
@@ -81,10 +77,10 @@ def test_merged_files_bring_the_very_files_that_were_sealed(small):
     assert [file.first_row for file in files] == [22 * number for number in range(RUNS)]
     assert pulled(rig, name) == before
     assert rig.do(reports.rebuild(rig.context, name)).changed == 0
-    table = pq.read_table(rig.home / "lake" / files[0].path)
-    assert table.num_rows == 22 * RUNS
+    with rig.context.lake.copy_of(files[0].path) as path:
+        assert pq.read_metadata(path).num_rows == 22 * RUNS
     assert merge(rig) == 0
-    assert list((rig.home / "lake" / "tmp").iterdir()) == []
+    assert list((rig.context.lake.root / "tmp").iterdir()) == []
 
 
 def test_old_files_stay_for_their_readers_and_go_after_a_while(small):
@@ -92,12 +88,12 @@ def test_old_files_stay_for_their_readers_and_go_after_a_while(small):
     stream = reports.sample_files(rig.context, name)
     rig.do(anext(stream))
     merge(rig)
-    assert len(files_in(rig)) == RUNS + 1
+    assert len(files_in(rig.context.lake)) == RUNS + 1
     rig.do(merging.delete_discarded(rig.context))
-    assert len(files_in(rig)) == RUNS + 1
+    assert len(files_in(rig.context.lake)) == RUNS + 1
     rig.clock[0] += merging.GRACE_S + 1
     rig.do(merging.delete_discarded(rig.context))
-    assert len(files_in(rig)) == 1
+    assert len(files_in(rig.context.lake)) == 1
     assert rig.context.store.read_now(discarded.before) == []
 
     async def rest() -> int:
@@ -109,11 +105,10 @@ def test_old_files_stay_for_their_readers_and_go_after_a_while(small):
 def test_a_damaged_file_is_left_alone_and_the_others_are_merged(small):
     rig, _ = small
     damaged = listed(rig)[2]
-    path = rig.home / "lake" / damaged.path
-    path.write_bytes(path.read_bytes()[:-1])
+    spoil(rig.context.lake, damaged.path, read(rig.context.lake, damaged.path)[:-1])
     assert merge(rig) == RUNS - 1
     assert damaged in listed(rig)
-    assert path.exists()
+    assert rig.context.lake.has(damaged.path)
 
 
 def test_a_crash_before_the_list_is_changed_leaves_the_old_files(small, monkeypatch):
@@ -147,6 +142,22 @@ def test_a_crash_before_the_list_is_changed_stops_no_start(small, monkeypatch):
     assert pulled(rig, name) == before
 
 
+def test_a_lake_that_is_out_of_reach_is_no_damage_and_is_merged_later(small, monkeypatch):
+    rig, name = small
+    before, lake = pulled(rig, name), rig.context.lake
+    if not lake.shown.startswith("s3:"):
+        pytest.skip("a folder is always in reach")
+    forget_copies(lake)
+    rig.do(rig.context.worker.close())  # the next one has the wrong credentials
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake), "address", lake.address.replace("127.0.0.1:", "127.0.0.2:1"), raising=False)
+        merger = Merger(rig.context, rig.context.worker)
+        with pytest.raises(StorageUnavailable):
+            rig.do(merger.merge_due())
+    assert rig.do(merger.merge_due()) == RUNS
+    assert pulled(rig, name) == before
+
+
 def test_what_a_merge_left_of_a_sweep_that_is_deleted_later_stops_no_start(small, monkeypatch):
     rig, name = small
 
@@ -157,25 +168,25 @@ def test_what_a_merge_left_of_a_sweep_that_is_deleted_later_stops_no_start(small
         patch.setattr(merging, "_list_anew", crash)
         with pytest.raises(CollectorError):
             merge(rig)
-    (left,) = [path for path in files_in(rig) if path.name.startswith("merged-")]
-    whole = left.read_bytes()
+    (left,) = [path for path in files_in(rig.context.lake) if "/merged-" in path]
+    whole = read(rig.context.lake, left)
     rig.do(sweeps.delete(rig.context, name))
     rig.clock[0] += merging.GRACE_S + 1
     rig.do(merging.delete_discarded(rig.context))
     assert tidied(rig) == 0
-    orphan = rig.home / "lake" / "orphans" / left.relative_to(rig.home / "lake")
-    assert orphan.read_bytes() == whole, "it is kept"
+    assert read(rig.context.lake, f"orphans/{left}") == whole, "it is kept"
 
 
 def test_a_merge_during_a_deletion_that_broke_off_stops_no_start(small):
     rig, _ = small
     sweep_id = listed(rig)[0].path.split("/")[1]
     merge(rig)
-    (merged,) = {rig.home / "lake" / file.path for file in listed(rig)}
+    (merged,) = {file.path for file in listed(rig)}
     rig.do(rig.context.store.write(lambda connection: store_sweeps.hide(connection, sweep_id)))
     run_id = listed(rig)[0].run_id
     rig.do(rig.context.store.write(lambda connection: runs.delete(connection, [run_id])))
-    merged.with_name("merged-0123456789abcdef.parquet").write_bytes(merged.read_bytes())
+    lake = rig.context.lake
+    spoil(lake, f"samples/{sweep_id}/merged-0123456789abcdef.parquet", read(lake, merged))
     assert tidied(rig) == 1
 
 
@@ -194,7 +205,7 @@ def test_a_sweep_that_is_deleted_takes_its_merged_file_along(small):
     rig.do(sweeps.delete(rig.context, name))
     rig.clock[0] += merging.GRACE_S + 1
     rig.do(merging.delete_discarded(rig.context))
-    assert files_in(rig) == []
+    assert files_in(rig.context.lake) == []
 
 
 def test_a_merged_file_is_listed_again_when_the_store_is_lost(small):
@@ -204,19 +215,19 @@ def test_a_merged_file_is_listed_again_when_the_store_is_lost(small):
     rig.clock[0] += merging.GRACE_S + 1
     rig.do(merging.delete_discarded(rig.context))
     sweep_id = listed(rig)[0].path.split("/")[1]
-    rig.do(rig.context.worker.close())
-    rig.context.store.close()
+    rig.stop()
+    forget_copies(rig.context.lake)
     for path in rig.home.glob("collector.sqlite3*"):
         path.unlink()
     (sentence,) = adoption.adopt(rig.context.config)
     assert f"{RUNS} of {RUNS} runs" in sentence
-    rig.context = build(rig.home, rig.loop, rig.clock).context
+    rig.start()
     assert {Path(shown).name: data for shown, data in pulled(rig, sweep_id).items()} == before
 
 
 def lose_store(rig: Rig) -> None:
-    rig.do(rig.context.worker.close())
-    rig.context.store.close()
+    rig.stop()
+    forget_copies(rig.context.lake)
     for path in rig.home.glob("collector.sqlite3*"):
         path.unlink()
 
@@ -241,24 +252,24 @@ def test_an_adoption_that_breaks_off_in_a_merged_file_loses_none_of_its_runs(sma
         with pytest.raises(CollectorError, match="here it dies"):
             list(adoption.adopt(rig.context.config))
     list(adoption.adopt(rig.context.config))
-    rig.context = build(rig.home, rig.loop, rig.clock).context
+    rig.start()
     assert {(file.run_id, file.first_row) for file in listed(rig)} == before
 
 
 def test_a_file_with_a_run_that_nothing_lists_is_not_merged_away(small):
     rig, _ = small
-    single = rig.home / "lake" / listed(rig)[2].path
-    whole = single.read_bytes()
-    single.write_bytes(whole[:-1])
+    lake, single = rig.context.lake, listed(rig)[2].path
+    whole = read(lake, single)
+    spoil(lake, single, whole[:-1])
     assert merge(rig) == RUNS - 1
-    single.write_bytes(whole)
+    spoil(lake, single, whole)
     last = max((file for file in listed(rig) if "merged-" in file.path), key=lambda file: file.first_row)
     key = AttemptKey(last.run_id, last.attempt)
     rig.do(rig.context.store.write(lambda connection: sealed.unlist(connection, key)))
     assert merge(rig) == 0
     rig.clock[0] += merging.GRACE_S + 1
     rig.do(merging.delete_discarded(rig.context))
-    assert (rig.home / "lake" / last.path).exists()
+    assert lake.has(last.path)
 
 
 def test_an_older_store_gets_the_facts_of_an_attempt_that_it_knew_the_beginning_of(small):
@@ -275,10 +286,9 @@ def test_an_older_store_gets_the_facts_of_an_attempt_that_it_knew_the_beginning_
         connection.exec_driver_sql("DELETE FROM summaries")
 
     rig.do(rig.context.store.write(as_before_the_end))
-    rig.do(rig.context.worker.close())
-    rig.context.store.close()
+    rig.stop()
     list(adoption.adopt(rig.context.config))
-    rig.context = build(rig.home, rig.loop, rig.clock).context
+    rig.start()
     assert rig.context.store.read_now(lambda c: c.exec_driver_sql(facts).scalars().all()) == before
     assert [file.run_id for file in listed(rig)] == rows
     assert rig.do(reports.rebuild(rig.context, name)).faults == ()

@@ -42,8 +42,11 @@ def test_a_runtime_that_a_device_lacks_is_a_failed_configuration_and_the_sweep_g
     session = rig.joined()
     spec = {"runtimes": ["onnxruntime", "torch"], "batch_sizes": [1, 2], "repeats": {"min": 2, "max": 2}}
     text = json.dumps({"models": ["tiny"], "protocol": "quick", **spec})
+    planned = rig.do(submission.plan_sweep(rig.context, text))
+    assert (len(planned.configurations), planned.missing) == (2, 2)
     sweep, refusals = rig.do(submission.submit(rig.context, "request", text))
     assert [one.combination for one in refusals] == ["box cpu torch"]
+    assert sweep.configurations == len(planned.configurations) + planned.missing
     assert dict(rig.sweep(sweep.name).runs_by_state) == {"pending": 4, "failed": 2}
     while (grant := rig.lease(session)) is not None:
         assert grant.planned.configuration.runtime == "onnxruntime"

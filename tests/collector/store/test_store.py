@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from paretofleet_collector import store as store_package
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import Refused, Taken
 from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, Repeats, Variant
 from paretofleet_collector.store import Store, configurations, models, sweeps
 from paretofleet_collector.store.engine import FILE_NAME, open_engine, reclaim
@@ -99,6 +100,23 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / FILE_NAME).write_bytes(b"x" * 8192)
     with pytest.raises(Refused, match="cannot be used as the collector's database"):
         Store.at(tmp_path)
+
+
+def test_an_accuracy_that_comes_with_a_stored_file_is_kept_and_never_changed(store):
+    def add(top1: float | None) -> Variant:
+        of = (
+            {}
+            if top1 is None
+            else {"top1": top1, "top1_n": 500, "top1_source": "user", "accuracy_group": "g"}
+        )
+        return store.submit(lambda connection: models.add(connection, replace(variant(1), **of))).result()
+
+    assert add(None).top1 is None
+    assert (add(71.0).top1, add(71.0).top1_source) == (71.0, "user")
+    assert add(None).top1 == 71.0
+    with pytest.raises(Taken, match=r"m1@file is stored with top1 71 of 500 items already.*changed to 99"):
+        add(99.0)
+    assert [each.top1 for each in store.read_now(models.listing)] == [71.0]
 
 
 def test_a_model_file_has_one_name(store):

@@ -130,6 +130,7 @@ def plan_to_proto(plan: PlanView) -> pb.PlanSweepReply:
             for device in plan.devices
         ],
         refusals=refusals_to_proto(plan.refusals),
+        missing=plan.missing,
     )
 
 
@@ -149,6 +150,7 @@ def plan_from_proto(message: pb.PlanSweepReply) -> PlanView:
             for device in message.devices
         ),
         refusals=refusals_from_proto(message.refusals),
+        missing=message.missing,
     )
 
 
