@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from farm import descendants
 from secured import Secured, is_root
 
 pytestmark = pytest.mark.system
@@ -44,8 +45,21 @@ def tried(what, attempt, refusals):
         return
     let_in.append(what)
 
-for path in task["paths"]:
-    tried(path, lambda: open(path, "rb") if os.path.isfile(path) else os.listdir(path), OSError)
+for path in task["files"]:
+    tried(path, lambda: open(path, "rb"), OSError)
+    tried("write " + path, lambda: open(path, "ab"), OSError)
+for path in task["folders"]:
+    tried(path, lambda: os.listdir(path), OSError)
+    tried("write in " + path, lambda: open(os.path.join(path, "stranger"), "wb"), OSError)
+for pid in task["pids"]:
+    for name in ("environ", "mem"):
+        tried(f"{name} of {pid}", lambda: open(f"/proc/{pid}/{name}", "rb").read(1), OSError)
+    for name in ("fd", "cwd"):
+        tried(f"{name} of {pid}", lambda: os.listdir(f"/proc/{pid}/{name}"), OSError)
+    tried(f"kill {pid}", lambda: os.kill(pid, 0), OSError)
+    with open(f"/proc/{pid}/cmdline", "rb") as file:  # this everybody reads
+        words = file.read().decode()
+    let_in += [f"a secret in the arguments of {pid}" for secret in task["secrets"] if secret in words]
 tried("local socket", lambda: socket.socket(socket.AF_UNIX).connect(task["socket"]), OSError)
 
 options = [("grpc.ssl_target_name_override", authority.SERVER_NAME)]
@@ -102,16 +116,18 @@ def test_another_user_of_the_machine_gets_nowhere(secured: Secured) -> None:
         if folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
     homes = (secured.collector_home, secured.root / "one")
+    running = [process.pid for process in secured.processes if process.poll() is None]
+    started = {*running, *(child.pid for pid in running for child in descendants(pid))}
     task = {
         "become": NOBODY,
         "tls": secured.tls_address,
         "join": secured.join_address,
         "socket": secured.address.removeprefix("unix:"),
         "used": used,
-        "paths": [
-            *map(str, homes),
-            *(str(path) for home in homes for path in home.rglob("*") if path.is_file()),
-        ],
+        "pids": sorted(started),
+        "secrets": [used, used.split("-")[2], "PRIVATE KEY"],
+        "files": [str(path) for home in homes for path in home.rglob("*") if path.is_file()],
+        "folders": [*map(str, homes), *(str(path) for home in homes for path in home.rglob("*/"))],
     }
     done = subprocess.run(
         [sys.executable, "-c", WALK],
@@ -123,6 +139,11 @@ def test_another_user_of_the_machine_gets_nowhere(secured: Secured) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+    # Collector, its worker and an agent; database, keys, locks, endpoint, spool and identity.
+    assert len(started) >= 2
+    names = {Path(path).name for path in task["files"]}
+    assert {"collector.sqlite3", "lock", "spool.db", "identity.json"} <= names
+    assert any(name.endswith(".key") for name in names)
     assert [device["name"] for device in secured.listing("devices", "list")] == ["one"]
     log = secured.log("collector")
     assert used not in log

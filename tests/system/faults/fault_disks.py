@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import random
 import signal
 import sqlite3
@@ -16,6 +17,11 @@ from fault_shim import Shim
 from fault_stage import Stage
 
 DAY_S = 86_400
+
+
+def why_no_root() -> str:
+    """Why no file system can be mounted here; empty where one can."""
+    return "" if os.geteuid() == 0 else "it mounts file systems, which needs root"
 
 
 def _shim(stage: Stage, name: str, folder: Path) -> Shim:
@@ -37,6 +43,20 @@ def failing(name: str, below: str, *, writes: int = 0, syncs: int = 0, seconds: 
         time.sleep(seconds)
         shim.set()
         _start_again(stage)
+
+    return play
+
+
+def slow(name: str, below: str, sync_s: float) -> Play:
+    """A process whose syncs below a folder take so many seconds each, for some."""
+
+    def play(stage: Stage, _chance: random.Random) -> None:
+        shim = _shim(stage, name, stage.root / below)
+        begin(stage)
+        stage.wait_sealed(1)
+        shim.set(sync_s=sync_s)
+        time.sleep(6.0)
+        shim.set()
 
     return play
 
@@ -150,10 +170,12 @@ DISKS = (
     Scenario("an agent's disk is read-only (EROFS)", failing("d1", "d1", writes=errno.EROFS)),
     Scenario("an agent's quota is used up (EDQUOT)", failing("d1", "d1", writes=errno.EDQUOT)),
     Scenario("an agent is stopped while its disk fails", agent_stops_while_its_disk_fails),
-    Scenario("an agent's disk is full", full_disk_of_an_agent, needs_root=True),
+    Scenario("an agent's disk is full", full_disk_of_an_agent, unless=why_no_root),
     Scenario("an agent's spool is locked", a_lock_is_held("spool")),
     Scenario("an agent's spool is damaged", a_spool_is_damaged),
     Scenario("the collector's fsync fails (EIO)", failing("collector", "collector", syncs=errno.EIO)),
+    Scenario("an agent's fsync takes a second", slow("d1", "d1", 1.0)),
+    Scenario("the collector's fsync takes a second", slow("collector", "collector", 1.0)),
     Scenario("the lake is read-only (EROFS)", failing("collector", "collector/lake", writes=errno.EROFS)),
     Scenario(
         "the lake's quota is used up (EDQUOT)", failing("collector", "collector/lake", writes=errno.EDQUOT)
@@ -162,7 +184,7 @@ DISKS = (
     Scenario(
         "the collector's disk is read-only (EROFS)", failing("collector", "collector", writes=errno.EROFS)
     ),
-    Scenario("the collector's disk is full", full_disk_of_the_collector, needs_root=True),
+    Scenario("the collector's disk is full", full_disk_of_the_collector, unless=why_no_root),
     Scenario("the store is locked", a_lock_is_held("store")),
     Scenario("clocks jump by a day", clocks_jump),
 )

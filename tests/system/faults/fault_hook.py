@@ -2,7 +2,8 @@
 
 A folder with a `sitecustomize.py` stands first on the process's path. When the named module is imported,
 the named function is wrapped: its n-th call is the last thing that the process does (`before`, `after`),
-kills it each time (`always`), or raises each time (`raise`), until it is disarmed.
+kills it each time (`always`), or raises each time (`raise`), until it is disarmed. With `memory` its first
+n calls, in whatever process, get no memory.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from pathlib import Path
 
 HOOK = """
-import functools, importlib.abc, importlib.util, os, signal, sys
+import contextlib, functools, importlib.abc, importlib.util, os, resource, signal, sys
 
 MODULE, _, NAME = os.environ["FAULT_PLACE"].partition(":")
 WHEN, COUNT, FLAG = os.environ["FAULT_WHEN"], int(os.environ["FAULT_COUNT"]), os.environ["FAULT_FLAG"]
@@ -28,9 +29,30 @@ def act():
         os.unlink(FLAG)
     os.kill(os.getpid(), signal.SIGKILL)
 
+@contextlib.contextmanager
+def without_memory():
+    # The flag counts, over all starts of the process.
+    with open(FLAG) as file:
+        left = int(file.read())
+    if left:
+        with open(FLAG, "w") as file:
+            file.write(str(left - 1))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    if left:
+        resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
 def wrapped(function):
     @functools.wraps(function)
     def call(*arguments, **options):
+        if WHEN == "memory":
+            with without_memory():
+                return function(*arguments, **options)
         if WHEN != "after":
             act()
         result = function(*arguments, **options)
@@ -66,7 +88,7 @@ class Hook:
         before = os.environ.get("PYTHONPATH")
         (folder / "sitecustomize.py").write_text(HOOK)
         self._flag = folder / "flag"
-        self.arm()
+        self._flag.write_text(str(count))
         self.variables = {
             "PYTHONPATH": f"{folder}:{before}" if before else str(folder),
             "FAULT_PLACE": place,
@@ -75,10 +97,6 @@ class Hook:
             "FAULT_FLAG": str(self._flag),
         }
 
-    def arm(self) -> None:
-        """Lets it happen."""
-        self._flag.touch()
-
     def disarm(self) -> None:
         """Lets it happen no more."""
         self._flag.unlink(missing_ok=True)
@@ -86,3 +104,7 @@ class Hook:
     def has_struck(self) -> bool:
         """Whether the process was killed at its place."""
         return not self._flag.exists()
+
+    def left(self) -> int:
+        """How many calls will still get no memory."""
+        return int(self._flag.read_text())

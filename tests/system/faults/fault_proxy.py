@@ -19,7 +19,7 @@ class Proxy:
     connections are closed at once.
     """
 
-    def __init__(self, target: str = "") -> None:
+    def __init__(self, target: str = "", host: str = "127.0.0.1") -> None:
         self.target = target
         self.delay_s = 0.0
         self.bytes_s = 0.0
@@ -31,8 +31,8 @@ class Proxy:
         self.connections = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._forgotten: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server((host, 0))
+        self.address = f"{host}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def heal(self) -> None:

@@ -21,14 +21,19 @@ class Scenario:
     """A fault by its `name`: `play` starts what it needs, does the harm when it is due, and mends it.
 
     `devices`: how many simulated devices take part. `open_because`: why it is not expected to hold yet, empty
-    where it holds. `needs_root`: it mounts file systems of its own.
+    where it holds. `unless`: why it cannot be played on this machine, empty where it can.
     """
 
     name: str
     play: Play
     devices: int = 1
     open_because: str = ""
-    needs_root: bool = False
+    unless: Callable[[], str] = str
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not played, empty where it is."""
+        return self.open_because or self.unless()
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from fault_cables import CABLES
 from fault_disks import DISKS
 from fault_kills import KILLS
+from fault_memory import MEMORY
 from fault_places import KILLED_AT
 from fault_stores import STORES
 from fault_ways import WAYS
 
-SCENARIOS = (*KILLS, *KILLED_AT, *WAYS, *DISKS, *STORES)
+SCENARIOS = (*KILLS, *KILLED_AT, *MEMORY, *WAYS, *CABLES, *DISKS, *STORES)
 
-#: One or more of each kind, so that they take a minute and a half; `make soak` plays all.
+#: One or more of each kind, so that they take some minutes; `make soak` plays all.
 SHORT = (
     "kills, stops and ends at random",
     "an agent stands still past its lease",
@@ -18,10 +20,12 @@ SHORT = (
     "killed: an agent, its chunks acknowledged",
     "killed: the collector, an end not committed",
     "killed: the worker, a file not listed",
+    "the worker has no memory three times",
     "the worker dies at every seal",
     "analysis fails at every seal",
     "cut in the middle of messages",
     "answers are lost",
+    "30 % of the packets are lost",
     "another collector on the port",
     "a spool is carried by hand",
     "an agent's disk fails (EIO)",

@@ -1,7 +1,7 @@
 /* Loaded before libc: makes writes below one folder fail and moves the wall clock, while a shared page says so.
  *
- * FAULT_CONTROL names a file of three int64: errno of writes and opens for writing, errno of fsync, and the
- * seconds by which CLOCK_REALTIME is off. FAULT_FOLDER is the folder. Monotonic clocks are left alone. */
+ * FAULT_CONTROL names a file of four int64: errno of writes and opens for writing, errno of fsync, the seconds
+ * by which CLOCK_REALTIME is off, and the milliseconds that an fsync takes. FAULT_FOLDER is the folder. Monotonic clocks are left alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ __attribute__((constructor)) static void begin(void) {
   snprintf(folder, sizeof folder, "%s", below);
   int fd = (int)open(path, O_RDONLY);
   if (fd < 0) return;
-  void *page = mmap(NULL, 24, PROT_READ, MAP_SHARED, fd, 0);
+  void *page = mmap(NULL, 32, PROT_READ, MAP_SHARED, fd, 0);
   close(fd);
   if (page != MAP_FAILED) control = page;
 }
@@ -47,6 +47,12 @@ static int fails(int which, int fd) {
   return 1;
 }
 
+static void wait_for_disk(int fd) {
+  if (!control || !control[3] || !is_hit(fd)) return;
+  struct timespec left = {control[3] / 1000, control[3] % 1000 * 1000000};
+  nanosleep(&left, NULL);
+}
+
 #define REAL(type, name, ...) \
   static type (*real)(__VA_ARGS__); \
   if (!real) real = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
@@ -65,10 +71,12 @@ ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) {
 }
 int fsync(int fd) {
   REAL(int, "fsync", int);
+  wait_for_disk(fd);
   return fails(1, fd) ? -1 : real(fd);
 }
 int fdatasync(int fd) {
   REAL(int, "fdatasync", int);
+  wait_for_disk(fd);
   return fails(1, fd) ? -1 : real(fd);
 }
 

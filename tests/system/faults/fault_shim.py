@@ -1,4 +1,4 @@
-"""The library that is loaded before libc: failing writes and another wall clock, at will."""
+"""The library that is loaded before libc: failing writes, slow disks and another wall clock, at will."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Shim:
     """What one process sees: writes and syncs below `folder` that fail, a clock that is off."""
 
     def __init__(self, folder: Path, control: Path) -> None:
-        control.write_bytes(bytes(24))
+        control.write_bytes(bytes(32))
         with control.open("r+b") as file:
-            self._page = mmap.mmap(file.fileno(), 24)
+            self._page = mmap.mmap(file.fileno(), 32)
         self.variables = {
             "LD_PRELOAD": str(library()),
             "FAULT_CONTROL": str(control),
             "FAULT_FOLDER": str(folder),
         }
 
-    def set(self, write_errno: int = 0, sync_errno: int = 0, clock_s: int = 0) -> None:
+    def set(self, write_errno: int = 0, sync_errno: int = 0, clock_s: int = 0, sync_s: float = 0.0) -> None:
         """Changes what is seen from now on; without arguments all is well."""
-        self._page[:] = struct.pack("<3q", write_errno, sync_errno, clock_s)
+        self._page[:] = struct.pack("<4q", write_errno, sync_errno, clock_s, int(1000 * sync_s))
         assert os.path.exists(self.variables["LD_PRELOAD"])

@@ -15,6 +15,7 @@ from typing import Any
 
 from farm import BIN, Farm, wait_until
 from fault_proxy import Proxy
+from fault_wire import Wire
 from networks import convolution
 
 #: Leases and heartbeats so short that a fault of seconds is a long one.
@@ -31,6 +32,8 @@ class Stage(Farm):
     agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     collector: subprocess.Popen[bytes] | None = None
     environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: The cables of agents that have one; the others are beside the collector.
+    wires: dict[str, Wire] = field(default_factory=dict)
     #: What is done when all processes have ended, such as unmounting.
     at_close: list[Callable[[], object]] = field(default_factory=list)
     _collectors: dict[str, str] = field(default_factory=dict)
@@ -65,7 +68,8 @@ class Stage(Farm):
 
     def agent(self, name: str, *options: str) -> None:
         """Starts the agent `name`, a simulated device whose seed is its number, behind its proxy."""
-        proxy = self.proxies.setdefault(name, Proxy())
+        wire = self.wires.get(name)
+        proxy = self.proxies.setdefault(name, Proxy(host=wire.gateway if wire else "127.0.0.1"))
         proxy.target = self.address
         simulated = ("--simulate", "jetson-tx2", "--seed", name.lstrip("d"))
         home = ("--name", name, "--home", self.root / name)
@@ -78,7 +82,8 @@ class Stage(Farm):
             *simulated,
             *options,
         )
-        self.agents[name] = self.start(*self._with(name), *command, log=f"{name}.log")
+        far_end = wire.prefix if wire else ()
+        self.agents[name] = self.start(*far_end, *self._with(name), *command, log=f"{name}.log")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Sends a signal to the collector or to an agent and, unless it only stops, waits for its end."""

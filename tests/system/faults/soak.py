@@ -90,7 +90,9 @@ def main() -> int:
         expected = expected_samples(template, Path(folder) / "undisturbed", devices=6)
         print(HEAD, flush=True)
         for scenario in SCENARIOS:
-            if arguments.only in scenario.name and not scenario.open_because:
+            if arguments.only in scenario.name and scenario.why_not:
+                note(f"{scenario.name}: NOT PLAYED: {scenario.why_not}")
+            elif arguments.only in scenario.name:
                 seeds = range(arguments.first, arguments.first + arguments.seeds)
                 rows.append(soak(scenario, template, expected, seeds))
                 print(rows[-1], flush=True)

@@ -5,7 +5,6 @@ Two scenarios are played at a time, each on a collector and devices of its own. 
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,10 +18,7 @@ PLAYED = [
     pytest.param(
         scenario,
         id=scenario.name.replace(" ", "-"),
-        marks=pytest.mark.skipif(
-            bool(scenario.open_because) or (scenario.needs_root and os.geteuid() != 0),
-            reason=scenario.open_because or "it mounts file systems, which needs root",
-        ),
+        marks=pytest.mark.skipif(bool(scenario.why_not), reason=scenario.why_not),
     )
     for scenario in SCENARIOS
     if scenario.name in SHORT
@@ -52,9 +48,7 @@ def outcomes(
     return {
         scenario.name: pool.submit(play, scenario, template, expected, SEED, tmp_path_factory.mktemp("fault"))
         for scenario in SCENARIOS
-        if scenario.name in names
-        and not scenario.open_because
-        and not (scenario.needs_root and os.geteuid() != 0)
+        if scenario.name in names and not scenario.why_not
     }
 
 
