@@ -21,9 +21,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LIMIT_S, GRACE_S = 420.0, 30.0
 #: The short form of programs that take a number instead.
-SHORT = {"energy": ["--windows", "1200"]}
+SHORT = {"energy": ["--windows", "1200"], "pareto_cells": ["--fleets", "20"]}
 #: Those that are run whole: the rows that they leave out otherwise are promised too.
-WHOLE = {"pareto_speed", "pareto_allocation", "pareto_cells"}
+WHOLE = {"pareto_speed", "pareto_allocation"}
 TRACEBACK = b"Traceback (most recent call last)"
 
 

@@ -38,7 +38,7 @@ def compare(a: Mapping[int, float], b: Mapping[int, float], *, widening: float =
 
     `widening`: by what the error of their means is larger because runs resemble the ones before. Student's t
     of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert, Eeckhout, OOPSLA
-    2007, 3.3, paired), its standard error a little inflated for the stop of the runs. Raises ValueError
+    2007, paired), its standard error a little inflated for the stop of the runs. Raises ValueError
     naming the block whose value is not positive and finite.
 
     >>> result = compare({1: 1.10, 2: 2.20, 3: 4.44, 4: 1.1}, {1: 1.0, 2: 2.0, 3: 4.0, 5: 1.0})

@@ -86,7 +86,7 @@ def mean_interval(
 
     `confidence`: of the interval. `prior`: what the rows of the device lend one another, if they are enough.
     `exp(log(mean) -+ log_reach)`: Student's interval (Georges, Buytaert,
-    Eeckhout, OOPSLA 2007, 3.2) where noise is multiplicative, so the ends stay positive, inflated for the
+    Eeckhout, OOPSLA 2007) where noise is multiplicative, so the ends stay positive, inflated for the
     stop. None among the values are runs without one. Below three runs, or with a value that is not positive,
     there is a mean and no interval. A fixed number of runs makes it cover more than it says (96.7 % with 5,
     97.7 % with 20, normal noise); very skewed noise less (exponential: 86 to 91 %), and so do runs that
@@ -161,7 +161,7 @@ def quantile_interval(
     """The shortest pair of order statistics that covers the quantile `q`; None where `values` are too few.
 
     `confidence`: of the cover. The pair (l, u) covers with `P(l <= K < u)`, K binomial(n, q) (David and
-    Nagaraja, Order Statistics, 7.1). It needs no distribution, but it needs independence, which consecutive
+    Nagaraja 2003, Order Statistics). It needs no distribution, but it needs independence, which consecutive
     iterations do not quite have.
 
     >>> quantile_interval(np.arange(1.0, 7.0), 0.5)

@@ -1,19 +1,23 @@
 """Cells of fleets with known truth: the ways in which real runs are unlike a textbook's.
 
-Every fleet has 40 configurations with 3 costs, 72 % of them on the frontier (`shell_means`): hard to tell
-apart. A run's noise is relative and of mean 0, so a configuration's true mean is what the cell says it is.
+Unless told otherwise a fleet has 40 configurations with 3 costs, 72 % of them on the frontier
+(`shell_means`): hard to tell apart. A run's noise is relative and of mean 0, so a configuration's true mean
+is what the cell says it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from paretofleet_analysis.statistics.stopping import RUNS_MIN, device_prior, is_precise
 
 from .fleets import shell_means
 
 SIZE, OBJECTIVES = 40, 3
+#: Half the length of the interval at which runs stop, relative to the mean.
+HALF_WIDTH = 0.02
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,11 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Cell:
-    """A kind of fleet: how many `runs`, their `noise`, its `law` (rng, N, m) to (N, m, 3), and the rest.
+    """A kind of fleet: how many `runs`, their `noise`, its `law` (rng, alike, (N, m)) to (N, m, 3), the rest.
 
     `after` changes a campaign's factors (N, m, 3) and says which runs (N, m) there are; `spread` (rng, N) is
-    by how much the rows' noises differ; `twins`: how many rows repeat another's true means.
+    by how much the rows' noises differ; `twins`: how many rows repeat another's true means; `stops`: whether
+    a row's runs end when its interval is narrow.
     """
 
     runs: int
@@ -44,66 +49,83 @@ class Cell:
     law: Callable[..., np.ndarray] | None = None
     alike: float = 0.36
     after: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
-    spread: Callable[[np.random.Generator], np.ndarray] | None = None
+    spread: Callable[[np.random.Generator, int], np.ndarray] | None = None
     twins: int = 0
     devices: int = 1
     tick: float = 0.0
-    options: dict[str, float] = field(default_factory=dict)
+    stops: bool = False
 
-    def campaign(self, seed: int) -> Campaign:
-        """The fleet of that `seed` and its runs."""
+    def campaign(self, seed: int, size: int = SIZE) -> Campaign:
+        """The fleet of that `seed` and `size`, and its runs."""
         rng = np.random.default_rng([seed, self.runs, round(1000 * self.noise)])
-        means = shell_means(rng, SIZE, OBJECTIVES, 0.13)
+        means = shell_means(rng, size, OBJECTIVES, 0.13)
         means[: self.twins] = means[self.twins : 2 * self.twins]
-        deviations = self.noise * (np.ones(SIZE) if self.spread is None else self.spread(rng))
-        scores = (self.law or normal)(rng, self.alike, self.runs)
+        deviations = self.noise * (np.ones(size) if self.spread is None else self.spread(rng, size))
+        scores = (self.law or normal)(rng, self.alike, (size, self.runs))
         factors = np.maximum(1 + deviations[:, None, None] * scores, 0.05)
-        here = np.ones((SIZE, self.runs), dtype=bool)
+        here = np.ones((size, self.runs), dtype=bool)
         if self.after is not None:
             factors, here = self.after(rng, factors)
         values = means[:, None] * factors
         if self.tick:
             step = self.tick * np.median(means)
-            values = np.maximum(np.floor(values / step + rng.random((SIZE, 1, 1))), 1.0) * step
-        device = np.arange(SIZE) * self.devices // SIZE
+            values = np.maximum(np.floor(values / step + rng.random((size, 1, 1))), 1.0) * step
+        if self.stops:
+            here &= np.arange(self.runs) < stopped(values[..., 0])[:, None]
+        device = np.arange(size) * self.devices // size
         runs = [x[kept] for x, kept in zip(values, here, strict=True)]
         return Campaign(means, runs, [np.flatnonzero(kept) for kept in here], deviations, self.alike, device)
 
 
-def joined(alike: float, draw: Callable[[tuple[int, ...]], np.ndarray], runs: int) -> np.ndarray:
-    """A part that a run's objectives have in common and a part of each, both drawn by `draw`."""
-    common, own = draw((SIZE, runs, 1)), draw((SIZE, runs, OBJECTIVES))
+def stopped(latencies: np.ndarray) -> np.ndarray:
+    """(N,) after how many runs each row ends that has those `latencies` (N, m), all rows of one device."""
+    size, most = latencies.shape
+    ends = np.full(size, most)
+    for runs in range(RUNS_MIN, most):
+        made = [row[: min(end, runs)].tolist() for row, end in zip(latencies, ends, strict=True)]
+        prior = device_prior(made)
+        for i in np.flatnonzero(ends == most):
+            if is_precise(made[i], HALF_WIDTH, prior):
+                ends[i] = runs
+    return ends
+
+
+def joined(alike: float, draw: Callable[[tuple[int, ...]], np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """A part that a run's objectives have in common and a part of each, both drawn by `draw`, for `shape`
+    (N, m).
+    """
+    common, own = draw((*shape, 1)), draw((*shape, OBJECTIVES))
     return np.sqrt(alike) * common + np.sqrt(1 - alike) * own
 
 
-def normal(rng, alike, runs):
-    return joined(alike, rng.standard_normal, runs)
+def normal(rng, alike, shape):
+    return joined(alike, rng.standard_normal, shape)
 
 
-def student(rng, alike, runs):
+def student(rng, alike, shape):
     """Student's t with 3 degrees of freedom: now and then a run far off."""
-    return joined(alike, lambda shape: rng.standard_t(3, shape) / np.sqrt(3), runs)
+    return joined(alike, lambda size: rng.standard_t(3, size) / np.sqrt(3), shape)
 
 
-def skewed(rng, alike, runs):
+def skewed(rng, alike, shape):
     """Gamma of shape 2: a floor, and a tail of slow runs."""
-    return joined(alike, lambda shape: (rng.gamma(2.0, size=shape) - 2) / np.sqrt(2), runs)
+    return joined(alike, lambda size: (rng.gamma(2.0, size=size) - 2) / np.sqrt(2), shape)
 
 
-def bimodal(rng, alike, runs):
+def bimodal(rng, alike, shape):
     """Two modes, 1.9 deviations apart, that a run falls into at random."""
     return joined(
         alike,
-        lambda shape: 0.95 * rng.choice([-1.0, 1.0], shape) + 0.312 * rng.standard_normal(shape),
-        runs,
+        lambda size: 0.95 * rng.choice([-1.0, 1.0], size) + 0.312 * rng.standard_normal(size),
+        shape,
     )
 
 
-def resembling(rng, alike, runs):
+def resembling(rng, alike, shape):
     """Each run resembles the one before it of its configuration by 0.6."""
-    fresh = normal(rng, alike, runs)
+    fresh = normal(rng, alike, shape)
     out = fresh.copy()
-    for k in range(1, runs):
+    for k in range(1, shape[1]):
         out[:, k] = 0.6 * out[:, k - 1] + 0.8 * fresh[:, k]
     return out
 
@@ -143,6 +165,16 @@ def throttled(rng, factors):
     return all_there(factors * np.where(hot, 1 + 0.04 * rng.random((len(factors), 1, 1)), 1.0))
 
 
+def unlike(rng, size):
+    """Noises that differ by a factor of 2.2, one standard deviation."""
+    return np.exp(0.8 * rng.standard_normal(size))
+
+
+def halves(_rng, size):
+    """A quiet half and one ten times as noisy."""
+    return np.repeat([0.2, 2.0], [size // 2, size - size // 2])
+
+
 CELLS = {
     **{f"normal 5 %, {m} runs": Cell(m, 0.05) for m in (3, 5, 10, 20)},
     "normal 1 %": Cell(5, 0.01),
@@ -158,7 +190,8 @@ CELLS = {
     "late failures": Cell(6, 0.02, after=late_failures),
     "throttled": Cell(8, 0.02, after=throttled),
     "ticks": Cell(5, 0.01, tick=0.02),
-    "unlike noise": Cell(5, 0.05, spread=lambda rng: np.exp(0.8 * rng.standard_normal(SIZE))),
+    "unlike noise": Cell(5, 0.05, spread=unlike),
     "twins": Cell(5, 0.05, twins=10),
-    "two devices": Cell(5, 0.05, spread=lambda _: np.repeat([0.2, 2.0], SIZE // 2), devices=2),
+    "stop rule": Cell(20, 0.03, spread=lambda rng, size: np.exp(0.3 * rng.standard_normal(size)), stops=True),
+    "two devices": Cell(5, 0.05, spread=halves, devices=2),
 }

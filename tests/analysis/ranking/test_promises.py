@@ -30,7 +30,7 @@ def test_a_bound_on_the_wrong_share_decides_more_than_one_on_each():
     p = rng.beta(0.3, 0.3, 300)
     errors = np.minimum(p, 1 - p)
     given = mostly_right(errors)
-    assert errors[given].mean() <= 0.05
+    assert 0.02 < errors[given].mean() <= 0.025, "half of what is promised: the middle is known half as well"
     assert given.sum() > (errors <= 0.05).sum() > jointly_sure(errors).sum()
     for promise, least in (("each", 0.95), ("all", 0.95), ("share", 0.5)):
         verdicts = np.array(promised_verdicts(p, errors, promise))
