@@ -105,8 +105,7 @@ ENDS = {
 
 @pytest.mark.parametrize("calls", [0, 20], ids=["at once", "in the window"])
 @pytest.mark.parametrize("reason", list(ENDS))
-def test_the_end_of_a_runner_has_a_reason(kit, here, fake_runtime, reason, calls):
-    model = Path(__file__)  # the fake reads no model
+def test_the_end_of_a_runner_has_a_reason(kit, here, model, fake_runtime, reason, calls):
     body = f"if calls > {calls}: {ENDS[reason]}"
     device = dataclasses.replace(here, interpreters=fake_runtime(body))
     limits = dataclasses.replace(kit.QUICK, timeout_s=1.5 if reason == "timeout" else 60.0)
