@@ -37,6 +37,9 @@ FLAGS: Mapping[str, Flag] = {
     "within_one_boot": Flag(
         (COLLECTOR,), "both", "Several boots were asked for, and all runs of the row are of one."
     ),
+    "within_one_day": Flag(
+        (COLLECTOR,), "both", "Several days were asked for, and all runs of the row are of one."
+    ),
     "contaminated": Flag(
         (AGENT,),
         "both",

@@ -83,6 +83,17 @@ def boots_sentence(repeats: Repeats) -> str:
     )
 
 
+def days_sentence(repeats: Repeats) -> str:
+    """How a sweep over several days runs, and when its parts begin."""
+    starts = [-(-k * repeats.runs_min // repeats.days) + 1 for k in range(1, repeats.days)]
+    blocks = ", ".join(map(str, starts))
+    return (
+        f"days: block {blocks} of each device begins on another day, after midnight UTC and 12 hours at "
+        f"least after the day's first run; the sweep takes {repeats.days} days or more, and other sweeps run "
+        "in between"
+    )
+
+
 def _range(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 

@@ -11,7 +11,13 @@ import typer
 
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.output import Format, Output, clean, show
-from paretofleet_collector.cli.plan_text import adaptive_sentence, boots_sentence, refusal_row, show_plan
+from paretofleet_collector.cli.plan_text import (
+    adaptive_sentence,
+    boots_sentence,
+    days_sentence,
+    refusal_row,
+    show_plan,
+)
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
 from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
@@ -105,6 +111,8 @@ def plan_(
         notify(adaptive_sentence(spec.repeats))
     if spec.repeats.boots > 1:
         notify(boots_sentence(spec.repeats))
+    if spec.repeats.days > 1:
+        notify(days_sentence(spec.repeats))
 
 
 @app.command(

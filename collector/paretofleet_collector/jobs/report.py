@@ -24,6 +24,7 @@ from paretofleet_collector.model.entities import (
 )
 from paretofleet_collector.model.past_run import PastRun
 from paretofleet_collector.planning import schedule
+from paretofleet_collector.planning.days import days_begun
 from paretofleet_collector.store import configurations, devices, history, models, sweeps
 from paretofleet_collector.store.engine import reading
 from paretofleet_collector.store.runs import OPEN
@@ -35,6 +36,8 @@ _AFTER_THE_STOP = 1.1
 NOT_CONVERGED = "not_converged"
 #: Of a row whose sweep asked for more boots than its runs saw.
 WITHIN_ONE_BOOT = "within_one_boot"
+#: Of a row whose sweep asked for more days than its runs saw.
+WITHIN_ONE_DAY = "within_one_day"
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,20 @@ def _flags(past: list[RunInput], repeats: Repeats, *, is_converged: bool) -> tup
         flags.append(NOT_CONVERGED)
     if repeats.boots > 1 and _is_one_boot(past):
         flags.append(WITHIN_ONE_BOOT)
+    if repeats.days > 1 and _is_one_day(past):
+        flags.append(WITHIN_ONE_DAY)
     return tuple(flags)
 
 
 def _is_one_boot(past: list[RunInput]) -> bool:
     """Whether all runs of a configuration that count were made within one boot; False before the first."""
     return len({run.boot_id for run in past if run.summary is not None and run.counted}) == 1
+
+
+def _is_one_day(past: list[RunInput]) -> bool:
+    """Whether all runs of a configuration that count were made on one day; False before the first."""
+    counted = [run for run in past if run.summary is not None and run.counted]
+    return len(days_begun([run.started_s for run in counted if run.started_s is not None])) == 1
 
 
 def _input(

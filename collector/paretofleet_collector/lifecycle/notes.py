@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import grants, transitions
 from paretofleet_collector.model.entities import SWEEP_FINAL, Sweep
+from paretofleet_collector.planning.days import WaitForDay, until
 from paretofleet_collector.planning.schedule import REBOOT_S, Reboot
 from paretofleet_collector.store import choices, configurations, devices, reboots
 
@@ -15,7 +16,8 @@ def notes(connection: sa.Connection, sweep: Sweep, now: float) -> tuple[str, ...
 
     `now` is in seconds since 1970.
     """
-    return (*_choices(connection, sweep), *_reboots(connection, sweep, now))
+    waits = (*_reboots(connection, sweep, now), *_days(connection, sweep, now))
+    return (*_choices(connection, sweep), *waits)
 
 
 def _reboots(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
@@ -35,6 +37,21 @@ def _reboots(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
             if isinstance(step, Reboot):
                 sentences.append(f"waiting for a reboot of {name}: {grants.done_within_boot(step)}")
     return sentences
+
+
+def _days(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
+    """Which devices wait for another day, and until when."""
+    if sweep.repeats.days < 2 or sweep.state in SWEEP_FINAL:
+        return []
+    steps = {
+        name: transitions.next_step(connection, sweep.sweep_id, device_id, sweep.repeats, now)
+        for device_id, name in configurations.devices_of(connection, sweep.sweep_id)
+    }
+    return [
+        f"{name} waits for another day: {until(step)}"
+        for name, step in steps.items()
+        if isinstance(step, WaitForDay)
+    ]
 
 
 def _choices(connection: sa.Connection, sweep: Sweep) -> list[str]:

@@ -98,7 +98,8 @@ def _open_step(
         ended = history.ended_within_boots(connection, sweep_id, device_id)
     under_way = history.under_way(connection, sweep_id, device_id)
     first = history.first_pending(connection, sweep_id, device_id, blocks)
-    step = schedule.next_open_run(under_way, first, repeats, now, boot, ended)
+    begun = history.blocks_begun(connection, sweep_id, device_id) if repeats.days > 1 else {}
+    step = schedule.next_open_run(under_way, first, repeats, now, boot, ended, begun)
     if step is None and runs.has_open(connection, sweep_id, device_id, blocks):
         return schedule.Wait()
     return step

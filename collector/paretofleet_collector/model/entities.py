@@ -284,7 +284,7 @@ class Repeats:
 
     `adaptive`: the use ("realtime", "offline") whose ranking chooses the blocks after `runs_min`; None: what
     has not converged is in them. `boots`: over how many boots of a device its blocks are spread, where its
-    owner allows reboots.
+    owner allows reboots. `days`: over how many days.
     """
 
     runs_min: int
@@ -293,6 +293,7 @@ class Repeats:
     seed: int
     adaptive: str | None = None
     boots: int = 1
+    days: int = 1
 
 
 @dataclass(frozen=True)

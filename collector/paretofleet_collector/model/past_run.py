@@ -12,7 +12,8 @@ class PastRun:
     `family` is what configurations share that differ only in the batch size. `tries`: attempts that ended
     in a way that is tried again. `counted` and `value_s` are None until sealed; the latter is its mean batch
     latency, in throughput mode the time of an item, and it repeats only runs of its own `environment_id`.
-    `boot_id`: the device's boot when its newest attempt was granted.
+    `boot_id`: the device's boot when its newest attempt was granted. `started_unix_s`: when it began, in
+    seconds since 1970.
     """
 
     run_id: str
@@ -29,3 +30,4 @@ class PastRun:
     value_s: float | None = None
     boot_id: str | None = None
     environment_id: str | None = None
+    started_unix_s: float | None = None

@@ -12,7 +12,7 @@ from paretofleet_collector.planning.specification import ADAPTIVE, ADAPTIVE_RUNS
 from paretofleet_collector.planning.values import checked_number
 from paretofleet_collector.suggest import did_you_mean
 
-_KEYS = ("min", "max", "relative_half_width", "boots")
+_KEYS = ("min", "max", "relative_half_width", "boots", "days")
 
 
 def checked_repeats(value: object, protocol: str, seed: int) -> Repeats:
@@ -43,7 +43,10 @@ def checked_repeats(value: object, protocol: str, seed: int) -> Repeats:
     boots = checked_number("repeats.boots", given.get("boots", 1), 1, RUNS_MAX)
     if boots > low:
         raise Refused(f"`repeats`: {boots} boots need at least as many blocks; raise min from {low}.")
-    return Repeats(low, high, width, seed, boots=boots)
+    days = checked_number("repeats.days", given.get("days", 1), 1, RUNS_MAX)
+    if days > low:
+        raise Refused(f"`repeats`: {days} days need at least as many blocks; raise min from {low}.")
+    return Repeats(low, high, width, seed, boots=boots, days=days)
 
 
 def _relative_half_width(value: object) -> float:

@@ -24,6 +24,7 @@ from paretofleet_analysis.statistics.variance_prior import VariancePrior
 from paretofleet_collector.model.entities import Repeats
 from paretofleet_collector.model.past_run import PastRun
 from paretofleet_collector.model.tries import ATTEMPTS_MAX, RETRIED, is_silent_try
+from paretofleet_collector.planning.days import WaitForDay, wait_for_day
 
 #: A run that was set aside is replaced, and so is its replacement, but not the replacement's.
 REPLACEMENTS_PER_RUN = 2
@@ -112,7 +113,7 @@ class Done:
     """Nothing is left for this device in this sweep."""
 
 
-Step = SkipRuns | FailRun | AddBlock | ChooseBlock | BlockDue | Reboot | GrantRun | Wait | Done
+Step = SkipRuns | FailRun | AddBlock | ChooseBlock | BlockDue | Reboot | WaitForDay | GrantRun | Wait | Done
 
 
 def next_run(
@@ -133,7 +134,8 @@ def next_run(
     under_way = [run for run in history if run.state in _UNDER_WAY]
     pending = [run for run in history if run.state == "pending"]
     first = min(pending, key=lambda run: _order(run, repeats.seed), default=None)
-    step = next_open_run(under_way, first, repeats, now, boot, ended_within_boots(history))
+    ended, begun = ended_within_boots(history), blocks_begun(history)
+    step = next_open_run(under_way, first, repeats, now, boot, ended, begun)
     if step is not None:
         return step
     if any(run.state == "uploaded" for run in history):
@@ -148,12 +150,13 @@ def next_open_run(
     now: float,
     boot: Boot | None = None,
     ended: Collection[tuple[str, int]] = (),
-) -> FailRun | Wait | Reboot | GrantRun | None:
+    begun: Mapping[int, float] | None = None,
+) -> FailRun | Wait | Reboot | WaitForDay | GrantRun | None:
     """The next step with the runs of a device that are open, or None where none is.
 
     `under_way` are those that are leased or running, `first` of the pending ones is the next in order, by
     `turn`. `repeats`, `now` and `boot` are as for `next_run`;
-    `ended`: the boot and the block of runs that have ended well.
+    `ended`: the boot and the block of runs that have ended well; `begun`: when the first of each block began.
     """
     expired = [run for run in under_way if is_expired(run, now)]
     for run in expired:
@@ -165,7 +168,8 @@ def next_open_run(
     if not waiting:
         return None
     chosen = min(waiting, key=lambda run: _order(run, repeats.seed))
-    return _reboot(chosen, ended, repeats, now, boot) or GrantRun(chosen.run_id)
+    waits = wait_for_day(chosen.block, begun or {}, repeats, now)
+    return waits or _reboot(chosen, ended, repeats, now, boot) or GrantRun(chosen.run_id)
 
 
 def ended_within_boots(history: Sequence[PastRun]) -> set[tuple[str, int]]:
@@ -173,6 +177,15 @@ def ended_within_boots(history: Sequence[PastRun]) -> set[tuple[str, int]]:
     return {
         (run.boot_id, run.block) for run in history if run.state in ("uploaded", "sealed") and run.boot_id
     }
+
+
+def blocks_begun(history: Sequence[PastRun]) -> dict[int, float]:
+    """When the first run of each block of the `history` began that has ended well, in seconds since 1970."""
+    begun: dict[int, float] = {}
+    for run in history:
+        if run.state in ("uploaded", "sealed") and run.started_unix_s is not None:
+            begun[run.block] = min(run.started_unix_s, begun.get(run.block, run.started_unix_s))
+    return begun
 
 
 def is_expired(run: PastRun, now: float) -> bool:

@@ -132,6 +132,12 @@ KEYS = (
         "Over how many boots of a device its blocks are spread, where its owner allows reboots.",
     ),
     SpecKey(
+        "repeats.days",
+        "number",
+        "Over how many days its blocks are spread: a part waits until after midnight UTC, and 12 hours at "
+        "least after the one before began.",
+    ),
+    SpecKey(
         "adaptive",
         "true, false or a use",
         f"After the least runs, run only what the ranking for a use ({', '.join(ADAPTIVE)}) leaves open. "
@@ -208,6 +214,7 @@ class Spec:
                     "max": repeats.runs_max,
                     "relative_half_width": repeats.relative_half_width,
                     "boots": repeats.boots,
+                    "days": repeats.days,
                 },
                 "adaptive": repeats.adaptive or False,
                 "seed": repeats.seed,

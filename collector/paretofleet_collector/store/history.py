@@ -61,6 +61,20 @@ def ended_within_boots(connection: sa.Connection, sweep_id: str, device_id: str)
     return {(row.boot_id, row.block) for row in connection.execute(query) if row.boot_id}
 
 
+def blocks_begun(connection: sa.Connection, sweep_id: str, device_id: str) -> dict[int, float]:
+    """When the first run of each block of the device `device_id` in `sweep_id` began that has ended well.
+
+    In seconds since 1970, as `connection` sees them.
+    """
+    query = (
+        sa.select(RUNS.c.block, sa.func.min(RUNS.c.started_unix_s).label("begun_unix_s"))
+        .where(*_of(sweep_id, device_id), RUNS.c.state.in_(("uploaded", "sealed")))
+        .group_by(RUNS.c.block)
+    )
+    rows = connection.execute(query)
+    return {row.block: float(row.begun_unix_s) for row in rows if row.begun_unix_s is not None}
+
+
 def resembling(connection: sa.Connection, run_id: str) -> list[PastRun]:
     """What decides whether runs that resemble the failed run `run_id` are hopeless too.
 
@@ -126,6 +140,7 @@ def _past_run(row: sa.Row[Any]) -> PastRun:
         value_s=_value_s(row),
         boot_id=row.boot_id,
         environment_id=row.environment_id,
+        started_unix_s=row.started_unix_s,
     )
 
 

@@ -33,6 +33,7 @@ SWEEPS = sa.Table(
     #: The use whose ranking chooses the later blocks; null where none does.
     sa.Column("adaptive", sa.String(16)),
     sa.Column("boots", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("days", sa.Integer, nullable=False, server_default="1"),
     #: The person whose certificate submitted it; empty for the local command.
     sa.Column("submitted_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("created_unix_s", sa.Float, nullable=False),
@@ -66,6 +67,7 @@ def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, now: floa
             seed=repeats.seed,
             adaptive=repeats.adaptive,
             boots=repeats.boots,
+            days=repeats.days,
             created_unix_s=now,
             ended_unix_s=None,
         )
@@ -220,7 +222,15 @@ def delete(connection: sa.Connection, sweep_id: str) -> None:
 
 
 def _repeats(row: sa.Row[Any]) -> Repeats:
-    return Repeats(row.runs_min, row.runs_max, row.relative_half_width, row.seed, row.adaptive, row.boots)
+    return Repeats(
+        row.runs_min,
+        row.runs_max,
+        row.relative_half_width,
+        row.seed,
+        row.adaptive,
+        boots=row.boots,
+        days=row.days,
+    )
 
 
 def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:

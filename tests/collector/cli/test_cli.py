@@ -189,6 +189,13 @@ def test_the_plan_says_what_several_boots_mean(paretofleet: Command, tmp_path) -
     assert "spread over 2 boots of each device whose owner allows reboots" in said
 
 
+def test_the_plan_says_when_a_sweep_of_several_days_goes_on(paretofleet: Command, tmp_path) -> None:
+    spec = tmp_path / "spread.yaml"
+    spec.write_text("models: [zoo:alexnet]\nrepeats: {min: 6, days: 2}\n")
+    said = " ".join(paretofleet("sweep", "plan", spec).err.split())
+    assert "days: block 4 of each device begins on another day, after midnight UTC" in said
+
+
 def test_flags_change_what_the_file_says(paretofleet: Command, tmp_path) -> None:
     (tmp_path / "mine.onnx").write_bytes(b"ONNX")
     spec = tmp_path / "edge.yaml"

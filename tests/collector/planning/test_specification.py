@@ -119,6 +119,10 @@ def test_local_models_are_replaced_by_the_names_they_got():
         ("{models: [a], repeats: {relative_half_width: 2}}", "not a fraction between 0 and 1"),
         ("{models: [a], repeats: {min: 3, boots: 4}}", "4 boots need at least as many blocks"),
         ("{models: [a], repeats: {boots: 0}}", "`repeats.boots`: 0 is not"),
+        (
+            "{models: [a], repeats: {min: 3, days: 4}}",
+            "4 days need at least as many blocks; raise min from 3",
+        ),
         ("{models: [a], adaptive: maybe}", "'maybe' is not offered; write true, false, realtime or offline"),
         ("{models: [a], adaptive: true, protocol: quick}", "nothing to choose where every .* 5 runs"),
         ("{models: [a], adaptive: true, repeats: {min: 2}}", "raise `repeats.min` from 2 to 3"),

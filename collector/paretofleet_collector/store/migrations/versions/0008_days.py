@@ -1,0 +1,14 @@
+"""Sweeps whose blocks are spread over days."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Adds the days a sweep asks for."""
+    op.add_column("sweeps", sa.Column("days", sa.Integer(), nullable=False, server_default="1"))
