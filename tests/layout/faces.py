@@ -152,6 +152,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "zoo": "*",
         },
         "planning": {
+            "days": "WaitForDay days_begun until",
             "expansion": "plan",
             "feeding": "Fed default_feed description_of",
             "inputs": "Inputs check_sent checked_inputs checked_sizes files_of is_file with_hashes",
@@ -237,6 +238,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
                 "next_runs rank_interval remove_block_effects replicates"
             ),
             "block_components": "connected_blocks",
+            "calibration": "FLEET_MIN",
             "deterministic": "nondominated",
             "equal_runs": "DistinctRuns distinct_runs first_of_equals",
             "margins": "beaten_by in_margins tightest",
@@ -263,6 +265,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "batch_means": "ITERATIONS_MIN mean_error",
             "correlation": "effective_count",
             "intervals": "CONFIDENCE Estimate RUNS_MIN log_reach mean_interval quantile",
+            "resolution": "grid_step rounding_reach shared_rounding width_of_mean",
             "resemblance": "Resemblance resemblance",
             "moments": "moments",
             "prediction": "Prediction another_process",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from scipy.special import stdtr, stdtrit
 
 from paretofleet_analysis.report.access import Row, by_block, place
 from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN
+from paretofleet_analysis.statistics.resolution import grid_step, shared_rounding
 
 #: Of the pairs that are called different, at most this share is expected to be alike.
 FALSE_DISCOVERY_RATE = 0.05
@@ -17,6 +19,8 @@ FALSE_DISCOVERY_RATE = 0.05
 #: little of their difference's, so this is far less than `intervals.STOPPING_FACTOR`; with 1, twins are told
 #: apart in 5.9 % of pairs and a sweep of 40 has 5.6 % of false discoveries (`bench/aa.py`).
 PAIR_FACTOR = 1.05
+#: Logarithms of ratios that differ by less are copies of each other.
+_COPIES = 1e-14
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,24 @@ class Comparison:
     blocks: int
 
 
-def compare(a: Mapping[int, float], b: Mapping[int, float], *, widening: float = 1.0) -> Comparison:
+def compare(
+    a: Mapping[int, float],
+    b: Mapping[int, float],
+    *,
+    widening: float = 1.0,
+    resolutions: tuple[float | None, float | None] = (None, None),
+) -> Comparison:
     """Compares the runs of two configurations of one device, `a` and `b`, each as block to value (positive).
 
-    `widening`: by what the error of their means is larger because runs resemble the ones before. Student's t
+    `widening`: by what the error of their means is larger because runs resemble the ones before.
+    `resolutions`: widths of the uniform errors that a clock's tick or a sensor's step leaves in the values of
+    each, in their unit; None takes the grid on which its values stand. Student's t
     of the logarithms of the ratios within the blocks that hold both (Georges, Buytaert, Eeckhout, OOPSLA
-    2007, paired), its standard error a little inflated for the stop of the runs. Raises ValueError
-    naming the block whose value is not positive and finite.
+    2007, paired), its standard error a little inflated for the stop of the runs, and that of what runs
+    share of their rounding. Ratios that are the same in every digit are no evidence: without a step there is
+    no interval. Raises ValueError naming the block whose value is not positive and finite.
 
-    >>> result = compare({1: 1.10, 2: 2.20, 3: 4.44, 4: 1.1}, {1: 1.0, 2: 2.0, 3: 4.0, 5: 1.0})
+    >>> result = compare({1: 1.10, 2: 2.20, 3: 4.44, 4: 1.1}, {1: 1.001, 2: 2.001, 3: 4.001, 5: 1.0})
     >>> round(result.ratio, 3), result.blocks, result.p_value < 0.01
     (1.103, 3, True)
     >>> compare({1: 1.0, 2: 1.0}, {1: 2.0, 2: 2.0}).p_value is None
@@ -58,12 +71,31 @@ def compare(a: Mapping[int, float], b: Mapping[int, float], *, widening: float =
     mean, ratio = logs.mean(), float(np.exp(logs.mean()))
     if logs.size < RUNS_MIN:
         return Comparison(ratio, None, None, None, logs.size)
-    spread = widening * logs.std(ddof=1)
+    sides = zip((a, b), resolutions, strict=True)
+    of_runs, of_means = zip(
+        *(_rounding(np.array([side[k] for k in shared]), step) for side, step in sides), strict=True
+    )
+    spread = max(widening * float(logs.std(ddof=1)), math.hypot(*of_runs))
+    spread = math.hypot(spread, math.hypot(*of_means) * math.sqrt(logs.size))
+    if spread <= _COPIES:
+        return Comparison(ratio, None, None, None, logs.size)
     student = stdtrit(logs.size - 1, (1 + CONFIDENCE) / 2)
     reach = PAIR_FACTOR * student * spread / np.sqrt(logs.size)
     p_value = float(p_values(mean, spread, logs.size))
     lo, hi = (float(np.exp(mean + side * reach)) for side in (-1, 1))
     return Comparison(ratio, lo, hi, p_value, logs.size)
+
+
+def _rounding(values: np.ndarray, step: float | None) -> tuple[float, float]:
+    """What rounding leaves unknown of each of positive `values` (m,), and of their mean for all they share:
+    standard deviations relative to the mean.
+    """
+    step = grid_step(values) if step is None else step
+    if not step:
+        return 0.0, 0.0
+    mean = float(values.mean())
+    shared = float(shared_rounding(step, values.std(ddof=1)))
+    return math.sqrt(max(step**2 / 12.0 - shared**2, 0.0)) / mean, shared / mean
 
 
 def p_values(means: np.ndarray | float, spreads: np.ndarray | float, blocks: np.ndarray | int) -> np.ndarray:
@@ -98,10 +130,12 @@ def compare_with_all(
     rate: float = FALSE_DISCOVERY_RATE,
     *,
     widening: float = 1.0,
+    resolutions: Sequence[float | None] | None = None,
 ) -> list[tuple[Comparison, bool]]:
     """Each of `others` compared with the `reference` of their device, and whether the two differ.
 
-    Each is block to value. `widening` as for `compare`. Of the pairs that are called different at most `rate`
+    Each is block to value. `widening` as for `compare`; `resolutions`: of the reference, then of the others.
+    Of the pairs that are called different at most `rate`
     are expected to be alike.
 
     >>> reference = {1: 1.0, 2: 1.01, 3: 0.99, 4: 1.0}
@@ -110,7 +144,11 @@ def compare_with_all(
     >>> [(round(comparison.ratio, 3), differs) for comparison, differs in compared]
     [(1.2, True), (1.0, False)]
     """
-    compared = [compare(other, reference, widening=widening) for other in others]
+    own, *of_others = resolutions or [None] * (len(others) + 1)
+    compared = [
+        compare(other, reference, widening=widening, resolutions=(step, own))
+        for other, step in zip(others, of_others, strict=True)
+    ]
     p_values = [comparison.p_value for comparison in compared]
     return list(zip(compared, benjamini_hochberg(p_values, rate), strict=True))
 
@@ -142,7 +180,8 @@ def compare_rows(
     pairs: dict[int, tuple[Paired, ...]] = dict.fromkeys(shared, ())
     for name in names:
         others = [by_block(row, name) for row in shared.values()]
-        compared = compare_with_all(by_block(reference, name), others, widening=widening)
+        steps = [row.get(f"{name}_resolution") for row in (reference, *shared.values())]
+        compared = compare_with_all(by_block(reference, name), others, widening=widening, resolutions=steps)
         for key, (comparison, differs) in zip(shared, compared, strict=True):
             pairs[key] = (*pairs[key], Paired(name, comparison, differs))
     return pairs

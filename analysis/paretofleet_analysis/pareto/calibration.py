@@ -31,7 +31,8 @@ _SIMULATED_ROWS = 1600
 _FLEETS_MAX = 40
 #: Up to this size the simulated fleets are asked in one pass of the kernel; larger ones are faster apart.
 _STACKED_SIZE_MAX = 50
-_FLEET_MIN = 4
+#: Fewer configurations than this teach no map.
+FLEET_MIN = 4
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _learn(
     parts, size = question.parts, int(has_say.sum())
     if not estimated.means.covariance.any():
         return [CalibrationMap(exact=True)] * len(parts)
-    if size < _FLEET_MIN:
+    if size < FLEET_MIN:
         return [CalibrationMap()] * len(parts)
     distinct = [part.of(estimated.runs.first[has_say]) for part in parts]
     count, means = min(_FLEETS_MAX, max(2, _SIMULATED_ROWS // size)), estimated.means.subset(has_say)

@@ -8,7 +8,7 @@ from typing import Any
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.timing_text import drift_lines
 from paretofleet_analysis.ranking.block_components import block_spans
-from paretofleet_analysis.ranking.result import Ranking
+from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sensitivity import SENSITIVITY_ROWS_MAX
 
 
@@ -25,8 +25,7 @@ def evidence_lines(ranking: Ranking) -> Iterator[str]:
         *_block_lines(evidence["block_effects"]),
         *drift_lines(evidence["canary_drift"]),
         _changes_line(evidence["verdicts_that_change"], evidence["ranked_rows"]),
-        f"probabilities: {evidence['method']}; {_error(evidence)}",
-        "efficiency: the share of its costs with which another, at least as accurate, gets by; 95 %",
+        *_probability_lines(evidence, has_any=any(has_probability(row) for row in ranking.rows)),
         "versions: " + ", ".join(f"{name} {text}" for name, text in evidence["versions"].items()),
     ]
     lines += [f"report SHA-256: {digest}" for digest in evidence["report_sha256"]]
@@ -62,6 +61,20 @@ def _error(evidence: Mapping[str, Any]) -> str:
             f"integrated over what is common to a device (error {_small(evidence['common_factors_error'])})"
         )
     return ", ".join(parts)
+
+
+def has_probability(row: RankedRow) -> bool:
+    """Whether a `row` has runs enough for probabilities."""
+    return row.p_front is not None or row.p_front_next_run is not None
+
+
+def _probability_lines(evidence: Mapping[str, Any], *, has_any: bool) -> Iterator[str]:
+    """How what is said of probabilities and efficiencies came about, where any row has them."""
+    if not has_any:
+        yield f"probabilities: {evidence['method']}"
+        return
+    yield f"probabilities: {evidence['method']}; {_error(evidence)}"
+    yield "efficiency: the share of its costs with which another, at least as accurate, gets by; 95 %"
 
 
 def _small(error: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns
@@ -16,10 +17,13 @@ _TEXT_MIN = 8
 ENERGY = "energy_j_per_item"
 
 
-def table_lines(ranking: Ranking, width: int) -> Iterator[str]:
-    """The rows of a `ranking` as lines of at most `width` columns, unless a table cannot be narrower."""
-    columns = [["", *(str(row.number) for row in ranking.rows)]]
+def table_lines(ranking: Ranking, width: int, *, top: int | None = None) -> Iterator[str]:
+    """The rows of a `ranking`, the first `top` or all, as lines of at most `width` columns, unless a table
+    cannot be narrower.
+    """
     common = common_names(ranking.rows)
+    ranking = replace(ranking, rows=ranking.rows[:top])
+    columns = [["", *(str(row.number) for row in ranking.rows)]]
     texts = []
     for name in naming_columns(ranking.rows):
         if name not in common:
@@ -48,7 +52,7 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
     for used in ranking.objectives:
         objective = OBJECTIVES[used.name]
         title = f"{objective.short} {objective.shown_unit}".strip()
-        means = (_format_mean(row.estimates[used.name], objective.scale) for row in ranking.rows)
+        means = (_format_mean(row.compared(used.name), objective.scale) for row in ranking.rows)
         columns.append([title, *means])
         if used.name == ENERGY and all(EXTRAPOLATED in row.estimates for row in ranking.rows):
             columns.append([f"extrapolated {objective.shown_unit}", *map(_extrapolated, ranking.rows)])
@@ -56,11 +60,22 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
         return [*columns, ["p_front_next_run", *(_share(row.p_front_next_run) for row in ranking.rows)]]
     if any(row.p_meets is not None for row in ranking.rows):
         columns.append(["p_meets", *(_share(row.p_meets) for row in ranking.rows)])
+    if any(row.p_front is None for row in ranking.rows):
+        columns.append(["frontier of means", *map(_by_mean, ranking.rows)])
+    if all(row.p_front is None for row in ranking.rows):
+        return columns
     return [
         *columns,
         ["p_front", *(_share(row.p_front) for row in ranking.rows)],
         ["p_pareto", *(_share(row.p_pareto) for row in ranking.rows)],
     ]
+
+
+def _by_mean(row: RankedRow) -> str:
+    """Where a row stands whose runs are too few to say how sure that is."""
+    if row.p_front is not None:
+        return "-"
+    return "on it" if row.is_on_frontier_of_means else "not on it"
 
 
 def _extrapolated(row: RankedRow) -> str:
@@ -71,6 +86,8 @@ def _extrapolated(row: RankedRow) -> str:
 
 def _optional_columns(ranking: Ranking) -> list[list[str]]:
     """Columns that are left out, the last first, where the table would not fit; JSON and CSV have them."""
+    if all(row.efficiency is None and row.rank_interval is None for row in ranking.rows):
+        return []
     columns = [
         ["efficiency", *(_share_of_costs(row) for row in ranking.rows)],
         ["rank", *(_ranks(row) for row in ranking.rows)],

@@ -25,22 +25,23 @@ def to_json(ranking: Ranking) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def render(ranking: Ranking, *, columns: int = WIDTH) -> str:
+def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) -> str:
     """The `ranking` as text: question, table, sentences, groups, notes, exclusions, evidence.
 
     No line is longer than `columns`, within WIDTH_MIN and WIDTH, except a table that cannot be narrower.
+    `top`: only so many rows, the first, are shown; None shows all.
     """
     width = min(max(columns, WIDTH_MIN), WIDTH)
     parts = [
         list(_question(ranking)),
-        list(_sentences(ranking)),
-        list(_groups(ranking)),
+        list(_sentences(ranking, top)),
+        list(_groups(ranking, top)),
         list(ranking.notes),
         list(_exclusions(ranking)),
         list(evidence_lines(ranking)),
     ]
     texts = [[line for text in part for line in wrapped(text, width)] for part in parts]
-    texts.insert(1, list(table_lines(ranking, width)))
+    texts.insert(1, [*table_lines(ranking, width, top=top), *_legend(ranking, width, top)])
     return "\n\n".join("\n".join(part) for part in texts if part) + "\n"
 
 
@@ -66,19 +67,48 @@ def _question(ranking: Ranking) -> Iterator[str]:
         yield f"All rows: {', '.join(common)}."
 
 
-def _sentences(ranking: Ranking) -> Iterator[str]:
-    shown = [row for row in ranking.rows if row.verdict != BEATEN or row.number <= _SENTENCES_MAX]
+def _legend(ranking: Ranking, width: int, top: int | None) -> Iterator[str]:
+    """How many rows are not shown, and what stands behind the sign of the table's values: for which
+    repetition, and whether drift is in it.
+    """
+    rows = ranking.rows[:top]
+    more = len(ranking.rows) - len(rows)
+    if more:
+        yield from wrapped(
+            f"{_rows(more)} more: --all shows all {len(ranking.rows)}, --top N so many; -o json and csv have "
+            "them all.",
+            width,
+        )
+    shown = [row.compared(used.name) for row in rows for used in ranking.objectives]
+    drift = {estimate.holds_drift for estimate in shown if estimate.lo is not None}
+    if not drift:
+        return
+    parts = {
+        (True,): "drift between blocks included",
+        (False,): "without the drift between blocks",
+        (False, True): "without the drift between blocks where it was removed",
+    }[tuple(sorted(drift))]
+    yield from wrapped(
+        f"±: half of the mean's 95 % interval, for {ranking.evidence['speaks_for']}; {parts}.", width
+    )
+
+
+def _sentences(ranking: Ranking, top: int | None) -> Iterator[str]:
+    rows = ranking.rows[:top]
+    shown = [row for row in rows if row.verdict != BEATEN or row.number <= _SENTENCES_MAX]
     alike: dict[str, list[int]] = {}
     for row in shown:
         alike.setdefault(f"{row.verdict}. {row.sentence}", []).append(row.number)
     for text, numbers in alike.items():
         yield f"{', '.join(map(str, numbers))}: {text}"
-    more = len(ranking.rows) - len(shown)
+    more = len(rows) - len(shown)
     if more:
         yield f"Also beaten: {_rows(more)} (each with its sentence in the JSON)."
     if ranking.question == "mean":
         yield from _promises(ranking)
-    if ranking.question == "mean" and any(row.verdict == UNDECIDED for row in shown):
+    if ranking.question == "mean" and any(
+        row.verdict == UNDECIDED and row.p_front is not None for row in shown
+    ):
         yield "Who may beat an undecided row, and how many more runs would decide: --why ROW."
 
 
@@ -113,8 +143,9 @@ def _rows(count: int) -> str:
     return f"{count} {'row' if count == 1 else 'rows'}"
 
 
-def _groups(ranking: Ranking) -> Iterator[str]:
-    for row in ranking.rows:
+def _groups(ranking: Ranking, top: int | None) -> Iterator[str]:
+    rows = ranking.rows[:top]
+    for row in rows:
         if row.selected:
             yield (
                 f"Row {row.number} is selected: the best in {' and '.join(row.selected)} of several whose "
@@ -128,14 +159,15 @@ def _groups(ranking: Ranking) -> Iterator[str]:
     shown = [
         members
         for members in ranking.groups
-        if any(ranking.rows[k - 1].verdict != BEATEN or k <= _SENTENCES_MAX for k in members)
+        if any(k <= len(rows) and (rows[k - 1].verdict != BEATEN or k <= _SENTENCES_MAX) for k in members)
     ]
     differing = [name for name in naming_columns(ranking.rows)[1:] if name not in common_names(ranking.rows)]
     for members in shown:
         names = ", ".join(f"{k} ({short_name(ranking.rows[k - 1], differing)})" for k in members)
         yield f"Within the margins of each other: rows {names}."
     if len(shown) < len(ranking.groups):
-        yield f"More groups, of beaten rows, in the JSON: {len(ranking.groups) - len(shown)}."
+        which = "of beaten rows" if len(rows) == len(ranking.rows) else "of rows that are not shown or beaten"
+        yield f"More groups, {which}, in the JSON: {len(ranking.groups) - len(shown)}."
 
 
 def _exclusions(ranking: Ranking) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from paretofleet_analysis.report.access import Row
 
 #: Objectives that are readings of a power sensor: they compare only within one scope.
@@ -18,11 +21,21 @@ def take_scope(row: Row, scope: str) -> str | None:
     row["power_scope"], row["power_source"] = scope, rails[0]["source"]
     gains = [rail["gain_uncertainty"] for rail in rails]
     row["energy_gain_uncertainty"] = None if None in gains else max(gains)
+    steps = [rail["quantum_uncertainty"] for rail in rails]
     for name in OF_POWER:
         columns = zip(*(rail[f"{name}_runs"] for rail in rails), strict=True)
         row[name] = sum(rail[name] for rail in rails)
         row[f"{name}_runs"] = [None if None in values else sum(values) for values in columns]
+        row[f"{name}_resolution"] = _width([rail[name] for rail in rails], steps)
     return None
+
+
+def _width(values: Sequence[float], steps: Sequence[float | None]) -> float | None:
+    """The width of the uniform error in a sum of `values` for the `steps` of their sensors: standard errors,
+    relative to each; None where one is not known.
+    """
+    known = [value * step for value, step in zip(values, steps, strict=True) if step is not None]
+    return math.sqrt(12.0) * math.hypot(*known) if len(known) == len(values) else None
 
 
 def scope_rails(row: Row, scope: str | None) -> list[Row]:

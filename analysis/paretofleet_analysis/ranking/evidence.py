@@ -11,12 +11,14 @@ from typing import Any
 
 from paretofleet_analysis.diagnostics import canary
 from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.pareto.calibration import FLEET_MIN
 from paretofleet_analysis.ranking import accuracy
 from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.request import RankingRequest
 from paretofleet_analysis.ranking.selection import Selection
 from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
 #: The columns that say which configuration a ranked row is.
 IDENTITY = (
@@ -90,6 +92,15 @@ def _drift(reported: Sequence[Row], selection: Selection) -> list[dict[str, Any]
 
 def _method(probable: Probabilities) -> str:
     """How the probabilities came about, and what that does not cover."""
+    rows = len(probable.front)
+    if not rows:
+        return f"none, since no row has {RUNS_MIN} runs; what is shown is the frontier of means"
+    if probable.replicates and rows < FLEET_MIN:
+        return (
+            f"exact given {probable.replicates} replicates of each mean, not calibrated: fewer than "
+            f"{FLEET_MIN} rows teach nothing of how sure they are; of configurations that were not measured "
+            "it says nothing"
+        )
     if not probable.replicates:
         return (
             "exact given the runs (nothing drawn), then half a run is added for and half against, since "

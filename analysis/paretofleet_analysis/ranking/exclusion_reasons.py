@@ -84,7 +84,7 @@ def limit_reason(row: Row, name: str, limit: float) -> str | None:
         return None
     runs: list[float] = samples(row, [name])[:, 0].tolist() if objective(name).is_measured else []
     if len(runs) >= RUNS_MIN and min(runs) > 0:
-        lo = mean_interval(runs, confidence=_SURELY).lo
+        lo = mean_interval(runs, confidence=_SURELY, resolution=row.get(f"{name}_resolution")).lo
         if lo is not None and lo <= limit:
             return None
     return f"{name} is above {limit:g} {unit}"

@@ -10,6 +10,7 @@ import numpy as np
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, Objective
 from paretofleet_analysis.ranking.block_correction import BlockEffects, correct_block_effects, device_sweeps
 from paretofleet_analysis.ranking.run_resemblance import device_resemblances, widened
+from paretofleet_analysis.ranking.run_resolution import Rounding, resolutions, rounding, with_rounding
 from paretofleet_analysis.report.access import Row, sampled
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 from paretofleet_analysis.statistics.moments import moments
@@ -59,21 +60,35 @@ class Criteria:
 
 
 @dataclass(frozen=True)
+class Coarseness:
+    """Of N rows: (N, d) `widths` of the uniform errors that ticks and steps leave in their runs' values, and
+    by objective the step that the values themselves `showed`, where no column of the report told it.
+    """
+
+    widths: np.ndarray
+    showed: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class RankedFleet:
     """N rows of a report with the runs that are compared by d objectives.
 
     `measured`: of each row its (m_i, d) runs as they were measured, with their blocks; with l limits they
-    are (m_i, d + l). `effects`: what blocks did to them, with the corrected runs. `means`: (N, d) of the
-    corrected runs. `resemblances`: by device whether its runs resemble the ones before them; where they do
-    the corrected runs are spread accordingly.
+    are (m_i, d + l). `corrected`: the (m_i, d) runs without what blocks did; `means`: (N, d) of them.
+    `effects`: what blocks did, with the corrected runs, spread as far as their means are less sure than they
+    look: where runs resemble the ones before them (`resemblances`, by device), and where values are coarse
+    (`coarseness`, of the d + l columns). `rounding`: what that leaves unknown.
     """
 
     rows: tuple[Row, ...]
     criteria: Criteria
     measured: tuple[RunsWithBlocks, ...]
+    corrected: tuple[np.ndarray, ...]
     effects: BlockEffects
     means: np.ndarray
     resemblances: Mapping[str, Resemblance]
+    coarseness: Coarseness
+    rounding: Rounding
 
     @property
     def runs(self) -> list[np.ndarray]:
@@ -82,8 +97,9 @@ class RankedFleet:
 
     @property
     def limited(self) -> list[np.ndarray]:
-        """N arrays (m_i, l): the runs in the columns with limits, as they were measured."""
-        return [values[:, len(self.criteria.margins) :] for values, _ in self.measured]
+        """N arrays (m_i, l): the runs in the columns with limits, drift and all."""
+        d = len(self.criteria.margins)
+        return with_rounding([values[:, d:] for values, _ in self.measured], self.rounding.columns(d))
 
     @property
     def compared(self) -> list[int]:
@@ -99,13 +115,15 @@ def make_fleet(rows: Sequence[Row], criteria: Criteria) -> RankedFleet:
     if criteria.measured and criteria.question == "mean":
         column = criteria.names.index(criteria.measured[0].name)
         resemblances = device_resemblances(rows, effects.runs, criteria.names, column)
-    return _fleet(tuple(rows), criteria, measured, effects, resemblances)
+    widths, showed = resolutions(rows, [values for values, _ in measured], criteria.columns)
+    return _fleet(tuple(rows), criteria, measured, effects, (resemblances, Coarseness(widths, showed)))
 
 
 def with_runs(fleet: RankedFleet, measured: Sequence[RunsWithBlocks]) -> RankedFleet:
     """The `fleet` as it would be if these had been `measured`, corrected anew."""
     effects = _without_blocks(fleet.rows, fleet.criteria, measured)
-    return _fleet(fleet.rows, fleet.criteria, tuple(measured), effects, fleet.resemblances)
+    unsure = (fleet.resemblances, fleet.coarseness)
+    return _fleet(fleet.rows, fleet.criteria, tuple(measured), effects, unsure)
 
 
 def _fleet(
@@ -113,12 +131,19 @@ def _fleet(
     criteria: Criteria,
     measured: tuple[RunsWithBlocks, ...],
     effects: BlockEffects,
-    resemblances: Mapping[str, Resemblance],
+    unsure: tuple[Mapping[str, Resemblance], Coarseness],
 ) -> RankedFleet:
+    """`unsure`: the resemblances and the coarseness by which the runs are spread."""
+    resemblances, coarseness = unsure
     is_measured = [objective.is_measured for objective in criteria.objectives]
     means = moments(effects.runs).means
-    effects = replace(effects, runs=widened(rows, effects.runs, resemblances, is_measured))
-    return RankedFleet(rows, criteria, measured, effects, means, resemblances)
+    # one more run is rounded as the others were
+    widths = coarseness.widths if criteria.question == "mean" else np.zeros(coarseness.widths.shape)
+    unknown = rounding([values for values, _ in measured], widths)
+    corrected = tuple(effects.runs)
+    spread = widened(rows, corrected, resemblances, is_measured)
+    effects = replace(effects, runs=with_rounding(spread, unknown.columns(0, len(is_measured))))
+    return RankedFleet(rows, criteria, measured, corrected, effects, means, resemblances, coarseness, unknown)
 
 
 def _without_blocks(

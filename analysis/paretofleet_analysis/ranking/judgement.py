@@ -16,19 +16,20 @@ from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import Probabilities, probabilities
 from paretofleet_analysis.ranking.probability_maps import next_run_probability
 from paretofleet_analysis.ranking.promises import jointly_sure, promised_verdicts
-from paretofleet_analysis.ranking.verdicts import ORDER, UNDECIDED, verdict
+from paretofleet_analysis.ranking.verdicts import ORDER, UNDECIDED, best_rivals, verdict
 from paretofleet_analysis.report.access import Row, label
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of a fleet of N rows: `probabilities` of those compared, `verdicts` (N,) of all, and the printed
-    `order` of row numbers from 0.
+    """Of a fleet of N rows: `probabilities` of those compared, `verdicts` (N,) of all, the printed `order` of
+    row numbers from 0, and of each row `rivals` (N,), who beats it and gains the most if the means are true.
     """
 
     probabilities: Probabilities
     verdicts: list[str]
     order: list[int]
+    rivals: list[int | None]
 
     @property
     def jointly_sure(self) -> np.ndarray:
@@ -47,7 +48,8 @@ def judge(fleet: RankedFleet) -> Judgement:
     """Everything that is said of the rows of `fleet`."""
     probable = fleet_probabilities(fleet)
     verdicts = row_verdicts(fleet, probable)
-    return Judgement(probable, verdicts, printed_order(fleet, probable, verdicts))
+    rivals = best_rivals(fleet.means, fleet.criteria.maximize, list(fleet.criteria.margins.values()))
+    return Judgement(probable, verdicts, printed_order(fleet, probable, verdicts, rivals), rivals)
 
 
 def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabilities:
@@ -128,9 +130,12 @@ def row_verdicts(fleet: RankedFleet, probable: Probabilities) -> list[str]:
     return verdicts
 
 
-def printed_order(fleet: RankedFleet, probable: Probabilities, verdicts: list[str]) -> list[int]:
+def printed_order(
+    fleet: RankedFleet, probable: Probabilities, verdicts: list[str], rivals: Sequence[int | None]
+) -> list[int]:
     """The numbers from 0 of the rows of `fleet` in printed order: by their `verdicts`, then by `probable`,
-    what is left by their means and names.
+    those too few runs were made of by whether they are on the frontier of means (have no `rivals` (N,)), what
+    is left by their means and names.
     """
     front, pareto = np.full(len(verdicts), -1.0), np.full(len(verdicts), -1.0)
     front[fleet.compared], pareto[fleet.compared] = probable.front, probable.pareto
@@ -138,7 +143,7 @@ def printed_order(fleet: RankedFleet, probable: Probabilities, verdicts: list[st
 
     def place(i: int) -> tuple[Any, ...]:
         row = fleet.rows[i]
-        likely = (-front[i], -pareto[i])
+        likely = (-front[i], -pareto[i], front[i] < 0 and rivals[i] is not None)
         return (ORDER.index(verdicts[i]), *likely, *costs[i], label(row), str(row["sweep"]))
 
     return sorted(range(len(verdicts)), key=place)

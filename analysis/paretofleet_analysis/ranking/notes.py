@@ -10,12 +10,13 @@ import numpy as np
 from paretofleet_analysis.ranking.block_components import block_spans
 from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
+from paretofleet_analysis.ranking.few_runs import few_runs_notes
 from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.next_process import one_process_notes
 from paretofleet_analysis.ranking.probability_maps import RUNS_TO_FORETELL
 from paretofleet_analysis.ranking.run_resemblance import resemblance_notes
+from paretofleet_analysis.ranking.run_resolution import resolution_notes
 from paretofleet_analysis.report.access import label
-from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
 
 def fleet_notes(fleet: RankedFleet) -> list[str]:
@@ -24,10 +25,11 @@ def fleet_notes(fleet: RankedFleet) -> list[str]:
         *_objective_notes(fleet),
         *_component_notes(fleet.effects),
         *resemblance_notes(fleet.resemblances),
+        *resolution_notes(fleet.coarseness.showed, fleet.rounding, fleet.criteria.columns),
         *_gain_notes(fleet),
         *_incomplete_notes(fleet),
         *_next_run_notes(fleet),
-        *_few_runs_notes(fleet),
+        *few_runs_notes(fleet),
         *one_process_notes(fleet.rows),
     ]
 
@@ -106,14 +108,6 @@ def _next_run_notes(fleet: RankedFleet) -> list[str]:
         return []
     clear = f"Undecided for that, however clear it looks: {few.sum()} of {len(counts)} rows."
     return [f"Fewer than {RUNS_TO_FORETELL} runs cannot foretell the next with 95 %. {clear}"]
-
-
-def _few_runs_notes(fleet: RankedFleet) -> list[str]:
-    few = len(fleet.rows) - len(fleet.compared)
-    if not few:
-        return []
-    rows = "1 row has" if few == 1 else f"{few} rows have"
-    return [f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them."]
 
 
 def near_identical(

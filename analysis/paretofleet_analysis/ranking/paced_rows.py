@@ -105,7 +105,8 @@ def _take(row: Row, paced: Row | None, rate_hz: float, scope: str | None) -> str
         return take_rate(row, rate_hz, scope_rails(row, scope))
     row[_ENERGY] = paced[_ENERGY]
     row[f"{_ENERGY}_runs"] = _runs_beside(row, paced)
-    row["energy_relative_uncertainty"] = paced["energy_relative_uncertainty"]
+    for name in ("energy_relative_uncertainty", f"{_ENERGY}_resolution"):
+        row[name] = paced[name]
     return None
 
 

@@ -51,7 +51,8 @@ class RankedRow:
 
     `estimates`: of each objective the mean over runs with its 95 % interval, as measured, and where a rate
     was asked for `extrapolated_j_per_item`, the energy that follows from the runs without a break;
-    `corrected_means`: without block effects, where they were removed. `rank_interval`: the central 95 % of
+    `corrected_means`, `corrected_estimates`: without block effects, where they were removed; these are what
+    is compared. `rank_interval`: the central 95 % of
     1 + the number of dominators; an absent end is beyond what is told apart. `selected`: objectives in
     which it was picked as the best of several whose intervals overlap: such a value is better than what the
     next measurement will show, on average. `confirmed`: objectives in which its configuration was picked as
@@ -69,6 +70,7 @@ class RankedRow:
     identity: Mapping[str, Any]
     estimates: Mapping[str, Estimate]
     corrected_means: Mapping[str, float] | None
+    corrected_estimates: Mapping[str, Estimate] | None
     runs: int
     p_front: float | None
     p_pareto: float | None
@@ -85,6 +87,12 @@ class RankedRow:
     verdict: str
     sentence: str
     flags: tuple[str, ...]
+
+    def compared(self, name: str) -> Estimate:
+        """Of the objective `name` what the ranking compares: without block effects where they were removed,
+        else as measured.
+        """
+        return (self.corrected_estimates or {}).get(name, self.estimates[name])
 
     @property
     def p_near_front(self) -> float:

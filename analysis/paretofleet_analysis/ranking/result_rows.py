@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from paretofleet_analysis.ranking.judgement import Judgement
 from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.result import Efficient, RankedRow
+from paretofleet_analysis.ranking.row_estimates import corrected_estimates, measured_estimates
 from paretofleet_analysis.ranking.sentences import RowAhead, verdict_sentence
-from paretofleet_analysis.ranking.verdicts import best_rivals, groups, unbeaten_means
+from paretofleet_analysis.ranking.verdicts import best_rivals, groups
 from paretofleet_analysis.report.access import Row, label, measured_again
-from paretofleet_analysis.statistics.intervals import RUNS_MIN, Estimate, log_reach
-from paretofleet_analysis.statistics.moments import moments
+from paretofleet_analysis.statistics.intervals import Estimate
 
 
 def row_groups(fleet: RankedFleet, judgement: Judgement) -> tuple[tuple[int, ...], ...]:
@@ -37,9 +37,7 @@ def result_rows(
     is_mean = fleet.criteria.question == "mean"
     place_of = {i: place for place, i in enumerate(fleet.compared)}
     group_of = {number: group for group, members in enumerate(equivalents, start=1) for number in members}
-    margins = list(fleet.criteria.margins.values())
-    on_frontier = unbeaten_means(fleet.means, fleet.criteria.maximize, margins)
-    estimates = _estimates(fleet)
+    estimates, corrected = measured_estimates(fleet), corrected_estimates(fleet)
     picks = _picks(fleet, estimates)
     ahead = _ahead(fleet, judgement)
     jointly = judgement.jointly_sure
@@ -57,7 +55,8 @@ def result_rows(
                 label=label(fleet.rows[i]),
                 identity=_identity(fleet.rows[i]),
                 estimates=estimates[i] | _extrapolated(fleet.rows[i]),
-                corrected_means=_corrected_means(fleet, i),
+                corrected_means=_means(corrected[i]),
+                corrected_estimates=corrected[i],
                 runs=len(fleet.runs[i]),
                 p_front=front if is_mean else None,
                 p_pareto=pareto,
@@ -67,7 +66,7 @@ def result_rows(
                 efficiency=_efficiency(judgement.probabilities, place),
                 expected_dominators=dominators,
                 rank_interval=ranks,
-                is_on_frontier_of_means=bool(on_frontier[i]),
+                is_on_frontier_of_means=judgement.rivals[i] is None,
                 selected=picks[i].selected,
                 confirmed=picks[i].confirmed,
                 group=group_of.get(number),
@@ -97,17 +96,23 @@ def _extrapolated(row: Row) -> dict[str, Estimate]:
     return {EXTRAPOLATED: row[EXTRAPOLATED]} if EXTRAPOLATED in row else {}
 
 
+def _means(corrected: Mapping[str, Estimate] | None) -> dict[str, float] | None:
+    if corrected is None:
+        return None
+    return {name: estimate.mean for name, estimate in corrected.items() if estimate.mean is not None}
+
+
 def _ahead(fleet: RankedFleet, judgement: Judgement) -> dict[int, RowAhead]:
-    """The best row whose means beat a row's, where there is one; of those compared only."""
-    compared, numbers = fleet.compared, judgement.numbers
-    if not compared:
-        return {}
-    best = best_rivals(fleet.means[compared], fleet.criteria.maximize, list(fleet.criteria.margins.values()))
-    return {
-        i: RowAhead(numbers[compared[k]], fleet.criteria.names, fleet.means[compared[k]], fleet.means[i])
-        for i, k in zip(compared, best, strict=True)
-        if k is not None
-    }
+    """The best row whose means beat a row's, where there is one; of those compared only, and for rows with
+    too few runs of all.
+    """
+    compared, numbers, names = fleet.compared, judgement.numbers, fleet.criteria.names
+    margins = list(fleet.criteria.margins.values())
+    best = best_rivals(fleet.means[compared], fleet.criteria.maximize, margins) if compared else []
+    too_few = set(range(len(fleet.rows))) - set(compared)
+    few = {i: k for i, k in enumerate(judgement.rivals) if k is not None and i in too_few}
+    ahead = {i: compared[k] for i, k in zip(compared, best, strict=True) if k is not None}
+    return {i: RowAhead(numbers[k], names, fleet.means[k], fleet.means[i]) for i, k in (few | ahead).items()}
 
 
 def _picks(fleet: RankedFleet, estimates: Sequence[dict[str, Estimate]]) -> list[BestPick]:
@@ -142,44 +147,3 @@ def _efficiency(probable: Probabilities, place: int | None) -> Efficient | None:
         for values in (probable.efficiency.median, probable.efficiency.lo, probable.efficiency.hi)
     )
     return Efficient(median, None, None) if np.isnan(lo) else Efficient(median, lo, hi)
-
-
-def _corrected_means(fleet: RankedFleet, i: int) -> dict[str, float] | None:
-    """Means without block effects; None where the row's device was not corrected."""
-    if fleet.effects.components[i] not in fleet.effects.drifts:
-        return None
-    columns = enumerate(fleet.criteria.objectives)
-    return {objective.name: float(fleet.means[i, k]) for k, objective in columns if objective.is_measured}
-
-
-def _estimates(fleet: RankedFleet) -> list[dict[str, Estimate]]:
-    """Of each row and objective the mean with its interval, as the report has it."""
-    d = len(fleet.criteria.margins)
-    runs = [values[:, :d] for values, _ in fleet.measured]
-    intervals = _mean_intervals(runs)
-    columns = [
-        intervals[k]
-        if objective.is_measured
-        else [Estimate(float(values[0, k]), None, None, len(values)) for values in runs]
-        for k, objective in enumerate(fleet.criteria.objectives)
-    ]
-    return [dict(zip(fleet.criteria.names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _mean_intervals(samples: Sequence[np.ndarray]) -> list[list[Estimate]]:
-    """`intervals.mean_interval` of each column of many (m_i, d) arrays of positive values at once."""
-    runs = moments(samples)
-    counts = runs.counts.tolist()
-    spreads = moments([np.log(values) for values in samples]).spreads
-    columns = []
-    for means, spread in zip(runs.means.T, spreads.T, strict=True):
-        reach = np.exp(log_reach(spread, np.maximum(runs.counts, 2)))
-        columns.append(
-            [
-                Estimate(mean, mean / factor, mean * factor, count)
-                if count >= RUNS_MIN
-                else Estimate(mean, None, None, count)
-                for mean, factor, count in zip(means.tolist(), reach.tolist(), counts, strict=True)
-            ]
-        )
-    return columns

@@ -75,7 +75,7 @@ def columns_of(request: RankingRequest) -> list[str]:
     dropped = {f"{measure.name}{end}" for measure in MEASURES for end in ("_lo", "_hi")}
     for measure in MEASURES:
         if measure.name not in read:
-            dropped |= {measure.name, f"{measure.name}_runs"}
+            dropped |= {measure.name, f"{measure.name}_runs", f"{measure.name}_resolution"}
     if request.power_scope is None and request.rate_hz is None:
         dropped.add("energy")
     return [column.name for column in COLUMNS if column.name not in dropped]

@@ -39,13 +39,22 @@ def verdict_sentence(
     `p_meets`: that it keeps the limits, None where there are none.
     """
     if p is None:
-        return f"{runs} {'run is' if runs == 1 else 'runs are'} too few to say: at least 3 are needed."
+        return _few_runs_sentence(ahead, runs)
     if p_meets is None:
         return _verdict_sentence(verdict, ahead, question, p)
     kept = f"The limits are kept with a probability of {_percent(p_meets)}"
     if p_meets <= 1 - SURE:
         return f"{kept}."
     return f"{_verdict_sentence(verdict, ahead, question, p)} {kept}, which is part of that."
+
+
+def _few_runs_sentence(ahead: RowAhead | None, runs: int) -> str:
+    """Where a row stands by its mean alone."""
+    place = "On the frontier of means"
+    if ahead is not None:
+        place = f"Not on the frontier of means: row {ahead.number} is better there ({_gains(ahead)})"
+    few = "1 run does" if runs == 1 else f"{runs} runs do"
+    return f"{place}. {few} not say how sure that is; 3 do."
 
 
 def _verdict_sentence(verdict: str, ahead: RowAhead | None, question: str, p: float) -> str:

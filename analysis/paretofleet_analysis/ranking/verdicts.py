@@ -82,15 +82,6 @@ def best_rivals(means: np.ndarray, maximize: Sequence[bool], margins: Sequence[M
     return best
 
 
-def unbeaten_means(means: np.ndarray, maximize: Sequence[bool], margins: Sequence[Margin]) -> np.ndarray:
-    """(N,) whether nobody beats each of the rows with (N, d) `means`, taken as certain, by the `margins`
-    (d,).
-
-    `maximize` (d,): whether more is better.
-    """
-    return np.array([rival is None for rival in best_rivals(means, maximize, margins)], dtype=bool)
-
-
 def tolerances(margins: Sequence[Margin]) -> list[float]:
     """The `margins` as the exact ranking takes them: shares, or `Absolute` amounts in an objective's unit."""
     return [margin.value if margin.relative else Absolute(margin.value) for margin in margins]

@@ -55,6 +55,8 @@ def check_content(table: pa.Table, name: str) -> None:
         for column in (measure.name, f"{measure.name}_lo", f"{measure.name}_hi"):
             _check_magnitude(table, name, column)
         _check_magnitude_of_runs(table, name, f"{measure.name}_runs")
+        if measure.has_resolution:
+            _check_range(table, name, f"{measure.name}_resolution", 0.0, _LARGEST, "a number of at least 0")
     for column in ("energy_relative_uncertainty", "energy_gain_uncertainty", "items_s"):
         _check_range(table, name, column, 0.0, _LARGEST, "a number of at least 0")
     for column in ("run_mean_error_s", "run_overhead_s"):

@@ -15,8 +15,9 @@ from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.power_columns import MIXED_SCOPE, power_columns
 from paretofleet_analysis.report.schema import MEASURES, schema
 from paretofleet_analysis.report.work_bound import NO_WORK, is_faster_than_its_work
-from paretofleet_analysis.statistics.intervals import Estimate, mean_interval
+from paretofleet_analysis.statistics.intervals import mean_interval
 from paretofleet_analysis.statistics.stopping import DEVICE_ROWS_MIN, device_prior
+from paretofleet_analysis.statistics.variance_prior import VariancePrior
 
 #: What a run without values (it may be sealed without a summary) makes of a row without any, most telling
 #: first.
@@ -101,6 +102,9 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
     }
     for measure in MEASURES:
         row |= _measure(measure.name, [summary.get(measure.name) for summary in summaries], counted)
+        if measure.has_resolution:
+            row[f"{measure.name}_resolution"] = _resolution(measure.name, summaries, counted)
+        _set_interval(row, measure.name)
     if is_faster_than_its_work(row, [run.facts for run in used]):
         row["flags"] = sorted({*row["flags"], NO_WORK})
     if MIXED_SCOPE in row["flags"]:
@@ -134,13 +138,31 @@ def _measure(name: str, values: Sequence[float | None], counted: Sequence[bool])
     present = [value for value in used if value is not None]
     # what is no number stays to be seen, and to be excluded by whoever ranks
     is_number = all(map(math.isfinite, present))
-    estimate = mean_interval(present) if is_number else Estimate(sum(present), None, None, len(present))
     return {
-        name: estimate.mean,
-        f"{name}_lo": estimate.lo,
-        f"{name}_hi": estimate.hi,
+        name: mean_interval(present).mean if is_number else sum(present),
+        f"{name}_lo": None,
+        f"{name}_hi": None,
         f"{name}_runs": [None if value is None else float(value) for value in values],
     }
+
+
+def _resolution(name: str, summaries: Sequence[Mapping[str, Any]], counted: Sequence[bool]) -> float | None:
+    """The coarsest of the counted runs that have a value; None where one of them does not tell."""
+    widths = [
+        (summary.get("resolution") or {}).get(name)
+        for summary, is_used in zip(summaries, counted, strict=True)
+        if is_used and summary.get(name) is not None
+    ]
+    known = [float(width) for width in widths if width is not None]
+    return max(known, default=None) if len(known) == len(widths) else None
+
+
+def _set_interval(row: dict[str, Any], name: str, prior: VariancePrior | None = None) -> None:
+    """The interval of a row's mean, with what its device's rows lend one another."""
+    used = _used(row, name)
+    if all(map(math.isfinite, used)):
+        estimate = mean_interval(used, prior=prior, resolution=row.get(f"{name}_resolution"))
+        row |= {f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
 
 
 def _share_variances(rows: Sequence[dict[str, Any]]) -> None:
@@ -153,10 +175,9 @@ def _share_variances(rows: Sequence[dict[str, Any]]) -> None:
             name = measure.name
             values = [_used(row, name) for row in members]
             prior = device_prior(x for x in values if all(map(math.isfinite, x)))
-            for row, used in zip(members, values, strict=True):
-                if prior is not None and row[f"{name}_lo"] is not None:
-                    estimate = mean_interval(used, prior=prior)
-                    row |= {f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
+            for row in members if prior is not None else ():
+                if row[f"{name}_lo"] is not None:
+                    _set_interval(row, name, prior)
 
 
 def _used(row: Mapping[str, Any], name: str) -> list[float]:

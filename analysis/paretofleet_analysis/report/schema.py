@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 5
+VERSION = 6
 #: A report that has nothing in younger columns is written in this version, so that older programs read it.
 VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
@@ -107,30 +107,62 @@ _RUNS = (
 
 @dataclass(frozen=True)
 class Measure:
-    """A measured quantity: mean over counted runs of the run's own value, interval, and the values."""
+    """A measured quantity: mean over counted runs of the run's own value, interval, and the values.
+
+    `has_resolution`: a column says how coarse the values are, by the clock's tick or the sensor's step.
+    """
 
     name: str
     unit: str
     direction: str
     description: str
     since: int = 1
+    has_resolution: bool = False
 
 
 #: Every measure of a run, in report order; the keys of a run summary.
 MEASURES = (
-    Measure("batch_latency_mean_s", "s", "minimize", "mean time of one inference call"),
-    Measure("batch_latency_p50_s", "s", "minimize", "median time of one call; null below 6 iterations a run"),
+    Measure("batch_latency_mean_s", "s", "minimize", "mean time of one inference call", has_resolution=True),
     Measure(
-        "batch_latency_p90_s", "s", "minimize", "90th percentile of a call; null below 29 iterations a run"
+        "batch_latency_p50_s",
+        "s",
+        "minimize",
+        "median time of one call; null below 6 iterations a run",
+        has_resolution=True,
     ),
     Measure(
-        "batch_latency_p99_s", "s", "minimize", "99th percentile of a call; null below 299 iterations a run"
+        "batch_latency_p90_s",
+        "s",
+        "minimize",
+        "90th percentile of a call; null below 29 iterations a run",
+        has_resolution=True,
     ),
-    Measure("time_per_item_s", "s", "minimize", "mean batch time divided by the batch size"),
-    Measure("throughput_items_s", "1/s", "maximize", "items over wall time, first start to last end"),
-    Measure("power_w", "W", "minimize", "mean power in the window, of the primary scope"),
     Measure(
-        "energy_j_per_item", "J", "minimize", "energy of the window over its items, of the primary scope"
+        "batch_latency_p99_s",
+        "s",
+        "minimize",
+        "99th percentile of a call; null below 299 iterations a run",
+        has_resolution=True,
+    ),
+    Measure(
+        "time_per_item_s", "s", "minimize", "mean batch time divided by the batch size", has_resolution=True
+    ),
+    Measure(
+        "throughput_items_s",
+        "1/s",
+        "maximize",
+        "items over wall time, first start to last end",
+        has_resolution=True,
+    ),
+    Measure(
+        "power_w", "W", "minimize", "mean power in the window, of the primary scope", has_resolution=True
+    ),
+    Measure(
+        "energy_j_per_item",
+        "J",
+        "minimize",
+        "energy of the window over its items, of the primary scope",
+        has_resolution=True,
     ),
     Measure("idle_power_w", "W", "minimize", "mean power in the idle phases, of the primary scope"),
     Measure(
@@ -143,8 +175,8 @@ MEASURES = (
         "memory of the runner on its GPU after the window; null where the driver does not tell it",
         since=3,
     ),
-    Measure("load_s", "s", "minimize", "time to load the model"),
-    Measure("first_inference_s", "s", "minimize", "time of the first call"),
+    Measure("load_s", "s", "minimize", "time to load the model", has_resolution=True),
+    Measure("first_inference_s", "s", "minimize", "time of the first call", has_resolution=True),
     Measure(
         "late_share",
         "fraction",
@@ -185,13 +217,22 @@ _POWER = (
 
 def _measure_columns(measure: Measure) -> tuple[Column, ...]:
     name, unit, since = measure.name, measure.unit, measure.since
-    end = "end of the 95 % interval; null below 3 runs"
-    return (
+    end = "end of the 95 % interval, drift between blocks included; null below 3 runs"
+    columns = (
         Column(name, REAL, measure.description, unit, measure.direction, since),
         Column(f"{name}_lo", REAL, f"{name}: lower {end}", unit, since=since),
         Column(f"{name}_hi", REAL, f"{name}: upper {end}", unit, since=since),
         Column(f"{name}_runs", pa.list_(REAL), f"{name} of each run", unit, since=since),
     )
+    return (*columns, _resolution_column(measure)) if measure.has_resolution else columns
+
+
+def _resolution_column(measure: Measure) -> Column:
+    meaning = (
+        "width of the uniform error that the clock's tick or the sensor's step leaves in a run's value, the "
+        "largest of the counted runs'; it is in the interval; null where unknown"
+    )
+    return Column(f"{measure.name}_resolution", REAL, meaning, measure.unit, since=6)
 
 
 #: Every column, in file order.
@@ -209,7 +250,7 @@ def schema(version: int = VERSION) -> pa.Schema:
     """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'5'
+    b'6'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

@@ -17,6 +17,7 @@ from paretofleet_analysis.runs.pacing import LATENESS, NOT_KEPT, grid_of, is_kep
 from paretofleet_analysis.runs.part_and_whole import without_contradictions
 from paretofleet_analysis.runs.power import rail_energy
 from paretofleet_analysis.runs.primary_sensor import primary_energy
+from paretofleet_analysis.runs.resolution import power_resolution, timing_resolution
 from paretofleet_analysis.runs.sample_schemas import Streams, sensor_readings, stream_columns
 from paretofleet_analysis.runs.steadiness import steadiness_flags
 from paretofleet_analysis.runs.window import Span, Window, measured_window, phase_spans
@@ -24,7 +25,7 @@ from paretofleet_analysis.statistics.batch_means import mean_error
 from paretofleet_analysis.statistics.intervals import quantile
 
 #: Version of the rules in this package's summaries; it stands beside every value that they computed.
-RULE_VERSION = "5"
+RULE_VERSION = "6"
 
 #: Evidence about the device that sets a run aside; a short protocol, whose numbers are rough anyway, is only
 #: flagged: it is for a first look, also on a machine with other work.
@@ -87,6 +88,8 @@ def summarize_run(
     energy = primary_energy(entries, sensors, target_kind, facts.get("target_id"))
     flags |= energy.flags
     result |= energy.values
+    result["resolution"] = timing_resolution(window, latencies_s, result, batch_size)
+    result["resolution"] |= power_resolution(entries, energy.streams, result)
     result["energy"] = [entry | {"primary": entry["stream"] in energy.streams} for entry in entries]
     result["flags"] = sorted(flags)
     is_set_aside = bool(SETS_ASIDE & flags) and SHORT not in flags

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtr, stdtrit
 
+from paretofleet_analysis.statistics.resolution import grid_step, rounding_reach
 from paretofleet_analysis.statistics.variance_prior import VariancePrior
 
 CONFIDENCE = 0.95
@@ -28,12 +29,16 @@ Reals = float | int | np.ndarray
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over runs with the ends of its 95 % interval; the ends are None where none can be given."""
+    """A mean over runs with the ends of its 95 % interval; the ends are None where none can be given.
+
+    `holds_drift`: what drift between blocks did to all rows of a device is in the mean and the interval.
+    """
 
     mean: float | None
     lo: float | None
     hi: float | None
     runs: int
+    holds_drift: bool = True
 
     @property
     def half_width(self) -> float | None:
@@ -80,23 +85,34 @@ def log_reach(
 
 
 def mean_interval(
-    values: Sequence[float | None], *, confidence: float = CONFIDENCE, prior: VariancePrior | None = None
+    values: Sequence[float | None],
+    *,
+    confidence: float = CONFIDENCE,
+    prior: VariancePrior | None = None,
+    resolution: float | None = None,
 ) -> Estimate:
     """The mean of the runs' own `values` with its interval, which allows for the rule that stopped the runs.
 
     `confidence`: of the interval. `prior`: what the rows of the device lend one another, if they are enough.
+    `resolution`: the width of the uniform error that a clock's tick or a sensor's step leaves in each value,
+    in their unit; None takes the grid on which the values stand (`resolution.grid_step`).
     `exp(log(mean) -+ log_reach)`: Student's interval (Georges, Buytaert,
     Eeckhout, OOPSLA 2007) where noise is multiplicative, so the ends stay positive, inflated for the
-    stop. None among the values are runs without one. Below three runs, or with a value that is not positive,
-    there is a mean and no interval. A fixed number of runs makes it cover more than it says (96.7 % with 5,
-    97.7 % with 20, normal noise); very skewed noise less (exponential: 86 to 91 %), and so do runs that
-    resemble their predecessors. Raises ValueError for NaN, infinities and a confidence that is no share.
+    stop, and as far as what all values may share of their rounding. None among the values are runs without
+    one. Below three runs, or with a value that is not positive, there is a mean and no interval; nor where
+    all values are the same in every digit: they are copies, and say nothing of a spread. A fixed number of
+    runs makes it cover more than it says (96.7 % with 5, 97.7 % with 20, normal noise); very skewed noise
+    less (exponential: 86 to 91 %), and so do runs that resemble their predecessors. Raises ValueError for
+    NaN, infinities and a confidence that is no share.
 
     >>> estimate = mean_interval([0.9, 1.0, 1.1, 1.0, 1.0])
     >>> round(estimate.mean, 3), round(estimate.lo, 3), round(estimate.hi, 3), estimate.runs
     (1.0, 0.901, 1.11, 5)
+    >>> stepped = mean_interval([0.01] * 5, resolution=0.001)
+    >>> round(stepped.lo, 4), round(stepped.hi, 4)
+    (0.0095, 0.0105)
     >>> mean_interval([2.0, None])
-    Estimate(mean=2.0, lo=None, hi=None, runs=1)
+    Estimate(mean=2.0, lo=None, hi=None, runs=1, holds_drift=True)
     """
     check_confidence(confidence)
     present = check_values(np.array([value for value in values if value is not None], dtype=float))
@@ -105,10 +121,17 @@ def mean_interval(
     mean = float(present.mean())
     if present.size < RUNS_MIN or present.min() <= 0:
         return Estimate(mean, None, None, int(present.size))
-    if present.min() == present.max() and prior is None:
-        return Estimate(mean, mean, mean, int(present.size))
-    spread, freedom = spread_of(present, prior)
-    reach = float(np.exp(log_reach(spread, present.size, confidence=confidence, freedom=freedom)))
+    is_constant = present.min() == present.max()
+    if is_constant:
+        mean = float(present[0])
+    spread, freedom = (0.0, 1.0) if is_constant and prior is None else spread_of(present, prior)
+    step = grid_step(present) if resolution is None else resolution
+    if spread == 0 and not step:
+        return Estimate(mean, None, None, int(present.size))
+    noise = 0.0 if is_constant else float(present.std(ddof=1))
+    shared = float(rounding_reach(step or 0.0, noise, confidence)) / mean
+    own = float(log_reach(spread, present.size, confidence=confidence, freedom=freedom))
+    reach = math.exp(math.hypot(own, shared))
     return Estimate(mean, mean / reach, mean * reach, int(present.size))
 
 

@@ -30,6 +30,8 @@ EXAMPLE = (
     "camera's energy at 5 frames a second"
 )
 _UNITS = {"us": 1e-6, "ms": 1e-3, "mW": 1e-3, "mJ": 1e-3, "MiB": 2.0**20, "GiB": 2.0**30}
+#: Rows that are shown unless more are asked for.
+TOP = 100
 _FACTS = (column("what"), column("value"))
 
 Sources = Annotated[
@@ -71,6 +73,8 @@ Rate = Annotated[
 PowerScope = Annotated[str | None, typer.Option(help="The scope whose energy counts, such as module.")]
 MixedScopes = Annotated[bool, typer.Option("--allow-mixed-scopes", help="Rank energies of unlike scopes.")]
 WithSimulated = Annotated[bool, typer.Option("--with-simulated", help="Rank simulated and real together.")]
+Top = Annotated[int, typer.Option(min=1, metavar="N", help="Show the first so many rows.")]
+Whole = Annotated[bool, typer.Option("--all", help="Show all rows.")]
 WithNoWork = Annotated[bool, typer.Option("--with-no-work", help="Rank rows with the flag no_work, too.")]
 
 
@@ -102,6 +106,8 @@ def rank(
     why: Annotated[
         str | None, typer.Option(metavar="ROW", help="Explain one row, by its number or id.")
     ] = None,
+    top: Top = TOP,
+    whole: Whole = False,
     output: Output = Format.table,
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
@@ -132,27 +138,44 @@ def rank(
             report_sha256=checksums,
             why=why,
         )
-    _write(result if why is None else _only(result, why), output, whole=why is None)
+    _write(result, output, why=why, top=None if whole else top)
 
 
-def _write(result: Ranking, output: Format, *, whole: bool) -> None:
-    from paretofleet_analysis.present import explanation_text, ranking_text
+def _write(result: Ranking, output: Format, *, why: str | None, top: int | None) -> None:
+    """The ranking, or the one row that is explained; as text its first `top` rows, or all."""
+    from paretofleet_analysis.present import ranking_text
+
+    if why is not None:
+        _write_row(_only(result, why), output)
+    elif output is Format.table:
+        sys.stdout.write(clean_lines(ranking_text.render(result, columns=_columns(), top=top)))
+    else:
+        _write_data(result, output)
+
+
+def _write_row(result: Ranking, output: Format) -> None:
+    """The one row of a ranking, with what explains it."""
+    from paretofleet_analysis.present import explanation_text
+
+    if output is not Format.table:
+        _write_data(result, output)
+        return
+    for row in result.rows:
+        show([{"what": key, "value": value} for key, value in row_facts(row).items()], _FACTS, Format.table)
+    if result.why is not None:
+        sys.stdout.write(clean_lines(explanation_text.render_advice(result.why)))
+        why = explanation_text.render_why(result.why, columns=_columns())
+        sys.stdout.write("\n" + clean_lines(why))
+
+
+def _write_data(result: Ranking, output: Format) -> None:
+    """For programs, always with all rows."""
+    from paretofleet_analysis.present import ranking_text
 
     if output is Format.csv:
         show([row_cells(row) for row in result.rows], (), output)
-    elif output is Format.json:
-        typer.echo(escaped(ranking_text.to_json(result)))
-    elif whole:
-        sys.stdout.write(clean_lines(ranking_text.render(result, columns=_columns())))
     else:
-        for row in result.rows:
-            show(
-                [{"what": key, "value": value} for key, value in row_facts(row).items()], _FACTS, Format.table
-            )
-        if result.why is not None:
-            sys.stdout.write(clean_lines(explanation_text.render_advice(result.why)))
-            why = explanation_text.render_why(result.why, columns=_columns())
-            sys.stdout.write("\n" + clean_lines(why))
+        typer.echo(escaped(ranking_text.to_json(result)))
 
 
 def _columns() -> int:

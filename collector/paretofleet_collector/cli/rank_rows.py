@@ -8,6 +8,7 @@ from paretofleet_collector.cli.units import counted
 
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.rank import RankedRow
+    from paretofleet_analysis.statistics.intervals import Estimate
 
 
 def row_facts(row: RankedRow) -> dict[str, Any]:
@@ -16,12 +17,11 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
 
     facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
     for name, estimate in row.estimates.items():
-        interval = ""
-        if estimate.lo is not None:
-            interval = f" (95 %: {estimate.lo:.6g} to {estimate.hi:.6g}, {counted(row.runs, 'run')})"
+        interval = _interval(row, estimate)
         facts[name] = None if estimate.mean is None else f"{estimate.mean:.6g}{interval}"
-        if row.corrected_means and name in row.corrected_means:
-            facts[f"{name} without block effects"] = f"{row.corrected_means[name]:.6g}"
+        corrected = row.compared(name)
+        if not corrected.holds_drift and corrected.mean is not None:
+            facts[f"{name} without block effects"] = f"{corrected.mean:.6g}{_interval(row, corrected)}"
     facts |= {
         name: format_probability(probability)
         for name, probability in _probabilities(row).items()
@@ -34,6 +34,15 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
     return facts | {"group": row.group, "flags": row.flags, **row.identity}
 
 
+def _interval(row: RankedRow, estimate: Estimate) -> str:
+    """The ends of an estimate, from how many runs, and whether drift between blocks is in them."""
+    if estimate.lo is None:
+        return ""
+    drift = "with" if estimate.holds_drift else "without"
+    ends = f"95 %: {estimate.lo:.6g} to {estimate.hi:.6g}"
+    return f" ({ends}, {counted(row.runs, 'run')}, {drift} drift between blocks)"
+
+
 def row_cells(row: RankedRow) -> dict[str, Any]:
     """A row for CSV: what it is, its estimates with their intervals, its probabilities."""
     from paretofleet_analysis.ranking.result import SCHEMA_VERSION
@@ -41,7 +50,10 @@ def row_cells(row: RankedRow) -> dict[str, Any]:
     cells: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
     for name, estimate in row.estimates.items():
         cells |= {name: estimate.mean, f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
-        cells[f"{name}_corrected"] = (row.corrected_means or {}).get(name)
+        corrected = (row.corrected_estimates or {}).get(name)
+        for part in ("mean", "lo", "hi"):
+            end = "" if part == "mean" else f"_{part}"
+            cells[f"{name}_corrected{end}"] = getattr(corrected, part, None)
     cells |= _probabilities(row)
     cells |= {"expected_dominators": row.expected_dominators, "group": row.group, "verdict": row.verdict}
     cells["is_jointly_sure"] = row.is_jointly_sure

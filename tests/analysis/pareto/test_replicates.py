@@ -206,3 +206,13 @@ def test_blocks_that_do_not_match_are_refused():
         remove_block_effects(runs, blocks=[*blocks[:2], blocks[2][:-1], blocks[3]])
     with pytest.raises(ValueError, match="devices must hold"):
         remove_block_effects(runs, blocks=blocks, devices=[0, 1])
+
+
+def test_the_kth_draws_of_two_configurations_have_nothing_to_do_with_each_other():
+    rng = np.random.default_rng(1)
+    runs = [np.exp(0.02 * rng.standard_normal((4, 2))) for _ in range(30)]
+    for count in (200, 1000):
+        drawn = np.log([values[:, 0] for values in replicates(runs, count=count, seed=1)])
+        alike = np.corrcoef(drawn)[np.triu_indices(len(runs), 1)]
+        assert alike.std() < 1.3 / np.sqrt(count)
+        assert np.abs(alike).max() < 5 / np.sqrt(count)

@@ -41,7 +41,7 @@ def test_a_ranking_looks_like_this(fleet):
     text = ranking_text.render(
         rank(fleet({"resnet50": (76.13, 0.040), "resnet18": (69.76, 0.045)}, noise=0.001))
     )
-    assert text.splitlines()[:10] == [
+    assert text.splitlines()[:12] == [
         "For realtime (one item at a time, as soon as possible). Question: mean, the typical behaviour.",
         "Objectives: top1 (more is better, margin 0.2 points),",
         "  batch_latency_p90_s (less is better, margin 2 %).",
@@ -50,6 +50,8 @@ def test_a_ranking_looks_like_this(fleet):
         "   model     top1 %         p90 ms  p_front  p_pareto  efficiency  rank  ahead  verdict",
         "1  resnet50   76.13  44.002 ±0.028    >0.99     >0.99        1.00     1    0.0  front",
         "2  resnet18   69.76  49.506 ±0.079    <0.01     <0.01        0.87     2    1.0  beaten",
+        "±: half of the mean's 95 % interval, for another process, in the same boot, on the same day, on",
+        "  these very boards; drift between blocks included.",
         "",
         "1: front. None gains more than it loses, counted in margins (more than 99 % sure).",
     ]
@@ -99,7 +101,7 @@ def test_one_row_and_several_are_told_in_the_right_number(configuration):
         configuration("batched", [0.0300] * 4, top1=80.0, batch_size=2),
     ]
     text = ranking_text.render(rank(build_report(rows)))
-    assert "undecided. 2 runs are too few to say" in text
+    assert "undecided. On the frontier of means. 2 runs do not say" in text
     assert "Not ranked: 1 row\n" in text
     one = ranking_text.render(rank(build_report(rows[2:4] + rows[:1]), promise="all"))
     assert "all verdicts (1 row) are right at once" in one
@@ -143,3 +145,17 @@ def test_sizes_name_the_rows_that_they_tell_apart(fleet, configuration):
     assert "ids uniform" in " ".join(text.partition("All rows:")[2].split())
     plain = ranking_text.render(rank(fleet(MODELS)))
     assert "sequence" not in plain
+
+
+def test_of_many_rows_the_first_are_shown_and_how_to_see_the_rest_is_said(fleet):
+    models = {f"m{k:02d}": (50 + k / 2, 0.010 * 1.05**k * (1.0 if k % 3 else 1.4)) for k in range(30)}
+    ranking = rank(fleet(models))
+    text = ranking_text.render(ranking, top=5)
+    table = text.split("\n\n")[1].splitlines()
+    assert [line.split()[0] for line in table[1:6]] == ["1", "2", "3", "4", "5"]
+    assert table[6].startswith("25 rows more: --all shows all 30, --top N so many")
+    sentences = text.split("\n\n")[2]
+    assert not re.search(r"\b(6|17|30)\b[^%]*: (front|beaten|undecided)", sentences)
+    whole = ranking_text.render(ranking)
+    assert "rows more" not in whole
+    assert len(whole.split("\n\n")[1].splitlines()) > 30

@@ -33,6 +33,22 @@ def test_drift_that_a_device_shares_is_removed_and_told(configuration):
     assert "block effects removed on desk" in ranking_text.render(ranking)
 
 
+def test_the_intervals_shown_are_those_of_what_is_compared_and_say_whether_drift_is_in_them(configuration):
+    ranking = rank(drifting(configuration, 0.1))
+    for row in ranking.rows:
+        measured, shown = row.estimates["batch_latency_p90_s"], row.compared("batch_latency_p90_s")
+        assert (measured.holds_drift, shown.holds_drift) == (True, False)
+        assert shown.mean == row.corrected_means["batch_latency_p90_s"]
+        assert shown.half_width < measured.half_width / 10
+    text = " ".join(ranking_text.render(ranking).split())
+    assert "on these very boards; without the drift between blocks." in text
+    few = rank(drifting(configuration, 0.1, models=("a", "b")))
+    assert few.rows[0].compared("batch_latency_p90_s").holds_drift
+    assert "on these very boards; drift between blocks included." in " ".join(
+        ranking_text.render(few).split()
+    )
+
+
 def test_fewer_than_three_configurations_are_not_corrected_and_it_says_so(configuration):
     ranking = rank(drifting(configuration, 0.1, models=("a", "b")))
     assert ranking.evidence["block_effects"] == [

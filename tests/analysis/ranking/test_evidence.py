@@ -36,12 +36,12 @@ def test_evidence_says_what_the_ranking_rests_on(fleet):
 
 
 def test_verdicts_that_hang_on_one_block_or_on_flagged_runs_are_named(configuration):
-    slow = configuration("a", [0.0100, 0.0101, 0.0102, 0.0100, 0.0300], top1=70.0)
+    slow = configuration("a", [0.0100, 0.0101, 0.0102, 0.0100, 0.0060], top1=70.0)
     flagged = replace(slow.runs[4], flags=("contaminated",))
     slow = replace(slow, runs=(*slow.runs[:4], flagged))
     fast = configuration("b", [0.0094, 0.0095, 0.0094, 0.0096, 0.0095], top1=70.0)
     ranking = rank(build_report([slow, fast]))
-    assert by_model(ranking)["a"].verdict == "undecided"
+    assert 0.2 < by_model(ranking)["a"].p_front < 0.8, "far from where a verdict changes by itself"
     changes = ranking.evidence["verdicts_that_change"]
     assert any(c.startswith("without flagged runs, a ") and c.endswith("to beaten") for c in changes)
     assert any(c.startswith("without block 5, a ") for c in changes)

@@ -72,7 +72,7 @@ def test_fewer_than_three_runs_are_undecided_and_compared_with_nothing(configura
     assert few.verdict == "undecided"
     assert few.p_front is None
     assert few.p_pareto is None
-    assert few.sentence == "2 runs are too few to say: at least 3 are needed."
+    assert few.sentence.endswith("2 runs do not say how sure that is; 3 do.")
     assert verdicts(ranking)["other"] == "front"
     assert any("1 row has fewer than 3 runs" in note for note in ranking.notes)
 

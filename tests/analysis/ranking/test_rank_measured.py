@@ -82,9 +82,11 @@ def test_the_next_run_of_real_networks_agrees_with_a_long_simulation(table, pass
 
 
 def test_the_mean_of_real_networks_agrees_with_a_long_simulation(passes):
-    """Other replicates of the same means, a fleet drawn from them again and again."""
-    layers = np.array([LAYERS[model] for _, model in passes])
-    runs = list(passes.values())
+    """Other replicates of the same means, a fleet drawn from them again and again. Each network comes twice,
+    as its first passes and as its last: whole ones have noises of 0.1 to 3 % and leave next to nothing open.
+    """
+    layers = np.repeat([LAYERS[model] for _, model in passes], 2)
+    runs = [half for values in passes.values() for half in (values[:4], values[4:])]
     again = replicates(runs, count=6000, seed=99)
     share = simulated([lambda _, n, x=x: x[:n] for x in again], layers, np.random.default_rng(4), 6000)
     arrays = [
@@ -93,8 +95,7 @@ def test_the_mean_of_real_networks_agrees_with_a_long_simulation(passes):
     found = probabilities(arrays, FrontQuery(MAXIMIZE, [Margin(0.0)] * 3), is_whole=False)
     error = 4.5 * np.sqrt(share * (1 - share) * (1 / 1000 + 1 / 6000)) + 0.01
     assert (np.abs(found.raw_front - share) < error).all()
-    # each network has a noise of its own, 0.1 to 3 %, and a card's is no longer taken for the processor's
-    assert ((share > 0.001) & (share < 0.999)).sum() >= 1
+    assert ((share > 0.02) & (share < 0.98)).sum() >= 10
 
 
 def test_what_is_said_of_real_networks(table, monkeypatch):

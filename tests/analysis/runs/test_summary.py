@@ -122,7 +122,7 @@ def test_facts_pass_through():
     assert run["device_memory_bytes"] == 456
     assert run["flags"] == ["short_protocol"]
     assert run["counted"] is False
-    assert run["rule_version"] == "5"
+    assert run["rule_version"] == "6"
 
 
 def test_the_summary_is_json():

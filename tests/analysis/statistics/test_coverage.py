@@ -33,7 +33,8 @@ def test_runs_stop_at_the_half_width_that_the_report_prints():
 def test_two_runs_or_none_are_never_precise():
     assert not is_precise([1.0, 1.0], 0.5)
     assert not is_precise([None, None], 0.5)
-    assert is_precise([1.0, None, 1.0, 1.0], 1e-9)
+    assert is_precise([1.0, None, 1.001, 0.999], 0.01)
+    assert not is_precise([1.001, 0.999], 0.5)
 
 
 def test_simulated_sweeps_stop_where_the_product_stops():
