@@ -28,6 +28,10 @@ class Host(Protocol):
     def rest_temperature_c(self) -> float | None:
         """Degrees Celsius that every run cools down to; None where the first run of a sweep sets them."""
 
+    @property
+    def runs_models(self) -> bool:
+        """Whether models really run here: in the time of this machine, where others may disturb them."""
+
     def temperature_c(self) -> float | None:
         """Degrees Celsius of the target, or of the hottest part of the machine."""
 
@@ -90,6 +94,7 @@ class RealHost:
     runner_cpus: Sequence[int] = ()
     #: Those of the runner that change speed or numbers.
     variables: Mapping[str, str] = field(default_factory=dict)
+    runs_models: bool = True
 
     def temperature_c(self) -> float | None:
         """Degrees Celsius of the GPU that is the target, else of the hottest zone; None without any."""

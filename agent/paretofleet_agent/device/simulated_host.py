@@ -27,6 +27,7 @@ class SimulatedHost:
     run: simulate.DrawnRun
     clock: VirtualClock
     rest_temperature_c: float | None = simulate.REST_C
+    runs_models: bool = False
 
     def temperature_c(self) -> float | None:
         """Degrees Celsius at this virtual time."""

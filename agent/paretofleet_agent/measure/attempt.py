@@ -124,7 +124,8 @@ def _load(
 ) -> RunnerSession:
     """A runner that has loaded the model; what really runs is a fact. Raises AttemptFailed and Stopped."""
     lease, device, facts = attempt.lease, attempt.device, attempt.record.facts
-    request = runner_request(lease, artifact_path, device, attempt.cpus, attempt.threads)
+    path = artifact_path if attempt.host.runs_models else None
+    request = runner_request(lease, path, device, attempt.cpus, attempt.threads)
     request.update(attempt.host.runner_request())
     command = runner_command(device.interpreter_of(request["runtime"]))
     child = Child(
@@ -152,7 +153,7 @@ def _load(
 
 def _fit(attempt: Attempt, power: PowerSession, deadline_s: float) -> Attempt:
     """The attempt with as much of its limits as fits before `deadline_s`. Raises AttemptFailed."""
-    if attempt.device.simulation is not None:  # its clock is another one
+    if not attempt.host.runs_models:
         return attempt
     limits, record = attempt.limits, attempt.record
     cost = time_limit.cost_of(record.facts, limits, period_s=attempt.period_s, has_power=power.is_there)

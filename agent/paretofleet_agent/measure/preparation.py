@@ -67,16 +67,16 @@ def prepare(lease: Lease, device: DeviceUnderTest, record: RunRecord) -> Attempt
     if quota is not None:
         record.facts["cpu_quota"] = {"cpus": quota, "threads": device.default_threads(quota)}
     threads = device.default_threads(quota) if requested is None else requested
-    cpus = device.cpus_for(threads)
+    cpus, host = device.cpus_for(threads), device.open_host(device, lease, threads)
     attempt = Attempt(
         lease=lease,
         limits=limits_here(
             lease.limits,
             wakes_slowly=device.wakes_slowly(lease.configuration["target_id"]),
-            is_simulated=device.simulation is not None,
+            has_floor=host.runs_models,
         ),
         device=device,
-        host=device.open_host(device, lease, threads),
+        host=host,
         cpus=cpus,
         threads=threads,
         record=record,

@@ -64,7 +64,7 @@ def runner_request(
         sizes=configuration.get("sizes", {}),
         inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
         artifact=None if path is None else str(path),
-        graph=_graph_of(path, lease.artifact.sha256) if path and _has_graph(device, runtime) else None,
+        graph=_graph_of(path, lease.artifact.sha256) if path and runtime not in OTHER_FILES else None,
         threads=threads,
         seed=lease.seed,
         cpus=list(cpus),
@@ -77,11 +77,6 @@ def runner_request(
         # Once per configuration is enough, and every process costs its time.
         compares=lease.block == 1,
     )
-
-
-def _has_graph(device: DeviceUnderTest, runtime: str) -> bool:
-    """Whether the model of a `runtime` is an ONNX file whose graph says what to feed."""
-    return device.simulation is None and runtime not in OTHER_FILES
 
 
 def _fed(about: Mapping[str, Any], lease: Lease) -> dict[str, Any]:

@@ -31,13 +31,13 @@ SLOW_WARM_UP_S = 2.0
 MORE, STEADY, CAPPED = "more", "steady", "capped"
 
 
-def limits_here(limits: Limits, *, wakes_slowly: bool, is_simulated: bool = False) -> Limits:
+def limits_here(limits: Limits, *, wakes_slowly: bool, has_floor: bool = True) -> Limits:
     """The `limits` as they hold for a target; `wakes_slowly`: a GPU, or anything on a Jetson.
 
-    A short protocol keeps its own warm-up: it is for a first look. Nobody disturbs a device that
-    `is_simulated`, so its windows have no floor.
+    A short protocol keeps its own warm-up: it is for a first look. `has_floor`: a window lasts long enough
+    that what others do in it is seen.
     """
-    if is_simulated:
+    if not has_floor:
         limits = replace(limits, window_floor_s=0.0)
     if limits.is_short or not wakes_slowly:
         return limits

@@ -55,7 +55,7 @@ def test_a_runtime_that_starts_anew_counts_all_that_it_worked():
 
 
 def test_a_simulated_device_has_no_floor():
-    assert warm_up.limits_here(FLOOR, wakes_slowly=False, is_simulated=True) == QUICK
+    assert warm_up.limits_here(FLOOR, wakes_slowly=False, has_floor=False) == QUICK
     assert warm_up.limits_here(FLOOR, wakes_slowly=False) == FLOOR
 
 

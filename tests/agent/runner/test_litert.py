@@ -109,7 +109,7 @@ def test_outputs_that_other_kernels_do_not_give_are_wrong(tflite, monkeypatch):
 
 
 @with_litert
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", REAL, ids=[path.stem for path in REAL])
 def test_a_real_file_is_measured_and_agrees(kit, here, path):
     outcome = run(kit, here, path)
     assert outcome.ok, outcome.message

@@ -89,6 +89,20 @@ def check(path, given, outputs, precision="fp32", graph=None):
     return reference.check(request, map(reference.Draw, given, outputs), precision)
 
 
+def skip_where_the_reference_is_inexact(tmp_path, network):
+    """ONNX Runtime 1.19 takes a variance as a difference of squares: 2 % off where activations are alike."""
+    if network != "normalised constants":
+        return
+    node = ("LayerNormalization", "x scale", "y", {"axis": -1})
+    path = save(tmp_path / "norm.onnx", [node], {"scale": np.ones(64, "float32")}, outputs=("y",))
+    nearly = 1 + feeds()[0]["x"] * np.float32(1e-4)
+    exact = nearly.astype("float64")
+    exact = (exact - exact.mean(-1, keepdims=True)) / np.sqrt(exact.var(-1, keepdims=True) + 1e-5)
+    error = np.linalg.norm(computed(path, {"x": nearly})["y"] - exact) / np.linalg.norm(exact)
+    if error > 1e-3:
+        pytest.skip(f"ONNX Runtime {ort.__version__} is itself {error:.1%} off in LayerNormalization")
+
+
 def five_percent(outputs):
     return {name: value * 1.05 for name, value in outputs.items()}
 
@@ -126,6 +140,7 @@ MISTAKES = [five_percent, swapped, one_item, constant, first_item_for_all, zeros
 
 @pytest.mark.parametrize("network", list(NETWORKS))
 def test_a_sound_runtime_agrees_however_the_network_magnifies_rounding(tmp_path, network):
+    skip_where_the_reference_is_inexact(tmp_path, network)
     path = save(tmp_path / "m.onnx", *NETWORKS[network])
     given = feeds()
     noisy = []
@@ -142,6 +157,7 @@ def test_a_sound_runtime_agrees_however_the_network_magnifies_rounding(tmp_path,
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.parametrize("network", list(NETWORKS))
 def test_a_runtime_that_computes_something_else_is_wrong(tmp_path, network, mistake):
+    skip_where_the_reference_is_inexact(tmp_path, network)
     path = save(tmp_path / "m.onnx", *NETWORKS[network])
     given = feeds()
     with pytest.raises(RunFailed) as told:

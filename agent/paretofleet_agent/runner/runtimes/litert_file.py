@@ -150,10 +150,10 @@ def executed(interpreter: Any) -> Dict[str, int]:
     for operator in _operators(interpreter):
         if operator["op_name"] in WORK:
             inputs = [types.get(int(at), "") for at in operator["inputs"][:2] if int(at) >= 0]
-            precisions = [PRECISION_OF_TYPE.get(each, each) for each in inputs]
+            precisions: List[str] = [PRECISION_OF_TYPE.get(each, each) for each in inputs]
             # Quantised weights under real inputs: the inputs are quantised as they come.
-            low = next((each for each in precisions if each.startswith("int")), None)
-            name = low or next(iter(precisions), "fp32")
+            low = [each for each in precisions if each.startswith("int")]
+            name = next(iter(low or precisions), "fp32")
             counts[name] = counts.get(name, 0) + 1
     return counts
 
