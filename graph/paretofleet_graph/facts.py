@@ -101,9 +101,9 @@ def numbers_of(node: Node, name: str, at: int, facts: Sequence[Fact]) -> Optiona
 def _broadcast(shapes: Sequence[Optional[Tuple[Axis, ...]]]) -> Optional[Tuple[Axis, ...]]:
     if any(axes is None for axes in shapes):
         return None
-    known = [axes for axes in shapes if axes is not None]
-    rank = max([len(axes) for axes in known] or [0])
-    padded = [(1,) * (rank - len(axes)) + axes for axes in known]
+    given = [axes for axes in shapes if axes is not None]
+    rank = max([len(axes) for axes in given] or [0])
+    padded = [(1,) * (rank - len(axes)) + axes for axes in given]
     return tuple(next((axis for axis in column if axis != 1), 1) for column in zip(*padded))
 
 

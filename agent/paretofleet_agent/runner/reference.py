@@ -61,8 +61,8 @@ def precision_held(effective: str, declared: Iterable[str]) -> Optional[str]:
     """
     if effective not in TOLERANCES:
         return None
-    known = [each for each in declared if each in TOLERANCES]
-    return max([effective, *known], key=lambda each: (TOLERANCES[each], UNITS[each]))
+    tolerated = [each for each in declared if each in TOLERANCES]
+    return max([effective, *tolerated], key=lambda each: (TOLERANCES[each], UNITS[each]))
 
 
 def check(request: Mapping[str, Any], draws: Iterable[Draw], precision: str) -> Dict[str, Any]:

@@ -129,8 +129,8 @@ def _node(message: bytes) -> Node:
 
 
 def _name(message: bytes, number: int) -> str:
-    found = next((field.value for field in _fields(message) if field.number == number), b"")
-    return str(found.decode("utf-8", "replace"))
+    content = next((field.value for field in _fields(message) if field.number == number), b"")
+    return str(content.decode("utf-8", "replace"))
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -34,8 +34,8 @@ def _width(values: Sequence[float], steps: Sequence[float | None]) -> float | No
     """The width of the uniform error in a sum of `values` for the `steps` of their sensors: standard errors,
     relative to each; None where one is not known.
     """
-    known = [value * step for value, step in zip(values, steps, strict=True) if step is not None]
-    return math.sqrt(12.0) * math.hypot(*known) if len(known) == len(values) else None
+    widths = [value * step for value, step in zip(values, steps, strict=True) if step is not None]
+    return math.sqrt(12.0) * math.hypot(*widths) if len(widths) == len(values) else None
 
 
 def scope_rails(row: Row, scope: str | None) -> list[Row]:

@@ -27,12 +27,12 @@ def next_process(row: Row, rows: Sequence[Row], names: Iterable[str]) -> tuple[N
     more. Values are as measured: what drifts from block to block is part of how processes differ.
     """
     of_device = [other for other in rows if other["device"] == row["device"]]
-    found = []
+    coming = []
     for name in names:
         prior = device_prior(samples(other, [name])[:, 0].tolist() for other in of_device)
         values = samples(row, [name])[:, 0].tolist()
-        found.append(NextProcess(name, another_process(values, prior=prior) if values else None))
-    return tuple(found)
+        coming.append(NextProcess(name, another_process(values, prior=prior) if values else None))
+    return tuple(coming)
 
 
 def one_process_notes(rows: Sequence[Row]) -> list[str]:

@@ -87,8 +87,8 @@ def result_rows(
 
 def _identity(row: Row) -> dict[str, Any]:
     """Which configuration a row is; without a rate and inputs where none were asked for."""
-    asked = [name for name in ("items_s", "inputs") if row[name] is not None]
-    return {name: row[name] for name in (*IDENTITY, *asked)}
+    requested = [name for name in ("items_s", "inputs") if row[name] is not None]
+    return {name: row[name] for name in (*IDENTITY, *requested)}
 
 
 def _extrapolated(row: Row) -> dict[str, Estimate]:

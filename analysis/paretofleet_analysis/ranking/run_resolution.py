@@ -20,7 +20,7 @@ def resolutions(
     rows: Sequence[Row], runs: Sequence[np.ndarray], names: Sequence[str]
 ) -> tuple[np.ndarray, dict[str, float]]:
     """(N, d) widths of the uniform errors in the runs' values of `rows`, in the objectives `names`; 0 where
-    none shows. And by name of an objective the step that its values showed, where no column told it.
+    none shows. And by name of an objective the step that its values showed, where no column has it.
 
     `runs`: N arrays (m_i, d) of positive values. What the model fixes has no error. A column
     `NAME_resolution` goes before what the values of all rows without it show.
@@ -29,9 +29,9 @@ def resolutions(
     for k, name in enumerate(names):
         if not OBJECTIVES[name].is_measured:
             continue
-        told = [row.get(f"{name}_resolution") for row in rows]
-        silent = [i for i, width in enumerate(told) if width is None]
-        widths[:, k] = [0.0 if width is None else width for width in told]
+        stated = [row.get(f"{name}_resolution") for row in rows]
+        silent = [i for i, width in enumerate(stated) if width is None]
+        widths[:, k] = [0.0 if width is None else width for width in stated]
         step = grid_step(np.concatenate([runs[i][:, k] for i in silent])) if silent else None
         if step is not None:
             widths[silent, k], shown[name] = step, step

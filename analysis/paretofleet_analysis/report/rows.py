@@ -153,8 +153,8 @@ def _resolution(name: str, summaries: Sequence[Mapping[str, Any]], counted: Sequ
         for summary, is_used in zip(summaries, counted, strict=True)
         if is_used and summary.get(name) is not None
     ]
-    known = [float(width) for width in widths if width is not None]
-    return max(known, default=None) if len(known) == len(widths) else None
+    stated = [float(width) for width in widths if width is not None]
+    return max(stated, default=None) if len(stated) == len(widths) else None
 
 
 def _set_interval(row: dict[str, Any], name: str, prior: VariancePrior | None = None) -> None:

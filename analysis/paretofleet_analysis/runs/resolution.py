@@ -71,6 +71,6 @@ def power_resolution(
             None if entry["quantum_uncertainty"] is None else entry[name] * entry["quantum_uncertainty"]
             for entry in speaking
         ]
-        known = [error for error in errors if error is not None]
-        widths[name] = math.sqrt(12.0) * math.hypot(*known) if len(known) == len(errors) > 0 else None
+        stated = [error for error in errors if error is not None]
+        widths[name] = math.sqrt(12.0) * math.hypot(*stated) if len(stated) == len(errors) > 0 else None
     return widths

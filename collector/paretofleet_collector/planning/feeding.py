@@ -89,11 +89,11 @@ def feedings(
     names = {item.name for item in graph.inputs}
     inputs = {**variant.inputs, **_inputs_of(spec.inputs, names, files)}
     keys = axes_of(graph)
-    asked = {name: sizes for name, sizes in spec.sizes.items() if name in keys}
+    swept = {name: sizes for name, sizes in spec.sizes.items() if name in keys}
     given = {key for item in graph.inputs if _has_shape(spec.inputs, item.name) for key in item.axes or ()}
     default = {key: size for key, size in variant.sizes.items() if key not in given}
-    for combination in product(*asked.values()):
-        yield Fed({**default, **dict(zip(asked, combination, strict=True))}, inputs)
+    for combination in product(*swept.values()):
+        yield Fed({**default, **dict(zip(swept, combination, strict=True))}, inputs)
 
 
 def _has_shape(inputs: Inputs, name: str) -> bool:

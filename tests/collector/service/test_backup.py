@@ -159,10 +159,11 @@ def test_a_backup_keeps_the_good_copy_of_a_file_that_is_lost_since(full, tmp_pat
     target, new = tmp_path / "backup", tmp_path / "new"
     backup.back_up(full.context.config, target)
     file, lake = files_of(full)[1], full.context.lake
+    measured = read(lake, file.path)
     spoil(lake, file.path, b"short") if harm == "damaged" else lake.remove(file.path)
     backup.back_up(full.context.config, target)
     restoring.restore(target, new, **elsewhere)
-    lake_of(config_in(new, elsewhere)).check(file.path, file.sha256)
+    assert read(lake_of(config_in(new, elsewhere)), file.path) == measured
 
 
 def test_a_backup_replaces_none_of_another_collector(full, tmp_path):
