@@ -165,7 +165,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", nargs="+", choices=["cells", "stop", "promises"], default=["cells"])
     every = [*CELLS, *stop_cells.CELLS]
-    parser.add_argument("--cell", nargs="+", default=[], metavar="NAME", help=f"of {'; '.join(every)}")
+    parser.add_argument(
+        "--cell", nargs="+", default=[], metavar="NAME", help=f"of {'; '.join(every)}".replace("%", "%%")
+    )
     parser.add_argument("--fleets", type=int, help="fleets a cell: 200, of promises 1,000")
     parser.add_argument("--size", type=int, nargs="+", default=promise_cells.SIZES, help="rows, for promises")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the rows into this page")

@@ -200,11 +200,11 @@ class Answers:
 class GoodClient:
     """Heartbeats and acknowledged chunks, in turn, on one connection."""
 
-    def __init__(self, collector: LiveCollector) -> None:
+    def __init__(self, collector: LiveCollector, name: str = "good") -> None:
         self._channel = connected(collector)
         self._fleet = collector.fleet(self._channel)
-        self._session = collector.joined("good", self._channel)
-        self._grant = collector.granted(self._session, "good")
+        self._session = collector.joined(name, self._channel)
+        self._grant = collector.granted(self._session, name)
 
     def close(self) -> None:
         self._channel.close()
