@@ -8,16 +8,21 @@ import sys
 from typing import Sequence
 
 from paretofleet_agent import __version__
-from paretofleet_agent.errors import PfError
+from paretofleet_agent.errors import PfError, Refused
+from paretofleet_agent.main import commands
 from paretofleet_agent.main.command_line import parser
 
 log = logging.getLogger(__name__)
+
+#: The exit code of a `run` that the collector will not have; `paretofleet up` goes by it.
+REFUSED = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the subcommand of `argv`, without the program's name; None takes it from the process.
 
-    Returns the exit code: 0 all well, 1 error, 2 usage. A PfError becomes a line of standard error.
+    Returns the exit code: 0 all well, 1 error, 2 usage, 5 the collector refuses this agent. A PfError
+    becomes a line of standard error.
     """
     arguments = parser().parse_args(argv)
     _log_to_stderr(verbose=arguments.verbose)
@@ -28,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return int(arguments.command(arguments))
     except PfError as error:
-        return _fail(str(error))
+        is_refused = isinstance(error, Refused) and arguments.command is commands.run
+        return _fail(str(error), REFUSED if is_refused else 1)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -47,6 +53,6 @@ def _log_to_stderr(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=pattern, stream=sys.stderr)
 
 
-def _fail(sentence: str) -> int:
+def _fail(sentence: str, code: int = 1) -> int:
     sys.stderr.write(f"paretofleet-agent: {sentence}\n")
-    return 1
+    return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -147,10 +148,35 @@ def resume(context: typer.Context, device: Name) -> None:
     _change(context, device, "resume")
 
 
-@app.command(epilog="Example: paretofleet devices remove tx2-a")
-def remove(context: typer.Context, device: Name) -> None:
-    """Remove a device from the fleet; its results stay."""
-    _change(context, device, "remove")
+@app.command(epilog="Example: paretofleet devices remove tx2-a --yes")
+def remove(
+    context: typer.Context,
+    device: Name,
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; nothing asks where there is no terminal.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also one that is online: its agent is refused from then on.")
+    ] = False,
+) -> None:
+    """Remove a device that is gone from the fleet; its results stay, what it has open is cancelled."""
+    with collector_client(context) as client:
+        view = _find(client.list_devices(), device)
+        if view.state == "online" and not force:
+            raise Refused(
+                f"Device '{view.name}' is online: stop its agent first, or shut it out with --force."
+            )
+        if not yes and sys.stdin.isatty():
+            typer.confirm(
+                f"Remove {view.name}? Its agent is refused, and its open runs are cancelled.",
+                abort=True,
+                err=True,
+            )
+        changed = client.change_device(view.device_id, "remove")
+    notify(
+        f"{changed.name} is {changed.state}; `paretofleet devices resume {changed.device_id}` takes it back"
+    )
 
 
 @app.command(epilog="Example: paretofleet devices reset tx2-a")

@@ -28,6 +28,8 @@ EXAMPLE = "Example: paretofleet up --home ./fleet"
 READY = "listening on "
 #: Seconds for the collector to say that it listens, and for a process to end once it was asked to.
 START_S, STOP_S = 60.0, 20.0
+#: The agent's exit code where the collector will not have it.
+AGENT_REFUSED = 5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -166,12 +168,23 @@ def _wait_until_ready(part: ChildProcess, lines: queue.SimpleQueue[str], stop: t
 
 
 def _wait_for_the_end(parts: Sequence[ChildProcess], stop: threading.Event) -> None:
-    """Returns when the user ends it; raises CollectorError when one of the processes ends by itself."""
+    """Returns when the user ends it; raises CollectorError when one of the processes ends by itself.
+
+    A refused agent leaves the collector to the user, who may need it to take the device back.
+    """
+    serving = list(parts)
     while not stop.wait(0.2):
-        for part in parts:
-            if part.process.poll() is not None:
-                part.reader.join(1.0)
+        for part in list(serving):
+            if part.process.poll() is None:
+                continue
+            part.reader.join(1.0)
+            if part.name != "agent" or part.process.returncode != AGENT_REFUSED:
                 raise CollectorError(_ended(part))
+            serving.remove(part)
+            notify(
+                "the collector refuses this agent and goes on without it; do what the agent's last line "
+                "says, then end this with Ctrl-C and start `paretofleet up` again"
+            )
 
 
 def _ended(part: ChildProcess) -> str:

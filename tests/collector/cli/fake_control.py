@@ -50,7 +50,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         return pb.ListDevicesReply(devices=[_device(one) for one in self.devices])
 
     def ChangeDevice(self, request: Any, context: grpc.ServicerContext) -> pb.Device:
-        found = next((one for one in self.devices if one.name == request.device), None)
+        found = next((one for one in self.devices if request.device in (one.name, one.device_id)), None)
         if found is None:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Unknown device '{request.device}'.")
         said = _device(found)

@@ -305,6 +305,21 @@ def test_devices_are_shown_labelled_and_paused(paretofleet: Command) -> None:
     assert "Unknown device 'tx': did you mean tx2?" in paretofleet("devices", "show", "tx", code=1).err
 
 
+def test_only_a_device_that_is_gone_is_removed(
+    paretofleet: Command, control: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = paretofleet("devices", "remove", "tx2", "--yes", code=1).err
+    assert "is online: stop its agent first" in refused
+    assert "id-tx2` takes it back" in paretofleet("devices", "remove", "tx2", "--force").err
+    control.devices[1] = replace(control.devices[1], state="offline")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    said = paretofleet("devices", "remove", "tx2", code=130).err
+    assert "Remove tx2?" in said
+    assert "is removed" not in said
+    assert "is removed" in paretofleet("devices", "remove", "tx2", "--yes").err
+
+
 def test_a_report_is_written_whole_or_not_at_all(swept: Command, control: FakeControl, tmp_path) -> None:
     target = tmp_path / "report.parquet"
     swept("report", "pull", "first", "-o", target)

@@ -97,6 +97,33 @@ def test_when_one_dies_the_other_is_ended_and_it_says_so(up: Up, part: str) -> N
     assert all(is_gone(pid) for pid in parts)
 
 
+def test_a_removed_device_costs_no_collector_and_the_way_back_is_a_command(up: Up, tmp_path: Path) -> None:
+    def command(*words: str, address: str) -> subprocess.CompletedProcess[str]:
+        whole = [str(BIN / "paretofleet"), "--collector", address, *words]
+        return subprocess.run(whole, capture_output=True, text=True, check=False)
+
+    address = up.wait_for(r"collector at (\S+),")[1]
+    up.wait_for("serving the collector")
+    online = command("devices", "remove", "here", "--yes", address=address)
+    assert online.returncode == 1
+    assert "is online: stop its agent first" in online.stderr
+    assert command("devices", "remove", "here", "--yes", "--force", address=address).returncode == 0
+    up.wait_for("goes on without it")
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0
+
+    again = Up(tmp_path, "--listen", "127.0.0.1:0", "--name", "here")
+    try:
+        back = again.wait_for(r"`paretofleet (devices resume \S+)` takes it back")[1]
+        again.wait_for("goes on without it")
+        address = again.wait_for(r"collector at (\S+),")[1]
+        assert command(*back.split(), address=address).returncode == 0
+        assert ",removed," not in command("devices", "list", "-o", "csv", address=address).stdout
+    finally:
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(60) == 0
+
+
 def test_when_it_is_killed_nothing_is_left(up: Up) -> None:
     parts = [up.pid_of("collector"), up.pid_of("agent")]
     up.process.kill()
