@@ -147,6 +147,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "staging": "*",
         },
         "models": {
+            "onnxfile": "NO_TELEMETRY",
             "samples": "*",
             "variants": "*",
             "zoo": "*",

@@ -25,6 +25,14 @@ QUOTA_REACHED = "cpu_quota_reached"
 COUNTERS = {"throttled_periods": QUOTA_REACHED, "swapped_pages": "swapped"}
 #: The folders of the GPUs of Jetson boards among those of /sys/class/devfreq.
 GPU_DEVFREQ = r"\.(gpu|gm20b|gp10b|gv11b|ga10b)$|^gpu\.0$|^gpu-gpc-0$"
+#: Libraries that report their use, told not to: ONNX Runtime from 1.32, the hubs of Hugging Face, and whoever
+#: heeds the common variable. OpenVINO's core, torch, LiteRT and TensorRT report nothing.
+NO_TELEMETRY: Mapping[str, str] = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
 _MADE_UP_BOOT_ID = str(uuid.uuid4())
 
 
@@ -230,8 +238,11 @@ def _power_supply(sysroot: Path) -> Mapping[str, str]:
 
 
 def agents_variables(sysroot: Path) -> dict[str, str]:
-    """What the agent sets for its children at `sysroot`: no threads of numpy, its kernel on ARMv8.0."""
-    variables = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    """What the agent sets for its children at `sysroot`.
+
+    No threads of numpy, its kernel on ARMv8.0, and no telemetry, which would write and send beside a run.
+    """
+    variables = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **NO_TELEMETRY}
     if lacks_atomics(sysroot):
         variables["OPENBLAS_CORETYPE"] = "ARMV8"
     return variables

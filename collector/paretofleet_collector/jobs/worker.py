@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,7 @@ from paretofleet_collector.errors import (
     StorageUnavailable,
     Taken,
 )
+from paretofleet_collector.models.onnxfile import NO_TELEMETRY
 
 LINE_MAX_BYTES = 256 << 20
 JOB_S = 1800.0
@@ -79,6 +81,7 @@ class Worker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LINE_MAX_BYTES,
+                env={**os.environ, **NO_TELEMETRY},
             )
         streams = self._process.stdin, self._process.stdout
         if streams[0] is None or streams[1] is None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paretofleet_agent.config import VariableSettings
+from paretofleet_agent.hardware.environment import NO_TELEMETRY
 from paretofleet_agent.hardware.variables import runner_variables
 from paretofleet_agent.measure.attempt import measure
 
@@ -48,7 +49,7 @@ def variables(tmp_path):
 def test_without_any_that_matters_nothing_is_told(variables):
     made = variables({**PLAIN, **SECRETS})
     assert made.recorded == {}
-    assert made.all == {**PLAIN, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    assert made.all == {**PLAIN, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **NO_TELEMETRY}
 
 
 @pytest.mark.parametrize("name", list(RECORDED))
@@ -66,6 +67,12 @@ def test_no_credential_reaches_a_runner_or_is_told(variables):
 def test_the_agent_s_own_threads_hold_over_what_it_inherits_and_are_not_told(variables):
     made = variables({"OPENBLAS_NUM_THREADS": "8"})
     assert made.all["OPENBLAS_NUM_THREADS"] == "1"
+    assert made.recorded == {}
+
+
+def test_telemetry_is_off_whatever_is_inherited_and_that_is_no_other_environment(variables):
+    made = variables({"ORT_DISABLE_TELEMETRY": "0", "DO_NOT_TRACK": "0"})
+    assert made.all["ORT_DISABLE_TELEMETRY"] == made.all["DO_NOT_TRACK"] == "1"
     assert made.recorded == {}
 
 

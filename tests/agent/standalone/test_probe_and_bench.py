@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -103,6 +105,24 @@ def test_bench_prints_a_table_and_progress_apart(here, model, capsys):
     assert "items/s" in out
     assert out.count("CPUExecutionProvider") == 1
     assert "run 3 of 3: 40 iterations" in err
+
+
+def test_probe_and_a_run_leave_nothing_in_the_home(model, tmp_path):
+    """ONNX Runtime from 1.32 writes a device id and events below the cache, if it is let."""
+    empty = tmp_path / "home"
+    empty.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
+    command = [sys.executable, "-m", "paretofleet_agent.main", "bench", model, "--iterations", "3"]
+    done = subprocess.run(
+        [*command, "--warm-up-s", "0", "--home", tmp_path / "agent"],
+        env={**kept, "HOME": str(empty), "PARETOFLEET_HOST_LOCK_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "CPUExecutionProvider" in done.stdout
+    assert list(empty.rglob("*")) == []
 
 
 def test_bench_as_json_has_no_interval_where_there_are_too_few(here, model, capsys):

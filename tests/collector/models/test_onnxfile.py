@@ -179,6 +179,18 @@ def test_what_a_runtime_loads_is_no_invalid_model(save):
     assert read(save(net)).fixed_batch_size is None
 
 
+def test_a_file_that_the_runtime_is_asked_about_leaves_nothing_in_the_home(save, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    empty = tmp_path / "home"
+    empty.mkdir()
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "ORT_DISABLE_TELEMETRY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(empty))
+    net = model([helper.make_node("Relu", ["x"], ["y"])], {"x": ["N", 8]}, {"y": ["N", 9]})
+    assert onnxfile.inspect(save(net)).fixed_batch_size is None
+    assert list(empty.rglob("*")) == []
+
+
 @pytest.mark.parametrize("kind", ["lstm", "einsum", "foreign", "branch", "open axes"])
 def test_what_the_graph_does_not_tell_is_absent(kind, save):
     weights = [floats("w", 1, 8, 4), floats("r", 1, 8, 2), floats("m", 4, 4)]

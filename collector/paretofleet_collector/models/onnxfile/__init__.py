@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ from typing import Any
 
 from paretofleet_collector.errors import ModelRefused
 
-__all__ = ["OnnxFacts", "OnnxInput", "inspect"]
+__all__ = ["NO_TELEMETRY", "OnnxFacts", "OnnxInput", "inspect"]
 
 logger = logging.getLogger(__name__)
 
+#: ONNX Runtime, which may load the file, must neither write a device's id nor report the model.
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 _WALL_SECONDS = 120  # the reader limits its processor time to less; this is for a stuck disk
 
 
@@ -74,7 +77,13 @@ def inspect(
     command = [sys.executable, "-P", "-m", "paretofleet_collector.models.onnxfile", str(path), name]
     command.append(json.dumps({"sizes": dict(sizes or {}), "values": dict(values or {})}))
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_WALL_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=_WALL_SECONDS,
+            check=False,
+            env={**os.environ, **NO_TELEMETRY},
+        )
     except subprocess.TimeoutExpired as error:
         raise ModelRefused(
             f"{name}: reading it takes longer than {_WALL_SECONDS} s: simplify the model and export it again"
