@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+from paretofleet_collector.rpc.access_client import AccessClient
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 120.0
@@ -32,7 +34,10 @@ def wait_until(happened: Callable[[], Any], what: str, patience_s: float = PATIE
 
 @dataclass
 class Farm:
-    """One collector and its agents; everything it starts is ended by `close`."""
+    """One collector and its agents; everything it starts is ended by `close`.
+
+    What is asked again and again is asked in this process: starting the command costs most of a second.
+    """
 
     root: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -130,12 +135,27 @@ class Farm:
     def listing(self, *words: str) -> Any:
         return json.loads(self.command(*words, "-o", "json"))
 
+    def client(self) -> AccessClient:
+        return AccessClient(self.address)
+
     def is_online(self, name: str) -> bool:
-        return any(d["name"] == name and d["state"] == "online" for d in self.listing("devices", "list"))
+        with self.client() as client:
+            return any(each.name == name and each.state == "online" for each in client.list_devices())
 
     def sweep(self, name: str) -> dict[str, Any]:
-        (found,) = [s for s in self.listing("sweep", "list") if s["name"] == name]
-        return dict(found)
+        with self.client() as client:
+            (found,) = [each for each in client.list_sweeps() if each.name == name]
+        return asdict(found)
+
+    def runs_on(self, sweep: str, device: str) -> Counter[str]:
+        """How many runs of a device are in each state."""
+        with self.client() as client:
+            states = client.show_sweep(sweep).configurations
+        runs: Counter[str] = Counter()
+        for state in states:
+            if state.configuration.device == device:
+                runs.update(state.runs_by_state)
+        return runs
 
     def has_ended(self, name: str) -> bool:
         return self.sweep(name)["state"] in {"finished", "finished_with_failures", "cancelled"}

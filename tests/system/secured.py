@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import grpc
 from farm import BIN, Farm, wait_until
 from paretofleet_collector.config import socket_path
 from paretofleet_collector.model.views import TokenView
-from paretofleet_collector.rpc.access_client import AccessClient
-from paretofleet_proto.v1 import control_pb2, control_pb2_grpc
 
 
 @dataclass
 class Secured(Farm):
-    """What is asked often is asked in this process: starting the command costs most of a second."""
-
     join_address: str = ""
     tls_address: str = ""
 
@@ -35,18 +29,8 @@ class Secured(Farm):
 
     def token(self, role: str = "agent", *, ttl_s: float = 3600.0, **scope: str | int | bool) -> str:
         wanted = TokenView(**{"role": role, "name": "", "pool": "", "approve": False, "uses": 1, **scope})
-        with AccessClient(self.address) as client:
+        with self.client() as client:
             return client.create_token(wanted, ttl_s)[1]
-
-    def is_online(self, name: str) -> bool:
-        with grpc.insecure_channel(self.address) as channel:
-            stub = control_pb2_grpc.ControlStub(channel)
-            listed = stub.ListDevices(control_pb2.ListDevicesRequest(), timeout=10).devices
-        return any(device.name == name and device.state == "online" for device in listed)
-
-    def sweep(self, name: str) -> dict[str, Any]:
-        with AccessClient(self.address) as client:
-            return next(asdict(sweep) for sweep in client.list_sweeps() if sweep.name == name)
 
     def agent_command(self, *words: str | Path, token: str = "", prefix: tuple[str, ...] = ()) -> Done:
         command = [*prefix, str(BIN / "paretofleet-agent"), *(str(word) for word in words)]

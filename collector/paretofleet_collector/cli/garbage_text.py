@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from paretofleet_collector.cli import units
-from paretofleet_collector.service.garbage import Garbage
+
+if TYPE_CHECKING:  # the store takes half a second to load, and every command loads this file
+    from paretofleet_collector.service.garbage import Garbage
 
 
 def lines(removable: Garbage) -> list[str]:

@@ -420,3 +420,10 @@ def test_a_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CollectorError, match="broke off"):
         receive_files([FilePart("r.parquet", b"x", is_last=False, sha256="")], lambda path: tmp_path / path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_starts_without_what_only_some_of_it_needs() -> None:
+    heavy = ("grpc", "google", "numpy", "pandas", "pyarrow", "sqlalchemy", "paretofleet_analysis")
+    code = f"import sys, paretofleet_collector.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
