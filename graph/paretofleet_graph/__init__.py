@@ -1,19 +1,22 @@
-"""What an ONNX file asks for, so that the collector and every device follow one rule.
+"""What an ONNX or tflite file asks for, so that the collector and every device follow one rule.
 
 Python 3.6 grammar and the standard library only: a board's runner reads it, too.
 """
 
-from .apart import read_apart
+from .apart import facts_apart, read_apart
 from .description import read
 from .errors import GraphRefused
-from .model import LAWS, Axis, Description, Input, Law, Output, as_json, axis_key, from_json
+from .model import LAWS, ONNX, TFLITE, Axis, Description, Input, Law, Output, as_json, axis_key, from_json
 from .onnx_file import OnnxFile, Weight
 from .precision import operators_of
 from .sizes import shapes, sizes_of, to_give
+from .tflite_file import is_tflite
 from .values import constant_of, law_json, laws
 
 __all__ = [
     "LAWS",
+    "ONNX",
+    "TFLITE",
     "Axis",
     "Description",
     "GraphRefused",
@@ -25,7 +28,9 @@ __all__ = [
     "as_json",
     "axis_key",
     "constant_of",
+    "facts_apart",
     "from_json",
+    "is_tflite",
     "law_json",
     "laws",
     "operators_of",

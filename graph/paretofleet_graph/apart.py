@@ -5,10 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any, Callable, Mapping, TypeVar
 
 from .errors import GraphRefused
 from .model import Description, from_json
 
+Answer = TypeVar("Answer")
+FACTS = "--facts"
 WALL_S = 120
 CPU_S = 90
 #: Address space beside the file, which is mapped.
@@ -20,10 +23,28 @@ START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from paretofleet_graph
 
 def read_apart(path: str) -> Description:
     """As `read`, of the file at `path`, within limits of time and memory. Raises GraphRefused."""
+    return _apart(path, from_json)
+
+
+def facts_apart(path: str) -> Mapping[str, Any]:
+    """What the tflite file at `path` holds: `parameters`, `macs`, `weights_precision`, and its `graph`.
+
+    Raises GraphRefused.
+    """
+    return _apart(path, _with_graph, FACTS)
+
+
+def _with_graph(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    from_json(answer["graph"])
+    return answer
+
+
+def _apart(path: str, taken: Callable[[Any], Answer], *flags: str) -> Answer:
+    """What `taken` makes of the answer of a process of its own."""
     name = os.path.basename(path)
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", START, HOME, path],
+            [sys.executable, "-I", "-c", START, HOME, *flags, path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -33,7 +54,7 @@ def read_apart(path: str) -> Description:
         answer = json.loads(done.stdout.decode("utf-8"))
         if "refused" in answer:
             raise GraphRefused(answer["refused"])
-        return from_json(answer)
+        return taken(answer)
     except subprocess.TimeoutExpired:
         raise GraphRefused(
             "%s: reading it takes longer than %d s; export a simpler model" % (name, WALL_S)
@@ -46,14 +67,22 @@ def read_apart(path: str) -> Description:
 
 
 def main() -> None:
-    """Prints what the graph of the file in the first argument asks for: JSON, or {"refused": sentence}."""
+    """Prints what the graph of the file in the last argument asks for: JSON, or {"refused": sentence}.
+
+    With the argument --facts before it also what a tflite file holds.
+    """
     from .description import read
     from .model import as_json
+    from .tflite_counts import facts_of
 
-    path = sys.argv[1]
+    path = sys.argv[-1]
     _limit(path)
     try:
-        answer = as_json(read(path))
+        if FACTS in sys.argv[1:-1]:
+            facts = facts_of(path)
+            answer = dict(facts.counts._asdict(), graph=as_json(facts.description))
+        else:
+            answer = as_json(read(path))
     except GraphRefused as error:
         answer = {"refused": str(error)}
     except MemoryError:

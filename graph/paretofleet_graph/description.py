@@ -1,5 +1,6 @@
 """Reads a file and says what its graph asks for."""
 
+import contextlib
 import os
 
 from .axes import axes_of
@@ -10,10 +11,15 @@ from .model import Description
 from .onnx_file import DAMAGED, OnnxFile
 from .operators import RANDOM
 from .precision import all_nodes, operators_of, precision_of, precisions_of
+from .tflite import read_tflite
+from .tflite_file import is_tflite
 
 
 def read(path: str) -> Description:
-    """What the ONNX file at `path` asks for. Raises GraphRefused where it cannot be read."""
+    """What the ONNX or tflite file at `path` asks for. Raises GraphRefused where it cannot be read."""
+    with contextlib.suppress(OSError):
+        if is_tflite(path):
+            return read_tflite(path)
     file = OnnxFile(path)
     try:
         return _described(file)

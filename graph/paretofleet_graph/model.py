@@ -7,6 +7,8 @@ Axis = Union[int, str, None]
 
 #: The laws by which values are drawn, as users write them; a number is a law, too: a constant.
 LAWS = ("normal", "bytes", "zipf", "uniform", "ones", "zeros")
+#: The formats of files; all runtimes but LiteRT read ONNX.
+ONNX, TFLITE = "onnx", "tflite"
 #: A law that only the graph gives: every value is the size of an axis.
 LENGTH = "length"
 
@@ -15,13 +17,15 @@ class Law(NamedTuple):
     """How the values of an input are drawn.
 
     `values`: one of LAWS, or LENGTH. `below`: integers are 0 to below - 1; a number, or the key of an axis
-    whose size it is. `sure`: whether the graph itself says so; `why`: which part of it.
+    whose size it is. `sure`: whether the graph itself says so; `why`: which part of it. `quantised`: scale
+    and zero point of integers that stand for reals, whose law it then is; None of all others.
     """
 
     values: str
     below: Union[int, str, None] = None
     sure: bool = True
     why: str = ""
+    quantised: Optional[Tuple[float, int]] = None
 
 
 class Input(NamedTuple):
@@ -54,6 +58,7 @@ class Description(NamedTuple):
     any. `free`: keys of the axes whose sizes must be given. `precision`: what its operators compute in, by
     their types: fp64, fp32, fp16, bf16, int8, int4 or mixed; `precisions`: every one of them. `random`:
     operators that draw numbers. `mixes`: operators in which items of a batch change one another's values.
+    `format`: of the file, ONNX or TFLITE.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Description(NamedTuple):
     mixes: Tuple[str, ...]
     operators: Dict[str, int]
     precisions: Tuple[str, ...] = ()
+    format: str = ONNX
 
 
 def axis_key(name: str, number: int, axis: Axis) -> str:
@@ -80,12 +86,11 @@ def axis_key(name: str, number: int, axis: Axis) -> str:
 
 
 def as_json(description: Description) -> Dict[str, Any]:
-    """The `description` as JSON holds it."""
+    """The `description` as JSON holds it; what only tflite files have is absent from that of others."""
     about = dict(description._asdict())
-    about["inputs"] = [
-        dict(each._asdict(), law=None if each.law is None else dict(each.law._asdict()))
-        for each in description.inputs
-    ]
+    if description.format == ONNX:
+        del about["format"]
+    about["inputs"] = [dict(each._asdict(), law=_law_json(each.law)) for each in description.inputs]
     about["outputs"] = [dict(each._asdict()) for each in description.outputs]
     return about
 
@@ -105,8 +110,19 @@ def from_json(about: Mapping[str, Any]) -> Description:
     return Description(**fields)
 
 
+def _law_json(law: Optional[Law]) -> Optional[Dict[str, Any]]:
+    if law is None:
+        return None
+    about = dict(law._asdict())
+    if law.quantised is None:
+        del about["quantised"]
+    return about
+
+
 def _input(each: Mapping[str, Any]) -> Input:
     law = None if each["law"] is None else Law(**each["law"])
+    if law is not None and law.quantised is not None:
+        law = law._replace(quantised=(law.quantised[0], law.quantised[1]))
     return Input(each["name"], each["type"], _axes(each["axes"]), law, each["decides"])
 
 

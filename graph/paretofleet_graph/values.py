@@ -44,8 +44,10 @@ def laws(description: Description, values: Values) -> Dict[str, Law]:
 
 def law_json(law: Law) -> Mapping[str, Any]:
     """What a run records of the `law`: what is there, and whether the graph was sure."""
-    about = {"values": law.values, "below": law.below, "why": law.why or None}
-    kept: Dict[str, Any] = {key: value for key, value in about.items() if value is not None}
+    about: Dict[str, Any] = {"values": law.values, "below": law.below, "why": law.why or None}
+    if law.quantised is not None:
+        about["quantised"] = list(law.quantised)
+    kept = {key: value for key, value in about.items() if value is not None}
     return kept if law.sure else dict(kept, unsure=True)
 
 
@@ -61,6 +63,7 @@ def _given(item: Input, values: Any) -> Law:
     """The law of an input for which `values` were given: a word or a number."""
     is_real = item.type in REALS
     below = item.law.below if item.law is not None else None
+    quantised = item.law.quantised if item.law is not None else None
     if isinstance(values, (bool, int, float)):
         number = float(values)
         if not is_real and number != int(number):
@@ -74,6 +77,8 @@ def _given(item: Input, values: Any) -> Law:
         raise GraphRefused(
             "input %s takes a number, a file or one of %s, not %s" % (item.name, ", ".join(LAWS), values)
         )
+    if values == "normal" and quantised is not None:
+        return Law(values, None, True, GIVEN, quantised)
     if (values == "normal") > is_real or (values == "zipf" and is_real):
         raise GraphRefused("input %s is %s, which is not drawn by %s" % (item.name, item.type, values))
     if values in ("zipf", "uniform") and not is_real and below is None and item.type != "tensor(bool)":

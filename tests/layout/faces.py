@@ -9,9 +9,10 @@ from __future__ import annotations
 #: Distribution, room, module (in the room; the room itself is empty) to the names that others take.
 FACES: dict[str, dict[str, dict[str, str]]] = {
     "graph": {
-        "apart": {"": "main read_apart"},
+        "apart": {"": "facts_apart main read_apart"},
         "axes": {"": "BATCH_KEY axes_of total"},
         "description": {"": "read"},
+        "flatbuffer": {"": "Table root"},
         "facts": {"": "UNKNOWN Fact Trace axes_after axis_of numbers_of of_weight type_of"},
         "flow": {"": "follow"},
         "laws": {"": "laws_of"},
@@ -19,8 +20,13 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "mixing": {"": "mixes_items"},
         "onnx_file": {"": "DAMAGED Graph NONSENSE Node OnnxFile TYPES Weight"},
         "operators": {"": "* RANDOM"},
-        "precision": {"": "WORK all_nodes operators_of precision_of precisions_of"},
+        "precision": {"": "PRECISIONS WORK all_nodes operators_of precision_of precisions_of"},
         "sizes": {"": "Values example_of shapes sizes_of to_give"},
+        "tflite": {"": "WORK described read_tflite"},
+        "tflite_counts": {"": "facts_of"},
+        "tflite_file": {
+            "": "OPERATORS Operator Part Tensor TfliteFile counts_of inputs_of is_tflite",
+        },
         "values": {"": "constant_of law_json laws"},
         "wire": {"": "Span fields integers text"},
     },

@@ -17,8 +17,21 @@ WHOLE = {"graph"}
 ROOMS: dict[str, dict[str, set[str]]] = {
     "graph": {
         "__main__": {"apart"},
-        "apart": {"description"},
-        "description": {"flow", "laws", "operators", "precision", "axes", "onnx_file"},
+        "apart": {"description", "tflite_counts"},
+        "description": {
+            "flow",
+            "laws",
+            "operators",
+            "precision",
+            "axes",
+            "onnx_file",
+            "tflite",
+            "tflite_file",
+        },
+        "tflite_counts": {"tflite", "tflite_file", "onnx_file"},
+        "tflite": {"axes", "laws", "lookups", "precision", "onnx_file", "tflite_file"},
+        "tflite_file": {"flatbuffer", "onnx_file"},
+        "flatbuffer": set(),
         "flow": {"facts", "lookups", "mixing", "operators", "precision", "onnx_file"},
         "laws": {"lookups"},
         "lookups": {"facts", "operators", "onnx_file"},

@@ -15,8 +15,6 @@ from paretofleet_agent.model import Lease
 from paretofleet_agent.power.polling import of_request
 
 RUNNER = Path(__file__).parent.parent / "runner" / "__main__.py"
-#: Runtimes whose files are no ONNX files; they look at their inputs themselves.
-OTHER_FILES = ("litert",)
 #: Loaded by path, too, where the interpreter is not this one.
 GRAPH = Path(paretofleet_graph.__file__).parent
 #: How often the sampler reads where it shares a CPU with the runner; else as often as each sensor asks.
@@ -64,7 +62,7 @@ def runner_request(
         sizes=configuration.get("sizes", {}),
         inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
         artifact=None if path is None else str(path),
-        graph=_graph_of(path, lease.artifact.sha256) if path and runtime not in OTHER_FILES else None,
+        graph=_graph_of(path, lease.artifact.sha256) if path else None,
         threads=threads,
         seed=lease.seed,
         cpus=list(cpus),

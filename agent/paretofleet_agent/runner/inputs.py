@@ -87,10 +87,13 @@ def redraw(arrays: Mapping[str, Any], feeding: Feeding, seed: int, scale: float,
         law = feeding.laws[name]
         if is_constant(law):
             continue
-        drawn = _draw(random, min(array.size, REDRAWN), array.dtype, law)
-        if law.values == "normal":
-            drawn = (drawn * scale + shift).astype(array.dtype)
-        elif array.dtype.kind in "iub" and array.size <= FEW and np.array_equal(array.reshape(-1), drawn):
+        drawn = _draw(random, min(array.size, REDRAWN), array.dtype, law, (scale, shift))
+        if (
+            law.values != "normal"
+            and array.dtype.kind in "iub"
+            and array.size <= FEW
+            and np.array_equal(array.reshape(-1), drawn)
+        ):
             drawn = _highest(law, array.dtype) - drawn.astype(np.int64)
         _repeat(array.reshape(-1), drawn)
         changed = True
@@ -119,8 +122,11 @@ def _feeds_of(feeding: Feeding) -> int:
     return max(feeds)
 
 
-def _draw(random: Any, count: int, dtype: Any, law: Law) -> Any:
-    """`count` values of the `law`, or as many as are drawn at most, as an array of `dtype`."""
+def _draw(random: Any, count: int, dtype: Any, law: Law, varied: Tuple[float, float] = (1.0, 0.0)) -> Any:
+    """`count` values of the `law`, or as many as are drawn at most, as an array of `dtype`.
+
+    `varied`: by what normal ones are multiplied, and what is added to them.
+    """
     import numpy as np
 
     count = max(1, min(count, DRAWN))
@@ -128,7 +134,7 @@ def _draw(random: Any, count: int, dtype: Any, law: Law) -> Any:
     if constant is not None:
         return np.full(1, constant, dtype)
     if law.values == "normal":
-        return random.standard_normal(count).astype(dtype)
+        return _normal(random, count, dtype, law, varied)
     if law.values == "uniform" and dtype.kind == "f":
         return (1 - random.random_sample(count)).astype(dtype)
     if law.values == "zipf":
@@ -139,6 +145,17 @@ def _draw(random: Any, count: int, dtype: Any, law: Law) -> Any:
     low = -BYTES // 2 if dtype == "int8" and law.values == "bytes" else 0
     high = _highest(law, dtype) if law.values == "uniform" else BYTES - 1
     return random.randint(low, min(low + high, 2**62) + 1, size=count).astype(dtype)
+
+
+def _normal(random: Any, count: int, dtype: Any, law: Law, varied: Tuple[float, float]) -> Any:
+    """Normal values, `varied`; integers that stand for them in the steps of the file."""
+    import numpy as np
+
+    values = random.standard_normal(count) * varied[0] + varied[1]
+    if law.quantised is None:
+        return values.astype(dtype)
+    (step, zero), limits = law.quantised, np.iinfo(dtype)
+    return np.clip(np.round(values / step) + zero, limits.min, limits.max).astype(dtype)
 
 
 def _highest(law: Law, dtype: Any) -> int:

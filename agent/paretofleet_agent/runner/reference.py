@@ -1,6 +1,7 @@
 """Outputs held against those of ONNX Runtime without optimisation, which another process computes.
 
-The reference is the same file in fp32 on the CPU (a quantised file's own graph, dequantised as it says). A
+The reference is the same file in fp32 on the CPU (a quantised file's own graph, dequantised as it says); of a
+tflite file LiteRT's own kernels. A
 process of its own keeps its memory out of the peak of the run.
 """
 
@@ -130,6 +131,8 @@ def _answer(request: Mapping[str, Any], draw: Draw, precision: str) -> Tuple[Dic
         "batch": batch_axes(request.get("graph")),
         "tolerance": TOLERANCES[precision],
         "unit": UNITS[precision],
+        # Of tflite files, which ONNX Runtime does not read.
+        "litert": request.get("litert"),
     }
     with tempfile.TemporaryDirectory() as folder:
         tensors: Dict[str, Tensors] = {}

@@ -12,6 +12,7 @@ from . import rounding
 from .comparison import AGREES, NUMBERS, UNDECIDED, WRONG, Rule, difference, judge
 from .ort_arrays import array_of, outputs_without_array, run_without_arrays
 from .outputs import kind_of, not_finite
+from .runtimes import litert_reference
 
 PR_SET_PDEATHSIG = 1
 #: Items of the batch that are always computed, and the seconds within which all of them are.
@@ -36,7 +37,9 @@ def main() -> None:
     # Here and not between fork and exec: the runner that asks has a runtime's threads.
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    sys.stdout.write("\n%s\n" % json.dumps(Comparison(json.load(sys.stdin)).answer()))
+    header = json.load(sys.stdin)
+    answer = litert_reference.answer(header) if header.get("litert") else Comparison(header).answer()
+    sys.stdout.write("\n%s\n" % json.dumps(answer))
 
 
 class Comparison(object):

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from paretofleet_graph import as_json
+from paretofleet_graph import ONNX, Description, as_json
 
 from . import input_dependence, loop, memory, outputs, reference, time_limit
 from .failure import RunFailed, one_line, refusal
@@ -26,8 +26,11 @@ class Run:
     """One run. A runtime loads in `load`, which sets `step`, `feeds`, `names` and `effective`.
 
     `step(feed)` is what is timed: host arrays in, host arrays out. `synchronise` is None where `step` waits.
-    `pace`: when items are due; None where the next begins when the last has ended.
+    `pace`: when items are due; None where the next begins when the last has ended. `format`: of the files
+    that it reads.
     """
+
+    format = ONNX
 
     step: Callable[[Any], Any]
     feeds: Sequence[Dict[str, Any]]
@@ -45,6 +48,7 @@ class Run:
         if request["mode"] == "paced":
             self.pace = Pace(request["items_s"], request["batch_size"], clock)
         self.graph = describe(request)
+        refuse_format(self.graph, request["runtime"], self.format)
         self.feeding = feeding(self.graph, request)
         self._memory = memory.Memory()
         self._sound: List[str] = []
@@ -193,6 +197,16 @@ def refuse_unknown(request: Mapping[str, Any]) -> None:
         raise RunFailed("unsupported", "timing scope %r is not %s" % (request["timing_scope"], TIMING_SCOPE))
     if not os.path.isfile(request["artifact"] or ""):
         raise RunFailed("model_unavailable", "there is no model file %s" % request["artifact"])
+
+
+def refuse_format(graph: Description, runtime: str, read: str) -> None:
+    """Raises RunFailed where the file of `graph` has not the format that the `runtime` does `read`."""
+    if graph.format != read:
+        raise RunFailed(
+            "unsupported",
+            "%s reads %s files, and this is a file of the format %s; choose another runtime"
+            % (runtime, read, graph.format),
+        )
 
 
 def resolve_options(requested: Mapping[str, Any], options: Options) -> Dict[str, Any]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import paretofleet_graph
 import pytest
+import tflite_files
 from paretofleet_agent.measure.attempt import measure
-from paretofleet_agent.runner import loop
+from paretofleet_agent.runner import inputs, loop, reference
 from paretofleet_agent.runner.failure import RunFailed
-from paretofleet_agent.runner.runtimes import litert_comparison, litert_file
+from paretofleet_agent.runner.feeding import Feeding
+from paretofleet_graph import Law
 
 PYTHON = os.environ.get("PARETOFLEET_TEST_LITERT_PYTHON")
 with_litert = pytest.mark.skipif(
@@ -25,15 +26,7 @@ np = pytest.importorskip("numpy")
 
 @pytest.fixture
 def tflite(tmp_path):
-    def make(*wanted):
-        path = tmp_path / f"made-{'-'.join(wanted)}.tflite"
-        program = Path(__file__).parents[1] / "make_tflite.py"
-        subprocess.run(
-            [PYTHON, str(program), str(path), *wanted], check=True, capture_output=True, timeout=120
-        )
-        return path
-
-    return make
+    return lambda *kinds: tflite_files.layer(tmp_path / f"made-{'-'.join(kinds)}.tflite", *kinds)
 
 
 def run(kit, here, path, samples=None, **wanted):
@@ -52,7 +45,7 @@ def test_a_file_runs_in_xnnpack_and_agrees_with_the_kernels_beside_it(kit, here,
     assert (effective["precision"], effective["provider"], effective["mode"]) == ("fp32", "XNNPACK", mode)
     assert (effective["threads"], effective["batch_size"]) == (1, 4)
     assert effective["settings"] == {"xnnpack_partitions": 1}
-    assert effective["operators"] == {"fp32": 1}
+    assert effective["operators"] == {"FULLY_CONNECTED": 1}
     assert effective["reference"]["by"].endswith("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
     assert effective["reference"]["relative_error"] < 1e-5
     assert effective["depends_on_input"] is True
@@ -73,7 +66,7 @@ def test_a_quantised_file_is_int8_and_nothing_else(kit, here, tflite):
     path = tflite("int8", "free")
     outcome = run(kit, here, path, precision="int8")
     assert outcome.ok, outcome.message
-    assert outcome.facts["effective"]["operators"] == {"int8": 1}
+    assert outcome.facts["effective"]["precision"] == "int8"
     assert outcome.facts["effective"]["depends_on_input"] is True, "inputs are drawn by the file's scale"
     outcome = run(kit, here, path, precision="fp32")
     assert (outcome.ok, outcome.reason) == (False, "unsupported")
@@ -86,25 +79,73 @@ def test_what_cannot_be_is_refused_in_a_sentence(kit, here, model, tflite, tmp_p
     cut.write_bytes(tflite().read_bytes()[:200])
     for path, wanted, sentence in (
         (tflite(), {"batch_size": 2}, "fixed batch size 1; 2 was asked for"),
-        (model, {}, "reads tflite files"),
-        (tflite("ids"), {}, "input ids holds values of the type int32"),
+        (model, {}, "litert reads tflite files"),
+        (tflite("whole"), {}, "input n decides the work"),
         (tflite(), {"options": {"provider": "cpu"}}, "none of"),
-        (cut, {}, "cannot load the model"),
+        (tflite("free"), {"sizes": {"height": 2}}, "no free axis height"),
+        (cut, {}, "damaged or cut short"),
     ):
         outcome = run(kit, here, path, **wanted)
         assert (outcome.ok, outcome.reason) == (False, "unsupported"), outcome.message
         assert sentence in outcome.message
 
 
+def test_onnx_runtime_refuses_a_tflite_file_in_a_sentence(kit, here, tflite):
+    outcome = measure(kit.lease_of(tflite(), batch_size=1), tflite(), kit.Samples(), kit.Watch(), here)
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert "onnxruntime reads onnx files, and this is a file of the format tflite" in outcome.message
+
+
 @with_litert
-def test_outputs_that_other_kernels_do_not_give_are_wrong(tflite, monkeypatch):
-    monkeypatch.setattr(sys, "executable", PYTHON)
-    item = {"name": "x", "index": 0, "dtype": np.float32, "quantization": (0.0, 0), "shape": [1, 256]}
-    request = {"artifact": str(tflite()), "seed": 1}
-    loaded = litert_comparison.Loaded(request, {"xnnpack": True}, "2", [item], [[1, 256]])
-    feed = litert_file.feeds([item], [[1, 256]], 1)[0]
-    with pytest.raises(RunFailed, match=r"output y is .* off the reference") as wrong:
-        litert_comparison.compare(loaded, feed, [np.ones((1, 64), np.float32)], "fp32")
+def test_whole_numbers_are_ids_of_their_table_or_what_the_user_gives(kit, here, tflite):
+    outcome = run(kit, here, tflite("ids", "free"), batch_size=8)
+    assert outcome.ok, outcome.message
+    fed = outcome.facts["effective"]["inputs"]["ids"]
+    assert fed == {"shape": [8], "values": "zipf", "below": 40, "why": "GATHER"}
+    outcome = run(kit, here, tflite("whole"), inputs={"n": {"values": "bytes"}})
+    assert outcome.ok, outcome.message
+    assert outcome.facts["effective"]["inputs"]["n"]["values"] == "bytes"
+
+
+@with_litert
+def test_the_users_samples_are_fed_and_told_apart_by_their_hash(kit, here, tflite, tmp_path):
+    np.savez(tmp_path / "samples.npz", x=np.ones((3, 256), np.float32))
+    sha256 = "ab" * 32
+    path = tflite("free")
+    lease = kit.lease_of(path, runtime="litert", batch_size=2, inputs={"x": {"sha256": sha256}})
+    lease = dataclasses.replace(lease, input_paths={sha256: tmp_path / "samples.npz"})
+    device = dataclasses.replace(here, interpreters={"litert": PYTHON})
+    outcome = measure(lease, path, kit.Samples(), kit.Watch(), device)
+    assert outcome.ok, outcome.message
+    fed = outcome.facts["effective"]["inputs"]["x"]
+    assert (fed["shape"], fed["samples"]) == ([2, 256], 3)
+
+
+@with_litert
+def test_the_peak_has_the_inputs_of_one_feed(kit, here, tflite):
+    peaks = []
+    for size in (1, 2000):
+        outcome = run(kit, here, tflite("free"), batch_size=size)
+        assert outcome.ok, outcome.message
+        peaks.append(outcome.facts["memory_peak_bytes"])
+        buffers = outcome.facts["effective"]["input_buffers_bytes"]
+    assert buffers == 8 * 2000 * 256 * 4
+    assert 0 < peaks[1] - peaks[0] < buffers, "seven of eight rotated inputs are no memory of the model"
+
+
+@with_litert
+def test_outputs_that_other_kernels_do_not_give_are_wrong(tflite):
+    request = {
+        "artifact": str(tflite()),
+        "seed": 1,
+        "graph": paretofleet_graph.as_json(paretofleet_graph.read(str(tflite()))),
+        "reference_python": PYTHON,
+        "litert": {"version": "2", "inputs": ["x"], "xnnpack": True},
+    }
+    x = np.ones((1, 256), np.float32)
+    draw = reference.Draw({"x": x}, {"y": np.ones((1, 64), np.float32)})
+    with pytest.raises(RunFailed, match=r"output y is .* off the reference of LiteRT 2") as wrong:
+        reference.check(request, [draw], "fp32")
     assert wrong.value.reason == "wrong_output"
 
 
@@ -119,20 +160,15 @@ def test_a_real_file_is_measured_and_agrees(kit, here, path):
     assert effective["depends_on_input"] is True
 
 
-def test_free_axes_get_the_batch_or_a_size():
-    item = {"name": "x", "shape": [1, 1, 4], "shape_signature": [-1, -1, 4]}
-    assert litert_file.shapes([item], 8, {"x.1": 128}) == [[8, 128, 4]]
-    with pytest.raises(RunFailed, match="input x has a free axis 1"):
-        litert_file.shapes([item], 8, {})
-    with pytest.raises(RunFailed, match="no axis length"):
-        litert_file.shapes([item], 8, {"x.1": 128, "length": 128})
-
-
 @pytest.mark.parametrize(("dtype", "zero"), [("int8", 3), ("uint8", 128), ("int16", 0)])
 def test_quantised_inputs_are_normal_by_the_scale_of_the_file(dtype, zero):
-    item = {"dtype": dtype, "quantization": (0.03, zero)}
-    drawn = litert_file.draw(np.random.RandomState(0), item, [4000])
+    law = Law("normal", quantised=(0.03, zero))
+    feeding = Feeding({"x": (4000,)}, {"x": f"tensor({dtype})"}, {"x": law}, {}, {}, {}, 7)
+    drawn = inputs.buffers(feeding)[0]["x"]
     assert drawn.dtype == np.dtype(dtype)
     real = (drawn.astype(float) - zero) * 0.03
     assert abs(real.mean()) < 0.1
     assert 0.9 < real.std() < 1.1
+    inputs.redraw({"x": drawn}, feeding, 8, 0.1, 2.0)
+    real = (drawn.astype(float) - zero) * 0.03
+    assert abs(real.mean() - 2) < 0.1

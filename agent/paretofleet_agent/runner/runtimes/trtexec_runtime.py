@@ -11,12 +11,12 @@ import sys
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 
-from paretofleet_graph import as_json
+from paretofleet_graph import ONNX, as_json
 
 from .. import input_dependence, outputs, reference, time_limit
 from ..failure import RunFailed
 from ..feeding import describe, fed, feeding
-from ..run import Options, refuse_unknown, resolve_options, show_gpu
+from ..run import Options, refuse_format, refuse_unknown, resolve_options, show_gpu
 from . import trtexec_command as command
 from . import trtexec_files as files
 from .trtexec_log import STARTED
@@ -50,6 +50,7 @@ class TrtExec(object):
         self._folder = tempfile.TemporaryDirectory()
         supported = command.supported_flags(self._program)
         graph = describe(request)
+        refuse_format(graph, request["runtime"], ONNX)
         self._request = dict(request, graph=as_json(graph))
         self._feeding = feeding(graph, request)
         filled = self._feeding.shapes
