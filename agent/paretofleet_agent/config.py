@@ -15,9 +15,10 @@ import socket
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from paretofleet_agent.errors import ConfigError
+from paretofleet_agent.suggest import did_you_mean
 
 #: The near end of a tunnel to a collector elsewhere.
 DEFAULT_COLLECTOR = "127.0.0.1:7411"
@@ -64,7 +65,7 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
         )
     },
 }
-#: Sections that take any key.
+#: Sections without keys of their own.
 OPEN_SECTIONS: Mapping[str, str] = {
     "labels": "A label of the device for each key, by which sweeps choose devices.",
     "runtimes": "For a runtime, by its name, the Python interpreter that runs it, where it needs its own.",
@@ -73,6 +74,11 @@ OPEN_SECTIONS: Mapping[str, str] = {
     "sensors": "Settings of the power sensors. `meter`: external meters. `ignore`: rails to be left out, as "
     "SOURCE/RAIL or SOURCE, several with commas, such as what is wrong in a dispute.",
 }
+RUNTIMES = ("onnxruntime", "torch", "openvino", "litert", "trtexec")
+#: The keys of those of these sections that take none but what is there.
+CHOICES: Mapping[str, Sequence[str]] = {"runtimes": RUNTIMES, "sensors": ("meter", "ignore")}
+#: The entry points of other distributions that bring sensors.
+SENSOR_PLUGINS = "paretofleet.sensors"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SIMULATED = "sim:"
@@ -208,16 +214,34 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         return values
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if parser.defaults():
+        raise ConfigError(
+            f"{path} has a section [{parser.default_section}]; the sections are {', '.join(values)}."
+        )
     for section in parser.sections():
         if section not in values:
-            raise ConfigError(f"{path} has a section [{section}]; the sections are {', '.join(values)}.")
+            near = did_you_mean(section, values, f"the sections are {', '.join(values)}.")
+            raise ConfigError(f"{path} has a section [{section}]; {near}")
         for key, value in parser[section].items():
-            if section in KEYS and key not in KEYS[section]:
-                raise ConfigError(
-                    f"{path} sets {key} in [{section}]; its keys are {', '.join(KEYS[section])}."
-                )
+            _check_key(section, key, f"{path} sets {key} in [{section}]")
             values[section][key] = value
     return values
+
+
+def _check_key(section: str, key: str, where: str) -> None:
+    """Raises ConfigError, which begins with `where`, for a key that nobody reads."""
+    keys = (*KEYS[section],) if section in KEYS else CHOICES.get(section)
+    if keys is None or key in keys or (section == "sensors" and _has_sensor_plugins()):
+        return
+    raise ConfigError(f"{where}; {did_you_mean(key, keys, 'its keys are ' + ', '.join(keys) + '.')}")
+
+
+def _has_sensor_plugins() -> bool:
+    """Whether another distribution brings sensors, whose settings only it knows."""
+    from importlib.metadata import distributions
+
+    groups = (entry.group for each in distributions() for entry in each.entry_points)
+    return SENSOR_PLUGINS in groups
 
 
 def _overlay(values: dict[str, dict[str, str]], env: Mapping[str, str]) -> None:
@@ -230,7 +254,9 @@ def _overlay(values: dict[str, dict[str, str]], env: Mapping[str, str]) -> None:
         prefix = f"PARETOFLEET_{section}_".upper()
         for variable, value in env.items():
             if variable.startswith(prefix):
-                values[section][variable[len(prefix) :].lower()] = value
+                key = variable[len(prefix) :].lower()
+                _check_key(section, key, f"The environment sets {variable}")
+                values[section][key] = value
 
 
 def _pairs(labels: Any) -> dict[str, str]:

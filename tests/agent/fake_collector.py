@@ -49,6 +49,7 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.models = {}
         self.fetches = []
         self.refuse = None
+        self.calls_it = ""
         self.word = {}
         self.collector_id = "fake"
         self.sessions = set()
@@ -113,7 +114,7 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.joins.append(request)
         if self.refuse:
             context.abort(*self.refuse)
-        return pb.JoinReply(name=request.name)
+        return pb.JoinReply(name=self.calls_it or request.name)
 
     def Hello(self, request, context):  # noqa: N802, ARG002
         self.hellos.append(request)

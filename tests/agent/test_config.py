@@ -83,8 +83,14 @@ def test_a_wrong_flag_is_named(tmp_path, flags, says):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[agent]\ncolour = red\n", r"sets colour in \[agent\]; its keys are collector"),
-        ("[agnet]\n", r"section \[agnet\]"),
+        ("[agent]\nhue = red\n", r"sets hue in \[agent\]; its keys are collector"),
+        ("[agnet]\n", r"section \[agnet\]; did you mean agent\?"),
+        ("[agent]\ncolector = a:1\n", r"sets colector in \[agent\]; did you mean collector\?"),
+        ("[runtime]\ntorch = /opt/python\n", r"section \[runtime\]; did you mean runtimes\?"),
+        ("[runtimes]\npytorch = /opt/python\n", r"sets pytorch in \[runtimes\]; did you mean torch\?"),
+        ("[runtimes]\nx = /opt/python\n", r"sets x in \[runtimes\]; its keys are onnxruntime, torch"),
+        ("[sensors]\nmeters = wall@tcp://a:1\n", r"sets meters in \[sensors\]; did you mean meter\?"),
+        ("[DEFAULT]\nname = a\n", r"section \[DEFAULT\]; the sections are agent"),
         ("no section\n", r"agent\.ini cannot be read"),
         ("[agent]\nseed = many\n", "seed 'many' is not a whole number"),
         ("[host]\nlock_dir = /no/such/dir\n", "lock_dir '/no/such/dir'"),
@@ -95,6 +101,21 @@ def test_a_wrong_line_of_the_file_is_named(tmp_path, text, says):
     with pytest.raises(ConfigError, match=says) as raised:
         load(tmp_path)
     assert "\n" not in str(raised.value)
+
+
+def test_a_variable_that_names_no_runtime_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"sets PARETOFLEET_RUNTIMES_TROCH; did you mean torch\?"):
+        load(tmp_path, env={"PARETOFLEET_RUNTIMES_TROCH": "/opt/python"})
+
+
+def test_a_plugin_s_settings_are_its_own_affair(tmp_path, monkeypatch):
+    (tmp_path / "agent.ini").write_text("[sensors]\nmy_probe = /dev/ttyUSB0\n")
+    plugin = tmp_path / "site" / "my_probe-1.dist-info"
+    plugin.mkdir(parents=True)
+    (plugin / "METADATA").write_text("Name: my-probe\nVersion: 1\n")
+    (plugin / "entry_points.txt").write_text("[paretofleet.sensors]\nmy_probe = my_probe:find\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert load(tmp_path).sensors == {"my_probe": "/dev/ttyUSB0"}
 
 
 def test_variables_of_runners_come_from_their_section_and_the_names_that_pass(tmp_path):

@@ -79,12 +79,14 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "window_energy": "WindowEnergy WindowSpan window_energy",
         },
         "runner": {
-            "failure": "* one_line",
+            "failure": "* RunFailed one_line",
             "frame_pipes": "*",
             "frames": "*",
             "loop": "MODES",
             "process": "*",
+            "run": "COMMON resolve_options",
             "runtimes.trtexec_command": "PLACES",
+            "serve": "RUNTIMES",
             "time_limit": "*",
         },
         "sensors": {
@@ -97,7 +99,9 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "standalone": {
             "bench": "run",
-            "run_options": "BenchRequest RunOptions WINDOW_FLOOR_S inputs_of mode_of options_of sizes_of",
+            "run_options": (
+                "BenchRequest RunOptions WINDOW_FLOOR_S check_options inputs_of mode_of options_of sizes_of"
+            ),
             "selftest": "run",
             "snapshot": "describe pack",
         },
@@ -166,6 +170,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "parsing": "load_yaml parse_inputs parse_json spec_from_mapping",
             "protocols": "protocol_of",
             "schedule": "* REBOOT_S Reboot",
+            "selection": "find_variants",
             "specification": "PRECISIONS Spec",
         },
         "rpc": {
@@ -193,6 +198,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "inputs": "*",
             "leases": "*",
             "metrics": "CollectorMetrics",
+            "model_changes": "*",
             "reports": "*",
             "restoring": "restore",
             "submission": "*",

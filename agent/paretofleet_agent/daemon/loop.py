@@ -102,7 +102,14 @@ class Daemon:
         if not self._has_served:
             self._has_served = True
             self.heartbeat.start()
-            log.info("serving the collector at %s as %s", self._config.collector, self._config.name)
+            name, known_as = self._config.name, self._client.fleet_name
+            log.info("serving the collector at %s as %s", self._config.collector, known_as)
+            if name != known_as:
+                log.warning(
+                    "the fleet calls this device %s, not %s; where the collector is, `paretofleet devices "
+                    "rename %s %s` changes that",
+                    *(known_as, name, known_as, name),
+                )
 
     def _welcome(self) -> Welcome:
         """Says hello with the spool of the collector that answers; another's is set aside meanwhile."""

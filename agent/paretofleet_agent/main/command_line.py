@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 from paretofleet_agent import __version__
+from paretofleet_agent.config import RUNTIMES
 from paretofleet_agent.main import commands
 
 #: What a bench can be asked for, as a sweep can.
-RUNTIMES = ("onnxruntime", "torch", "openvino", "litert", "trtexec")
 MODES = ("latency", "throughput", "paced")
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 

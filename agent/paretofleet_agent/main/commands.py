@@ -38,6 +38,7 @@ def bench(arguments: argparse.Namespace) -> int:
         WINDOW_FLOOR_S,
         BenchRequest,
         RunOptions,
+        check_options,
         inputs_of,
         mode_of,
         options_of,
@@ -57,6 +58,7 @@ def bench(arguments: argparse.Namespace) -> int:
         sizes=sizes_of(arguments.size),
         inputs=inputs_of(arguments.input),
     )
+    check_options(options.runtime, options.options)
     request = BenchRequest(
         batch_size=arguments.batch_size,
         threads=arguments.threads,

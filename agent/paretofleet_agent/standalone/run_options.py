@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -12,7 +13,11 @@ import paretofleet_graph
 
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import PfError
+from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.loop import MODES
+from paretofleet_agent.runner.run import COMMON, resolve_options
+from paretofleet_agent.runner.serve import RUNTIMES
+from paretofleet_agent.suggest import did_you_mean
 
 #: Items a second of mode `paced`, as a sweep allows them.
 ITEMS_S_MIN, ITEMS_S_MAX = 0.01, 10_000.0
@@ -100,6 +105,26 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             options[key] = value
     return options
+
+
+def check_options(runtime: str, options: Mapping[str, Any]) -> None:
+    """Raises PfError where a `runtime` does not take these `options`: it is known before any process starts.
+
+    >>> check_options("torch", {"compil": True})
+    Traceback (most recent call last):
+      ...
+    paretofleet_agent.errors.PfError: --option compil: torch has no such option, did you mean compile?
+    """
+    module = importlib.import_module(f"paretofleet_agent.runner.{RUNTIMES[runtime][0]}")
+    offered = {**COMMON, **module.OPTIONS}
+    for key in options:
+        if key not in offered:
+            near = did_you_mean(key, offered, f"it has {', '.join(sorted(offered))}")
+            raise PfError(f"--option {key}: {runtime} has no such option, {near}")
+    try:
+        resolve_options(options, module.OPTIONS)
+    except RunFailed as error:
+        raise PfError(f"--option: {error}") from error
 
 
 def sizes_of(texts: Sequence[str]) -> dict[str, int]:

@@ -39,6 +39,8 @@ class CollectorClient:
         self._inventory = inventory
         self._lock = threading.Lock()
         self._lost = False
+        #: What the fleet calls this device, once it has said hello.
+        self.fleet_name = config.name
         self._is_local = config.collector.startswith(UNIX)
         self._credentials = credentials.load(config.home)
         self._retired: grpc.Channel | None = None
@@ -77,7 +79,9 @@ class CollectorClient:
         join = wire.join_to_proto(self._identity, self._config)
         with self._calling(as_refusal) as stub:
             if not self._identity.uploads_only:
-                self._take_place(stub.Join(join, timeout=CALL_S).device_id)
+                joined = stub.Join(join, timeout=CALL_S)
+                self.fleet_name = joined.name or self.fleet_name
+                self._take_place(joined.device_id)
             hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts, collector_id)
             reply = stub.Hello(hello, timeout=CALL_S)
         if 0.0 < reply.renew_in_s < 1.0:

@@ -136,6 +136,18 @@ def label(
     notify(f"{changed.name}: labels {there}")
 
 
+@app.command(epilog="Example: paretofleet devices rename tx2-a rack3-left")
+def rename(
+    context: typer.Context,
+    device: Name,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name from now on, unique in the fleet.")],
+) -> None:
+    """Call a device by another name; its id, its results and its runs stay."""
+    with collector_client(context) as client:
+        changed = client.rename_device(device, name)
+    notify(f"{device} is called {changed.name} now")
+
+
 @app.command(epilog="Example: paretofleet devices pause tx2-a")
 def pause(context: typer.Context, device: Name) -> None:
     """Give a device no further runs; the one that it runs is finished."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, s
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
 from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
 from paretofleet_collector.cli.session import collector_client, notify
-from paretofleet_collector.cli.units import count, size
+from paretofleet_collector.cli.units import count, percent_of, size
 from paretofleet_collector.errors import CollectorError, NotFound, Refused, Unreachable
 from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import Variant
@@ -23,6 +24,14 @@ app = typer.Typer(
     help="The models that sweeps can run.",
     epilog="Example: paretofleet models add zoo:resnet18 ./mine.onnx",
 )
+
+StoredModel = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A stored model's name, or NAME@VARIANT where it has several.")
+]
+Top1 = Annotated[
+    str | None, typer.Option(metavar="PERCENT", help="Its top-1 accuracy in percent, such as 71.2.")
+]
+Top1Items = Annotated[int | None, typer.Option(min=1, help="Number of items that gave --top1.")]
 
 _COLUMNS = (
     column("model"),
@@ -86,8 +95,8 @@ def add(
     precision: Annotated[
         str, typer.Option(help=f"Precision of the weights: {', '.join(PRECISIONS[1:])}.")
     ] = "",
-    top1: Annotated[float | None, typer.Option(min=0, max=100, help="Its top-1 accuracy in percent.")] = None,
-    top1_n: Annotated[int | None, typer.Option(min=1, help="Number of items that gave --top1.")] = None,
+    top1: Top1 = None,
+    top1_n: Top1Items = None,
     sizes: Sizes = None,
     inputs: FedInputs = None,
 ) -> None:
@@ -106,7 +115,8 @@ def add(
         raise typer.BadParameter(f"--precision {precision}: {did_you_mean(precision, PRECISIONS[1:])}")
     if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("--top1 and --top1-n belong together, so that the accuracy has an interval")
-    details = FileDetails(name, variant_of, precision, top1, top1_n, *_fed_options(sizes, inputs))
+    accuracy = None if top1 is None else percent_of("--top1", top1)
+    details = FileDetails(name, variant_of, precision, accuracy, top1_n, *_fed_options(sizes, inputs))
     refused = 0
     with collector_client(context) as client:
         for at, model in enumerate(models, start=1):
@@ -120,6 +130,33 @@ def add(
                 notify(f"{counter}{error if model in str(error) else f'{model}: {error}'}")
     if refused:
         raise typer.Exit(1)
+
+
+@app.command("set", epilog="Example: paretofleet models set mine --top1 71.2 --top1-n 50000")
+def set_(context: typer.Context, model: StoredModel, *, top1: Top1 = None, top1_n: Top1Items = None) -> None:
+    """Correct the accuracy of a stored model; reports that are pulled from now on have it."""
+    if top1 is None or top1_n is None:
+        raise typer.BadParameter("give --top1 and --top1-n, so that the accuracy has an interval")
+    accuracy = (percent_of("--top1", top1), top1_n)
+    with collector_client(context) as client:
+        changed = client.change_model(model, "set", accuracy)
+    notify(f"{changed.model}@{changed.variant}: top-1 {changed.top1:g} % of {changed.top1_n} items")
+
+
+@app.command(epilog="Example: paretofleet models remove mine@int8 --yes")
+def remove(
+    context: typer.Context,
+    model: StoredModel,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; nothing asks where there is no terminal.")
+    ] = False,
+) -> None:
+    """Remove a stored model, with its file, that no sweep has used."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Remove {model} from the collector?", abort=True, err=True)
+    with collector_client(context) as client:
+        removed = client.change_model(model, "remove")
+    notify(f"removed {removed.model}@{removed.variant}, {size(removed.size_bytes)}")
 
 
 def _fed_options(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,9 +35,15 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
     if isinstance(value, dict):
         if "repeats" in given and isinstance(value.get("repeats"), dict):
             given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
+        if flags.options is not None:
+            given["options"] = _options(flags.options, given.get("runtimes") or value.get("runtimes"))
         for key in ("sizes", "inputs"):
             if isinstance(value.get(key), dict) and isinstance(given.get(key), dict):
                 given[key] = {**value[key], **given[key]}  # what the file says of others stays
+        if isinstance(value.get("options"), dict) and "options" in given:
+            for runtime, settings in value["options"].items():  # other settings of the file stay
+                if isinstance(settings, dict):
+                    given["options"][runtime] = {**settings, **given["options"].get(runtime, {})}
         if flags.adaptive is True and isinstance(value.get("adaptive"), str):
             del given["adaptive"]  # the file says for which use
         value = {**value, **given}
@@ -85,7 +92,7 @@ def build_zoo(client: Client, models: Sequence[str]) -> None:
 def named(spec: Spec, file: Path | None = None) -> Spec:
     """The specification with a name: its own, the file's, or its first model's.
 
-    The collector adds a number where the name is taken.
+    The collector adds a number where a name that was made is taken, and refuses one that was given.
     """
     if spec.name:
         return spec
@@ -129,6 +136,34 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "name": flags.name,
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _options(texts: Sequence[str], runtimes: Any) -> dict[str, dict[str, Any]]:
+    """Settings by runtime, from texts like KEY=VALUE or RUNTIME.KEY=VALUE; raises BadParameter."""
+    from paretofleet_collector.planning.specification import Spec
+
+    names = [str(each) for each in runtimes] if isinstance(runtimes, list) and runtimes else Spec.runtimes
+    settings: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        left, equals, value = text.partition("=")
+        runtime, dot, key = left.rpartition(".")
+        if not key or not equals or not value:
+            raise typer.BadParameter(f"--option {text}: write KEY=VALUE, as in --option allow_spinning=false")
+        if not dot and len(names) != 1:
+            raise typer.BadParameter(
+                f"--option {text}: name its runtime, as in --option {names[0]}.{key}={value}"
+            )
+        settings.setdefault(runtime or names[0], {})[key] = _setting(value)
+    return settings
+
+
+def _setting(text: str) -> Any:
+    """true, false and numbers are what they look like, everything else is text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
 
 
 def _items(text: str) -> list[str]:

@@ -28,6 +28,7 @@ from paretofleet_collector.cli.sweep_options import (
     Models,
     Modes,
     Name,
+    Options,
     Precisions,
     Protocol,
     Repeats,
@@ -69,6 +70,7 @@ def plan_(
     devices: Devices = None,
     targets: Targets = None,
     runtimes: Runtimes = None,
+    options: Options = None,
     precisions: Precisions = None,
     batch_sizes: BatchSizes = None,
     sizes: Sizes = None,
@@ -89,6 +91,7 @@ def plan_(
         devices=devices,
         targets=targets,
         runtimes=runtimes,
+        options=options,
         precisions=precisions,
         batch_sizes=batch_sizes,
         sizes=sizes,
@@ -127,6 +130,7 @@ def submit(
     devices: Devices = None,
     targets: Targets = None,
     runtimes: Runtimes = None,
+    options: Options = None,
     precisions: Precisions = None,
     batch_sizes: BatchSizes = None,
     sizes: Sizes = None,
@@ -153,6 +157,7 @@ def submit(
         devices=devices,
         targets=targets,
         runtimes=runtimes,
+        options=options,
         precisions=precisions,
         batch_sizes=batch_sizes,
         sizes=sizes,
@@ -169,7 +174,8 @@ def submit(
     spec = build(file, flags)
     request_id = request_id or secrets.token_hex(16)
     with collector_client(context) as client:
-        sweep, refusals = _submitted(client, named(add_files(client, spec), file), request_id)
+        chosen = named(add_files(client, spec), file)
+        sweep, refusals = _submitted(client, chosen, request_id, keep_name=bool(spec.name))
         if output is Format.table:
             typer.echo(clean(sweep.name))
         else:
@@ -248,11 +254,15 @@ def delete(
     notify(f"deleted {sweep}: {counted(deleted.runs, 'run')}, {counted(deleted.files, 'file')}")
 
 
-def _submitted(client: Client, spec: Spec, request_id: str) -> tuple[SweepView, tuple[Refusal, ...]]:
+def _submitted(
+    client: Client, spec: Spec, request_id: str, *, keep_name: bool
+) -> tuple[SweepView, tuple[Refusal, ...]]:
     """The sweep of `spec`, and what of it is left out, of which the user is told."""
     client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
     build_zoo(client, spec.models)
-    sweep, refusals = client.submit_sweep(spec.to_json(), request_id)
+    sweep, refusals = client.submit_sweep(spec.to_json(), request_id, keep_name=keep_name)
+    if sweep.name != spec.name:
+        notify(f"there is a sweep {spec.name} already: this one is called {sweep.name}")
     notify_refusals(refusals)
     _notify_absent(client, sweep.devices)
     notify(

@@ -25,6 +25,14 @@ Targets = Annotated[
     str | None, typer.Option("--target", metavar="LIST", help="cpu, cuda:0, cuda (all of them), ...")
 ]
 Runtimes = Annotated[str | None, typer.Option("--runtime", metavar="LIST", help="onnxruntime, ...")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="[RUNTIME.]KEY=VALUE",
+        help="A setting of a runtime, which is named where there are several. Repeatable.",
+    ),
+]
 Precisions = Annotated[
     str | None, typer.Option("--precision", metavar="LIST", help=f"{', '.join(PRECISIONS)}.")
 ]
@@ -67,6 +75,7 @@ class SweepFlags:
     devices: list[str] | None = None
     targets: str | None = None
     runtimes: str | None = None
+    options: list[str] | None = None
     precisions: str | None = None
     batch_sizes: str | None = None
     sizes: list[str] | None = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
+
+import typer
 
 
 def count(value: int | None) -> str:
@@ -59,3 +62,22 @@ def ago(unix_s: float | None) -> str:
 def clock(unix_s: float | None) -> str:
     """A wall time in this machine's zone."""
     return "-" if unix_s is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
+
+
+def percent_of(option: str, text: str) -> float:
+    """The percentage in a `text` like 71.2 or 71.2%; raises BadParameter naming the `option`.
+
+    A fraction such as 0.712 is refused: it would be a percentage that nobody means.
+    """
+    try:
+        percent = float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent <= 100:
+        raise typer.BadParameter(f"{option} {text}: write a percentage from 0 to 100, such as 71.2")
+    if 0 < percent <= 1 and not text.strip().endswith("%"):
+        raise typer.BadParameter(
+            f"{option} {text} is less than one item in a hundred: write {option} {100 * percent:g}, or "
+            f"{option} {percent:g}% if that is meant"
+        )
+    return percent

@@ -24,6 +24,7 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
                 "AddInputs",
                 "AddModel",
                 "AddZooModel",
+                "ChangeModel",
                 "SubmitSweep",
                 "CancelSweep",
                 "RetrySweep",

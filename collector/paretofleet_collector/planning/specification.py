@@ -43,7 +43,8 @@ KEYS = (
         "name",
         "text",
         "The sweep's name: up to 64 letters, digits, dots, hyphens and underscores. Without one the sweep is "
-        "named after the file or the first model; a number is added where the name is taken.",
+        "named after the file or the first model, with a number where that is taken; a taken name that was "
+        "given is refused.",
     ),
     SpecKey(
         "models",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.plain_text import shown
+from paretofleet_collector.planning.runtime_options import check_option
 from paretofleet_collector.planning.specification import (
     BATCH_SIZE_MAX,
     ITEMS_S_MAX,
@@ -178,3 +179,4 @@ def _check_option(runtime: str, key: object, setting: object) -> None:
             f"`options.{runtime}.{name}`: {shown(setting)} is not text of at most {TEXT_MAX:,} letters, a "
             "number or true/false."
         )
+    check_option(runtime, str(key), setting)

@@ -82,6 +82,11 @@ class Client:
         request = pb.ChangeDeviceRequest(device=device, action="approve", name=name)
         return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
 
+    def rename_device(self, device: str, name: str) -> views.DeviceView:
+        """Calls a device, named by its name or id, by another `name`."""
+        request = pb.ChangeDeviceRequest(device=device, action="rename", name=name)
+        return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
+
     def list_models(self) -> tuple[Variant, ...]:
         """Every variant, with the networks of the zoo that are not built yet."""
         reply = self._call(lambda: self._stub.ListModels(pb.ListModelsRequest(), timeout=CALL_S))
@@ -128,6 +133,12 @@ class Client:
         request = pb.AddZooModelRequest(name=name)
         return models.variant_from_proto(self._call(lambda: self._stub.AddZooModel(request, timeout=WORK_S)))
 
+    def change_model(self, model: str, action: str, accuracy: tuple[float, int] | None = None) -> Variant:
+        """Does an `action`, set or remove, to a stored model; `accuracy` in percent and of how many items."""
+        top1, top1_n = accuracy or (None, None)
+        request = pb.ChangeModelRequest(model=model, action=action, top1=top1, top1_n=top1_n)
+        return models.variant_from_proto(self._call(lambda: self._stub.ChangeModel(request, timeout=CALL_S)))
+
     def plan_sweep(self, spec_json: str) -> views.PlanView:
         """What the specification would run; nothing is stored."""
         request = pb.PlanSweepRequest(spec_json=spec_json)
@@ -135,10 +146,15 @@ class Client:
         return convert.plan_from_proto(reply)
 
     def submit_sweep(
-        self, spec_json: str, request_id: str | None = None
+        self, spec_json: str, request_id: str | None = None, *, keep_name: bool = False
     ) -> tuple[views.SweepView, tuple[Refusal, ...]]:
-        """Submits the specification; a broken connection is tried again under the same request id."""
-        request = pb.SubmitSweepRequest(request_id=request_id or uuid.uuid4().hex, spec_json=spec_json)
+        """Submits the specification; a broken connection is tried again under the same request id.
+
+        Raises Taken where its name is, if a user chose it: `keep_name`; else it gets a number.
+        """
+        request = pb.SubmitSweepRequest(
+            request_id=request_id or uuid.uuid4().hex, spec_json=spec_json, keep_name=keep_name
+        )
         for wait_s in (0.5, 2.0, None):
             try:
                 reply = self._call(lambda: self._stub.SubmitSweep(request, timeout=WORK_S))

@@ -13,7 +13,16 @@ from paretofleet_collector.rpc.convert import models
 from paretofleet_collector.rpc.file_parts import file_parts
 from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
-from paretofleet_collector.service import catalogue, devices, inputs, reports, submission, sweeps, watching
+from paretofleet_collector.service import (
+    catalogue,
+    devices,
+    inputs,
+    model_changes,
+    reports,
+    submission,
+    sweeps,
+    watching,
+)
 from paretofleet_collector.service.context import Context
 
 
@@ -64,6 +73,12 @@ class ControlServicer:
         return models.variant_to_proto(await catalogue.add_zoo_model(self._context, request.name))
 
     @single_reply
+    async def ChangeModel(self, request: pb.ChangeModelRequest) -> pb.Variant:  # noqa: N802
+        accuracy = models.accuracy_from_proto(request)
+        changed = await model_changes.change_model(self._context, request.model, request.action, accuracy)
+        return models.variant_to_proto(changed)
+
+    @single_reply
     async def PlanSweep(self, request: pb.PlanSweepRequest) -> pb.PlanSweepReply:  # noqa: N802
         return convert.plan_to_proto(await submission.plan_sweep(self._context, request.spec_json))
 
@@ -71,7 +86,7 @@ class ControlServicer:
     async def SubmitSweep(self, request: pb.SubmitSweepRequest) -> pb.SubmitSweepReply:  # noqa: N802
         person = peer_now().subject
         sweep, refusals = await submission.submit(
-            self._context, request.request_id, request.spec_json, person
+            self._context, request.request_id, request.spec_json, person, keep_name=request.keep_name
         )
         return pb.SubmitSweepReply(
             sweep=convert.sweep_to_proto(sweep), refusals=convert.refusals_to_proto(refusals)

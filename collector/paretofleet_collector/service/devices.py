@@ -15,7 +15,7 @@ from paretofleet_collector.service import unfinished
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import certificates, devices, enrolments, progress
 
-ACTIONS = ("pause", "resume", "remove", "reset", "label", "revoke")
+ACTIONS = ("pause", "resume", "remove", "reset", "label", "rename", "revoke")
 #: What is done to a device that waits to be let in.
 WAITING_ACTIONS = ("approve", "revoke")
 #: Digits of a key's fingerprint that people compare, and that name a waiting device.
@@ -50,8 +50,9 @@ async def change_device(
     """Does an `action` (one of ACTIONS) to the device with a `name` or an id; returns it as it is then.
 
     `labels` are for the action label; an empty value hides the agent's. Removing a device cancels its open
-    runs, so that sweeps with other devices in `context` can end. A device that waits to join is named by its
-    key's fingerprint, too, and approved as `new_name` or as it asked. Raises Refused, NotFound, Taken.
+    runs, so that sweeps with other devices in `context` can end. A device is renamed to `new_name`; one that
+    waits to join is named by its key's fingerprint, too, and approved as that or as it asked. Raises Refused,
+    NotFound, Taken.
     """
     if action not in {*ACTIONS, *WAITING_ACTIONS}:
         raise Refused(f"'{action}' cannot be done to a device; choose one of {', '.join(ACTIONS)}.")
@@ -78,9 +79,10 @@ async def change_device(
                 f"Device '{device.name}' has no certificate that could be revoked; "
                 f"`paretofleet devices remove {device.name}` shuts it out."
             )
-        devices.change(connection, device, action, labels)
-        if action in ("remove", "revoke"):
-            certificates.revoke(connection, device.device_id, now, device=True)
+        if action == "rename":
+            devices.rename(connection, device, _checked_name(new_name))
+        else:
+            _apply(connection, device, action, labels, now)
         device = devices.find(connection, device.device_id, now, context.offline_after_s)
         return DeviceView.of(device, identity=_identities(connection, now).get(device.device_id, ""))
 
@@ -94,6 +96,14 @@ async def change_device(
             raise
     context.notices.announce((changed.device_id,))
     return changed
+
+
+def _apply(
+    connection: sa.Connection, device: Device, action: str, labels: Mapping[str, str], now: float
+) -> None:
+    devices.change(connection, device, action, labels)
+    if action in ("remove", "revoke"):
+        certificates.revoke(connection, device.device_id, now, device=True)
 
 
 def _identities(connection: sa.Connection, now: float) -> dict[str, str]:
@@ -138,11 +148,15 @@ def _settle(connection: sa.Connection, row: Any, action: str, new_name: str, now
     if action == "revoke":
         enrolments.remove(connection, row.key_sha256)
         return _waiting_view(row, "refused")
-    name = new_name or row.name
-    if not _NAME.fullmatch(name):
-        raise Refused(f"'{name}' is not a device's name; use up to 64 letters, digits, dots, hyphens and _.")
+    name = _checked_name(new_name or row.name)
     enrolments.approve(connection, row.key_sha256, name, now)
     return _waiting_view(enrolments.row_of(connection, row.key_sha256), "approved")
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Refused(f"'{name}' is not a device's name; use up to 64 letters, digits, dots, hyphens and _.")
+    return name
 
 
 def _waiting_view(row: Any, state: str = "waiting") -> DeviceView:

@@ -54,13 +54,13 @@ async def check_submitter(context: Context, peer: Peer, name: str) -> str:
 
 
 async def submit(
-    context: Context, request_id: str, spec_json: str, submitted_by: str = ""
+    context: Context, request_id: str, spec_json: str, submitted_by: str = "", *, keep_name: bool = False
 ) -> tuple[SweepView, tuple[Refusal, ...]]:
     """Stores a sweep of the specification `spec_json` with its first blocks in `context`.
 
     It is `submitted_by` a person, or the local command where that is empty. The same `request_id` again
-    returns the sweep that it made. Returns also what is left out. Raises Refused, NotFound or
-    StorageUnavailable.
+    returns the sweep that it made. A name that is taken gets a number, or the sweep is refused: `keep_name`.
+    Returns also what is left out. Raises Refused, NotFound, Taken or StorageUnavailable.
     """
     if not request_id or len(request_id) > 64:
         raise Refused("A submission carries a request id of 1 to 64 characters; upgrade the command.")
@@ -68,6 +68,8 @@ async def submit(
     if existing is not None:
         return SweepView.of(existing), ()
     spec, planned = await _planned(context, spec_json)
+    if keep_name:
+        await context.store.read(lambda connection: sweeps.check_name_free(connection, spec.name))
     context.check_room()
     await _build_missing(context, planned)
 
@@ -78,7 +80,9 @@ async def submit(
     try:
         await _store_parts(context, sweep_id, spec, planned)
         view = await context.store.write(
-            lambda connection: _publish(connection, sweep_id, (request_id, submitted_by), spec.name)
+            lambda connection: _publish(
+                connection, sweep_id, (request_id, submitted_by), spec.name, keep_name=keep_name
+            )
         )
         context.notices.announce({item.configuration.device_id for item in planned.configurations})
         return view, planned.refusals
@@ -102,7 +106,9 @@ async def _store_parts(context: Context, sweep_id: str, spec: Spec, planned: Pla
         await context.store.write(partial(runs.append, sweep_id=sweep_id, new=part, now=now))
 
 
-def _publish(connection: sa.Connection, sweep_id: str, request: tuple[str, str], name: str) -> SweepView:
+def _publish(
+    connection: sa.Connection, sweep_id: str, request: tuple[str, str], name: str, *, keep_name: bool
+) -> SweepView:
     """Shows the sweep, or the one that the same request has made meanwhile.
 
     `request` is its id, and the person who made it or nothing.
@@ -113,7 +119,7 @@ def _publish(connection: sa.Connection, sweep_id: str, request: tuple[str, str],
         return SweepView.of(again)
     if person:
         sweeps.note_submitter(connection, sweep_id, person)
-    sweeps.publish(connection, sweep_id, request_id, name)
+    sweeps.publish(connection, sweep_id, request_id, name, keep_name=keep_name)
     return SweepView.of(sweeps.find(connection, sweep_id))
 
 

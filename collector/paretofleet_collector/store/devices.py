@@ -150,12 +150,19 @@ def change(connection: sa.Connection, device: Device, action: str, labels: Mappi
     changed(connection, DEVICES.update().where(DEVICES.c.device_id == device.device_id).values(**values))
 
 
-def _check_name_free(connection: sa.Connection, device: Device) -> None:
+def rename(connection: sa.Connection, device: Device, name: str) -> None:
+    """Calls a `device` by another `name` through `connection`; raises Taken where a device has it."""
+    _check_name_free(connection, device, name)
+    changed(connection, DEVICES.update().where(DEVICES.c.device_id == device.device_id).values(name=name))
+
+
+def _check_name_free(connection: sa.Connection, device: Device, name: str | None = None) -> None:
+    name = device.name if name is None else name
     query = sa.select(DEVICES.c.device_id).where(
-        DEVICES.c.name == device.name, DEVICES.c.device_id != device.device_id, NOT_REMOVED
+        DEVICES.c.name == name, DEVICES.c.device_id != device.device_id, NOT_REMOVED
     )
     if connection.execute(query).first():
-        raise Taken(f"The name '{device.name}' belongs to another device now; remove that one first.")
+        raise Taken(f"The name '{name}' belongs to another device now; remove that one first.")
 
 
 def row_of(connection: sa.Connection, device_id: str) -> sa.Row[Any] | None:

@@ -14,6 +14,7 @@ from paretofleet_collector.store.chunks import CHUNKS
 from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.models import VARIANTS
 from paretofleet_collector.store.runs import RUNS
+from paretofleet_collector.store.sweeps import SWEEPS
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,18 @@ def unplanned_models(connection: sa.Connection) -> list[Variant]:
         for variant in variants
         if (variant.model, variant.variant) not in planned and variant.sha256 not in parents
     ]
+
+
+def sweeps_with(connection: sa.Connection, variant: Variant) -> list[str]:
+    """Names of the sweeps that `connection` sees with a stored `variant` in their plan."""
+    query = (
+        sa.select(SWEEPS.c.name)
+        .join(PLANNED, PLANNED.c.sweep_id == SWEEPS.c.sweep_id)
+        .where(PLANNED.c.model == variant.model, PLANNED.c.variant == variant.variant)
+        .distinct()
+        .order_by(SWEEPS.c.name)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def drop_model(connection: sa.Connection, sha256: str) -> bool:

@@ -84,10 +84,16 @@ def _with_accuracy(connection: sa.Connection, stored: Variant, again: Variant) -
     if stored.top1 is not None:
         raise Taken(
             f"{stored.model}@{stored.variant} is stored with top1 {stored.top1:g} of {stored.top1_n} items "
-            f"already, and reports use it; it is not changed to {again.top1:g}."
+            f"already, and reports use it; `paretofleet models set {stored.model}@{stored.variant} --top1 "
+            f"{again.top1:g} --top1-n {again.top1_n}` changes it."
         )
+    return set_accuracy(connection, stored, again)
+
+
+def set_accuracy(connection: sa.Connection, stored: Variant, accurate: Variant) -> Variant:
+    """Gives through `connection` a `stored` variant the accuracy of an `accurate` one; returns it."""
     names = ("top1", "top1_n", "top1_source", "accuracy_group")
-    values = {name: getattr(again, name) for name in names}
+    values = {name: getattr(accurate, name) for name in names}
     changed(connection, VARIANTS.update().where(VARIANTS.c.sha256 == stored.sha256).values(**values))
     return replace(stored, **values)
 

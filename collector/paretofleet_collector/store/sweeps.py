@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import NotFound
+from paretofleet_collector.errors import NotFound, Taken
 from paretofleet_collector.model.entities import (
     SWEEP_FINAL,
     Repeats,
@@ -75,11 +75,16 @@ def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, now: floa
     return sweep_id
 
 
-def publish(connection: sa.Connection, sweep_id: str, request_id: str, name: str) -> None:
+def publish(
+    connection: sa.Connection, sweep_id: str, request_id: str, name: str, *, keep_name: bool = False
+) -> None:
     """Makes the sweep `sweep_id`, of which everything is stored now, visible through `connection`.
 
-    It is what `request_id` has made. A `name` that is taken gets a number, an empty one is made up.
+    It is what `request_id` has made. A `name` that is taken gets a number, an empty one is made up. Raises
+    Taken instead where a user chose it: `keep_name`.
     """
+    if keep_name:
+        check_name_free(connection, name)
     number = connection.execute(sa.select(SWEEPS.c.number).where(SWEEPS.c.sweep_id == sweep_id)).scalar_one()
     values = {"request_id": request_id, "name": _free_name(connection, name or f"sweep-{number}")}
     connection.execute(SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(state="planned", **values))
@@ -104,6 +109,16 @@ def in_state(connection: sa.Connection, state: str) -> list[str]:
 def _hidden(sweep_id: str) -> str:
     """A name, and a request, that no user can choose."""
     return f"//{sweep_id}"
+
+
+def check_name_free(connection: sa.Connection, name: str) -> None:
+    """Raises Taken where `connection` shows another sweep with that `name`, and says which is free."""
+    free = _free_name(connection, name)
+    if name and free != name:
+        raise Taken(
+            f"There is a sweep '{name}' already: give another name, such as --name {free}, or delete that "
+            f"one first with `paretofleet sweep delete {name}`."
+        )
 
 
 def _free_name(connection: sa.Connection, base: str) -> str:

@@ -223,6 +223,18 @@ class AddZooModelRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class ChangeModelRequest(_message.Message):
+    __slots__ = ("model", "action", "top1", "top1_n")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    TOP1_FIELD_NUMBER: _ClassVar[int]
+    TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    action: str
+    top1: float
+    top1_n: int
+    def __init__(self, model: _Optional[str] = ..., action: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ...) -> None: ...
+
 class PlanSweepRequest(_message.Message):
     __slots__ = ("spec_json",)
     SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -292,12 +304,14 @@ class PlanSweepReply(_message.Message):
     def __init__(self, configurations: _Optional[_Iterable[_Union[PlannedConfiguration, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[DevicePlan, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., missing: _Optional[int] = ...) -> None: ...
 
 class SubmitSweepRequest(_message.Message):
-    __slots__ = ("request_id", "spec_json")
+    __slots__ = ("request_id", "spec_json", "keep_name")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    KEEP_NAME_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     spec_json: str
-    def __init__(self, request_id: _Optional[str] = ..., spec_json: _Optional[str] = ...) -> None: ...
+    keep_name: bool
+    def __init__(self, request_id: _Optional[str] = ..., spec_json: _Optional[str] = ..., keep_name: bool = ...) -> None: ...
 
 class SubmitSweepReply(_message.Message):
     __slots__ = ("sweep", "refusals")

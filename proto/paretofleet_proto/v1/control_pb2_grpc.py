@@ -44,6 +44,11 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.AddZooModelRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
                 )
+        self.ChangeModel = channel.unary_unary(
+                '/paretofleet.v1.Control/ChangeModel',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ChangeModelRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
+                )
         self.PlanSweep = channel.unary_unary(
                 '/paretofleet.v1.Control/PlanSweep',
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.PlanSweepRequest.SerializeToString,
@@ -111,7 +116,7 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ChangeDevice(self, request, context):
-        """action: pause, resume, remove, label, reset, revoke, approve.
+        """action: pause, resume, remove, label, rename, reset, revoke, approve.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +145,13 @@ class ControlServicer(object):
 
     def AddZooModel(self, request, context):
         """Builds a network of the zoo on the collector, or returns the one that is there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeModel(self, request, context):
+        """action: set, its accuracy; remove, where no sweep needs it. Returns the variant as it is, or was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -246,6 +258,11 @@ def add_ControlServicer_to_server(servicer, server):
             'AddZooModel': grpc.unary_unary_rpc_method_handler(
                     servicer.AddZooModel,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.AddZooModelRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.SerializeToString,
+            ),
+            'ChangeModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeModel,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ChangeModelRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.SerializeToString,
             ),
             'PlanSweep': grpc.unary_unary_rpc_method_handler(
@@ -411,6 +428,23 @@ class Control(object):
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/AddZooModel',
             paretofleet__proto_dot_v1_dot_control__pb2.AddZooModelRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ChangeModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ChangeModel',
+            paretofleet__proto_dot_v1_dot_control__pb2.ChangeModelRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

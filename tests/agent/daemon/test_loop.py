@@ -94,6 +94,16 @@ def collector():
         yield collector
 
 
+def test_a_device_that_the_fleet_calls_otherwise_says_so_and_how_to_change_it(collector, tmp_path, caplog):
+    caplog.set_level("INFO")
+    collector.calls_it = "rack3-left"
+    Agent(tmp_path, collector.address).start(once=True).join()
+    assert f"serving the collector at {collector.address} as rack3-left" in caplog.text
+    mine = config(tmp_path, collector.address).name
+    assert f"calls this device rack3-left, not {mine}" in caplog.text
+    assert f"`paretofleet devices rename rack3-left {mine}` changes that" in caplog.text
+
+
 def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):
     monkeypatch.setattr(outcome, "measure", well)
     collector.grant("run-1")

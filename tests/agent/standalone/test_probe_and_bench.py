@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from paretofleet_agent import main
 from paretofleet_agent.device import description, probe, runtimes
 from paretofleet_agent.errors import AttemptFailed, PfError
 from paretofleet_agent.hardware import environment
@@ -175,6 +176,22 @@ def test_options_of_a_bench_are_what_they_look_like():
     for text in ("compile", "=true", "compile="):
         with pytest.raises(PfError, match="write KEY=VALUE"):
             options_of([text])
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("alow_spinning=false", "onnxruntime has no such option, did you mean allow_spinning?"),
+        ("compile=true", "onnxruntime has no such option, it has allow_spinning, check_outputs"),
+        ("allow_spinning=no", "option allow_spinning takes (True, False), not 'no'"),
+    ],
+)
+def test_a_misspelt_option_is_refused_before_anything_starts(model, option, sentence, capsys):
+    words = ["bench", str(model), "--simulate", "jetson-tx2", "--option", option]
+    assert main.main(words) == 1
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert said.out == ""
 
 
 @pytest.mark.parametrize(

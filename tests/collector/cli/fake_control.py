@@ -54,6 +54,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         if found is None:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Unknown device '{request.device}'.")
         said = _device(found)
+        said.name = request.name or found.name
         said.state = {"pause": "paused", "remove": "removed"}.get(request.action, "online")
         said.labels.update({key: value for key, value in request.labels.items() if value})
         return said
@@ -80,6 +81,17 @@ class FakeControl(control_pb2_grpc.ControlServicer):
                 return _variant(self.variants[at])
         return context.abort(grpc.StatusCode.NOT_FOUND, f"The zoo has no {request.name}; known: resnet50.")
 
+    def ChangeModel(self, request: Any, context: grpc.ServicerContext) -> pb.Variant:
+        name = request.model.partition("@")[0]
+        found = next((one for one in self.variants if one.model == name), None)
+        if found is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Unknown model '{name}'.")
+        if request.action == "remove":
+            self.variants.remove(found)
+        said = _variant(found)
+        said.top1, said.top1_n = request.top1, request.top1_n
+        return said
+
     def PlanSweep(self, request: Any, context: grpc.ServicerContext) -> pb.PlanSweepReply:
         planned = self._plan(request.spec_json, context)
         return pb.PlanSweepReply(
@@ -93,11 +105,16 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             return pb.SubmitSweepReply(sweep=self.sweeps[self.by_request[request.request_id]])
         planned = self._plan(request.spec_json, context)
         spec = parse_json(request.spec_json)
+        name = spec.name
+        if name in self.sweeps and request.keep_name:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"There is a sweep '{name}' already.")
+        while name in self.sweeps:
+            name += "-2"
         count = len(planned.configurations)
         runs = count * spec.repeats.runs_min
         sweep = pb.Sweep(
             sweep_id=f"s{len(self.sweeps)}",
-            name=spec.name,
+            name=name,
             state="planned",
             configurations=count,
             runs=runs,
@@ -105,8 +122,8 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             created_unix_s=1.0,
             devices=[one.device for one in planned.devices],
         )
-        self.sweeps[spec.name] = sweep
-        self.by_request[request.request_id] = spec.name
+        self.sweeps[name] = sweep
+        self.by_request[request.request_id] = name
         refusals = [pb.Refusal(what=one.combination, why=one.why) for one in planned.refusals]
         return pb.SubmitSweepReply(sweep=sweep, refusals=refusals)
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from command_harness import Command
 from fake_control import REPORT, FakeControl
+from paretofleet_collector.cli.specification import build
+from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.views import FilePart
@@ -39,12 +41,13 @@ def commands() -> list[list[str]]:
             "pause",
             "resume",
             "remove",
+            "rename",
             "reset",
             "revoke",
             "approve",
             "add",
         ),
-        "models": ("list", "show", "add"),
+        "models": ("list", "show", "add", "set", "remove"),
         "sweep": ("plan", "submit", "list", "show", "watch", "cancel", "retry", "delete"),
         "report": ("pull", "samples", "rebuild"),
         "collector": ("init", "serve", "rotate"),
@@ -129,6 +132,42 @@ def test_a_request_sent_twice_is_one_sweep(paretofleet: Command) -> None:
 
 def test_a_sweep_without_a_name_is_called_after_its_first_model(paretofleet: Command) -> None:
     assert paretofleet(*SUBMIT).out == "resnet50\n"
+
+
+def test_a_taken_name_is_refused_where_it_was_given_and_said_loudly_where_it_was_made(
+    paretofleet: Command,
+) -> None:
+    paretofleet(*SUBMIT)
+    again = paretofleet(*SUBMIT)
+    assert again.out == "resnet50-2\n"
+    assert "there is a sweep resnet50 already: this one is called resnet50-2" in again.err
+    paretofleet(*SUBMIT, "--name", "mine")
+    assert "There is a sweep 'mine' already" in paretofleet(*SUBMIT, "--name", "mine", code=1).err
+
+
+def test_settings_of_runtimes_are_flags_too(paretofleet: Command, tmp_path: Path) -> None:
+    spec = tmp_path / "edge.yaml"
+    spec.write_text(
+        "models: [resnet50]\nruntimes: [onnxruntime, torch]\n"
+        "options: {onnxruntime: {allow_spinning: true, memory_pattern: false}}\n"
+    )
+    flags = ("--option", "onnxruntime.allow_spinning=false", "--option", "torch.compile=true")
+    assert build(spec, SweepFlags(options=[*flags[1::2]])).options == {
+        "onnxruntime": {"allow_spinning": False, "memory_pattern": False},
+        "torch": {"compile": True},
+    }
+    paretofleet("sweep", "submit", spec, *flags)
+    paretofleet(*SUBMIT, "--option", "graph_optimization_level=basic")
+    nameless = paretofleet("sweep", "plan", spec, "--option", "compile=true", code=2).err
+    assert "name its runtime, as in --option onnxruntime.compile=true" in nameless
+    assert "write KEY=VALUE" in paretofleet(*SUBMIT, "--option", "compile", code=2).err
+
+
+@pytest.mark.parametrize("verb", ["plan", "submit"])
+def test_a_misspelt_option_is_refused_whatever_the_device(paretofleet: Command, verb: str) -> None:
+    words = ("sweep", verb, "--model", "resnet50", "--option", "alow_spinning=false")
+    said = paretofleet(*words, code=1).err
+    assert "onnxruntime has no such option, did you mean allow_spinning?" in said
 
 
 @pytest.mark.parametrize(
@@ -303,6 +342,25 @@ def test_devices_are_shown_labelled_and_paused(paretofleet: Command) -> None:
     assert "labels rack=3" in paretofleet("devices", "label", "tx2", "rack=3", "owner=").err
     assert "is not a label" in paretofleet("devices", "label", "tx2", "rack", code=1).err
     assert "Unknown device 'tx': did you mean tx2?" in paretofleet("devices", "show", "tx", code=1).err
+
+
+def test_a_device_is_renamed(paretofleet: Command) -> None:
+    assert "tx2 is called rack3 now" in paretofleet("devices", "rename", "tx2", "rack3").err
+
+
+def test_an_accuracy_is_a_percentage_and_a_fraction_is_no_silent_one(paretofleet: Command, tmp_path) -> None:
+    file = tmp_path / "mine.onnx"
+    file.write_bytes(b"ONNX")
+    for words in (("models", "add", file), ("models", "set", "resnet50")):
+        fraction = paretofleet(*words, "--top1", "0.712", "--top1-n", "100", code=2).err
+        assert "write --top1 71.2, or --top1 0.712% if that is meant" in fraction
+        paretofleet(*words, "--top1", "71,2", "--top1-n", "100", code=2)
+        paretofleet(*words, "--top1", "0.712%", "--top1-n", "100")
+    said = paretofleet("models", "set", "resnet50", "--top1", "76.1%", "--top1-n", "50000").err
+    assert "top-1 76.1 % of 50000 items" in said
+    assert "give --top1 and --top1-n" in paretofleet("models", "set", "resnet50", code=2).err
+    assert "removed resnet50@fp32" in paretofleet("models", "remove", "resnet50").err
+    assert "Unknown model 'resnet50'" in paretofleet("models", "remove", "resnet50", code=1).err
 
 
 def test_only_a_device_that_is_gone_is_removed(

@@ -61,7 +61,9 @@ def _poisoned(name: str) -> Any:
 
 for _name in ("ListDevices", "ListModels", "ListSweeps", "ShowSweep", "WatchSweep", "PlanSweep"):
     setattr(HostileControl, _name, _poisoned(_name))
-for _name in ("SubmitSweep", "CancelSweep", "RetrySweep", "RebuildReport", "ChangeDevice", "AddZooModel"):
+for _name in ("SubmitSweep", "CancelSweep", "RetrySweep", "RebuildReport", "ChangeDevice", "ChangeModel"):
+    setattr(HostileControl, _name, _poisoned(_name))
+for _name in ("AddZooModel",):
     setattr(HostileControl, _name, _poisoned(_name))
 
 
@@ -77,6 +79,8 @@ COMMANDS = [
     ("devices", "label", "pc", "a=b"),
     ("models", "list"),
     ("models", "add", "zoo:resnet50"),
+    ("models", "remove", "resnet50", "--yes"),
+    ("devices", "rename", "pc", "other"),
     ("sweep", "list"),
     ("sweep", "plan", "--model", "resnet50"),
     ("sweep", "submit", "--model", "resnet50", "--name", "first"),

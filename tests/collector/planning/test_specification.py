@@ -131,6 +131,12 @@ def test_local_models_are_replaced_by_the_names_they_got():
         ("{models: [a], name: 'a b'}", "is not a sweep's name"),
         ("{models: [a], options: {torch: {}}}", "names the runtime 'torch', which is not in `runtimes`"),
         ("{models: [a], options: {onnxruntime: {x: [1]}}}", "options.onnxruntime.x"),
+        ("{models: [a], options: {onnxruntime: {provdier: cpu}}}", "no such option, did you mean provider"),
+        (
+            "{models: [a], options: {onnxruntime: {provider: gpu}}}",
+            "'gpu' is not offered; it takes cpu, open",
+        ),
+        ("{models: [a], options: {onnxruntime: {allow_spinning: 1}}}", "1 is not offered; it takes true"),
         ("{models: [a], devices: 3}", "list of names or a selector"),
         ("!!python/object/apply:os.system ['true']", "not YAML"),
     ],

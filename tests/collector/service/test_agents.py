@@ -91,6 +91,19 @@ class TestSessions:
         with pytest.raises(Taken):
             rig.do(devices.change_device(rig.context, "id-box", "resume", {}))
 
+    def test_a_renamed_device_keeps_its_id_and_its_agent_hears_the_name(self, rig):
+        session = rig.joined("box")
+        rig.joined("other")
+        renamed = rig.do(devices.change_device(rig.context, "box", "rename", {}, "rack3-left"))
+        assert (renamed.device_id, renamed.name) == (session.device_id, "rack3-left")
+        assert rig.do(agents.join(rig.context, Join("id-box", "box", "cpu", {}))).name == "rack3-left"
+        rig.joined("box")
+        with pytest.raises(Taken, match="'other' belongs to another device"):
+            rig.do(devices.change_device(rig.context, "rack3-left", "rename", {}, "other"))
+        for name in ("", "a b"):
+            with pytest.raises(Refused, match="not a device's name"):
+                rig.do(devices.change_device(rig.context, "other", "rename", {}, name))
+
     def test_names_are_checked(self, rig):
         with pytest.raises(Refused, match="not a device's name"):
             rig.do(agents.join(rig.context, Join("id", "a b", "cpu", {})))

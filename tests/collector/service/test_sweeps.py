@@ -7,7 +7,7 @@ import json
 
 import pytest
 from paretofleet_analysis.report.rows import build_report
-from paretofleet_collector.errors import NotFound, Refused, SessionRefused
+from paretofleet_collector.errors import NotFound, Refused, SessionRefused, Taken
 from paretofleet_collector.identity.peers import Peer
 from paretofleet_collector.jobs import report
 from paretofleet_collector.model.messages import AttemptState, Heartbeat, UploadVerdict
@@ -26,6 +26,16 @@ def test_the_same_request_makes_one_sweep(rig):
     assert [sweep.name for sweep in rig.do(sweeps.list_sweeps(rig.context))] == ["edge", "edge-2"]
     assert other.name == "edge-2"
     assert (first.configurations, first.runs, first.devices) == (1, 5, ("box",))
+
+
+def test_a_name_that_a_user_chose_is_kept_or_the_sweep_is_refused(rig):
+    rig.joined()
+    first, _ = rig.do(submission.submit(rig.context, "request-1", SPEC, keep_name=True))
+    with pytest.raises(Taken, match="sweep 'edge' already: give another name, such as --name edge-2"):
+        rig.do(submission.submit(rig.context, "request-2", SPEC, keep_name=True))
+    again, _ = rig.do(submission.submit(rig.context, "request-1", SPEC, keep_name=True))
+    assert again.sweep_id == first.sweep_id, "a retry of the same request is the same sweep"
+    assert [sweep.name for sweep in rig.do(sweeps.list_sweeps(rig.context))] == ["edge"]
 
 
 def test_what_cannot_be_planned_is_not_stored(rig):

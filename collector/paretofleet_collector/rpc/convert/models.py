@@ -99,6 +99,12 @@ def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
     )
 
 
+def accuracy_from_proto(message: pb.ChangeModelRequest) -> tuple[float, int] | None:
+    """The accuracy in a `message`, in percent and of how many items; None where it has none."""
+    top1, top1_n = _optional(message, "top1"), _optional(message, "top1_n")
+    return None if top1 is None or top1_n is None else (top1, top1_n)
+
+
 def new_inputs_from_proto(message: pb.AddInputsHeader) -> NewInputs:
     """The announcement of a file of samples in a `message`."""
     return NewInputs(message.name, message.size_bytes, message.sha256)
