@@ -134,11 +134,12 @@ def _keys(shapes: Mapping[str, Optional[Tuple[Axis, ...]]]) -> List[str]:
 
 
 def _fixed(shapes: Mapping[str, Optional[Tuple[Axis, ...]]]) -> int:
-    """The batch size of a file without a free batch axis: what the first input has before its free axes."""
-    for axes in shapes.values():
-        if axes and isinstance(axes[0], int):
-            return axes[0]
-    return 1
+    """The batch size of a file without a free batch axis: the first axis of the first input that has any.
+
+    One item where that is free: of a graph say, whose nodes are no items, and whose edges are [2, edges].
+    """
+    first = next((axes[0] for axes in shapes.values() if axes), 1)
+    return first if isinstance(first, int) else 1
 
 
 def _is_sum(key: str, keys: Sequence[str]) -> bool:

@@ -240,7 +240,7 @@ def _traces(node: Node, facts: List[Fact]) -> Dict[str, Trace]:
         kept = facts if places is None else [facts[at] for at in places if at < len(facts)]
         traces = _joined(kept)
         if node.op == "Where" and facts:
-            traces = dict(_followed([facts[0]]), **traces)
+            traces = dict(_followed([facts[0]]), **_chosen(facts[0], kept, traces))
         return traces
     if node.op in ("Add", "Sub", "Mul", "Div"):
         return _shifted(node.op, facts)
@@ -271,6 +271,19 @@ def _moved(trace: Trace, op: str, number: int) -> Trace:
 
 def _followed(facts: Sequence[Fact]) -> Dict[str, Trace]:
     return {name: Trace(exact=False) for fact in facts for name in fact.traces}
+
+
+def _chosen(condition: Fact, choices: Sequence[Fact], traces: Mapping[str, Trace]) -> Dict[str, Trace]:
+    """The `traces` of a Where: of an input that its own values choose, the branch that moves it least.
+
+    So ids below zero are counted from a table's end: what is drawn is not below zero.
+    """
+    chosen = dict(traces)
+    for name in traces:
+        own = [fact.traces[name] for fact in choices if name in fact.traces and fact.traces[name].exact]
+        if name in condition.traces and own:
+            chosen[name] = min(own, key=lambda trace: (abs(trace.shift), abs(trace.scale - 1)))
+    return chosen
 
 
 def _joined(facts: Sequence[Fact]) -> Dict[str, Trace]:

@@ -93,6 +93,8 @@ REAL_LAWS = (
 
 
 def _law_of_reals(item: Output, by_kind: Mapping[str, Use]) -> Law:
+    if "ids" in by_kind and by_kind["ids"].below is not None:  # of a table, by a Cast
+        return Law("zipf", by_kind["ids"].below, "content" not in by_kind, by_kind["ids"].why)
     is_mask = NAME_OF_MASK.search(item.name) is not None
     for use, law, only_masks in REAL_LAWS:
         if use in by_kind and (is_mask or not only_masks):

@@ -64,9 +64,26 @@ def _looked_up(node: Node, trace: Trace, facts: Sequence[Fact]) -> Use:
         place = axis_of(node, "axis", default, len(table.axes))
         rows = table.axes[place]
         if node.op in ("GatherND", "ScatterND"):
-            counted = [axis for axis in table.axes if isinstance(axis, int)]
-            rows = min(counted) if counted else rows
+            rows = _fewest(_picked(node, table.axes, facts[operators.LOOKS_UP[node.op][0]].axes))
     return Use("ids", _before(rows, trace), node.op)
+
+
+def _picked(node: Node, table: Sequence[Axis], indices: Optional[Sequence[Axis]]) -> Sequence[Axis]:
+    """The axes of a `table` along which a GatherND or ScatterND picks: as many as an index of it has."""
+    count = indices[-1] if indices else None
+    if not isinstance(count, int):
+        return table
+    behind = node.attributes.get("batch_dims")
+    skipped = behind if isinstance(behind, int) else 0
+    return table[skipped : skipped + count]
+
+
+def _fewest(axes: Sequence[Axis]) -> Axis:
+    """The smallest of `axes` that are numbers; where none is, the only axis, if it is the only one."""
+    counted = [axis for axis in axes if isinstance(axis, int)]
+    if counted:
+        return min(counted)
+    return axes[0] if len(axes) == 1 else None
 
 
 def _before(rows: Axis, trace: Trace) -> Axis:

@@ -79,7 +79,7 @@ def _given(item: Input, values: Any) -> Law:
         )
     if values == "normal" and quantised is not None:
         return Law(values, None, True, GIVEN, quantised)
-    if (values == "normal") > is_real or (values == "zipf" and is_real):
+    if (values == "normal") > is_real or (values == "zipf" and is_real and below is None):
         raise GraphRefused("input %s is %s, which is not drawn by %s" % (item.name, item.type, values))
     if values in ("zipf", "uniform") and not is_real and below is None and item.type != "tensor(bool)":
         raise GraphRefused(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx_files import BOOL, FLOAT, INT64, graph, node, save, weights
-from paretofleet_graph import GraphRefused, Law, facts, operators, read
+from paretofleet_graph import GraphRefused, Law, facts, laws, operators, read
 
 TABLE = weights(1000, 8)
 IDS = {"ids": (INT64, ["N", 16])}
@@ -58,6 +58,15 @@ WAYS = {
         {"axis": np.array([1]), "shape": np.array([1, 3, 1])},
         1000,
     ),
+    "counted from the end below zero": (
+        [
+            node("GreaterOrEqual", ["ids", "zero"], ["plain"]),
+            node("Add", ["ids", "rows"], ["from_end"]),
+            node("Where", ["plain", "ids", "from_end"], ["at"]),
+        ],
+        {"zero": np.int64(0), "rows": np.int64(1000)},
+        1000,
+    ),
     "hashed": ([node("Mod", ["ids", "size"], ["at"])], {"size": np.int64(500)}, 500),
 }
 
@@ -68,6 +77,33 @@ def test_ids_go_as_far_as_the_table_that_they_reach(tmp_path, way):
     last = "at" if between else "ids"
     nodes = [*between, node("Gather", ["table", last], ["y"])]
     assert law(described(tmp_path, nodes, IDS, {"table": TABLE, **constants}))[:3] == ("zipf", below, True)
+
+
+def test_real_numbers_that_are_cast_to_pick_rows_are_ids_too(tmp_path):
+    """Keras hands ids as float32: normal ones stay in the seven rows round the first."""
+    nodes = [node("Cast", ["ids"], ["at"], to=TensorProto.INT32), node("Gather", ["table", "at"], ["y"])]
+    description = described(tmp_path, nodes, {"ids": (FLOAT, ["N", 16])}, {"table": TABLE})
+    assert law(description)[:3] == ("zipf", 1000, True)
+    assert laws(description, {"ids": {"values": "uniform"}})["ids"][:2] == ("uniform", 1000)
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "table", "below"),
+    [
+        ("GatherND", {}, TABLE, 1000),
+        ("GatherND", {"batch_dims": 1}, weights(4, 50, 8), 50),
+    ],
+    ids=["rows", "rows of each item"],
+)
+def test_only_axes_that_indices_pick_along_bound_them(tmp_path, op, attributes, table, below):
+    """The last axis of the indices says how many these are; the others are as wide as they like."""
+    nodes = [
+        node("Unsqueeze", ["ids", "last"], ["at"]),
+        node(op, ["table", "at"], ["y"], **attributes),
+    ]
+    inputs = {"ids": (INT64, [4, 16])}
+    description = described(tmp_path, nodes, inputs, {"table": table, "last": np.array([-1])})
+    assert law(description)[:2] == ("zipf", below)
 
 
 #: What makes the table: nodes from the weight `w` to `table`, the weight.

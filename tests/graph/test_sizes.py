@@ -69,6 +69,15 @@ def test_a_file_without_a_free_batch_takes_its_own_batch_size_only(tmp_path):
         shapes(description, 4, {"height": 32, "width": 32}, {})
 
 
+def test_nodes_and_edges_of_a_graph_are_no_items(tmp_path):
+    """The edges of one graph are [2, edges]: two ends, and no batch of two."""
+    inputs = floats(features=["num_nodes", 8], edges=[2, "num_edges"])
+    description = described(tmp_path, inputs)
+    assert description.fixed_batch_size == 1
+    filled = shapes(description, 1, {"num_nodes": 30, "num_edges": 60}, {})
+    assert filled == {"features": (30, 8), "edges": (2, 60)}
+
+
 def test_time_is_not_taken_for_the_batch(tmp_path):
     description = described(tmp_path, floats(x=["seq_len", 1, 64]))
     assert description.batch is None

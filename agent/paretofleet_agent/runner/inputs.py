@@ -135,7 +135,7 @@ def _draw(random: Any, count: int, dtype: Any, law: Law, varied: Tuple[float, fl
         return np.full(1, constant, dtype)
     if law.values == "normal":
         return _normal(random, count, dtype, law, varied)
-    if law.values == "uniform" and dtype.kind == "f":
+    if law.values == "uniform" and dtype.kind == "f" and law.below is None:
         return (1 - random.random_sample(count)).astype(dtype)
     if law.values == "zipf":
         # The n-th row about 1/n times as often as the first, by the inverse of the logarithm's distribution.

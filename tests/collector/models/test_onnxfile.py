@@ -143,6 +143,20 @@ def test_what_devices_can_run_is_read(text, fixed, save):
     assert read(save(HEAD + text)).fixed_batch_size == fixed
 
 
+def test_a_size_below_zero_is_any_size(save):
+    """So Paddle wrote its batch axes, and ONNX Runtime reads them."""
+    net = model(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        {"x": [-1, 8]},
+        {"y": [-1, 4]},
+        [floats("w", 8, 4)],
+    )
+    facts = read(save(net))
+    assert facts.inputs[0].shape == (None, 8)
+    assert facts.fixed_batch_size is None
+    assert facts.macs == 8 * 4
+
+
 def test_macs_are_those_of_the_sizes_that_were_given(save):
     net = model(
         [helper.make_node("MatMul", ["x", "m"], ["y"])],

@@ -162,7 +162,10 @@ def _inputs(graph: onnx.GraphProto, name: str) -> tuple[OnnxInput, ...]:
                 f"{name} says no axes of input {printable(value.name)}, or it is no tensor: nothing can be "
                 "fed to it: export the model with tensors of declared axes as inputs"
             )
-        shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim)
+        # Below zero stands for any size, as Paddle once wrote it and ONNX Runtime reads it.
+        shape = tuple(
+            d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in kind.shape.dim
+        )
         if any(d is not None and d < (at == 0) for at, d in enumerate(shape)):
             raise ModelRefused(
                 f"{name} has an axis without size at input {printable(value.name)}: "
