@@ -20,7 +20,8 @@ class Trace(NamedTuple):
 class Fact(NamedTuple):
     """A tensor: whose values it holds (`traces`, by input); `sizes`: its own values where they are sizes.
 
-    `limit`: it counts 0, 1, 2, ... up to that. `weight`: the constant that it is.
+    `limit`: it counts 0, 1, 2, ... up to that. `weight`: the constant that it is. `is_truth`: it is 1 where
+    something holds, else 0; `is_part`: it has been multiplied by that, and is to be added to the rest.
     """
 
     type: str = ""
@@ -29,6 +30,8 @@ class Fact(NamedTuple):
     weight: Optional[Weight] = None
     sizes: Optional[Tuple[Axis, ...]] = None
     limit: Axis = None
+    is_truth: bool = False
+    is_part: bool = False
 
 
 UNKNOWN = Fact()

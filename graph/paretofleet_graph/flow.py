@@ -1,7 +1,7 @@
 """Follows the values of every input through a graph, to the operators that say what they mean."""
 
 import collections
-from typing import Any, Dict, List, Mapping, MutableMapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, MutableMapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import operators
 from .errors import GraphRefused
@@ -202,6 +202,7 @@ def _outputs(file: OnnxFile, node: Node, facts: List[Fact]) -> List[Fact]:
         return [Fact("int64" if numbers else "float", None, {}, None, tuple(numbers) if numbers else None)]
     first = facts[0] if facts else UNKNOWN
     out = Fact(type_of(node, facts), axes_after(node, facts), _traces(node, facts))
+    out = out._replace(is_truth=_is_truth(node, first), is_part=node.op == "Mul" and _is_masked(facts))
     if node.op == "Shape":
         out = out._replace(sizes=first.axes)
     elif node.op == "Range":
@@ -240,7 +241,8 @@ def _traces(node: Node, facts: List[Fact]) -> Dict[str, Trace]:
         kept = facts if places is None else [facts[at] for at in places if at < len(facts)]
         traces = _joined(kept)
         if node.op == "Where" and facts:
-            traces = dict(_followed([facts[0]]), **_chosen(facts[0], kept, traces))
+            traces = dict(_followed([facts[0]]), **traces)
+            traces.update(_chosen(facts[0].traces, kept))
         return traces
     if node.op in ("Add", "Sub", "Mul", "Div"):
         return _shifted(node.op, facts)
@@ -248,7 +250,14 @@ def _traces(node: Node, facts: List[Fact]) -> Dict[str, Trace]:
 
 
 def _shifted(op: str, facts: List[Fact]) -> Dict[str, Trace]:
-    """Traces through arithmetic: exact ones stay so where the other side is constant and small enough."""
+    """Traces through arithmetic: exact ones stay so where the other side is constant and small enough.
+
+    Or where it is a choice by the same input's values, written as a sum of products with truth values.
+    """
+    if op == "Mul" and _is_masked(facts):
+        return dict(max(facts, key=lambda fact: not fact.is_truth).traces)
+    if op == "Add" and all(fact.is_part for fact in facts):
+        return dict(_followed(facts), **_chosen(_joined(facts), facts))
     for at, other in ((0, 1), (1, 0)):
         if len(facts) == 2 and facts[at].traces and facts[other].sizes and not facts[other].traces:
             numbers = [each for each in facts[other].sizes or () if isinstance(each, int)]
@@ -273,15 +282,26 @@ def _followed(facts: Sequence[Fact]) -> Dict[str, Trace]:
     return {name: Trace(exact=False) for fact in facts for name in fact.traces}
 
 
-def _chosen(condition: Fact, choices: Sequence[Fact], traces: Mapping[str, Trace]) -> Dict[str, Trace]:
-    """The `traces` of a Where: of an input that its own values choose, the branch that moves it least.
+def _is_truth(node: Node, first: Fact) -> bool:
+    return node.op == "Cast" and (first.type == "bool" or first.is_truth)
+
+
+def _is_masked(facts: Sequence[Fact]) -> bool:
+    """Whether one of two factors is a truth that follows from no other input than the other factor does."""
+    truths = [fact for fact in facts if fact.is_truth and fact.traces]
+    others = [fact for fact in facts if not fact.is_truth]
+    return len(truths) == len(others) == 1 and set(truths[0].traces) <= set(others[0].traces)
+
+
+def _chosen(names: Iterable[str], choices: Sequence[Fact]) -> Dict[str, Trace]:
+    """The traces of inputs that their own values choose, by `names`: of the choice that moves them least.
 
     So ids below zero are counted from a table's end: what is drawn is not below zero.
     """
-    chosen = dict(traces)
-    for name in traces:
+    chosen = {}
+    for name in names:
         own = [fact.traces[name] for fact in choices if name in fact.traces and fact.traces[name].exact]
-        if name in condition.traces and own:
+        if own:
             chosen[name] = min(own, key=lambda trace: (abs(trace.shift), abs(trace.scale - 1)))
     return chosen
 

@@ -43,6 +43,11 @@ class Weight(NamedTuple):
             count *= size
         return count
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its values are in another file."""
+        return any(field == 13 for field, _ in self.parts)
+
 
 class Node(NamedTuple):
     """A node; `attributes` are integers, reals, texts, tensors, graphs, or lists of them."""
@@ -228,7 +233,7 @@ class OnnxFile(object):
                 shape += integers(data, value)
             elif field == 2:
                 kind = value
-            elif field in (4, 5, 7, 9, 10, 11):
+            elif field in (4, 5, 7, 9, 10, 11, 13):
                 parts.append((field, value))
             elif field == 8:
                 name = text(data, value)

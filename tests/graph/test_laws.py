@@ -67,6 +67,20 @@ WAYS = {
         {"zero": np.int64(0), "rows": np.int64(1000)},
         1000,
     ),
+    "counted from the end below zero, as a sum": (
+        [
+            node("Less", ["ids", "zero"], ["is_below"]),
+            node("Not", ["is_below"], ["is_plain"]),
+            node("Cast", ["is_below"], ["below"], to=TensorProto.INT64),
+            node("Cast", ["is_plain"], ["plain"], to=TensorProto.INT64),
+            node("Add", ["ids", "rows"], ["from_end"]),
+            node("Mul", ["below", "from_end"], ["left"]),
+            node("Mul", ["ids", "plain"], ["right"]),
+            node("Add", ["left", "right"], ["at"]),
+        ],
+        {"zero": np.int64(0), "rows": np.int64(1000)},
+        1000,
+    ),
     "hashed": ([node("Mod", ["ids", "size"], ["at"])], {"size": np.int64(500)}, 500),
 }
 

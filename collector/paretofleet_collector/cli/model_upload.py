@@ -68,10 +68,11 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
     if path.stat().st_size > ONNX_MAX_BYTES:
         raise ModelRefused(f"{model} is larger than 2 GiB, which ONNX files may not be.")
     from paretofleet_collector.cli.sample_files import send_files
+    from paretofleet_collector.cli.whole_file import whole_file
     from paretofleet_collector.planning.inputs import files_of, with_hashes
 
     inputs = with_hashes(details.inputs, send_files(client, files_of(details.inputs)))
-    with Transfer(f"{counter}{path.name}") as transfer:
+    with whole_file(path) as file, Transfer(f"{counter}{path.name}") as transfer:
         new = NewModel(
             details.name or model_name(path),
             details.variant_of,
@@ -81,7 +82,7 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
             sizes=details.sizes,
             inputs_json=json.dumps(inputs) if inputs else "",
         )
-        return client.add_model(path, new, transfer.at)
+        return client.add_model(file, new, transfer.at)
 
 
 def still_to_give(variant: Variant) -> list[str]:

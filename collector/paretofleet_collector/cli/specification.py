@@ -66,6 +66,7 @@ def add_files(client: Client, spec: Spec) -> Spec:
     spec = replace(spec, inputs=with_hashes(spec.inputs, hashes))
     if not spec.local_models():
         return spec
+    from paretofleet_collector.cli.whole_file import whole_file
     from paretofleet_collector.rpc.client import sha256_of
 
     variants = client.list_models()
@@ -73,7 +74,8 @@ def add_files(client: Client, spec: Spec) -> Spec:
     for path in spec.local_models():
         if not Path(path).is_file():
             raise Refused(f"{path} is not a file; give an ONNX file, the name of a model or zoo:NAME.")
-        sha256 = sha256_of(Path(path))
+        with whole_file(Path(path)) as file:
+            sha256 = sha256_of(file)
         stored = next((each for each in variants if each.sha256 == sha256 and each.stored), None)
         variant = stored or add_model(client, path)
         names[path] = f"{variant.model}@{variant.variant}"
