@@ -19,8 +19,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import ingest_agent
 import machine
 import parts
 from ingest_peers import BATCH, PEERS
@@ -35,37 +35,15 @@ CHUNKS = {256: 2048, 16_384: 64}
 SPEC = {"models": ["zoo:mobilenet_v2"], "protocol": "quick", "repeats": 100}
 
 
-def agent(address: str, home: Path, n: int, seconds: float) -> None:
+def send(address: str, home: Path, n: int, seconds: float) -> None:
     """One agent, in a process of its own: prints chunks and seconds when its time is over."""
-    from paretofleet_agent.config import Config
-    from paretofleet_agent.model import Inventory, Outcome, RuntimeInfo, Target
-    from paretofleet_agent.uplink import identity, upload
+    from paretofleet_agent.model import Outcome
     from paretofleet_agent.uplink.chunks import make_chunk
-    from paretofleet_agent.uplink.client import CollectorClient
-    from paretofleet_agent.uplink.spool import Spool
 
-    home.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {"home": home, "collector": address, "name": home.name, "device_class": "cpu"}
-    config = Config(
-        **settings,
-        labels={},
-        interpreters={},
-        simulate=None,
-        seed=1,
-        sysroot=Path("/"),
-        lock_dir=home,
-    )
-    runtime = RuntimeInfo("onnxruntime", "1.19.2", ("cpu",))
-    inventory = Inventory((Target("cpu", "cpu", ""),), (runtime,), (), 1 << 30, (0, 1), "x86_64", False)
-    client = CollectorClient(config, identity.start(home, "boot"), inventory)
-    spool = Spool.open(home)
-    welcome = client.hello((), "")
-    spool.change_collector(welcome.collector_id)
+    agent = ingest_agent.connect(address, home)
     print("ready", flush=True)
     sys.stdin.readline()
-    lease = client.lease().lease
-    while lease is None:
-        lease = client.lease().lease
+    lease = agent.lease()
     times = struct.pack(f"<{2 * n}q", *range(2 * n))
     sent, begin_s = 0, time.perf_counter()
     while time.perf_counter() - begin_s < seconds:
@@ -74,13 +52,13 @@ def agent(address: str, home: Path, n: int, seconds: float) -> None:
             make_chunk(key, "iterations", seq, schema="iterations/1", n=n, columns=times)
             for seq in range(CHUNKS[n])
         )
-        spool.begin(key)
-        spool.end(key, chunks, Outcome(ok=False, reason="cancelled", message="the bench goes on"))
-        upload.drain(spool, client.upload, welcome.window_chunks, batch=welcome.batch_chunks)
+        agent.spool.begin(key)
+        agent.spool.end(key, chunks, Outcome(ok=False, reason="cancelled", message="the bench goes on"))
+        agent.drain()
         sent += CHUNKS[n]
-        lease = client.lease().lease or lease
+        lease = agent.client.lease().lease or lease
     print(json.dumps([sent, time.perf_counter() - begin_s]), flush=True)
-    client.close()
+    agent.close()
 
 
 def ours(farm: Farm, agents: int, n: int, seconds: float) -> tuple[float, float]:
@@ -138,14 +116,14 @@ def main() -> int:
     """Measures and prints; 1 when a goal is missed."""
     if sys.argv[1:2] == ["--agent"]:
         address, home, n, seconds = sys.argv[2:]
-        agent(address, Path(home), int(n), float(seconds))
+        send(address, Path(home), int(n), float(seconds))
         return 0
     parser = parts.arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--agents", type=int, default=8)
     options = parser.parse_args()
     seconds = 3.0 if options.short else options.seconds
-    watch, missed = machine.Watch(), False
+    idle, missed = machine.is_idle(1), False
     with tempfile.TemporaryDirectory() as folder:
         farm = Farm(Path(folder))
         farm.start_collector()
@@ -154,7 +132,6 @@ def main() -> int:
             large, large_us = ours(farm, options.agents, 16_384, seconds)
         finally:
             farm.close()
-    idle = watch.had(1)
     rows = [
         ("chunks/s of 256 samples", small, CHUNKS_S_MIN, f"collector {small_us:.0f} us a chunk"),
         (

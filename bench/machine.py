@@ -33,6 +33,13 @@ class Watch:
         return self.idle_cores() >= cores * (1.0 - TAKEN_MAX)
 
 
+def is_idle(cores: int, seconds: float = 1.0) -> bool:
+    """Whether so many cores are idle now: for a bench whose own processes fill them later."""
+    watch = Watch()
+    time.sleep(seconds)
+    return watch.had(cores)
+
+
 def judged(*, kept: bool, idle: bool) -> str:
     """What a limit by the clock says: nothing where it is kept, MISSED only where the machine was idle."""
     return "" if kept else "MISSED" if idle else UNDECIDED

@@ -12,7 +12,7 @@ from typing import Any
 
 from paretofleet_agent.device import selftest_result
 from paretofleet_agent.errors import HomeError
-from paretofleet_agent.uplink import identity, spool, spool_file
+from paretofleet_agent.uplink import identity, leftovers, spool, spool_file
 
 
 def read_status(home: Path) -> dict[str, Any]:
@@ -36,6 +36,7 @@ def read_status(home: Path) -> dict[str, Any]:
         "selftest": selftest_result.stored(home),
         "damaged_spools": spool_file.damaged_spools(home),
         "spools_aside": _aside(home),
+        "aside_bytes": sum(each.bytes for each in leftovers.leftovers(home)),
     }
 
 
@@ -75,6 +76,8 @@ def describe(facts: dict[str, Any]) -> str:
         )
         for collector_id, held in facts["spools_aside"].items()
     ]
+    if facts["aside_bytes"]:
+        lines.append(("aside", f"{facts['aside_bytes']} bytes in all: `paretofleet-agent aside` lists them"))
     return "\n".join(f"{name:<10} {value}" for name, value in lines)
 
 

@@ -115,6 +115,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "heartbeat": "Heartbeat RunningAttempt",
             "identity": "*",
             "joining": "*",
+            "leftovers": "*",
             "model_cache": "ModelCache",
             "push": "push",
             "replies": "LeaseReply Welcome",

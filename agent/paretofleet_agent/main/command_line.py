@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run(subparsers)
     _add_push(subparsers)
     _add_status(subparsers)
+    _add_aside(subparsers)
     _add_snapshot(subparsers)
     return top
 
@@ -256,6 +257,24 @@ def _add_status(subparsers: Any) -> None:
         subparsers, "status", commands.status, "what this agent holds", "paretofleet-agent status -o json"
     )
     _add_output_flag(status)
+
+
+def _add_aside(subparsers: Any) -> None:
+    aside = _add_command(
+        subparsers,
+        "aside",
+        commands.aside,
+        "list what this agent holds and sends to nobody, or delete some of it",
+        "paretofleet-agent aside --delete spool-for-0123456789abcdef",
+    )
+    aside.add_argument(
+        "--delete",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="delete what has this name in the list, for good; the agent must not run (may be repeated)",
+    )
+    _add_output_flag(aside)
 
 
 def _add_snapshot(subparsers: Any) -> None:

@@ -173,6 +173,29 @@ def status(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def aside(arguments: argparse.Namespace) -> int:
+    """Lists what lies aside in the home of `arguments`, or deletes what they name."""
+    from dataclasses import asdict
+
+    from paretofleet_agent.config import default_home
+    from paretofleet_agent.uplink import identity, leftovers
+
+    home = Path(arguments.home or default_home(os.environ))
+    if arguments.delete:
+        with identity.home_lock(home):
+            gone = [leftovers.delete(home, name) for name in arguments.delete]
+        for each in gone:
+            sys.stderr.write(f"deleted {each.name} ({each.bytes} bytes)\n")
+        return 0
+    listed = leftovers.leftovers(home)
+    lines = [f"{each.name:<32} {each.bytes:>12} bytes  {each.why}" for each in listed]
+    if arguments.output == "json":
+        print(_json([asdict(each) for each in listed]))  # noqa: T201
+    else:
+        print("\n".join(lines) or f"nothing lies aside in {home}")  # noqa: T201
+    return 0
+
+
 def snapshot(arguments: argparse.Namespace) -> int:
     """Packs what describes the board under the sysroot of `arguments` into its output."""
     from paretofleet_agent.config import load

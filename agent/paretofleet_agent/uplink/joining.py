@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import random
 import re
 import ssl
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 import grpc
 from paretofleet_proto.v1 import join_pb2 as pb
@@ -18,7 +19,7 @@ from paretofleet_proto.v1 import join_pb2_grpc
 from paretofleet_agent.config import Config
 from paretofleet_agent.errors import HomeError, Refused, Unreachable
 from paretofleet_agent.files import write_atomically
-from paretofleet_agent.uplink import credentials, identity
+from paretofleet_agent.uplink import backoff, credentials, identity
 from paretofleet_agent.uplink.call_errors import as_refusal
 from paretofleet_agent.uplink.channels import open_join_channel
 from paretofleet_agent.uplink.credentials import Credentials
@@ -27,9 +28,12 @@ log = logging.getLogger(__name__)
 
 CALL_S = 15.0
 ASK_AGAIN_S = 2.0
+#: While a join server has too many calls of this machine, it is asked again after at most so long.
+BUSY_FIRST_S, BUSY_LONGEST_S = 0.5, 5.0
 #: A key that waits for its certificate: asked again with it, the collector gives what it gave.
 KEY_FILE = "joining.key"
 _TOKEN = re.compile(r"pft-[0-9a-f]{16}-[A-Za-z0-9_-]{43}-([0-9a-f]{64})")
+T = TypeVar("T")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
@@ -46,7 +50,8 @@ def join(config: Config, address: str, token: str, wait_s: float) -> Credentials
             "`paretofleet token create` printed."
         )
     device_id = identity.ensure(config.home)
-    trusted = fetch_authority(address, match.group(1))
+    until = time.monotonic() + wait_s
+    trusted = fetch_authority(address, match.group(1), until)
     key_pem = _pending_key(config.home)
     request = pb.EnrolRequest(
         token=token.strip(),
@@ -56,7 +61,7 @@ def join(config: Config, address: str, token: str, wait_s: float) -> Credentials
         device_class=config.device_class,
         labels=dict(config.labels),
     )
-    reply = _enrol(address, trusted, request, wait_s)
+    reply = _enrol(address, trusted, request, until)
     made = Credentials(
         address=_beside(address, reply.address),
         collector_id=reply.collector_id,
@@ -94,11 +99,12 @@ def renew(channel: grpc.Channel, address: str, home: Path, old: Credentials) -> 
     return made
 
 
-def fetch_authority(address: str, sha256: str) -> str:
+def fetch_authority(address: str, sha256: str, until: float = 0.0) -> str:
     """The certificate in PEM of the authority with `sha256`, from the join server at `address`.
 
     The server's certificate is trusted for this one question; the answer counts only if its hash is right.
-    Raises Refused where it is another, Unreachable where nobody answers.
+    One that is busy is asked again `until` then (by time.monotonic). Raises Refused where it is another,
+    Unreachable where nobody answers.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -111,13 +117,15 @@ def fetch_authority(address: str, sha256: str) -> str:
     with open_join_channel(address, leaf) as channel:
         stub: Any = join_pb2_grpc.JoinStub(channel)  # type: ignore[no-untyped-call]
         try:
-            bundle = stub.Authorities(pb.AuthoritiesRequest(), timeout=CALL_S).authorities_pem
+            bundle = _patiently(lambda: stub.Authorities(pb.AuthoritiesRequest(), timeout=CALL_S), until)
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise as_refusal(error, address) from error
             raise Refused(
                 f"What answers at {address} is no join server: its port is that of `join_listen`, "
                 "mostly 7412. The token was not sent."
             ) from error
-    for block in _CERTIFICATE.findall(bundle):
+    for block in _CERTIFICATE.findall(bundle.authorities_pem):
         if hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest() == sha256:
             return str(block)
     raise Refused(
@@ -126,14 +134,33 @@ def fetch_authority(address: str, sha256: str) -> str:
     )
 
 
-def _enrol(address: str, trusted: str, request: pb.EnrolRequest, wait_s: float) -> Any:
-    """The reply with a certificate, asked for again while somebody has to approve."""
-    until, waiting = time.monotonic() + wait_s, False
+def _patiently(ask: Callable[[], T], until: float) -> T:
+    """What `ask` returns; while the server has too many calls it is asked again, with full jitter.
+
+    Raises the RpcError of any other refusal, and of that one after `until` (by time.monotonic).
+    """
+    waits = backoff.waits(random.Random(), BUSY_FIRST_S, BUSY_LONGEST_S)
+    is_told = False
+    while True:
+        try:
+            return ask()
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or time.monotonic() > until:
+                raise
+            if not is_told:
+                log.info("the join server is busy and is asked again: %s", error.details())
+                is_told = True
+        time.sleep(next(waits))
+
+
+def _enrol(address: str, trusted: str, request: pb.EnrolRequest, until: float) -> Any:
+    """The reply with a certificate, asked for again while somebody has to approve, `until` then."""
+    waiting = False
     with open_join_channel(address, trusted) as channel:
         stub: Any = join_pb2_grpc.JoinStub(channel)  # type: ignore[no-untyped-call]
         while True:
             try:
-                reply = stub.Enrol(request, timeout=CALL_S)
+                reply = _patiently(lambda: stub.Enrol(request, timeout=CALL_S), until)
             except grpc.RpcError as error:
                 raise as_refusal(error, address) from error
             if reply.certificate_pem:
@@ -147,8 +174,8 @@ def _enrol(address: str, trusted: str, request: pb.EnrolRequest, wait_s: float) 
                 )
             if time.monotonic() > until:
                 raise Unreachable(
-                    f"Nobody approved device {reply.name} ({reply.fingerprint}) within {wait_s:g} s: run the "
-                    "same join again, the collector remembers this device."
+                    f"Nobody approved device {reply.name} ({reply.fingerprint}) within the time of --wait-s: "
+                    "run the same join again, the collector remembers this device."
                 )
             time.sleep(ASK_AGAIN_S)
 

@@ -28,6 +28,7 @@ from paretofleet_agent.uplink.spool_file import (
     put_aside,
     quarantine,
     remove_empty,
+    shrink,
     spools_aside,
 )
 
@@ -254,8 +255,7 @@ class Spool:
     def shrink(self) -> None:
         """Gives the room of what has left back to the disk."""
         with self._guard():
-            # As a script: the module steps a statement without columns only once, which frees one page.
-            self._database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+            shrink(self._database)
 
     def _write_end(self, key: AttemptKey, counts: Mapping[str, int], outcome: Outcome) -> None:
         self._database.execute("INSERT OR IGNORE INTO attempts (run_id, attempt) VALUES (?, ?)", _of(key))

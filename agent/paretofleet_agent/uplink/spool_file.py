@@ -20,6 +20,10 @@ ASIDE = "spool-for-"
 #: Instead of an id, where nobody wrote down which collector it was.
 UNKNOWN = "unknown"
 VERSION = 3
+#: What the write-ahead log may hold before it is copied: an attempt that is sent at once is written once.
+LOG_BYTES = 32 << 20
+#: Pages that are given back at a time: few enough for the cache, which would write them out otherwise.
+VACUUM_PAGES = 256
 TABLES = f"""
 CREATE TABLE attempts (
   position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
@@ -63,6 +67,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        # Some builds write zeros over what was deleted: as much again as the samples themselves.
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // _page_bytes(database)}")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
             database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
@@ -77,6 +84,31 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def shrink(database: sqlite3.Connection) -> None:
+    """Gives the room of what has left `database` back to the disk. Raises sqlite3.Error.
+
+    The pages' last contents are not written anywhere on the way.
+    """
+    database.execute("PRAGMA synchronous = NORMAL")  # the checkpoint syncs all of it
+    try:
+        free, before = _free_pages(database), -1
+        while free and free != before:
+            # As a script: the module steps a statement without columns only once, which frees one page.
+            database.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES});")
+            free, before = _free_pages(database), free
+        database.executescript("PRAGMA wal_checkpoint(TRUNCATE);")
+    finally:
+        database.execute("PRAGMA synchronous = FULL")
+
+
+def _free_pages(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _page_bytes(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA page_size").fetchone()[0])
 
 
 def _verify(database: sqlite3.Connection) -> None:

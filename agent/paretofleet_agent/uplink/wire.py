@@ -193,21 +193,20 @@ def chunks_to_proto(chunks: Sequence[Chunk]) -> pb.UploadRequest:
 
     One goes alone, as older collectors take it.
     """
-    messages = [
-        pb.Chunk(
-            attempt=key_to_proto(chunk.key),
-            stream=chunk.stream,
-            seq=chunk.seq,
-            schema=chunk.schema,
-            n=chunk.n,
-            columns=chunk.columns,
-            crc32=chunk.crc32,
-        )
-        for chunk in chunks
-    ]
-    if len(messages) == 1:
-        return pb.UploadRequest(chunk=messages[0])
-    return pb.UploadRequest(chunks=pb.ChunkBatch(chunks=messages))
+    request = pb.UploadRequest()
+    is_one = len(chunks) == 1
+    for chunk in chunks:
+        # Filled in its place: a message that is put into another one is copied with its samples.
+        message = request.chunk if is_one else request.chunks.chunks.add()
+        message.attempt.run_id = chunk.key.run_id
+        message.attempt.attempt = chunk.key.attempt
+        message.stream = chunk.stream
+        message.seq = chunk.seq
+        message.schema = chunk.schema
+        message.n = chunk.n
+        message.columns = chunk.columns
+        message.crc32 = chunk.crc32
+    return request
 
 
 def end_to_proto(end: AttemptEnd) -> pb.UploadRequest:

@@ -12,6 +12,7 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.lake.files import samples_file
 from paretofleet_collector.lifecycle import cancelling, transitions
 from paretofleet_collector.service import blocks
 from paretofleet_collector.service.context import Context
@@ -39,6 +40,7 @@ async def cancel_runs_of_device(context: Context, device_id: str) -> None:
 async def delete_sweep(context: Context, sweep_id: str) -> int:
     """Deletes in `context` the hidden sweep `sweep_id`, slice by slice; returns how many files that were."""
     await _set_leftovers_aside(context, sweep_id)
+    await context.store.write(lambda connection: _discard_new_files(connection, sweep_id, context.now()))
     files, are_left = 0, True
     while are_left:
         paths, are_left = await context.store.write(
@@ -48,6 +50,16 @@ async def delete_sweep(context: Context, sweep_id: str) -> int:
         for path in paths:
             await asyncio.to_thread(context.lake.remove, path)
     return files
+
+
+def _discard_new_files(connection: sa.Connection, sweep_id: str, now: float) -> None:
+    """Notes for each run of the sweep that is being sealed that nothing needs its file.
+
+    It may appear after the run is gone, and after a kill nobody else could tell where it comes from.
+    """
+    discarded.add(
+        connection, [samples_file(*place) for place in runs.being_sealed(connection, sweep_id)], now
+    )
 
 
 async def _set_leftovers_aside(context: Context, sweep_id: str) -> None:

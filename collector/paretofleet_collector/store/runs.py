@@ -144,6 +144,14 @@ def drop_half_block(connection: sa.Connection, sweep_id: str, device_id: str, bl
     return bool(run_ids)
 
 
+def being_sealed(connection: sa.Connection, sweep_id: str) -> list[tuple[str, str, int]]:
+    """Sweep, run and attempt's number of the runs of `sweep_id` that `connection` shows uploaded."""
+    query = sa.select(RUNS.c.run_id, RUNS.c.attempt).where(
+        RUNS.c.sweep_id == sweep_id, RUNS.c.state == "uploaded"
+    )
+    return [(sweep_id, run_id, attempt) for run_id, attempt in connection.execute(query)]
+
+
 def delete(connection: sa.Connection, run_ids: Iterable[str]) -> None:
     """Deletes through `connection` the runs `run_ids` and all that they have."""
     connection.execute(RUNS.delete().where(RUNS.c.run_id.in_(list(run_ids))))

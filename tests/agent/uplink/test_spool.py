@@ -30,6 +30,27 @@ def test_what_was_ended_is_there_after_opening_again(tmp_path):
     assert spool.end_of(key()).chunks == {"stream-0": 1, "stream-1": 1, "stream-2": 1}
 
 
+def written_bytes() -> int:
+    """What this process has handed to the system to write so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("wchar:")).split()[1])
+
+
+def test_an_attempt_that_is_sent_at_once_is_written_once(tmp_path):
+    spool = Spool.open(tmp_path)
+    sink = ChunkBuilder()
+    sink.put("power", "power/1", 500_000, columns(500_000))
+    before = written_bytes()
+    spool.begin(key())
+    spool.end(key(), sink.chunks(key()), OK)
+    spool.forget_chunks(key(), spool.pending_chunks(key()))
+    spool.drop(key())
+    spool.shrink()
+    assert written_bytes() - before < 1.2 * 16 * 500_000
+    assert spool.contents() == spool_module.NOTHING
+    assert (tmp_path / "spool.db").stat().st_size < 100_000
+
+
 def test_an_attempt_without_an_end_is_ended_as_lost(tmp_path):
     spool = Spool.open(tmp_path)
     fill(spool, key("whole"))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import ssl
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
+from paretofleet_agent.uplink import joining
 from paretofleet_collector.identity import authority
 from paretofleet_collector.rpc import listeners
 from paretofleet_collector.rpc.guard import host_of
@@ -102,6 +107,42 @@ def test_a_machine_that_holds_calls_open_is_refused_more_and_others_join(known: 
     assert refused.startswith("RESOURCE_EXHAUSTED")
     assert f"This machine has {listeners.JOIN_CALLS_OF_ONE} calls under way" in refused
     assert answered == ""
+
+
+def test_an_agent_that_is_refused_for_too_many_calls_of_its_machine_asks_again(known: Rig, caplog) -> None:
+    caplog.set_level("INFO")
+    pem = known.context.authorities[0].certificate_pem.decode()
+    sha256 = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+    async def until(happened: Callable[[], bool]) -> None:
+        for _ in range(int(PATIENCE_S / 0.02)):
+            if happened():
+                break
+            await asyncio.sleep(0.02)
+
+    async def work() -> str:
+        server, address = listeners.join_server(known.context)
+        await server.start()
+        greedy = connection(known, address)
+        held = [
+            greedy.stream_unary("/paretofleet.v1.Join/Enrol")() for _ in range(listeners.JOIN_CALLS_OF_ONE)
+        ]
+        one_more, refusals = connection(known, address), []
+        while not refusals:
+            refusals += filter(None, [await answer(one_more)])
+        patient = time.monotonic() + PATIENCE_S
+        asking = asyncio.create_task(asyncio.to_thread(joining.fetch_authority, address, sha256, patient))
+        await until(lambda: "calls under way" in caplog.text or asking.done())
+        for call in held:
+            call.cancel()
+        given = await asking
+        for channel in (greedy, one_more):
+            await channel.close()
+        await server.stop(0)
+        return given
+
+    assert known.do(work()).strip() == pem.strip()
+    assert f"This machine has {listeners.JOIN_CALLS_OF_ONE} calls under way" in caplog.text
 
 
 @pytest.mark.parametrize(

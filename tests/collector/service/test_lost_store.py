@@ -13,7 +13,8 @@ import pytest
 from lakes import forget_copies, make_orphan, read, samples_in, spoil, wrong
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.service import adoption, backup, doctor, lake_age, reports
+from paretofleet_collector.jobs.seal import seal
+from paretofleet_collector.service import adoption, backup, doctor, lake_age, reports, sweeps
 from paretofleet_collector.service.assembly import assemble
 from paretofleet_collector.service.restoring import restore, set_database_aside
 from paretofleet_collector.store import Store, chunks, runs, sealed
@@ -296,3 +297,21 @@ def test_a_file_that_a_crash_left_unlisted_stops_no_start(full):
     full.start()
     full.seal()
     assert full.state(grant.key) == "sealed"
+
+
+@pytest.mark.parametrize("first", ["the file", "the deletion"])
+def test_a_collector_killed_between_a_seal_and_its_list_starts_though_the_sweep_was_deleted(rig, first):
+    session = rig.joined()
+    rig.submit(name="gone")
+    grant = rig.lease(session)
+    rig.upload(session, grant)
+    store, lake = rig.context.store, rig.context.lake
+    place = seal(store.address, lake.address, grant.key.run_id, grant.key.attempt)["path"]
+    content = read(lake, place)
+    rig.do(sweeps.cancel(rig.context, "gone"))
+    rig.do(sweeps.delete(rig.context, "gone"))
+    if first == "the deletion":
+        spoil(lake, place, content)
+    rig.stop()  # nothing was told of the file, as after a kill
+    assert tidied(rig) == 0
+    rig.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -43,6 +44,32 @@ def test_the_file_is_opened_for_durability_and_for_giving_space_back(store):
         return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
 
     assert store.submit(pragmas).result() == ["wal", 2, 2, 1]
+
+
+def written_bytes() -> int:
+    """What this process has handed to the system to write so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("wchar:")).split()[1])
+
+
+def test_what_is_deleted_again_is_written_to_log_and_file_and_nowhere_else(tmp_path):
+    size, number = 256 << 10, 64
+    store = Store.at(tmp_path)
+    rows = [{"sha256": f"{each:064x}", "blob": os.urandom(size)} for each in range(number)]
+    store.submit(lambda connection: connection.exec_driver_sql("CREATE TABLE b (sha256, blob)") and None)
+    before = written_bytes()
+    for row in rows:
+        store.submit(
+            lambda connection, row=row: (
+                connection.execute(sa.text("INSERT INTO b VALUES (:sha256, :blob)"), row) and None
+            )
+        ).result()
+    store.submit(lambda connection: connection.exec_driver_sql("DELETE FROM b") and None).result()
+    store.close()
+    with open_engine(tmp_path / FILE_NAME, writes=True).connect() as connection:
+        while reclaim(connection):
+            pass
+    assert written_bytes() - before < 2.5 * size * number
 
 
 def test_a_newer_schema_is_refused_and_untouched(tmp_path):
