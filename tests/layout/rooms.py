@@ -75,6 +75,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "analysis": {
         "present": {"ranking", "diagnostics", "statistics"},
+        "studies": {"ranking", "report", "pareto"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},
         "diagnostics": {"report", "statistics"},
         "report": {"statistics"},

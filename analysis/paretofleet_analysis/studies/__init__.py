@@ -1,0 +1,1 @@
+"""Questions that the papers behind this project asked, put to measurements of one's own."""
