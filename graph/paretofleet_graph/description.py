@@ -4,13 +4,14 @@ import contextlib
 import os
 
 from .axes import axes_of
+from .counts import constants_of, parameters_of, weights_precision
 from .errors import GraphRefused
 from .flow import follow
 from .laws import laws_of
 from .model import Description
 from .onnx_file import DAMAGED, OnnxFile
 from .operators import RANDOM
-from .precision import all_nodes, operators_of, precision_of, precisions_of
+from .precision import accuracy_levels, all_nodes, operators_of, precision_of, precisions_of
 from .tflite import read_tflite
 from .tflite_file import is_tflite
 
@@ -36,9 +37,10 @@ def _described(file: OnnxFile) -> Description:
     taken = {name for node in all_nodes(file) for name in node.inputs}
     taken.update(each.name for each in file.graph.outputs)
     inputs = laws_of(file.inputs, axes.shapes, flow.uses, taken, axes.batch)
-    weights = sorted(file.graph.weights.values(), key=lambda weight: -weight.elements)
-    types = [weight.type for weight in weights] + [each.type[len("tensor(") : -1] for each in inputs]
-    precisions = precisions_of(operators, flow.worked, types)
+    constants = constants_of(file)
+    input_type = inputs[0].type[len("tensor(") : -1] if inputs else ""
+    types = {each.name: each.type for each in constants}
+    precisions = precisions_of(file, types, flow.worked, flow.others)
     return Description(
         name=file.graph.name,
         inputs=inputs,
@@ -52,4 +54,7 @@ def _described(file: OnnxFile) -> Description:
         random=tuple(sorted(op for op in operators if op in RANDOM)),
         mixes=tuple(flow.mixes),
         operators=operators,
+        parameters=parameters_of(file, constants),
+        weights_precision=weights_precision(constants, input_type),
+        accuracy_levels=accuracy_levels(file),
     )

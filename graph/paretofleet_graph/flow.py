@@ -20,10 +20,11 @@ Scope = MutableMapping[str, Fact]
 
 
 class Flow(NamedTuple):
-    """What a walk gave: uses by input, working operators by type, operators that mix items."""
+    """What a walk gave: uses by input, operators that work by type, the others, those that mix items."""
 
     uses: Dict[str, List[Use]]
     worked: Dict[str, int]
+    others: Dict[str, int]
     mixes: Dict[str, None]
 
 
@@ -46,7 +47,7 @@ class _Walk(object):
     def __init__(self, file: OnnxFile, batch: Optional[str]) -> None:
         self._file, self._batch = file, batch
         self._left = NODES_MAX
-        self.flow = Flow({}, {}, collections.OrderedDict())
+        self.flow = Flow({}, {}, {}, collections.OrderedDict())
 
     def graph(self, graph: Graph, scope: Scope, depth: int) -> List[Fact]:
         """The facts of the outputs of a `graph` whose inputs and surroundings are in `scope`."""
@@ -92,9 +93,10 @@ class _Walk(object):
         """The facts of the outputs of a `node`."""
         for name, use in uses_of(node, facts, takers):
             self.flow.uses[name].append(use)
-        if node.op in WORK and facts:
+        if facts and node.op not in operators.SAME and node.op not in operators.SHAPE_ONLY:
             kind = facts[0].type or (facts[1].type if len(facts) > 1 else "")
-            self.flow.worked[kind] = self.flow.worked.get(kind, 0) + 1
+            counts = self.flow.worked if node.op in WORK else self.flow.others
+            counts[kind] = counts.get(kind, 0) + 1
         if mixes_items(node, facts, self._batch):
             self.flow.mixes[node.op] = None
         function = self._file.functions.get((node.domain, node.op))

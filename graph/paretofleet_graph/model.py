@@ -56,9 +56,11 @@ class Description(NamedTuple):
     `batch`: the key of the batch axis, None where it has none or where it cannot be told; `candidates`: the
     keys between which nothing decides. `fixed_batch_size`: the only batch size that the file takes, None for
     any. `free`: keys of the axes whose sizes must be given. `precision`: what its operators compute in, by
-    their types: fp64, fp32, fp16, bf16, int8, int4 or mixed; `precisions`: every one of them. `random`:
-    operators that draw numbers. `mixes`: operators in which items of a batch change one another's values.
-    `format`: of the file, ONNX or TFLITE.
+    their types: fp64, fp32, fp16, bf16, fp8, int8, int4, int2 or mixed; `precisions`: every one of them.
+    `random`: operators that draw numbers. `mixes`: operators in which items of a batch change one another's
+    values. `format`: of the file, ONNX or TFLITE. `parameters`: how many weights it has, None where an
+    operator may hide some; `weights_precision`: in what 90 % of their bytes are kept. `accuracy_levels`: of
+    its products with packed weights.
     """
 
     name: str
@@ -74,6 +76,9 @@ class Description(NamedTuple):
     operators: Dict[str, int]
     precisions: Tuple[str, ...] = ()
     format: str = ONNX
+    parameters: Optional[int] = None
+    weights_precision: str = ""
+    accuracy_levels: Tuple[int, ...] = ()
 
 
 def axis_key(name: str, number: int, axis: Axis) -> str:
@@ -105,7 +110,7 @@ def from_json(about: Mapping[str, Any]) -> Description:
     fields["outputs"] = tuple(
         Output(each["name"], each["type"], _axes(each["axes"])) for each in about["outputs"]
     )
-    for name in ("candidates", "free", "precisions", "random", "mixes"):
+    for name in ("candidates", "free", "precisions", "random", "mixes", "accuracy_levels"):
         fields[name] = tuple(about.get(name, ()))
     return Description(**fields)
 

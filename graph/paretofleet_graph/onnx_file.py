@@ -5,6 +5,7 @@ Weights stay in the file until somebody asks for their values.
 
 import mmap
 import os
+import re
 import struct
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
@@ -16,7 +17,11 @@ from .wire import Span, fields, integers, text
 TYPES = {1: "float", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "string"}
 TYPES.update({9: "bool", 10: "float16", 11: "double", 12: "uint32", 13: "uint64", 14: "complex64"})
 TYPES.update({15: "complex128", 16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2"})
-TYPES.update({20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1"})
+TYPES.update({20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0"})
+TYPES.update({25: "uint2", 26: "int2", 27: "float6e2m3", 28: "float6e3m2"})
+#: Bits of an element of a type; a text counts as 8.
+BITS = {"float": 32, "double": 64, "bool": 8, "string": 8, "bfloat16": 16, "complex64": 64, "complex128": 128}
+BITS.update({word: int(re.findall(r"\d+", word)[0]) for word in TYPES.values() if word not in BITS})
 #: struct's letter of a type.
 LETTERS = {"float": "f", "double": "d", "int64": "q", "int32": "i", "int16": "h", "int8": "b"}
 LETTERS.update({"uint64": "Q", "uint32": "I", "uint16": "H", "uint8": "B", "bool": "B", "float16": "e"})
@@ -198,31 +203,37 @@ class OnnxFile(object):
     def _attribute(self, span: Span, depth: int) -> Tuple[str, Any]:
         data, name = self._data, ""
         content: Any = None
-        many: Dict[int, List[Any]] = {7: [], 8: [], 9: [], 11: []}
+        many: List[Any] = []
         for field, value in fields(data, span):
             if field == 1:
                 name = text(data, value)
-            elif field == 2:
-                content = struct.unpack("<f", data[slice(*value)])[0]
-            elif field == 3:
-                content = integers(data, value)[0]
-            elif field == 4:
-                content = text(data, value)
-            elif field == 5:
-                content = self._weight(value)
-            elif field in (6, 11):
-                graph = self._graph(value, depth + 1)
-                content, many[11] = graph, [*many[11], graph]
+            elif field in (2, 3, 4, 5, 6, 22):
+                content = self._single(field, value, depth)
             elif field == 7:
                 part = data[slice(*value)]
-                many[7] += struct.unpack("<%df" % (len(part) // 4), part)
+                many += struct.unpack("<%df" % (len(part) // 4), part)
             elif field == 8:
-                many[8] += integers(data, value)
+                many += integers(data, value)
             elif field == 9:
-                many[9].append(text(data, value))
-        if content is None:
-            content = next((many[field] for field in (7, 8, 9) if many[field]), None)
-        return name, content
+                many.append(text(data, value))
+            elif field in (10, 23):
+                many.append(self._weight(value) if field == 10 else self._sparse(value))
+            elif field == 11:
+                content = self._graph(value, depth + 1)
+        return name, (many or None) if content is None else content
+
+    def _single(self, field: int, value: Any, depth: int) -> Any:
+        """An attribute's only `value`: a real number, an integer, a text, a tensor or a graph."""
+        data = self._data
+        if field == 2:
+            return struct.unpack("<f", data[slice(*value)])[0]
+        if field == 3:
+            return integers(data, value)[0]
+        if field == 4:
+            return text(data, value)
+        if field == 6:
+            return self._graph(value, depth + 1)
+        return self._weight(value) if field == 5 else self._sparse(value)
 
     def _weight(self, span: Span) -> Weight:
         data, name, kind = self._data, "", 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from onnx_files import FLOAT, INT64, graph, node, save, weights
 from paretofleet_graph import read
 
 X = {"x": (FLOAT, ["N", 64])}
 W = weights(64, 64)
+FLOAT8 = np.zeros((), helper.tensor_dtype_to_np_dtype(TensorProto.FLOAT8E4M3FN))
 CAST = {"float": TensorProto.FLOAT, "double": TensorProto.DOUBLE, "half": TensorProto.FLOAT16}
 
 
@@ -51,6 +52,43 @@ FILES = {
     ),
     "dynamic int8": (X, DYNAMIC, {"wq": W.astype(np.int8)}, "int8"),
     "no product at all": ({"x": ("DOUBLE", ["N", 64])}, [node("Relu", ["x"], ["y"])], {}, "fp64"),
+    "no product, and a cast before what computes": (
+        {"x": ("DOUBLE", ["N", 64])},
+        [cast("float"), node("Mul", ["c", "g"], ["m"]), node("Relu", ["m"], ["y"])],
+        {"g": W[0]},
+        "fp32",
+    ),
+    "activations in 8-bit reals": (
+        X,
+        [
+            node("QuantizeLinear", ["x", "one", "zero"], ["q"]),
+            node("DequantizeLinear", ["q", "one", "zero"], ["c"]),
+            MATMUL,
+        ],
+        {"w": W, "one": np.float32(1), "zero": FLOAT8},
+        "fp8",
+    ),
+    "a table of 4 bits that is only looked up": (
+        {"x": (INT64, ["N", 4])},
+        [
+            node("GatherBlockQuantized", ["t", "x", "s"], ["e"], domain="com.microsoft"),
+            node("MatMul", ["e", "w"], ["y"]),
+        ],
+        {"t": np.zeros((10, 32), np.uint8), "s": np.ones((10, 2), np.float32), "w": W},
+        "fp32",
+    ),
+    "weights of 4 bits in a Constant": (
+        X,
+        [
+            node(
+                "Constant", [], ["q"], value=helper.make_tensor("q", TensorProto.INT4, [64, 64], [1] * 4096)
+            ),
+            node("DequantizeLinear", ["q", "s"], ["w"]),
+            node("MatMul", ["x", "w"], ["y"]),
+        ],
+        {"s": np.float32(0.1)},
+        "int4",
+    ),
 }
 
 

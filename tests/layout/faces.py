@@ -11,6 +11,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
     "graph": {
         "apart": {"": "facts_apart main read_apart"},
         "axes": {"": "BATCH_KEY axes_of total"},
+        "counts": {"": "Constant constants_of parameters_of weights_precision"},
         "description": {"": "read"},
         "flatbuffer": {"": "Table root"},
         "facts": {"": "UNKNOWN Fact Trace axes_after axis_of numbers_of of_weight type_of"},
@@ -18,9 +19,14 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "laws": {"": "laws_of"},
         "lookups": {"": "REAL Use uses_of"},
         "mixing": {"": "mixes_items"},
-        "onnx_file": {"": "DAMAGED Graph NONSENSE Node OnnxFile TYPES Weight"},
+        "onnx_file": {"": "BITS DAMAGED Graph NONSENSE Node OnnxFile TYPES Weight"},
         "operators": {"": "* RANDOM"},
-        "precision": {"": "PRECISIONS WORK all_nodes operators_of precision_of precisions_of"},
+        "precision": {
+            "": (
+                "BITS_OF_WEIGHTS BITS_UNSAID PRECISIONS WEIGHT_PRECISIONS WORK accuracy_levels all_nodes "
+                "graphs_within nodes_of operators_of precision_of precisions_of"
+            )
+        },
         "sizes": {"": "Values example_of shapes sizes_of to_give"},
         "tflite": {"": "WORK described read_tflite"},
         "tflite_counts": {"": "facts_of"},

@@ -19,6 +19,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "__main__": {"apart"},
         "apart": {"description", "tflite_counts"},
         "description": {
+            "counts",
             "flow",
             "laws",
             "operators",
@@ -28,6 +29,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "tflite",
             "tflite_file",
         },
+        "counts": {"precision", "onnx_file"},
         "tflite_counts": {"tflite", "tflite_file", "onnx_file"},
         "tflite": {"axes", "laws", "lookups", "precision", "onnx_file", "tflite_file"},
         "tflite_file": {"flatbuffer", "onnx_file"},

@@ -40,17 +40,18 @@ class OnnxInput:
 class OnnxFacts:
     """The facts of an ONNX file.
 
-    `parameters`: elements of all distinct weights, also of those that ConstantOfShape makes; not running
-    statistics of batch normalisations, quantisation scales, shapes and other arguments of operators.
+    `parameters`: elements of all distinct weights, wherever they lie, also of those that ConstantOfShape
+    makes; not running statistics of batch normalisations, quantisation scales, shapes and other arguments of
+    operators. None where an operator that nobody here knows may hold some in its attributes.
     `macs`: multiply-accumulates of convolutions and matrix products for one item; None where the graph does
     not tell them all.
-    `weights_precision`: fp64, fp32, fp16, bf16, int8 or int4 where 90 % of the weights' bytes are that, else
-    mixed.
+    `weights_precision`: fp64, fp32, fp16, bf16, fp8, int8 or int4 where 90 % of the weights' bytes are that,
+    else mixed.
     `fixed_batch_size`: the only batch size that the graph takes, None for any. `graph`: what it asks for, as
     JSON holds it.
     """
 
-    parameters: int
+    parameters: int | None
     macs: int | None
     size_bytes: int
     weights_precision: str

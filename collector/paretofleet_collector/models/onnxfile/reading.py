@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError
-from paretofleet_graph import Description, GraphRefused, as_json
+from paretofleet_graph import Constant, Description, GraphRefused, OnnxFile, as_json, constants_of
 from paretofleet_graph import read as describe
 
 from paretofleet_collector.errors import ModelRefused
@@ -42,12 +42,11 @@ def read(
             "export it at a lower opset or upgrade the package onnx"
         )
     inputs = _inputs(model.graph, name)
-    weights = counting.weights(model.graph)
-    refuse_sizes(weights, inputs, name)
+    graph, constants = _described(path, name)
+    refuse_sizes(constants, inputs, name)
     light, fault = _checked(_lightened(model))
     if fault and not runtime_loads(path):
         raise ModelRefused(f"{name} is not a valid ONNX model ({fault}): export it again")
-    graph = _described(path, name)
     fixed, macs = graph.fixed_batch_size, None
     if not fault:
         try:
@@ -55,10 +54,10 @@ def read(
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error}") from None
     return OnnxFacts(
-        parameters=sum(w.elements for w in weights if w.is_parameter),
+        parameters=graph.parameters,
         macs=macs,
         size_bytes=path.stat().st_size,
-        weights_precision=counting.precision(weights, inputs[0].element_type),
+        weights_precision=graph.weights_precision,
         fixed_batch_size=fixed,
         inputs=inputs,
         opset=opset,
@@ -67,10 +66,10 @@ def read(
     )
 
 
-def _described(path: Path, name: str) -> Description:
-    """What the graph of the file asks for, by the rule that devices follow, too."""
+def _described(path: Path, name: str) -> tuple[Description, list[Constant]]:
+    """What the graph of the file asks for, by the rule that devices follow, too, and its constants."""
     try:
-        return describe(str(path))
+        return describe(str(path)), constants_of(OnnxFile(str(path)))
     except GraphRefused as error:
         raise ModelRefused(printable(str(error).replace(path.name, name), 300)) from None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import onnx
+from paretofleet_graph import BITS, TYPES, Constant
 
 from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.models.onnxfile import OnnxInput, counting
@@ -35,8 +37,8 @@ def refuse_tensors(model: onnx.ModelProto, name: str) -> None:
 
 def _holds_its_elements(tensor: onnx.TensorProto) -> bool:
     try:
-        bits = counting.type_bits(counting.type_name_of(tensor))
-    except ValueError:
+        bits = BITS[TYPES[tensor.data_type]]
+    except KeyError:
         return False
     if any(d < 0 for d in tensor.dims):
         return False
@@ -49,7 +51,7 @@ def _holds_its_elements(tensor: onnx.TensorProto) -> bool:
     return values <= 2 * elements <= 16 * values
 
 
-def refuse_sizes(weights: list[counting.Weight], inputs: tuple[OnnxInput, ...], name: str) -> None:
+def refuse_sizes(weights: Sequence[Constant], inputs: tuple[OnnxInput, ...], name: str) -> None:
     """Raises ModelRefused where `weights`, or one of the `inputs` of a single item, take more than 2 GiB.
 
     The file is called `name` in the message.
