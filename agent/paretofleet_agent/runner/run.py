@@ -91,6 +91,8 @@ class Run:
             "cache_bytes": memory.cache_bytes(),
             "python": "%d.%d.%d" % sys.version_info[:3],
         }
+        if self.graph.weights_precision:
+            effective["weights_precision"] = self.graph.weights_precision
         if self.pace is not None:
             effective["pace"] = {"items_s": self.request["items_s"], "spin_ns": self.pace.spin_ns}
         effective.update(self.effective)

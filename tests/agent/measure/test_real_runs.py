@@ -319,3 +319,27 @@ def test_models_that_the_onnx_package_ships_run_at_batch_size_1(kit, here, name)
     limits = dataclasses.replace(kit.QUICK, iterations_max=10)
     outcome = run(kit, here, path, batch_size=1, limits=limits)
     assert outcome.ok, outcome.message
+
+
+@pytest.mark.parametrize("level", [1, 4])
+def test_weights_that_are_only_dequantised_are_computed_with_as_onnx_runtime_fused_them(
+    kit, here, tmp_path, level
+):
+    """ONNX Runtime 1.32 makes products in int8 of them by its default; older ones leave them in fp32."""
+    weight = np.random.RandomState(0).randint(-127, 127, (256, 64)).astype("int8")
+    path = kit.make_model(
+        tmp_path / "m.onnx",
+        nodes=[("DequantizeLinear", ["q", "s"], ["w"]), ("MatMul", ["x", "w"], ["y"])],
+        shape=("N", 256),
+        out=("N", 64),
+        constants={"q": weight, "s": np.float32(0.01)},
+    )
+    outcome = run(kit, here, path, options={"int4_accuracy_level": level})
+    assert outcome.ok, outcome.message
+    effective = outcome.facts["effective"]
+    is_int8 = level == 4 and effective.get("fused_products", 0) > 0
+    assert effective["weights_precision"] == "int8"
+    assert effective["precision"] == ("int8" if is_int8 else "fp32")
+    assert effective["reference"]["precision"] == effective["precision"]
+    assert (effective["reference"]["relative_error"] > 1e-3) == is_int8
+    assert effective.get("accuracy_levels") == ([level] if "fused_products" in effective else None)

@@ -1,9 +1,63 @@
-"""In which precision ONNX Runtime computes an ONNX file, as far as the file says."""
+"""In which precision ONNX Runtime computes an ONNX file: as the file says, and as it was fused."""
+
+import json
+import os
+import tempfile
+from typing import Any, Callable, Dict
+
+from paretofleet_graph import Description, precision_of
+
+from . import onnxruntime_placement as placement
 
 #: On a CPU half precision is cast to float and back around the operators.
 ON_CPU = {"fp16": "fp32", "bf16": "fp32"}
+#: The product with packed weights; dequantised weights and a product are fused to it.
+PACKED_PRODUCT = "MatMulNBits"
+INT8_LEVEL = 4
 
 
-def precision_here(precision: str, kind: str) -> str:
-    """What a file of operators of the `precision` is computed in on targets of the `kind`: cpu, cuda."""
-    return ON_CPU.get(precision, precision) if kind == "cpu" else precision
+def precision_here(description: Description, kind: str) -> str:
+    """What the file of a `description` is computed in on targets of the `kind`: cpu, cuda."""
+    if kind != "cpu":
+        return description.precision
+    here = [ON_CPU.get(each, each) for each in description.precisions or (description.precision,)]
+    return precision_of(list(dict.fromkeys(here)))
+
+
+def may_be_fused(description: Description, precision: str) -> bool:
+    """Whether products may be fused with dequantised weights.
+
+    `description`: the file's, `precision`: what it says that it computes in.
+    """
+    return precision.startswith(("fp", "bf", "mixed")) and "DequantizeLinear" in description.operators
+
+
+def packed_products(profiled: Callable[[str], str]) -> int:
+    """How many products with packed weights are executed. `profiled(prefix)` runs once with a profile."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = profiled(os.path.join(folder, "profile"))
+        with open(path, encoding="utf-8") as handle:
+            nodes = dict(placement.executed(json.load(handle)))
+    return sum(operator == PACKED_PRODUCT for _, operator in nodes.values())
+
+
+def packed_facts(description: Description, products: int, options: Dict[str, Any]) -> Dict[str, Any]:
+    """What a run records of its products with packed weights; nothing where it has none.
+
+    `description`: the file's; `products`: how many were fused; `options`: of the runtime. The levels are
+    those in which what is multiplied with the weights may be: 0 any, 1 fp32, 2 fp16, 3 bf16, 4 int8.
+    """
+    levels = list(description.accuracy_levels)
+    if products or (description.weights_precision in ("int2", "int4") and not levels):
+        levels.append(options["int4_accuracy_level"])
+    facts: Dict[str, Any] = {"accuracy_levels": levels} if levels else {}
+    if products:
+        facts["fused_products"] = products
+    return facts
+
+
+def hint(description: Description, computed: str) -> str:
+    """What to do where a file of a `description` is `computed` in int8 though it says no such thing."""
+    if computed != "int8" or "int8" in description.precisions:
+        return ""
+    return ": its dequantised weights are fused; the option int4_accuracy_level: 1 keeps products in fp32"

@@ -2,15 +2,15 @@
 
 import functools
 import gc
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from .. import process
 from ..failure import RunFailed, refusal
 from ..inputs import buffers
 from ..ort_arrays import array_of, outputs_without_array, values_of
 from ..run import Run, missing, show_gpu
+from . import onnx_precision
 from . import onnxruntime_placement as placement
-from .onnx_precision import precision_here
 from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options, variables
 
 
@@ -43,17 +43,15 @@ class OnnxRuntime(Run):
                 "this onnxruntime %s has no %s for the target %s, only %s"
                 % (ort.__version__, name, request["target_id"], ort.get_available_providers()),
             )
-        computed = precision_here(self.graph.precision, kind)
+        computed = onnx_precision.precision_here(self.graph, kind)
         precision = computed if request["precision"] == "native" else request["precision"]
         provider_settings = provider_options(options, dict(request, precision=precision), ort.__version__)
         providers = [(name, provider_settings)]
-        nodes = None
         if name != CPU:
             providers.append((CPU, {}))
-            nodes = self._check_placement(ort, name, providers)
-            # This is no memory that the run needs.
-            gc.collect()
-            process.forget_memory_peak()
+        nodes, fused = self._looked_at(ort, name, providers, computed)
+        if fused and options["int4_accuracy_level"] == onnx_precision.INT8_LEVEL:
+            computed = "int8"
         begin = self.clock()
         session = self._open(ort, name, providers, None)
         self.load_ns = self.clock() - begin
@@ -68,6 +66,7 @@ class OnnxRuntime(Run):
             "runtime_version": ort.__version__,
             "settings": dict(provider_settings, **settings),
         }
+        self.effective.update(onnx_precision.packed_facts(self.graph, fused, options))
         if nodes is not None:
             self.effective["nodes"] = nodes
 
@@ -87,8 +86,26 @@ class OnnxRuntime(Run):
             raise RunFailed("unsupported", "ONNX Runtime chose %s" % session.get_providers())
         return session
 
-    def _check_placement(self, ort: Any, name: str, providers: List[Any]) -> Dict[str, int]:
-        """How many nodes each provider executed, from the profile of one inference."""
+    def _looked_at(
+        self, ort: Any, name: str, providers: List[Any], computed: str
+    ) -> Tuple[Optional[Dict[str, int]], int]:
+        """Which provider executes how many nodes, None on the CPU alone, and how many products were fused.
+
+        `computed`: what the file says that it is computed in.
+        """
+        nodes, fused = None, 0
+        if name != CPU:
+            nodes = placement.check(name, self._profiled(ort, name, providers))
+        elif onnx_precision.may_be_fused(self.graph, computed):
+            fused = onnx_precision.packed_products(self._profiled(ort, name, providers))
+        else:
+            return None, 0
+        gc.collect()
+        process.forget_memory_peak()  # this is no memory that the run needs
+        return nodes, fused
+
+    def _profiled(self, ort: Any, name: str, providers: List[Any]) -> Callable[[str], str]:
+        """What makes one inference with a profile, whose file begins with a prefix, and returns its path."""
 
         def profiled(prefix: str) -> str:
             session = self._open(ort, name, providers, prefix)
@@ -99,7 +116,7 @@ class OnnxRuntime(Run):
                 raise refusal("the model fails with %s" % name, error) from error
             return str(session.end_profiling())
 
-        return placement.check(name, profiled)
+        return profiled
 
     def _effective_precision(self, computed: str) -> str:
         """What the file is `computed` in; refuses a precision that would be another one in silence."""
@@ -109,8 +126,8 @@ class OnnxRuntime(Run):
         if requested not in ("native", computed):
             raise RunFailed(
                 "unsupported",
-                "%s was asked for, but this file computes in %s with the provider %s"
-                % (requested, computed, options["provider"]),
+                "%s was asked for, but this file computes in %s with the provider %s%s"
+                % (requested, computed, options["provider"], onnx_precision.hint(self.graph, computed)),
             )
         return computed
 
