@@ -12,7 +12,9 @@ import numpy as np
 #: TensorType and BuiltinOperator of the schema.
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int8": 9, "int4": 17}
 OPERATORS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "GATHER": 36}
-OPERATORS.update({"CUSTOM": 32, "CAST": 53, "BATCH_MATMUL": 126, "RANDOM_UNIFORM": 148, "ADD": 0})
+OPERATORS.update(
+    {"SELECT": 64, "CUSTOM": 32, "CAST": 53, "BATCH_MATMUL": 126, "RANDOM_UNIFORM": 148, "ADD": 0}
+)
 #: The union's number of the options of an operator.
 OPTIONS = {"FULLY_CONNECTED": 8, "GATHER": 23, "CAST": 37, "CONV_2D": 1, "BATCH_MATMUL": 101}
 #: Weights of less than a byte have a version of their own, as quantised ones do.
@@ -46,7 +48,7 @@ class Operator:
 def save(
     path: Path, tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[str], output: str
 ) -> Path:
-    """Writes a file of one graph, and returns its `path`."""
+    """Writes a file of one graph, and returns its `path`; the file says that these tests made it."""
     builder = flatbuffers.Builder(1024)
     places = {each.name: at for at, each in enumerate(tensors)}
     buffers = [_table(builder, 3, {})]
@@ -90,6 +92,7 @@ def save(
         numbers = {0: ("Int8", min(number, 127)), 2: ("Int32", version), 3: ("Int32", number)}
         known.append(_table(builder, 4, custom, numbers))
     model = {
+        3: builder.CreateString("these tests"),
         1: _tables(builder, known),
         2: _tables(builder, [_table(builder, 5, graph)]),
         4: _tables(builder, buffers),

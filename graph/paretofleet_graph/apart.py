@@ -27,7 +27,7 @@ def read_apart(path: str) -> Description:
 
 
 def facts_apart(path: str) -> Mapping[str, Any]:
-    """What the tflite file at `path` holds: `parameters`, `macs`, `weights_precision`, and its `graph`.
+    """The `parameters`, `macs`, `weights_precision`, `maker` and `graph` of the tflite file at `path`.
 
     Raises GraphRefused.
     """

@@ -12,7 +12,7 @@ from .model import Description
 from .onnx_file import DAMAGED, OnnxFile
 from .operators import RANDOM
 from .precision import accuracy_levels, all_nodes, operators_of, precision_of, precisions_of
-from .tflite import read_tflite
+from .tflite_counts import facts_of
 from .tflite_file import is_tflite
 
 
@@ -20,7 +20,7 @@ def read(path: str) -> Description:
     """What the ONNX or tflite file at `path` asks for. Raises GraphRefused where it cannot be read."""
     with contextlib.suppress(OSError):
         if is_tflite(path):
-            return read_tflite(path)
+            return facts_of(path).description
     file = OnnxFile(path)
     try:
         return _described(file)

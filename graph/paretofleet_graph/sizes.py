@@ -8,6 +8,7 @@ from .model import Description, Input
 
 #: What was given for inputs, by name: {"values": law, "shape": [...]} or {"file": path}.
 Values = Mapping[str, Mapping[str, Any]]
+UNDRAWN = "input %s is %s, of which nothing can be drawn: give samples, as in --input %s=samples.npz"
 #: No array has more; whether memory holds it is seen when it is made.
 ELEMENTS_MAX = 1 << 56
 
@@ -49,6 +50,11 @@ def to_give(description: Description, sizes: Mapping[str, int], values: Values) 
     left = [key for key in description.candidates if key not in settled]
     if len(left) > 1:
         sentences.append(_ask_batch(left))
+    sentences += [
+        UNDRAWN % (each.name, each.type, each.name)
+        for each in description.inputs
+        if each.law is None and not each.decides and each.axes is not None and each.name not in values
+    ]
     return sentences + [
         "input %s decides the work (%s): give its value, as in --input %s=%s"
         % (each.name, each.decides, each.name, example_of(each))
@@ -63,6 +69,8 @@ def example_of(item: Input) -> str:
         return "samples.npz"
     if item.law.values.lstrip("-").isdigit():  # what the graph compares it with
         return item.law.values
+    if item.law.values == "ones":
+        return "ones"
     return "50" if "int" in item.type else "1"
 
 

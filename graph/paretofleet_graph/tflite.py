@@ -1,14 +1,11 @@
 """What a tflite file asks for, in the words in which ONNX files are described."""
 
-import os
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .axes import axes_of
-from .errors import GraphRefused
 from .laws import laws_of
 from .lookups import Use
 from .model import TFLITE, Description, Input, Law, Output
-from .onnx_file import DAMAGED
 from .precision import PRECISIONS, precision_of
 from .tflite_file import Operator, Part, Tensor, TfliteFile, counts_of, inputs_of
 
@@ -26,22 +23,15 @@ WORK.update(dict.fromkeys(("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"), (1, 2)))
 LOW = (("int2", "int4"), ("int4", "int4"), ("uint4", "int4"), ("int8", "int8"), ("uint8", "int8"))
 ORDER = ("int4", "int8", "bf16", "fp16", "fp32", "fp64")
 RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR")
-#: Operators that pass values on as they are.
-SAME = ("CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "QUANTIZE")
+#: Operators that pass values on as they are -> the inputs that they pass on. A converter selects between ids
+#: and ids that count from the end.
+SAME: Dict[str, Tuple[int, ...]] = dict.fromkeys(
+    ("CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "QUANTIZE"), (0,)
+)
+SAME.update(dict.fromkeys(("SELECT", "SELECT_V2"), (1, 2)))
 #: Whole numbers of one byte are pictures more often than not.
 BYTES = ("uint8", "int8", "bool")
 UNKNOWN = "a tflite file does not say what its values mean"
-
-
-def read_tflite(path: str) -> Description:
-    """What the tflite file at `path` asks for. Raises GraphRefused where it cannot be read."""
-    file = TfliteFile(path)
-    try:
-        return described(file)
-    except DAMAGED:
-        raise GraphRefused(
-            "%s is damaged: its graph contradicts itself; export or copy it again" % os.path.basename(path)
-        ) from None
 
 
 def described(file: TfliteFile) -> Description:
@@ -57,7 +47,7 @@ def described(file: TfliteFile) -> Description:
     operators = counts_of(file)
     precisions = _precisions(file)
     return Description(
-        name="",
+        name=main.name,
         inputs=inputs,
         outputs=outputs,
         batch=axes.batch,
@@ -102,7 +92,7 @@ def _looked_up(main: Part, start: int) -> Iterator[Use]:
     """The tables from which the values of the tensor `start` pick rows."""
     same = {start}
     for operator in main.operators:  # in the order of execution
-        if operator.op in SAME and operator.inputs[:1] and operator.inputs[0] in same:
+        if any(operator.inputs[at] in same for at in SAME.get(operator.op, ())):
             same.update(operator.outputs)
         elif operator.op == "GATHER" and operator.inputs[1] in same:
             yield Use("ids", _rows(main, operator, 0), operator.op)

@@ -24,9 +24,11 @@ class Counts(NamedTuple):
     """What a file holds.
 
     `parameters`: elements of its weights; `macs`: multiply-accumulates of convolutions and matrix products
-    for one item, None where not all are told; `weights_precision`: of 90 % of the weights' bytes, else mixed.
+    for one item, None where not all are told; `weights_precision`: of 90 % of the weights' bytes, else mixed;
+    `maker`: the converter, as the file says.
     """
 
+    maker: str
     parameters: int
     macs: Optional[int]
     weights_precision: str
@@ -44,11 +46,13 @@ def facts_of(path: str) -> Facts:
     file = TfliteFile(path)
     try:
         description = described(file)
-        return Facts(description, _counts(file, description))
+        counts = _counts(file, description)
     except DAMAGED:
         raise GraphRefused(
             "%s is damaged: its graph contradicts itself; export or copy it again" % os.path.basename(path)
         ) from None
+    parameters, precision = counts.parameters, counts.weights_precision
+    return Facts(description._replace(parameters=parameters, weights_precision=precision), counts)
 
 
 def _counts(file: TfliteFile, description: Description) -> Counts:
@@ -61,7 +65,7 @@ def _counts(file: TfliteFile, description: Description) -> Counts:
     word = max(sorted(bits), key=lambda name: bits[name]) if bits else description.precision
     if bits and bits[word] < MAIN_SHARE * sum(bits.values()):
         word = "mixed"
-    return Counts(sum(each.elements for each in weights), _macs(file, description), word)
+    return Counts(file.maker, sum(each.elements for each in weights), _macs(file, description), word)
 
 
 def _weights(file: TfliteFile) -> Sequence[Tensor]:

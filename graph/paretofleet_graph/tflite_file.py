@@ -85,6 +85,7 @@ class Operator(NamedTuple):
 class Part(NamedTuple):
     """A graph: the main one, or the body of a WHILE or an IF."""
 
+    name: str
     tensors: Tuple[Tensor, ...]
     operators: Tuple[Operator, ...]
     inputs: Tuple[int, ...]
@@ -92,7 +93,7 @@ class Part(NamedTuple):
 
 
 class TfliteFile(object):
-    """The graphs of the file at a path: `parts`, the main one first.
+    """The graphs of the file at a path: `parts`, the main one first; and what it says of its `maker`.
 
     Raises GraphRefused, with one sentence, where it cannot be read.
     """
@@ -103,6 +104,7 @@ class TfliteFile(object):
             with open(path, "rb") as handle:
                 data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
             model = root(data)
+            self.maker = model.text(3)
             self._sizes = [_size_of(each) for each in model.tables(4)]
             self._codes = [_code(each) for each in model.tables(1)]
             self.parts = tuple(self._part(each) for each in model.tables(2))
@@ -127,7 +129,7 @@ class TfliteFile(object):
             used += [*operator.inputs, *operator.outputs]
         if any(not -1 <= each < len(tensors) for each in used) or -1 in (*inputs, *outputs):
             raise ValueError("a tensor that is not there")
-        return Part(tensors, operators, inputs, outputs)
+        return Part(graph.text(4), tensors, operators, inputs, outputs)
 
     def _tensor(self, at: int, table: Table) -> Tensor:
         shape, signature = table.numbers(0, "i"), table.numbers(7, "i")

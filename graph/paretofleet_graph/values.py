@@ -4,7 +4,7 @@ from typing import Any, Dict, Mapping, Union
 
 from .errors import GraphRefused
 from .model import LAWS, Description, Input, Law
-from .sizes import Values, example_of
+from .sizes import UNDRAWN, Values, example_of
 
 REALS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bfloat16)")
 GIVEN = "given"
@@ -33,10 +33,7 @@ def laws(description: Description, values: Values) -> Dict[str, Law]:
                 % (name, item.decides, name, example_of(item))
             )
         elif item.law is None:
-            raise GraphRefused(
-                "input %s is %s, of which nothing can be drawn: give samples, as in --input %s=samples.npz"
-                % (name, item.type, name)
-            )
+            raise GraphRefused(UNDRAWN % (name, item.type, name))
         else:
             drawn[name] = item.law
     return drawn

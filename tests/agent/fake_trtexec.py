@@ -1,7 +1,7 @@
 """Stands in for trtexec: its documented lines, times file and output file. MODE in the environment.
 
 The lines and keys are those of TensorRT's samples/trtexec and sampleReporting, releases 8 to 11;
-`old` is one before 8.5.1.
+`old` is one before 8.5.1. `layers:fp16` is a release that tells of its layers and keeps a timing cache.
 """
 
 # ruff: noqa: T201
@@ -14,6 +14,7 @@ import time
 mode, _, amount = os.environ.get("FAKE_TRTEXEC", "").partition(":")
 old = ["--fp16", "--noTF32", "--useSpinWait", "--useCudaGraph", "--noDataTransfers", "--buildOnly"]
 new = ["--noTF32", "--includeDataTransfers", "--noSpinWait", "--noCudaGraph", "--skipInference"]
+late = [*new, "--exportLayerInfo", "--profilingVerbosity", "--timingCacheFile", "--fp16"]
 common = ["--exportTimes", "--exportOutput", "--exposeDMA", "--shapes", "--loadInputs"]
 flags = dict(part.partition("=")[::2] for part in sys.argv[1:])
 with open(os.path.join(os.path.dirname(sys.argv[0]), "calls"), "a") as calls:
@@ -22,7 +23,9 @@ print("&&&& RUNNING TensorRT.trtexec [TensorRT v8201] # " + " ".join(sys.argv))
 while mode == "spin" and time.process_time() < float(amount):
     pass
 if "--help" in flags:
-    print("\n".join(f"  {flag}=<file>    ..." for flag in common + (new if mode == "new" else old)))
+    print(
+        "\n".join(f"  {flag}=<file>    ..." for flag in common + {"new": new, "layers": late}.get(mode, old))
+    )
     sys.exit(0)
 NOW = "[11/21/2026-12:00:00]"
 CAUSES = {
@@ -52,10 +55,29 @@ if mode in CAUSES:
     sys.exit(1)
 if "--saveEngine" in flags:
     builder_memory = b"x" * int(float(amount) * 2**20) if mode == "large" else b""
+    # Tactics are timed, and so are other ones in each build, unless a cache remembers them.
+    tactics, cache = os.urandom(8), flags.get("--timingCacheFile")
+    if cache and os.path.exists(cache):
+        with open(cache, "rb") as kept:
+            tactics = kept.read()
+    elif cache:
+        with open(cache, "wb") as kept:
+            kept.write(tactics)
     with open(flags["--saveEngine"], "wb") as engine:
-        engine.write(b"engine")
+        engine.write(b"engine" + tactics)
     print("&&&& PASSED TensorRT.trtexec")
     sys.exit(0)
+with open(flags["--loadEngine"], "rb") as engine:
+    if not engine.read().startswith(b"engine") or mode == "upgraded":
+        print(f"{NOW} [E] Error[1]: [stdArchiveReader.cpp::StdArchiveReader::40] Version tag does not match")
+        print(f"{NOW} [E] Engine set up failed")
+        sys.exit(1)
+if "--exportLayerInfo" in flags:
+    tensor = [{"Name": "x", "Format/Datatype": f"Row major linear {amount.upper()}"}]
+    layer = {"Name": "Conv_0", "LayerType": "CaskConvolution", "Inputs": tensor, "Outputs": tensor}
+    shuffle = {"Name": "r", "LayerType": "Reformat", "Inputs": [{"Format/Datatype": "Row major linear FP32"}]}
+    with open(flags["--exportLayerInfo"], "w") as layers:
+        json.dump({"Layers": [layer, layer, shuffle], "Bindings": ["x", "y"]}, layers)
 name, file = flags["--loadInputs"].split(":", 1)
 if os.path.getsize(file) != 2 * 16 * 4:
     sys.exit(2)

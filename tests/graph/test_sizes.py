@@ -139,3 +139,12 @@ def test_a_given_shape_is_a_size(tmp_path):
     given = {"x": {"values": "ones", "shape": ["batch", 128]}}
     assert shapes(description, 4, {}, given) == {"x": (4, 128)}
     assert paretofleet_graph.to_give(description, {}, given) == []
+
+
+def test_what_cannot_be_drawn_is_said_when_a_file_is_added(tmp_path):
+    made = graph([node("Identity", ["s"], ["y"])], {"s": ("STRING", ["N"])}, {"y": ("STRING", ["N"])})
+    about = read(str(save(tmp_path / "texts.onnx", made)))
+    assert to_give(about, {}, {}) == [
+        "input s is tensor(string), of which nothing can be drawn: give samples, as in --input s=samples.npz"
+    ]
+    assert to_give(about, {}, {"s": {"file": "x.npz"}}) == []

@@ -47,6 +47,34 @@ def test_ids_stay_in_their_table_and_other_whole_numbers_are_asked_for(tmp_path)
     assert laws(whole, {"n": {"values": 7}})["n"].values == "7"
 
 
+def test_ids_are_followed_through_a_converters_choice_of_those_from_the_end(tmp_path):
+    table = np.ones((30, 4), np.float32)
+    tensors = [
+        Tensor("ids", "int64", (1,)),
+        Tensor("cast", "int32", (1,)),
+        Tensor("thirty", "int32", (1,), (), np.array([30], np.int32)),
+        Tensor("is_end", "bool", (1,)),
+        Tensor("from_end", "int32", (1,)),
+        Tensor("chosen", "int32", (1,)),
+        Tensor("table", "float32", table.shape, (), table),
+        Tensor("y", "float32", (1, 4)),
+    ]
+    operators = [
+        Operator("CAST", ["ids"], ["cast"]),
+        Operator("ADD", ["cast", "thirty"], ["from_end"]),
+        Operator("SELECT", ["is_end", "from_end", "cast"], ["chosen"]),
+        Operator("GATHER", ["table", "chosen"], ["y"], {0: 0}),
+    ]
+    about = read(str(files.save(tmp_path / "ids", tensors, operators, ["ids", "is_end"], "y")))
+    assert (about.inputs[0].law.values, about.inputs[0].law.below) == ("zipf", 30)
+
+
+def test_a_mask_is_asked_for_with_the_value_that_it_most_likely_has(tmp_path):
+    tensors = [Tensor("mask", "int32", (1, 4)), Tensor("y", "float32", (1, 4))]
+    path = files.save(tmp_path / "mask", tensors, [Operator("CAST", ["mask"], ["y"])], ["mask"], "y")
+    assert to_give(read(str(path)), {}, {})[0].endswith("--input mask=ones")
+
+
 def test_free_axes_besides_the_batch_get_sizes(tmp_path):
     tensors = [
         Tensor("x", "float32", (1, 1, 4), (0, 1)),

@@ -27,8 +27,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
                 "graphs_within nodes_of operators_of precision_of precisions_of"
             )
         },
-        "sizes": {"": "Values example_of shapes sizes_of to_give"},
-        "tflite": {"": "WORK described read_tflite"},
+        "sizes": {"": "UNDRAWN Values example_of shapes sizes_of to_give"},
+        "tflite": {"": "WORK described"},
         "tflite_counts": {"": "facts_of"},
         "tflite_file": {
             "": "OPERATORS Operator Part Tensor TfliteFile counts_of inputs_of is_tflite",
@@ -92,6 +92,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "process": "*",
             "run": "COMMON resolve_options",
             "runtimes.trtexec_command": "PLACES",
+            "runtimes.trtexec_engine": "PINNED",
             "serve": "RUNTIMES",
             "time_limit": "*",
         },
@@ -171,7 +172,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "planning": {
             "days": "WaitForDay days_begun until",
-            "expansion": "plan",
+            "expansion": "Feed feed_of plan",
             "feeding": "Fed default_feed description_of",
             "inputs": "Inputs check_sent checked_inputs checked_sizes files_of is_file with_hashes",
             "parsing": "load_yaml parse_inputs parse_json spec_from_mapping",

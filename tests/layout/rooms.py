@@ -26,7 +26,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "precision",
             "axes",
             "onnx_file",
-            "tflite",
+            "tflite_counts",
             "tflite_file",
         },
         "counts": {"precision", "onnx_file"},

@@ -77,6 +77,8 @@ class DeviceUnderTest:
     sensor_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rails: tuple[Mapping[str, Any], ...] = ()
     variable_settings: VariableSettings = field(default_factory=VariableSettings)
+    #: Where engines of TensorRT are kept that several runs load; None: nowhere.
+    engines: Path | None = None
     #: Blocks of sweeps in which the power without a loaded model is known; a device idles once for it.
     cold_idles: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
     #: Degrees Celsius before the first run of a sweep on a target, which later runs wait for.

@@ -71,4 +71,5 @@ def probe_device(
         variable_settings=variable_settings,
         sensor_facts=power.facts,
         rails=power.rails,
+        engines=None if home is None else home / "engines",
     )

@@ -32,6 +32,7 @@ from paretofleet_agent.measure.run_record import (
 from paretofleet_agent.measure.runner_session import RunnerSession
 from paretofleet_agent.measure.window import Window
 from paretofleet_agent.model import Lease, Outcome
+from paretofleet_agent.runner.runtimes.trtexec_engine import PINNED
 
 #: A longer sleep than this inside a run voids it.
 SUSPENDED_S_MAX = 0.05
@@ -146,6 +147,9 @@ def _load(
     attempt.record.flags += ready.get("flags", [])
     runtime = f"{lease.configuration['runtime']} {effective['runtime_version']}"
     facts["environment"] = dict(environment, runtime=runtime)
+    if effective.get("engine", {}).get("kind") == PINNED:
+        # Runs of another engine are no repeats of these.
+        facts["environment"]["engine"] = effective["engine"]["sha256"]
     if "python" in effective:
         facts["environment"]["python"] = effective["python"]
     return runner

@@ -67,6 +67,8 @@ def runner_request(
         seed=lease.seed,
         cpus=list(cpus),
         program=device.interpreters.get(runtime),
+        engines=None if device.engines is None else str(device.engines),
+        artifact_sha256=lease.artifact.sha256,
         time_limit={
             "timeout_s": lease.limits.timeout_s,
             "iterations": lease.limits.warm_up_min_iterations + lease.limits.iterations_min,

@@ -6,6 +6,7 @@ from paretofleet_graph import Law, constant_of
 
 from .failure import RunFailed
 from .feeding import Feeding
+from .ort_arrays import BITS, bits_of
 from .samples import feed_at
 
 BUFFERS = 8
@@ -33,6 +34,8 @@ TYPES = {
     "tensor(uint64)": "uint64",
     "tensor(bool)": "bool",
     "tensor(string)": "object",
+    # Its bits: numpy has no such type.
+    BITS: "uint16",
 }
 
 
@@ -52,7 +55,7 @@ def buffers(feeding: Feeding) -> List[Dict[str, Any]]:
     count = max(1, min(_feeds_of(feeding), BUFFERS_BYTES_MAX // max(1, total)))
     random = np.random.RandomState(feeding.seed % 2**32)
     drawn = {
-        name: _draw(random, _count(sizes[name]), types[name], feeding.laws[name])
+        name: _draw_as(feeding.types[name], random, _count(sizes[name]), feeding.laws[name])
         for name in sizes
         if name in feeding.laws
     }
@@ -87,7 +90,7 @@ def redraw(arrays: Mapping[str, Any], feeding: Feeding, seed: int, scale: float,
         law = feeding.laws[name]
         if is_constant(law):
             continue
-        drawn = _draw(random, min(array.size, REDRAWN), array.dtype, law, (scale, shift))
+        drawn = _draw_as(feeding.types[name], random, min(array.size, REDRAWN), law, (scale, shift))
         if (
             law.values != "normal"
             and array.dtype.kind in "iub"
@@ -120,6 +123,14 @@ def _feeds_of(feeding: Feeding) -> int:
         size = 1 if axis is None else max(1, feeding.shapes[name][axis])
         feeds.append(-(-len(feeding.samples[name]) // size))
     return max(feeds)
+
+
+def _draw_as(kind: str, random: Any, count: int, law: Law, varied: Tuple[float, float] = (1.0, 0.0)) -> Any:
+    """As `_draw`, of the type `kind` in the words of ONNX Runtime."""
+    import numpy as np
+
+    drawn = _draw(random, count, np.dtype("float32" if kind == BITS else TYPES[kind]), law, varied)
+    return bits_of(drawn) if kind == BITS else drawn
 
 
 def _draw(random: Any, count: int, dtype: Any, law: Law, varied: Tuple[float, float] = (1.0, 0.0)) -> Any:
@@ -171,7 +182,7 @@ def _sampled(feeding: Feeding, name: str, number: int, dtype: Any) -> Any:
     values = feeding.samples[name]
     if name in feeding.batch_axes:
         values = feed_at(values, number, feeding.shapes[name], feeding.batch_axes[name])
-    return values.astype(dtype, copy=True)
+    return bits_of(values) if feeding.types[name] == BITS else values.astype(dtype, copy=True)
 
 
 def _resample(feeding: Feeding, name: str, array: Any, random: Any) -> bool:

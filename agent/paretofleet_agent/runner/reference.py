@@ -24,6 +24,8 @@ ANYWAY = "the option check_reference: false runs it all the same"
 #: Largest relative error of an output, as the Euclidean norm of the difference over that of the reference.
 TOLERANCES = {"fp64": 1e-3, "fp32": 1e-3, "tf32": 2e-2, "fp16": 2e-2, "bf16": 1e-1}
 TOLERANCES.update({"int8": 2e-1, "int4": 2e-1, "fp8": 2e-1})
+#: numpy's letter of texts of a fixed length, which can be written to a file.
+TEXTS = "U"
 #: How far one rounding moves a number, relative to it.
 UNITS = {"fp64": 2.0**-52, "fp32": 2.0**-23, "tf32": 2.0**-10, "fp16": 2.0**-10, "bf16": 2.0**-7}
 UNITS.update({"int8": 2.0**-7, "int4": 2.0**-7, "fp8": 2.0**-3})
@@ -143,16 +145,23 @@ def _answer(request: Mapping[str, Any], draw: Draw, precision: str) -> Tuple[Dic
                 tensors[kind] = given
                 continue
             written: List[Mapping[str, Any]] = []
-            for name, value in given.items():
+            for name, each in given.items():
+                value = _as_text(each) if kind == "inputs" else each
                 dtype = getattr(value, "dtype", None)
                 if value is None:
                     continue
-                if dtype is None or dtype.kind not in NUMBERS:
+                if dtype is None or dtype.kind not in NUMBERS + TEXTS:
                     absent[name] = "it is %s" % kind_of(value)
                 else:
                     written.append(_write(name, value, os.path.join(folder, "%s%d" % (kind, len(written)))))
             tensors[kind] = written
         return ask(request["reference_python"], dict(header, **tensors)), absent
+
+
+def _as_text(value: Any) -> Any:
+    """An input of texts as those of a fixed length, which can be written; others as they are."""
+    is_text = getattr(value, "dtype", None) is not None and value.dtype.kind == "O"
+    return value.astype("U") if is_text else value
 
 
 def batch_axes(graph: Optional[Mapping[str, Any]]) -> Optional[Dict[str, int]]:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 from . import rounding
 from .comparison import AGREES, NUMBERS, UNDECIDED, WRONG, Rule, difference, judge
-from .ort_arrays import array_of, outputs_without_array, run_without_arrays
+from .ort_arrays import array_of, is_without_arrays, run_without_arrays
 from .outputs import kind_of, not_finite
 from .runtimes import litert_reference
 
@@ -108,7 +108,7 @@ class Comparison(object):
                 where = (slice(None),) * axis + (slice(first, end),)
                 taken[name] = self._np.ascontiguousarray(value[where])
         begin = time.perf_counter()
-        if outputs_without_array(session):
+        if is_without_arrays(session):
             values = run_without_arrays(self._ort, session, taken)
         else:
             values = [array_of(each) for each in session.run(None, taken)]

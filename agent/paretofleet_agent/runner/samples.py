@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 from paretofleet_graph import Description, GraphRefused, Input
 
 #: The file's type -> numpy's kinds that may stand in it.
-KINDS = {"float": "fiu", "float16": "fiu", "double": "fiu", "bool": "b", "string": "UO"}
+KINDS = {"float": "fiu", "float16": "fiu", "double": "fiu", "bfloat16": "fiu", "bool": "b", "string": "UO"}
 
 
 class Samples(NamedTuple):

@@ -22,6 +22,11 @@ def timing_lines(summary: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
             f"and {100 - share:.0f} % within them (median of {count} configurations); "
             f"what would help: {helps}"
         )
+        if level.get("builds"):
+            yield (
+                f"builds on {level['device']}: each run of {level['builds']} configurations builds an engine "
+                "of its own, which is in the variance between runs; the option `engine: pinned` keeps one"
+            )
     if not summary["levels"]:
         yield (f"repeats: nothing to say before {PROCESSES_MIN} runs of {ITERATIONS_MIN} iterations")
 

@@ -20,8 +20,8 @@ from paretofleet_collector.model.messages import NewModel
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
 
-#: Protobuf's limit; checked before a huge file is read only to name it by its SHA-256.
-ONNX_MAX_BYTES = 2 << 30
+#: The limit of protobuf and flatbuffers; checked before a huge file is read only for its SHA-256.
+FILE_MAX_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,13 @@ def add_model(
 def _upload(client: Client, model: str, details: FileDetails, counter: str) -> Variant:
     path = Path(model)
     if not path.is_file():
-        raise Refused(f"{model} is not a file; give an ONNX file, or zoo:NAME for a network of the zoo.")
+        raise Refused(
+            f"{model} is not a file; give an ONNX or tflite file, or zoo:NAME for a network of the zoo."
+        )
     if path.stat().st_size == 0:
-        raise ModelRefused(f"{model} is empty, not an ONNX file.")
-    if path.stat().st_size > ONNX_MAX_BYTES:
-        raise ModelRefused(f"{model} is larger than 2 GiB, which ONNX files may not be.")
+        raise ModelRefused(f"{model} is empty, not a model.")
+    if path.stat().st_size > FILE_MAX_BYTES:
+        raise ModelRefused(f"{model} is larger than 2 GiB, which ONNX and tflite files may not be.")
     from paretofleet_collector.cli.sample_files import send_files
     from paretofleet_collector.cli.whole_file import whole_file
     from paretofleet_collector.planning.inputs import files_of, with_hashes
@@ -96,5 +98,6 @@ def still_to_give(variant: Variant) -> list[str]:
 
 def model_name(path: Path) -> str:
     """A model's name from that of its file: letters, digits, dots, hyphens and underscores."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.removesuffix(".onnx")).strip("-._")
+    name = re.sub(r"\.(onnx|tflite)$", "", path.name)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
     return name[:64] or "model"

@@ -83,7 +83,8 @@ def add(
     context: typer.Context,
     *,
     models: Annotated[
-        list[str], typer.Argument(metavar="FILE|zoo:NAME..", help="ONNX files or networks of the zoo.")
+        list[str],
+        typer.Argument(metavar="FILE|zoo:NAME..", help="ONNX or tflite files, or networks of the zoo."),
     ],
     name: Annotated[
         str,
@@ -100,7 +101,7 @@ def add(
     sizes: Sizes = None,
     inputs: FedInputs = None,
 ) -> None:
-    """Add ONNX files and networks of the zoo; what is there already is left as it is.
+    """Add ONNX or tflite files and networks of the zoo; what is there already is left as it is.
 
     --size and --input say what the model is fed where a sweep says nothing; of a file that is there they
     replace what was said before.
@@ -186,6 +187,7 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         "variant": variant.variant,
         "sha256": variant.sha256,
         "recipe": variant.recipe,
+        "format": variant.format,
         "weights": variant.weights_precision,
         "parameters": _both(variant.parameters),
         "MACs per item": _both(variant.macs),

@@ -73,7 +73,9 @@ def add_files(client: Client, spec: Spec) -> Spec:
     names: dict[str, str] = {}
     for path in spec.local_models():
         if not Path(path).is_file():
-            raise Refused(f"{path} is not a file; give an ONNX file, the name of a model or zoo:NAME.")
+            raise Refused(
+                f"{path} is not a file; give an ONNX or tflite file, the name of a model or zoo:NAME."
+            )
         with whole_file(Path(path)) as file:
             sha256 = sha256_of(file)
         stored = next((each for each in variants if each.sha256 == sha256 and each.stored), None)

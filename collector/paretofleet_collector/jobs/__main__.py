@@ -39,6 +39,7 @@ def _jobs() -> Mapping[str, Callable[..., Any]]:
         "choose": choose.choose,
         "report": report.write_report,
         "inspect": variants.inspect,
+        "broken_shapes": variants.broken_shapes,
         "inspect_samples": samples.inspect,
         "build_zoo": variants.build_zoo,
     }

@@ -128,6 +128,11 @@ class Variant:
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     graph: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
+    @property
+    def format(self) -> str:
+        """That of its file: onnx or tflite."""
+        return str(self.graph.get("format", "onnx"))
+
 
 @dataclass(frozen=True)
 class Configuration:

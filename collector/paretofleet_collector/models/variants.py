@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
-from paretofleet_collector.models import onnxfile, zoo
+from paretofleet_collector.models import onnxfile, tflitefile, zoo
 
 
 def inspect(path: str, called: str, sizes: dict[str, int], inputs: dict[str, Any]) -> dict[str, Any]:
-    """What the store keeps of the ONNX file at `path`, `called` so in messages; raises ModelRefused.
+    """What the store keeps of the ONNX or tflite file at `path`, `called` so in messages.
 
-    `sizes` and `inputs`: what was given for its axes and inputs.
+    `sizes` and `inputs`: what was given for its axes and inputs. Raises ModelRefused.
     """
+    if tflitefile.is_tflite(path):
+        return tflitefile.inspect(Path(path), called)
     facts = onnxfile.inspect(Path(path), called, sizes, inputs)
     return {
         "parameters": facts.parameters,
@@ -30,8 +33,21 @@ def inspect(path: str, called: str, sizes: dict[str, int], inputs: dict[str, Any
     }
 
 
+def broken_shapes(path: str, called: str, feeds: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    """Which of `feeds`, a `batch_size` and `sizes` each, the file at `path` cannot take, and why.
+
+    Nothing is said of tflite files, whose shapes only LiteRT works out, nor of what cannot be read: its run
+    will say. `called` names it in messages.
+    """
+    if tflitefile.is_tflite(path):
+        return []
+    with suppress(ModelRefused):
+        return list(onnxfile.broken(Path(path), called, feeds).items())
+    return []
+
+
 def describe(path: str, called: str) -> dict[str, Any]:
-    """What the graph of the ONNX file at `path`, `called` so in messages, asks for; raises ModelRefused."""
+    """What the graph of the file at `path`, `called` so in messages, asks for; raises ModelRefused."""
     try:
         return as_json(read_apart(path))
     except GraphRefused as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any, NamedTuple
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.entities import (
@@ -35,6 +36,16 @@ from paretofleet_collector.planning.specification import Spec
 
 #: More runs than this, at the most repeats, are no one sweep.
 RUNS_MAX = 100_000
+#: Options that came later, at their defaults: configurations keep the ids that they had without them.
+ALWAYS: Mapping[str, Mapping[str, Any]] = {"trtexec": {"engine": "rebuilt"}}
+
+
+class Feed(NamedTuple):
+    """The shapes that a file is fed: its SHA-256, the batch size, the sizes of free axes by name."""
+
+    sha256: str
+    batch_size: int
+    sizes: tuple[tuple[str, int], ...]
 
 
 def plan(
@@ -42,13 +53,14 @@ def plan(
     devices: Sequence[Device],
     variants: Sequence[Variant],
     files: Mapping[str, InputFile] | None = None,
+    broken: Mapping[Feed, str] | None = None,
 ) -> Plan:
     """Expands models x precisions x devices x targets x runtimes x batch sizes x sizes x threads x modes.
 
     `devices` and `variants` are all that there are; `files` are those of samples, by SHA-256, that `spec` or
-    a variant names. Combinations that cannot run are refused one by one. Raises NotFound for a
-    model or a device that does not exist and for a selector that matches nothing, Refused where nothing is
-    left to run.
+    a variant names; `broken` are feeds that a graph cannot take, and why. Combinations that cannot run are
+    refused one by one. Raises NotFound for a model or a device that does not exist and for a selector that
+    matches nothing, Refused where nothing is left to run.
     """
     _check_size(spec, 1)
     models = [find_variants(reference, variants) for reference in spec.models]
@@ -63,7 +75,10 @@ def plan(
     for placement in placed:
         for outcome in _expand(spec, models, placement, files or {}):
             if isinstance(outcome, PlannedConfiguration):
-                if placement.missing:
+                why = (broken or {}).get(feed_of(outcome.configuration))
+                if why is not None:
+                    refusals.append(Refusal(outcome.model, f"{outcome.model}: {why}."))
+                elif placement.missing:
                     missing.setdefault(outcome.configuration_id, Missing(outcome, placement.missing))
                 else:
                     planned.setdefault(outcome.configuration_id, outcome)
@@ -74,6 +89,12 @@ def plan(
     configurations = tuple(planned.values())
     plans = tuple(device_plans(spec, chosen, configurations))
     return Plan(configurations, tuple(dict.fromkeys(refusals)), plans, tuple(missing.values()))
+
+
+def feed_of(configuration: Configuration) -> Feed:
+    """What decides the shapes of a `configuration`."""
+    sizes = tuple(sorted(configuration.sizes.items()))
+    return Feed(configuration.variant_sha256, configuration.batch_size, sizes)
 
 
 def _check_size(spec: Spec, placed: int) -> None:
@@ -136,7 +157,7 @@ def _configurations(
                     batch_size=size,
                     device_id=device.device_id,
                     mode=mode.name,
-                    options=spec.options.get(placement.runtime.name, {}),
+                    options=_options(spec, placement.runtime.name),
                     precision=executed.precision,
                     protocol=spec.protocol,
                     runtime=placement.runtime.name,
@@ -153,6 +174,13 @@ def _configurations(
                 variant=variant.variant,
                 target=placement.target.alias,
             )
+
+
+def _options(spec: Spec, runtime: str) -> dict[str, Any]:
+    """What was asked of a `runtime`, without what it does anyway and did before it could be asked for."""
+    always = ALWAYS.get(runtime, {})
+    given = spec.options.get(runtime, {})
+    return {name: value for name, value in given.items() if name not in always or always[name] != value}
 
 
 def _feeds(

@@ -13,6 +13,7 @@ TARGET_KINDS: Mapping[str, tuple[str, ...]] = {
     "onnxruntime": ("cpu", "cuda"),
     "torch": ("cpu", "cuda"),
     "openvino": ("cpu",),
+    "litert": ("cpu",),
     "trtexec": ("cuda",),
 }
 

@@ -18,8 +18,8 @@ EXECUTED_FROM_FP32: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 #: Runtimes that take nothing but a file's fp32 weights.
 FP32_FILES_ONLY = ("torch",)
-#: Runtimes that read no ONNX file, to the files that they read, which a collector does not take yet.
-OTHER_FILES: Mapping[str, str] = {"litert": "tflite"}
+#: Runtimes that read no ONNX file, to the format of the files that they read.
+OTHER_FORMATS: Mapping[str, str] = {"litert": "tflite"}
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,21 @@ def executed_variants(
 
     `placement`: where it shall run.
     """
+    runtime = placement.runtime.name
+    read = OTHER_FORMATS.get(runtime, "onnx")
     for variants in models:
+        readable = [each for each in variants if each.format == read]
+        if not readable:
+            yield Refusal(f"{variants[0].model} with {runtime}", _no_format(variants[0], runtime, read))
+            continue
         for precision in precisions:
-            yield _executed(variants, precision, placement)
+            yield _executed(readable, precision, placement)
 
 
 def _executed(variants: Sequence[Variant], precision: str, placement: Placement) -> ExecutedVariant | Refusal:
     """A file of that precision where there is one; else the fp32 file where the runtime executes it so."""
     name, runtime, kind = variants[0].model, placement.runtime.name, target_kind(placement.target)
     executed = EXECUTED_FROM_FP32.get((runtime, kind), ())
-    if runtime in OTHER_FILES:
-        other = OTHER_FILES[runtime]
-        return Refusal(
-            f"{name} with {runtime}",
-            f"{runtime} reads {other} files, which sweeps do not have yet: measure one on its device with "
-            f"`paretofleet-agent bench FILE.{other} --runtime {runtime}`.",
-        )
     if precision == "tf32" and kind != "cuda":
         return Refusal(
             f"{name} at tf32 on {placement.device.name} {placement.target.alias}",
@@ -61,7 +60,7 @@ def _executed(variants: Sequence[Variant], precision: str, placement: Placement)
     if precision == "native":
         fitting = [each for each in variants if each.parent is None] or list(variants)
     else:
-        fitting = [each for each in variants if each.weights_precision == precision]
+        fitting = [each for each in variants if _precision_of(each) == precision]
         if runtime in FP32_FILES_ONLY or (precision in executed and not fitting):
             fitting = [each for each in variants if each.weights_precision == "fp32"]
             if precision not in ("fp32", *executed):
@@ -80,6 +79,20 @@ def _executed(variants: Sequence[Variant], precision: str, placement: Placement)
             f"name one, as in `{name}@{fitting[0].variant}`.",
         )
     return ExecutedVariant(fitting[0], precision)
+
+
+def _precision_of(variant: Variant) -> str:
+    """What a variant is chosen by: LiteRT widens weights that a tflite file only keeps in less."""
+    return variant.weights_precision if variant.format == "onnx" else str(variant.graph["precision"])
+
+
+def _no_format(variant: Variant, runtime: str, read: str) -> str:
+    able = " or ".join(name for name, form in OTHER_FORMATS.items() if form == variant.format)
+    other = f"run it with {able}, or " if able else ""
+    return (
+        f"{runtime} reads {read} files, and {variant.model} has only {variant.format} files: {other}add the "
+        f"{read} file of the model with `paretofleet models add FILE.{read} --variant-of {variant.model}`."
+    )
 
 
 def _no_variant(name: str, precision: str, runtime: str, kind: str) -> str:

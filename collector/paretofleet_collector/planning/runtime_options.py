@@ -29,7 +29,12 @@ OPTIONS: Mapping[str, Mapping[str, tuple[object, ...]]] = {
     "torch": {**_COMMON, "channels_last": _FLAG, "compile": _FLAG, "cudnn_benchmark": _FLAG},
     "openvino": {**_COMMON, "cpu_pinning": _FLAG, "hyper_threading": _FLAG},
     "litert": {**_COMMON, "xnnpack": _FLAG},
-    "trtexec": {**_COMMON, "cuda_graph": _FLAG, "spin_wait": _FLAG},
+    "trtexec": {
+        **_COMMON,
+        "cuda_graph": _FLAG,
+        "spin_wait": _FLAG,
+        "engine": ("rebuilt", "pinned"),
+    },
 }
 
 

@@ -17,6 +17,7 @@ _TYPES = {
     "tensor(double)": "float64",
     "tensor(bool)": "bool",
     "tensor(string)": "str",
+    "tensor(bfloat16)": "float32",
     **{f"tensor({sign}int{bits})": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 

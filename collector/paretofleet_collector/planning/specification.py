@@ -247,7 +247,9 @@ class Spec:
 
 def is_local(model: str) -> bool:
     """True for a `model` written as a path (`./mine.onnx`) instead of a name."""
-    return not model.startswith("zoo:") and ("/" in model or "\\" in model or model.endswith(".onnx"))
+    return not model.startswith("zoo:") and (
+        "/" in model or "\\" in model or model.endswith((".onnx", ".tflite"))
+    )
 
 
 def _protocol_repeats(protocol: str, *, seed: int) -> Repeats:

@@ -73,7 +73,7 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             model=new.variant_of or new.model,
             variant=new.model if new.variant_of else "file",
             sha256=new.sha256,
-            recipe="file",
+            recipe=facts.pop("recipe", "file"),
             parent=parent.sha256 if parent else None,
             top1=new.top1,
             top1_n=new.top1_n,

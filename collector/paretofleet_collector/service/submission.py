@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 
@@ -16,7 +16,7 @@ from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.model.entities import Plan, Refusal
 from paretofleet_collector.model.views import PlanView, SweepView
 from paretofleet_collector.models import variants, zoo
-from paretofleet_collector.planning.expansion import plan
+from paretofleet_collector.planning.expansion import Feed, feed_of, plan
 from paretofleet_collector.planning.inputs import check_sent
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.planning.specification import Spec
@@ -31,6 +31,9 @@ from paretofleet_collector.store import (
     runs,
     sweeps,
 )
+
+#: Sizes of one file that are tried against its own shapes when a sweep is planned.
+FEEDS_TRIED = 64
 
 
 async def plan_sweep(context: Context, spec_json: str) -> PlanView:
@@ -127,19 +130,48 @@ async def _planned(context: Context, spec_json: str) -> tuple[Spec, Plan]:
     """What the specification means; of one that is refused no file of samples is left."""
     spec = parse_json(spec_json)
     try:
-        return await context.store.read(_plan_of(context, spec))
+        planned = await context.store.read(_plan_of(context, spec, {}))
+        broken = await _broken(context, planned[1])
+        return await context.store.read(_plan_of(context, spec, broken)) if broken else planned
     except Refused:
         await inputs.drop_unused(context, (fed.get("sha256", "") for fed in spec.inputs.values()))
         raise
 
 
-def _plan_of(context: Context, spec: Spec) -> Callable[[sa.Connection], tuple[Spec, Plan]]:
+async def _broken(context: Context, planned: Plan) -> dict[Feed, str]:
+    """Which sizes the files of a plan cannot take by their own shapes, and why.
+
+    Files whose configurations give no sizes are not read.
+    """
+    feeds: dict[str, dict[Feed, str]] = {}
+    for item in planned.everything:
+        if item.configuration.sizes:
+            feeds.setdefault(item.configuration.variant_sha256, {})[feed_of(item.configuration)] = item.model
+    broken = {}
+    for sha256, by_feed in feeds.items():
+        path = await asyncio.to_thread(context.lake.model_path, sha256)
+        if not path.exists():
+            continue
+        tried = list(by_feed)[:FEEDS_TRIED]
+        why = await context.worker.run(
+            "broken_shapes",
+            path=str(path),
+            called=by_feed[tried[0]],
+            feeds=[{"batch_size": each.batch_size, "sizes": dict(each.sizes)} for each in tried],
+        )
+        broken.update({tried[at]: sentence for at, sentence in why})
+    return broken
+
+
+def _plan_of(
+    context: Context, spec: Spec, broken: Mapping[Feed, str]
+) -> Callable[[sa.Connection], tuple[Spec, Plan]]:
     def work(connection: sa.Connection) -> tuple[Spec, Plan]:
         joined = devices.listing(connection, context.now(), context.offline_after_s)
         stored = models.listing(connection)
         files = {file.sha256: file for file in input_files.listing(connection)}
         check_sent(spec.inputs, files)
-        return spec, plan(spec, joined, variants.with_zoo(stored), files)
+        return spec, plan(spec, joined, variants.with_zoo(stored), files, broken)
 
     return work
 

@@ -16,6 +16,7 @@ from paretofleet_agent.measure.attempt import measure
 from paretofleet_agent.model import PHASES, Target, Unavailable
 from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.runtimes import trtexec_command as command
+from paretofleet_agent.runner.runtimes import trtexec_layers
 from paretofleet_agent.runner.runtimes.trtexec_log import TrtexecLog
 
 GPU = Target(target_id="GPU-1", alias="cuda:0", description="")
@@ -36,9 +37,10 @@ def trtexec(tmp_path, monkeypatch):
     return make
 
 
-def run(kit, here, path, program, samples=None, *, python=sys.executable, **wanted):
+def run(kit, here, path, program, samples=None, *, python=sys.executable, engines=None, **wanted):
     device = dataclasses.replace(
         here,
+        engines=engines,
         interpreters={"trtexec": program, "onnxruntime": python},
         variable_settings=VariableSettings(passed=("FAKE_TRTEXEC",)),
     )
@@ -69,6 +71,7 @@ def test_a_run_records_every_flag_and_puts_its_times_on_our_clock(kit, here, mod
         "check_outputs": True,
         "check_reference": True,
         "cuda_graph": False,
+        "engine": "rebuilt",
         "spin_wait": True,
     }
     assert outcome.facts["memory_peak_bytes"] > 10**6
@@ -241,3 +244,82 @@ def test_outputs_for_other_inputs_say_whether_it_works(kit, here, model, trtexec
     assert idle.ok, idle.message
     assert idle.facts["effective"]["depends_on_input"] is False
     assert "no_work" in idle.facts["flags"]
+
+
+def engine_of(outcome):
+    assert outcome.ok, outcome.message
+    return outcome.facts["effective"]["engine"]
+
+
+PINNED = {"options": {"engine": "pinned"}}
+
+
+def test_each_run_builds_an_engine_of_its_own_unless_it_is_pinned(kit, here, model, trtexec, tmp_path):
+    program, engines = trtexec(), tmp_path / "engines"
+    first, second = (engine_of(run(kit, here, model, program)) for _ in range(2))
+    assert (first["kind"], first["built"]) == ("rebuilt", True)
+    assert first["sha256"] != second["sha256"], "tactics are timed anew"
+    kept = [run(kit, here, model, program, engines=engines, **PINNED) for _ in range(2)]
+    assert [engine_of(each)["built"] for each in kept] == [True, False]
+    assert len({engine_of(each)["sha256"] for each in kept}) == 1
+    assert {each.facts["environment"]["engine"] for each in kept} == {engine_of(kept[0])["sha256"]}
+    other = run(kit, here, model, program, engines=engines, batch_size=2, precision="fp16", **PINNED)
+    assert engine_of(other)["sha256"] != engine_of(kept[0])["sha256"], "another build, another engine"
+
+
+def test_a_pinned_engine_needs_a_home(kit, here, model, trtexec):
+    outcome = run(kit, here, model, trtexec(), **PINNED)
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert "engine: pinned needs the home" in outcome.message
+
+
+def test_a_damaged_engine_is_built_again_from_the_tactics_that_were_timed(
+    kit, here, model, trtexec, tmp_path
+):
+    program, engines = trtexec("layers:fp32"), tmp_path / "engines"
+    first = engine_of(run(kit, here, model, program, engines=engines, **PINNED))
+    (path,) = engines.glob("*.engine")
+    path.write_bytes(path.read_bytes()[:3])
+    again = engine_of(run(kit, here, model, program, engines=engines, **PINNED))
+    assert again["built"]
+    assert again["sha256"] == first["sha256"]
+    assert again["timing_cache_sha256"] == first["timing_cache_sha256"]
+
+
+def test_an_engine_that_no_longer_loads_is_thrown_away_with_a_sentence(kit, here, model, trtexec, tmp_path):
+    engines = tmp_path / "engines"
+    engine_of(run(kit, here, model, trtexec(), engines=engines, **PINNED))
+    outcome = run(kit, here, model, trtexec("upgraded"), engines=engines, **PINNED)
+    assert not outcome.ok
+    assert "Version tag does not match; the engine that was kept is thrown away" in outcome.message
+    assert engine_of(run(kit, here, model, trtexec(), engines=engines, **PINNED))["built"]
+
+
+def test_the_precision_is_that_of_the_layers_where_they_tell_it(kit, here, model, trtexec):
+    outcome = run(kit, here, model, trtexec("layers:fp16"), precision="fp16")
+    assert outcome.ok, outcome.message
+    effective = outcome.facts["effective"]
+    assert (effective["precision"], effective["layers"]) == ("fp16", {"fp16": 2}), "a reformat is no work"
+    outcome = run(kit, here, model, trtexec("layers:fp32"), precision="fp16")
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert "fp16 was asked for, but TensorRT runs this file in fp32" in outcome.message
+    assert run(kit, here, model, trtexec(), precision="fp16").facts["effective"]["layers"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("Row major linear FP32", {"fp32": 1}),
+        ("Channel major FP16 format where channel % 8 == 0", {"fp16": 1}),
+        ("Half", {"fp16": 1}),
+        ("BFloat16", {"bf16": 1}),
+        ("Four wide channel vectorized row major Int8 format", {"int8": 1}),
+        ("something new", None),
+    ],
+)
+def test_types_are_read_in_the_words_of_several_releases(tmp_path, text, layers):
+    path = tmp_path / "layers.json"
+    path.write_text(json.dumps({"Layers": [{"LayerType": "gemm", "Inputs": [{"Format/Datatype": text}]}]}))
+    assert trtexec_layers.layers_of(str(path)) == layers
+    path.write_text(json.dumps({"Layers": ["Conv_0", "Relu_1"]}))
+    assert trtexec_layers.layers_of(str(path)) is None, "without details there are only names"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from paretofleet_analysis.diagnostics import timing
@@ -12,7 +14,7 @@ from paretofleet_analysis.report.rows import build_report
 MEANS = [0.0100, 0.0102, 0.0098, 0.0101, 0.0099]
 
 
-def configuration(model, means, error_s, device="desk"):
+def configuration(model, means, error_s, device="desk", **more):
     runs = [
         RunInput(
             run_id=f"{model}-{device}-{block}",
@@ -29,7 +31,7 @@ def configuration(model, means, error_s, device="desk"):
         )
         for block, mean_s in enumerate(means, start=1)
     ]
-    return ReportInput(
+    made = ReportInput(
         sweep="first",
         configuration_id=model,
         model=model,
@@ -50,6 +52,7 @@ def configuration(model, means, error_s, device="desk"):
         simulated=False,
         runs=runs,
     )
+    return replace(made, **more)
 
 
 def test_a_sweep_tells_how_its_devices_drifted_and_what_to_repeat():
@@ -77,3 +80,15 @@ def test_a_young_sweep_says_that_there_is_nothing_to_say():
     summary = timing.timing_summary(build_report([configuration("a", MEANS[:2], 1e-5)]))
     assert summary["levels"] == []
     assert "nothing to say before 5 runs of 30 iterations" in "\n".join(timing_lines(summary))
+
+
+def test_runs_that_each_build_an_engine_say_so():
+    table = build_report(
+        [configuration("a", MEANS, 1e-5), configuration("b", MEANS, 1e-5, runtime="trtexec")]
+    )
+    summary = timing.timing_summary(table)
+    assert summary["levels"][0]["builds"] == 1
+    text = "\n".join(timing_lines(summary))
+    assert "builds on desk: each run of 1 configurations builds an engine of its own" in text
+    plain = timing.timing_summary(build_report([configuration("a", MEANS, 1e-5)]))
+    assert "builds" not in "\n".join(timing_lines(plain))

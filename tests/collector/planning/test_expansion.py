@@ -291,6 +291,15 @@ def test_a_runtime_of_other_files_is_refused_before_anything_fails():
         on("litert", models=["mobilenet_v2"])
 
 
+def test_an_option_that_came_later_is_absent_at_its_default():
+    plans = [
+        on("trtexec", CUDA, targets=["cuda"], models=["resnet50"], options={"trtexec": options})
+        for options in ({}, {"engine": "rebuilt"}, {"engine": "pinned"})
+    ]
+    ids = [each.configurations[0].configuration_id for each in plans]
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_tf32_is_the_fp32_file_on_a_gpu():
     (one,) = on("torch", CUDA, targets=["cuda"], models=["resnet50"], precisions=["tf32"]).configurations
     assert (one.variant, one.configuration.precision) == ("fp32", "tf32")

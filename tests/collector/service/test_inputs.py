@@ -208,3 +208,29 @@ def test_where_the_store_fails_no_file_stays(rig: Rig, monkeypatch: pytest.Monke
     with pytest.raises(CollectorError, match="cannot be written"):
         send(rig, packed(ids=IDS))
     assert files(rig) == []
+
+
+def folded() -> bytes:
+    """Folds its free axis into pairs, which an odd size does not let it."""
+    shape = h.make_tensor("shape", T.INT64, [3], [0, -1, 2])
+    graph = h.make_graph(
+        [h.make_node("Reshape", ["x", "shape"], ["y"])],
+        "g",
+        [h.make_tensor_value_info("x", T.FLOAT, ["batch", "width"])],
+        [h.make_tensor_value_info("y", T.FLOAT, ["batch", None, 2])],
+        [shape],
+    )
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 13)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def test_a_size_that_the_graph_cannot_take_is_refused_at_plan(rig: Rig):
+    rig.hello(rig.joined(), inventory=INVENTORY)
+    add(rig, folded())
+    view, refusals = submit(rig, sizes={"width": [6, 7]})
+    assert view.configurations == 1
+    (refusal,) = refusals
+    assert "net: it breaks at batch size 1, width 7 by its own shapes" in refusal.why
+    assert refusal.why.endswith("give other sizes.")
+    with pytest.raises(Refused, match="Nothing is left to run: net: it breaks at batch size 1, width 7"):
+        rig.do(submission.plan_sweep(rig.context, json.dumps({"models": ["net"], "sizes": {"width": 7}})))

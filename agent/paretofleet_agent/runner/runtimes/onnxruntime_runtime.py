@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from .. import process
 from ..failure import RunFailed, refusal
 from ..inputs import buffers
-from ..ort_arrays import array_of, outputs_without_array, values_of
+from ..ort_arrays import array_of, is_without_arrays, valuing
 from ..run import Run, missing, show_gpu
 from . import onnx_precision
 from . import onnxruntime_placement as placement
@@ -58,8 +58,8 @@ class OnnxRuntime(Run):
         self.feeds = self.draw_inputs()
         self.names = [output.name for output in session.get_outputs()]
         self.step = functools.partial(session.run, None)
-        if outputs_without_array(session):
-            self.step = lambda feed: session.run_with_ort_values(None, values_of(ort, feed))
+        if is_without_arrays(session):
+            self.step = self._step_of_values(ort, session)
         self.effective = {
             "precision": self._effective_precision(computed),
             "provider": name,
@@ -69,6 +69,14 @@ class OnnxRuntime(Run):
         self.effective.update(onnx_precision.packed_facts(self.graph, fused, options))
         if nodes is not None:
             self.effective["nodes"] = nodes
+
+    def _step_of_values(self, ort: Any, session: Any) -> Callable[[Dict[str, Any]], Any]:
+        """What is timed where numpy has not the types of the inputs or outputs."""
+        try:
+            values_of = valuing(ort, session)
+        except ValueError as error:
+            raise RunFailed("unsupported", str(error)) from error
+        return lambda feed: session.run_with_ort_values(None, values_of(feed))
 
     def infer(self, feed: Dict[str, Any]) -> List[Any]:
         """One inference; its outputs as arrays where they are tensors of numbers."""

@@ -13,6 +13,8 @@ OPTIONS: Options = {
 HINTS = {"native": "f32", "fp32": "f32", "int8": "f32", "int4": "f32", "bf16": "bf16", "fp16": "f16"}
 EXECUTED = {"f32": "fp32", "bf16": "bf16", "f16": "fp16", "i8": "int8", "u8": "int8", "f64": "fp64"}
 EXECUTED.update({"i4": "int4", "u4": "int4", "nf4": "int4", "f8e4m3": "fp8", "f8e5m2": "fp8"})
+#: Types of inputs that numpy has not, or that hold no numbers.
+UNFED = ("tensor(bfloat16)", "tensor(string)")
 #: The layers that hold a network's work; their precision is the run's.
 WORK = ("Convolution", "FullyConnected", "MatMul", "Deconvolution", "RNN", "ScaledDotProductAttention")
 
@@ -30,6 +32,11 @@ class OpenVino(Run):
             raise RunFailed("unsupported", "OpenVINO is driven on the target cpu only")
         if request["precision"] not in HINTS:
             raise RunFailed("unsupported", "OpenVINO on the CPU has no precision %s" % request["precision"])
+        odd = next((name for name, kind in self.feeding.types.items() if kind in UNFED), None)
+        if odd is not None:
+            raise RunFailed(
+                "unsupported", "input %s is %s, which onnxruntime can be fed" % (odd, self.feeding.types[odd])
+            )
         ov = import_openvino()
         begin = self.clock()
         core = ov.Core()

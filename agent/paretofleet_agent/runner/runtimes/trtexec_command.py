@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from ..failure import RunFailed, one_line
 from ..process import die_with_parent, oom_kills, wait
-from .trtexec_log import TrtexecLog
+from .trtexec_log import VERSION, TrtexecLog
 from .trtexec_times import measured
 
 #: Where JetPack and the tar files put it, when it is not in PATH.
@@ -19,6 +19,8 @@ Columns = Tuple[List[int], List[int]]
 Call = NamedTuple(
     "Call", [("started_ns", Optional[int]), ("version", str), ("memory_peak_bytes", Optional[int])]
 )
+#: The program at a path, the flags that its help names, its release.
+Program = NamedTuple("Program", [("path", str), ("flags", Set[str]), ("version", str)])
 Output = NamedTuple("Output", [("shape", List[int]), ("values", List[float])])
 
 
@@ -34,18 +36,20 @@ def find_program(program: Any) -> str:
     return path
 
 
-def supported_flags(program: str) -> Set[str]:
-    """The flags that `program` names in its help. Raises RunFailed where it is no trtexec, or not there."""
+def about(program: str) -> Program:
+    """What `program` says in its help. Raises RunFailed where it is no trtexec, or not there."""
     try:
         done = subprocess.run(
             [program, "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RunFailed("runtime_missing", "%s does not start: %s" % (program, one_line(error))) from error
-    flags = set(re.findall(r"--[A-Za-z0-9]+", done.stdout.decode("utf-8", "replace")))
+    text = done.stdout.decode("utf-8", "replace")
+    flags = set(re.findall(r"--[A-Za-z0-9]+", text))
     if "--exportTimes" not in flags:
         raise RunFailed("runtime_missing", "%s is no trtexec: its help names no --exportTimes" % program)
-    return flags
+    version = re.search(VERSION, text)
+    return Program(program, flags, version.group(1) if version else "unknown")
 
 
 def build_flags(supported: Set[str], precision: str) -> List[str]:

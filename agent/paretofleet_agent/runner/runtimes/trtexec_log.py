@@ -7,6 +7,7 @@ from typing import List, Optional
 from ..failure import RunFailed, one_line, says_out_of_memory
 
 STARTED = "Starting inference"
+VERSION = r"\[TensorRT v(\d+)\]"
 #: What it says after a cause, whatever that was.
 TAIL = (
     "Failed to parse onnx file",
@@ -37,7 +38,7 @@ class TrtexecLog(object):
         text = line.decode("utf-8", "replace").strip()
         if STARTED in text and self.started_ns is None:
             self.started_ns = now_ns
-        version = re.search(r"\[TensorRT v(\d+)\]", text)
+        version = re.search(VERSION, text)
         self.version = version.group(1) if version else self.version
         is_error = "[E]" in text or "rror" in text
         if any(mark in text for mark in NODE):

@@ -1,6 +1,6 @@
 """TensorRT through its own program `trtexec`, which needs no wheel and is on every JetPack.
 
-Every block is a process of its own with the engine built once, so that the daemon asks for the whole window
+Every block is a process of its own with the engine built before, so that the daemon asks for the whole window
 as one block. Times are the GPU's, put on our clock at the line with which the program says that it starts.
 """
 
@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import tempfile
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from paretofleet_graph import ONNX, as_json
 
@@ -18,10 +18,16 @@ from ..failure import RunFailed
 from ..feeding import describe, fed, feeding
 from ..run import Options, refuse_format, refuse_unknown, resolve_options, show_gpu
 from . import trtexec_command as command
+from . import trtexec_engine as engines
 from . import trtexec_files as files
+from . import trtexec_layers
 from .trtexec_log import STARTED
 
-OPTIONS: Options = {"cuda_graph": (False, (True, False)), "spin_wait": (True, (True, False))}
+OPTIONS: Options = {
+    "cuda_graph": (False, (True, False)),
+    "spin_wait": (True, (True, False)),
+    "engine": (engines.REBUILT, (engines.REBUILT, engines.PINNED)),
+}
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16")
 #: Spent by the program itself before the iterations that count.
 WARM_UP_MS = 500
@@ -48,23 +54,29 @@ class TrtExec(object):
         show_gpu(request["target_id"])
         self._program = command.find_program(request.get("program"))
         self._folder = tempfile.TemporaryDirectory()
-        supported = command.supported_flags(self._program)
+        program = command.about(self._program)
+        supported = program.flags
         graph = describe(request)
         refuse_format(graph, request["runtime"], ONNX)
         self._request = dict(request, graph=as_json(graph))
         self._feeding = feeding(graph, request)
         filled = self._feeding.shapes
         is_free = any(not isinstance(size, int) for item in graph.inputs for size in item.axes or ())
-        engine = self._path("engine")
-        build = [self._program, "--onnx=" + request["artifact"], "--saveEngine=" + engine, "--device=0"]
+        build = [self._program, "--onnx=" + request["artifact"], "--device=0"]
         build += command.build_flags(supported, request["precision"])
         build += ["--explicitBatch"] if "--explicitBatch" in supported else []
         build += command.shape_flags(("--minShapes", "--optShapes", "--maxShapes"), filled) if is_free else []
         build += [flag for flag in ("--buildOnly", "--skipInference") if flag in supported][:1]
+        self._tells_layers = {trtexec_layers.BUILD, trtexec_layers.EXPORT} <= supported
+        build += [trtexec_layers.BUILD + "=detailed"] if self._tells_layers else []
         begin = clock()
-        self._version = command.call(build, clock).version
+        if self._options["engine"] == engines.PINNED:
+            self._engine = engines.pinned(build, request, program, clock)
+        else:
+            self._engine = engines.rebuilt(build, self._path("engine"), clock)
+        self._version = self._engine.version
         self._load_ns = clock() - begin
-        self._run = [self._program, "--loadEngine=" + engine, "--device=0"]
+        self._run = [self._program, "--loadEngine=" + self._engine.path, "--device=0"]
         self._run += command.shape_flags(("--shapes",), filled) if is_free else []
         self._run += command.run_flags(supported, self._options, request["mode"])
         self._draw = functools.partial(files.draw, self._path("input"), self._feeding)
@@ -78,9 +90,10 @@ class TrtExec(object):
 
     def ready(self) -> Dict[str, Any]:
         """Runs at least twice from cold, checks the outputs, returns the settings with every flag."""
-        _, durations = self._iterations(0, 2, warm_up_ms=0)
+        durations = self._first()
         time_limit.check_first(self._request, durations[0])
-        precision = "fp32" if self._request["precision"] == "native" else self._request["precision"]
+        layers = trtexec_layers.layers_of(self._path("layers.json"))
+        precision = trtexec_layers.effective_precision(self._request["precision"], layers)
         effective = {
             "precision": precision,
             "provider": "TensorRT",
@@ -90,6 +103,8 @@ class TrtExec(object):
             "mode": self._request["mode"],
             "options": self._options,
             "commands": [[part.replace(self._folder.name, "") for part in parts] for parts in self._commands],
+            "engine": dict(self._engine.facts, built=self._engine.built),
+            "layers": layers,
             "input_buffers": 1,
             "inputs": fed(self._feeding),
             "input_buffers_bytes": sum(os.path.getsize(each["file"]) for each in self._inputs),
@@ -108,6 +123,23 @@ class TrtExec(object):
                 *input_dependence.flags(effective["depends_on_input"]),
             ],
         }
+
+    def _first(self) -> List[int]:
+        """The durations of the first iterations, in which the layers are told, too.
+
+        A kept engine that does not load is thrown away, so that the next run builds one.
+        """
+        told = [trtexec_layers.EXPORT + "=" + self._path("layers.json")] if self._tells_layers else []
+        try:
+            return self._iterations(0, 2, warm_up_ms=0, flags=told)[1]
+        except RunFailed as error:
+            if self._engine.built:
+                raise
+            engines.forget(self._engine)
+            raise RunFailed(
+                error.reason,
+                "%s; the engine that was kept is thrown away, and the next run builds one" % error,
+            ) from error
 
     def block(self, seconds: float, max_iterations: int, min_iterations: int = 1) -> command.Columns:
         """At least `min_iterations` and `seconds`, at most `max_iterations`: (starts, durations)."""
@@ -157,11 +189,13 @@ class TrtExec(object):
     def _digest(self) -> Optional[str]:
         return input_dependence.digest([output.values for output in self._outputs.values()])
 
-    def _iterations(self, seconds: int, iterations: int, warm_up_ms: int) -> command.Columns:
+    def _iterations(
+        self, seconds: int, iterations: int, warm_up_ms: int, flags: Sequence[str] = ()
+    ) -> command.Columns:
         times, printed = self._path("times.json"), self._path("outputs.json")
         limits = ["--duration=%d" % seconds, "--iterations=%d" % iterations, "--warmUp=%d" % warm_up_ms]
         exports = ["--exportTimes=" + times, "--exportOutput=" + printed]
-        done = command.call(self._run + limits + exports, self._clock)
+        done = command.call([*self._run, *limits, *exports, *flags], self._clock)
         self._version = done.version if self._version == "unknown" else self._version
         self._memory_peaks_bytes += [] if done.memory_peak_bytes is None else [done.memory_peak_bytes]
         if done.started_ns is None:

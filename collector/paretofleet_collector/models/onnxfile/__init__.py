@@ -11,7 +11,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,22 @@ def inspect(
     with one sentence, for a file that is unreadable, damaged, larger than 2 GiB, has weights in other files,
     or inputs that cannot be fed. Takes a fraction of a second, some seconds for the largest files.
     """
-    name = called if called is not None else str(path)
+    given = {"sizes": dict(sizes or {}), "values": dict(values or {})}
+    return _facts(_read_apart(path, called if called is not None else str(path), given))
+
+
+def broken(path: Path, called: str, feeds: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Why the ONNX file at `path` cannot take one of `feeds`, by its place among them.
+
+    Each has a `batch_size` and `sizes` of free axes; nothing is said where shapes do not tell. `called` names
+    the file in messages. Raises ModelRefused.
+    """
+    return dict(_read_apart(path, called, {"feeds": list(feeds)})["broken"])
+
+
+def _read_apart(path: Path, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-P", "-m", "paretofleet_collector.models.onnxfile", str(path), name]
-    command.append(json.dumps({"sizes": dict(sizes or {}), "values": dict(values or {})}))
+    command.append(json.dumps(given))
     try:
         done = subprocess.run(
             command,
@@ -99,7 +112,7 @@ def inspect(
         ) from error
     if "refused" in answer:
         raise ModelRefused(answer["refused"])
-    return _facts(answer)
+    return dict(answer)
 
 
 def _facts(answer: dict[str, Any]) -> OnnxFacts:

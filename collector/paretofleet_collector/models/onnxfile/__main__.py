@@ -1,7 +1,7 @@
 """The process in which `inspect` reads a file: `python -m paretofleet_collector.models.onnxfile PATH NAME`.
 
-Its third argument is a JSON object with the `sizes` and `values` that were given.
-Prints one JSON object: the facts, or {"refused": sentence}.
+Its third argument is a JSON object with the `sizes` and `values` that were given, or with `feeds` to try.
+Prints one JSON object: the facts, what is `broken` of the feeds, or {"refused": sentence}.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def _answer(path: Path, name: str, given: dict[str, Any]) -> dict[str, object]:
     from paretofleet_collector.models.onnxfile import reading
 
     try:
+        if "feeds" in given:
+            return {"broken": list(reading.broken(path, name, given["feeds"]).items())}
         return asdict(reading.read(path, name, given["sizes"], given["values"]))
     except ModelRefused as error:
         return {"refused": str(error)}

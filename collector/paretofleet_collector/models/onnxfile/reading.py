@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from paretofleet_graph import Constant, Description, GraphRefused, OnnxFile, as_
 from paretofleet_graph import read as describe
 
 from paretofleet_collector.errors import ModelRefused
-from paretofleet_collector.models.onnxfile import OnnxFacts, OnnxInput, counting
+from paretofleet_collector.models.onnxfile import OnnxFacts, OnnxInput, counting, shapes
 from paretofleet_collector.models.onnxfile.checker import CHECKER_ERRORS, first_line, printable
 from paretofleet_collector.models.onnxfile.loading import runtime_loads
-from paretofleet_collector.models.onnxfile.shapes import batch_size_and_macs
 from paretofleet_collector.models.onnxfile.sizes import MAX_BYTES, refuse_sizes, refuse_tensors
 
 _LARGE_BYTES = (
@@ -50,7 +49,7 @@ def read(
     fixed, macs = graph.fixed_batch_size, None
     if not fault:
         try:
-            fixed, macs = batch_size_and_macs(light, graph, sizes or {}, values or {})
+            fixed, macs = shapes.batch_size_and_macs(light, graph, sizes or {}, values or {})
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error}") from None
     return OnnxFacts(
@@ -64,6 +63,15 @@ def read(
         ir_version=model.ir_version,
         graph=as_json(graph),
     )
+
+
+def broken(path: Path, name: str, feeds: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Why the file at `path`, called `name`, cannot take one of `feeds`, by its place; as `shapes.broken`.
+
+    Of a file that the strictest check does not understand nothing is told. Raises ModelRefused.
+    """
+    light, fault = _checked(_lightened(_parsed(path, name)))
+    return {} if fault else shapes.broken(light, _described(path, name)[0], feeds)
 
 
 def _described(path: Path, name: str) -> tuple[Description, list[Constant]]:

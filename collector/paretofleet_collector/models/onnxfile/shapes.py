@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import onnx
@@ -11,7 +12,7 @@ from paretofleet_graph import Description, GraphRefused, shapes
 
 from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.models.onnxfile import counting
-from paretofleet_collector.models.onnxfile.checker import CHECKER_ERRORS, printable
+from paretofleet_collector.models.onnxfile.checker import CHECKER_ERRORS, first_line, printable
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -30,21 +31,42 @@ def batch_size_and_macs(
     filled = _filled(graph, fixed or 1, sizes, values)
     if filled is None:
         return fixed, None
-    first = _inferred(light, filled)
-    if first is None:
-        at = "".join(f", {printable(key)} {size}" for key, size in sizes.items())
-        raise ModelRefused(
-            f"it breaks at batch size {fixed or 1}{at} by its own shapes: "
-            f"{'give other sizes' if sizes else 'export it again'}"
-        )
+    try:
+        first = _inferred(light, filled)
+    except CHECKER_ERRORS:
+        raise ModelRefused(_broken_at(fixed or 1, sizes)) from None
     if fixed is None:
         larger = _filled(graph, 2, sizes, values)
-        second = None if larger is None else _inferred(light, larger)
-        fixed = None if second is not None and _differ(first, second) else 1
+        fixed = 1
+        with suppress(*CHECKER_ERRORS):
+            fixed = None if larger is not None and _differ(first, _inferred(light, larger)) else 1
     total = counting.macs(first)
     if total is None or total % (fixed or 1):
         return fixed, None
     return fixed, total // (fixed or 1)
+
+
+def broken(light: onnx.ModelProto, graph: Description, feeds: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Why the graph cannot take one of `feeds`, each a `batch_size` and `sizes`, by its place among them.
+
+    `light` and `graph` as in `batch_size_and_macs`. What cannot be told is left out.
+    """
+    why = {}
+    for at, feed in enumerate(feeds):
+        filled = _filled(graph, feed["batch_size"], feed["sizes"], {})
+        if filled is None:
+            continue
+        try:
+            _inferred(light, filled)
+        except CHECKER_ERRORS as error:
+            why[at] = _broken_at(feed["batch_size"], feed["sizes"], f" ({first_line(error)})")
+    return why
+
+
+def _broken_at(batch_size: int, sizes: Mapping[str, int], why: str = "") -> str:
+    at = "".join(f", {printable(key)} {size}" for key, size in sizes.items())
+    fix = "give other sizes" if sizes else "export it again"
+    return f"it breaks at batch size {batch_size}{at} by its own shapes{why}: {fix}"
 
 
 def _filled(
@@ -56,8 +78,11 @@ def _filled(
         return None  # what is missing is said when the model is added, and refused when it is planned
 
 
-def _inferred(light: onnx.ModelProto, filled: Shapes) -> onnx.ModelProto | None:
-    """The model with the shapes that follow from those of its inputs; None where they contradict."""
+def _inferred(light: onnx.ModelProto, filled: Shapes) -> onnx.ModelProto:
+    """The model with the shapes that follow from those of its inputs.
+
+    Raises one of CHECKER_ERRORS where they contradict.
+    """
     model = onnx.ModelProto()
     model.CopyFrom(light)
     for value in model.graph.input:
@@ -68,10 +93,7 @@ def _inferred(light: onnx.ModelProto, filled: Shapes) -> onnx.ModelProto | None:
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.ClearField("shape")
     del model.graph.value_info[:]
-    try:
-        return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    except CHECKER_ERRORS:
-        return None
+    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 
 def _differ(first: onnx.ModelProto, second: onnx.ModelProto) -> bool:
