@@ -249,7 +249,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
     "analysis": {
         "diagnostics": {
             "canary": "*",
-            "paired": "Paired compare_rows",
+            "paired": "Paired blocks_to_decide compare_rows",
             "variance_levels": "Advice BALANCED LONGER_WINDOWS MORE_RUNS PROCESSES_MIN advice",
         },
         "pareto": {
@@ -268,6 +268,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "block_components": "block_spans",
             "dominance_counts": "RANKS",
             "explanation": "Explanation Lead",
+            "head_to_head": "ALIKE Difference HeadToHead OPEN SAME SPEED Contender",
             "next_process": "NextProcess",
             "paced_rows": "EXTRAPOLATED PACE_MATTERS",
             "request": "RankingRequest checked_request",

@@ -19,6 +19,8 @@ FALSE_DISCOVERY_RATE = 0.05
 #: little of their difference's, so this is far less than `intervals.STOPPING_FACTOR`; with 1, twins are told
 #: apart in 5.9 % of pairs and a sweep of 40 has 5.6 % of false discoveries (`bench/aa.py`).
 PAIR_FACTOR = 1.05
+#: Of a difference that is to be seen with 95 % confidence and 80 % power, (1.96 + 0.84)^2.
+_POWER = (1.959964 + 0.841621) ** 2
 #: Logarithms of ratios that differ by less are copies of each other.
 _COPIES = 1e-14
 
@@ -84,6 +86,28 @@ def compare(
     p_value = float(p_values(mean, spread, logs.size))
     lo, hi = (float(np.exp(mean + side * reach)) for side in (-1, 1))
     return Comparison(ratio, lo, hi, p_value, logs.size)
+
+
+def blocks_to_decide(comparison: Comparison, margin: float) -> int | None:
+    """Blocks, those made included, after which such a `comparison` would tell two rows apart or call them
+    alike; None where it has no interval.
+
+    `margin`: the share within which they are alike. Whichever of the two is nearer is reckoned with, by
+    (1.96 + 0.84)^2 s^2 / d^2: s is the spread of the logarithms of the ratios, d their mean's distance from 0
+    or from the margin (95 % confidence, 80 % power).
+
+    >>> a = {1: 1.02, 2: 1.0, 3: 0.99, 4: 1.01}
+    >>> b = {1: 1.0, 2: 1.01, 3: 1.0, 4: 0.99}
+    >>> blocks_to_decide(compare(a, b), 0.02)
+    11
+    """
+    if comparison.ratio is None or comparison.lo is None or comparison.hi is None:
+        return None
+    student = float(stdtrit(comparison.blocks - 1, (1 + CONFIDENCE) / 2))
+    error = math.log(comparison.hi / comparison.lo) / 2 / student
+    apart = abs(math.log(comparison.ratio))
+    distance = max(apart, math.log1p(margin) - apart)
+    return max(comparison.blocks + 1, math.ceil(_POWER * comparison.blocks * (error / distance) ** 2))
 
 
 def _rounding(values: np.ndarray, step: float | None) -> tuple[float, float]:

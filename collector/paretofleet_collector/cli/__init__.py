@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import __version__
-from paretofleet_collector.cli import collector, devices, login, models, rank, report, sweep, token, up
+from paretofleet_collector.cli import bench, collector, devices, login, models, rank, report, sweep, token, up
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.plain_text import printable
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("up", epilog=up.EXAMPLE)(up.up)
+app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.add_typer(collector.app, name="collector")
 app.add_typer(token.app, name="token")
 app.command("login", epilog=login.EXAMPLE)(login.login)

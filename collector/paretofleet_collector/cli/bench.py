@@ -1,0 +1,201 @@
+"""`paretofleet bench`: a few model files against each other, on this machine, with nothing set up before."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paretofleet_collector.cli.bench_text import show_result
+from paretofleet_collector.cli.fed_options import FedInputs, Sizes
+from paretofleet_collector.cli.model_upload import FileDetails, add_model, model_name
+from paretofleet_collector.cli.output import Format
+from paretofleet_collector.cli.private_fleet import PrivateFleet, private_fleet, time_limit
+from paretofleet_collector.cli.progress import follow, working
+from paretofleet_collector.cli.session import notify, notify_refusals
+from paretofleet_collector.cli.specification import add_files, build
+from paretofleet_collector.cli.sweep_options import SweepFlags
+from paretofleet_collector.cli.units import counted, duration
+from paretofleet_collector.errors import CollectorError, Refused
+
+if TYPE_CHECKING:
+    from paretofleet_collector.model.views import SweepProgress, SweepView
+    from paretofleet_collector.planning.specification import Spec
+
+EXAMPLE = "Example: paretofleet bench small.onnx large.onnx"
+SWEEP = "bench"
+INTERRUPTED, SOME_FAILED = 130, 3
+#: Seconds for what was uploaded to be sealed once no further run is made.
+_SEAL_S = 60.0
+
+
+def bench(
+    *,
+    files: Annotated[list[Path], typer.Argument(metavar="A.onnx B.onnx..", help="Two or more ONNX files.")],
+    minutes: Annotated[
+        float, typer.Option(min=0.01, metavar="N", help="Measure for so many minutes at most.")
+    ] = 3.0,
+    repeats: Annotated[
+        str | None,
+        typer.Option(metavar="N|MIN-MAX", help="Runs of each file.", show_default="the protocol's"),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="quick, standard or sustained.")] = "standard",
+    batch_size: Annotated[int, typer.Option(min=1, help="Items in a batch.")] = 1,
+    target: Annotated[str, typer.Option(help="cpu, cuda:0, ...")] = "cpu",
+    runtime: Annotated[str, typer.Option(help="onnxruntime, openvino, ...")] = "onnxruntime",
+    threads: Annotated[
+        str, typer.Option(metavar="N", help="Threads of a run, or `default`: one for each free core.")
+    ] = "default",
+    sizes: Sizes = None,
+    inputs: FedInputs = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the order of the runs.")] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.parquet", help="Where the report goes.", show_default="bench.parquet"),
+    ] = None,
+    output: Annotated[Format, typer.Option("-o", "--output", help="How to write the result.")] = Format.table,
+) -> None:
+    """Compare model files here: runs in turns, a verdict in about three minutes, the report as a file.
+
+    Nothing has to run before; a collector and an agent of its own end with it. Ctrl-C says what is known.
+    """
+    names = _named(files)
+    target_file = _report_file(report)
+    flags = SweepFlags(
+        models=list(names.values()),
+        targets=target,
+        runtimes=runtime,
+        batch_sizes=str(batch_size),
+        sizes=sizes,
+        inputs=inputs,
+        threads=threads,
+        protocol=protocol,
+        repeats=repeats,
+        seed=seed,
+        name=SWEEP,
+    )
+    spec = build(None, flags)
+    with private_fleet() as fleet, tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
+        for path, name in names.items():
+            add_model(fleet.client, str(path), FileDetails(name=name))
+        with working("looking at this machine"):
+            fleet.wait_until_online()
+        is_interrupted = _measure(fleet, spec, 60.0 * minutes)
+        pulled = fleet.client.pull_report(SWEEP, Path(folder) / "report.parquet")
+        target_file.write_bytes(pulled.read_bytes())
+    has_failed = show_result(target_file, output, minutes=minutes)
+    by = "--objective batch_latency_mean_s --objective memory_peak_bytes"
+    notify(f"the report is {target_file}; rank it with `paretofleet rank {target_file} {by}`")
+    if is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if has_failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _named(files: Sequence[Path]) -> dict[Path, str]:
+    """A name for each of the `files`, by which the verdict calls it; raises Refused for what is none."""
+    if len(files) < 2:
+        raise typer.BadParameter(
+            "give two or more ONNX files; one alone is measured by `paretofleet-agent bench FILE`"
+        )
+    from paretofleet_collector.rpc.client import sha256_of
+
+    seen: dict[str, Path] = {}
+    for path in files:
+        if not path.is_file():
+            raise Refused(f"{path} is not a file; give ONNX files, as in {EXAMPLE.removeprefix('Example: ')}")
+        first = seen.setdefault(sha256_of(path), path)
+        if first is not path:
+            raise Refused(f"{path} holds the same bytes as {first}: a file is not compared with itself.")
+    stems = {path: model_name(path) for path in files}
+    often = Counter(stems.values())
+    names = {
+        path: stem if often[stem] == 1 else model_name(Path(f"{path.absolute().parent.name}-{stem}"))
+        for path, stem in stems.items()
+    }
+    often = Counter(names.values())
+    return {
+        path: name if often[name] == 1 else f"{name[:60]}-{at}"
+        for at, (path, name) in enumerate(names.items(), start=1)
+    }
+
+
+def _report_file(chosen: Path | None) -> Path:
+    """Where the report goes: as `chosen`, else bench.parquet or the first of bench-2, -3, .. that is free."""
+    path = chosen or Path("bench.parquet")
+    if not path.absolute().parent.is_dir():
+        raise Refused(f"{path.absolute().parent} is no folder; make it, or choose another with --report.")
+    number = 1
+    while chosen is None and path.exists():
+        number += 1
+        path = Path(f"bench-{number}.parquet")
+    return path
+
+
+def _measure(fleet: PrivateFleet, spec: Spec, seconds: float) -> bool:
+    """Runs the sweep until it has ended, for so many `seconds` at most.
+
+    Returns whether the user ended it before. What was uploaded by then is sealed.
+    """
+    client = fleet.client
+    spec = add_files(client, spec)
+    plan = client.plan_sweep(spec.to_json())
+    if len(plan.configurations) < 2:
+        why = "; ".join(f"{each.combination}: {each.why}" for each in plan.refusals)
+        raise Refused(f"Fewer than two of the files can be measured here: {why or 'see above'}")
+    sweep, refusals = client.submit_sweep(spec.to_json(), secrets.token_hex(16))
+    notify_refusals(refusals)
+    notify(f"{counted(len(plan.configurations), 'file')}, in turns on {', '.join(sweep.devices)}")
+    is_over = threading.Event()
+
+    def stop() -> None:
+        is_over.set()
+        with suppress(CollectorError):
+            client.cancel_sweep(sweep.sweep_id)
+
+    ends = time.monotonic() + seconds
+    is_interrupted = False
+    try:
+        with time_limit(seconds, stop):
+            follow(_until(client.watch_sweep(sweep.sweep_id), is_over, ends))
+    except KeyboardInterrupt:
+        is_interrupted = True
+        stop()
+    fleet.check()
+    if is_over.is_set():
+        notify("interrupted" if is_interrupted else f"{duration(seconds)} are over")
+    _wait_for_seals(fleet, sweep)
+    return is_interrupted
+
+
+def _until(
+    messages: Iterable[SweepProgress], is_over: threading.Event, ends: float
+) -> Iterator[SweepProgress]:
+    """The `messages` until it `is_over`; no more time is left than until the clock (time.monotonic) is at
+    `ends`.
+    """
+    for message in messages:
+        if is_over.is_set():
+            return
+        left_s = max(0.0, ends - time.monotonic())
+        known_s = message.seconds_left
+        yield replace(message, seconds_left=left_s if known_s is None else min(left_s, known_s))
+
+
+def _wait_for_seals(fleet: PrivateFleet, sweep: SweepView) -> None:
+    """Waits until no uploaded run is without its summary any more, _SEAL_S at most."""
+    deadline = time.monotonic() + _SEAL_S
+    while time.monotonic() < deadline:
+        if not fleet.client.show_sweep(sweep.sweep_id).sweep.runs_by_state.get("uploaded"):
+            return
+        time.sleep(0.1)
+    notify(f"some runs were not sealed within {_SEAL_S:.0f} s and are left out")

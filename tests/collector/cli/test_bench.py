@@ -1,0 +1,165 @@
+"""`paretofleet bench` in this process, on a fleet that is played; with real processes in tests/system."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fake_control
+import pytest
+from command_harness import Command
+from fake_control import FakeControl, device
+from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
+from paretofleet_collector.cli import bench, local_processes, private_fleet
+from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.model.views import SweepProgress, SweepView
+from paretofleet_collector.rpc.client import Client
+from test_rank import configuration
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def played(control: FakeControl, paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A private fleet whose collector is `control`, and whose report says that a is 1.5 times faster."""
+    control.devices = [device("pc")]
+    rows = [configuration("a", 0.010, 70.0), configuration("b", 0.015, 71.0)]
+    path = tmp_path / "played.parquet"
+    files.write(build_report(rows), path)
+    monkeypatch.setattr(fake_control, "REPORT", path.read_bytes())
+
+    @contextmanager
+    def fleet() -> Iterator[private_fleet.PrivateFleet]:
+        with Client(paretofleet.address) as client:
+            yield private_fleet.PrivateFleet(client, (), deque())
+
+    monkeypatch.setattr(bench, "private_fleet", fleet)
+    return paretofleet
+
+
+def onnx(name: str, more: str = "") -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(f"ONNX {name} {more}".encode())
+    return path
+
+
+def test_it_says_who_is_faster_and_leaves_the_report(played: Command) -> None:
+    done = played("bench", onnx("a.onnx"), onnx("b.onnx"))
+    assert "a is 1.50 times faster than b (1.50 to 1.50)" in done.out
+    assert "rank it with `paretofleet rank bench.parquet" in done.err
+    assert played("rank", "bench.parquet", "--objective", "batch_latency_mean_s").out
+
+
+def test_for_programs_it_is_one_document(played: Command) -> None:
+    done = played("bench", onnx("a.onnx"), onnx("b.onnx"), "-o", "json")
+    first, second = done.json["models"]
+    assert (first["model"], first["against_the_fastest"]) == ("a", [])
+    assert second["against_the_fastest"][0]["ratio"] == pytest.approx(1.5)
+    assert played("bench", onnx("c.onnx"), onnx("d.onnx"), "-o", "csv").out.startswith(
+        "model,objective,ratio,"
+    )
+
+
+def test_a_report_that_is_there_stays(played: Command) -> None:
+    Path("bench.parquet").write_text("mine")
+    assert "rank bench-2.parquet" in played("bench", onnx("a.onnx"), onnx("b.onnx")).err
+    assert Path("bench.parquet").read_text() == "mine"
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(played: Command, control: FakeControl) -> None:
+    played("bench", onnx("old/model.onnx"), onnx("new/model.onnx"))
+    assert [each.model for each in control.variants[-2:]] == ["old-model", "new-model"]
+
+
+def test_what_is_fed_and_how_reaches_the_sweep(played: Command, monkeypatch) -> None:
+    specs: list[str] = []
+    submit = Client.submit_sweep
+
+    def kept(self: Client, spec_json: str, request_id: str) -> Any:
+        specs.append(spec_json)
+        return submit(self, spec_json, request_id)
+
+    monkeypatch.setattr(Client, "submit_sweep", kept)
+    options = ["--repeats", "7", "--protocol", "quick", "--batch-size", "4", "--threads", "2", "--seed", "9"]
+    played("bench", onnx("a.onnx"), onnx("b.onnx"), *options)
+    spec = json.loads(specs[0])
+    assert (spec["batch_sizes"], spec["threads"], spec["protocol"], spec["seed"]) == ([4], [2], "quick", 9)
+    assert (spec["repeats"]["min"], spec["repeats"]["max"]) == (7, 7)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["a.onnx"], 2, "one alone is measured by `paretofleet-agent bench FILE`"),
+        (["a.onnx", "gone.onnx"], 1, "gone.onnx is not a file"),
+        (["a.onnx", "copy.onnx"], 1, "copy.onnx holds the same bytes as a.onnx"),
+        (["a.onnx", "a.onnx"], 1, "a.onnx holds the same bytes as a.onnx"),
+        (["a.onnx", "text.onnx"], 1, "text is not an ONNX file"),
+        (["a.onnx", "b.onnx", "--report", "no/where.parquet"], 1, "no is no folder; make it"),
+        (["a.onnx", "b.onnx", "--size", "sequence"], 1, "write AXIS=N"),
+        (["a.onnx", "b.onnx", "--target", "cuda:7"], 1, "cuda:7"),
+    ],
+)
+def test_bad_input_is_refused_with_a_sentence(
+    played: Command, words: list[str], code: int, said: str
+) -> None:
+    onnx("a.onnx"), onnx("b.onnx")
+    Path("copy.onnx").write_bytes(Path("a.onnx").read_bytes())
+    Path("text.onnx").write_text("hello")
+    assert said in played("bench", *words, code=code).err
+    assert not Path("bench.parquet").exists()
+
+
+def test_without_an_agent_it_says_what_to_install(paretofleet: Command, monkeypatch) -> None:
+    monkeypatch.setattr(local_processes.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(local_processes.shutil, "which", lambda _: None)
+    assert "pip install" in paretofleet("bench", onnx("a.onnx"), onnx("b.onnx"), code=1).err
+
+
+def test_an_agent_that_ends_is_said_with_its_last_line() -> None:
+    lines: deque[str] = deque()
+    command = ["sh", "-c", "echo no such device; exit 3"]
+    agent = local_processes.start("agent", command, lines.append)
+    agent.process.wait(20)
+    fleet = private_fleet.PrivateFleet(None, (agent,), lines)
+    with pytest.raises(CollectorError, match=r"The agent ended with exit code 3\. .*no such device"):
+        fleet.wait_until_online()
+
+
+@pytest.mark.parametrize("how", ["time", "interrupt"])
+def test_when_it_is_ended_early_it_says_what_is_known(played: Command, monkeypatch, how: str) -> None:
+    """The sweep is cancelled; what was sealed by then is the report."""
+    cancelled = threading.Event()
+    watched, cancel = Client.watch_sweep, Client.cancel_sweep
+
+    def watch(self: Client, sweep: str) -> Iterator[SweepProgress]:
+        yield next(watched(self, sweep))
+        cancelled.wait(20)
+        yield from watched(self, sweep)
+
+    def cancelling(self: Client, sweep: str) -> SweepView:
+        cancelled.set()
+        return cancel(self, sweep)
+
+    monkeypatch.setattr(Client, "watch_sweep", watch)
+    monkeypatch.setattr(Client, "cancel_sweep", cancelling)
+    if how == "interrupt":
+        monkeypatch.setattr(bench, "follow", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    minutes = 0.01 if how == "time" else 3
+    code = 130 if how == "interrupt" else 0
+    done = played("bench", onnx("a.onnx"), onnx("b.onnx"), "--minutes", minutes, code=code)
+    assert cancelled.is_set()
+    assert ("interrupted" if how == "interrupt" else "1 s are over") in done.err
+    assert "1.50 times faster" in done.out
+    assert Path("bench.parquet").exists()

@@ -1,0 +1,35 @@
+"""`paretofleet bench` as a user types it: two files, nothing that runs before, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from networks import convolution
+from paretofleet_analysis.report import files
+
+pytestmark = pytest.mark.system
+COMMAND = Path(sys.executable).parent / "paretofleet"
+
+
+def test_two_files_are_compared_with_real_processes_and_nothing_stays(tmp_path: Path) -> None:
+    """On a simulated device, whose clock is faster than ours."""
+    convolution(tmp_path / "small.onnx", channels=4)
+    convolution(tmp_path / "large.onnx", channels=64)
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    env = {**os.environ, "PARETOFLEET_AGENT_SIMULATE": "jetson-tx2", "TMPDIR": str(temporary)}
+    words = [str(COMMAND), "bench", "small.onnx", "large.onnx", "--repeats", "3", "--protocol", "quick"]
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "faster than" in done.stdout
+    report = files.read(tmp_path / "bench.parquet")
+    assert sorted(report.column("model").to_pylist()) == ["large", "small"]
+    assert report.column("runs").to_pylist() == [3, 3]
+    assert list(temporary.iterdir()) == []
+    left = [one for one in psutil.process_iter(["cmdline"]) if str(temporary) in str(one.info["cmdline"])]
+    assert left == []
