@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from paretofleet_analysis.objectives import PRESETS
 from paretofleet_analysis.present.evidence_text import evidence_lines
 from paretofleet_analysis.present.ranking_table import table_lines
+from paretofleet_analysis.present.recommendation_text import recommendation_lines
 from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns, short_name
 from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.ranking.result import NO_NEAR_FRONT, Ranking
@@ -26,7 +27,8 @@ def to_json(ranking: Ranking) -> str:
 
 
 def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) -> str:
-    """The `ranking` as text: question, table, sentences, groups, notes, exclusions, evidence.
+    """The `ranking` as text: question, table, sentences, groups, notes, exclusions, evidence, and what
+    to take for which use.
 
     No line is longer than `columns`, within WIDTH_MIN and WIDTH, except a table that cannot be narrower.
     `top`: only so many rows, the first, are shown; None shows all.
@@ -39,6 +41,7 @@ def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) ->
         list(ranking.notes),
         list(_exclusions(ranking)),
         list(evidence_lines(ranking)),
+        list(recommendation_lines(ranking)),
     ]
     texts = [[line for text in part for line in wrapped(text, width)] for part in parts]
     texts.insert(1, [*table_lines(ranking, width, top=top), *_legend(ranking, width, top)])

@@ -60,20 +60,10 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
     criteria, compared = fleet.criteria, fleet.compared
     is_random = [criteria.accuracy_question != "fixed" and name == "top1" for name in criteria.names]
     columns = [k for k, random in enumerate(is_random) if not random]
-    margins = list(criteria.margins.values())
-    shared = None
+    query = front_query(fleet, columns)
     if any(is_random) and compared:
-        shared = shared_accuracy([fleet.rows[i] for i in compared], margins[is_random.index(True)])
-    query = FrontQuery(
-        maximize=[criteria.maximize[k] for k in columns],
-        margins=[margins[k] for k in columns],
-        question=criteria.question,
-        seed=criteria.seed,
-        shared=shared,
-        factors=_factors(fleet, columns),
-        noise_groups=noise_groups([fleet.rows[i] for i in compared]),
-        limits=list(criteria.limits.values()),
-    )
+        margin = list(criteria.margins.values())[is_random.index(True)]
+        query = replace(query, shared=shared_accuracy([fleet.rows[i] for i in compared], margin))
     runs, limited = fleet.runs, fleet.limited
     answer = probabilities(
         [np.hstack([runs[i][:, columns], limited[i]]) for i in compared],
@@ -85,6 +75,21 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
         counts = np.array([len(fleet.runs[i]) for i in compared])
         answer = replace(answer, front=next_run_probability(answer.front, counts))
     return answer
+
+
+def front_query(fleet: RankedFleet, columns: list[int]) -> FrontQuery:
+    """What is asked about the rows of `fleet` that are compared, by the objectives numbered in `columns`."""
+    criteria = fleet.criteria
+    margins = list(criteria.margins.values())
+    return FrontQuery(
+        maximize=[criteria.maximize[k] for k in columns],
+        margins=[margins[k] for k in columns],
+        question=criteria.question,
+        seed=criteria.seed,
+        factors=_factors(fleet, columns),
+        noise_groups=noise_groups([fleet.rows[i] for i in fleet.compared]),
+        limits=list(criteria.limits.values()),
+    )
 
 
 def _factors(fleet: RankedFleet, columns: list[int]) -> Factors | None:

@@ -19,6 +19,7 @@ from paretofleet_analysis.ranking.explanation import explain
 from paretofleet_analysis.ranking.fleet import Criteria, make_fleet
 from paretofleet_analysis.ranking.judgement import judge
 from paretofleet_analysis.ranking.notes import fleet_notes
+from paretofleet_analysis.ranking.recommendation import recommendations
 from paretofleet_analysis.ranking.request import QUESTIONS, RankingKeywords, RankingRequest, checked_request
 from paretofleet_analysis.ranking.result import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.ranking.result_rows import result_rows, row_groups
@@ -74,6 +75,7 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
             changes=changed_verdicts(fleet, judgement),
         ),
         why=None if number is None else explain(fleet, judgement, number),
+        recommendations=recommendations(fleet, judgement) if request.why is None else (),
     )
 
 

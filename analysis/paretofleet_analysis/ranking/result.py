@@ -8,6 +8,7 @@ from typing import Any
 
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.ranking.explanation import Explanation
+from paretofleet_analysis.ranking.recommendation import Recommendation
 from paretofleet_analysis.ranking.selection import Exclusion
 from paretofleet_analysis.report.fed import fed_parts
 from paretofleet_analysis.statistics.intervals import Estimate
@@ -111,7 +112,7 @@ class Ranking:
 
     `use`: "realtime", "offline", "deadline=30ms", or `NAMED` where the caller named the objectives instead.
     `why`: the explanation of one row, where one was asked for. `schema_version`: of these names and what they
-    mean, as in JSON and CSV.
+    mean, as in JSON and CSV. `recommendations`: what to take for which use.
     """
 
     use: str
@@ -125,3 +126,4 @@ class Ranking:
     why: Explanation | None = None
     promise: str = "each"
     schema_version: int = SCHEMA_VERSION
+    recommendations: tuple[Recommendation, ...] = ()
