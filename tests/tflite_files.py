@@ -11,12 +11,20 @@ import numpy as np
 
 #: TensorType and BuiltinOperator of the schema.
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int8": 9, "int4": 17}
-OPERATORS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "GATHER": 36}
+OPERATORS = {
+    "SHAPE": 77,
+    "RESHAPE": 22,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 4,
+    "DEQUANTIZE": 6,
+    "FULLY_CONNECTED": 9,
+    "GATHER": 36,
+}
 OPERATORS.update(
     {"SELECT": 64, "CUSTOM": 32, "CAST": 53, "BATCH_MATMUL": 126, "RANDOM_UNIFORM": 148, "ADD": 0}
 )
 #: The union's number of the options of an operator.
-OPTIONS = {"FULLY_CONNECTED": 8, "GATHER": 23, "CAST": 37, "CONV_2D": 1, "BATCH_MATMUL": 101}
+OPTIONS = {"FULLY_CONNECTED": 8, "GATHER": 23, "CAST": 37, "CONV_2D": 1, "BATCH_MATMUL": 101, "SHAPE": 55}
 #: Weights of less than a byte have a version of their own, as quantised ones do.
 INTS, OUTPUTS = 256, 64
 

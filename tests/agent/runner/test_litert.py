@@ -133,6 +133,30 @@ def test_the_peak_has_the_inputs_of_one_feed(kit, here, tflite):
     assert 0 < peaks[1] - peaks[0] < buffers, "seven of eight rotated inputs are no memory of the model"
 
 
+def turned(path, *, as_it_is):
+    """A file whose output is reshaped: as its own input is, which only its run tells, or to one row."""
+    tensors = [
+        tflite_files.Tensor("x", "float32", (1, 4), (0,)),
+        tflite_files.Tensor("s", "int32", (2,), (), None if as_it_is else np.array([1, -1], np.int32)),
+        tflite_files.Tensor("y", "float32", (1, 4), (0,)),
+    ]
+    operators = [tflite_files.Operator("RESHAPE", ["x", "s"], ["y"])]
+    if as_it_is:
+        operators.insert(0, tflite_files.Operator("SHAPE", ["x"], ["s"], {0: 2}))
+    return tflite_files.save(path, tensors, operators, ["x"], "y")
+
+
+@with_litert
+def test_a_batch_grows_with_the_outputs_or_not_at_all(kit, here, tmp_path):
+    outcome = run(kit, here, turned(tmp_path / "grows.tflite", as_it_is=True), batch_size=4)
+    assert outcome.ok, outcome.message
+    row = turned(tmp_path / "row.tflite", as_it_is=False)
+    assert run(kit, here, row).ok
+    outcome = run(kit, here, row, batch_size=3)
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert "at 3 items its outputs have the shapes [[1, 12]]" in outcome.message
+
+
 @with_litert
 def test_outputs_that_other_kernels_do_not_give_are_wrong(tflite):
     request = {

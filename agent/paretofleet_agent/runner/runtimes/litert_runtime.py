@@ -32,7 +32,6 @@ class LiteRt(Run):
         interpreter = self._opened(module, version, names)
         self.load_ns = self.clock() - begin
         outputs = interpreter.get_output_details()
-        self._refuse_unbatched(outputs)
         self.feeds = self.draw_inputs()
         self.names = [each["name"] for each in outputs]
         indices = [each["index"] for each in interpreter.get_input_details()]
@@ -47,6 +46,12 @@ class LiteRt(Run):
         }
         by = {"version": version, "inputs": names, "xnnpack": self.options["xnnpack"]}
         self.request = dict(self.request, reference_python=sys.executable, litert=by)
+
+    def infer(self, feed: Dict[str, Any]) -> List[Any]:
+        """One inference; only then outputs have a shape that follows from values."""
+        inferred: List[Any] = self.step(feed)
+        self._refuse_unbatched(inferred)
+        return inferred
 
     def _opened(self, module: Any, version: str, names: Sequence[str]) -> Any:
         resolver = getattr(module.OpResolverType, RESOLVERS[self.options["xnnpack"]])
@@ -63,17 +68,16 @@ class LiteRt(Run):
             raise refusal("LiteRT %s cannot load the model" % version, error) from error
         return interpreter
 
-    def _refuse_unbatched(self, outputs: Sequence[Mapping[str, Any]]) -> None:
+    def _refuse_unbatched(self, outputs: Sequence[Any]) -> None:
         """Refuses a file whose inputs grow with the batch, and whose outputs do not: it mixes the items."""
-        batch, size = self.graph.batch, self.request["batch_size"]
-        if batch is None or size == 1 or not outputs:
+        size = self.request["batch_size"]
+        if self.graph.batch is None or size == 1 or not outputs:
             return
-        if not any(size == length for each in outputs for length in each["shape"]):
+        if not any(size in each.shape for each in outputs):
             raise RunFailed(
                 "unsupported",
                 "the file says that its batch may grow, but at %d items its outputs have the shapes %s; "
-                "measure it at batch size 1"
-                % (size, [[int(axis) for axis in each["shape"]] for each in outputs]),
+                "measure it at batch size 1" % (size, [list(each.shape) for each in outputs]),
             )
 
     def _precision(self) -> str:
