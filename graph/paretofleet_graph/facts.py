@@ -1,5 +1,6 @@
 """What is known of a tensor within a graph: type, axes, and whose values it holds."""
 
+import math
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .model import Axis
@@ -17,11 +18,19 @@ class Trace(NamedTuple):
     shift: float = 0.0
 
 
+class Line(NamedTuple):
+    """How a tensor's values follow from an input's: times `scale` plus `shift`."""
+
+    scale: float = 1.0
+    shift: float = 0.0
+
+
 class Fact(NamedTuple):
     """A tensor: whose values it holds (`traces`, by input); `sizes`: its own values where they are sizes.
 
     `limit`: it counts 0, 1, 2, ... up to that. `weight`: the constant that it is. `is_truth`: it is 1 where
     something holds, else 0; `is_part`: it has been multiplied by that, and is to be added to the rest.
+    `span`: the least and the largest of constants; `lines`: how it follows from inputs, by their names.
     """
 
     type: str = ""
@@ -32,6 +41,8 @@ class Fact(NamedTuple):
     limit: Axis = None
     is_truth: bool = False
     is_part: bool = False
+    span: Optional[Tuple[float, float]] = None
+    lines: Mapping[str, Line] = {}
 
 
 UNKNOWN = Fact()
@@ -61,7 +72,14 @@ def of_weight(file: OnnxFile, weight: Weight) -> Fact:
         limit = len(numbers)
     if numbers is not None and weight.type in ("int64", "int32") and len(weight.shape) <= 1:
         sizes = tuple(numbers)
-    return Fact(weight.type, weight.shape, {}, weight, sizes, limit)
+    return Fact(weight.type, weight.shape, {}, weight, sizes, limit, span=span_of(numbers))
+
+
+def span_of(numbers: Optional[Sequence[float]]) -> Optional[Tuple[float, float]]:
+    """The least and the largest of `numbers`; None for none, and where one is not finite."""
+    if not numbers or not all(math.isfinite(each) for each in numbers):
+        return None
+    return float(min(numbers)), float(max(numbers))
 
 
 def type_of(node: Node, facts: Sequence[Fact]) -> str:

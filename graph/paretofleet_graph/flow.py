@@ -4,8 +4,9 @@ import collections
 from typing import Any, Dict, Iterable, List, Mapping, MutableMapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import operators
+from .domains import lines_after
 from .errors import GraphRefused
-from .facts import UNKNOWN, Fact, Trace, axes_after, of_weight, type_of
+from .facts import UNKNOWN, Fact, Line, Trace, axes_after, of_weight, span_of, type_of
 from .lookups import REAL, Use, uses_of
 from .mixing import mixes_items
 from .model import Axis
@@ -37,7 +38,7 @@ def follow(file: OnnxFile, shapes: Mapping[str, Optional[Tuple[Axis, ...]]], bat
     scope: Scope = {}
     for each in file.inputs:
         kind = each.type[len("tensor(") : -1]
-        scope[each.name] = Fact(kind, shapes[each.name], {each.name: Trace()})
+        scope[each.name] = Fact(kind, shapes[each.name], {each.name: Trace()}, lines={each.name: Line()})
         walk.flow.uses[each.name] = []
     walk.graph(file.graph, scope, 0)
     return walk.flow
@@ -201,9 +202,13 @@ def _outputs(file: OnnxFile, node: Node, facts: List[Fact]) -> List[Fact]:
             return [of_weight(file, value)]
         number = node.attributes.get("value_int")
         numbers = node.attributes.get("value_ints") or ([number] if isinstance(number, int) else None)
-        return [Fact("int64" if numbers else "float", None, {}, None, tuple(numbers) if numbers else None)]
+        real = node.attributes.get("value_float")
+        reals = node.attributes.get("value_floats") or ([real] if isinstance(real, float) else None)
+        made = Fact("int64" if numbers else "float", None, {}, None, tuple(numbers) if numbers else None)
+        return [made._replace(span=span_of(numbers or reals))]
     first = facts[0] if facts else UNKNOWN
     out = Fact(type_of(node, facts), axes_after(node, facts), _traces(node, facts))
+    out = out._replace(lines=lines_after(node, facts))
     out = out._replace(is_truth=_is_truth(node, first), is_part=node.op == "Mul" and _is_masked(facts))
     if node.op == "Shape":
         out = out._replace(sizes=first.axes)

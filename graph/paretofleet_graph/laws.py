@@ -45,6 +45,8 @@ def laws_of(
 
 def _narrower(left: Use, right: Use) -> Use:
     """The use that allows less; a number before the size of an axis, that before nothing."""
+    if left.kind == "within":
+        return left._replace(domain=left.domain.within(right.domain))
     if isinstance(left.below, int) and isinstance(right.below, int):
         return left if left.below <= right.below else right
     if isinstance(left.below, int) or isinstance(right.below, int):
@@ -87,7 +89,7 @@ REAL_LAWS = (
     ("bias", "zeros", False),
     ("mask", "ones", True),
     ("scale", "ones", True),
-    ("positive", "uniform", False),
+    ("within", "uniform", False),
     ("divides", "ones", False),
 )
 
@@ -97,9 +99,23 @@ def _law_of_reals(item: Output, by_kind: Mapping[str, Use]) -> Law:
         return Law("zipf", by_kind["ids"].below, "content" not in by_kind, by_kind["ids"].why)
     is_mask = NAME_OF_MASK.search(item.name) is not None
     for use, law, only_masks in REAL_LAWS:
+        if use == "within" and use in by_kind:
+            return _within(by_kind[use])
         if use in by_kind and (is_mask or not only_masks):
             return Law(law, None, use != "scale", by_kind[use].why)
     return Law("normal")
+
+
+def _within(use: Use) -> Law:
+    """The law of reals that an operator takes only between two ends: from 0 to 1 where that fits."""
+    low, high = use.domain
+    if low is not None and high is not None and low >= high:
+        return Law("normal", None, False, use.why)
+    if (low is None or low <= 0) and (high is None or high > 1):
+        return Law("uniform", None, True, use.why)
+    if low is None:
+        low = (high or 0.0) - 1
+    return Law("uniform", None, True, use.why, None, (low, low + 1 if high is None else high))
 
 
 def _unsure(item: Output, axes: Tuple[Axis, ...], by_kind: Mapping[str, Use], length: Axis) -> Law:
@@ -115,7 +131,18 @@ def _unsure(item: Output, axes: Tuple[Axis, ...], by_kind: Mapping[str, Use], le
         law = Law(LENGTH, length, False, "its name, or a division by it")
     elif "divides" in by_kind:
         law = Law("ones", None, False, by_kind["divides"].why)
+    if law.values == "bytes" and "within" in by_kind:
+        law = _whole_within(by_kind["within"], law)
     return law
+
+
+def _whole_within(use: Use, law: Law) -> Law:
+    """The `law` of whole numbers, or the least number that an operator takes, where it does not take 0."""
+    low, high = use.domain
+    if low is None or low < 0:
+        return law
+    number = int(low) + 1
+    return law if high is not None and number >= high else Law(str(number), None, False, use.why)
 
 
 def _likely_length(

@@ -3,6 +3,7 @@
 from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import operators
+from .domains import Domain, domains_of
 from .facts import UNKNOWN, Fact, Trace, axis_of
 from .model import Axis
 from .onnx_file import Node
@@ -14,14 +15,16 @@ SOFT = ("Identity", "Cast", "Reshape", "Add", "Where", "Clip")
 
 
 class Use(NamedTuple):
-    """A use of an input: ids, length, mask, bias, positive, divides, decides, compared, content.
+    """A use of an input: ids, length, mask, bias, within, divides, decides, compared, content.
 
     `below`: ids are below it, lengths as large as it, others compared with it. `why`: the operator.
+    `domain`: between which numbers it has to be.
     """
 
     kind: str
     below: Axis = None
     why: str = ""
+    domain: Domain = Domain()
 
 
 def uses_of(
@@ -35,6 +38,8 @@ def uses_of(
         for name, trace in fact.traces.items():
             for use in _uses(node, at, trace, facts, takers):
                 yield name, use
+        for name, domain in domains_of(node, at, facts):
+            yield name, Use("within", None, node.op, domain)
 
 
 def _uses(
@@ -151,9 +156,7 @@ def _plain(node: Node, at: int, facts: Sequence[Fact], takers: Mapping[str, Sequ
     """Uses of the values as they are."""
     kind = facts[at].type
     use: Optional[Use] = None
-    if node.op in operators.POSITIVE:
-        use = Use("positive", why=node.op)
-    elif node.op == "Div" and at == 1:
+    if (node.op in ("Div", "Mod") and at == 1) or node.op == "Reciprocal":
         use = Use("divides", why=node.op)
     elif node.op == "Mod" and at == 0 and len(facts) > 1 and facts[1].sizes:
         use = Use("ids", facts[1].sizes[0], node.op)

@@ -26,6 +26,7 @@ class Law(NamedTuple):
     sure: bool = True
     why: str = ""
     quantised: Optional[Tuple[float, int]] = None
+    span: Optional[Tuple[float, float]] = None
 
 
 class Input(NamedTuple):
@@ -121,6 +122,8 @@ def _law_json(law: Optional[Law]) -> Optional[Dict[str, Any]]:
     about = dict(law._asdict())
     if law.quantised is None:
         del about["quantised"]
+    if law.span is None:
+        del about["span"]
     return about
 
 
@@ -128,6 +131,8 @@ def _input(each: Mapping[str, Any]) -> Input:
     law = None if each["law"] is None else Law(**each["law"])
     if law is not None and law.quantised is not None:
         law = law._replace(quantised=(law.quantised[0], law.quantised[1]))
+    if law is not None and law.span is not None:
+        law = law._replace(span=(law.span[0], law.span[1]))
     return Input(each["name"], each["type"], _axes(each["axes"]), law, each["decides"])
 
 

@@ -100,8 +100,6 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 #: Operator -> position of a mask: ones for what counts, or a bias that is added.
 MASKS = {"Attention": (3,), "MultiHeadAttention": (4,), "EmbedLayerNormalization": (7,), "QAttention": (5,)}
 BIASES = {"Attention": (5,), "MultiHeadAttention": (5,), "DecoderMaskedMultiHeadAttention": (4,)}
-#: Operators that take no number below zero, or none far from it.
-POSITIVE = ("Log", "Sqrt", "Acos", "Asin", "Atanh")
 SOFTMAX = ("Softmax", "LogSoftmax", "MaskedSoftmax")
 RANDOM = (
     "RandomNormal",

@@ -44,6 +44,8 @@ def law_json(law: Law) -> Mapping[str, Any]:
     about: Dict[str, Any] = {"values": law.values, "below": law.below, "why": law.why or None}
     if law.quantised is not None:
         about["quantised"] = list(law.quantised)
+    if law.span is not None:
+        about["span"] = list(law.span)
     kept = {key: value for key, value in about.items() if value is not None}
     return kept if law.sure else dict(kept, unsure=True)
 
@@ -83,4 +85,5 @@ def _given(item: Input, values: Any) -> Law:
             "the graph does not say how large the values of input %s may be: give a number or a file, "
             "as in --input %s=samples.npz" % (item.name, item.name)
         )
-    return Law(values, below, True, GIVEN)
+    span = item.law.span if item.law is not None and values == "uniform" else None
+    return Law(values, below, True, GIVEN, None, span)

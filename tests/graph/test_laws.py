@@ -367,6 +367,88 @@ def test_noise_outside_of_an_operators_domain_is_not_drawn(tmp_path, op, values)
     assert law(description, "x").values == values
 
 
+C = np.float32
+#: Nodes from `x` to `y`, constants, and between which numbers (both excluded) reals are drawn.
+ENDS = {
+    "a power of a fraction": ([node("Pow", ["x", "c"], ["y"])], {"c": C(0.3)}, None),
+    "a power below zero": ([node("Pow", ["x", "c"], ["y"])], {"c": C(-2)}, None),
+    "what is left above a number": (
+        [node("Sub", ["x", "c"], ["a"]), node("Log", ["a"], ["y"])],
+        {"c": C(5)},
+        (5, 6),
+    ),
+    "what is left of a number": (
+        [node("Sub", ["c", "x"], ["a"]), node("Log", ["a"], ["y"])],
+        {"c": C(-3)},
+        (-4, -3),
+    ),
+    "the complement": ([node("Sub", ["c", "x"], ["a"]), node("Log", ["a"], ["y"])], {"c": C(1)}, (0, 1)),
+    "both": (
+        [
+            node("Log", ["x"], ["a"]),
+            node("Sub", ["c", "x"], ["b"]),
+            node("Sqrt", ["b"], ["d"]),
+            node("Add", ["a", "d"], ["y"]),
+        ],
+        {"c": C(0.5)},
+        (0, 0.5),
+    ),
+    "a negative": ([node("Neg", ["x"], ["a"]), node("Sqrt", ["a"], ["y"])], {}, (-1, 0)),
+    "scaled, then shifted": (
+        [node("Mul", ["x", "c"], ["a"]), node("Sub", ["a", "d"], ["b"]), node("Log", ["b"], ["y"])],
+        {"c": C(2), "d": C(8)},
+        (4, 5),
+    ),
+    "the mean over an axis": (
+        [node("ReduceMean", ["x"], ["a"], axes=[1]), node("Log", ["a"], ["y"])],
+        {},
+        None,
+    ),
+    "within a circle": ([node("Acos", ["x"], ["y"])], {}, (-1, 1)),
+    "the inverse of a tangent": ([node("Atanh", ["x"], ["y"])], {}, (-0.999, 0.999)),
+    "above one": ([node("Acosh", ["x"], ["y"])], {}, (1, 2)),
+    "a shifted divisor": (
+        [node("Sub", ["x", "c"], ["a"]), node("Div", ["c", "a"], ["y"])],
+        {"c": C(1)},
+        (1, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_reals_are_drawn_between_the_ends_of_what_operators_take(tmp_path, case):
+    nodes, constants, span = ENDS[case]
+    drawn = law(described(tmp_path, nodes, {"x": (FLOAT, ["N", 16])}, constants), "x")
+    assert (drawn.values, drawn.sure) == ("uniform", True)
+    assert drawn.span == (None if span is None else pytest.approx(span))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants"),
+    [
+        ([node("Pow", ["x", "c"], ["y"])], {"c": C(2)}),
+        ([node("Mul", ["x", "x"], ["a"]), node("Sqrt", ["a"], ["y"])], {}),
+        ([node("Exp", ["x"], ["a"]), node("Log", ["a"], ["y"])], {}),
+        ([node("MatMul", ["x", "w"], ["a"]), node("Log", ["a"], ["y"])], {"w": weights(16, 4)}),
+    ],
+    ids=["a square", "the root of a square", "a logarithm of a power", "what a network made"],
+)
+def test_operators_that_take_any_number_keep_noise(tmp_path, nodes, constants):
+    assert law(described(tmp_path, nodes, {"x": (FLOAT, ["N", 16])}, constants), "x").values == "normal"
+
+
+@pytest.mark.parametrize(("op", "values"), [("Log", "1"), ("Relu", "bytes")])
+def test_whole_numbers_are_none_that_an_operator_does_not_take(tmp_path, op, values):
+    nodes = [node("Cast", ["n"], ["f"], to=TensorProto.FLOAT), node(op, ["f"], ["y"])]
+    assert law(described(tmp_path, nodes, {"n": (INT64, ["N", 16])}), "n").values == values
+
+
+@pytest.mark.parametrize("op", ["Div", "Mod"])
+def test_nothing_is_divided_by_a_whole_number_of_zero(tmp_path, op):
+    description = described(tmp_path, [node(op, ["c", "n"], ["y"])], {"n": (INT64, [])}, {"c": np.int64(7)})
+    assert law(description, "n").values == "ones"
+
+
 def test_real_numbers_and_bytes_keep_their_laws(tmp_path):
     nodes = [
         node("Cast", ["image"], ["f"], to=TensorProto.FLOAT),

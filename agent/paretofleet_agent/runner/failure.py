@@ -49,6 +49,9 @@ def says_out_of_memory(text: str) -> bool:
 
 
 def one_line(error: object, most: int = 400) -> str:
-    """The text of an error in one line of at most `most` characters."""
-    text = " ".join(str(error).split())
+    """The text of an error in one line of at most `most` characters, with "?" for what cannot be printed.
+
+    Runtimes quote names of a stranger's file, which must not write on a terminal.
+    """
+    text = "".join(each if each.isprintable() else "?" for each in " ".join(str(error).split()))
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -146,6 +146,10 @@ def _draw(random: Any, count: int, dtype: Any, law: Law, varied: Tuple[float, fl
         return np.full(1, constant, dtype)
     if law.values == "normal":
         return _normal(random, count, dtype, law, varied)
+    if law.span is not None:
+        low, high = law.span
+        # The ends are excluded, after rounding to half precision, too.
+        return (low + (high - low) * (0.002 + 0.996 * random.random_sample(count))).astype(dtype)
     if law.values == "uniform" and dtype.kind == "f" and law.below is None:
         return (1 - random.random_sample(count)).astype(dtype)
     if law.values == "zipf":

@@ -56,16 +56,19 @@ def _ahead(why: Explanation) -> list[str]:
 def _next_process(why: Explanation) -> list[str]:
     """What another process of the row would show, or that nobody can know."""
     coming = [(each, each.prediction) for each in why.next_process]
-    own = [_range(each, found) for each, found in coming if found is not None and not found.is_borrowed]
-    lent = [_range(each, found) for each, found in coming if found is not None and found.is_borrowed]
-    unknown = [OBJECTIVES[each.objective].short for each, found in coming if found is None]
+    predicted = [(each, prediction) for each, prediction in coming if prediction is not None]
+    measured = [_range(*each) for each in predicted if not each[1].is_borrowed]
+    borrowed = [_range(*each) for each in predicted if each[1].is_borrowed]
+    unknown = [OBJECTIVES[each.objective].short for each, prediction in coming if prediction is None]
     lines = []
-    if own:
-        lines.append(f"Another process of row {why.number}, with a probability of 95 %: {', '.join(own)}.")
-    if lent:
+    if measured:
+        lines.append(
+            f"Another process of row {why.number}, with a probability of 95 %: {', '.join(measured)}."
+        )
+    if borrowed:
         lines.append(
             f"Row {why.number} has one process, which cannot tell how far another would be from it; if "
-            f"processes differ as in the device's other rows, with a probability of 95 %: {', '.join(lent)}."
+            f"processes differ as in the device's other rows, with a probability of 95 %: {', '.join(borrowed)}."
         )
     if unknown:
         lines.append(
@@ -130,7 +133,7 @@ def _lead(lead: Lead) -> str:
     if lead.lo is not None and lead.hi is not None:
         lo, hi = (two_significant_digits(100 * x, sign="+") for x in (lead.lo, lead.hi))
         ends = f" ({lo} to {hi})"
-    known = OBJECTIVES[lead.objective]
-    if known.unit == "percent":  # a share of a percentage reads as points
-        return f"{known.short} {two_significant_digits(abs(lead.difference))} points {word}"
-    return f"{known.short} {two_significant_digits(100 * abs(lead.relative))} % {word}{ends}"
+    objective = OBJECTIVES[lead.objective]
+    if objective.unit == "percent":  # a share of a percentage reads as points
+        return f"{objective.short} {two_significant_digits(abs(lead.difference))} points {word}"
+    return f"{objective.short} {two_significant_digits(100 * abs(lead.relative))} % {word}{ends}"

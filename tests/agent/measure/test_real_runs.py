@@ -135,6 +135,15 @@ def test_what_cannot_be_run_as_asked_is_unsupported_with_a_sentence(kit, here, t
     assert "environment" not in outcome.facts
 
 
+def test_names_that_a_runtime_quotes_write_nothing_on_a_terminal(kit, here, tmp_path):
+    """An escape sequence, a bell and a letter that turns the line round, as the name of an operator."""
+    name = "\x1b]0;title\x07\x1b[2J\u202egpj"
+    outcome = run(kit, here, kit.make_model(tmp_path / "m.onnx", nodes=[(name, ["x"], ["y"])]))
+    assert (outcome.ok, outcome.reason) == (False, "unsupported")
+    assert "gpj" in outcome.message
+    assert outcome.message.isprintable()
+
+
 def test_a_file_that_is_no_model_is_unsupported(kit, here, tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(b"\x08\x07garbage" * 100)

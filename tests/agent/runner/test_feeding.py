@@ -84,6 +84,21 @@ def test_real_numbers_are_drawn_as_they_always_were(kit, tmp_path):
         assert np.array_equal(each["x"].ravel(), np.roll(drawn, random.randint(32)))
 
 
+@pytest.mark.parametrize("dtype", ["FLOAT", "FLOAT16", "DOUBLE"])
+@pytest.mark.parametrize("ends", [(4.0, 5.0), (-1.0, 1.0), (0.0, 0.5)])
+def test_real_numbers_lie_between_the_ends_of_what_an_operator_takes(kit, tmp_path, dtype, ends):
+    """The ends are excluded, after rounding to half precision, too."""
+    asked = request(kit.make_model(tmp_path / "m.onnx", shape=("N", 5000), dtype=dtype))
+    what = feeding(describe(asked), asked)
+    law = what.laws["x"]._replace(values="uniform", span=ends)
+    what = what._replace(laws={"x": law})
+    drawn = buffers(what)[0]["x"]
+    assert drawn.min() > ends[0]
+    assert drawn.max() < ends[1]
+    assert drawn.max() - drawn.min() > 0.9 * (ends[1] - ends[0])
+    assert fed(what)["x"]["span"] == list(ends)
+
+
 def test_a_length_is_the_size_of_its_axis_whatever_that_is(tmp_path):
     helper, kinds = onnx.helper, onnx.TensorProto
     info = helper.make_tensor_value_info
