@@ -188,11 +188,26 @@ def encoded(table: pa.Table) -> pa.Table:
     """
     columns, fields = [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        is_name = name in _NAMES
-        whole = (column.cast(pa.string()) if is_name else column).combine_chunks()
-        columns.append(whole.dictionary_encode() if is_name else whole)
+        columns.append(_names_in_order(column) if name in _NAMES else column.combine_chunks())
         fields.append(pa.field(name, pa.int64()) if name == STEPS else _SCHEMA.field(name))
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _names_in_order(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A `column` of names in one chunk, whose dictionary holds those in use, in the order of their first."""
+    if not pa.types.is_dictionary(column.type):
+        return column.combine_chunks().dictionary_encode()
+    whole = column.unify_dictionaries().combine_chunks()
+    codes, names = whole.indices.fill_null(-1).to_numpy(), whole.dictionary
+    # By codes: as texts each of millions of equal names is hashed.
+    used = [code for code in range(len(names)) if (codes == code).any()]
+    used.sort(key=lambda code: int(np.argmax(codes == code)))
+    places = np.full(len(names) + 1, -1, np.int32)
+    places[used] = np.arange(len(used), dtype=np.int32)
+    moved = places[codes]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(moved, mask=moved < 0), names.take(pa.array(used, pa.int64()))
+    )
 
 
 def schema_of_steps() -> pa.Schema:

@@ -17,12 +17,11 @@ BACKUPS_KEPT = 3
 QUICK_ABOVE_BYTES = 256 << 20
 _FINDINGS = 3
 _BUSY_S = 30
-_PAGE_BYTES = 4096
 _RECLAIM_PAGES = 2048
 #: The writer's cache holds the pages that are given back at a time, which would be written out otherwise.
 _CACHE_PAGES = 2 * _RECLAIM_PAGES
-_READER_CACHE_PAGES = 500
-#: The write-ahead log is copied at this size, and cut back to it after a burst.
+_READER_CACHE_KIB = -2000
+#: The write-ahead log is cut back to this after a burst.
 _LOG_KEPT_BYTES = 16 << 20
 _LOG_LEAST_BYTES = 64 << 10
 
@@ -54,10 +53,9 @@ def open_engine(path: Path, *, writes: bool) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             f"journal_size_limit={_LOG_KEPT_BYTES}",
-            f"wal_autocheckpoint={_LOG_KEPT_BYTES // _PAGE_BYTES}",
             # Some builds write zeros over what was deleted: as much again as the samples themselves.
             "secure_delete=OFF",
-            f"cache_size={_CACHE_PAGES if writes else _READER_CACHE_PAGES}",
+            f"cache_size={_CACHE_PAGES if writes else _READER_CACHE_KIB}",
             "foreign_keys=ON",
             f"query_only={'OFF' if writes else 'ON'}",
         ):
