@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 import statistics
 import subprocess
@@ -47,7 +48,10 @@ UNCHECKED: Mapping[str, Any] = {"onnxruntime": {"check_reference": False}}
 def installed(folder: Path) -> Path:
     """The packages in `folder`, put there where one is missing."""
     wanted = dict(line.split("==") for line in REQUIREMENTS.read_text().split("\n") if "==" in line)
-    there = {each.metadata["Name"]: each.version for each in metadata.distributions(path=[str(folder)])}
+    there = {
+        re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
+        for each in metadata.distributions(path=[str(folder)])
+    }
     if any(there.get(name) != version for name, version in wanted.items()):
         words = ["--no-deps", "--upgrade", "--quiet", "--target", str(folder), "-r", str(REQUIREMENTS)]
         subprocess.run([sys.executable, "-m", "pip", "install", *words], check=True)
