@@ -248,6 +248,14 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
     },
     "analysis": {
+        "interface": {
+            "": "RankedReport Report from_pandas read",
+        },
+        "present": {
+            "methods_text": "*",
+            "paper_table": "*",
+            "ranking_text": "*",
+        },
         "diagnostics": {
             "canary": "*",
             "paired": "Paired blocks_to_decide compare_rows",
@@ -273,7 +281,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "next_process": "NextProcess",
             "paced_rows": "EXTRAPOLATED PACE_MATTERS",
             "recommendation": "GivenUp Recommendation",
-            "request": "RankingRequest checked_request",
+            "rank": "*",
+            "request": "RankingKeywords RankingRequest checked_request",
             "result": "NO_NEAR_FRONT RankedRow Ranking",
             "selection": "Exclusion columns_of select",
             "sensitivity": "SENSITIVITY_ROWS_MAX",
@@ -283,7 +292,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "report": {
             "access": "Row by_block label measured_again place sampled samples start_order",
             "fed": "fed_parts",
-            "files": "conform",
+            "files": "* conform",
             "schema": "COLUMNS MEASURES",
             "work_bound": "NO_WORK",
         },

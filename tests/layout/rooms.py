@@ -10,8 +10,8 @@ GROUND = {
     "analysis": {"errors", "numbers", "objectives"},
 }
 
-#: Distributions so small that their own `__init__` is their face: it takes from every room.
-WHOLE = {"graph"}
+#: Distributions whose own `__init__` is their face: it takes from every room.
+WHOLE = {"graph", "analysis"}
 
 #: Room to the rooms that it may import, beside the ground and itself; from the top of the house down.
 ROOMS: dict[str, dict[str, set[str]]] = {
@@ -77,6 +77,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "lake": set(),
     },
     "analysis": {
+        "interface": {"present", "ranking", "report"},
         "present": {"ranking", "diagnostics", "statistics"},
         "studies": {"ranking", "report", "pareto"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},

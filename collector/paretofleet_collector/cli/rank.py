@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Format, Output, clean_lines, column, escaped, show
+from paretofleet_collector.cli.output import Format, clean_lines, column, escaped, show
 from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.rank_paper import (
+    FOR_PAPERS,
+    Methods,
+    RankFormat,
+    RankOutput,
+    write_methods,
+    write_paper_table,
+)
 from paretofleet_collector.cli.rank_rows import row_cells, row_facts
 from paretofleet_collector.cli.session import collector_client
 from paretofleet_collector.errors import Refused
@@ -73,6 +81,14 @@ Rate = Annotated[
 PowerScope = Annotated[str | None, typer.Option(help="The scope whose energy counts, such as module.")]
 MixedScopes = Annotated[bool, typer.Option("--allow-mixed-scopes", help="Rank energies of unlike scopes.")]
 WithSimulated = Annotated[bool, typer.Option("--with-simulated", help="Rank simulated and real together.")]
+Use = Annotated[str, typer.Option("--for", metavar="USE", help="realtime, offline or deadline=30ms.")]
+Question = Annotated[
+    str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
+]
+AccuracyQuestion = Annotated[
+    str, typer.Option(metavar="fixed|population", help="The test set as given, or as a sample.")
+]
+Why = Annotated[str | None, typer.Option(metavar="ROW", help="Explain one row, by its number or id.")]
 Top = Annotated[int, typer.Option(min=1, metavar="N", help="Show the first so many rows.")]
 Whole = Annotated[bool, typer.Option("--all", help="Show all rows.")]
 WithNoWork = Annotated[bool, typer.Option("--with-no-work", help="Rank rows with the flag no_work, too.")]
@@ -82,9 +98,7 @@ def rank(
     context: typer.Context,
     *,
     sources: Sources,
-    use: Annotated[
-        str, typer.Option("--for", metavar="USE", help="realtime, offline or deadline=30ms.")
-    ] = "realtime",
+    use: Use = "realtime",
     objectives: Objectives = None,
     margins: Margins = None,
     maxima: Maxima = None,
@@ -95,20 +109,15 @@ def rank(
     allow_mixed_scopes: MixedScopes = False,
     with_simulated: WithSimulated = False,
     with_no_work: WithNoWork = False,
-    question: Annotated[
-        str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
-    ] = "mean",
+    question: Question = "mean",
     promise: Promise = "each",
-    accuracy_question: Annotated[
-        str, typer.Option(metavar="fixed|population", help="The test set as given, or as a sample.")
-    ] = "fixed",
+    accuracy_question: AccuracyQuestion = "fixed",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 1,
-    why: Annotated[
-        str | None, typer.Option(metavar="ROW", help="Explain one row, by its number or id.")
-    ] = None,
+    why: Why = None,
     top: Top = TOP,
     whole: Whole = False,
-    output: Output = Format.table,
+    methods: Methods = False,
+    output: RankOutput = RankFormat.table,
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
     from paretofleet_analysis.ranking import rank as ranking
@@ -138,7 +147,13 @@ def rank(
             report_sha256=checksums,
             why=why,
         )
-    _write(result, output, why=why, top=None if whole else top)
+    shown = None if whole else top
+    if methods:
+        write_methods(result)
+    elif output in FOR_PAPERS:
+        write_paper_table(result, output, top=shown)
+    else:
+        _write(result, Format(output.value), why=why, top=shown)
 
 
 def _write(result: Ranking, output: Format, *, why: str | None, top: int | None) -> None:

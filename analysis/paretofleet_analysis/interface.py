@@ -1,0 +1,89 @@
+"""The names at the top of the package, for notebooks: read a report, rank it, to pandas and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+import pandas as pd
+import pyarrow as pa
+
+from paretofleet_analysis.present import methods_text, paper_table, ranking_text
+from paretofleet_analysis.ranking import rank as ranking
+from paretofleet_analysis.ranking.request import RankingKeywords
+from paretofleet_analysis.ranking.result import Ranking
+from paretofleet_analysis.report import files
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of one report or several, as an Arrow `table` with the columns of the report's schema."""
+
+    table: pa.Table
+
+    def rank(self, **keywords: Unpack[RankingKeywords]) -> RankedReport:
+        """The rows by their probability to be on the frontier.
+
+        The `keywords` are the fields of `RankingRequest`, such as `use`, `objectives`, `margins`. Raises
+        RankError, a ValueError, with one sentence.
+        """
+        return RankedReport(ranking.rank(self.table, **keywords))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All columns, a row each; values per run are lists. `from_pandas` takes it back."""
+        frame: pd.DataFrame = self.table.to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
+
+
+@dataclass(frozen=True)
+class RankedReport:
+    """A ranking with its forms; `ranking` holds all that is known of it."""
+
+    ranking: Ranking
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each configuration: what it is, means with their intervals, probabilities, verdict.
+
+        Units are those of the report. `_lo` and `_hi` end the 95 % intervals of what is compared.
+        """
+        return pd.DataFrame([_cells(self.ranking, number) for number in range(len(self.ranking.rows))])
+
+    def text(self) -> str:
+        """What `paretofleet rank` prints."""
+        return ranking_text.render(self.ranking)
+
+    def table(self, form: str = paper_table.MARKDOWN) -> str:
+        """The table for a paper as `form`: "markdown", "latex" or "html"."""
+        return paper_table.render_paper_table(self.ranking, form)
+
+    def methods(self) -> str:
+        """The paragraph for a paper's section on methods."""
+        return methods_text.methods_paragraph(self.ranking)
+
+
+def read(*paths: str | Path) -> Report:
+    """The report in the Parquet file at `paths`, or several joined.
+
+    Raises ReportError, a ValueError, for what is none.
+    """
+    return Report(files.concatenate([files.read(Path(path), rows_max=ranking.ROWS_MAX) for path in paths]))
+
+
+def from_pandas(frame: pd.DataFrame) -> Report:
+    """The report in a `frame` that `to_pandas` made, or that has its columns; absent ones are null.
+
+    Raises ReportError, a ValueError, for values of another kind.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    return Report(files.conform(table, name="the data frame"))
+
+
+def _cells(result: Ranking, at: int) -> dict[str, Any]:
+    row = result.rows[at]
+    cells: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
+    for used in result.objectives:
+        each = row.compared(used.name)
+        cells |= {used.name: each.mean, f"{used.name}_lo": each.lo, f"{used.name}_hi": each.hi}
+    cells |= {"p_front": row.p_front, "p_pareto": row.p_pareto, "p_meets": row.p_meets}
+    return {**cells, "verdict": row.verdict, "sentence": row.sentence, "flags": list(row.flags)}
