@@ -21,7 +21,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ CORES_MAX_1000, BACK_S_MAX, P99_S_MAX, MEMORY_BYTES_MAX = 0.1, 60.0, 1.0, 1.5e9
 OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000))
 BACKOFF_S = 5.0
 POLL_S = 0.05
+WARM, SETTLE_S = 16, 2.0
 #: What the store's readers open once, however many agents there are: a file and its log each.
 DESCRIPTORS_MAX = 16
 
@@ -114,9 +115,31 @@ async def good_load(address: str, name: str, seconds: float) -> dict[str, Any]:
     return dict(json.loads(out))
 
 
+async def leave(agents: list[IdleAgent], tasks: list[asyncio.Task[None]]) -> None:
+    """Ends the `agents` and the `tasks` that they live in."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(agent.close() for agent in agents))
+    agents.clear()
+    tasks.clear()
+    gc.collect()  # what closes the sockets of a channel
+
+
+async def come_and_go(address: str, numbers: Iterable[int]) -> None:
+    """Has agents and a good load connect and leave, so that the collector has opened what it opens once."""
+    agents = [IdleAgent(address, number) for number in numbers]
+    tasks = [asyncio.create_task(agent.run()) for agent in agents]
+    await until(lambda: all(agent.notices for agent in agents), 60)
+    await good_load(address, "load-0", 1.0)
+    await leave(agents, tasks)
+    await asyncio.sleep(SETTLE_S)
+
+
 async def measure(farm: Farm, count: int, seconds: float) -> dict[str, float]:
     """The figures of so many agents."""
     collector = psutil.Process(farm.start_collector().pid)
+    await come_and_go(farm.address, range(count, count + WARM))
     descriptors = collector.num_fds()
     agents = [IdleAgent(farm.address, number) for number in range(count)]
     tasks = [asyncio.create_task(agent.run()) for agent in agents]
@@ -144,13 +167,7 @@ async def measure(farm: Farm, count: int, seconds: float) -> dict[str, float]:
     beats_s = sorted(beat for agent in agents for beat in agent.beats_s)
     figures["beat_p99_s"] = beats_s[int(len(beats_s) * 0.99)] if beats_s else float("nan")
     figures["memory_bytes"] = max(figures["memory_bytes"], collector.memory_info().rss)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*(agent.close() for agent in agents))
-    agents.clear()
-    tasks.clear()
-    gc.collect()  # what closes the sockets of a channel
+    await leave(agents, tasks)
     await until(lambda: collector.num_fds() <= descriptors + DESCRIPTORS_MAX, 30)
     figures["descriptors_left"] = collector.num_fds() - descriptors
     return figures

@@ -68,7 +68,8 @@ def _next_process(why: Explanation) -> list[str]:
     if borrowed:
         lines.append(
             f"Row {why.number} has one process, which cannot tell how far another would be from it; if "
-            f"processes differ as in the device's other rows, with a probability of 95 %: {', '.join(borrowed)}."
+            "processes differ as in the device's other rows, with a probability of 95 %: "
+            f"{', '.join(borrowed)}."
         )
     if unknown:
         lines.append(
