@@ -1,7 +1,7 @@
 """What can go wrong in the agent.
 
 PfError                  one sentence for the user: what is wrong, with which thing, what to do
-├── ConfigError          a flag, an environment variable or a line of agent.ini
+├── ConfigError          an argument, a flag, an environment variable or a line of agent.ini
 ├── HomeError            the agent's folder: taken, unreadable, full
 ├── Refused              the collector said no for good; its sentence is passed on
 ├── Unreachable          the collector cannot be reached now; tried again
@@ -15,11 +15,11 @@ from typing import Any, Mapping
 
 
 class PfError(Exception):
-    """One sentence for the user; main prints it and exits with 1."""
+    """One sentence for the user; main prints it and exits with 1, for errors of usage with 2."""
 
 
 class ConfigError(PfError):
-    """A flag, an environment variable or a line of agent.ini is wrong."""
+    """An argument, a flag, an environment variable or a line of agent.ini is wrong; main exits with 2."""
 
 
 class HomeError(PfError):

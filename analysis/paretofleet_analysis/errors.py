@@ -4,6 +4,7 @@ AnalysisError(ValueError)
 +-- ReportError    a report that cannot be read, built or written
 +-- SampleError    the samples of a run contradict themselves
 +-- RankError      a ranking that would compare what cannot be compared
+    +-- RequestError    a request that no report could answer: an error of usage
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class SampleError(AnalysisError):
 
 class RankError(AnalysisError):
     """A ranking that would compare what cannot be compared, or that names something unknown."""
+
+
+class RequestError(RankError):
+    """A request for a ranking that no report could answer: a word that is none of the choices."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.errors import RankError, RequestError
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def parse_use(text: str) -> tuple[str, float | None]:
-    """The preset and the deadline in seconds that the `text` of a `--for` names; raises RankError.
+    """The preset and the deadline in seconds that the `text` of a `--for` names; raises RequestError.
 
     >>> parse_use("realtime"), parse_use("deadline=30ms"), parse_use("deadline=1.5s")
     (('realtime', None), ('deadline', 0.03), ('deadline', 1.5))
@@ -114,19 +114,19 @@ def parse_use(text: str) -> tuple[str, float | None]:
         return "deadline", float(match[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[match[2]]
     if text in PRESETS:
         return text, None
-    raise RankError(f"unknown use {text!r}: choose realtime, offline or deadline=30ms")
+    raise RequestError(f"unknown use {text!r}: choose realtime, offline or deadline=30ms")
 
 
 def parse_margin(text: str | float) -> Margin:
     """A margin as people write it in `text`: `2%` is a share of the value, a bare number is in the
-    objective's unit. Raises RankError for anything else, and for a share of 100 % or more.
+    objective's unit. Raises RequestError for anything else, RankError for a share of 100 % or more.
 
     >>> parse_margin("2%"), parse_margin("0.2")
     (Margin(value=0.02, relative=True), Margin(value=0.2, relative=False))
     """
     match = re.fullmatch(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(%?)\s*", str(text))
     if not match:
-        raise RankError(f"margin {text!r} is not a number of at least 0: write 2% or 0.2")
+        raise RequestError(f"margin {text!r} is not a number of at least 0: write 2% or 0.2")
     value = float(match[1])
     if match[2] and value >= 100:
         raise RankError(f"margin {text!r} is not below 100 %: nothing could be better by so much")
@@ -134,9 +134,9 @@ def parse_margin(text: str | float) -> Margin:
 
 
 def objective(name: str) -> Objective:
-    """The objective of that `name`; raises RankError, which lists them all."""
+    """The objective of that `name`; raises RequestError, which lists them all."""
     if name not in OBJECTIVES:
-        raise RankError(f"unknown objective {name!r}: choose from {', '.join(OBJECTIVES)}")
+        raise RequestError(f"unknown objective {name!r}: choose from {', '.join(OBJECTIVES)}")
     return OBJECTIVES[name]
 
 

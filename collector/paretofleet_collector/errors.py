@@ -22,7 +22,19 @@ class CollectorError(Exception):
 
 
 class Refused(CollectorError):
-    """What the user asked for cannot be done."""
+    """What the user asked for cannot be done.
+
+    `is_usage`: an option or an argument of the command is wrong, whatever the collector holds.
+    """
+
+    def __init__(self, message: str = "", *, is_usage: bool = False) -> None:
+        super().__init__(message)
+        self.is_usage = is_usage
+
+
+def misused(message: str) -> Refused:
+    """The error of usage with that `message`, for which the command exits with 2."""
+    return Refused(message, is_usage=True)
 
 
 class ModelRefused(Refused):

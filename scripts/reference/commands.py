@@ -14,6 +14,9 @@ from paretofleet_collector.cli import app
 
 from reference.markdown import origin, page, paragraph, table
 
+#: What every command has, and what only sets a shell up.
+NO_OPTIONS = {"help", "show_completion"}
+
 
 def commands() -> str:
     """The page of every command with its options, defaults and an example."""
@@ -34,7 +37,7 @@ def _typer_sections(command: Any, path: list[str]) -> Iterator[str]:
     """The sections of a command and, behind it, of the commands below it."""
     yield f"## {' '.join(path)}"
     yield paragraph(command.help)
-    parameters = [each for each in command.params if each.name != "help" and not each.hidden]
+    parameters = [each for each in command.params if each.name not in NO_OPTIONS and not each.hidden]
     if parameters:
         rows = [(_typer_name(each), each.help or "", _typer_default(each)) for each in parameters]
         yield table(("option", "meaning", "default"), rows)
@@ -99,9 +102,8 @@ def _without_default(text: str) -> tuple[str, str]:
 
 def _example(epilog: str) -> str:
     """The example of a command as a block that the tests of the documentation parse."""
-    text = re.sub(r"^[Ee]xample:\s*", "", epilog)
-    first, _, rest = text.partition(", or ")
-    lines = [first]
-    if rest:
-        lines.append(rest if rest.startswith("paretofleet") else f"# or {rest}")
+    lines = []
+    for text in epilog.strip().split("\n\n"):
+        first, _, rest = re.sub(r"^[Ee]xample:\s*", "", text).partition(", or ")
+        lines += [first, f"# or {rest}"] if rest else [first]
     return "\n".join(["```sh", *lines, "```"])

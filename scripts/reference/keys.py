@@ -11,6 +11,7 @@ from typing import Any
 from paretofleet_agent import config as agent_config
 from paretofleet_collector import config as collector_config
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE
+from paretofleet_collector.planning.absence import WAIT_DAYS_S, WAIT_S
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.specification import KEYS as SPECIFICATION_KEYS
 from paretofleet_collector.planning.specification import Spec
@@ -83,6 +84,8 @@ def _default(key: str, defaults: Mapping[str, Any]) -> str:
     """The default of `repeats.min` stands in the mapping `repeats`; models have none."""
     if key == "timeout_s":  # absent where it is not given
         return "by protocol"
+    if key == "wait_s":
+        return f"{WAIT_S:,.0f}, of several days {WAIT_DAYS_S:,.0f}"
     value: Any = defaults
     for part in key.split("."):
         value = value[part]

@@ -72,7 +72,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "attempt": "measure",
             "child": "Child",
             "power_session": "SAMPLER_LOST",
-            "requests": "runner_command runner_request sampler_command sampler_request",
+            "requests": "graph_of runner_command runner_request sampler_command sampler_request",
             "series": "quantile",
         },
         "power": {
@@ -106,12 +106,15 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "power": "rail_of recorder_of",
         },
         "standalone": {
-            "bench": "run",
+            "bench": "check run",
             "run_options": (
                 "BenchRequest RunOptions WINDOW_FLOOR_S check_options inputs_of mode_of options_of sizes_of"
             ),
             "selftest": "run",
             "snapshot": "describe pack",
+        },
+        "doctor": {
+            "": "describe examine",
         },
         "status": {
             "": "describe read_status",
@@ -120,6 +123,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "backoff": "*",
             "chunks": "ChunkBuilder",
             "client": "CollectorClient",
+            "credentials": "*",
             "heartbeat": "Heartbeat RunningAttempt",
             "identity": "*",
             "joining": "*",
@@ -129,6 +133,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "replies": "LeaseReply Welcome",
             "spool": "* Spool",
             "spool_file": "*",
+            "tls_probe": "*",
             "upload": "*",
             "work_listener": "WorkListener",
         },
@@ -155,6 +160,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "samples": "*",
         },
         "lifecycle": {
+            "absence": "* AbsentPart",
             "cancelling": "*",
             "chunk_faults": "crc32_of",
             "grants": "*",
@@ -172,6 +178,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "zoo": "*",
         },
         "planning": {
+            "absence": "*",
             "days": "WaitForDay days_begun until",
             "expansion": "Feed feed_of plan",
             "feeding": "Fed default_feed description_of",

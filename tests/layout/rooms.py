@@ -49,7 +49,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "wire": set(),
     },
     "agent": {
-        "main": {"daemon", "status", "standalone", "device", "power", "uplink"},
+        "main": {"daemon", "doctor", "status", "standalone", "device", "power", "uplink"},
+        "doctor": {"uplink", "device"},
         "status": {"uplink", "device", "power"},
         "daemon": {"measure", "uplink", "device"},
         "standalone": {"measure", "device", "power", "hardware", "sensors", "runner"},

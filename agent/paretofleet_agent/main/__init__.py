@@ -8,7 +8,7 @@ import sys
 from typing import Sequence
 
 from paretofleet_agent import __version__
-from paretofleet_agent.errors import PfError, Refused
+from paretofleet_agent.errors import ConfigError, PfError, Refused
 from paretofleet_agent.main import commands
 from paretofleet_agent.main.command_line import parser
 
@@ -33,8 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return int(arguments.command(arguments))
     except PfError as error:
-        is_refused = isinstance(error, Refused) and arguments.command is commands.run
-        return _fail(str(error), REFUSED if is_refused else 1)
+        return _fail(str(error), _exit_code(error, arguments.command))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -51,6 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _log_to_stderr(*, verbose: bool) -> None:
     pattern = "%(asctime)s %(name)s: %(message)s" if verbose else "%(asctime)s %(message)s"
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=pattern, stream=sys.stderr)
+
+
+def _exit_code(error: PfError, command: object) -> int:
+    if isinstance(error, ConfigError):
+        return 2
+    return REFUSED if isinstance(error, Refused) and command is commands.run else 1
 
 
 def _fail(sentence: str, code: int = 1) -> int:

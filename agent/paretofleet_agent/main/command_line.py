@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from paretofleet_agent import __version__
 from paretofleet_agent.config import RUNTIMES
-from paretofleet_agent.main import commands
+from paretofleet_agent.main import commands, completion
 
 #: What a bench can be asked for, as a sweep can.
 MODES = ("latency", "throughput", "paced")
@@ -22,6 +22,12 @@ def parser() -> argparse.ArgumentParser:
         prog="paretofleet-agent", description="Measures inference on this device for a paretofleet collector."
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    top.add_argument(
+        "--install-completion",
+        action=completion.Install,
+        help="let your shell complete this command, and exit",
+    )
+    top.add_argument("--show-completion", action=completion.Show, help=argparse.SUPPRESS)
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_probe(subparsers)
     _add_bench(subparsers)
@@ -31,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     _add_push(subparsers)
     _add_status(subparsers)
     _add_aside(subparsers)
+    _add_logs(subparsers)
+    _add_doctor(subparsers)
     _add_snapshot(subparsers)
     return top
 
@@ -275,6 +283,29 @@ def _add_aside(subparsers: Any) -> None:
         help="delete what has this name in the list, for good; the agent must not run (may be repeated)",
     )
     _add_output_flag(aside)
+
+
+def _add_logs(subparsers: Any) -> None:
+    logs = _add_command(
+        subparsers, "logs", commands.logs, "what `run` did here", "paretofleet-agent logs --lines 50"
+    )
+    logs.add_argument(
+        "-n",
+        "--lines",
+        type=_positive,
+        default=100,
+        metavar="N",
+        help="show the last so many (default: %(default)s)",
+    )
+    _add_output_flag(logs)
+
+
+def _add_doctor(subparsers: Any) -> None:
+    doctor = _add_command(
+        subparsers, "doctor", commands.doctor, "what is wrong here, and the fix", "paretofleet-agent doctor"
+    )
+    _add_device_flags(doctor)
+    _add_output_flag(doctor)
 
 
 def _add_snapshot(subparsers: Any) -> None:

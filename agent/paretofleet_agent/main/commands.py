@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import getpass
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def probe(arguments: argparse.Namespace) -> int:
 def bench(arguments: argparse.Namespace) -> int:
     """Measures the model of `arguments` here. Raises PfError where it cannot be."""
     from paretofleet_agent.device.host_lock import host_lock
+    from paretofleet_agent.standalone.bench import check
     from paretofleet_agent.standalone.bench import run as run_bench
     from paretofleet_agent.standalone.run_options import (
         WINDOW_FLOOR_S,
@@ -70,6 +72,7 @@ def bench(arguments: argparse.Namespace) -> int:
         options=options,
     )
     device = _look(settings)
+    check(arguments.model, device, request)
     with contextlib.ExitStack() as stack:
         if not settings.simulate:
             stack.enter_context(host_lock(settings.lock_dir))
@@ -135,6 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "INFO" if arguments.verbose else "NONE")
     from paretofleet_agent.config import load
     from paretofleet_agent.daemon.process import run as run_daemon
+    from paretofleet_agent.main.log_file import KeptLog
 
     flags = {
         **_device_flags(arguments),
@@ -143,7 +147,16 @@ def run(arguments: argparse.Namespace) -> int:
         "class": arguments.device_class,
         "label": arguments.label,
     }
-    return run_daemon(load(flags), once=arguments.once)
+    config = load(flags)
+    kept = KeptLog(config.home)
+    logging.getLogger("paretofleet_agent").addHandler(kept)
+    try:
+        return run_daemon(config, once=arguments.once)
+    except PfError as error:
+        kept.note(str(error))
+        raise
+    finally:
+        logging.getLogger("paretofleet_agent").removeHandler(kept)
 
 
 def push(arguments: argparse.Namespace) -> int:
@@ -196,6 +209,37 @@ def aside(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def logs(arguments: argparse.Namespace) -> int:
+    """Prints what `run` logged last in the home of `arguments`; raises PfError where it never did."""
+    from collections import deque
+
+    from paretofleet_agent.config import default_home
+    from paretofleet_agent.main import log_file
+
+    home = Path(arguments.home or default_home(os.environ))
+    if not (home / log_file.FILE).exists():
+        raise PfError(
+            f"There is no log {home / log_file.FILE}: `paretofleet-agent run` writes it in its home."
+        )
+    last = deque(log_file.kept_lines(home), maxlen=arguments.lines)
+    for line in last:
+        print(json.dumps(line) if arguments.output == "json" else log_file.text_of(line))  # noqa: T201
+    return 0
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Prints what is well and what is wrong with the agent of `arguments`; 1 where anything is."""
+    from paretofleet_agent.doctor import describe, examine
+
+    settings = _device_settings(arguments)
+    findings = examine(settings, _look(settings, characterises=False))
+    if arguments.output == "json":
+        print(_json([each._asdict() for each in findings]))  # noqa: T201
+    else:
+        print(describe(findings))  # noqa: T201
+    return 0 if all(each.is_well for each in findings) else 1
+
+
 def snapshot(arguments: argparse.Namespace) -> int:
     """Packs what describes the board under the sysroot of `arguments` into its output."""
     from paretofleet_agent.config import load
@@ -222,8 +266,11 @@ def _device_settings(arguments: argparse.Namespace) -> Config:
     return load(_device_flags(arguments))
 
 
-def _look(settings: Config, *, holds_host: bool = False) -> DeviceUnderTest:
-    """The device of `settings`; takes the host lock where it must, unless the caller `holds_host` already."""
+def _look(settings: Config, *, holds_host: bool = False, characterises: bool = True) -> DeviceUnderTest:
+    """The device of `settings`; takes the host lock where it must, unless the caller `holds_host` already.
+
+    It `characterises` sensors that nobody has yet since the boot, which takes a while.
+    """
     from paretofleet_agent.device import host_lock
     from paretofleet_agent.device.device import simulation_of
     from paretofleet_agent.device.probe import probe_device
@@ -234,7 +281,7 @@ def _look(settings: Config, *, holds_host: bool = False) -> DeviceUnderTest:
         settings.interpreters,
         sensor_settings=settings.sensors,
         variable_settings=settings.variables,
-        home=settings.home,
+        home=settings.home if characterises else None,
         alone=contextlib.nullcontext if holds_host else lambda: host_lock.host_lock(settings.lock_dir),
     )
 

@@ -62,7 +62,7 @@ def runner_request(
         sizes=configuration.get("sizes", {}),
         inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
         artifact=None if path is None else str(path),
-        graph=_graph_of(path, lease.artifact.sha256) if path else None,
+        graph=graph_of(path, lease.artifact.sha256) if path else None,
         threads=threads,
         seed=lease.seed,
         cpus=list(cpus),
@@ -86,8 +86,11 @@ def _fed(about: Mapping[str, Any], lease: Lease) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=8)
-def _graph_of(path: Path, sha256: str) -> dict[str, Any] | None:
-    """What the graph of the file at `path` asks for, read once; `sha256` tells a file that has changed."""
+def graph_of(path: Path, sha256: str) -> dict[str, Any] | None:
+    """What the graph of the file at `path` asks for, read once; `sha256` tells a file that has changed.
+
+    None where there is no file. Raises AttemptFailed where the graph cannot be read.
+    """
     del sha256
     if not path.is_file():
         return None

@@ -14,9 +14,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Iterable, Mapping, Sequence
 
+import paretofleet_graph
+
 from paretofleet_agent.device.device import DeviceUnderTest
-from paretofleet_agent.errors import AttemptFailed, PfError
+from paretofleet_agent.errors import AttemptFailed, ConfigError, PfError
 from paretofleet_agent.measure.attempt import measure
+from paretofleet_agent.measure.requests import graph_of
 from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
 from paretofleet_agent.power.window_energy import WindowSpan
 from paretofleet_agent.runner import frames
@@ -155,6 +158,31 @@ def run(
     report = _report(model, artifact, request, results)
     sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
     return 0
+
+
+def check(model: Path, device: DeviceUnderTest, request: BenchRequest) -> None:
+    """Says early what is known to be in vain, before `device` is taken for a run of `model` by the `request`.
+
+    Raises ConfigError for too many threads, PfError for a target or a runtime that is not there, and
+    AttemptFailed for a graph that cannot be read or lacks sizes.
+    """
+    options, threads_max = request.options, len(device.inventory.cpus)
+    target_id_of(device, options)
+    if request.threads is not None and request.threads > threads_max:
+        raise ConfigError(f"--threads {request.threads}: this device allows 1 to {threads_max}")
+    if device.simulation is not None:
+        return
+    try:
+        graph = graph_of(model.resolve(), artifact_of(model).sha256)
+        if graph is None or any("file" in about for about in options.inputs.values()):
+            return
+        description, values = paretofleet_graph.from_json(graph), dict(options.inputs)
+        paretofleet_graph.laws(description, values)
+        paretofleet_graph.shapes(description, request.batch_size, dict(options.sizes), values)
+    except AttemptFailed as error:
+        raise AttemptFailed(error.reason, f"{model}: {error} [{error.reason}]") from error
+    except paretofleet_graph.GraphRefused as error:
+        raise AttemptFailed("unsupported", f"{model}: {error} [unsupported]") from error
 
 
 def artifact_of(model: Path) -> Artifact:

@@ -12,7 +12,7 @@ from typing import Any, Mapping, Sequence
 import paretofleet_graph
 
 from paretofleet_agent.device.device import DeviceUnderTest
-from paretofleet_agent.errors import PfError
+from paretofleet_agent.errors import ConfigError, PfError
 from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.loop import MODES
 from paretofleet_agent.runner.run import COMMON, resolve_options
@@ -64,24 +64,24 @@ class BenchRequest:
 
 
 def mode_of(text: str) -> tuple[str, float | None]:
-    """The mode in a `text` like latency or paced=5, and the items a second of `paced`. Raises PfError.
+    """The mode in a `text` like latency or paced=5, and the items a second of `paced`. Raises ConfigError.
 
     >>> mode_of("paced=5"), mode_of("latency")
     (('paced', 5.0), ('latency', None))
     """
     mode, equals, rate = text.partition("=")
     if mode not in MODES:
-        raise PfError(f"--mode {text}: choose from latency, throughput and paced=5, five items a second")
+        raise ConfigError(f"--mode {text}: choose from latency, throughput and paced=5, five items a second")
     if mode != "paced":
         if equals:
-            raise PfError(f"--mode {text}: only paced has a rate, as in paced=5")
+            raise ConfigError(f"--mode {text}: only paced has a rate, as in paced=5")
         return mode, None
     try:
         items_s = float(rate)
     except ValueError:
         items_s = math.nan
     if not ITEMS_S_MIN <= items_s <= ITEMS_S_MAX:
-        raise PfError(
+        raise ConfigError(
             f"--mode {text}: write paced=RATE, with {ITEMS_S_MIN:g} to {ITEMS_S_MAX:g} items a second"
         )
     return mode, items_s
@@ -90,7 +90,7 @@ def mode_of(text: str) -> tuple[str, float | None]:
 def options_of(texts: Sequence[str]) -> dict[str, Any]:
     """Options from `texts` like KEY=VALUE, where true, false and numbers are what they look like.
 
-    Raises PfError for any other.
+    Raises ConfigError for any other.
 
     >>> options_of(["compile=true", "provider=openvino"])
     {'compile': True, 'provider': 'openvino'}
@@ -99,7 +99,7 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not key or not equals or not value:
-            raise PfError(f"--option {text}: write KEY=VALUE, as in allow_spinning=false")
+            raise ConfigError(f"--option {text}: write KEY=VALUE, as in allow_spinning=false")
         try:
             options[key] = json.loads(value)
         except ValueError:
@@ -108,27 +108,27 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def check_options(runtime: str, options: Mapping[str, Any]) -> None:
-    """Raises PfError where a `runtime` does not take these `options`: it is known before any process starts.
+    """Raises ConfigError where a `runtime` does not take these `options`: no process has to start for that.
 
     >>> check_options("torch", {"compil": True})
     Traceback (most recent call last):
       ...
-    paretofleet_agent.errors.PfError: --option compil: torch has no such option, did you mean compile?
+    paretofleet_agent.errors.ConfigError: --option compil: torch has no such option, did you mean compile?
     """
     module = importlib.import_module(f"paretofleet_agent.runner.{RUNTIMES[runtime][0]}")
     offered = {**COMMON, **module.OPTIONS}
     for key in options:
         if key not in offered:
             near = did_you_mean(key, offered, f"it has {', '.join(sorted(offered))}")
-            raise PfError(f"--option {key}: {runtime} has no such option, {near}")
+            raise ConfigError(f"--option {key}: {runtime} has no such option, {near}")
     try:
         resolve_options(options, module.OPTIONS)
     except RunFailed as error:
-        raise PfError(f"--option: {error}") from error
+        raise ConfigError(f"--option: {error}") from error
 
 
 def sizes_of(texts: Sequence[str]) -> dict[str, int]:
-    """Sizes of axes from `texts` like NAME=N. Raises PfError for any other.
+    """Sizes of axes from `texts` like NAME=N. Raises ConfigError for any other.
 
     >>> sizes_of(["height=640", "past=0"])
     {'height': 640, 'past': 0}
@@ -137,7 +137,7 @@ def sizes_of(texts: Sequence[str]) -> dict[str, int]:
     for text in texts:
         name, _, number = text.rpartition("=")
         if not name or not number.isdecimal():
-            raise PfError(f"--size {text}: write AXIS=N, as in --size sequence=128")
+            raise ConfigError(f"--size {text}: write AXIS=N, as in --size sequence=128")
         sizes[name] = int(number)
     return sizes
 
@@ -145,7 +145,7 @@ def sizes_of(texts: Sequence[str]) -> dict[str, int]:
 def inputs_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What is fed, from `texts` like NAME=LAW, NAME=NUMBER, NAME=FILE, or FILE for all inputs in it.
 
-    Raises PfError for any other.
+    Raises ConfigError for any other.
 
     >>> inputs_of(["ids=uniform", "steps=50", "use_cache=true"])
     {'ids': {'values': 'uniform'}, 'steps': {'values': 50}, 'use_cache': {'values': 1}}
@@ -157,7 +157,7 @@ def inputs_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
             inputs[""] = {"file": str(Path(text).resolve())}
             continue
         if not name or not equals or not value:
-            raise PfError(
+            raise ConfigError(
                 f"--input {text}: write NAME=LAW, NAME=NUMBER or NAME=FILE, as in --input ids=uniform"
             )
         number = {"true": 1, "false": 0}.get(value.lower(), _number(value))
@@ -169,7 +169,7 @@ def inputs_of(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
             inputs[name] = {"file": str(Path(value).resolve())}
         else:
             laws = ", ".join(paretofleet_graph.LAWS)
-            raise PfError(f"--input {text}: {value} is no file, no number and none of {laws}")
+            raise ConfigError(f"--input {text}: {value} is no file, no number and none of {laws}")
     return inputs
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
-from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import Absolute, Shared
 
@@ -25,9 +25,9 @@ _VALUES = 32
 
 
 def check(question: str, names: Sequence[str]) -> None:
-    """Raises RankError where an accuracy `question` about objectives `names` is unknown or has no answer."""
+    """Raises RequestError for an unknown `question`, RankError where objectives `names` have no answer."""
     if question not in QUESTIONS:
-        raise RankError(f"unknown accuracy question {question!r}: choose fixed or population")
+        raise RequestError(f"unknown accuracy question {question!r}: choose fixed or population")
     if question == "seeds":
         raise RankError(
             "the report holds one training of each model, so nothing is known of other seeds: "

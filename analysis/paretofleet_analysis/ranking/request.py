@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.errors import RequestError
 from paretofleet_analysis.objectives import parse_use
 
 QUESTIONS = ("mean", "run")
@@ -84,7 +84,7 @@ class RankingKeywords(TypedDict, total=False):
 def checked_request(request: RankingRequest) -> RankingRequest:
     """The `request` with its use and deadline, in seconds, apart ("deadline=30ms" is both).
 
-    Raises RankError for a use or question that is not known, and where use and deadline do not belong
+    Raises RequestError for a use or question that is not known, and where use and deadline do not belong
     together.
     """
     use, deadline_s = request.use, request.deadline_s
@@ -92,14 +92,14 @@ def checked_request(request: RankingRequest) -> RankingRequest:
         use, stated_s = parse_use(use)
         deadline_s = deadline_s if stated_s is None else stated_s
     if use == "deadline" and deadline_s is None:
-        raise RankError("the use deadline needs a limit: write deadline=30ms")
+        raise RequestError("the use deadline needs a limit: write deadline=30ms")
     if use != "deadline" and deadline_s is not None:
-        raise RankError(f"the use {use} has no deadline: choose the use deadline")
+        raise RequestError(f"the use {use} has no deadline: choose the use deadline")
     if request.question not in QUESTIONS:
-        raise RankError(f"unknown question {request.question!r}: choose mean or run")
+        raise RequestError(f"unknown question {request.question!r}: choose mean or run")
     if request.promise not in PROMISES:
-        raise RankError(f"unknown promise {request.promise!r}: choose each, all or share")
+        raise RequestError(f"unknown promise {request.promise!r}: choose each, all or share")
     for name, limit in (request.maxima or {}).items():
         if not np.isfinite(limit):
-            raise RankError(f"the limit of {name} is {limit}: give a number")
+            raise RequestError(f"the limit of {name} is {limit}: give a number")
     return replace(request, use=use, deadline_s=deadline_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import PRESETS, objective, refuse_functions_of_each_other
 from paretofleet_analysis.ranking import exclusion_reasons as reasons
 from paretofleet_analysis.ranking.energy_scope import OF_POWER, take_scope
@@ -167,7 +167,7 @@ def _with_energy_as_requested(selection: Selection, request: RankingRequest) -> 
     if rate_hz is None:
         return selection
     if not 0 < rate_hz < np.inf:
-        raise RankError(f"a rate of {rate_hz:g} items a second is none: give one like 5")
+        raise RequestError(f"a rate of {rate_hz:g} items a second is none: give one like 5")
     at_rate = rows_at_rate(selection.rows, rate_hz, scope)
     return selection.exclude(at_rate.reasons).with_notes(*at_rate.notes)
 

@@ -11,12 +11,27 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import __version__
-from paretofleet_collector.cli import bench, collector, devices, login, models, rank, report, sweep, token, up
+from paretofleet_collector.cli import (
+    bench,
+    collector,
+    devices,
+    log_command,
+    login,
+    models,
+    rank,
+    report,
+    sweep,
+    token,
+    up,
+)
+from paretofleet_collector.cli.help import tidy
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.plain_text import printable
 
 FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+#: The variable in which a shell asks for completions.
+_COMPLETING = "_PARETOFLEET_COMPLETE"
 _UNWRITTEN = "standard output cannot be written: {}"
 #: Typer's own or, in older releases, Click's: the class above that of a bad parameter.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -26,7 +41,6 @@ app = typer.Typer(
     help="Which network, at which precision, in which runtime, on which device? Answers from measurements.",
     epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command("up", epilog=up.EXAMPLE)(up.up)
@@ -38,6 +52,8 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(models.app, name="models")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(report.app, name="report")
+app.command("doctor", epilog="Example: paretofleet doctor")(collector.doctor)
+app.command("logs", epilog=log_command.EXAMPLE)(log_command.logs_)
 app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
 
 
@@ -95,13 +111,13 @@ def _open_streams() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit code; every error has become one line on standard error."""
-    command = typer.main.get_command(app)
+    command = tidy(typer.main.get_command(app))
     try:
         result = command.main(list(arguments), prog_name="paretofleet", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # rich and Typer leave by SystemExit when the pipe is closed
-        return _pipe_closed()
+    except (BrokenPipeError, SystemExit) as error:
+        return _left(error)
     except typer.Exit as end:
         return end.exit_code
     except _USAGE_ERROR as error:
@@ -109,8 +125,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("PARETOFLEET_DEBUG"):
             raise
-        sys.stderr.write(f"paretofleet: {printable(' '.join(_sentence(error).split()))}\n")
-        return FAILED
+        return _failed(error)
     return result if isinstance(result, int) else 0
 
 
@@ -125,6 +140,22 @@ def _usage(error: Exception) -> int:
         message = printable(" ".join(message.split()).rstrip("."))
         sys.stderr.write(f"{where}: {message}; see `{where} --help`\n")
     return USAGE
+
+
+def _left(error: BaseException) -> int:
+    """Completion leaves by SystemExit; rich and Typer do so, too, when the pipe is closed."""
+    code = getattr(error, "code", 1)
+    if isinstance(error, SystemExit) and (code in (None, 0) or _COMPLETING in os.environ):
+        return int(code or 0)
+    return _pipe_closed()
+
+
+def _failed(error: Exception) -> int:
+    sys.stderr.write(f"paretofleet: {printable(' '.join(_sentence(error).split()))}\n")
+    is_usage = getattr(error, "is_usage", False) or any(
+        k.__name__ == "RequestError" for k in type(error).__mro__
+    )
+    return USAGE if is_usage else FAILED
 
 
 def _sentence(error: Exception) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.errors import CollectorError, Refused, misused
 
 #: Fits a shell, a unit file and the agent's own rules.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -48,10 +48,10 @@ def board_of(url: str) -> Board:
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme != "ssh" or not parts.hostname or parts.path.strip("/") or parts.hostname.startswith("-"):
-        raise Refused(f"'{url}' is not a board; write ssh://HOST, ssh://USER@HOST or ssh://USER@HOST:PORT.")
+        raise misused(f"'{url}' is not a board; write ssh://HOST, ssh://USER@HOST or ssh://USER@HOST:PORT.")
     user = f"{parts.username}@" if parts.username else ""
     if user.startswith("-"):
-        raise Refused(f"'{url}' is not a board; a user's name does not begin with a hyphen.")
+        raise misused(f"'{url}' is not a board; a user's name does not begin with a hyphen.")
     return Board(f"{user}{parts.hostname}", port)
 
 
@@ -114,7 +114,7 @@ def install(
 def checked_word(option: str, value: str) -> str:
     """`value` where it is fit for the board's settings; raises Refused, which names the `option`."""
     if not _WORD.fullmatch(value):
-        raise Refused(f"{option} '{value}' may hold 63 letters, digits, dots, hyphens and underscores.")
+        raise misused(f"{option} '{value}' may hold 63 letters, digits, dots, hyphens and underscores.")
     return value
 
 

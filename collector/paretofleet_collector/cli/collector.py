@@ -143,13 +143,12 @@ def serve(
     """Run the collector until it is interrupted."""
     if not sys.platform.startswith("linux"):
         raise Refused(f"The collector runs on Linux, this is {sys.platform}; `paretofleet rank` works here.")
-    logs.set_up(log_format, verbose=verbose)
+    settings = config.load(home, listen=listen, store=store, lake=lake, metrics=metrics)
+    logs.set_up(log_format, verbose=verbose, home=settings.home)
     os.environ.update(config.TLS_1_3_ONLY)
     from paretofleet_collector.rpc.server import serve as serve_until_signal
 
-    raise typer.Exit(
-        serve_until_signal(config.load(home, listen=listen, store=store, lake=lake, metrics=metrics))
-    )
+    raise typer.Exit(serve_until_signal(settings))
 
 
 @app.command(epilog="Example: paretofleet collector gc --orphans-older-than 30 --yes")

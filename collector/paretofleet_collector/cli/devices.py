@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector.cli import board_install
+from paretofleet_collector.cli.completion import device_names
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
 from paretofleet_collector.cli.session import access_client, collector_client, notify
 from paretofleet_collector.cli.units import ago, clock
-from paretofleet_collector.errors import CollectorError, NotFound, Refused
+from paretofleet_collector.errors import CollectorError, NotFound, Refused, misused
 from paretofleet_collector.model.views import DeviceView, TokenView
 from paretofleet_collector.suggest import did_you_mean
 
@@ -20,7 +21,9 @@ app = typer.Typer(
     no_args_is_help=True, help="The devices of the fleet.", epilog="Example: paretofleet devices list"
 )
 
-Name = Annotated[str, typer.Argument(metavar="DEVICE", help="A device's name or id.")]
+Name = Annotated[
+    str, typer.Argument(metavar="DEVICE", help="A device's name or id.", autocompletion=device_names)
+]
 
 _COLUMNS = (
     column("name"),
@@ -128,7 +131,7 @@ def label(
     for text in labels:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise Refused(f"'{text}' is not a label; write KEY=VALUE, or KEY= to remove it.")
+            raise misused(f"'{text}' is not a label; write KEY=VALUE, or KEY= to remove it.")
         pairs[key] = value
     with collector_client(context) as client:
         changed = client.change_device(device, "label", pairs)
@@ -175,17 +178,13 @@ def remove(
     """Remove a device that is gone from the fleet; its results stay, what it has open is cancelled."""
     with collector_client(context) as client:
         view = _find(client.list_devices(), device)
-        if view.state == "online" and not force:
-            raise Refused(
-                f"Device '{view.name}' is online: stop its agent first, or shut it out with --force."
-            )
         if not yes and sys.stdin.isatty():
             typer.confirm(
                 f"Remove {view.name}? Its agent is refused, and its open runs are cancelled.",
                 abort=True,
                 err=True,
             )
-        changed = client.change_device(view.device_id, "remove")
+        changed = client.remove_device(view.device_id, force=force)
     notify(
         f"{changed.name} is {changed.state}; `paretofleet devices resume {changed.device_id}` takes it back"
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import misused
 
 Sizes = Annotated[
     list[str] | None,
@@ -37,7 +37,7 @@ def sizes_of(texts: Sequence[str] | None) -> dict[str, list[int | str]] | None:
     for text in texts:
         name, equals, numbers = text.rpartition("=")
         if not equals or not name:
-            raise Refused(f"--size {text}: write AXIS=N, as in sequence=128 or sequence=128,512.")
+            raise misused(f"--size {text}: write AXIS=N, as in sequence=128 or sequence=128,512.")
         each = [number.strip() for number in numbers.split(",") if number.strip()]
         sizes.setdefault(name, []).extend(int(number) if number.isdecimal() else number for number in each)
     return sizes
@@ -52,7 +52,7 @@ def inputs_of(texts: Sequence[str] | None) -> dict[str, Any] | str | None:
         name, equals, value = text.partition("=")
         if not equals:
             if len(texts) > 1:
-                raise Refused(f"--input {text}: a file for every input stands alone; write NAME=VALUE.")
+                raise misused(f"--input {text}: a file for every input stands alone; write NAME=VALUE.")
             return str(Path(text).absolute())
         inputs[name] = _value(value.strip())
     return inputs

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector.cli.session import notify
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import Refused, misused
 
 EXAMPLE = "Example: paretofleet login collector.lan:7412 -"
 
@@ -38,7 +38,7 @@ def login(
 
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise Refused(f"'{address}' is not HOST:PORT of a join server, such as collector.lan:7412.")
+        raise misused(f"'{address}' is not HOST:PORT of a join server, such as collector.lan:7412.")
     made = join(address, _text(token, token_file), name)
     notify(f"joined as {made.name} ({made.role}); try `paretofleet --collector {made.address} devices list`")
 

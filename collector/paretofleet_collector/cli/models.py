@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli.completion import model_names
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
 from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import count, percent_of, size
-from paretofleet_collector.errors import CollectorError, NotFound, Refused, Unreachable
+from paretofleet_collector.errors import CollectorError, NotFound, Unreachable, misused
 from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.planning.specification import PRECISIONS
@@ -26,7 +27,12 @@ app = typer.Typer(
 )
 
 StoredModel = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A stored model's name, or NAME@VARIANT where it has several.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A stored model's name, or NAME@VARIANT where it has several.",
+        autocompletion=model_names,
+    ),
 ]
 Top1 = Annotated[
     str | None, typer.Option(metavar="PERCENT", help="Its top-1 accuracy in percent, such as 71.2.")
@@ -171,7 +177,7 @@ def _fed_options(
     each = checked_sizes(sizes_of(sizes) or {})
     several = next((axis for axis, given in each.items() if len(given) > 1), None)
     if several is not None:
-        raise Refused(f"--size {several}: a model has one size of an axis; give several in a sweep.")
+        raise misused(f"--size {several}: a model has one size of an axis; give several in a sweep.")
     return {axis: given[0] for axis, given in each.items()}, checked_inputs(inputs_of(inputs) or {})
 
 

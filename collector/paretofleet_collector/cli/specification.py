@@ -14,7 +14,8 @@ import typer
 from paretofleet_collector.cli.fed_options import inputs_of, sizes_of
 from paretofleet_collector.cli.model_upload import add_model, model_name
 from paretofleet_collector.cli.sweep_options import SweepFlags
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.cli.units import seconds_of
+from paretofleet_collector.errors import Refused, misused
 
 if TYPE_CHECKING:
     from paretofleet_collector.planning.specification import Spec
@@ -33,25 +34,35 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
     base = Path() if file is None else file.parent
     given = _given(flags)
     if isinstance(value, dict):
-        if "repeats" in given and isinstance(value.get("repeats"), dict):
-            given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
-        if flags.options is not None:
-            given["options"] = _options(flags.options, given.get("runtimes") or value.get("runtimes"))
-        for key in ("sizes", "inputs"):
-            if isinstance(value.get(key), dict) and isinstance(given.get(key), dict):
-                given[key] = {**value[key], **given[key]}  # what the file says of others stays
-        if isinstance(value.get("options"), dict) and "options" in given:
-            for runtime, settings in value["options"].items():  # other settings of the file stay
-                if isinstance(settings, dict):
-                    given["options"][runtime] = {**settings, **given["options"].get(runtime, {})}
-        if flags.adaptive is True and isinstance(value.get("adaptive"), str):
-            del given["adaptive"]  # the file says for which use
+        given = _merged(value, given, flags)
         value = {**value, **given}
     try:
         spec = spec_from_mapping(value)
     except Refused as error:
-        raise type(error)(f"{file}: {error}" if file else str(error)) from None
+        raise type(error)(f"{file}: {error}") if file else misused(str(error)) from None
     return spec.resolved(base, of_models=Path() if flags.models is not None else None)
+
+
+def _merged(value: dict[str, Any], given: dict[str, Any], flags: SweepFlags) -> dict[str, Any]:
+    """What was `given` by flags, with what of the file's `value` stands beside it."""
+    if "repeats" in given and isinstance(value.get("repeats"), dict):
+        given["repeats"] = {**value["repeats"], **given["repeats"]}  # its boots and its precision stay
+    if flags.online:
+        chosen = given.get("devices", value.get("devices")) or {}
+        by_name = {"name": chosen} if isinstance(chosen, list | str) else chosen
+        given["devices"] = {**by_name, "state": ["online"]} if isinstance(by_name, dict) else chosen
+    if flags.options is not None:
+        given["options"] = _options(flags.options, given.get("runtimes") or value.get("runtimes"))
+    for key in ("sizes", "inputs"):
+        if isinstance(value.get(key), dict) and isinstance(given.get(key), dict):
+            given[key] = {**value[key], **given[key]}  # what the file says of others stays
+    if isinstance(value.get("options"), dict) and "options" in given:
+        for runtime, settings in value["options"].items():  # other settings of the file stay
+            if isinstance(settings, dict):
+                given["options"][runtime] = {**settings, **given["options"].get(runtime, {})}
+    if flags.adaptive is True and isinstance(value.get("adaptive"), str):
+        del given["adaptive"]  # the file says for which use
+    return given
 
 
 def add_files(client: Client, spec: Spec) -> Spec:
@@ -134,6 +145,7 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "mode": None if flags.modes is None else [_mode(item) for item in _items(flags.modes)],
         "protocol": flags.protocol,
         "timeout_s": flags.timeout_s,
+        "wait_s": None if flags.wait is None else seconds_of("--wait", flags.wait),
         "repeats": None if flags.repeats is None else _repeats(flags.repeats),
         "adaptive": flags.adaptive,
         "seed": flags.seed,
@@ -197,7 +209,7 @@ def _mode(text: str) -> str | dict[str, Any]:
 def _repeats(text: str) -> dict[str, int]:
     match = re.fullmatch(r"(\d+)(?:\s*[-:.]+\s*(\d+))?", text.strip())
     if not match:
-        raise Refused(f"--repeats: '{text}' is not a number of runs such as 5, or a range such as 5-20.")
+        raise misused(f"--repeats: '{text}' is not a number of runs such as 5, or a range such as 5-20.")
     return {"min": int(match[1]), "max": int(match[2] or match[1])}
 
 

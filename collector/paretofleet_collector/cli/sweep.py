@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretofleet_collector.cli.completion import sweep_names
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.output import Format, Output, clean, show
 from paretofleet_collector.cli.plan_text import (
@@ -28,6 +29,7 @@ from paretofleet_collector.cli.sweep_options import (
     Models,
     Modes,
     Name,
+    Online,
     Options,
     Precisions,
     Protocol,
@@ -39,6 +41,7 @@ from paretofleet_collector.cli.sweep_options import (
     Targets,
     Threads,
     Timeout,
+    Wait,
 )
 from paretofleet_collector.cli.sweep_text import SWEEP_COLUMNS, extent, pull_timing, show_detail, sweep_row
 from paretofleet_collector.cli.units import counted
@@ -46,7 +49,7 @@ from paretofleet_collector.errors import CollectorError
 
 if TYPE_CHECKING:
     from paretofleet_collector.model.entities import Refusal
-    from paretofleet_collector.model.views import SweepView
+    from paretofleet_collector.model.views import DeviceView, SweepView
     from paretofleet_collector.planning.specification import Spec
     from paretofleet_collector.rpc.client import Client
 
@@ -58,7 +61,9 @@ app = typer.Typer(
     epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
 )
 
-Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.")]
+Sweep = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.", autocompletion=sweep_names)
+]
 
 
 @app.command("plan", epilog="Example: paretofleet sweep plan SPEC.yaml -o json")
@@ -68,6 +73,7 @@ def plan_(
     file: SpecFile = None,
     models: Models = None,
     devices: Devices = None,
+    online: Online = False,
     targets: Targets = None,
     runtimes: Runtimes = None,
     options: Options = None,
@@ -79,6 +85,7 @@ def plan_(
     modes: Modes = None,
     protocol: Protocol = None,
     timeout_s: Timeout = None,
+    wait: Wait = None,
     repeats: Repeats = None,
     adaptive: Adaptive = None,
     seed: Seed = None,
@@ -86,25 +93,7 @@ def plan_(
     output: Output = Format.table,
 ) -> None:
     """Show what a sweep would run, where, and hours per device; runs nothing. Local model files are added."""
-    flags = SweepFlags(
-        models=models,
-        devices=devices,
-        targets=targets,
-        runtimes=runtimes,
-        options=options,
-        precisions=precisions,
-        batch_sizes=batch_sizes,
-        sizes=sizes,
-        inputs=inputs,
-        threads=threads,
-        modes=modes,
-        protocol=protocol,
-        timeout_s=timeout_s,
-        repeats=repeats,
-        adaptive=adaptive,
-        seed=seed,
-        name=name,
-    )
+    flags = SweepFlags.of(locals())
     spec = build(file, flags)
     with collector_client(context) as client:
         planned = client.plan_sweep(add_files(client, spec).to_json())
@@ -119,8 +108,8 @@ def plan_(
 
 
 @app.command(
-    epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch, "
-    "or paretofleet sweep submit SPEC.yaml --adaptive"
+    epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch\n\n"
+    "Example: paretofleet sweep submit SPEC.yaml --adaptive"
 )
 def submit(
     context: typer.Context,
@@ -128,6 +117,7 @@ def submit(
     file: SpecFile = None,
     models: Models = None,
     devices: Devices = None,
+    online: Online = False,
     targets: Targets = None,
     runtimes: Runtimes = None,
     options: Options = None,
@@ -139,6 +129,7 @@ def submit(
     modes: Modes = None,
     protocol: Protocol = None,
     timeout_s: Timeout = None,
+    wait: Wait = None,
     repeats: Repeats = None,
     adaptive: Adaptive = None,
     seed: Seed = None,
@@ -152,25 +143,7 @@ def submit(
     output: Output = Format.table,
 ) -> None:
     """Submit a sweep; its name goes to standard output."""
-    flags = SweepFlags(
-        models=models,
-        devices=devices,
-        targets=targets,
-        runtimes=runtimes,
-        options=options,
-        precisions=precisions,
-        batch_sizes=batch_sizes,
-        sizes=sizes,
-        inputs=inputs,
-        threads=threads,
-        modes=modes,
-        protocol=protocol,
-        timeout_s=timeout_s,
-        repeats=repeats,
-        adaptive=adaptive,
-        seed=seed,
-        name=name,
-    )
+    flags = SweepFlags.of(locals())
     spec = build(file, flags)
     request_id = request_id or secrets.token_hex(16)
     with collector_client(context) as client:
@@ -296,7 +269,16 @@ def _notify_absent(client: Client, devices: Sequence[str]) -> None:
     """Says which devices of a sweep cannot start now."""
     for device in client.list_devices():
         if device.name in devices and device.state != "online":
-            notify(f"{device.name} is {device.state}; its runs wait until it is back")
+            notify(_absence(device))
+
+
+def _absence(device: DeviceView) -> str:
+    if device.state == "offline":
+        return (
+            f"{device.name} is offline; its runs wait for it, as long as --wait says, then they are skipped; "
+            "--online leaves it out"
+        )
+    return f"{device.name} is {device.state}; its runs wait until it is back"
 
 
 def _away(address: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli.completion import device_names, model_names
 from paretofleet_collector.planning.specification import PRECISIONS
 
 SpecFile = Annotated[
@@ -15,11 +17,29 @@ SpecFile = Annotated[
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", help="A model: zoo:NAME, NAME, NAME@VARIANT or a file. Repeatable."),
+    typer.Option(
+        "--model",
+        help="A model: zoo:NAME, NAME, NAME@VARIANT or a file. Repeatable.",
+        autocompletion=model_names,
+    ),
 ]
 Devices = Annotated[
     list[str] | None,
-    typer.Option("--device", help="A device's name, or KEY=VALUE of a label or class. Repeatable."),
+    typer.Option(
+        "--device",
+        help="A device's name, or KEY=VALUE of a label or class. Repeatable.",
+        autocompletion=device_names,
+    ),
+]
+Online = Annotated[bool, typer.Option("--online", help="Only on devices that are online now.")]
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        "--wait",
+        metavar="TIME",
+        help="How long to wait for a device that is away, as in 30min, 1h, 2d, before its part is skipped.",
+        show_default="1h, of several days 36h",
+    ),
 ]
 Targets = Annotated[
     str | None, typer.Option("--target", metavar="LIST", help="cpu, cuda:0, cuda (all of them), ...")
@@ -84,7 +104,14 @@ class SweepFlags:
     modes: str | None = None
     protocol: str | None = None
     timeout_s: float | None = None
+    online: bool = False
+    wait: str | None = None
     repeats: str | None = None
     adaptive: bool | None = None
     seed: int | None = None
     name: str | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> SweepFlags:
+        """The flags of a sweep among the `values` of a command's options, by their names."""
+        return cls(**{each.name: values[each.name] for each in fields(cls)})

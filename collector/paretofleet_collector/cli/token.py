@@ -10,7 +10,7 @@ import typer
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
 from paretofleet_collector.cli.session import access_client, notify
 from paretofleet_collector.cli.units import clock, counted
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import misused
 from paretofleet_collector.model.views import TokenView
 
 app = typer.Typer(
@@ -105,5 +105,5 @@ def users(
 def _seconds(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise Refused(f"'{text}' is not a time; write 90s, 30m, 1h or 2d.")
+        raise misused(f"'{text}' is not a time; write 90s, 30m, 1h or 2d.")
     return float(match[1]) * _UNITS_S[match[2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
 import typer
@@ -81,3 +82,11 @@ def percent_of(option: str, text: str) -> float:
             f"{option} {percent:g}% if that is meant"
         )
     return percent
+
+
+def seconds_of(option: str, text: str) -> float:
+    """The seconds in a `text` like 90s, 30min, 1h, 2d or 45; raises BadParameter naming the `option`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip())
+    if not match:
+        raise typer.BadParameter(f"{option} {text}: write a time such as 90s, 30min, 1h or 2d")
+    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]

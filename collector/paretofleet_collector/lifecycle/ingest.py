@@ -85,8 +85,13 @@ def _transition_run(connection: sa.Connection, end: AttemptEnd, now: float) -> N
 
 
 def _transition(connection: sa.Connection, key: AttemptKey, state: str, values: Mapping[str, object]) -> bool:
+    # What a device measured before its part ended for its absence counts when it comes.
+    run = runs.get(connection, key.run_id)
+    is_late = state == "uploaded" and run is not None and run.reason == "offline"
+    come_from = (*runs.UNDER_WAY, "skipped") if is_late else runs.UNDER_WAY
+    values = {**values, "reason": None, "message": ""} if is_late else values
     return runs.transition(
-        connection, key.run_id, state, come_from=runs.UNDER_WAY, attempt=key.attempt, values=values
+        connection, key.run_id, state, come_from=come_from, attempt=key.attempt, values=values
     )
 
 

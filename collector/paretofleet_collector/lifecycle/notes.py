@@ -6,17 +6,33 @@ import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle import grants, transitions
 from paretofleet_collector.model.entities import SWEEP_FINAL, Sweep
+from paretofleet_collector.planning import absence
 from paretofleet_collector.planning.days import WaitForDay, until
 from paretofleet_collector.planning.schedule import REBOOT_S, Reboot
-from paretofleet_collector.store import choices, configurations, devices, reboots
+from paretofleet_collector.store import (
+    assignments,
+    choices,
+    configurations,
+    devices,
+    leases,
+    reboots,
+    sweeps,
+)
+
+#: Of more devices that wait only the number is said.
+WAITING_MAX = 12
 
 
-def notes(connection: sa.Connection, sweep: Sweep, now: float) -> tuple[str, ...]:
-    """What to know of a `sweep` beside its counts, from what `connection` sees.
+def notes(connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: float) -> tuple[str, ...]:
+    """What to know of a `sweep` beside its counts, from what `connection` sees: who waits for what, too.
 
-    `now` is in seconds since 1970.
+    `now` is in seconds since 1970; a device that was silent for `offline_after_s` seconds is offline.
     """
-    waits = (*_reboots(connection, sweep, now), *_days(connection, sweep, now))
+    waits = (
+        *_reboots(connection, sweep, now),
+        *_days(connection, sweep, now),
+        *_devices(connection, sweep, now, offline_after_s),
+    )
     return (*_choices(connection, sweep), *waits)
 
 
@@ -52,6 +68,26 @@ def _days(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
         for name, step in steps.items()
         if isinstance(step, WaitForDay)
     ]
+
+
+def _devices(connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: float) -> list[str]:
+    """Which devices cannot go on with their part now, and why: away, paused, or busy with an older sweep."""
+    if sweep.state in SWEEP_FINAL:
+        return []
+    there, leased = devices.presences(connection, now, offline_after_s), leases.live(connection, now)
+    wait, sentences = absence.wait_s(sweep.spec_json), []
+    for device_id in assignments.open_devices(connection, sweep.sweep_id):
+        device, works_on = there[device_id], leased.get(device_id)
+        if works_on == sweep.sweep_id:
+            continue
+        if works_on is not None:
+            sentences.append(f"{device.name} works on {sweeps.name_of(connection, works_on)} first")
+        elif device.state == "offline":
+            sentences.append(absence.waiting(device.name, device.last_seen_unix_s, wait))
+        elif device.state == "paused":
+            sentences.append(f"{device.name} is paused; `paretofleet devices resume {device.name}` ends that")
+    more = len(sentences) - WAITING_MAX
+    return [*sorted(sentences)[:WAITING_MAX], *([f"and {more} more devices wait"] if more > 0 else [])]
 
 
 def _choices(connection: sa.Connection, sweep: Sweep) -> list[str]:

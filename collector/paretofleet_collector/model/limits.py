@@ -117,6 +117,7 @@ FIELDS: Mapping[str, Limit] = {
     "AttemptRef.run_id": _ID,
     "ChangeDeviceRequest.action": _SHORT,
     "ChangeDeviceRequest.device": _NAME,
+    "ChangeDeviceRequest.force": _ANY,
     "ChangeDeviceRequest.labels": _LABELS,
     "ChangeDeviceRequest.name": _ID,
     "ChangeModelRequest.action": _SHORT,

@@ -28,6 +28,7 @@ from paretofleet_collector.planning.values import (
     checked_text,
     checked_threads,
     checked_timeout,
+    checked_wait,
 )
 from paretofleet_collector.suggest import did_you_mean
 
@@ -153,5 +154,6 @@ def spec_from_mapping(value: object) -> Spec:
         ),
         protocol=protocol,
         timeout_s=checked_timeout("timeout_s", given.get("timeout_s")),
+        wait_s=checked_wait("wait_s", given.get("wait_s")),
         repeats=with_adaptive(repeats, given.get("adaptive", False), sizes),
     )

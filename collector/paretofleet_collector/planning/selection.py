@@ -13,7 +13,7 @@ from paretofleet_collector.suggest import did_you_mean
 def select_devices(spec: Spec, devices: Sequence[Device]) -> tuple[Device, ...]:
     """Those of `devices` that the selector of `spec` names: every key must match, by any of its values.
 
-    `class` and `name` (or the id) are the device's own, every other key is a label. Raises NotFound.
+    `class`, `state` and `name` (or the id) are the device's own, every other key is a label. Raises NotFound.
     """
     present = [device for device in devices if device.state != "removed"]
     for name in spec.devices.get("name", ()):
@@ -36,7 +36,7 @@ def _no_match(spec: Spec, present: Sequence[Device]) -> str:
     selector = ", ".join(f"{key}={'|'.join(values)}" for key, values in spec.devices.items())
     there = ", ".join(f"{device.name} (class {device.device_class})" for device in present[:5])
     more = f" and {len(present) - 5} more" if len(present) > 5 else ""
-    keys = {"class", "name"}.union(*(device.labels for device in present))
+    keys = {"class", "name", "state"}.union(*(device.labels for device in present))
     odd = next((key for key in spec.devices if key not in keys), None)
     why = f"; no device has a label '{odd}', {did_you_mean(odd, keys)}" if odd else ""
     return f"No device matches {selector}; there are {there}{more}{why}"
@@ -45,6 +45,8 @@ def _no_match(spec: Spec, present: Sequence[Device]) -> str:
 def _matches(device: Device, key: str, values: tuple[str, ...]) -> bool:
     if key == "name":
         return device.name in values or device.device_id in values
+    if key == "state":
+        return device.state in values
     if key == "class":
         return device.device_class in values
     return device.labels.get(key) in values

@@ -55,8 +55,8 @@ KEYS = (
     SpecKey(
         "devices",
         "list of names, or mapping",
-        "Where it runs. A mapping selects by `class`, `name` or any label; every key must match, by any of "
-        "its values. Empty: every device.",
+        "Where it runs. A mapping selects by `class`, `name`, `state` or any label; every key must match, by "
+        "any of its values. Empty: every device.",
     ),
     SpecKey(
         "targets",
@@ -116,6 +116,12 @@ KEYS = (
         f"of a configuration. From {TIMEOUT_S_MIN:g} to {TIMEOUT_S_MAX:,.0f}.",
     ),
     SpecKey(
+        "wait_s",
+        "seconds",
+        "How long the sweep waits for a device that is away, before its part ends as skipped with the reason "
+        "`offline`; `sweep retry` takes it up again.",
+    ),
+    SpecKey(
         "repeats",
         "number, or mapping",
         "Runs of each configuration, each a fresh process. One number is both `min` and `max`.",
@@ -169,7 +175,8 @@ class Spec:
     """What a sweep runs. Every list is non-empty, in the user's order and without repetitions.
 
     `devices` maps a label, or `class`, `name`, to the values that match; empty: every device.
-    `threads` None: the device's default. `timeout_s` None: the protocol's. `name` may be empty until it is
+    `threads` None: the device's default. `timeout_s` None: the protocol's. `wait_s`: how long it waits for a
+    device that is away, None for an hour, or 36 of several days. `name` may be empty until it is
     submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them.
     """
 
@@ -188,12 +195,14 @@ class Spec:
     timing_scope: str = "copy+compute"
     protocol: str = "standard"
     timeout_s: float | None = None
+    wait_s: float | None = None
     repeats: Repeats = field(default_factory=lambda: _protocol_repeats("standard", seed=1))
 
     def to_json(self) -> str:
         """The specification as JSON with the keys of the YAML; `parsing.parse_json` reads it back."""
         repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
-        timeout = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
+        seconds = {"timeout_s": self.timeout_s, "wait_s": self.wait_s}
+        timeout = {key: value for key, value in seconds.items() if value is not None}
         return json.dumps(
             {
                 "name": self.name,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.plain_text import shown
+from paretofleet_collector.planning.absence import WAIT_S_MAX
 from paretofleet_collector.planning.runtime_options import check_option
 from paretofleet_collector.planning.specification import (
     BATCH_SIZE_MAX,
@@ -121,6 +122,15 @@ def checked_timeout(key: str, value: object) -> float | None:
         raise Refused(
             f"`{key}`: {shown(value)} is no number of seconds from {TIMEOUT_S_MIN:g} to {TIMEOUT_S_MAX:,.0f}."
         )
+    return float(value)
+
+
+def checked_wait(key: str, value: object) -> float | None:
+    """The `value` of a `key` as seconds to wait for a device, None for the default; raises Refused."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= WAIT_S_MAX:
+        raise Refused(f"`{key}`: {shown(value)} is no number of seconds from 0 to {WAIT_S_MAX:,.0f}.")
     return float(value)
 
 

@@ -20,7 +20,7 @@ from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_proto.v1 import control_pb2_grpc
 
 from paretofleet_collector.config import UNIX
-from paretofleet_collector.errors import CollectorError, Refused, Unreachable
+from paretofleet_collector.errors import CollectorError, Refused, Unreachable, misused
 from paretofleet_collector.model import views
 from paretofleet_collector.model.entities import Refusal, Variant
 from paretofleet_collector.model.inputs import InputFile
@@ -49,7 +49,7 @@ class Client:
         host, _, port = address.rpartition(":")
         is_socket = address.startswith(f"{UNIX}/")
         if not is_socket and (not host or not port.isdigit() or not 0 < int(port) < 65536):
-            raise Refused(
+            raise misused(
                 f"'{address}' is not an address of a collector; write HOST:PORT, as in 127.0.0.1:7411, or "
                 f"{UNIX}/PATH for the local socket."
             )
@@ -73,13 +73,18 @@ class Client:
     def change_device(
         self, device: str, action: str, labels: Mapping[str, str] | None = None
     ) -> views.DeviceView:
-        """Pauses, resumes, removes or labels a device, named by its name or id."""
+        """Pauses, resumes or labels a device, named by its name or id."""
         request = pb.ChangeDeviceRequest(device=device, action=action, labels=dict(labels or {}))
         return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
 
     def approve_device(self, device: str, name: str) -> views.DeviceView:
         """Lets a device in that waits, named by what it asked for or its fingerprint; `name` may be empty."""
         request = pb.ChangeDeviceRequest(device=device, action="approve", name=name)
+        return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
+
+    def remove_device(self, device: str, *, force: bool) -> views.DeviceView:
+        """Removes a device, named by its name or id; one that is online only by `force`."""
+        request = pb.ChangeDeviceRequest(device=device, action="remove", force=force)
         return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
 
     def rename_device(self, device: str, name: str) -> views.DeviceView:

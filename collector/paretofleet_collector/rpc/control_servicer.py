@@ -41,7 +41,12 @@ class ControlServicer:
     async def ChangeDevice(self, request: pb.ChangeDeviceRequest) -> pb.Device:  # noqa: N802
         labels = dict(request.labels)
         changed = await devices.change_device(
-            self._context, request.device, request.action, labels, request.name
+            self._context,
+            request.device,
+            request.action,
+            labels,
+            request.name,
+            is_forced=request.force,
         )
         return convert.device_to_proto(changed)
 

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc, join_pb2_grpc
 
-from paretofleet_collector.config import Config, socket_path
+from paretofleet_collector.config import SQLITE, Config, socket_path
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import authority
 from paretofleet_collector.model import limits
@@ -102,10 +102,11 @@ async def _serve(config: Config) -> None:
             asyncio.create_task(collector.sealer.run()),
             asyncio.create_task(collector.unfinished.run()),
             asyncio.create_task(collector.merger.run()),
+            asyncio.create_task(collector.absences.run()),
             asyncio.create_task(_watch_health(context, checks)),
             asyncio.create_task(gate.watch()),
         ]
-        print(f"listening on {place.address}", file=sys.stderr, flush=True)  # noqa: T201 - starters wait for it
+        _say_where(context, place.address)
         if set_aside:
             _log.warning("%d files that the store does not list were moved to lake/orphans", set_aside)
         if context.authorities:
@@ -150,6 +151,15 @@ def _add_servicers(server: Any, context: Context) -> Any:
     join_pb2_grpc.add_AccessServicer_to_server(AccessServicer(context), server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     return checks
+
+
+def _say_where(context: Context, address: str) -> None:
+    """Where it listens, for which starters wait, and where everything is."""
+    config = context.config
+    store = "SQLite" if config.store == SQLITE else "PostgreSQL"
+    kept = f"keeps all in {config.home}, its store in {store}, its lake in {context.lake.shown}"
+    print(f"listening on {address}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"{kept}; `paretofleet logs` says what it does", file=sys.stderr, flush=True)  # noqa: T201
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -36,6 +37,7 @@ from paretofleet_collector.store import (
     sessions,
 )
 
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -82,6 +84,11 @@ async def hello(context: Context, request: Hello) -> Welcome:
 
     is_for_here = request.collector_id in {"", context.collector_id}
     held = await context.store.write(work) if is_for_here else ()
+    if not request.session.uploads_only:
+        _log.info(
+            "device %s says hello: start %d, agent %s, %d attempts held",
+            *(request.session.device_id, request.session.instance, request.agent_version, len(held)),
+        )
     return Welcome(
         collector_version=__version__,
         collector_id=context.collector_id,

@@ -9,6 +9,7 @@ from paretofleet_collector.config import Config
 from paretofleet_collector.identity import authority
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.address import address_of, open_lake
+from paretofleet_collector.service.absences import Absences
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.home import check_restored, collector_id
 from paretofleet_collector.service.lake_age import (
@@ -35,6 +36,7 @@ class Collector:
     sealing_worker: Worker
     unfinished: Unfinished
     merger: Merger
+    absences: Absences
 
     async def tidy_lake(self) -> int:
         """Sets aside what the store does not list: a start before this one may have broken off.
@@ -75,4 +77,6 @@ def assemble(config: Config) -> Collector:
     context.wake_sealer = sealer.wake
     unfinished = Unfinished(context)
     context.wake_unfinished = unfinished.wake
-    return Collector(context, sealer, sealing_worker, unfinished, Merger(context, sealing_worker))
+    return Collector(
+        context, sealer, sealing_worker, unfinished, Merger(context, sealing_worker), Absences(context)
+    )

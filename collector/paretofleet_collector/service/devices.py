@@ -45,22 +45,24 @@ async def list_devices(context: Context) -> list[DeviceView]:
 
 
 async def change_device(
-    context: Context, name: str, action: str, labels: Mapping[str, str], new_name: str = ""
+    context: Context,
+    name: str,
+    action: str,
+    labels: Mapping[str, str],
+    new_name: str = "",
+    *,
+    is_forced: bool = True,
 ) -> DeviceView:
     """Does an `action` (one of ACTIONS) to the device with a `name` or an id; returns it as it is then.
 
     `labels` are for the action label; an empty value hides the agent's. Removing a device cancels its open
-    runs, so that sweeps with other devices in `context` can end. A device is renamed to `new_name`; one that
-    waits to join is named by its key's fingerprint, too, and approved as that or as it asked. Raises Refused,
-    NotFound, Taken.
+    runs, so that sweeps with other devices in `context` can end; one that is online is only removed where
+    that `is_forced`. A device is renamed to `new_name`; one that waits to join is named by its key's
+    fingerprint, too, and approved as that or as it asked. Raises Refused, NotFound, Taken.
     """
     if action not in {*ACTIONS, *WAITING_ACTIONS}:
         raise Refused(f"'{action}' cannot be done to a device; choose one of {', '.join(ACTIONS)}.")
-    for key, value in labels.items():
-        if not _LABEL.fullmatch(key) or len(value) > 128:
-            raise Refused(
-                f"'{key}={value}' is not a label; use letters, digits, dots, hyphens and underscores."
-            )
+    _check_labels(labels)
 
     def work(connection: sa.Connection) -> DeviceView:
         now = context.now()
@@ -74,10 +76,12 @@ async def change_device(
                     f"No device '{name}' waits to join; `paretofleet devices list` shows who does."
                 )
         device = devices.find(connection, name, now, context.offline_after_s)
+        if action == "remove" and not is_forced:
+            _check_away(device)
         if action == "revoke" and device.device_id not in _identities(connection, now):
             raise Refused(
                 f"Device '{device.name}' has no certificate that could be revoked; "
-                f"`paretofleet devices remove {device.name}` shuts it out."
+                f"`paretofleet devices remove {device.name} --force` shuts it out."
             )
         if action == "rename":
             devices.rename(connection, device, _checked_name(new_name))
@@ -151,6 +155,19 @@ def _settle(connection: sa.Connection, row: Any, action: str, new_name: str, now
     name = _checked_name(new_name or row.name)
     enrolments.approve(connection, row.key_sha256, name, now)
     return _waiting_view(enrolments.row_of(connection, row.key_sha256), "approved")
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    for key, value in labels.items():
+        if not _LABEL.fullmatch(key) or len(value) > 128:
+            raise Refused(
+                f"'{key}={value}' is not a label; use letters, digits, dots, hyphens and underscores."
+            )
+
+
+def _check_away(device: Device) -> None:
+    if device.state == "online":
+        raise Refused(f"Device '{device.name}' is online: stop its agent first, or shut it out with --force.")
 
 
 def _checked_name(name: str) -> str:

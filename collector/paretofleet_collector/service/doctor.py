@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,8 +16,10 @@ from paretofleet_collector.errors import CollectorError, Refused
 from paretofleet_collector.jobs.seal import damage_in
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import Lake, inputs_file, model_file
+from paretofleet_collector.service import machine
 from paretofleet_collector.service.home import RESTORING, hold_home
 from paretofleet_collector.service.lake_age import unlisted_files
+from paretofleet_collector.service.machine import Finding
 from paretofleet_collector.service.restoring import set_database_aside
 from paretofleet_collector.store import Store, chunks, clock, input_files, models, runs, sealed
 from paretofleet_collector.store.engine import FILE_NAME, reading
@@ -26,15 +27,6 @@ from paretofleet_collector.store.salvage import salvage
 from paretofleet_collector.store.sqlite import damage_of
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The subject, whether it is well, and the sentence that says what is wrong or what there is."""
-
-    subject: str
-    is_well: bool
-    sentence: str
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -47,10 +39,12 @@ def examine(config: Config) -> Iterator[Finding]:
         yield finding
         if not finding.is_well:
             return
+    latest = 0.0
     address = home / FILE_NAME if config.store == SQLITE else config.store
     lake = open_lake(address_of(home, config.lake))
     try:
         with reading(address) as connection:
+            latest = clock.latest(connection)
             yield from _store(connection)
             yield from _lake(connection, lake)
     except sa.exc.SQLAlchemyError as error:
@@ -58,6 +52,7 @@ def examine(config: Config) -> Iterator[Finding]:
             "store", False, f"it cannot be read by this version ({error}); start the collector once"
         )
     yield from _folder(config)
+    yield from machine.findings(config, latest)
 
 
 def _pages(path: Path) -> Finding:

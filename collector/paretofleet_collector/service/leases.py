@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from paretofleet_collector.service import adaptive, blocks
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import assignments, configurations, input_files, models, sessions, sweeps
 
+_log = logging.getLogger(__name__)
 #: An idle agent asks again after this long; while its last run is sealed, sooner.
 ASK_AGAIN_S = 1.0
 ASK_SOON_S = 0.2
@@ -69,6 +71,13 @@ async def _lease(context: Context, session: Session) -> tuple[LeaseReply, bool]:
         grant, decision = await context.store.write(work)
     if isinstance(due, schedule.ChooseBlock):
         adaptive.start(context, adaptive.BlockRequest(decision.sweep_id, session.device_id, due))
+    if grant is not None:
+        planned, block = grant.planned, grant.block
+        _log.info(
+            "%s (%s) gets %s batch %d, block %d of sweep %s: run %s",
+            *(planned.device, session.device_id, planned.model, planned.configuration.batch_size),
+            *(block, grant.sweep_name, grant.key.run_id),
+        )
     reply = LeaseReply(grant, ASK_SOON_S if decision.soon else ASK_AGAIN_S, decision.reboot)
     return reply, decision.soon and not decision.sweep_id
 

@@ -29,7 +29,7 @@ async def show(context: Context, name: str) -> SweepDetail:
 
     def work(connection: sa.Connection) -> SweepDetail:
         sweep = sweeps.find(connection, name)
-        view = SweepView.of(sweep, notes(connection, sweep, context.now()))
+        view = SweepView.of(sweep, notes(connection, sweep, context.now(), context.offline_after_s))
         states = progress.configuration_states(connection, sweep.sweep_id)
         return SweepDetail(view, states, sweep.spec_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -14,6 +15,8 @@ from paretofleet_collector.model.messages import Session, UploadReply, UploadVer
 from paretofleet_collector.plain_text import printable
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import sessions
+
+_log = logging.getLogger(__name__)
 
 
 async def open_upload(context: Context, session: Session) -> None:
@@ -80,6 +83,8 @@ def upload_end(context: Context, session: Session, end: AttemptEnd) -> Future[Up
     def wake(done: Future[UploadReply]) -> None:
         if done.exception() is None and done.result().verdict is UploadVerdict.COMMITTED:
             context.wake_sealer()
+            how = "measured" if end.ok else f"{end.reason}: {end.message}"
+            _log.info("run %s attempt %d of %s: %s", end.key.run_id, end.key.attempt, session.device_id, how)
 
     future = context.store.submit(work)
     future.add_done_callback(wake)

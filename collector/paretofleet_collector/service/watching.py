@@ -37,7 +37,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
 
     def look(connection: sa.Connection) -> tuple[SweepProgress, list[EndedRun]]:
         sweep = sweeps.find(connection, sweep_id or name)
-        view = SweepView.of(sweep, notes(connection, sweep, context.now()))
+        view = SweepView.of(sweep, notes(connection, sweep, context.now(), context.offline_after_s))
         running = progress.running_now(connection, sweep.sweep_id)
         is_over = sweep.state in SWEEP_FINAL
         left_s = None if is_over else progress.seconds_left(connection, sweep.sweep_id)

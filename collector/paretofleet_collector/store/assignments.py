@@ -85,6 +85,14 @@ def devices_of(connection: sa.Connection, sweep_id: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def open_devices(connection: sa.Connection, sweep_id: str) -> list[str]:
+    """Ids of the devices whose part of the sweep `sweep_id` has not ended, as `connection` sees them."""
+    query = sa.select(ASSIGNMENTS.c.device_id).where(
+        ASSIGNMENTS.c.sweep_id == sweep_id, ASSIGNMENTS.c.is_done.is_(sa.false())
+    )
+    return list(connection.execute(query).scalars())
+
+
 def has_open(connection: sa.Connection, sweep_id: str) -> bool:
     """Whether a device that was not removed has not ended its part of the sweep `sweep_id`.
 

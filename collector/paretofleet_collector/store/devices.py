@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,6 +79,28 @@ def listing(connection: sa.Connection, now: float, offline_after_s: float) -> li
     """
     rows = connection.execute(DEVICES.select().order_by(DEVICES.c.removed, DEVICES.c.name))
     return [_device(row, now, offline_after_s) for row in rows]
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A device and whether it is there: `state` as a Device has it, `last_seen_unix_s` since 1970."""
+
+    name: str
+    state: str
+    last_seen_unix_s: float | None
+
+
+def presences(connection: sa.Connection, now: float, offline_after_s: float) -> dict[str, Presence]:
+    """Every device that `connection` sees by its id, without what it has.
+
+    `now` and `offline_after_s` are as in `listing`.
+    """
+    columns = (DEVICES.c.device_id, DEVICES.c.name, DEVICES.c.removed, DEVICES.c.paused)
+    rows = connection.execute(sa.select(*columns, DEVICES.c.last_seen_unix_s))
+    return {
+        row.device_id: Presence(row.name, _state(row, now, offline_after_s), row.last_seen_unix_s)
+        for row in rows
+    }
 
 
 def pools(connection: sa.Connection) -> dict[str, str]:
@@ -171,19 +194,22 @@ def row_of(connection: sa.Connection, device_id: str) -> sa.Row[Any] | None:
 
 
 def _device(row: sa.Row[Any], now: float, offline_after_s: float) -> Device:
-    heard = row.last_seen_unix_s is not None and now - row.last_seen_unix_s <= offline_after_s
-    state = "removed" if row.removed else "paused" if row.paused else "online" if heard else "offline"
     labels = {**json.loads(row.agent_labels), **json.loads(row.operator_labels)}
     return Device(
         device_id=row.device_id,
         name=row.name,
         device_class=row.device_class,
-        state=state,
+        state=_state(row, now, offline_after_s),
         labels={key: value for key, value in labels.items() if value},
         inventory=_inventory(json.loads(row.inventory)),
         agent_version=row.agent_version,
         last_seen_unix_s=row.last_seen_unix_s,
     )
+
+
+def _state(row: Any, now: float, offline_after_s: float) -> str:
+    heard = row.last_seen_unix_s is not None and now - row.last_seen_unix_s <= offline_after_s
+    return "removed" if row.removed else "paused" if row.paused else "online" if heard else "offline"
 
 
 def _inventory(value: Mapping[str, Any]) -> Inventory:

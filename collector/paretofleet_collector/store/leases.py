@@ -57,6 +57,17 @@ def has_live_lease(connection: sa.Connection, device_id: str, now: float) -> boo
     return connection.execute(query).first() is not None
 
 
+def live(connection: sa.Connection, now: float) -> dict[str, str]:
+    """The sweep on which each device works, by ids: of the leases that `connection` shows beyond `now`.
+
+    `now` is in seconds since 1970.
+    """
+    query = sa.select(RUNS.c.device_id, RUNS.c.sweep_id).where(
+        RUNS.c.state.in_(UNDER_WAY), RUNS.c.lease_until_unix_s > now
+    )
+    return {row.device_id: row.sweep_id for row in connection.execute(query)}
+
+
 def grant(
     connection: sa.Connection, run: Run, session: Session, now: float, lease_s: float, *, boot_id: str
 ) -> bool:

@@ -191,10 +191,15 @@ def timeout_s(connection: sa.Connection, sweep_id: str) -> float | None:
 
     The specification is parsed only where it has the key: a lease costs the same in a sweep of many models.
     """
-    query = sa.select(SWEEPS.c.spec_json).where(SWEEPS.c.sweep_id == sweep_id)
-    spec_json = str(connection.execute(query).scalar_one())
-    given = json.loads(spec_json).get("timeout_s") if '"timeout_s"' in spec_json else None
+    text = spec_json(connection, sweep_id)
+    given = json.loads(text).get("timeout_s") if '"timeout_s"' in text else None
     return None if given is None else float(given)
+
+
+def spec_json(connection: sa.Connection, sweep_id: str) -> str:
+    """The specification of the sweep `sweep_id`, which `connection` must see."""
+    query = sa.select(SWEEPS.c.spec_json).where(SWEEPS.c.sweep_id == sweep_id)
+    return str(connection.execute(query).scalar_one())
 
 
 def is_over(connection: sa.Connection, sweep_id: str) -> bool:

@@ -67,7 +67,7 @@ class ListDevicesReply(_message.Message):
     def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ...) -> None: ...
 
 class ChangeDeviceRequest(_message.Message):
-    __slots__ = ("device", "action", "labels", "name")
+    __slots__ = ("device", "action", "labels", "name", "force")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -79,11 +79,13 @@ class ChangeDeviceRequest(_message.Message):
     ACTION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     device: str
     action: str
     labels: _containers.ScalarMap[str, str]
     name: str
-    def __init__(self, device: _Optional[str] = ..., action: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., name: _Optional[str] = ...) -> None: ...
+    force: bool
+    def __init__(self, device: _Optional[str] = ..., action: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., name: _Optional[str] = ..., force: bool = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

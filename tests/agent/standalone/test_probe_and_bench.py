@@ -10,10 +10,10 @@ import sys
 
 import pytest
 from paretofleet_agent import main
-from paretofleet_agent.device import description, probe, runtimes
+from paretofleet_agent.device import description, host_lock, probe, runtimes
 from paretofleet_agent.errors import AttemptFailed, PfError
 from paretofleet_agent.hardware import environment
-from paretofleet_agent.main import command_line
+from paretofleet_agent.main import command_line, commands
 from paretofleet_agent.model import Target, Unavailable
 from paretofleet_agent.runner import loop, serve
 from paretofleet_agent.standalone import bench, bench_statistics, paced_times
@@ -188,10 +188,31 @@ def test_options_of_a_bench_are_what_they_look_like():
 )
 def test_a_misspelt_option_is_refused_before_anything_starts(model, option, sentence, capsys):
     words = ["bench", str(model), "--simulate", "jetson-tx2", "--option", option]
-    assert main.main(words) == 1
+    assert main.main(words) == 2
     said = capsys.readouterr()
     assert sentence in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["--threads", "4096"], 2, "--threads 4096: this device allows 1 to"),
+        (["--target", "cuda:7"], 1, "this device has no target cuda:7"),
+        (["--input", "nobody=zipf"], 1, "nobody"),
+        (["--mode", "fast"], 2, "--mode fast: choose from latency"),
+    ],
+)
+def test_what_is_known_before_is_refused_before_the_machine_is_waited_for(
+    here, model, words, code, sentence, capsys, monkeypatch
+):
+    def waits(*_):
+        raise AssertionError("it waited for the machine")
+
+    monkeypatch.setattr(host_lock, "host_lock", waits)
+    monkeypatch.setattr(commands, "_look", lambda _: here)
+    assert main.main(["bench", str(model), *words]) == code
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,10 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         found = next((one for one in self.devices if request.device in (one.name, one.device_id)), None)
         if found is None:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Unknown device '{request.device}'.")
+        if request.action == "remove" and found.state == "online" and not request.force:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"Device '{found.name}' is online: stop it first."
+            )
         said = _device(found)
         said.name = request.name or found.name
         said.state = {"pause": "paused", "remove": "removed"}.get(request.action, "online")

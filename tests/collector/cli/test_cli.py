@@ -58,6 +58,8 @@ def commands() -> list[list[str]]:
         ["up"],
         ["rank"],
         ["login"],
+        ["logs"],
+        ["doctor"],
         *([noun] for noun in nouns),
         *([noun, verb] for noun in nouns for verb in nouns[noun]),
     ]
@@ -106,7 +108,7 @@ def test_a_collector_that_is_down_is_one_sentence(capsys: pytest.CaptureFixture[
         "paretofleet: no collector answers at 127.0.0.1:1; start one with `paretofleet up`"
     )
     assert said.err.count("\n") == 1
-    assert "not an address" in Command("here", capsys)("devices", "list", code=1).err
+    assert "not an address" in Command("here", capsys)("devices", "list", code=2).err
 
 
 def test_one_thing_and_several_are_told_in_the_right_number() -> None:
@@ -166,7 +168,7 @@ def test_settings_of_runtimes_are_flags_too(paretofleet: Command, tmp_path: Path
 @pytest.mark.parametrize("verb", ["plan", "submit"])
 def test_a_misspelt_option_is_refused_whatever_the_device(paretofleet: Command, verb: str) -> None:
     words = ("sweep", verb, "--model", "resnet50", "--option", "alow_spinning=false")
-    said = paretofleet(*words, code=1).err
+    said = paretofleet(*words, code=2).err
     assert "onnxruntime has no such option, did you mean allow_spinning?" in said
 
 
@@ -217,7 +219,7 @@ def test_the_plan_says_how_the_hours_of_an_adaptive_sweep_follow(paretofleet: Co
     assert "adaptive" not in paretofleet(*words).err
     said = paretofleet(*words, "--adaptive").err
     assert "adaptive: at least the time of 5 runs of every configuration, at most of 20" in said
-    refused = paretofleet(*words[:-1], "5", "--adaptive", code=1).err
+    refused = paretofleet(*words[:-1], "5", "--adaptive", code=2).err
     assert "nothing to choose" in refused
 
 
@@ -262,16 +264,78 @@ def test_flags_change_what_the_file_says(paretofleet: Command, tmp_path) -> None
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("sweep", "submit", "--model", "resnet50", "--batch-size", "two"),
+        ("sweep", "submit", "--model", "resnet50", "--repeats", "many"),
+        ("sweep", "submit", "--model", "resnet50", "--name", "a b"),
+        ("sweep", "plan", "--model", "resnet50", "--size", "128"),
+        ("sweep", "plan", "--model", "resnet50", "--input", "a.npz", "--input", "ids=zipf"),
+        ("sweep", "plan", "--model", "resnet50", "--precision", "fp31"),
+        ("models", "add", "x.onnx", "--size", "sequence=1,2"),
+        ("token", "create", "--ttl", "soon"),
+        ("devices", "add", "tx2-1"),
+        ("collector", "serve", "--log-format", "xml"),
+    ],
+    ids=" ".join,
+)
+def test_an_error_of_usage_is_one_wherever_it_is_seen(paretofleet: Command, words: tuple[str, ...]) -> None:
+    said = paretofleet(*words, code=2)
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+
+
+def test_a_word_that_no_report_could_answer_is_an_error_of_usage(paretofleet: Command) -> None:
+    report = Path(__file__).parents[2] / "fixtures" / "stored_sweep" / "report.parquet"
+    for words in (["--for", "fun"], ["--question", "why"], ["--accuracy-question", "none"]):
+        said = paretofleet("rank", report, *words, code=2).err
+        assert "choose" in said
+    assert "is not ranked" not in paretofleet("rank", report, "--why", "999", code=1).err
+
+
+@pytest.mark.parametrize("words", [["sweep", "submit"], ["devices", "remove"], []], ids=" ".join)
+def test_help_comes_by_h_and_shows_no_type_of_a_flag(paretofleet: Command, words: list[str]) -> None:
+    said = paretofleet(*words, "-h").out
+    assert said == paretofleet(*words, "--help").out
+    assert "<bool>" not in said
+    assert "bool" not in said.lower()
+
+
+def test_examples_stand_one_command_a_line(paretofleet: Command) -> None:
+    lines = [line.strip() for line in paretofleet("sweep", "submit", "-h").out.splitlines()]
+    examples = [line for line in lines if line.startswith("Example: paretofleet")]
+    assert len(examples) == 2
+    assert examples[1] == "Example: paretofleet sweep submit SPEC.yaml --adaptive"
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("sweep watch fi", {"first"}),
+        ("sweep submit --model res", {"resnet50"}),
+        ("devices show ", {"pc", "tx2"}),
+        ("models remove a", {"alexnet"}),
+        ("sweep sub", {"submit"}),
+    ],
+)
+def test_a_shell_completes_names_of_the_collector(
+    swept: Command, line: str, names: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = f"paretofleet --collector {swept.address} {line}"
+    monkeypatch.setenv("_PARETOFLEET_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    assert set(swept().out.split()) == names
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("--model", "zoo:resnet5"), "Unknown model 'zoo:resnet5': did you mean resnet50?"),
         (("--model", "resnet50", "--device", "tx3"), "Unknown device 'tx3': did you mean tx2?"),
         (("--model", "resnet50", "--device", "class=gpu"), "No device matches class=gpu"),
         (("--model", "./nothing.onnx"), "nothing.onnx is not a file"),
-        (("--model", "resnet50", "--batch-size", "two"), "'two' is not a whole number"),
-        (("--model", "resnet50", "--repeats", "many"), "'many' is not a number of runs"),
         (("nothing.yaml",), "nothing.yaml does not exist"),
-        (("--model", "resnet50", "--name", "a b"), "is not a sweep's name"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_one_sentence(
@@ -340,7 +404,7 @@ def test_devices_are_shown_labelled_and_paused(paretofleet: Command) -> None:
     assert "id-tx2" in paretofleet("devices", "show", "tx2").out
     assert "tx2 is paused" in paretofleet("devices", "pause", "tx2").err
     assert "labels rack=3" in paretofleet("devices", "label", "tx2", "rack=3", "owner=").err
-    assert "is not a label" in paretofleet("devices", "label", "tx2", "rack", code=1).err
+    assert "is not a label" in paretofleet("devices", "label", "tx2", "rack", code=2).err
     assert "Unknown device 'tx': did you mean tx2?" in paretofleet("devices", "show", "tx", code=1).err
 
 
@@ -367,7 +431,7 @@ def test_only_a_device_that_is_gone_is_removed(
     paretofleet: Command, control: FakeControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = paretofleet("devices", "remove", "tx2", "--yes", code=1).err
-    assert "is online: stop its agent first" in refused
+    assert "is online: stop it first" in refused
     assert "id-tx2` takes it back" in paretofleet("devices", "remove", "tx2", "--force").err
     control.devices[1] = replace(control.devices[1], state="offline")
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
@@ -431,8 +495,23 @@ def test_a_device_that_is_away_is_named_when_a_sweep_needs_it(
     paretofleet: Command, control: FakeControl
 ) -> None:
     control.devices[1] = replace(control.devices[1], state="offline")
-    assert "tx2 is offline; its runs wait until it is back" in paretofleet(*SUBMIT).err
+    said = paretofleet(*SUBMIT, "--wait", "30min").err
+    assert "tx2 is offline; its runs wait for it, as long as --wait says" in said
     assert "tx2" not in paretofleet(*SUBMIT, "--device", "pc").err
+
+
+def test_a_sweep_can_take_those_only_that_are_online_and_say_how_long_it_waits(
+    paretofleet: Command, control: FakeControl, tmp_path: Path
+) -> None:
+    control.devices[1] = replace(control.devices[1], state="offline")
+    assert "tx2" not in paretofleet(*SUBMIT, "--online").err
+    assert "No device matches" in paretofleet(*SUBMIT, "--online", "--device", "tx2", code=1).err
+    spec = tmp_path / "edge.yaml"
+    spec.write_text("models: [resnet50]\ndevices: [pc, tx2]\nwait_s: 60\n")
+    online = build(spec, SweepFlags(online=True))
+    assert (online.devices, online.wait_s) == ({"name": ("pc", "tx2"), "state": ("online",)}, 60.0)
+    assert build(spec, SweepFlags(wait="1.5h")).wait_s == 5400.0
+    assert "write a time such as 90s" in paretofleet("sweep", "plan", spec, "--wait", "soon", code=2).err
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_rank_at_a_rate_is_by_the_energy_of_items_that_come_at_it(
     assert found[()] == pytest.approx({"frugal": 0.5, "quick": 0.4})
     at_rate = {"frugal": 0.5 + 1.0 * (0.2 - 0.1), "quick": 0.4 + 6.0 * (0.2 - 0.01)}
     assert found["--rate", "5"] == pytest.approx(at_rate, rel=1e-3)
-    assert "give one like 5" in paretofleet("rank", tmp_path / "two.parquet", "--rate", "-1", code=1).err
+    assert "give one like 5" in paretofleet("rank", tmp_path / "two.parquet", "--rate", "-1", code=2).err
 
 
 @pytest.fixture
@@ -192,9 +192,9 @@ def test_the_timing_of_a_sweep_is_told_from_its_report(
     [
         (["none.parquet"], 1, "none.parquet does not exist"),
         (["none"], 1, "Unknown sweep 'none'"),
-        (["{file}", "--for", "fun"], 1, "unknown use 'fun'"),
-        (["{file}", "--objective", "speed"], 1, "unknown objective 'speed'"),
-        (["{file}", "--margin", "top1=much"], 1, "'much' is not a number"),
+        (["{file}", "--for", "fun"], 2, "unknown use 'fun'"),
+        (["{file}", "--objective", "speed"], 2, "unknown objective 'speed'"),
+        (["{file}", "--margin", "top1=much"], 2, "'much' is not a number"),
         (["{file}", "--margin", "top1"], 2, "write COLUMN=VALUE"),
         (["{file}", "--max", "power_w=little"], 2, "'little' is not a number"),
         (["{rubbish}"], 1, "is not a readable Parquet file"),

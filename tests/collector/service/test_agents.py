@@ -91,6 +91,16 @@ class TestSessions:
         with pytest.raises(Taken):
             rig.do(devices.change_device(rig.context, "id-box", "resume", {}))
 
+    def test_only_a_device_that_is_away_is_removed_unless_that_is_forced(self, rig):
+        rig.joined("box")
+        remove = devices.change_device
+        with pytest.raises(
+            Refused, match="'box' is online: stop its agent first, or shut it out with --force"
+        ):
+            rig.do(remove(rig.context, "box", "remove", {}, is_forced=False))
+        rig.clock[0] += rig.context.offline_after_s + 1
+        assert rig.do(remove(rig.context, "box", "remove", {}, is_forced=False)).state == "removed"
+
     def test_a_renamed_device_keeps_its_id_and_its_agent_hears_the_name(self, rig):
         session = rig.joined("box")
         rig.joined("other")

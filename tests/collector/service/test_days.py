@@ -36,8 +36,8 @@ def test_a_sweep_of_two_days_waits_for_the_second_and_says_until_when(rig):
     )
     assert rig.sweep(sweep_id).state == "running"
     rig.clock[0] = DAY
-    assert rig.sweep(sweep_id).notes == ()
     session = rig.joined(instance=2)
+    assert rig.sweep(sweep_id).notes == ()
     assert measure(rig, session) == 2
     assert rig.sweep(sweep_id).state == "finished"
     assert "within_one_day" not in flags(rig, sweep_id)

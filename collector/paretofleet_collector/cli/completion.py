@@ -1,0 +1,44 @@
+"""Names that a shell may complete: those of the collector that the command line names, if it answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import typer
+
+from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings, collector_client
+
+
+def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Sweeps."""
+    return _names(context, incomplete, lambda client: (each.name for each in client.list_sweeps()))
+
+
+def device_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Devices, but for removed ones."""
+    return _names(
+        context,
+        incomplete,
+        lambda client: (each.name for each in client.list_devices() if each.state != "removed"),
+    )
+
+
+def model_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Models, stored or of the zoo."""
+    return _names(
+        context, incomplete, lambda client: dict.fromkeys(each.model for each in client.list_models())
+    )
+
+
+def _names(context: typer.Context, incomplete: str, names_of: Callable[[Any], Iterable[str]]) -> list[str]:
+    """The names that begin like what was typed; none where no collector answers, and never a word of it."""
+    root = context.find_root()
+    root.obj = Settings(str(root.params.get("address") or os.environ.get(COLLECTOR_VARIABLE, "")))
+    context.obj = root.obj
+    try:
+        with collector_client(context) as client:
+            return [name for name in names_of(client) if name.startswith(incomplete)]
+    except Exception:  # noqa: BLE001 - a shell that completes has no place for a sentence
+        return []
