@@ -49,11 +49,14 @@ class VariancePrior:
         """(n,) the degrees of freedom that it lends to each of `variances` (n,), of `freedom` (n,) each.
 
         A row whose variance is far above what its group has borrows less: its share falls with the
-        probability of the largest of so many to be as large.
+        probability of the largest of so many to be as large. A row without freedom, of one run, has no
+        variance of its own, and borrows all.
         """
         if self.freedom == 0.0:
             return np.zeros(len(variances))
-        beyond = fdtrc(freedom, self.freedom, variances / self.variance)
+        has_own = np.asarray(freedom) > 0
+        free = np.where(has_own, freedom, 1.0)
+        beyond = np.where(has_own, fdtrc(free, self.freedom, variances / self.variance), 1.0)
         return np.asarray(self.freedom * np.clip(2.0 * self.rows * beyond, 0.0, 1.0))
 
     def moderated(self, variances: Floats, freedom: Floats) -> tuple[Floats, Floats]:

@@ -227,3 +227,17 @@ def test_the_canary_s_drift_is_part_of_the_evidence_whether_it_is_ranked_or_not(
     )
     assert "8 blocks, more than can be left alone" in text
     assert "drift of young: unknown, no configuration ran in 3 blocks" in text
+
+
+def test_rows_of_one_run_leave_the_correction_of_the_others_alone():
+    """Two blocks, of which some rows have one: a quantile wants more iterations than a run had."""
+    rng = np.random.default_rng(6)
+    both, second = [[1, 2]] * 8, [[2]] * 4
+    runs = [
+        [[(1.2 if block == 2 else 1.0) * (k + 1) * np.exp(0.01 * rng.standard_normal())] for block in blocks]
+        for k, blocks in enumerate(both + second)
+    ]
+    fit = remove_block_effects(runs, blocks=both + second)
+    first, last = (fit.effects[0][block][0] for block in (1, 2))
+    assert last - first == pytest.approx(np.log(1.2), abs=0.02)
+    assert fit.block_share[0][0] > 0.9

@@ -65,3 +65,11 @@ def test_the_order_of_the_rows_and_the_unit_change_nothing():
     scaled = fit_variance_prior(1e6 * values, freedom)
     assert turned.variance == pytest.approx(first.variance, rel=1e-6)
     assert (scaled.variance / 1e6, scaled.freedom) == pytest.approx((first.variance, first.freedom), rel=1e-3)
+
+
+def test_a_row_of_one_run_borrows_all_and_is_a_number():
+    values, freedom = variances(np.random.default_rng(5), 8, 2)
+    found = fit_variance_prior(values, freedom)
+    borrowed, total = found.moderated(np.zeros(1), np.zeros(1))
+    assert borrowed == pytest.approx(found.variance)
+    assert total == found.freedom > 0
