@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kept_worker import KeptWorker
 from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.address import address_of, open_lake
@@ -151,7 +152,8 @@ class Rig:
         """A collector over the same home, store and lake again, or over others by `config`."""
         old = self.context.config
         places = {"store": old.store, "lake": old.lake, **config}
-        self.context = build(self.home, self.loop, self.clock, **places).context
+        kind = type(self.context.worker)
+        self.context = build(self.home, self.loop, self.clock, worker=kind(), **places).context
 
     def state(self, key: AttemptKey) -> str:
         run = self.context.store.read_now(lambda connection: runs.get(connection, key.run_id))
@@ -185,7 +187,14 @@ class Rig:
         self.do(once())
 
 
-def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **config: Any) -> Rig:
+def build(
+    home: Path,
+    loop: asyncio.AbstractEventLoop,
+    clock: list[float],
+    *,
+    worker: Worker | None = None,
+    **config: Any,
+) -> Rig:
     changes = Changes(loop)
     settings = Config(home=home, disk_low_bytes=1, **config)
     store = Store.at(home, changes.bump, settings.store)
@@ -193,7 +202,7 @@ def build(home: Path, loop: asyncio.AbstractEventLoop, clock: list[float], **con
         settings,
         store,
         open_lake(address_of(home, settings.lake)),
-        Worker(),
+        worker or Worker(),
         changes,
         "c",
         now=lambda: clock[0],
@@ -212,7 +221,7 @@ def rig(request: pytest.FixtureRequest, lake_address: str) -> Iterator[Rig]:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
         kind = getattr(request, "param", SQLITE)
         store = SQLITE if kind == SQLITE else request.getfixturevalue(kind).new_store()
-        made = build(Path(home), loop, [1000.0], store=store, lake=lake_address)
+        made = build(Path(home), loop, [1000.0], worker=KeptWorker(), store=store, lake=lake_address)
         yield made
         loop.run_until_complete(made.context.worker.close())
         made.context.store.close()

@@ -25,11 +25,20 @@ _REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, err
 _log = logging.getLogger(__name__)
 
 
-def _jobs() -> Mapping[str, Callable[..., Any]]:
-    """The table of jobs, by the names under which the collector asks for them."""
-    # Imported here, when the priority is low and what a library prints cannot reach the results.
+def _jobs(kind: str) -> Mapping[str, Callable[..., Any]]:
+    """The jobs by the names under which the collector asks for them: those that come with `kind`."""
+    # Imported here, when the priority is low and what a library prints cannot reach the results. Who adds a
+    # model waits for no analysis to load.
+    if kind in ("inspect", "broken_shapes", "inspect_samples", "build_zoo"):
+        from paretofleet_collector.models import samples, variants
+
+        return {
+            "inspect": variants.inspect,
+            "broken_shapes": variants.broken_shapes,
+            "inspect_samples": samples.inspect,
+            "build_zoo": variants.build_zoo,
+        }
     from paretofleet_collector.jobs import choose, merge, rebuild, report, seal
-    from paretofleet_collector.models import samples, variants
 
     return {
         "seal": seal.seal,
@@ -38,10 +47,6 @@ def _jobs() -> Mapping[str, Callable[..., Any]]:
         "extract": merge.extract,
         "choose": choose.choose,
         "report": report.write_report,
-        "inspect": variants.inspect,
-        "broken_shapes": variants.broken_shapes,
-        "inspect_samples": samples.inspect,
-        "build_zoo": variants.build_zoo,
     }
 
 
@@ -49,7 +54,7 @@ def _answer(line: str) -> dict[str, Any]:
     """Runs the job in a line; never raises, for the next job must find a process that lives."""
     try:
         job = json.loads(line)
-        return {"result": _jobs()[job["kind"]](**job["arguments"])}
+        return {"result": _jobs(job["kind"])[job["kind"]](**job["arguments"])}
     except CollectorError as error:
         return {"error": type(error).__name__, "message": str(error)}
     except MemoryError:
@@ -96,7 +101,8 @@ def main() -> None:
     if os.getppid() != parent:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICE)
+    # Not lower for a collector that is nice itself, which would starve it.
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

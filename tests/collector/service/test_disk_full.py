@@ -107,7 +107,7 @@ def test_a_database_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplo
     def seal() -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(worker_process, "_jobs", lambda: {"seal": seal})
+    monkeypatch.setattr(worker_process, "_jobs", lambda _: {"seal": seal})
     assert worker_process._answer('{"kind": "seal", "arguments": {}}')["error"] == "StorageUnavailable"
     assert caplog.records == []
 
@@ -121,7 +121,7 @@ def test_a_report_without_room_is_a_full_disk_to_the_worker(monkeypatch, caplog)
         except OSError as error:
             raise ReportError("cannot write the report") from error
 
-    monkeypatch.setattr(worker_process, "_jobs", lambda: {"report": write})
+    monkeypatch.setattr(worker_process, "_jobs", lambda _: {"report": write})
     assert worker_process._answer('{"kind": "report", "arguments": {}}')["error"] == "StorageUnavailable"
     assert caplog.records == []
 
