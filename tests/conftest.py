@@ -12,22 +12,24 @@ HERE = Path(__file__).parent
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
 
-#: Folders and files whose tests start real processes that measure, or judge by the clock: they run alone.
+#: Folders and files whose tests judge what real processes measured, or judge by the clock: they run alone.
 TIMED = (
     "agent/device/test_contention.py",
     "agent/device/test_frequencies.py",
     "agent/measure",
     "agent/power/test_sampler.py",
-    "agent/runner",
-    "agent/standalone",
+    "agent/runner/test_pace.py",
+    "agent/standalone/test_bench_energy.py",
+    "agent/standalone/test_selftest.py",
     "analysis/runs/test_bad_sensors.py",
     "analysis/runs/test_paced.py",
     "analysis/runs/test_rapl_sums.py",
     "system/faults",
     "system/test_faults.py",
-    "system/test_fleet.py",
     "system/test_one_sweep.py",
 )
+#: What takes longest begins first, so that no worker is left with it when the others have ended.
+LONGEST_FIRST = ("system", "deploy", "collector/rpc", "collector/service", "collector", "conformance")
 PURE_MAX_S = 3.0
 
 
@@ -37,10 +39,30 @@ def is_timed(path: Path) -> bool:
     return any(name == each or name.startswith(f"{each}/") for each in TIMED)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # by number of tests; the order of `_place` shall stand
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(HERE).as_posix() if HERE in item.path.parents else ""
+    places = [i for i, folder in enumerate(LONGEST_FIRST) if name.startswith(f"{folder}/")]
+    return places[0] if places else len(LONGEST_FIRST)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A half loads no file of the other half."""
+    half = {"timed": True, "not timed": False}.get(config.option.markexpr)
+    if half is None or collection_path.suffix != ".py" or HERE not in collection_path.parents:
+        return None
+    return True if is_timed(collection_path) is not half else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and is_timed(item.path):
             item.add_marker(pytest.mark.timed)
+    items.sort(key=_place)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,6 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from paretofleet_collector.service import agents, leases, submission, sweeps, up
 from paretofleet_collector.service.context import Changes, Context
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.store import Store, models, runs
+from paretofleet_collector.store.engine import FILE_NAME
 
 INVENTORY = Inventory(
     targets=(Target("cpu", "cpu"),),
@@ -214,6 +216,14 @@ def build(
     return rig
 
 
+@cache
+def new_file() -> bytes:
+    """An empty store of today's schema."""
+    with tempfile.TemporaryDirectory() as home:
+        Store.at(Path(home)).close()
+        return (Path(home) / FILE_NAME).read_bytes()
+
+
 @pytest.fixture
 def rig(request: pytest.FixtureRequest, lake_address: str) -> Iterator[Rig]:
     memory = Path("/dev/shm")  # noqa: S108 - thousands of syncs; what they are for is tested elsewhere
@@ -221,6 +231,8 @@ def rig(request: pytest.FixtureRequest, lake_address: str) -> Iterator[Rig]:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as home:
         kind = getattr(request, "param", SQLITE)
         store = SQLITE if kind == SQLITE else request.getfixturevalue(kind).new_store()
+        if store == SQLITE:
+            (Path(home) / FILE_NAME).write_bytes(new_file())
         made = build(Path(home), loop, [1000.0], worker=KeptWorker(), store=store, lake=lake_address)
         yield made
         loop.run_until_complete(made.context.worker.close())

@@ -176,9 +176,8 @@ def test_a_server_that_is_killed_takes_nothing_that_was_acknowledged(postgres):
 
 def test_a_server_that_stands_still_is_given_up_and_gone_on_with(url, postgres, monkeypatch):
     """It keeps its sockets open and answers nothing: no statement of it ends, and none must be waited for."""
-    for name in ("_SILENCE_S", "_READ_S", "_CONNECT_S"):
-        monkeypatch.setattr(postgres_store, name, 2)
-    store = Store(url)
+    monkeypatch.setattr(postgres_store, "_READ_S", 2)
+    store = Store(f"{url}&tcp_user_timeout=2000&connect_timeout=2")
     add(store, 1)
     assert names(store) == ["m1"]
 

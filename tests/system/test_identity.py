@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -21,14 +22,27 @@ pytestmark = pytest.mark.system
 SUBMIT = ("sweep", "submit", "--model", "zoo:squeezenet1_1", "--protocol", "quick", "--repeats", "1")
 
 
-@pytest.fixture
-def secured(tmp_path: Path) -> Iterator[Secured]:
-    made = Secured(tmp_path)
+@contextmanager
+def started(root: Path) -> Iterator[Secured]:
+    made = Secured(root)
     made.start_secured()
     try:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[Secured]:
+    with started(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """For tests that need no collector of their own; each has its own devices."""
+    with started(tmp_path_factory.mktemp("shared")) as made:
+        yield made
 
 
 def test_from_nothing_to_a_sweep_over_tls(secured: Secured) -> None:
@@ -41,55 +55,57 @@ def test_from_nothing_to_a_sweep_over_tls(secured: Secured) -> None:
     assert secured.sweep("s")["state"] == "finished"
 
 
-def test_who_is_refused_is_told_why(secured: Secured, tmp_path: Path) -> None:
-    token, short = secured.token(name="one"), secured.token(ttl_s=1.0)
-    stranger = ("run", "--home", tmp_path / "stranger", "--collector", secured.tls_address)
-    assert "asks who speaks: join it" in secured.agent_command(*stranger, "--simulate", "cpu-server").stderr
-    assert secured.join("one", token).returncode == 0
+def test_who_is_refused_is_told_why(shared: Secured, tmp_path: Path) -> None:
+    token, short = shared.token(name="first"), shared.token(ttl_s=1.0)
+    stranger = ("run", "--home", tmp_path / "stranger", "--collector", shared.tls_address)
+    assert "asks who speaks: join it" in shared.agent_command(*stranger, "--simulate", "cpu-server").stderr
+    assert shared.join("first", token).returncode == 0
     refused = {
-        "is used up": secured.join("two", token),
-        "does not know this join token": secured.join("two", token[:30] + "x" * 10 + token[40:]),
-        "not the collector that made this token": secured.join("two", token[:-6] + "abcdef"),
-        "or not all of one": secured.join("two", token[:-6]),
-        "is for the name 'three'": secured.join("two", secured.token(name="three")),
-        "expired at": secured.join("two", short),
+        "is used up": shared.join("two", token),
+        "does not know this join token": shared.join("two", token[:30] + "x" * 10 + token[40:]),
+        "not the collector that made this token": shared.join("two", token[:-6] + "abcdef"),
+        "or not all of one": shared.join("two", token[:-6]),
+        "is for the name 'three'": shared.join("two", shared.token(name="three")),
+        "expired at": shared.join("two", short),
     }
     for sentence, done in refused.items():
         assert done.returncode == 1
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr
         assert token[21:64] not in done.stderr
-    assert not (tmp_path / "two" / "credentials.json").exists()
+    assert not (shared.root / "two" / "credentials.json").exists()
 
 
-def test_another_collector_on_the_address_gets_nothing(secured: Secured, tmp_path: Path) -> None:
-    assert secured.join("one", secured.token()).returncode == 0
+def test_another_collector_on_the_address_gets_nothing(shared: Secured, tmp_path: Path) -> None:
+    assert shared.join("strayed", shared.token()).returncode == 0
     other = Secured(tmp_path / "other")
     other.root.mkdir()
     try:
         other.start_secured()
-        words = ("run", "--home", secured.root / "one", "--collector", other.tls_address)
-        process = secured.start(BIN / "paretofleet-agent", *words, "--simulate", "cpu-server", log="one.log")
-        wait_until(lambda: "of another authority" in secured.log("one"), "the sentence")
+        words = ("run", "--home", shared.root / "strayed", "--collector", other.tls_address)
+        process = shared.start(
+            BIN / "paretofleet-agent", *words, "--simulate", "cpu-server", log="strayed.log"
+        )
+        wait_until(lambda: "of another authority" in shared.log("strayed"), "the sentence")
         assert process.poll() is None, "it waits for its own collector"
         assert other.listing("devices", "list") == []
     finally:
         other.close()
 
 
-def test_a_revoked_device_is_cut_off_within_five_seconds(secured: Secured) -> None:
-    assert secured.join("one", secured.token()).returncode == 0
-    agent = secured.start_joined("one")
-    credentials = json.loads((secured.root / "one" / "credentials.json").read_text())
+def test_a_revoked_device_is_cut_off_within_five_seconds(shared: Secured) -> None:
+    assert shared.join("cut", shared.token()).returncode == 0
+    agent = shared.start_joined("cut")
+    credentials = json.loads((shared.root / "cut" / "credentials.json").read_text())
     channel = grpc.secure_channel(
-        secured.tls_address,
+        shared.tls_address,
         grpc.ssl_channel_credentials(
             *(credentials[key].encode() for key in ("authorities_pem", "key_pem", "certificate_pem"))
         ),
         options=[("grpc.ssl_target_name_override", "collector.paretofleet.internal")],
     )
     with channel:
-        device_id = json.loads((secured.root / "one" / "identity.json").read_text())["device_id"]
+        device_id = json.loads((shared.root / "cut" / "identity.json").read_text())["device_id"]
         session = fleet_pb2.Session(device_id=device_id, instance=1)
         requests: list[fleet_pb2.UploadRequest] = [fleet_pb2.UploadRequest(session=session)]
 
@@ -99,24 +115,24 @@ def test_a_revoked_device_is_cut_off_within_five_seconds(secured: Secured) -> No
 
         with pytest.raises(grpc.RpcError) as foreign:
             fleet_pb2_grpc.FleetStub(channel).Lease(
-                fleet_pb2.LeaseRequest(session=fleet_pb2.Session(device_id="other")), timeout=10
+                fleet_pb2.LeaseRequest(session=fleet_pb2.Session(device_id="other")), timeout=60
             )
         assert foreign.value.code() is grpc.StatusCode.PERMISSION_DENIED
         with pytest.raises(grpc.RpcError) as person:
-            control_pb2_grpc.ControlStub(channel).ListDevices(control_pb2.ListDevicesRequest(), timeout=10)
+            control_pb2_grpc.ControlStub(channel).ListDevices(control_pb2.ListDevicesRequest(), timeout=60)
         assert person.value.code() is grpc.StatusCode.PERMISSION_DENIED
         stream = fleet_pb2_grpc.FleetStub(channel).Upload(forever())
         time.sleep(1.0)
-        secured.command("devices", "revoke", "one")
+        shared.command("devices", "revoke", "cut")
         began = time.monotonic()
         with pytest.raises(grpc.RpcError) as ended:
             list(stream)
         assert time.monotonic() - began < 5.0
         assert ended.value.code() in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.ABORTED)
-    assert agent.wait(30) == 5
-    assert "This certificate was revoked at" in secured.log("one")
-    assert secured.join("one", secured.token(name="one")).returncode == 0
-    secured.start_joined("one")
+    assert agent.wait(120) == 5
+    assert "This certificate was revoked at" in shared.log("cut")
+    assert shared.join("cut", shared.token(name="cut")).returncode == 0
+    shared.start_joined("cut")
 
 
 def test_certificates_are_renewed_before_they_expire_and_late_ones_too(tmp_path: Path) -> None:
@@ -127,9 +143,13 @@ def test_certificates_are_renewed_before_they_expire_and_late_ones_too(tmp_path:
         assert farm.join("late", farm.token()).returncode == 0
         farm.start_joined("one")
         wait_until(lambda: "the certificate was renewed" in farm.log("one"), "the renewal")
-        time.sleep(8.0)
+
+        def identities() -> dict[str, str]:
+            with farm.client() as client:
+                return {device.name: device.identity for device in client.list_devices()}
+
+        wait_until(lambda: identities() == {"late": "expired", "one": "valid"}, "the end of a certificate")
         assert farm.is_online("one")
-        assert [d["identity"] for d in farm.listing("devices", "list")] == ["expired", "valid"]
         farm.start_joined("late")
         assert "the certificate was renewed" in farm.log("late")
     finally:
@@ -143,7 +163,7 @@ def test_the_authority_changes_without_a_gap(secured: Secured) -> None:
     wait_until(lambda: "the certificate was renewed" in secured.log("one"), "the renewal")
     assert secured.run("collector", "rotate", "--finish").returncode == 0
     agent.terminate()
-    assert agent.wait(30) == 0
+    assert agent.wait(120) == 0
     secured.start_joined("one")
 
 
@@ -157,7 +177,7 @@ def test_roles_are_kept_and_no_secret_is_in_any_log(secured: Secured) -> None:
         assert secured.answer(person, "devices", "list")[0] == 0
         code, text = secured.answer(person, "token", "create")
         assert (code, "needs the role admin" in text) == (1, True)
-        code, text = secured.answer(person, "devices", "remove", "one")
+        code, text = secured.answer(person, "devices", "remove", "one", "--force")
         assert (code, "needs the role admin" in text) == (1, True)
         code, text = secured.answer(person, "sweep", "cancel", "local")
         assert code == 1
@@ -178,9 +198,9 @@ def test_roles_are_kept_and_no_secret_is_in_any_log(secured: Secured) -> None:
     assert leaks == []
 
 
-def test_only_tls_1_3_is_spoken(secured: Secured) -> None:
-    host, _, port = secured.tls_address.rpartition(":")
-    for address in ((host, int(port)), (host, int(secured.join_address.rpartition(":")[2]))):
+def test_only_tls_1_3_is_spoken(shared: Secured) -> None:
+    host, _, port = shared.tls_address.rpartition(":")
+    for address in ((host, int(port)), (host, int(shared.join_address.rpartition(":")[2]))):
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         old.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -188,26 +208,25 @@ def test_only_tls_1_3_is_spoken(secured: Secured) -> None:
             old.wrap_socket(plain)
 
 
-def test_a_copy_of_a_joined_folder_is_refused_and_the_original_goes_on(secured: Secured) -> None:
-    assert secured.join("one", secured.token()).returncode == 0
-    secured.start_joined("one")
-    shutil.copytree(secured.root / "one", secured.root / "copy", ignore=shutil.ignore_patterns("lock"))
-    words = ("run", "--home", secured.root / "copy", "--simulate", "cpu-server")
-    done = secured.agent_command(*words)
-    assert done.returncode == 1
+def test_a_copy_of_a_joined_folder_is_refused_and_the_original_goes_on(shared: Secured) -> None:
+    assert shared.join("original", shared.token()).returncode == 0
+    shared.start_joined("original")
+    shutil.copytree(shared.root / "original", shared.root / "copy", ignore=shutil.ignore_patterns("lock"))
+    words = ("run", "--home", shared.root / "copy", "--simulate", "cpu-server")
+    done = shared.agent_command(*words)
+    assert done.returncode == 5
     assert "a copy of its identity" in done.stderr
     assert not re.search("delete", done.stderr)
-    assert secured.is_online("one")
+    assert shared.is_online("original")
 
 
-def test_a_board_waits_for_approval_and_goes_on_by_itself(secured: Secured) -> None:
-    token = secured.token(pool="lab", approve=True)
-    words = ("join", secured.join_address, token, "--name", "board", "--home", secured.root / "board")
-    waiting = secured.start(BIN / "paretofleet-agent", *words, log="board.log")
-    wait_until(lambda: "devices approve board" in secured.log("board"), "the question")
-    (row,) = secured.listing("devices", "list")
-    assert row["state"] == "waiting"
-    assert row["device_id"] in secured.log("board")
-    secured.command("devices", "approve", row["device_id"], "--name", "tx2-9")
-    assert waiting.wait(30) == 0
-    secured.start_joined("board", name="tx2-9")
+def test_a_board_waits_for_approval_and_goes_on_by_itself(shared: Secured) -> None:
+    token = shared.token(pool="lab", approve=True)
+    words = ("join", shared.join_address, token, "--name", "board", "--home", shared.root / "board")
+    waiting = shared.start(BIN / "paretofleet-agent", *words, log="board.log")
+    wait_until(lambda: "devices approve board" in shared.log("board"), "the question")
+    (row,) = [each for each in shared.listing("devices", "list") if each["state"] == "waiting"]
+    assert row["device_id"] in shared.log("board")
+    shared.command("devices", "approve", row["device_id"], "--name", "tx2-9")
+    assert waiting.wait(120) == 0
+    shared.start_joined("board", name="tx2-9")

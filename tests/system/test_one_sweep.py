@@ -113,7 +113,19 @@ def test_the_ranking_names_its_evidence(swept: Farm) -> None:
 def test_a_sweep_submitted_twice_with_one_request_is_one_sweep(swept: Farm) -> None:
     """The same configuration keeps its id in every sweep, a new request makes a new sweep."""
     swept.command(
-        "sweep", "submit", "--name", "second", "--model", "net", "--batch-size", "1", "--protocol", "quick"
+        *(
+            "sweep",
+            "submit",
+            "--name",
+            "second",
+            "--model",
+            "net",
+            "--batch-size",
+            "1",
+            "--protocol",
+            "quick",
+        ),
+        *("--repeats", "2"),
     )
     wait_until(lambda: swept.has_ended("second"), "the second sweep")
     swept.command("report", "pull", "second", "-o", swept.root / "second.parquet")

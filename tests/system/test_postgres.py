@@ -22,7 +22,8 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 def farm(tmp_path: Path, postgres) -> Iterator[Farm]:
     made = Farm(tmp_path)
     try:
-        made.start_collector(store=postgres.new_database())
+        # A server is given up after 5 s of silence, not 20.
+        made.start_collector(store=f"{postgres.new_database()}&tcp_user_timeout=5000&connect_timeout=3")
         yield made
     finally:
         made.close()

@@ -21,7 +21,7 @@ _LOCK_KEY = 0x70666C65
 _LOCK_WAIT_S = 10
 _CONNECT_S = 5
 _VERSION_LEAST = 120000
-#: A peer that does not answer for so long is given up, on both sides.
+#: A peer that does not answer for so long is given up, on both sides, unless the address says otherwise.
 _SILENCE_S = 20
 #: A server that works on a long query sends nothing meanwhile.
 _READ_S = 60
@@ -72,21 +72,24 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
     StorageUnavailable while another collector does. Others read, each transaction one consistent state.
     Raises Refused for an address that is none.
     """
+    url = checked_url(address)
+    silence_s = _silence_s(url)
+    options: dict[str, Any] = {
+        "connect_timeout": _CONNECT_S,
+        "keepalives_idle": max(int(silence_s / 2), 1),
+        "keepalives_interval": max(int(silence_s / 4), 1),
+        "keepalives_count": 2,
+        "tcp_user_timeout": int(silence_s * 1000),
+        "application_name": "paretofleet",
+    }
     engine = sa.create_engine(
-        checked_url(address),
+        url,
         isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
         execution_options={} if writes else {"postgresql_readonly": True},
         pool_size=1 if writes else READERS,
         max_overflow=0 if writes else -1,
         pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": _CONNECT_S,
-            "keepalives_idle": _SILENCE_S // 2,
-            "keepalives_interval": _SILENCE_S // 4,
-            "keepalives_count": 2,
-            "tcp_user_timeout": _SILENCE_S * 1000,
-            "application_name": "paretofleet",
-        },
+        connect_args={name: value for name, value in options.items() if name not in url.query},
     )
 
     @sa.event.listens_for(engine, "do_connect")
@@ -98,10 +101,10 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
     # Before SQLAlchemy's own look at the server, which a wrong encoding ends with a traceback.
     @sa.event.listens_for(engine, "connect", insert=True)
     def _prepare(connection: Any, _record: Any) -> None:
-        connection.answer_s = _SILENCE_S
+        connection.answer_s = silence_s
         _check_server(connection.info, address)
         with connection.cursor() as cursor:
-            _prepare_session(cursor)
+            _prepare_session(cursor, silence_s)
             if writes:
                 _hold(cursor, address)
         connection.commit()
@@ -113,18 +116,25 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
 
 def bound_waits(engine: sa.Engine) -> None:
     """Has the `engine` that writes give up a server that is silent for longer than a slice of writes may."""
+    silence_s = _silence_s(engine.url)
 
     @sa.event.listens_for(engine, "checkout")
     def _bound(connection: Any, _record: Any, _proxy: Any) -> None:
-        connection.answer_s = _SILENCE_S
+        connection.answer_s = silence_s
 
 
-def _prepare_session(cursor: Any) -> None:
+def _silence_s(url: sa.URL) -> float:
+    """After how many seconds a silent server is given up: the address's `tcp_user_timeout`, in ms there."""
+    said = str(url.query.get("tcp_user_timeout", ""))
+    return int(said) / 1000 if said.isdigit() and int(said) else float(_SILENCE_S)
+
+
+def _prepare_session(cursor: Any, silence_s: float) -> None:
     """Sets what must not depend on the server's configuration."""
     for setting, value in (
         ("synchronous_commit", "on"),
-        ("tcp_keepalives_idle", str(_SILENCE_S // 2)),
-        ("tcp_keepalives_interval", str(_SILENCE_S // 4)),
+        ("tcp_keepalives_idle", str(max(int(silence_s / 2), 1))),
+        ("tcp_keepalives_interval", str(max(int(silence_s / 4), 1))),
         ("tcp_keepalives_count", "2"),
         ("statement_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),

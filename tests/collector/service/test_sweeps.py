@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from paretofleet_analysis.report.rows import build_report
@@ -145,16 +146,24 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
         async for message in watching.watch(rig.context, sweep.name):
             seen.append(message)  # noqa: PERF401 - looked at while it grows
 
+    def hear(what: Callable[[], object]) -> None:
+        async def wait() -> None:
+            while not what():  # noqa: ASYNC110 - the watcher has no event
+                await asyncio.sleep(0.02)
+
+        rig.do(asyncio.wait_for(wait(), 30))
+
     watcher = rig.loop.create_task(watch())
-    rig.do(asyncio.sleep(0.3))
+    hear(lambda: seen)
     assert [message.seconds_left for message in seen] == [None]
-    for _ in range(2):
+    for number in (1, 2):
         grant = rig.lease(session)
+        hear(lambda: seen[-1].running)
         rig.clock[0] += 10
         rig.upload(session, grant)
         rig.seal()
-        rig.do(asyncio.sleep(0.5))
-    rig.do(asyncio.wait_for(watcher, 5))
+        hear(lambda number=number: sum("sealed" in message.event for message in seen) == number)
+    rig.do(asyncio.wait_for(watcher, 30))
     ends = [message.event for message in seen if "sealed" in message.event]
     assert sorted(ends) == [
         f"box: tiny native batch size {size}, onnxruntime on cpu, run 1: sealed" for size in (1, 2)

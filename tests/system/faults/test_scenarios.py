@@ -1,6 +1,6 @@
 """Faults of every kind, once: after each of them each sample is there, once, as it was measured.
 
-Two scenarios are played at a time, each on a collector and devices of its own. `make soak` plays all, often.
+Four scenarios are played at a time, each on a collector and devices of its own. `make soak` plays all, often.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def outcomes(
     expected: Expected,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Future[Outcome]]:
-    """What becomes of each scenario that this session asks for; two are played at a time."""
+    """What becomes of each scenario that this session asks for; four are played at a time."""
     names = {
         item.callspec.params["scenario"].name
         for item in request.session.items
         if "scenario" in getattr(getattr(item, "callspec", None), "params", {})
     }
-    pool = ThreadPoolExecutor(max_workers=2)
+    pool = ThreadPoolExecutor(max_workers=4)
     return {
         scenario.name: pool.submit(play, scenario, template, expected, SEED, tmp_path_factory.mktemp("fault"))
         for scenario in SCENARIOS
