@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -51,14 +51,16 @@ def check_names(spec: Spec, models: Sequence[Sequence[Variant]], files: Mapping[
             near = again if unread else did_you_mean(name, inputs)
             raise Refused(f"`inputs.{name}`: no model of the sweep has such an input; {near}")
         if name == EVERY_INPUT and "sha256" in fed:
-            file = files[fed["sha256"]]
-            odd = next((each.name for each in file.arrays if each.name not in inputs), None)
-            if odd is not None:
-                raise Refused(
-                    f"{file.name}: no model of the sweep has an input {odd}; {did_you_mean(odd, inputs)}"
-                )
+            _refuse_odd(files[fed["sha256"]], inputs, "no model of the sweep has an")
     for variant in (each for variants in models for each in variants):
         _check_unchanged(spec, variant, files)
+
+
+def _refuse_odd(file: InputFile, names: Collection[str], nobody: str) -> None:
+    """Raises Refused for an array of a `file` that is called like none of the inputs `names`."""
+    odd = next((each.name for each in file.arrays if each.name not in names), None)
+    if odd is not None:
+        raise Refused(f"{file.name}: {nobody} input {odd}; {did_you_mean(odd, names)}")
 
 
 def _check_unchanged(spec: Spec, variant: Variant, files: Mapping[str, InputFile]) -> None:
@@ -147,9 +149,13 @@ def default_feed(graph: Description | None, fed: Fed, files: Mapping[str, InputF
     odd = next((name for name in fed.inputs if name not in names and name != EVERY_INPUT), None)
     if odd is not None:
         raise Refused(f"it has no input {odd}; {did_you_mean(odd, names)}")
+    every = fed.inputs.get(EVERY_INPUT, {})
+    if "sha256" in every:
+        _refuse_odd(files[every["sha256"]], names, "it has no")
     try:
         sizes = sizes_of_samples(graph, _samples(inputs, files), sizes_of(graph, fed.sizes, inputs))
         missing = to_give(graph, sizes, inputs)
+        laws(graph._replace(inputs=tuple(item for item in graph.inputs if item.name in inputs)), inputs)
     except GraphRefused as error:
         raise Refused(f"{error}.") from None
     if not missing:

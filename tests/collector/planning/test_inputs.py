@@ -21,7 +21,7 @@ from paretofleet_collector.model.entities import (
 from paretofleet_collector.model.inputs import InputArray, InputFile
 from paretofleet_collector.planning.expansion import plan
 from paretofleet_collector.planning.feeding import Fed, default_feed, description_of
-from paretofleet_collector.planning.inputs import files_of, with_hashes
+from paretofleet_collector.planning.inputs import EVERY_INPUT, files_of, with_hashes
 from paretofleet_collector.planning.parsing import parse_json, parse_yaml, spec_from_mapping
 from paretofleet_graph import Description, Input, Law, as_json
 
@@ -244,6 +244,18 @@ def test_a_size_that_is_given_with_a_model_must_be_one_of_its_axes():
         default_feed(described, Fed({"depth": 64}), {})
     with pytest.raises(Refused, match="it has no input img"):
         default_feed(described, Fed({}, {"img": {"values": 1}}), {})
+
+
+def test_what_is_given_with_a_model_is_refused_before_it_is_kept_though_a_size_is_still_missing():
+    described = description_of(ENCODER)
+    files = samples(InputArray("id", "int64", (4, 8), 0, 5))
+    with pytest.raises(Refused, match=r"s\.npz: it has no input id; did you mean ids"):
+        default_feed(described, Fed({}, {EVERY_INPUT: {"sha256": SHA}}), files)
+    with pytest.raises(Refused, match="picks from a table of 1000 rows, and 1000 is beyond it"):
+        default_feed(described, Fed({}, {"ids": {"values": TABLE}}), {})
+    assert default_feed(described, Fed({}, {"ids": {"values": TABLE - 1}}), {}).inputs == {
+        "ids": {"values": TABLE - 1}
+    }
 
 
 def test_the_keys_are_read_as_people_write_them():
