@@ -262,6 +262,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "methods_text": "*",
             "paper_table": "*",
             "ranking_text": "*",
+            "row_names": "common_names naming_columns short_name",
         },
         "diagnostics": {
             "canary": "*",
@@ -294,7 +295,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "selection": "Exclusion columns_of select",
             "sensitivity": "SENSITIVITY_ROWS_MAX",
             "sentences": "format_probability",
-            "verdicts": "BEATEN SURE UNDECIDED",
+            "verdicts": "BEATEN FRONT SURE UNDECIDED",
         },
         "report": {
             "access": "Row by_block label measured_again place sampled samples start_order",

@@ -79,6 +79,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "analysis": {
         "interface": {"present", "ranking", "report"},
+        "figures": {"present", "ranking"},
         "present": {"ranking", "diagnostics", "statistics"},
         "studies": {"ranking", "report", "pareto"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},

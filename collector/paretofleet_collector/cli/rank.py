@@ -20,9 +20,12 @@ from paretofleet_collector.cli.output import Format, clean_lines, column, escape
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.rank_paper import (
     FOR_PAPERS,
+    Figure,
     Methods,
+    Plot,
     RankFormat,
     RankOutput,
+    draw,
     write_methods,
     write_paper_table,
 )
@@ -117,6 +120,8 @@ def rank(
     top: Top = TOP,
     whole: Whole = False,
     methods: Methods = False,
+    figure: Figure = None,
+    plot: Plot = False,
     output: RankOutput = RankFormat.table,
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
@@ -147,19 +152,21 @@ def rank(
             report_sha256=checksums,
             why=why,
         )
-    shown = None if whole else top
+    draw(result, figure, is_plotted=plot)
     if methods:
         write_methods(result)
-    elif output in FOR_PAPERS:
-        write_paper_table(result, output, top=shown)
     else:
-        _write(result, Format(output.value), why=why, top=shown)
+        _write(result, output, why=why, top=None if whole else top)
 
 
-def _write(result: Ranking, output: Format, *, why: str | None, top: int | None) -> None:
+def _write(result: Ranking, form: RankFormat, *, why: str | None, top: int | None) -> None:
     """The ranking, or the one row that is explained; as text its first `top` rows, or all."""
     from paretofleet_analysis.present import ranking_text
 
+    if form in FOR_PAPERS:
+        write_paper_table(result, form, top=top)
+        return
+    output = Format(form.value)
     if why is not None:
         _write_row(_only(result, why), output)
     elif output is Format.table:

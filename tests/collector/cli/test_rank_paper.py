@@ -33,3 +33,17 @@ def test_methods_are_one_paragraph(paretofleet: Command) -> None:
 
 def test_another_form_is_a_usage_error(paretofleet: Command) -> None:
     assert "latex" in paretofleet("rank", REPORT, "-o", "word", code=2).err
+
+
+def test_a_figure_is_written_and_a_plot_goes_before_the_table(paretofleet: Command, tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    pytest.importorskip("plotext")
+    done = paretofleet("rank", REPORT, "--figure", tmp_path / "front.svg", "--plot")
+    assert "mobilenet_v2" in (tmp_path / "front.svg").read_text()
+    assert f"wrote {tmp_path / 'front.svg'}" in done.err
+    assert done.out.index("o front") < done.out.index("For realtime")
+
+
+def test_a_figure_in_no_folder_is_refused(paretofleet: Command, tmp_path: Path) -> None:
+    done = paretofleet("rank", REPORT, "--figure", tmp_path / "no" / "front.svg", code=1)
+    assert "is no folder" in done.err

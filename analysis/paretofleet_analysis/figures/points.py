@@ -1,0 +1,101 @@
+"""What a picture of a ranking shows: each row as a point in two objectives, with its intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.objectives import OBJECTIVES, Objective, parse_margin
+from paretofleet_analysis.present.row_names import common_names, naming_columns, short_name
+from paretofleet_analysis.ranking.result import RankedRow, Ranking
+
+ACCURACY = "top1"
+#: From this ratio of the largest to the smallest on, an axis is logarithmic.
+LOG_FROM = 5.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row by its `number` and `name`, in shown units: `x` and `y` are each (mean, lo, hi).
+
+    Without an interval the ends are the mean. `p_front` is None with too few runs.
+    """
+
+    number: int
+    name: str
+    x: tuple[float, float, float]
+    y: tuple[float, float, float]
+    verdict: str
+    p_front: float | None
+    is_on_frontier_of_means: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The `points` of a ranking in the objectives `x` and `y`; `is_whole`: it has no others.
+
+    `margins`: of x and y, each the value and whether it is a share.
+    """
+
+    points: tuple[Point, ...]
+    x: Objective
+    y: Objective
+    is_whole: bool
+    margins: tuple[tuple[float, bool], tuple[float, bool]]
+
+    def frontier(self) -> list[Point]:
+        """The frontier of the means from left to right, where these two objectives are all."""
+        if not self.is_whole:
+            return []
+        return sorted((each for each in self.points if each.is_on_frontier_of_means), key=lambda p: p.x[0])
+
+
+def picture_of(ranking: Ranking) -> Picture:
+    """The picture of a `ranking`: accuracy over the first other objective, else its first two.
+
+    Raises RankError for fewer than two objectives.
+    """
+    names = [used.name for used in ranking.objectives]
+    if len(names) < 2:
+        raise RankError("a picture needs two objectives: rank by two or more")
+    y = ACCURACY if ACCURACY in names else names[1]
+    x = next(name for name in names if name != y)
+    margins = {
+        used.name: parse_margin(used.margin.replace(" %", "%").split()[0]) for used in ranking.objectives
+    }
+    common = common_names(ranking.rows)
+    differing = [name for name in naming_columns(ranking.rows)[1:] if name not in common]
+    return Picture(
+        points=tuple(_point(row, x, y, differing) for row in ranking.rows),
+        x=OBJECTIVES[x],
+        y=OBJECTIVES[y],
+        is_whole=len(names) == 2,
+        margins=((margins[x].value, margins[x].relative), (margins[y].value, margins[y].relative)),
+    )
+
+
+def _point(row: RankedRow, x: str, y: str, differing: Sequence[str]) -> Point:
+    p_front = row.p_front if row.p_front is not None else row.p_front_next_run
+    name = short_name(row, differing)
+    is_on = row.is_on_frontier_of_means
+    return Point(row.number, name, _ends(row, x), _ends(row, y), row.verdict, p_front, is_on)
+
+
+def _ends(row: RankedRow, name: str) -> tuple[float, float, float]:
+    estimate, scale = row.compared(name), OBJECTIVES[name].scale
+    mean = estimate.mean or 0.0
+    lo = mean if estimate.lo is None else estimate.lo
+    hi = mean if estimate.hi is None else estimate.hi
+    return mean * scale, lo * scale, hi * scale
+
+
+def title(objective: Objective) -> str:
+    """What an axis of the `objective` says, as in "p90 (ms)"."""
+    return f"{objective.short} ({objective.shown_unit})" if objective.shown_unit else objective.short
+
+
+def bounds(center: float, margin: tuple[float, bool]) -> tuple[float, float]:
+    """What is within the `margin` of a `center`: a share of it, or an amount."""
+    value, is_share = margin
+    return (center / (1 + value), center * (1 + value)) if is_share else (center - value, center + value)
