@@ -51,6 +51,25 @@ def test_openvino_runs_the_file_and_agrees_with_the_reference(kit, here, dense, 
 
 
 @with_openvino
+def test_weights_that_are_only_dequantised_say_what_openvino_makes_of_them(kit, here, tmp_path):
+    """It quantises what it multiplies with them, in groups of a recorded size, where the CPU is able to."""
+    weight = np.random.RandomState(0).randint(-127, 127, (256, 64)).astype("int8")
+    path = kit.make_model(
+        tmp_path / "m.onnx",
+        nodes=[("DequantizeLinear", ["q", "s"], ["w"]), ("MatMul", ["x", "w"], ["y"])],
+        shape=("N", 256),
+        out=("N", 64),
+        constants={"q": weight, "s": np.float32(0.01)},
+    )
+    outcome = run(kit, here, path)
+    assert outcome.ok, outcome.message
+    effective = outcome.facts["effective"]
+    assert effective["weights_precision"] == "int8"
+    assert effective["layers"] == {effective["precision"]: 1}
+    assert int(effective["settings"]["DYNAMIC_QUANTIZATION_GROUP_SIZE"]) >= 0
+
+
+@with_openvino
 def test_a_precision_is_what_the_layers_ran_in_or_it_is_refused(kit, here, dense):
     outcome = run(kit, here, dense, precision="bf16")
     if outcome.ok:

@@ -15,6 +15,8 @@ EXECUTED = {"f32": "fp32", "bf16": "bf16", "f16": "fp16", "i8": "int8", "u8": "i
 EXECUTED.update({"i4": "int4", "u4": "int4", "nf4": "int4", "f8e4m3": "fp8", "f8e5m2": "fp8"})
 #: Types of inputs that numpy has not, or that hold no numbers.
 UNFED = ("tensor(bfloat16)", "tensor(string)")
+#: How many values of what is multiplied with compressed weights share a scale of int8; 0: they stay real.
+QUANTISES = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
 #: The layers that hold a network's work; their precision is the run's.
 WORK = ("Convolution", "FullyConnected", "MatMul", "Deconvolution", "RNN", "ScaledDotProductAttention")
 
@@ -63,6 +65,8 @@ class OpenVino(Run):
                 for name in (*self._configuration(), "NUM_STREAMS", "OPTIMAL_NUMBER_OF_INFER_REQUESTS")
             },
         }
+        if QUANTISES in compiled.get_property("SUPPORTED_PROPERTIES"):
+            self.effective["settings"][QUANTISES] = str(compiled.get_property(QUANTISES))
 
     def _configuration(self) -> Dict[str, Any]:
         request, options = self.request, self.options
