@@ -4,51 +4,60 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY38 ?= $(shell sh scripts/find_python.sh 3.8)
 
-.PHONY: install demo test check format docs proto bench soak bundle a57 clean
+.PHONY: install tools demo test check format docs proto bench soak bundle a57 clean
 
 install: $(VENV)/.installed
 
+# What tests and checks need on top; users never get it.
+tools: $(VENV)/.tools
+
 # Reinstalled when a dependency list or the native kernel changes; the packages themselves are editable.
-$(VENV)/.installed: requirements-dev.txt requirements-peers.txt $(wildcard */pyproject.toml) $(wildcard analysis/*.py analysis/paretofleet_analysis/pareto/kernel/*.[ch])
+PARTS := $(wildcard */pyproject.toml) $(wildcard analysis/*.py analysis/paretofleet_analysis/pareto/kernel/*.[ch])
+
+$(VENV)/.installed: requirements.txt $(PARTS)
 	@sh scripts/install.sh $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.tools: requirements-dev.txt requirements-peers.txt $(VENV)/.installed
+	@sh scripts/install.sh $(PYTHON) $(VENV) tools
 	@touch $@
 
 demo:
 	@bash scripts/demo.sh
 
-test: install
+test: tools
 	@bash scripts/test.sh "$(PY38)"
 
-check: install
+check: tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@sh scripts/proto.sh --check
 
-format: install
+format: tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 # The pages of docs/reference that follow from the code.
-docs: install
+docs: tools
 	PYTHONPATH=scripts $(BIN)/python -m reference
 
 proto:
 	@sh scripts/proto.sh
 
-bench: install
+bench: tools
 	@$(BIN)/python bench/all.py
 
 # Every fault of tests/system/faults with many seeds; hours. Writes the table of docs/faults.md.
 SEEDS ?= 100
-soak: install
+soak: tools
 	$(BIN)/python tests/system/faults/soak.py --seeds $(SEEDS) --page docs/faults.md
 
 bundle: install
 	@bash deploy/bundle.sh
 
 # An emulated Cortex-A57 for tests/agent/measure/test_a57.py; 300 MB of downloads, once.
-a57: install
+a57: tools
 	@sh scripts/emulate_a57.sh
 	$(BIN)/python -m pytest tests/agent/measure/test_a57.py
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the development environment: install.sh PYTHON VENV.
+# Installs everything into VENV, with `tools` also what tests and checks need: install.sh PYTHON VENV [tools].
 set -eu
-python=$1 venv=$2
+python=$1 venv=$2 more=${3:-}
 if ! command -v "$python" >/dev/null 2>&1 || ! "$python" -c '' 2>/dev/null; then
     python=python3
 fi
@@ -13,6 +13,10 @@ fi
     echo "install: $python cannot make a virtual environment (Debian: apt-get install python3-venv)" >&2
     exit 1
 }
+if [ "$more" != tools ]; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+    exit
+fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
     -r requirements-peers.txt ||
