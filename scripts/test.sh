@@ -15,6 +15,12 @@ agent_tests=()
 # worker, which would starve beside them.
 workers=$(($(nproc) + 2))
 
+if bash scripts/litert.sh .venv/bin/python; then
+    export PARETOFLEET_TEST_LITERT_PYTHON="$PWD/build/litert/bin/python"
+else
+    echo "NOT TRIED: ai-edge-litert could not be installed, so no tflite file is run." >&2
+fi
+
 both_halves() {
     nice -n 10 "$@" -m "not timed" -n "$workers" --dist loadscope --durations=25
     "$@" -m timed --durations=25
