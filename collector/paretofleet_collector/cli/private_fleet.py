@@ -87,7 +87,7 @@ def private_fleet() -> Iterator[PrivateFleet]:
             say = _kept(COLLECTOR, lines, queued)
             parts.append(start(COLLECTOR, collector_command(state / "collector"), say, env))
             local = UNIX + str(socket_path(state / "collector"))
-            wait_until_ready(parts[0], queued)
+            _wait_for_collector(parts[0], queued, lines)
             _take_settings(state / "agent")
             options = ["run", "--collector", local, "--home", str(state / "agent")]
             parts.append(start(AGENT, [*command, *options], _kept(AGENT, lines), env))
@@ -97,6 +97,15 @@ def private_fleet() -> Iterator[PrivateFleet]:
                 yield PrivateFleet(client, tuple(parts), lines)
         finally:
             end(parts, notify)
+
+
+def _wait_for_collector(part: ChildProcess, queued: queue.SimpleQueue[str], lines: deque[str]) -> None:
+    """Until it listens; what it said before it ended is part of the error, since nobody saw its lines."""
+    try:
+        wait_until_ready(part, queued)
+    except CollectorError as error:
+        part.reader.join(1.0)
+        raise CollectorError(f"{error} They are: {' / '.join(lines) or 'none'}") from None
 
 
 def _environment(folder: Path) -> dict[str, str]:
