@@ -33,12 +33,13 @@ check: tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@sh scripts/proto.sh --check
+	PYTHONPATH=scripts $(BIN)/python -m reference --check
 
 format: tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The pages of docs/reference that follow from the code.
+# The pages of docs/reference and the pictures of docs that follow from the code.
 docs: tools
 	PYTHONPATH=scripts $(BIN)/python -m reference
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole way once: installs, starts a collector and an agent, sweeps six real networks, prints the ranking,
-# leaves report.parquet here and stops everything that it started. State goes to a new folder below demo/.
-# DEMO_BATCH_SIZES (1,2,4,8) and DEMO_REPEATS (the protocol's) make it shorter.
+# leaves report.parquet here, stops everything that it started and removes what it kept, models and samples, in a
+# new folder below demo/. DEMO_KEEP=1 leaves that. DEMO_BATCH_SIZES (1,2,4,8) and DEMO_REPEATS (the protocol's)
+# make it shorter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -74,4 +75,13 @@ ended=$(now)
 
 printf '\ninstall %s s, models %s s, sweep %s s, all %s s\n' \
     $((installed - began)) $((swept - modelled)) $((ranked - swept)) $((ended - began))
-printf 'The report is report.parquet; the samples are in %s.\n' "${home#"$PWD"/}"
+kill -TERM "$up"
+wait "$up" || true
+up=
+if [ -n "${DEMO_KEEP:-}" ]; then
+    printf 'The report is report.parquet; the samples are in %s.\n' "${home#"$PWD"/}"
+else
+    rm -rf "$home"
+    rmdir demo 2>/dev/null || true
+    printf 'The report is report.parquet; DEMO_KEEP=1 make demo keeps models and samples, too.\n'
+fi

@@ -19,6 +19,20 @@ def test_a_page_is_what_the_code_makes_of_it(name: str) -> None:
     assert stored == reference.PAGES[name](), "run `make docs`"
 
 
+@pytest.mark.parametrize("name", reference.PICTURES)
+def test_a_picture_is_what_the_code_makes_of_it(name: str) -> None:
+    stored = (reference.FOLDER.parent / name).read_text(encoding="utf-8")
+    assert stored == reference.PICTURES[name](), "run `make docs`"
+
+
+def test_the_picture_of_a_frontier_has_all_rows_and_joins_the_front() -> None:
+    drawn = reference.PICTURES["frontier.svg"]()
+    assert drawn.count("<circle") == 6
+    assert drawn.count('fill="white" stroke="#8a8a8a"') == 4, "beaten ones are hollow and grey"
+    (corners,) = re.findall(r'<polyline points="([^"]+)"', drawn)
+    assert len(corners.split()) == 2
+
+
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_the_index_leads_to_every_page(name: str) -> None:
     assert f"]({name})" in (reference.FOLDER / "README.md").read_text(encoding="utf-8")

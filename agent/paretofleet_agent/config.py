@@ -55,6 +55,11 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
             "Further environment variables that reach a runner, by name or as PREFIX_*, with spaces between: "
             "their values stay on the device. What changes speed or numbers belongs into [variables].",
         ),
+        "models_beside": Setting(
+            "",
+            "The folder in which a collector on this machine keeps its models: the agent takes hard links "
+            "instead of copies. `paretofleet up` sets it.",
+        ),
         "reboot_command": Setting("systemctl reboot", "The command that reboots it; no shell runs it."),
     },
     "host": {
@@ -102,6 +107,7 @@ class Config:
 
     `interpreters`: the Python of each runtime that needs its own, by name. `sensors`: settings of sensors.
     `variables`: what runners start with.
+    `models_beside`: where a collector on this machine keeps its models, None where there is none.
     `allow_reboot`: a sweep that asks for several boots may have this device rebooted, by `reboot_command`.
     """
 
@@ -118,6 +124,7 @@ class Config:
     sensors: Mapping[str, str] = field(default_factory=dict)
     allow_reboot: bool = False
     reboot_command: tuple[str, ...] = ("systemctl", "reboot")
+    models_beside: Path | None = None
     variables: VariableSettings = field(default_factory=VariableSettings)
 
 
@@ -186,6 +193,7 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
         # What reboots a simulated device would be the machine that simulates it.
         allow_reboot=_yes("allow_reboot", agent["allow_reboot"]) and not simulate,
         reboot_command=_command(agent["reboot_command"]),
+        models_beside=Path(agent["models_beside"]) if agent["models_beside"] else None,
         variables=VariableSettings(_variables(values["variables"]), _variable_names(agent["pass_variables"])),
     )
 

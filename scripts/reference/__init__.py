@@ -1,4 +1,7 @@
-"""Makes the pages of docs/reference that follow from the code: `make docs`. A test compares them."""
+"""Makes the pages of docs/reference and the pictures of docs that follow from the code: `make docs`.
+
+`make check` and a test compare them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from reference.commands import commands
 from reference.data import flags, report, samples
 from reference.keys import configuration, specification
 from reference.limits import limits_page
+from reference.pictures import frontier_picture, ranking_picture
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 #: The pages by file name.
@@ -27,7 +31,31 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
+#: The pictures by file name, in the folder above.
+PICTURES: Mapping[str, Callable[[], str]] = {
+    "ranking.svg": ranking_picture,
+    "frontier.svg": frontier_picture,
+}
+
+
 def write_pages(folder: Path = FOLDER) -> None:
     """Writes every page into the `folder`."""
     for name, make in PAGES.items():
         (folder / name).write_text(make(), encoding="utf-8")
+
+
+def write_pictures(folder: Path = FOLDER.parent) -> None:
+    """Writes every picture into the `folder`."""
+    for name, make in PICTURES.items():
+        (folder / name).write_text(make(), encoding="utf-8")
+
+
+def stale() -> list[str]:
+    """The files that are not what the code makes."""
+    made = {FOLDER / name: make for name, make in PAGES.items()}
+    made |= {FOLDER.parent / name: make for name, make in PICTURES.items()}
+    return [
+        str(path)
+        for path, make in made.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != make()
+    ]

@@ -1,5 +1,13 @@
+"""Writes the pages and pictures; with --check says which are stale, and fails."""
+
 from __future__ import annotations
 
-from reference import write_pages
+import sys
 
+from reference import stale, write_pages, write_pictures
+
+if "--check" in sys.argv[1:]:
+    old = stale()
+    sys.exit(f"stale, run `make docs`: {', '.join(old)}" if old else 0)
 write_pages()
+write_pictures()

@@ -188,6 +188,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "schedule": "* REBOOT_S Reboot",
             "selection": "find_variants",
             "specification": "PRECISIONS Spec",
+            "time_left": "time_left",
         },
         "rpc": {
             "access_client": "AccessClient",

@@ -43,7 +43,7 @@ class Daemon:
         self._device = device
         self._spool = spool
         self._client = client
-        self._models = ModelCache(config.home, client.fetch_model)
+        self._models = ModelCache(config.home, client.fetch_model, config.models_beside)
         self._listener = WorkListener(client.listen)
         self._window = self._batch = 1
         self._has_served = False

@@ -12,7 +12,7 @@ from paretofleet_agent.power.energy_rails import energy_rails
 from paretofleet_agent.power.estimators import POLLING_S
 from paretofleet_agent.power.stopping import Samples
 from paretofleet_agent.power.window_energy import WindowEnergy, WindowSpan, window_energy
-from paretofleet_agent.standalone.bench_statistics import RUNS_MIN, mean_interval
+from paretofleet_agent.standalone.bench_statistics import RUNS_MIN, positive_interval
 
 #: What a run has of its energy; `why` says what is lacking, of the energy or of its interval.
 KEYS = (
@@ -77,10 +77,15 @@ def total(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if why is not None:
         return values
     if len(runs) == 1:
-        half_j = energies[0] * first["energy_relative_uncertainty"]
-        values["energy_j_per_item_interval"] = [energies[0] - half_j, energies[0] + half_j]
+        off = first["energy_relative_uncertainty"]
+        if off < 1:
+            values["energy_j_per_item_interval"] = [energies[0] * (1 - off), energies[0] * (1 + off)]
+        else:
+            values["energy_why"] = "it may be off by as much as it is: measure longer"
     elif len(runs) >= RUNS_MIN:
-        values["energy_j_per_item_interval"] = mean_interval(energies)
+        values["energy_j_per_item_interval"] = positive_interval(energies, mean(energies))
+        if values["energy_j_per_item_interval"] is None:
+            values["energy_why"] = "a run's energy is not positive"
     else:
         values["energy_why"] = f"an interval over runs needs {RUNS_MIN} of them"
     return values

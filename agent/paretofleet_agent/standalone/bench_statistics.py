@@ -63,7 +63,7 @@ def total(
         values[key] = mean(run_values) if is_complete else None
         interval = None
         if is_complete and between:
-            interval = mean_interval(run_values)
+            interval = positive_interval(run_values, mean(run_values))
         elif is_complete and len(each) == 1:
             interval = _within(name, runs_s[0])
         values[f"batch_latency_{name}_interval_s"] = interval
@@ -71,7 +71,9 @@ def total(
     values["time_per_item_s"], values["throughput_items_s"] = item_s, 1 / item_s
     if windows_s is not None:
         rates = [run["throughput_items_s"] for run in each]
-        values["throughput_interval_items_s"] = mean_interval(rates) if between else None
+        values["throughput_interval_items_s"] = (
+            positive_interval(rates, values["throughput_items_s"]) if between else None
+        )
     return values
 
 
@@ -81,6 +83,19 @@ def mean_interval(values: Sequence[float]) -> list[float]:
     t = STUDENT_95[degrees - 1] if degrees <= len(STUDENT_95) else STUDENT_95[-1]
     half = t * stdev(values) / math.sqrt(len(values))
     return [mean(values) - half, mean(values) + half]
+
+
+def positive_interval(values: Sequence[float], centre: float) -> list[float] | None:
+    """The 95 % interval around the `centre` of independent `values` (two or more), by their logarithms.
+
+    Noise of times, rates and energies is multiplicative, so the ends are positive, as in the report. None
+    where a value is not positive.
+    """
+    if min(values) <= 0:
+        return None
+    low, high = mean_interval([math.log(value) for value in values])
+    reach = math.exp((high - low) / 2)
+    return [centre / reach, centre * reach]
 
 
 def quantile_interval(samples: Sequence[float], p: float, effective: float) -> list[float] | None:
@@ -115,7 +130,8 @@ def _within(name: str, samples: Sequence[float]) -> list[float] | None:
         size = len(samples) // BATCHES
         if size < BATCHES:
             return None
-        return mean_interval([mean(samples[i * size : (i + 1) * size]) for i in range(BATCHES)])
+        means = [mean(samples[i * size : (i + 1) * size]) for i in range(BATCHES)]
+        return positive_interval(means, mean(samples))
     effective = effective_count(samples)
     return (
         quantile_interval(samples, QUANTILES[name], effective) if effective >= EFFECTIVE_MIN[name] else None

@@ -109,8 +109,10 @@ class Part:
 def pack(sysroot: Path, target: Path) -> list[Part]:
     """Writes the snapshot of the device under `sysroot` to the .tar.gz `target`, equal for equal content.
 
-    Raises PfError when it cannot be written or there is nothing to pack.
+    Raises PfError when it cannot be written, is named as something else, or there is nothing to pack.
     """
+    if not target.name.endswith((".tar.gz", ".tgz")):
+        raise PfError(f"{target} is not named as what a snapshot is: let it end in .tar.gz.")
     parts = list(collect(sysroot))
     if not parts:
         raise PfError(f"There is nothing that describes a board below {sysroot}: give the root of a device.")

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns
+from paretofleet_analysis.present.table import TableColumn, lay_out
 from paretofleet_analysis.ranking.dominance_counts import RANKS
 from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED, PACE_MATTERS
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sentences import format_probability
 from paretofleet_analysis.statistics.intervals import Estimate
 
-_TEXT_MIN = 8
 ENERGY = "energy_j_per_item"
 
 
-def table_lines(ranking: Ranking, width: int, *, top: int | None = None) -> Iterator[str]:
-    """The rows of a `ranking`, the first `top` or all, as lines of at most `width` columns, unless a table
-    cannot be narrower.
+def table_columns(ranking: Ranking, *, top: int | None = None) -> list[TableColumn]:
+    """The columns of the first `top` rows of a `ranking`, or of all: what tells them apart, what was
+    measured, probabilities, and the verdict last.
     """
     common = common_names(ranking.rows)
     ranking = replace(ranking, rows=ranking.rows[:top])
-    columns = [["", *(str(row.number) for row in ranking.rows)]]
-    texts = []
-    for name in naming_columns(ranking.rows):
-        if name not in common:
-            texts.append(len(columns))
-            columns.append([head(name), *(cell(row, name) for row in ranking.rows)])
-    columns += _measured_columns(ranking)
-    optional = _optional_columns(ranking)
-    columns.append(["verdict", *(row.verdict for row in ranking.rows)])
-    while optional and not _fits([*columns, *optional], texts, width):
-        optional.pop()
-    columns[-1:-1] = optional
-    _narrow(columns, texts, width)
-    left = {0, *texts, len(columns) - 1}
-    widths = [max(map(len, column)) for column in columns]
-    for cells in zip(*columns, strict=True):
-        padded = [
-            text.ljust(width) if k in left and k else text.rjust(width)
-            for k, (text, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        yield "  ".join(padded).rstrip()
+    numbers = [str(row.number) for row in ranking.rows]
+    names = [
+        TableColumn(head(name), [cell(row, name) for row in ranking.rows], kept=True)
+        for name in naming_columns(ranking.rows)
+        if name not in common
+    ]
+    values = [*_measured_columns(ranking), *_optional_columns(ranking)]
+    return [
+        TableColumn("", numbers, right=True, kept=True),
+        *names,
+        *(TableColumn(title, cells, right=True) for title, *cells in values),
+        TableColumn("verdict", [verdict_mark(row) for row in ranking.rows], kept=True),
+    ]
+
+
+def table_lines(
+    ranking: Ranking, width: int | None, *, top: int | None = None
+) -> tuple[list[str], list[str]]:
+    """The rows of a `ranking`, the first `top` or all, as lines of at most `width` columns; and the titles of
+    the columns that were left out for it.
+    """
+    return lay_out(table_columns(ranking, top=top), width)
+
+
+def verdict_mark(row: RankedRow) -> str:
+    """The verdict of a `row`, with a star where one block, or the flagged runs, decide it."""
+    return row.verdict + " *" * bool(row.overturned_without)
 
 
 def _measured_columns(ranking: Ranking) -> list[list[str]]:
@@ -60,7 +65,7 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
         return [*columns, ["p_front_next_run", *(_share(row.p_front_next_run) for row in ranking.rows)]]
     if any(row.p_meets is not None for row in ranking.rows):
         columns.append(["p_meets", *(_share(row.p_meets) for row in ranking.rows)])
-    if any(row.p_front is None for row in ranking.rows):
+    if len(ranking.rows) > 1 and any(row.p_front is None for row in ranking.rows):
         columns.append(["frontier of means", *map(_by_mean, ranking.rows)])
     if all(row.p_front is None for row in ranking.rows):
         return columns
@@ -126,43 +131,27 @@ def _ahead(dominators: float | None) -> str:
     return "-" if dominators is None else f"{dominators:.1f}" if dominators < 100 else f"{dominators:.0f}"
 
 
-def _fits(columns: list[list[str]], texts: Sequence[int], limit: int) -> bool:
-    """Whether the table fits with names shortened as far as can be."""
-    widths = [max(map(len, column)) for column in columns]
-    least = sum(min(width, _TEXT_MIN * 2) if k in texts else width for k, width in enumerate(widths))
-    return least + 2 * (len(columns) - 1) <= limit
-
-
-def _narrow(columns: list[list[str]], texts: Sequence[int], limit: int) -> None:
-    """Shorten the naming columns, the widest first, until the table fits."""
-
-    def width(k: int) -> int:
-        return max(map(len, columns[k]))
-
-    while sum(map(width, range(len(columns)))) + 2 * (len(columns) - 1) > limit:
-        widest = max(texts, key=width, default=None)
-        if widest is None or width(widest) <= _TEXT_MIN:
-            return
-        most = width(widest) - 1
-        columns[widest] = [
-            text if len(text) <= most else text[: most - 1].rstrip("…") + "…" for text in columns[widest]
-        ]
-
-
 def _format_mean(estimate: Estimate, scale: float) -> str:
-    """A mean with its half width to two digits of the half width.
+    """A mean to two digits of its interval's half width, with ± where both sides are the same in print.
 
-    >>> _format_mean(Estimate(0.012345, 0.0121, 0.0126, 5), 1e3)
+    >>> _format_mean(Estimate(0.012345, 0.0121, 0.01259, 5), 1e3)
     '12.35 ±0.25'
+    >>> _format_mean(Estimate(9.2, 3.9, 21.6, 3), 1.0)
+    '9.2 (3.9 to 21.6)'
     >>> _format_mean(Estimate(69.758, None, None, 5), 1.0)
     '69.76'
     """
     if estimate.mean is None:
         return "-"
     mean, half = estimate.mean * scale, estimate.half_width
-    if half is None:
+    if half is None or estimate.lo is None or estimate.hi is None:
         return _digits(mean, mean / 100)
-    return f"{_digits(mean, half * scale)} ±{_digits(half * scale, half * scale)}"
+    step = half * scale
+    below, above = (_digits(abs(end - estimate.mean) * scale, step) for end in (estimate.lo, estimate.hi))
+    if below == above:
+        return f"{_digits(mean, step)} ±{below}"
+    lo, hi = (_digits(end * scale, step) for end in (estimate.lo, estimate.hi))
+    return f"{_digits(mean, step)} ({lo} to {hi})"
 
 
 def _digits(value: float, resolution: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from paretofleet_analysis.objectives import PRESETS
 from paretofleet_analysis.present.evidence_text import evidence_lines
@@ -12,7 +12,7 @@ from paretofleet_analysis.present.ranking_table import table_lines
 from paretofleet_analysis.present.recommendation_text import recommendation_lines
 from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns, short_name
 from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
-from paretofleet_analysis.ranking.result import NO_NEAR_FRONT, Ranking
+from paretofleet_analysis.ranking.result import NO_NEAR_FRONT, RankedRow, Ranking
 from paretofleet_analysis.ranking.verdicts import BEATEN, UNDECIDED
 
 #: Beyond this many rows the beaten ones stand in the JSON only.
@@ -30,8 +30,9 @@ def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) ->
     """The `ranking` as text: question, table, sentences, groups, notes, exclusions, evidence, and what
     to take for which use.
 
-    No line is longer than `columns`, within WIDTH_MIN and WIDTH, except a table that cannot be narrower.
-    `top`: only so many rows, the first, are shown; None shows all.
+    No line is longer than `columns`, of which a table takes all, prose at most WIDTH and at least WIDTH_MIN;
+    a table is wider only where names cannot be folded. `top`: only so many rows, the first, are shown; None
+    shows all.
     """
     width = min(max(columns, WIDTH_MIN), WIDTH)
     parts = [
@@ -44,7 +45,8 @@ def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) ->
         list(recommendation_lines(ranking)),
     ]
     texts = [[line for text in part for line in wrapped(text, width)] for part in parts]
-    texts.insert(1, [*table_lines(ranking, width, top=top), *_legend(ranking, width, top)])
+    table, left_out = table_lines(ranking, columns, top=top)
+    texts.insert(1, [*table, *_legend(ranking, width, top, left_out)])
     return "\n\n".join("\n".join(part) for part in texts if part) + "\n"
 
 
@@ -70,10 +72,12 @@ def _question(ranking: Ranking) -> Iterator[str]:
         yield f"All rows: {', '.join(common)}."
 
 
-def _legend(ranking: Ranking, width: int, top: int | None) -> Iterator[str]:
-    """How many rows are not shown, and what stands behind the sign of the table's values: for which
-    repetition, and whether drift is in it.
+def _legend(ranking: Ranking, width: int, top: int | None, left_out: Sequence[str]) -> Iterator[str]:
+    """Which columns and how many rows are not shown, and what the intervals of the table's values are: for
+    which repetition, and whether drift is in them.
     """
+    if left_out:
+        yield from wrapped(f"Too narrow for: {', '.join(left_out)}; -o json and csv have all.", width)
     rows = ranking.rows[:top]
     more = len(ranking.rows) - len(rows)
     if more:
@@ -82,6 +86,8 @@ def _legend(ranking: Ranking, width: int, top: int | None) -> Iterator[str]:
             "them all.",
             width,
         )
+    if any(row.overturned_without for row in rows):
+        yield from wrapped("*: this verdict hangs on one block, or on flagged runs; see its sentence.", width)
     shown = [row.compared(used.name) for row in rows for used in ranking.objectives]
     drift = {estimate.holds_drift for estimate in shown if estimate.lo is not None}
     if not drift:
@@ -92,7 +98,7 @@ def _legend(ranking: Ranking, width: int, top: int | None) -> Iterator[str]:
         (False, True): "without the drift between blocks where it was removed",
     }[tuple(sorted(drift))]
     yield from wrapped(
-        f"±: half of the mean's 95 % interval, for {ranking.evidence['speaks_for']}; {parts}.", width
+        f"± or (lo to hi): the mean's 95 % interval, for {ranking.evidence['speaks_for']}; {parts}.", width
     )
 
 
@@ -101,7 +107,7 @@ def _sentences(ranking: Ranking, top: int | None) -> Iterator[str]:
     shown = [row for row in rows if row.verdict != BEATEN or row.number <= _SENTENCES_MAX]
     alike: dict[str, list[int]] = {}
     for row in shown:
-        alike.setdefault(f"{row.verdict}. {row.sentence}", []).append(row.number)
+        alike.setdefault(f"{row.verdict}. {row.sentence}{_hanging(row)}", []).append(row.number)
     for text, numbers in alike.items():
         yield f"{', '.join(map(str, numbers))}: {text}"
     more = len(rows) - len(shown)
@@ -113,6 +119,15 @@ def _sentences(ranking: Ranking, top: int | None) -> Iterator[str]:
         row.verdict == UNDECIDED and row.p_front is not None for row in shown
     ):
         yield "Who may beat an undecided row, and how many more runs would decide: --why ROW."
+
+
+def _hanging(row: RankedRow) -> str:
+    """What the verdict of a `row` hangs on, as a further sentence."""
+    if not row.overturned_without:
+        return ""
+    cases = row.overturned_without
+    more = f" (or {len(cases) - 3} more)" if len(cases) > 3 else ""
+    return f" It would be another without {', or without '.join(cases[:3])}{more}."
 
 
 def _promises(ranking: Ranking) -> Iterator[str]:

@@ -8,6 +8,7 @@ from paretofleet_analysis.ranking.result import RankedRow
 
 #: Columns that name a row; those that are the same in every row stand in one line above the table instead.
 NAMES = ("model", "runtime", "precision", "device", "target", "batch_size", "threads")
+SWEEP = "sweep"
 _HEADS = {"batch_size": "batch"}
 _NUMBERS = ("batch_size", "threads")
 #: Before the name of an axis or an input for which something was asked for.
@@ -15,9 +16,12 @@ _FED = "fed:"
 
 
 def naming_columns(rows: Sequence[RankedRow]) -> tuple[str, ...]:
-    """The columns that may name one of `rows`: NAMES, and what any of them was fed on request."""
+    """The columns that may name one of `rows`: NAMES, the sweep where there are several, and what any of them
+    was fed on request.
+    """
     fed = dict.fromkeys(name for row in rows for name in row.fed)
-    return (*NAMES, *(_FED + name for name in fed))
+    sweeps = {row.identity["sweep"] for row in rows}
+    return (*NAMES, *([SWEEP] if len(sweeps) > 1 else []), *(_FED + name for name in fed))
 
 
 def head(name: str) -> str:

@@ -18,13 +18,14 @@ from paretofleet_analysis.ranking.evidence import collect_evidence
 from paretofleet_analysis.ranking.explanation import explain
 from paretofleet_analysis.ranking.fleet import Criteria, make_fleet
 from paretofleet_analysis.ranking.judgement import judge
+from paretofleet_analysis.ranking.measured_twice import disagreement_notes
 from paretofleet_analysis.ranking.notes import fleet_notes
 from paretofleet_analysis.ranking.recommendation import recommendations
 from paretofleet_analysis.ranking.request import QUESTIONS, RankingKeywords, RankingRequest, checked_request
 from paretofleet_analysis.ranking.result import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.ranking.result_rows import result_rows, row_groups
 from paretofleet_analysis.ranking.selection import Exclusion, columns_of, measured_limits, select
-from paretofleet_analysis.ranking.sensitivity import changed_verdicts
+from paretofleet_analysis.ranking.sensitivity import change_sentence, changed_verdicts
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.report.files import conform
 
@@ -55,7 +56,8 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
     fleet = make_fleet(selection.rows, criteria)
     judgement = judge(fleet)
     groups = row_groups(fleet, judgement)
-    rows = result_rows(fleet, judgement, groups)
+    changes = changed_verdicts(fleet, judgement)
+    rows = result_rows(fleet, judgement, groups, changes or ())
     number = None if request.why is None else _number(rows, selection.exclusions(), request.why)
     return Ranking(
         use=_use(request),
@@ -65,14 +67,14 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
         rows=rows,
         groups=groups,
         exclusions=selection.exclusions(),
-        notes=(*selection.notes, *fleet_notes(fleet)),
+        notes=(*disagreement_notes(rows, criteria.margins), *selection.notes, *fleet_notes(fleet)),
         evidence=collect_evidence(
             request,
             selection,
             reported=reported,
             probable=judgement.probabilities,
             effects=fleet.effects,
-            changes=changed_verdicts(fleet, judgement),
+            changes=None if changes is None else [change_sentence(each, fleet.rows) for each in changes],
         ),
         why=None if number is None else explain(fleet, judgement, number),
         recommendations=recommendations(fleet, judgement) if request.why is None else (),

@@ -63,7 +63,8 @@ class RankedRow:
     limits, None where there are none; `p_front` and `p_pareto` are then of keeping them and being beaten,
     or dominated, by nobody that keeps them. `is_jointly_sure`: of the rows of which it is said, all
     verdicts are right at once with at least 90 %. `verdict`: front, undecided or beaten, by `p_front`;
-    `sentence` says it plainly. `is_on_frontier_of_means` takes the means as certain, for comparison.
+    `sentence` says it plainly. `overturned_without`: blocks, or flagged runs, each of which alone decides the
+    verdict. `is_on_frontier_of_means` takes the means as certain, for comparison.
     """
 
     number: int
@@ -88,6 +89,7 @@ class RankedRow:
     verdict: str
     sentence: str
     flags: tuple[str, ...]
+    overturned_without: tuple[str, ...] = ()
 
     def compared(self, name: str) -> Estimate:
         """Of the objective `name` what the ranking compares: without block effects where they were removed,

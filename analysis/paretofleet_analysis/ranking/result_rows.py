@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from paretofleet_analysis.ranking.paced_rows import EXTRAPOLATED
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.result import Efficient, RankedRow
 from paretofleet_analysis.ranking.row_estimates import corrected_estimates, measured_estimates
-from paretofleet_analysis.ranking.sentences import RowAhead, verdict_sentence
-from paretofleet_analysis.ranking.verdicts import best_rivals, groups
+from paretofleet_analysis.ranking.sensitivity import ChangedVerdict
+from paretofleet_analysis.ranking.sentences import RowAhead, alone_sentence, verdict_sentence
+from paretofleet_analysis.ranking.verdicts import UNDECIDED, best_rivals, groups
 from paretofleet_analysis.report.access import Row, label, measured_again
 from paretofleet_analysis.statistics.intervals import Estimate
 
@@ -28,11 +30,15 @@ def row_groups(fleet: RankedFleet, judgement: Judgement) -> tuple[tuple[int, ...
 
 
 def result_rows(
-    fleet: RankedFleet, judgement: Judgement, equivalents: Sequence[Sequence[int]]
+    fleet: RankedFleet,
+    judgement: Judgement,
+    equivalents: Sequence[Sequence[int]],
+    changes: Sequence[ChangedVerdict] = (),
 ) -> tuple[RankedRow, ...]:
     """The rows of `fleet` with what the `judgement` says of them, in its order.
 
-    `equivalents`: the groups of rows by number, as of `row_groups`.
+    `equivalents`: the groups of rows by number, as of `row_groups`. `changes`: of verdicts where a block is
+    left out, or flagged runs. A row that is alone has no verdict: nothing can beat it.
     """
     is_mean = fleet.criteria.question == "mean"
     place_of = {i: place for place, i in enumerate(fleet.compared)}
@@ -80,9 +86,31 @@ def result_rows(
                     p_meets=_p_meets(judgement.probabilities, place),
                 ),
                 flags=tuple(fleet.rows[i]["flags"] or ()),
+                overturned_without=_overturned(changes, i),
             )
         )
-    return tuple(rows)
+    return (_alone(rows[0]),) if len(rows) == 1 else tuple(rows)
+
+
+def _overturned(changes: Sequence[ChangedVerdict], row: int) -> tuple[str, ...]:
+    """What the decided verdict of the fleet's `row`, from 0, hangs on; an open one has nothing to lose."""
+    return tuple(each.without for each in changes if each.row == row and each.before != UNDECIDED)
+
+
+def _alone(row: RankedRow) -> RankedRow:
+    """The only `row` of a ranking, of which nothing is said that needs another."""
+    return replace(
+        row,
+        p_front=None,
+        p_pareto=None,
+        p_front_next_run=None,
+        is_jointly_sure=False,
+        efficiency=None,
+        expected_dominators=None,
+        rank_interval=None,
+        verdict=UNDECIDED,
+        sentence=alone_sentence(row.p_meets),
+    )
 
 
 def _identity(row: Row) -> dict[str, Any]:

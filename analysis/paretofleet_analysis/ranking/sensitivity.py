@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from paretofleet_analysis.ranking.fleet import RankedFleet, RunsWithBlocks, with_runs
 from paretofleet_analysis.ranking.judgement import Judgement, fleet_probabilities, row_verdicts
@@ -18,14 +18,25 @@ SENSITIVITY_ROWS_MAX = 300
 _OF_PROTOCOL = {"short_protocol"}
 
 
-def changed_verdicts(fleet: RankedFleet, judgement: Judgement) -> list[str] | None:
+@dataclass(frozen=True)
+class ChangedVerdict:
+    """The verdict of the fleet's row `row`, from 0: it is `after` instead of `before` without `without`."""
+
+    row: int
+    without: str
+    before: str
+    after: str
+
+
+def changed_verdicts(fleet: RankedFleet, judgement: Judgement) -> list[ChangedVerdict] | None:
     """The verdicts of `judgement` that change without flagged runs of `fleet`, or without a block.
 
-    A sentence each; None where there are too many rows, or too few runs to leave any out.
+    None where there are too many rows, or too few runs to leave any out.
     """
     if len(fleet.rows) > SENSITIVITY_ROWS_MAX:
         return None
-    changes, is_tried = [], False
+    changes: list[ChangedVerdict] = []
+    is_tried = False
     for name, left_out in leave_out_cases(fleet.rows):
         kept = _without(fleet, left_out)
         if all(len(a[0]) == len(b[0]) for a, b in zip(kept, fleet.measured, strict=True)):
@@ -34,13 +45,18 @@ def changed_verdicts(fleet: RankedFleet, judgement: Judgement) -> list[str] | No
         rest = with_runs(fleet, kept)
         again = _calibrated_alike(fleet, judgement.probabilities, fleet_probabilities(rest, is_whole=False))
         changes += [
-            f"without {name}, {label(row)}: {before} to {after}"
-            for row, before, after in zip(
-                fleet.rows, judgement.verdicts, row_verdicts(rest, again), strict=True
+            ChangedVerdict(row, name, before, after)
+            for row, (before, after) in enumerate(
+                zip(judgement.verdicts, row_verdicts(rest, again), strict=True)
             )
             if before != after
         ]
     return changes if is_tried else None
+
+
+def change_sentence(change: ChangedVerdict, rows: Sequence[Row]) -> str:
+    """A `change` of one of the fleet's `rows` in words."""
+    return f"without {change.without}, {label(rows[change.row])}: {change.before} to {change.after}"
 
 
 def leave_out_cases(rows: Sequence[Row]) -> Iterator[tuple[str, list[set[int]]]]:

@@ -48,6 +48,13 @@ def verdict_sentence(
     return f"{_verdict_sentence(verdict, ahead, question, p)} {kept}, which is part of that."
 
 
+def alone_sentence(p_meets: float | None) -> str:
+    """What is said of the only row of a ranking; `p_meets`: that it keeps the limits, None without any."""
+    alone = "The only row: with nothing to compare it with, nothing is said of a frontier."
+    kept = "" if p_meets is None else f" The limits are kept with a probability of {_percent(p_meets)}."
+    return alone + kept
+
+
 def _few_runs_sentence(ahead: RowAhead | None, runs: int) -> str:
     """Where a row stands by its mean alone."""
     place = "On the frontier of means"
@@ -82,6 +89,18 @@ def format_probability(p: float) -> str:
     if not 0.01 <= p <= 0.99:
         return ">0.99" if p > 0.5 else "<0.01"
     return f"{_hundredths(p) / 100:.2f}"
+
+
+def probability_bounds(p: float) -> tuple[float, float]:
+    """The ends between which the probability `p` lies by what `format_probability` shows of it.
+
+    >>> [probability_bounds(p) for p in (0.998, 0.949, 0.051, 0.004)]
+    [(0.99, 1.0), (0.94, 0.95), (0.05, 0.06), (0.0, 0.01)]
+    """
+    if not 0.01 <= p <= 0.99:
+        return (0.99, 1.0) if p > 0.5 else (0.0, 0.01)
+    shown = _hundredths(p)
+    return (shown / 100, (shown + 1) / 100) if p > 0.5 else ((shown - 1) / 100, shown / 100)
 
 
 def _hundredths(p: float) -> int:

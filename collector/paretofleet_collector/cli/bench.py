@@ -26,6 +26,7 @@ from paretofleet_collector.cli.specification import add_files, build
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.cli.units import counted, duration
 from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.model.run_time import Span
 
 if TYPE_CHECKING:
     from paretofleet_collector.model.views import SweepProgress, SweepView
@@ -187,8 +188,8 @@ def _until(
         if is_over.is_set():
             return
         left_s = max(0.0, ends - time.monotonic())
-        known_s = message.seconds_left
-        yield replace(message, seconds_left=left_s if known_s is None else min(left_s, known_s))
+        known = message.left or Span(left_s, left_s, left_s)
+        yield replace(message, left=known.at_most(left_s))
 
 
 def _wait_for_seals(fleet: PrivateFleet, sweep: SweepView) -> None:

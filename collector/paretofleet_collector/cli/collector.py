@@ -272,7 +272,8 @@ def doctor(
         {"subject": each.subject, "state": "ok" if each.is_well else "wrong", "finding": each.sentence}
         for each in findings
     ]
-    show(rows, (column("subject"), column("state"), column("finding")), output)
+    columns = (column("subject", kept=True), column("state", kept=True), column("finding", kept=True))
+    show(rows, columns, output)
     if not all(each.is_well for each in findings):
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ import typer
 
 from paretofleet_collector.cli import board_install
 from paretofleet_collector.cli.completion import device_names
-from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
+from paretofleet_collector.cli.output import FACTS, Column, Format, Output, column, row_of, show, write_json
 from paretofleet_collector.cli.session import access_client, collector_client, notify
 from paretofleet_collector.cli.units import ago, clock
 from paretofleet_collector.errors import CollectorError, NotFound, Refused, misused
@@ -26,17 +26,17 @@ Name = Annotated[
 ]
 
 _COLUMNS = (
-    column("name"),
-    column("device_class", "class"),
+    column("name", kept=True),
     column("state"),
+    column("device_class", "class"),
+    Column("seen", lambda row: ago(row["last_seen_unix_s"])),
+    column("running"),
     column("targets"),
     column("runtimes"),
     Column("power", lambda row: ", ".join(sorted({one["scope"] for one in row["sensors"]})) or "-"),
     column("labels"),
     column("pool"),
     column("identity"),
-    Column("seen", lambda row: ago(row["last_seen_unix_s"])),
-    column("running"),
 )
 
 
@@ -106,7 +106,7 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "class": view.device_class,
         "state": view.state,
         "simulated": "yes" if view.simulated else "no",
-        "labels": ", ".join(f"{key}={value}" for key, value in view.labels.items()),
+        "labels": view.labels,
         "targets": ", ".join(view.targets),
         "runtimes": ", ".join(view.runtimes),
         "power": "; ".join(f"{s.source} {s.rail} ({s.scope}, {s.kind})" for s in view.sensors) or "no sensor",
@@ -117,7 +117,7 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "running": view.running,
     }
     rows = [{"what": key, "value": value} for key, value in facts.items()]
-    show(rows, (column("what"), column("value")), output)
+    show(rows, FACTS, output)
 
 
 @app.command(epilog="Example: paretofleet devices label tx2-a rack=3 owner=")
@@ -135,7 +135,7 @@ def label(
         pairs[key] = value
     with collector_client(context) as client:
         changed = client.change_device(device, "label", pairs)
-    there = ", ".join(f"{key}={value}" for key, value in changed.labels.items()) or "none"
+    there = ", ".join(f"{key}={value}" for key, value in sorted(changed.labels.items())) or "none"
     notify(f"{changed.name}: labels {there}")
 
 

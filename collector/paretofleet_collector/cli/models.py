@@ -11,7 +11,17 @@ import typer
 from paretofleet_collector.cli.completion import model_names
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
-from paretofleet_collector.cli.output import Column, Format, Output, clean, column, row_of, show, write_json
+from paretofleet_collector.cli.output import (
+    FACTS,
+    Column,
+    Format,
+    Output,
+    clean,
+    column,
+    row_of,
+    show,
+    write_json,
+)
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.units import count, percent_of, size
 from paretofleet_collector.errors import CollectorError, NotFound, Unreachable, misused
@@ -40,8 +50,8 @@ Top1 = Annotated[
 Top1Items = Annotated[int | None, typer.Option(min=1, help="Number of items that gave --top1.")]
 
 _COLUMNS = (
-    column("model"),
-    column("variant"),
+    column("model", kept=True),
+    column("variant", kept=True),
     column("weights_precision", "weights"),
     Column("parameters", lambda row: count(row["parameters"]), right=True),
     Column("MACs", lambda row: count(row["macs"]), right=True),
@@ -81,7 +91,7 @@ def show_(
         return
     for each in chosen:
         rows = [{"what": key, "value": value} for key, value in _facts(each).items()]
-        show(rows, (column("what"), column("value")), output)
+        show(rows, FACTS, output)
 
 
 @app.command(epilog="Example: paretofleet models add zoo:resnet18 zoo:alexnet ./mine.onnx")

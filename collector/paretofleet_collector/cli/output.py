@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -23,22 +24,37 @@ class Format(StrEnum):
     csv = "csv"
 
 
+#: Columns of a terminal that does not say how wide it is.
+_WIDTH = 80
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to write the listing.")]
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its title, the text of a row's cell, and whether it holds numbers."""
+    """A column of a table: its title, the text of a row's cell, and whether it holds numbers.
+
+    `kept`: it names the row, so that no terminal is too narrow for it. `shared`: where all of several rows
+    have the same text, a line above a terminal's table says it; where they differ, it names them.
+    """
 
     title: str
     cell: Callable[[Row], str]
     right: bool = False
+    kept: bool = False
+    shared: bool = False
 
 
-def column(key: str, title: str | None = None, *, right: bool = False) -> Column:
+def column(
+    key: str, title: str | None = None, *, right: bool = False, kept: bool = False, shared: bool = False
+) -> Column:
     """The column that shows `row[key]`, "-" where it is absent or empty."""
-    return Column(title or key.replace("_", " "), lambda row: plain(row.get(key)), right)
+    return Column(title or key.replace("_", " "), lambda row: plain(row.get(key)), right, kept, shared)
+
+
+#: The columns of a table that shows one thing.
+FACTS = (column("what", kept=True), column("value", kept=True))
 
 
 def plain(value: object) -> str:
@@ -46,7 +62,7 @@ def plain(value: object) -> str:
     if value is None or value in ("", (), []):
         return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={item}" for key, item in value.items()) or "-"
+        return ", ".join(f"{key}={item}" for key, item in sorted(value.items())) or "-"
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value)
     return str(value)
@@ -102,13 +118,11 @@ def show(
     if output is Format.json:
         write_json(list(rows))
     elif output is Format.csv:
-        _write_csv(rows)
+        write_csv(rows, list(rows[0]) if rows else (), sys.stdout)
     elif not rows:
         sys.stderr.write(f"{nothing}\n")
-    elif sys.stdout.isatty():
-        _write_rich(rows, columns)
     else:
-        _write_plain(rows, columns)
+        _write_table(rows, columns)
 
 
 def write_json(value: Any) -> None:
@@ -117,12 +131,14 @@ def write_json(value: Any) -> None:
     sys.stdout.write(escaped(text) + "\n")
 
 
-def _write_csv(rows: Sequence[Row]) -> None:
-    """Nested values become JSON texts, so that every cell can be read back."""
-    if not rows:
+def write_csv(rows: Sequence[Row], keys: Sequence[str], stream: TextIO) -> None:
+    """Writes the `keys` of the rows to the `stream`; nothing without keys.
+
+    Nested values become JSON texts, so that every cell can be read back.
+    """
+    if not keys:
         return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    keys = list(rows[0])
+    writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([_csv_cell(key) for key in keys])
     for row in rows:
         writer.writerow([_csv_cell(row.get(key)) for key in keys])
@@ -134,28 +150,54 @@ def _csv_cell(value: object) -> object:
     return cell(value) if isinstance(value, str) else value
 
 
-def _write_rich(rows: Sequence[Row], columns: Sequence[Column]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _write_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    """As wide as the terminal; where there is none, whole."""
+    from paretofleet_analysis.present import table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for one in columns:
-        table.add_column(
-            one.title, justify="right" if one.right else "left", no_wrap=one.right, overflow="fold"
+    width = terminal_width()
+    shared = _shared(rows, columns) if width else {}
+    drawn = [
+        table.TableColumn(
+            each.title,
+            [clean(each.cell(row)) for row in rows],
+            each.right,
+            each.kept or (each.shared and len(rows) > 1),
         )
-    for row in rows:
-        table.add_row(*(Text(clean(one.cell(row))) for one in columns))
-    Console(highlight=False).print(table)
+        for each in columns
+        if each.title not in shared
+    ]
+    if shared:
+        line = "all: " + ", ".join(f"{title} {text}" for title, text in shared.items())
+        sys.stdout.write("\n".join(table.fold(line, width or len(line))) + "\n")
+    lines, left_out = table.lay_out(drawn, width)
+    bold, plain_again = ("\x1b[1m", "\x1b[0m") if _has_style() else ("", "")
+    sys.stdout.write(f"{bold}{lines[0]}{plain_again}\n")
+    sys.stdout.writelines(f"{line}\n" for line in lines[1:])
+    if left_out:
+        line = f"too narrow for: {', '.join(left_out)}; -o json has all"
+        sys.stderr.writelines(f"{part}\n" for part in table.fold(line, width or len(line)))
 
 
-def _write_plain(rows: Sequence[Row], columns: Sequence[Column]) -> None:
-    lines = [[one.title for one in columns], *([clean(one.cell(row)) for one in columns] for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
-    for line in lines:
-        cells = [
-            text.rjust(width) if one.right else text.ljust(width)
-            for text, width, one in zip(line, widths, columns, strict=True)
-        ]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+def terminal_width() -> int | None:
+    """How many columns the terminal on standard output has, or COLUMNS says; None where there is none."""
+    if not sys.stdout.isatty():
+        return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
+    except OSError:
+        return _WIDTH
+
+
+def _has_style() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _shared(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, str]:
+    """What all of several rows have in common, by the titles of columns that may be shared."""
+    if len(rows) < 2:
+        return {}
+    cells = {each.title: {clean(each.cell(row)) for row in rows} for each in columns if each.shared}
+    return {title: texts.pop() for title, texts in cells.items() if len(texts) == 1}

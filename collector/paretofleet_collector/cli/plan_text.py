@@ -9,28 +9,28 @@ import typer
 
 from paretofleet_collector.cli.output import Column, Format, column, row_of, show, write_json
 from paretofleet_collector.cli.session import notify, notify_refusals
-from paretofleet_collector.cli.units import counted, duration
+from paretofleet_collector.cli.units import about, counted
 from paretofleet_collector.model.entities import Refusal, Repeats
+from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import PlannedView, PlanView
 
 _GROUP_COLUMNS = (
-    column("device"),
-    column("target"),
-    column("model"),
-    column("variant"),
-    column("precision"),
-    column("runtime"),
-    column("threads"),
-    column("mode"),
+    column("model", kept=True),
+    column("device", kept=True),
     column("batch_sizes", "batch sizes"),
+    column("variant", shared=True),
+    column("target", shared=True),
+    column("precision", shared=True),
+    column("runtime", shared=True),
+    column("threads", shared=True),
+    column("mode", shared=True),
 )
-_FED = column("fed", "sizes and inputs")
+_FED = column("fed", "sizes and inputs", shared=True)
 _DEVICE_COLUMNS = (
-    column("device"),
+    column("device", kept=True),
     column("configurations", right=True),
     Column("runs", lambda row: _range(row["runs_min"], row["runs_max"]), right=True),
-    Column("at its shortest", lambda row: duration(row["seconds_min"]), right=True),
-    Column("at every time limit", lambda row: duration(row["seconds_max"]), right=True),
+    Column("likely time", lambda row: "-" if row["likely"] is None else about(Span(**row["likely"]))),
 )
 
 
@@ -53,11 +53,8 @@ def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
             "a runtime; `sweep retry` runs them once it is there"
         )
     notify(
-        f"time by protocol {protocol}: the shortest warm-up and window of the fewest runs; with a power "
-        "source also guards, idle and the least that its energy needs"
-    )
-    notify(
-        "process starts, loading and slow iterations come on top; a run with its most iterations ends sooner"
+        f"likely time of the fewest runs by protocol {protocol}: from earlier runs on the device where there "
+        "are some, else from the multiply-accumulates; bounds are in -o json"
     )
 
 

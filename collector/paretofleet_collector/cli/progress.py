@@ -103,7 +103,7 @@ def _line(message: SweepProgress) -> str:
         f"{sweep.name}: {ended(sweep)}/{sweep.runs} runs",
         tally(sweep),
         message.event,
-        left(message.seconds_left),
+        left(message.left),
     ]
     return "; ".join(part for part in parts if part)
 
@@ -137,7 +137,7 @@ def _picture(message: SweepProgress) -> RenderableType:
         Text(clean(f"{ended(sweep)}/{sweep.runs} runs")),
         Text(bad, style="red")
         if bad
-        else Text(clean(sweep.state if sweep.ended_unix_s else left(message.seconds_left))),
+        else Text(clean(sweep.state if sweep.ended_unix_s else left(message.left))),
     )
     lines: list[RenderableType] = [head]
     for run in message.running:

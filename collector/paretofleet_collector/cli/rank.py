@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 import shutil
 import sys
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.output import Format, clean_lines, column, escaped, show
-from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.limits import limits, pairs
+from paretofleet_collector.cli.output import FACTS, Format, clean_lines, escaped, show
+from paretofleet_collector.cli.progress import ended, working
 from paretofleet_collector.cli.rank_paper import (
     FOR_PAPERS,
     Figure,
@@ -31,19 +31,17 @@ from paretofleet_collector.cli.rank_paper import (
 )
 from paretofleet_collector.cli.rank_rows import row_cells, row_facts
 from paretofleet_collector.cli.session import collector_client
+from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.rank import Ranking
 
-EXAMPLE = (
-    "Example: paretofleet rank edge-classifiers --for deadline=30ms --max power_w=10, or --rate 5 for a "
-    "camera's energy at 5 frames a second"
-)
-_UNITS = {"us": 1e-6, "ms": 1e-3, "mW": 1e-3, "mJ": 1e-3, "MiB": 2.0**20, "GiB": 2.0**30}
+    from paretofleet_collector.model.views import SweepView
+
+EXAMPLE = "Example: paretofleet rank edge-classifiers --max batch_latency_p90_s=30ms"
 #: Rows that are shown unless more are asked for.
 TOP = 100
-_FACTS = (column("what"), column("value"))
 
 Sources = Annotated[
     list[str], typer.Argument(metavar="SWEEP|REPORT..", help="Sweeps, or pulled report files.")
@@ -58,11 +56,11 @@ Margins = Annotated[
 ]
 Maxima = Annotated[
     list[str] | None,
-    typer.Option("--max", metavar="COLUMN=VALUE", help="A limit that must be kept. Repeatable."),
+    typer.Option("--max", metavar="COLUMN=30ms", help="A limit that must be kept. Repeatable."),
 ]
 Requirements = Annotated[
     list[str] | None,
-    typer.Option("--require", metavar="'COLUMN<=30ms'", help="The same, with a unit. Repeatable."),
+    typer.Option("--require", metavar="'COLUMN<=30ms'", help="The same. Repeatable."),
 ]
 Promise = Annotated[
     str,
@@ -128,7 +126,7 @@ def rank(
     from paretofleet_analysis.ranking import rank as ranking
     from paretofleet_analysis.report import files
 
-    with _files(context, sources) as paths:
+    with _files(context, sources) as (paths, notes):
         table = files.concatenate([files.read(path, rows_max=ranking.ROWS_MAX) for path in paths])
         checksums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     with working("ranking"):
@@ -136,8 +134,8 @@ def rank(
             table,
             use=use,
             objectives=objectives or None,
-            margins=dict(_pairs("--margin", margins, "2%")),
-            maxima=_limits(maxima, requirements),
+            margins=dict(pairs("--margin", margins, "2%")),
+            maxima=limits(maxima, requirements),
             devices=devices or (),
             rate_hz=rate,
             power_scope=power_scope,
@@ -152,6 +150,7 @@ def rank(
             report_sha256=checksums,
             why=why,
         )
+    result = replace(result, notes=(*notes, *result.notes))
     draw(result, figure, is_plotted=plot)
     if methods:
         write_methods(result)
@@ -183,7 +182,7 @@ def _write_row(result: Ranking, output: Format) -> None:
         _write_data(result, output)
         return
     for row in result.rows:
-        show([{"what": key, "value": value} for key, value in row_facts(row).items()], _FACTS, Format.table)
+        show([{"what": key, "value": value} for key, value in row_facts(row).items()], FACTS, Format.table)
     if result.why is not None:
         sys.stdout.write(clean_lines(explanation_text.render_advice(result.why)))
         why = explanation_text.render_why(result.why, columns=_columns())
@@ -213,10 +212,13 @@ def _only(result: Ranking, row_name: str) -> Ranking:
 
 
 @contextmanager
-def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[list[Path]]:
-    """The report file of each source: itself where it is one, else pulled from the collector for now."""
+def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[tuple[list[Path], list[str]]]:
+    """The report file of each source: itself where it is one, else pulled from the collector for now.
+
+    With sentences about the sweeps that still run.
+    """
     with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
-        paths = []
+        paths, notes = [], []
         for at, source in enumerate(dict.fromkeys(sources)):
             path = Path(source)
             if not path.exists():
@@ -227,37 +229,16 @@ def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[list[Path
                 path = Path(folder) / f"{at}.parquet"
                 with collector_client(context) as client, working(f"pulling the report of {source}"):
                     client.pull_report(source, path)
+                    notes += _still_running(client.list_sweeps(), source)
             paths.append(path)
-        yield paths
+        yield paths, notes
 
 
-def _pairs(option: str, texts: Sequence[str] | None, example: str) -> Iterator[tuple[str, str]]:
-    for text in texts or ():
-        key, equals, value = text.partition("=")
-        if not key or not equals or not value:
-            raise typer.BadParameter(
-                f"{option} '{text}': write COLUMN=VALUE, as in batch_latency_p90_s={example}"
-            )
-        yield key, value
-
-
-def _limits(maxima: Sequence[str] | None, requirements: Sequence[str] | None) -> dict[str, float]:
-    """Upper limits by column, in the report's units; of two for one column the lower."""
-    limits = {key: _number(key, value) for key, value in _pairs("--max", maxima, "10")}
-    for text in requirements or ():
-        key, sign, value = (part.strip() for part in text.partition("<="))
-        match = re.fullmatch(r"([0-9.eE+-]+)\s*(us|ms|s|mW|W|mJ|J|MiB|GiB)?", value)
-        if not key or not sign or match is None:
-            raise typer.BadParameter(
-                f"--require '{text}': write COLUMN<=VALUE, as in 'batch_latency_p99_s<=30ms' or 'power_w<=10'"
-            )
-        limit = _number(key, match[1]) * _UNITS.get(match[2], 1.0)
-        limits[key] = min(limit, limits.get(key, limit))
-    return limits
-
-
-def _number(key: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"--max {key}={text}: '{text}' is not a number") from None
+def _still_running(sweeps: Sequence[SweepView], source: str) -> list[str]:
+    """That the sweep which the `source` names has not ended, and how far it is; empty where it has."""
+    return [
+        f"{sweep.name} has not ended ({ended(sweep)} of {counted(sweep.runs, 'run')}, {sweep.state}): "
+        "this is what its runs show so far."
+        for sweep in sweeps
+        if source in (sweep.name, sweep.sweep_id) and sweep.ended_unix_s is None
+    ]

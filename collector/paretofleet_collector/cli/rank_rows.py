@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from paretofleet_collector.cli.units import counted
@@ -16,6 +17,7 @@ def row_facts(row: RankedRow) -> dict[str, Any]:
     from paretofleet_analysis.ranking.sentences import format_probability
 
     facts: dict[str, Any] = {"row": row.number, "verdict": row.verdict, "because": row.sentence}
+    facts["would be another without"] = row.overturned_without
     for name, estimate in row.estimates.items():
         interval = _interval(row, estimate)
         facts[name] = None if estimate.mean is None else f"{estimate.mean:.6g}{interval}"
@@ -44,25 +46,52 @@ def _interval(row: RankedRow, estimate: Estimate) -> str:
 
 
 def row_cells(row: RankedRow) -> dict[str, Any]:
-    """A row for CSV: what it is, its estimates with their intervals, its probabilities."""
+    """A row for CSV: what it is, its estimates with their intervals, its probabilities.
+
+    Nothing is surer than in the table: values to two digits of their interval, probabilities in hundredths
+    with the ends between which they lie.
+    """
     from paretofleet_analysis.ranking.result import SCHEMA_VERSION
 
     cells: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
     for name, estimate in row.estimates.items():
-        cells |= {name: estimate.mean, f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
-        corrected = (row.corrected_estimates or {}).get(name)
-        for part in ("mean", "lo", "hi"):
-            end = "" if part == "mean" else f"_{part}"
-            cells[f"{name}_corrected{end}"] = getattr(corrected, part, None)
-    cells |= _probabilities(row)
-    cells |= {"expected_dominators": row.expected_dominators, "group": row.group, "verdict": row.verdict}
-    cells["is_jointly_sure"] = row.is_jointly_sure
+        cells |= _rounded(name, estimate)
+        cells |= _rounded(f"{name}_corrected", (row.corrected_estimates or {}).get(name))
+    for name, probability in _probabilities(row).items():
+        cells |= _bounded(name, probability)
+    ahead = row.expected_dominators
+    cells |= {
+        "expected_dominators": None if ahead is None else round(ahead, 2),
+        "group": row.group,
+        "verdict": row.verdict,
+    }
+    cells |= {"is_jointly_sure": row.is_jointly_sure, "overturned_without": row.overturned_without}
     if row.efficiency is not None:
-        cells |= {"efficiency": row.efficiency.median}
-        cells |= {"efficiency_lo": row.efficiency.lo, "efficiency_hi": row.efficiency.hi}
+        shares = {"": row.efficiency.median, "_lo": row.efficiency.lo, "_hi": row.efficiency.hi}
+        cells |= {f"efficiency{end}": None if x is None else round(x, 3) for end, x in shares.items()}
     low, high = row.rank_interval or (None, None)
     cells |= {"rank_lo": low, "rank_hi": high, "selected": row.selected, "confirmed": row.confirmed}
     return {**cells, "sentence": row.sentence, "flags": row.flags, "schema_version": SCHEMA_VERSION}
+
+
+def _rounded(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    """An `estimate` and its ends as columns, to two digits of half its interval; without one to six."""
+    if estimate is None or estimate.mean is None:
+        return {f"{name}{end}": None for end in ("", "_lo", "_hi")}
+    values = {"": estimate.mean, "_lo": estimate.lo, "_hi": estimate.hi}
+    size = estimate.half_width or abs(estimate.mean) * 1e-4
+    decimals = 1 - math.floor(math.log10(size)) if size else 0
+    return {f"{name}{end}": None if x is None else round(x, decimals) for end, x in values.items()}
+
+
+def _bounded(name: str, probability: float | None) -> dict[str, float | None]:
+    """A probability as columns: in hundredths, rounded towards one half, and what it lies between."""
+    from paretofleet_analysis.ranking.sentences import probability_bounds
+
+    if probability is None:
+        return {name: None, f"{name}_lo": None, f"{name}_hi": None}
+    low, high = probability_bounds(probability)
+    return {name: low if probability > 0.5 else high, f"{name}_lo": low, f"{name}_hi": high}
 
 
 def _probabilities(row: RankedRow) -> dict[str, float | None]:

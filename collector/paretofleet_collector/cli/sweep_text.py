@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,30 +19,29 @@ if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
 
 SWEEP_COLUMNS = (
-    column("name"),
+    column("name", kept=True),
     column("state"),
-    column("configurations", right=True),
     Column("runs", lambda row: f"{row['ended']}/{row['runs']}", right=True),
     Column("not well", lambda row: row["not_well"] or "-"),
-    column("devices"),
+    column("configurations", right=True),
     Column("created", lambda row: clock(row["created_unix_s"])),
     column("sweep_id", "id"),
+    column("devices"),
 )
 _CONFIGURATION_COLUMNS = (
-    column("device"),
-    column("target"),
-    column("model"),
-    column("variant"),
-    column("precision"),
-    column("runtime"),
-    column("batch_size", "batch", right=True),
-    Column("sizes and inputs", lambda row: row["fed"] or "-"),
-    Column("threads", lambda row: str(row["threads"] or "default"), right=True),
-    column("mode"),
+    column("model", kept=True),
+    column("device", kept=True),
+    column("batch_size", "batch", right=True, kept=True),
     Column(
         "runs", lambda row: ", ".join(f"{count} {state}" for state, count in row["runs_by_state"].items())
     ),
-    Column("why", lambda row: ": ".join(text for text in (row["reason"], row["message"]) if text)),
+    column("variant", shared=True),
+    column("target", shared=True),
+    column("precision", shared=True),
+    column("runtime", shared=True),
+    Column("sizes and inputs", lambda row: row["fed"] or "-", shared=True),
+    Column("threads", lambda row: str(row["threads"] or "default"), right=True, shared=True),
+    column("mode", shared=True),
 )
 
 
@@ -72,6 +71,8 @@ def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: F
     is_fed = output is not Format.table or any(row["fed"] for row in rows)
     shown = [each for each in _CONFIGURATION_COLUMNS if is_fed or each.title != "sizes and inputs"]
     show(rows, shown, output)
+    for line in _reasons(rows) if output is Format.table else ():
+        typer.echo(clean(line))
     if timing is not None and output is Format.table:
         _show_timing(timing)
 
@@ -86,6 +87,19 @@ def _configuration_rows(detail: SweepDetail) -> Sequence[dict[str, Any]]:
         }
         for each in detail.configurations
     ]
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why runs did not go well, a line a reason, with the configurations that it holds for."""
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        why = ": ".join(text for text in (row["reason"], row["message"]) if text)
+        if why:
+            name = f"{row['model']} {row['precision']} batch {row['batch_size']} on {row['device']}"
+            alike.setdefault(why, []).append(" ".join(name.split()))
+    for why, names in alike.items():
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        yield f"{', '.join(names[:2])}{more}: {why}"
 
 
 def pull_timing(client: Client, sweep: str) -> dict[str, Any]:

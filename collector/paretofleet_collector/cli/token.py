@@ -21,9 +21,9 @@ app = typer.Typer(
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _COLUMNS = (
-    column("token_id", "token"),
+    column("token_id", "token", kept=True),
+    column("name", kept=True),
     column("role"),
-    column("name"),
     column("pool"),
     Column("uses", lambda row: f"{row['uses'] - row['uses_left']} of {row['uses']}"),
     column("state"),
@@ -98,7 +98,7 @@ def users(
             return
         rows = [row_of(user) for user in client.list_users()]
     until = Column("until", lambda row: clock(row["expires_unix_s"]))
-    columns = (column("name"), column("role"), column("state"), until)
+    columns = (column("name", kept=True), column("role"), column("state"), until)
     show(rows, columns, output, nothing="nobody has joined; the local user needs no certificate")
 
 

@@ -8,6 +8,8 @@ import time
 
 import typer
 
+from paretofleet_collector.model.run_time import Span
+
 
 def count(value: int | None) -> str:
     """25557032 -> "25.6 M"."""
@@ -43,14 +45,24 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def left(seconds: float | None) -> str:
-    """A rough time left: below ten seconds nothing is distinguished."""
-    if seconds is None:
+def left(span: Span | None) -> str:
+    """A rough time left with its likely range; below ten seconds nothing is distinguished."""
+    if span is None:
         return ""
-    if seconds < 10:
+    if span.seconds < 10:
         return "a few seconds left"
-    step = 10 if seconds < 120 else 60
-    return f"about {duration(round(seconds / step) * step)} left"
+    return f"about {about(span)} left"
+
+
+def about(span: Span) -> str:
+    """A rough time with its likely range: "4 min (2 min to 7 min)"."""
+    usual, least, most = (_rough(part) for part in (span.seconds, span.least_s, span.most_s))
+    return usual if least == most else f"{usual} ({least} to {most})"
+
+
+def _rough(seconds: float) -> str:
+    step = 1 if seconds < 10 else 10 if seconds < 120 else 60 if seconds < 7200 else 600
+    return duration(round(seconds / step) * step)
 
 
 def ago(unix_s: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import sys
@@ -67,7 +68,9 @@ def up(
         more = ["--name", name] if name else []
         local = UNIX + str(socket_path(chosen / "collector"))
         options = ["--collector", local, "--home", str(chosen / "agent"), *more]
-        parts.append(start(AGENT, [*agent, "run", *options], _passed_on(AGENT)))
+        beside = {"PARETOFLEET_AGENT_MODELS_BESIDE": str(chosen / "collector" / "lake" / "models")}
+        started = start(AGENT, [*agent, "run", *options], _passed_on(AGENT), {**os.environ, **beside})
+        parts.append(started)
         notify(f"agent, process {parts[1].process.pid}, home {chosen / 'agent'}")
         where = "" if local_address() == local else f"--collector {local} "
         notify(f"try `paretofleet {where}sweep submit --model zoo:resnet18 --protocol quick --watch`")

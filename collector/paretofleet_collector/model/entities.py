@@ -14,6 +14,7 @@ from typing import Any
 
 from paretofleet_collector.model.canonical import canonical_json, fed_text
 from paretofleet_collector.model.inputs import InputFile
+from paretofleet_collector.model.run_time import Span
 
 #: States of a run; the last four are final.
 RUN_STATES = ("pending", "leased", "running", "uploaded", "sealed", "failed", "skipped", "cancelled")
@@ -227,7 +228,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class DevicePlan:
-    """How much work a sweep is for one device (its name), in seconds that follow from the protocol."""
+    """How much work a sweep is for one device (its name), in seconds that follow from the protocol.
+
+    `likely`: what its fewest runs are likely to take.
+    """
 
     device: str
     configurations: int
@@ -235,6 +239,7 @@ class DevicePlan:
     runs_max: int
     seconds_min: float
     seconds_max: float
+    likely: Span | None = None
 
 
 @dataclass(frozen=True)

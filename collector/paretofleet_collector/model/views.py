@@ -14,6 +14,7 @@ from paretofleet_collector.model.entities import (
     SensorInfo,
     Sweep,
 )
+from paretofleet_collector.model.run_time import Span
 
 
 @dataclass(frozen=True)
@@ -179,11 +180,11 @@ class RunningNow:
 
 @dataclass(frozen=True)
 class SweepProgress:
-    """One message of a watched sweep; `seconds_left` is None until runs have ended."""
+    """One message of a watched sweep; `left`, the time until it ends, is None while nothing shows it."""
 
     sweep: SweepView
     running: tuple[RunningNow, ...]
-    seconds_left: float | None
+    left: Span | None
     event: str = ""
 
 

@@ -18,6 +18,7 @@ from paretofleet_collector.model.entities import (
     Variant,
 )
 from paretofleet_collector.model.inputs import InputFile
+from paretofleet_collector.model.run_time import PastTime
 from paretofleet_collector.planning.feeding import (
     FED_WIRE_VERSION,
     Fed,
@@ -54,13 +55,14 @@ def plan(
     variants: Sequence[Variant],
     files: Mapping[str, InputFile] | None = None,
     broken: Mapping[Feed, str] | None = None,
+    past: Sequence[PastTime] = (),
 ) -> Plan:
     """Expands models x precisions x devices x targets x runtimes x batch sizes x sizes x threads x modes.
 
     `devices` and `variants` are all that there are; `files` are those of samples, by SHA-256, that `spec` or
-    a variant names; `broken` are feeds that a graph cannot take, and why. Combinations that cannot run are
-    refused one by one. Raises NotFound for a model or a device that does not exist and for a selector that
-    matches nothing, Refused where nothing is left to run.
+    a variant names; `broken` are feeds that a graph cannot take, and why; `past` is what runs took in earlier
+    sweeps. Combinations that cannot run are refused one by one. Raises NotFound for a model or a device that
+    does not exist and for a selector that matches nothing, Refused where nothing is left to run.
     """
     _check_size(spec, 1)
     models = [find_variants(reference, variants) for reference in spec.models]
@@ -87,7 +89,8 @@ def plan(
     if not planned:
         raise Refused(_nothing(list(dict.fromkeys(refusals))))
     configurations = tuple(planned.values())
-    plans = tuple(device_plans(spec, chosen, configurations))
+    macs = {variant.sha256: variant.macs for variant in variants}
+    plans = tuple(device_plans(spec, chosen, configurations, macs, past))
     return Plan(configurations, tuple(dict.fromkeys(refusals)), plans, tuple(missing.values()))
 
 

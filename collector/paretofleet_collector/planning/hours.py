@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from paretofleet_collector.model.entities import Device, DevicePlan, PlannedConfiguration
-from paretofleet_collector.planning.protocols import protocol_of
+from paretofleet_collector.model.run_time import PastTime, Span
+from paretofleet_collector.planning.guess import Work, likely_span, mean_times
+from paretofleet_collector.planning.protocols import Protocol, protocol_of
 from paretofleet_collector.planning.specification import Spec
 
 
 def device_plans(
-    spec: Spec, devices: Sequence[Device], configurations: Sequence[PlannedConfiguration]
+    spec: Spec,
+    devices: Sequence[Device],
+    configurations: Sequence[PlannedConfiguration],
+    macs: Mapping[str, int | None],
+    past: Sequence[PastTime] = (),
 ) -> Iterator[DevicePlan]:
     """For each of the `devices` that has any of the `configurations`: how many runs, how many seconds.
 
-    Protocol and repeats are those of `spec`.
+    Protocol and repeats are those of `spec`. `macs`: multiply-accumulates of an item, by the SHA-256 of a
+    variant. `past`: what runs took in earlier sweeps.
     """
     protocol, repeats = protocol_of(spec.protocol, spec.timeout_s), spec.repeats
     for device in devices:
@@ -23,11 +30,15 @@ def device_plans(
         if not count:
             continue
         kinds = {sensor.kind for sensor in device.inventory.sensors}
-        block_s = protocol.block_seconds(kinds)
+        beside_s = protocol.block_seconds(kinds)
+        works = []
         for each in planned:
-            slow = _is_jetson(device) or each.configuration.target_id != "cpu"
-            period_s = each.configuration.period_s or 0.0
-            block_s += protocol.run_seconds(kinds, wakes_slowly=slow, period_s=period_s)
+            asked = each.configuration
+            slow = _is_jetson(device) or asked.target_id != "cpu"
+            least_s = protocol.run_seconds(kinds, wakes_slowly=slow, period_s=asked.period_s or 0.0)
+            items = protocol.iterations_min * asked.batch_size
+            works.append(Work(each.configuration_id, least_s, _times(macs.get(asked.variant_sha256), items)))
+        block_s = beside_s + sum(work.least_s for work in works)
         yield DevicePlan(
             device=device.name,
             configurations=count,
@@ -35,7 +46,36 @@ def device_plans(
             runs_max=count * repeats.runs_max,
             seconds_min=repeats.runs_min * block_s,
             seconds_max=count * repeats.runs_max * (protocol.limits.cool_max_s + protocol.limits.timeout_s),
+            likely=_likely(works, past, macs, device, protocol).times(repeats.runs_min, beside_s),
         )
+
+
+def _likely(
+    works: Sequence[Work],
+    past: Sequence[PastTime],
+    macs: Mapping[str, int | None],
+    device: Device,
+    protocol: Protocol,
+) -> Span:
+    """The likely time of a block of `works` on the `device`."""
+    least_s = min(work.least_s for work in works)
+    alike = [
+        (
+            Work(
+                each.configuration_id,
+                least_s,
+                _times(macs.get(each.variant_sha256), protocol.iterations_min * each.batch_size),
+            ),
+            each.seconds,
+        )
+        for each in past
+        if (each.device_id, each.protocol) == (device.device_id, protocol.name)
+    ]
+    return likely_span(works, mean_times(past, device.device_id), alike)
+
+
+def _times(macs: int | None, items: int) -> float | None:
+    return None if macs is None else float(macs) * items
 
 
 def _is_jetson(device: Device) -> bool:

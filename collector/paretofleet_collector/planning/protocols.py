@@ -32,6 +32,11 @@ class Protocol:
     runs_max: int
     relative_half_width: float
 
+    @property
+    def iterations_min(self) -> int:
+        """Iterations of a run at least, of warm-up and window."""
+        return self.limits.warm_up_min_iterations + self.limits.iterations_min
+
     def run_seconds(
         self, sensor_kinds: Collection[str] = (), *, wakes_slowly: bool = False, period_s: float = 0.0
     ) -> float:

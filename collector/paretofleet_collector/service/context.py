@@ -137,8 +137,8 @@ class Context:
     def check_room(self) -> None:
         """Raises StorageUnavailable when the disk is nearly full."""
         if not self._has_room():
-            least = self.config.disk_low_bytes / 2**20
+            least = self.config.disk_low_bytes / 1e6
             raise StorageUnavailable(
-                f"The collector's disk has less than {least:g} MiB free; free some space under "
+                f"The collector's disk has less than {least:.0f} MB free; free some space under "
                 f"{self.config.home} (or lower disk_low_bytes), nothing was stored."
             )

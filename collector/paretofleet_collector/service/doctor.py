@@ -111,7 +111,7 @@ def _lake(connection: sa.Connection, lake: Lake) -> Iterator[Finding]:
 
 def _folder(config: Config) -> Iterator[Finding]:
     free = shutil.disk_usage(config.home).free
-    yield Finding("disk", free >= config.disk_low_bytes, f"{free / 2**20:.0f} MiB are free")
+    yield Finding("disk", free >= config.disk_low_bytes, f"{free / 1e6:.0f} MB are free")
     if not os.access(config.home, os.W_OK) or os.statvfs(config.home).f_flag & os.ST_RDONLY:
         yield Finding("disk", False, f"{config.home} cannot be written")
 

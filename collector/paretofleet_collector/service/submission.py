@@ -28,6 +28,7 @@ from paretofleet_collector.store import (
     devices,
     input_files,
     models,
+    progress,
     runs,
     sweeps,
 )
@@ -171,7 +172,8 @@ def _plan_of(
         stored = models.listing(connection)
         files = {file.sha256: file for file in input_files.listing(connection)}
         check_sent(spec.inputs, files)
-        return spec, plan(spec, joined, variants.with_zoo(stored), files, broken)
+        past = progress.past_times(connection, [device.device_id for device in joined])
+        return spec, plan(spec, joined, variants.with_zoo(stored), files, broken, past)
 
     return work
 

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle.notes import notes
 from paretofleet_collector.model.entities import SWEEP_FINAL
+from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import SweepProgress, SweepView
+from paretofleet_collector.planning.time_left import time_left
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import progress, sweeps
 from paretofleet_collector.store.progress import EndedRun
@@ -34,15 +36,16 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
     changed = context.changes.subscribe()
     first, before = True, None
     sweep_id = ""
+    earlier: list[dict[str, float]] = []
 
     def look(connection: sa.Connection) -> tuple[SweepProgress, list[EndedRun]]:
         sweep = sweeps.find(connection, sweep_id or name)
         view = SweepView.of(sweep, notes(connection, sweep, context.now(), context.offline_after_s))
         running = progress.running_now(connection, sweep.sweep_id)
         is_over = sweep.state in SWEEP_FINAL
-        left_s = None if is_over else progress.seconds_left(connection, sweep.sweep_id)
+        left = None if is_over else _left(connection, sweep.sweep_id, earlier, context.now())
         ended = progress.just_ended(connection, sweep.sweep_id, announced)
-        return SweepProgress(view, tuple(running.values()), left_s), ended
+        return SweepProgress(view, tuple(running.values()), left), ended
 
     try:
         while True:
@@ -53,7 +56,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
             lines = [run.line for run in ended]
             sweep_id = now.sweep.sweep_id
             for line in [] if first else _shortened(lines):
-                yield SweepProgress(now.sweep, now.running, now.seconds_left, line)
+                yield SweepProgress(now.sweep, now.running, now.left, line)
             if first or (not lines and now != before):
                 yield now
             if now.sweep.state in SWEEP_FINAL:
@@ -64,6 +67,17 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
                 await asyncio.wait_for(changed.wait(), WATCH_MAX_S)
     finally:
         context.changes.unsubscribe(changed)
+
+
+def _left(
+    connection: sa.Connection, sweep_id: str, earlier: list[dict[str, float]], now_s: float
+) -> Span | None:
+    """How long the sweep `sweep_id` still takes; keeps in `earlier` what other sweeps showed, read once."""
+    times = progress.run_times(connection, sweep_id)
+    if not earlier:
+        past = progress.past_times(connection, {run.device_id for run in times})
+        earlier.append({each.configuration_id: each.seconds for each in past})
+    return time_left(times, now_s, earlier[0])
 
 
 def _shortened(lines: list[str]) -> list[str]:

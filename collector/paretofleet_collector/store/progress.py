@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 import sqlalchemy as sa
 
 from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import RUN_FINAL
+from paretofleet_collector.model.run_time import PastTime, RunTime
 from paretofleet_collector.model.views import ConfigurationState, PlannedView, RunningNow
 from paretofleet_collector.store import attempts, configurations
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.runs import OPEN, RUNS, UNDER_WAY
+
+#: So many of the newest runs say what runs take.
+_PAST_RUNS = 2000
 
 
 def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[str, RunningNow]:
@@ -62,32 +65,72 @@ def configuration_states(connection: sa.Connection, sweep_id: str) -> tuple[Conf
     return tuple(states)
 
 
-def seconds_left(connection: sa.Connection, sweep_id: str) -> float | None:
-    """Seconds until the planned runs of the sweep `sweep_id` will have ended on every device.
+def run_times(connection: sa.Connection, sweep_id: str) -> list[RunTime]:
+    """When the runs of the sweep `sweep_id` began and ended, as `connection` sees them.
 
-    A run is expected to take what ended runs of its configuration took, else those of its device. None while
-    a device has open runs but none that has ended. `connection` is where they are read.
+    What is uploaded has ended on its device.
     """
     query = sa.select(
         RUNS.c.device_id, RUNS.c.configuration_id, RUNS.c.state, RUNS.c.started_unix_s, RUNS.c.ended_unix_s
     ).where(RUNS.c.sweep_id == sweep_id)
-    took_s: dict[str, list[float]] = defaultdict(list)
-    waiting: dict[str, list[str]] = defaultdict(list)
-    for row in connection.execute(query):
-        if row.ended_unix_s is not None and row.started_unix_s is not None:
-            seconds = max(row.ended_unix_s - row.started_unix_s, 0.0)
-            took_s[row.device_id].append(seconds)
-            took_s[row.configuration_id].append(seconds)
-        if row.state in OPEN and row.state != "uploaded":
-            waiting[row.device_id].append(row.configuration_id)
-    left_s = 0.0
-    for device_id, waiting_ids in waiting.items():
-        if not took_s[device_id]:
-            return None
-        usual_s = fmean(took_s[device_id])
-        device_s = sum(fmean(took_s[each]) if took_s[each] else usual_s for each in waiting_ids)
-        left_s = max(left_s, device_s)
-    return left_s
+    return [
+        RunTime(
+            row.device_id,
+            row.configuration_id,
+            row.started_unix_s,
+            row.ended_unix_s,
+            row.state in OPEN and row.state != "uploaded",
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def past_times(connection: sa.Connection, device_ids: Collection[str]) -> list[PastTime]:
+    """What the newest sealed runs of the devices `device_ids` took, the mean of each configuration.
+
+    As `connection` sees them.
+    """
+    newest = (
+        sa.select(RUNS)
+        .where(RUNS.c.device_id.in_(device_ids), RUNS.c.state == "sealed", RUNS.c.started_unix_s.is_not(None))
+        .order_by(RUNS.c.ended_unix_s.desc())
+        .limit(_PAST_RUNS)
+        .subquery()
+    )
+    query = (
+        sa.select(
+            newest.c.device_id,
+            newest.c.configuration_id,
+            sa.func.min(PLANNED.c.configuration_json).label("configuration_json"),
+            sa.func.avg(newest.c.ended_unix_s - newest.c.started_unix_s).label("seconds"),
+        )
+        .join(
+            PLANNED,
+            sa.and_(
+                PLANNED.c.sweep_id == newest.c.sweep_id,
+                PLANNED.c.configuration_id == newest.c.configuration_id,
+            ),
+        )
+        .group_by(newest.c.device_id, newest.c.configuration_id)
+    )
+    return [
+        _past_time(row.device_id, row.configuration_id, json.loads(row.configuration_json), row.seconds)
+        for row in connection.execute(query)
+        if row.seconds is not None
+    ]
+
+
+def _past_time(
+    device_id: str, configuration_id: str, requested: Mapping[str, Any], seconds: float
+) -> PastTime:
+    return PastTime(
+        device_id,
+        configuration_id,
+        requested["protocol"],
+        requested["variant_sha256"],
+        requested["batch_size"],
+        max(float(seconds), 0.0),
+    )
 
 
 @dataclass(frozen=True)

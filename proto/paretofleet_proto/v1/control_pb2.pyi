@@ -270,20 +270,32 @@ class PlannedConfiguration(_message.Message):
     def __init__(self, configuration_id: _Optional[str] = ..., device: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., target: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., batch_size: _Optional[int] = ..., threads: _Optional[int] = ..., mode: _Optional[str] = ..., fed: _Optional[str] = ...) -> None: ...
 
 class DevicePlan(_message.Message):
-    __slots__ = ("device", "configurations", "runs_min", "runs_max", "seconds_min", "seconds_max")
+    __slots__ = ("device", "configurations", "runs_min", "runs_max", "seconds_min", "seconds_max", "likely")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
     RUNS_MIN_FIELD_NUMBER: _ClassVar[int]
     RUNS_MAX_FIELD_NUMBER: _ClassVar[int]
     SECONDS_MIN_FIELD_NUMBER: _ClassVar[int]
     SECONDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    LIKELY_FIELD_NUMBER: _ClassVar[int]
     device: str
     configurations: int
     runs_min: int
     runs_max: int
     seconds_min: float
     seconds_max: float
-    def __init__(self, device: _Optional[str] = ..., configurations: _Optional[int] = ..., runs_min: _Optional[int] = ..., runs_max: _Optional[int] = ..., seconds_min: _Optional[float] = ..., seconds_max: _Optional[float] = ...) -> None: ...
+    likely: Span
+    def __init__(self, device: _Optional[str] = ..., configurations: _Optional[int] = ..., runs_min: _Optional[int] = ..., runs_max: _Optional[int] = ..., seconds_min: _Optional[float] = ..., seconds_max: _Optional[float] = ..., likely: _Optional[_Union[Span, _Mapping]] = ...) -> None: ...
+
+class Span(_message.Message):
+    __slots__ = ("seconds", "least_s", "most_s")
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LEAST_S_FIELD_NUMBER: _ClassVar[int]
+    MOST_S_FIELD_NUMBER: _ClassVar[int]
+    seconds: float
+    least_s: float
+    most_s: float
+    def __init__(self, seconds: _Optional[float] = ..., least_s: _Optional[float] = ..., most_s: _Optional[float] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("what", "why")
@@ -412,16 +424,18 @@ class RunningNow(_message.Message):
     def __init__(self, device: _Optional[str] = ..., what: _Optional[str] = ..., phase: _Optional[str] = ..., iterations: _Optional[int] = ...) -> None: ...
 
 class SweepProgress(_message.Message):
-    __slots__ = ("sweep", "running", "seconds_left", "event")
+    __slots__ = ("sweep", "running", "seconds_left", "event", "left")
     SWEEP_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
     sweep: Sweep
     running: _containers.RepeatedCompositeFieldContainer[RunningNow]
     seconds_left: float
     event: str
-    def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., running: _Optional[_Iterable[_Union[RunningNow, _Mapping]]] = ..., seconds_left: _Optional[float] = ..., event: _Optional[str] = ...) -> None: ...
+    left: Span
+    def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., running: _Optional[_Iterable[_Union[RunningNow, _Mapping]]] = ..., seconds_left: _Optional[float] = ..., event: _Optional[str] = ..., left: _Optional[_Union[Span, _Mapping]] = ...) -> None: ...
 
 class DeleteSweepReply(_message.Message):
     __slots__ = ("runs", "files")

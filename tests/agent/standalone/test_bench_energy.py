@@ -51,6 +51,13 @@ def test_several_runs_have_the_interval_of_their_mean(capsys, file, tmp_path):
     assert shown["total"]["energy_j_per_item"] == pytest.approx(sum(energies) / 3)
 
 
+def test_an_energy_that_may_be_off_by_itself_has_no_interval():
+    run = dict(dict.fromkeys(bench_energy.KEYS), energy_j_per_item=0.1, energy_relative_uncertainty=1.2)
+    total = bench_energy.total([run])
+    assert total["energy_j_per_item_interval"] is None
+    assert "may be off by as much as it is" in total["energy_why"]
+
+
 def test_two_runs_have_a_mean_and_no_interval(capsys, file, tmp_path):
     total = benched(capsys, file, simulated(tmp_path), window_min_s=5.0, runs=2)["total"]
     assert total["energy_j_per_item"] > 0

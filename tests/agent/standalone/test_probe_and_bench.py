@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -244,6 +245,22 @@ def test_what_a_bench_cannot_do_is_one_sentence_that_names_it(here, model, optio
 def test_the_command_s_choices_are_the_runtimes_and_modes_that_there_are():
     assert set(command_line.RUNTIMES) == set(serve.RUNTIMES) - {"simulated"}
     assert set(command_line.MODES) == set(loop.MODES)
+
+
+def test_no_interval_of_a_rate_reaches_below_zero(here, model, capsys, monkeypatch):
+    """Three runs of 12,000, 35,000 and 56,000 items a second once printed -23,877 to 93,089."""
+    windows_s = iter([40 / 12_000, 40 / 35_000, 40 / 56_000])
+    monkeypatch.setattr(bench.RunSamples, "span_s", lambda _: next(windows_s))
+    request = BenchRequest(iterations=40, warm_up_s=0.02, options=RunOptions(mode="throughput"))
+    assert bench.run(model, here, request, runs=3) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("items/s")]
+    rate, low, high = map(float, re.findall(r"[\d.-]+", line.replace("95 %", "")))
+    assert 0 < low < rate < high
+    assert rate / low == pytest.approx(high / rate, rel=1e-3)
+
+
+def test_what_is_not_positive_has_no_interval():
+    assert bench_statistics.positive_interval([1.0, 0.0, 2.0], 1.0) is None
 
 
 def test_an_interval_of_a_mean_is_students():

@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from paretofleet_agent import sensors
+from paretofleet_agent import main, sensors
 from paretofleet_agent.errors import PfError
 from paretofleet_agent.standalone import snapshot
 
@@ -142,6 +142,12 @@ def test_a_folder_that_is_no_device_is_refused(tmp_path):
 def test_a_target_that_cannot_be_written_is_a_sentence(tree, tmp_path):
     with pytest.raises(PfError, match="cannot be written: No such file or directory"):
         snapshot.pack(tree("rapl_amd"), tmp_path / "absent" / "board.tar.gz")
+
+
+def test_a_snapshot_is_named_as_what_it_is(tree, tmp_path, capsys):
+    assert main.main(["snapshot", "--sysroot", str(tree("rapl_amd")), "-o", str(tmp_path / "board.zip")]) == 1
+    assert "board.zip is not named as what a snapshot is: let it end in .tar.gz." in capsys.readouterr().err
+    assert not list(tmp_path.glob("board*"))
 
 
 def test_the_command_packs_this_machine(tmp_path):

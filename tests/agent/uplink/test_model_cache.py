@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import random
 
@@ -41,6 +42,39 @@ def test_a_model_is_fetched_once_and_kept_under_its_sha256(models, collector, tm
     assert models.get(ARTIFACT, never) == path
     assert collector.fetches == [0]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_model_of_a_collector_on_this_machine_lies_on_the_disk_once(collector, tmp_path):
+    beside = tmp_path / "lake"
+    beside.mkdir()
+    (beside / (ARTIFACT.sha256 + ".onnx")).write_bytes(CONTENT)
+    client = CollectorClient(config(tmp_path, collector.address), WHO, INVENTORY)
+    path = ModelCache(tmp_path, client.fetch_model, beside).get(ARTIFACT, never)
+    client.close()
+    assert path.samefile(beside / (ARTIFACT.sha256 + ".onnx"))
+    assert collector.fetches == []
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("how", ["damaged", "absent", "elsewhere"])
+def test_without_a_whole_file_beside_it_the_model_is_fetched(collector, tmp_path, monkeypatch, how):
+    beside = tmp_path / "lake"
+    if how != "absent":
+        beside.mkdir()
+        content = CONTENT if how == "elsewhere" else CONTENT[:-1] + b"x"
+        (beside / (ARTIFACT.sha256 + ".onnx")).write_bytes(content)
+    if how == "elsewhere":  # what the kernel says of two file systems
+        monkeypatch.setattr("os.link", raise_cross_device)
+    client = CollectorClient(config(tmp_path, collector.address), WHO, INVENTORY)
+    path = ModelCache(tmp_path, client.fetch_model, beside).get(ARTIFACT, never)
+    client.close()
+    assert path.read_bytes() == CONTENT
+    assert path.stat().st_nlink == 1
+    assert collector.fetches == [0]
+
+
+def raise_cross_device(*_):
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
 
 
 def test_a_cut_download_goes_on_where_it_was(models, collector):

@@ -50,8 +50,8 @@ def test_a_ranking_looks_like_this(fleet):
         "   model     top1 %         p90 ms  p_front  p_pareto  efficiency  rank  ahead  verdict",
         "1  resnet50   76.13  44.002 ±0.028    >0.99     >0.99        1.00     1    0.0  front",
         "2  resnet18   69.76  49.506 ±0.079    <0.01     <0.01        0.87     2    1.0  beaten",
-        "±: half of the mean's 95 % interval, for another process, in the same boot, on the same day, on",
-        "  these very boards; drift between blocks included.",
+        "± or (lo to hi): the mean's 95 % interval, for another process, in the same boot, on the same day,",
+        "  on these very boards; drift between blocks included.",
         "",
         "1: front. None gains more than it loses, counted in margins (more than 99 % sure).",
     ]
@@ -59,12 +59,37 @@ def test_a_ranking_looks_like_this(fleet):
 
 def test_a_narrow_terminal_gets_narrow_lines(fleet):
     ranking = rank(fleet(MODELS, noise=0.05))
-    assert max(map(len, ranking_text.render(ranking, columns=80).splitlines())) <= 80
-    lines = ranking_text.render(ranking, columns=60).splitlines()
-    head = next(k for k, line in enumerate(lines) if "p_front  p_pareto  verdict" in line)
-    prose = [*lines[:head], *lines[head + 1 + len(MODELS) :]]
-    assert max(map(len, prose)) <= 60
-    assert ranking_text.render(ranking, columns=500) == ranking_text.render(ranking)
+    for columns in (60, 80):
+        lines = ranking_text.render(ranking, columns=columns).splitlines()
+        assert max(map(len, lines)) <= columns
+        assert any("verdict" in line for line in lines)
+    narrow = " ".join(ranking_text.render(ranking, columns=60).split())
+    assert re.search(r"Too narrow for: [^;]+; -o json and csv have all\.", narrow)
+
+
+def test_a_table_takes_a_wide_terminal_whole_and_prose_does_not(configuration):
+    names = [f"a_network_with_a_name_of_many_letters_that_says_what_it_is_for_{k}" for k in range(2)]
+    rows = [
+        configuration(name, [0.01 + k / 1000] * 4 + [0.012], device=f"a-device-with-a-long-name-{k}")
+        for k, name in enumerate(names)
+    ]
+    text = ranking_text.render(rank(build_report(rows)), columns=200)
+    lines = text.splitlines()
+    table = [line for line in lines if re.match(r"\d  a_network", line)]
+    assert [line.split()[1] for line in table] == names
+    assert all(len(line) > 100 for line in table)
+    assert max(len(line) for line in lines if line not in table and "verdict" not in line) <= 100
+    assert "Too narrow" not in text
+
+
+def test_a_sign_stands_only_for_sides_that_are_alike(configuration):
+    wild = rank(build_report([configuration("wild", [0.004, 0.009, 0.02])]))
+    text = ranking_text.render(wild)
+    assert "±" not in text.split("\n\n")[1].splitlines()[1]
+    ends = re.search(r" ([\d.]+) \(([\d.]+) to ([\d.]+)\)", text)
+    mean, lo, hi = map(float, ends.groups())
+    assert 0 < lo < mean < hi
+    assert hi - mean > 2 * (mean - lo)
 
 
 def test_no_probability_is_printed_surer_than_it_is(fleet):

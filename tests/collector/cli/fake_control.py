@@ -12,7 +12,15 @@ from typing import Any
 
 import grpc
 from paretofleet_collector.errors import NotFound, Refused
-from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target, Variant
+from paretofleet_collector.model.entities import (
+    Device,
+    DevicePlan,
+    Inventory,
+    RuntimeInfo,
+    SensorInfo,
+    Target,
+    Variant,
+)
 from paretofleet_collector.planning.expansion import Plan, plan
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_proto.v1 import control_pb2 as pb
@@ -100,7 +108,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         planned = self._plan(request.spec_json, context)
         return pb.PlanSweepReply(
             configurations=[_planned(one) for one in planned.configurations],
-            devices=[pb.DevicePlan(**one.__dict__) for one in planned.devices],
+            devices=[_device_plan(one) for one in planned.devices],
             refusals=[pb.Refusal(what=one.combination, why=one.why) for one in planned.refusals],
         )
 
@@ -135,7 +143,17 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         return pb.ListSweepsReply(sweeps=self.sweeps.values())
 
     def ShowSweep(self, request: Any, context: grpc.ServicerContext) -> pb.ShowSweepReply:
-        one = pb.PlannedConfiguration(configuration_id="c0", device="pc", model="resnet50", batch_size=64)
+        one = pb.PlannedConfiguration(
+            configuration_id="c0",
+            device="pc",
+            model="resnet50",
+            variant="fp32",
+            target="cpu",
+            runtime="onnxruntime",
+            precision="native",
+            mode="latency",
+            batch_size=64,
+        )
         state = pb.ConfigurationState(
             configuration=one, runs_by_state={"failed": 5}, reason="oom", message="no \x1b[31mroom"
         )
@@ -155,7 +173,11 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         half.state = "running"
         half.runs_by_state.clear()
         half.runs_by_state.update({"sealed": 3, "pending": sweep.runs - 3})
-        yield pb.SweepProgress(sweep=half, seconds_left=200, event="resnet50 batch 1 on pc sealed")
+        yield pb.SweepProgress(
+            sweep=half,
+            left=pb.Span(seconds=200, least_s=130, most_s=310),
+            event="resnet50 batch 1 on pc sealed",
+        )
         half.state, half.ended_unix_s = self.ends_as, 61.0
         bad = 2 if self.ends_as == "finished_with_failures" else 0
         half.runs_by_state.clear()
@@ -210,12 +232,18 @@ def serve(control: FakeControl) -> tuple[grpc.Server, str]:
     return server, f"127.0.0.1:{port}"
 
 
+def _device_plan(one: DevicePlan) -> pb.DevicePlan:
+    likely = one.likely and pb.Span(**one.likely.__dict__)
+    return pb.DevicePlan(**{**one.__dict__, "likely": likely})
+
+
 def _device(one: Device) -> pb.Device:
     return pb.Device(
         device_id=one.device_id,
         name=one.name,
         device_class=one.device_class,
         state=one.state,
+        labels=one.labels,
         targets=[target.alias for target in one.inventory.targets],
         runtimes=[f"{runtime.name} {runtime.version}" for runtime in one.inventory.runtimes],
         sensors=[pb.DeviceSensor(**sensor.__dict__) for sensor in one.inventory.sensors],

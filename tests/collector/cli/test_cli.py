@@ -16,12 +16,15 @@ from pathlib import Path
 import pytest
 from command_harness import Command
 from fake_control import REPORT, FakeControl
+from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.cli.specification import build
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.views import FilePart
 from paretofleet_collector.rpc.downloads import receive_files
+from test_rank import configuration
 
 SUBMIT = ("sweep", "submit", "--model", "zoo:resnet50", "--batch-size", "1,2", "--protocol", "quick")
 
@@ -181,7 +184,7 @@ def test_the_exit_code_of_a_watched_sweep_is_its_end(
     control.ends_as = ends_as
     said = paretofleet(*SUBMIT, "--name", "first", "--watch", code=code)
     assert said.out == "first\n"
-    assert "first: 3/20 runs; resnet50 batch 1 on pc sealed; about 3 min left" in said.err
+    assert "first: 3/20 runs; resnet50 batch 1 on pc sealed; about 3 min (2 min to 5 min) left" in said.err
     assert f"first {ends_as.replace('_', ' ')}: 20/20 runs" in said.err
     assert paretofleet("sweep", "watch", "first", code=code).out == ""
 
@@ -450,11 +453,27 @@ def test_a_report_is_written_whole_or_not_at_all(swept: Command, control: FakeCo
     assert "arrived damaged" in swept("report", "pull", "first", "-o", target, code=1).err
     assert target.read_bytes() == REPORT, "the old report stays"
     assert [path.name for path in tmp_path.iterdir()] == ["report.parquet"]
-    assert "Unknown sweep 'none'" in swept("report", "pull", "none", "-o", tmp_path / "none", code=1).err
+    assert "Unknown sweep 'none'" in swept("report", "pull", "none", "-o", tmp_path / "n.csv", code=1).err
     assert (
         "does not exist" in swept("report", "pull", "first", "-o", tmp_path / "no" / "r.parquet", code=1).err
     )
     assert "is a folder" in swept("report", "pull", "first", "-o", tmp_path, code=1).err
+
+
+def test_the_ending_of_a_report_decides_its_format(
+    swept: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files.write(build_report([configuration("=good", 0.02, 80.0)]), tmp_path / "report.parquet")
+    monkeypatch.setattr("fake_control.REPORT", (tmp_path / "report.parquet").read_bytes())
+    swept("report", "pull", "first", "-o", tmp_path / "first.csv")
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "first.csv").read_text()))
+    assert row["model"] == "'=good"
+    assert len(json.loads(row["batch_latency_p90_s_runs"])) == 6
+    for name in ("first.xlsx", "first"):
+        refused = swept("report", "pull", "first", "-o", tmp_path / name, code=1).err
+        assert "let it end in .parquet or in .csv" in refused
+    assert "name a folder" in swept("report", "samples", "first", "-o", tmp_path / "s.csv", code=1).err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.csv", "report.parquet"]
 
 
 def test_samples_stay_below_their_folder(swept: Command, control: FakeControl, tmp_path) -> None:
@@ -526,7 +545,7 @@ def test_a_sweep_can_take_those_only_that_are_online_and_say_how_long_it_waits(
         ("{command} models list | head -c 1 >/dev/null", 141, ""),
         ("PYTHONIOENCODING=ascii {command} models list >/dev/null", 0, ""),
         (
-            "{command} report pull none -o /dev/full/x",
+            "{command} report pull none -o /dev/full/x.csv",
             1,
             "paretofleet: /dev/full does not exist; make the folder first.\n",
         ),

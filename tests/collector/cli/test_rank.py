@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import typer
 from command_harness import Command
+from fake_control import FakeControl
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
+from paretofleet_collector.cli.limits import limits
 
 SUMMARY = {
     "iterations": 30,
@@ -174,6 +176,16 @@ def test_a_sweep_is_pulled_and_ranked(
     assert "good" in paretofleet("rank", "first").out
 
 
+def test_a_sweep_that_has_not_ended_is_said_to_run(
+    file: Path, paretofleet: Command, control: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paretofleet("sweep", "submit", "--model", "zoo:resnet50", "--name", "first")
+    monkeypatch.setattr("fake_control.REPORT", file.read_bytes())
+    assert "first has not ended (0 of 10 runs, planned)" in paretofleet("rank", "first").out
+    control.sweeps["first"].ended_unix_s = 61.0
+    assert "has not ended" not in paretofleet("rank", "first").out
+
+
 def test_the_timing_of_a_sweep_is_told_from_its_report(
     file: Path, paretofleet: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,13 +223,35 @@ def test_what_cannot_be_ranked_is_one_sentence(
     assert said.out == ""
 
 
-def test_a_requirement_is_a_limit_with_a_unit():
-    from paretofleet_collector.cli.rank import _limits
-
-    assert _limits(["power_w=10"], ["batch_latency_p99_s<=30ms", "power_w <= 8 W"]) == {
+def test_a_limit_may_have_a_unit_of_its_column() -> None:
+    assert limits(["power_w=10"], ["batch_latency_p99_s<=30ms", "power_w <= 8 W"]) == {
         "power_w": 8.0,
         "batch_latency_p99_s": pytest.approx(0.03),
     }
-    for wrong in ("power_w=8", "power_w<=", "power_w<=8 apples", "<=3"):
+    assert limits(["memory_peak_bytes=200MB"], None) == {"memory_peak_bytes": 200e6}
+    for wrong in ("power_w=8", "power_w<=", "<=3"):
         with pytest.raises(typer.BadParameter, match="write COLUMN<=VALUE"):
-            _limits(None, [wrong])
+            limits(None, [wrong])
+    for wrong, sentence in (
+        ("power_w=8 apples", "no unit of power_w; it takes mW, W"),
+        ("top1=3ms", "it takes %"),
+    ):
+        with pytest.raises(typer.BadParameter, match=sentence):
+            limits([wrong], None)
+
+
+def test_a_maximum_in_milliseconds_is_that_limit(file: Path, paretofleet: Command) -> None:
+    asked = ("rank", file, "-o", "json", "--max")
+    inside = paretofleet(*asked, "batch_latency_p90_s=25ms").json["rows"]
+    assert [row["p_meets"] for row in inside] == [
+        row["p_meets"] for row in paretofleet(*asked, "batch_latency_p90_s=0.025").json["rows"]
+    ]
+    assert "no unit of batch_latency_p90_s" in paretofleet(*asked, "batch_latency_p90_s=25mW", code=2).err
+
+
+def test_a_ranking_as_csv_is_no_surer_than_the_table(file: Path, paretofleet: Command) -> None:
+    rows = list(csv.DictReader(io.StringIO(paretofleet("rank", file, "-o", "csv").out)))
+    sure, out = rows[0], rows[-1]
+    assert [sure[name] for name in ("p_front", "p_front_lo", "p_front_hi")] == ["0.99", "0.99", "1.0"]
+    assert [out[name] for name in ("p_front", "p_front_lo", "p_front_hi")] == ["0.01", "0.0", "0.01"]
+    assert all(len(row["batch_latency_p90_s_lo"].rstrip("0")) <= len("0.01234567") for row in rows)

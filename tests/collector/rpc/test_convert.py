@@ -8,6 +8,7 @@ import pytest
 from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
 from paretofleet_collector.model.inputs import InputArray, InputFile
 from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import (
     ConfigurationState,
     DeviceView,
@@ -52,7 +53,10 @@ NEW = NewModel("tiny", "", "fp32", 4, "ab" * 32, top1=None, top1_n=None)
 PLANNED = PlannedView("c" * 16, "box", "tiny", "file", "cpu", "onnxruntime", "fp32", 2, None, fed="h=3")
 REFUSAL = Refusal("box cpu torch", "box has no runtime torch")
 PLAN = PlanView(
-    (PLANNED, replace(PLANNED, threads=3)), (DevicePlan("box", 2, 5, 9, 60.0, 120.0),), (REFUSAL,), missing=4
+    (PLANNED, replace(PLANNED, threads=3)),
+    (DevicePlan("box", 2, 5, 9, 60.0, 120.0, Span(80.0, 70.0, 90.0)),),
+    (REFUSAL,),
+    missing=4,
 )
 SWEEP = SweepView(
     "s" * 16, "edge", "running", 1, 2, {"sealed": 1, "pending": 1}, 1.0, None, ("box",), ("waits",)
@@ -92,7 +96,7 @@ PROGRESS = SweepProgress(SWEEP, (RunningNow("box", "tiny fp32", "measure", 7),),
         (DETAIL, convert.sweep_detail_to_proto, convert.sweep_detail_from_proto),
         (PROGRESS, convert.sweep_progress_to_proto, convert.sweep_progress_from_proto),
         (
-            replace(PROGRESS, seconds_left=0.0),
+            replace(PROGRESS, left=Span(0.0, 0.0, 1.0)),
             convert.sweep_progress_to_proto,
             convert.sweep_progress_from_proto,
         ),

@@ -155,7 +155,7 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
 
     watcher = rig.loop.create_task(watch())
     hear(lambda: seen)
-    assert [message.seconds_left for message in seen] == [None]
+    assert [message.left for message in seen] == [None]
     for number in (1, 2):
         grant = rig.lease(session)
         hear(lambda: seen[-1].running)
@@ -169,7 +169,7 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
         f"box: tiny native batch size {size}, onnxruntime on cpu, run 1: sealed" for size in (1, 2)
     ]
     assert seen[-1].sweep.state == "finished"
-    assert any(message.seconds_left == pytest.approx(10, rel=0.2) for message in seen)
+    assert any(message.left and message.left.seconds == pytest.approx(10, rel=0.2) for message in seen)
     assert any(message.running for message in seen)
 
 
@@ -240,7 +240,9 @@ def test_an_operator_changes_the_very_sweep_that_was_theirs(rig):
     rig.joined()
 
     def submit(name: str, person: str) -> str:
-        text = json.dumps({"models": ["tiny"], "protocol": "quick", "name": name, "repeats": 1})
+        text = json.dumps(
+            {"models": ["tiny"], "protocol": "quick", "name": name, "repeats": {"min": 1, "max": 1}}
+        )
         return rig.do(submission.submit(rig.context, f"{person} {name}", text, person))[0].sweep_id
 
     alices = submit("first", "alice")
@@ -250,3 +252,18 @@ def test_an_operator_changes_the_very_sweep_that_was_theirs(rig):
     with pytest.raises(SessionRefused, match="submitted by alice"):
         rig.do(submission.check_submitter(rig.context, bob, alices))
     assert rig.do(submission.check_submitter(rig.context, bob, bobs)) == bobs
+
+
+def test_a_plan_is_likely_to_take_what_its_runs_took_before(rig):
+    session = rig.joined()
+    spec = json.dumps({"models": ["tiny"], "protocol": "quick", "repeats": {"min": 1, "max": 1}})
+    before = rig.do(submission.plan_sweep(rig.context, spec)).devices[0].likely
+    rig.submit()
+    grant = rig.lease(session)
+    rig.clock[0] += 40
+    rig.upload(session, grant)
+    rig.seal()
+    after = rig.do(submission.plan_sweep(rig.context, spec)).devices[0].likely
+    assert before.seconds < 10
+    assert after.seconds == pytest.approx(40, rel=0.05)
+    assert after.most_s / after.least_s < before.most_s / before.least_s

@@ -181,7 +181,7 @@ def test_without_room_nothing_is_taken_and_nothing_granted(rig):
     key = rig.lease(session).key
     rig.context.config = replace(rig.context.config, disk_low_bytes=1 << 60)
     rig.context._room = (float("-inf"), True)
-    with pytest.raises(StorageUnavailable, match="MiB free"):
+    with pytest.raises(StorageUnavailable, match="MB free"):
         rig.send(session, chunk(key, "iterations", 0, [1], [2]))
     assert rig.lease(session) is None
 

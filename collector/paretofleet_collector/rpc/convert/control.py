@@ -8,6 +8,7 @@ from typing import Any
 from paretofleet_proto.v1 import control_pb2 as pb
 
 from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo
+from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import (
     ConfigurationState,
     DeviceView,
@@ -126,6 +127,7 @@ def plan_to_proto(plan: PlanView) -> pb.PlanSweepReply:
                 runs_max=device.runs_max,
                 seconds_min=device.seconds_min,
                 seconds_max=device.seconds_max,
+                likely=_span_to_proto(device.likely),
             )
             for device in plan.devices
         ],
@@ -146,6 +148,7 @@ def plan_from_proto(message: pb.PlanSweepReply) -> PlanView:
                 device.runs_max,
                 device.seconds_min,
                 device.seconds_max,
+                _span_from_proto(device, "likely"),
             )
             for device in message.devices
         ),
@@ -233,8 +236,9 @@ def sweep_progress_to_proto(progress: SweepProgress) -> pb.SweepProgress:
             )
             for running in progress.running
         ],
-        seconds_left=progress.seconds_left,
+        seconds_left=None if progress.left is None else progress.left.seconds,
         event=progress.event,
+        left=_span_to_proto(progress.left),
     )
 
 
@@ -246,9 +250,21 @@ def sweep_progress_from_proto(message: pb.SweepProgress) -> SweepProgress:
             RunningNow(running.device, running.what, running.phase, running.iterations)
             for running in message.running
         ),
-        seconds_left=_optional(message, "seconds_left"),
+        left=_span_from_proto(message, "left"),
         event=message.event,
     )
+
+
+def _span_to_proto(span: Span | None) -> pb.Span | None:
+    return None if span is None else pb.Span(seconds=span.seconds, least_s=span.least_s, most_s=span.most_s)
+
+
+def _span_from_proto(message: Any, name: str) -> Span | None:
+    """The span in the field `name` of a `message`; None where it is absent."""
+    if not message.HasField(name):
+        return None
+    span = getattr(message, name)
+    return Span(span.seconds, span.least_s, span.most_s)
 
 
 def file_part_to_proto(part: FilePart) -> pb.FilePart:

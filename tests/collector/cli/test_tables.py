@@ -1,0 +1,142 @@
+"""All listings in terminals of four widths: each line fits, each row has its name, no word is broken.
+
+The tables are in `tables/`. After a change that is meant: PARETOFLEET_WRITE_TABLES=1, and look at them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from command_harness import Command
+from fake_control import FakeControl, device, zoo
+from paretofleet_analysis.present.table import columns_of
+from paretofleet_analysis.ranking import rank as ranking
+from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
+from paretofleet_collector import cli
+from paretofleet_collector.cli import units
+from paretofleet_collector.model.entities import SensorInfo
+from terminal import terminal
+from test_rank import configuration
+
+WIDTHS = (60, 80, 120, 200)
+MODELS = ("mobilenet_v2_quantised_per_channel_for_the_gate", "模型网络", "resnet50")
+DEVICES = ("jetson-agx-orin-in-the-cold-store-left", "板子-七", "pc")
+LISTINGS = {
+    "devices_list": ("devices", "list"),
+    "devices_show": ("devices", "show", DEVICES[0]),
+    "models_list": ("models", "list"),
+    "models_show": ("models", "show", MODELS[0]),
+    "sweep_list": ("sweep", "list"),
+    "sweep_show": ("sweep", "show", "nightly-regression-of-all-gates-and-doors"),
+    "sweep_plan": ("sweep", "plan", *(word for model in MODELS for word in ("--model", model))),
+    "rank": ("rank", "{report}"),
+    "rank_why": ("rank", "{report}", "--why", "1"),
+}
+#: What must stand somewhere in a row: names as they are once the lines of a cell are put together.
+NAMES = {
+    "devices_list": DEVICES,
+    "models_list": MODELS,
+    "sweep_list": ("nightly-regression-of-all-gates-and-doors", "doors"),
+    "sweep_plan": (*MODELS, *DEVICES),
+    "rank": MODELS,
+}
+
+
+@pytest.fixture
+def fleet(control: FakeControl, paretofleet: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(units, "time", SimpleNamespace(**{**vars(time), "time": lambda: 3601.0}))
+    sensors = (SensorInfo("ina3221", "VDD_GPU_SOC", "module", "instant"),)
+    labels = {"rack": "3", "owner": "vision-team"}
+    control.devices = [replace(device(name, sensors=sensors), labels=labels) for name in DEVICES]
+    control.variants = [zoo(name) for name in MODELS]
+    for name in ("nightly-regression-of-all-gates-and-doors", "doors"):
+        paretofleet("sweep", "submit", "--model", "resnet50", "--name", name)
+    yield paretofleet
+    monkeypatch.undo()
+    time.tzset()
+
+
+def drawn(fleet: Command, words: list[str], columns: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    with terminal(columns, monkeypatch) as screen:
+        code = cli.run(["--collector", fleet.address, *words])
+    said = screen.text + "".join(
+        re.findall(r"^too narrow[^;]*; -o json has all\n", screen.err.getvalue(), re.MULTILINE)
+    )
+    assert code == 0, said
+    return said
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_a_listing_fits_every_terminal(
+    fleet: Command, listing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = tmp_path / "report.parquet"
+    rows = [configuration(name, 0.01 * (1 + k / 9), 70.0 + k) for k, name in enumerate(MODELS)]
+    files.write(build_report(rows), report)
+    rank_once(monkeypatch)
+    words = [word.format(report=report) for word in LISTINGS[listing]]
+    texts = {}
+    for columns in WIDTHS:
+        text = drawn(fleet, words, columns, monkeypatch)
+        assert max(map(columns_of, text.splitlines())) <= columns
+        for name in NAMES.get(listing, ()):
+            assert name in put_together(text), f"{name} is not whole at {columns} columns"
+        texts[columns] = "\n\n".join(text.split("\n\n")[:2]).rstrip("\n") + "\n"
+    written = "".join(f"{columns} columns\n{texts[columns]}\n" for columns in WIDTHS)
+    if listing == "rank_why":
+        return
+    golden = Path(__file__).parent / "tables" / f"{listing}.txt"
+    if os.environ.get("PARETOFLEET_WRITE_TABLES"):
+        golden.write_text(written, encoding="utf-8")
+    assert written == golden.read_text(encoding="utf-8")
+
+
+def rank_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same ranking for each width."""
+    rank, made = ranking.rank, []
+
+    def ranked(*given: Any, **more: Any) -> ranking.Ranking:
+        made[:] = made or [rank(*given, **more)]
+        return made[0]
+
+    monkeypatch.setattr(ranking, "rank", ranked)
+
+
+def put_together(text: str) -> str:
+    """The columns of a table with each cell's lines joined: read down by where words begin."""
+    by_column: dict[int, list[str]] = {}
+    whole = []
+    for line in text.splitlines():
+        at = 0
+        for part in re.split(r"( {2,})", line):
+            if part.strip():
+                by_column.setdefault(at, []).append(part)
+                whole.append(part)
+            at += columns_of(part)
+    return "\n".join([*whole, *("".join(parts) for parts in by_column.values())])
+
+
+def test_a_pipe_gets_whole_rows_without_styles(fleet: Command) -> None:
+    said = fleet("devices", "list").out
+    assert all(name in said for name in DEVICES)
+    assert "onnxruntime 1.19.2" in said
+    assert "\x1b" not in said
+
+
+def test_columns_that_a_terminal_has_no_room_for_are_named(
+    fleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = drawn(fleet, ["devices", "list"], 60, monkeypatch)
+    assert "labels" in narrow.partition("too narrow for: ")[2]
+    assert "too narrow" not in drawn(fleet, ["devices", "list"], 300, monkeypatch)

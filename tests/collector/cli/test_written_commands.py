@@ -1,0 +1,98 @@
+"""Every command of the README and every example of a help does what it is written for, as it is written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from command_harness import Command
+from fake_control import FakeControl, device, zoo
+from paretofleet_analysis.report import files
+from paretofleet_analysis.report.rows import build_report
+from paretofleet_collector.cli import app
+from test_rank import configuration
+
+README = Path(__file__).parents[3] / "README.md"
+#: What is run elsewhere, and where: it serves until it is stopped, or needs an identity, a board, a home.
+ELSEWHERE = {
+    "up": "tests/collector/cli/test_up.py",
+    "bench": "tests/collector/cli/test_bench.py",
+    "doctor": "tests/collector/cli/test_cli.py",
+    "logs": "tests/collector/cli/test_logs.py",
+    "collector": "tests/system/",
+    "token": "tests/system/test_identity.py",
+    "login": "tests/system/test_identity.py",
+    "devices add": "tests/system/test_devices_add.py",
+    "devices approve": "tests/system/test_identity.py",
+}
+
+
+def examples(command: Any = None) -> Iterator[str]:
+    """The commands in the epilogs of all helps."""
+    command = command or typer.main.get_command(app)
+    text = re.sub(r"^Examples?:", "", command.epilog or "", flags=re.MULTILINE)
+    for line in re.split(r"\n|, or (?=paretofleet )", text):
+        yield line.strip()
+    for each in getattr(command, "commands", {}).values():
+        yield from examples(each)
+
+
+def written(lines: Iterator[str] | list[str]) -> list[list[str]]:
+    """The words of those lines that are commands of `paretofleet` and not run elsewhere."""
+    found = []
+    for line in dict.fromkeys(lines):
+        program, *words = shlex.split(line, comments=True) or [""]
+        places = (" ".join(words[:1]), " ".join(words[:2]))
+        if program == "paretofleet" and not any(place in ELSEWHERE for place in places):
+            found.append(words)
+    return found
+
+
+@pytest.fixture
+def fresh(
+    control: FakeControl, paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """A folder with a model, and a fleet with a board that is off, in which nothing ran; reports are of
+    `quick` runs without a power source.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.onnx").write_bytes(b"ONNX")
+    (tmp_path / "SPEC.yaml").write_text("models: [zoo:resnet18]\n")
+    names = ("pc", "tx2-a", "tx2-1")
+    states = {"tx2-a": "offline"}
+    control.devices = [
+        replace(device(name), device_class="jetson-tx2", state=states.get(name, "online")) for name in names
+    ]
+    control.variants = [zoo(name) for name in ("resnet18", "alexnet", "resnet50")]
+    rows = [configuration("resnet18", 0.02, 70.0), configuration("alexnet", 0.01, 57.0)]
+    files.write(build_report(rows), tmp_path / "made.parquet")
+    monkeypatch.setattr("fake_control.REPORT", (tmp_path / "made.parquet").read_bytes())
+    return paretofleet
+
+
+def test_the_readme_works_as_it_is_written(fresh: Command) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    words = written("\n".join(blocks).splitlines())
+    assert ["rank", "first"] in words
+    for each in words:
+        fresh(*each)
+
+
+@pytest.mark.parametrize("words", written(examples()), ids=" ".join)
+def test_an_example_of_a_help_works_as_it_is_written(fresh: Command, words: list[str]) -> None:
+    fresh("models", "add", "mine.onnx")
+    fresh("models", "add", "mine.onnx", "--variant-of", "mine", "--name", "int8")
+    fresh("sweep", "submit", "--model", "zoo:resnet18", "--name", "edge-classifiers")
+    fresh(*words, code=None if words[:2] == ["sweep", "retry"] else 0)
+
+
+def test_what_is_run_elsewhere_is() -> None:
+    root = README.parent
+    assert [place for place in ELSEWHERE.values() if not (root / place).exists()] == []
+    assert len(written(examples())) > 20
