@@ -24,6 +24,7 @@ TIMED = (
     "analysis/runs/test_bad_sensors.py",
     "analysis/runs/test_paced.py",
     "analysis/runs/test_rapl_sums.py",
+    "collector/rpc/test_rude_clients.py",
     "system/faults",
     "system/test_faults.py",
     "system/test_one_sweep.py",

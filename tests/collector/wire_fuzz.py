@@ -11,6 +11,7 @@ from zlib import crc32
 
 import grpc
 from google.protobuf import message_factory
+from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import strategies as st
 from live_collector import LiveCollector
 from malformed import SERVICES, Malformed, Ours, full_name
@@ -29,6 +30,12 @@ BROKEN = {
     grpc.StatusCode.DATA_LOSS,
     grpc.StatusCode.CANCELLED,
 }
+WHOLE_TYPES = (
+    FieldDescriptor.TYPE_INT32,
+    FieldDescriptor.TYPE_INT64,
+    FieldDescriptor.TYPE_UINT32,
+    FieldDescriptor.TYPE_UINT64,
+)
 EDGES = [0, 1, -1, 2**31 - 1, -(2**31), 2**53, 2**62, 2**63 - 1, -(2**63)]
 TEXTS = st.one_of(
     st.text(max_size=40),
@@ -121,7 +128,8 @@ def _message(draw: st.DrawFn, descriptor: Any, depth: int) -> Any:
         if depth > 3 or draw(st.integers(0, 2)) == 0:
             continue
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            value = draw(st.integers(0, 9)) if field.name == "chunks" else draw(TEXTS)
+            values = field.message_type.fields_by_name["value"]
+            value = draw(st.integers(0, 9)) if values.type in WHOLE_TYPES else draw(TEXTS)
             getattr(made, field.name)[draw(TEXTS)] = value
         elif field.message_type is not None:
             inner = [_message(draw, field.message_type, depth + 1) for _ in range(draw(st.integers(0, 2)))]

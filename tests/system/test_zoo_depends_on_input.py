@@ -20,6 +20,7 @@ def test_the_outputs_of_every_network_change_with_its_input(tmp_path: Path, name
     request = {
         "artifact": str(built.path),
         "reference_python": sys.executable,
+        "runtime": "onnxruntime",
         "target_id": "cpu",
         "mode": "latency",
         "timing_scope": "copy+compute",

@@ -45,7 +45,7 @@ def likely_span(
         for work in works
     ]
     total_s = sum(seconds for seconds, _ in parts)
-    error = sum(seconds * error for seconds, error in parts) / total_s
+    error = sum(seconds * error for seconds, error in parts) / total_s if total_s else 0.0
     return Span(total_s, total_s * math.exp(-error), total_s * math.exp(error))
 
 

@@ -107,7 +107,7 @@ def test_what_is_fed_and_how_reaches_the_sweep(played: Command, monkeypatch) -> 
         (["a.onnx", "a.onnx"], 1, "a.onnx holds the same bytes as a.onnx"),
         (["a.onnx", "text.onnx"], 1, "text is not an ONNX file"),
         (["a.onnx", "b.onnx", "--report", "no/where.parquet"], 1, "no is no folder; make it"),
-        (["a.onnx", "b.onnx", "--size", "sequence"], 1, "write AXIS=N"),
+        (["a.onnx", "b.onnx", "--size", "sequence"], 2, "write AXIS=N"),
         (["a.onnx", "b.onnx", "--target", "cuda:7"], 1, "cuda:7"),
     ],
 )

@@ -129,7 +129,7 @@ def test_local_models_are_replaced_by_the_names_they_got():
         ("{models: [a], adaptive: realtime, batch_sizes: [2]}", "`batch_sizes` does not have; write `off"),
         ("{models: [a], seed: -1}", "`seed`: -1 is not"),
         ("{models: [a], wait_s: -1}", "`wait_s`: -1 is no number of seconds from 0"),
-        ("{models: [a], wait_s: .inf}", "`wait_s`: inf is no number of seconds"),
+        ("{models: [a], wait_s: .inf}", "it must not hold the number inf"),
         ("{models: [a], name: 'a b'}", "is not a sweep's name"),
         ("{models: [a], options: {torch: {}}}", "names the runtime 'torch', which is not in `runtimes`"),
         ("{models: [a], options: {onnxruntime: {x: [1]}}}", "options.onnxruntime.x"),

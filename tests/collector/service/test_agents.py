@@ -107,7 +107,7 @@ class TestSessions:
         renamed = rig.do(devices.change_device(rig.context, "box", "rename", {}, "rack3-left"))
         assert (renamed.device_id, renamed.name) == (session.device_id, "rack3-left")
         assert rig.do(agents.join(rig.context, Join("id-box", "box", "cpu", {}))).name == "rack3-left"
-        rig.joined("box")
+        rig.joined("box", instance=2)
         with pytest.raises(Taken, match="'other' belongs to another device"):
             rig.do(devices.change_device(rig.context, "rack3-left", "rename", {}, "other"))
         for name in ("", "a b"):
