@@ -99,7 +99,7 @@ def blocks_to_decide(comparison: Comparison, margin: float) -> int | None:
     >>> a = {1: 1.02, 2: 1.0, 3: 0.99, 4: 1.01}
     >>> b = {1: 1.0, 2: 1.01, 3: 1.0, 4: 0.99}
     >>> blocks_to_decide(compare(a, b), 0.02)
-    11
+    12
     """
     if comparison.ratio is None or comparison.lo is None or comparison.hi is None:
         return None

@@ -99,7 +99,7 @@ def _optional_columns(ranking: Ranking) -> list[list[str]]:
         ["ahead", *(_ahead(row.expected_dominators) for row in ranking.rows)],
     ]
     if any(row.selected or row.confirmed for row in ranking.rows):
-        columns.append(["value", *(_picked(row) for row in ranking.rows)])
+        columns.insert(0, ["value", *(_picked(row) for row in ranking.rows)])
     return columns
 
 
