@@ -6,7 +6,7 @@ import pytest
 from paretofleet_agent.runner import input_dependence
 from paretofleet_agent.runner.failure import RunFailed
 from paretofleet_agent.runner.feeding import Feeding
-from paretofleet_agent.runner.inputs import redraw
+from paretofleet_agent.runner.inputs import TYPES, redraw
 from paretofleet_graph import Law
 
 np = pytest.importorskip("numpy")
@@ -19,7 +19,8 @@ def law_of(dtype):
 
 
 def fed(values, law, **samples):
-    return Feeding({"x": values.shape}, {}, {} if samples else {"x": law}, samples, {"x": 0}, {}, 1)
+    kind = next(kind for kind, dtype in TYPES.items() if dtype == values.dtype.name)
+    return Feeding({"x": values.shape}, {"x": kind}, {} if samples else {"x": law}, samples, {"x": 0}, {}, 1)
 
 
 def digest(*outputs):
