@@ -11,7 +11,9 @@ from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.measure.requests import runner_request
 from paretofleet_agent.model import Artifact
 
-DEVICE = cast(DeviceUnderTest, SimpleNamespace(interpreters={}, interpreter_of=lambda _: "python"))
+DEVICE = cast(
+    DeviceUnderTest, SimpleNamespace(interpreters={}, interpreter_of=lambda _: "python", engines=None)
+)
 
 
 def test_samples_are_named_by_their_path_and_not_by_their_hash(tmp_path, kit):
