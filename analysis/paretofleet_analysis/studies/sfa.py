@@ -87,7 +87,7 @@ def fit(
         coefficient_errors=errors[:-2],
         sigma_u=float(np.exp(best[-2])) if has_any else 0.0,
         sigma_v=float(np.exp(best[-1])) if has_any else sigma,
-        log_likelihood=max(value, plain) if has_any else plain,
+        log_likelihood=value if has_any else plain,
         p_value=0.5 * float(chi2.sf(ratio, 1)) if has_any else 1.0,
         has_inefficiency=has_any,
         efficiency=frontier_likelihood.expected_efficiency(left) if has_any else ones,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.report import files
@@ -44,6 +45,14 @@ def test_a_stochastic_frontier_says_what_may_be(report):
 def test_the_same_seed_gives_the_same_answer(report):
     first, second = (efficiency(report, objectives=[LATENCY, "top1"], seed=3) for _ in range(2))
     assert first.rows == second.rows
+
+
+def test_a_row_without_a_ratio_is_left_out_and_said(report):
+    at = report.schema.get_field_index("macs")
+    none = pa.array([0, *report["macs"].to_pylist()[1:]], report.schema.field(at).type)
+    result = efficiency(report.set_column(at, report.schema.field(at), none), objectives=[LATENCY, "macs"])
+    assert len(result.rows) == report.num_rows - 1
+    assert [each.reason for each in result.exclusions] == ["macs is not a positive number"]
 
 
 def test_what_cannot_be_weighed_is_refused(report, monkeypatch):
