@@ -259,11 +259,21 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "interface": {
             "": "RankedReport Report from_pandas read",
         },
+        "figures": {
+            "front": "describe specification",
+            "grammar": "MISSING SUFFIXES grammar_version save simulated_mark",
+            "study": "study_specification",
+        },
         "present": {
+            "evidence_text": "evidence_lines",
             "methods_text": "*",
-            "paper_table": "*",
+            "paper_table": "* HTML render_paper_table",
+            "ranking_table": "table_columns",
             "ranking_text": "*",
+            "recommendation_text": "recommendation_lines",
+            "rounded": "parts",
             "row_names": "common_names naming_columns short_name",
+            "timing_text": "drift_lines",
         },
         "diagnostics": {
             "canary": "*",
@@ -282,6 +292,10 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "equal_runs": "DistinctRuns distinct_runs first_of_equals",
             "margins": "beaten_by in_margins tightest",
         },
+        "studies": {
+            "efficiency_answers": "*",
+            "answer": "Answer Chart left_out",
+        },
         "ranking": {
             "block_components": "block_spans",
             "dominance_counts": "RANKS",
@@ -290,7 +304,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "next_process": "NextProcess",
             "paced_rows": "EXTRAPOLATED PACE_MATTERS",
             "recommendation": "GivenUp Recommendation",
-            "rank": "*",
+            "rank": "* RankedRow RankedRuns Ranking",
             "request": "RankingKeywords RankingRequest checked_request",
             "result": "NO_NEAR_FRONT RankedRow Ranking",
             "selection": "Exclusion columns_of select",
@@ -302,6 +316,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "access": "Row by_block label measured_again place sampled samples start_order",
             "fed": "fed_parts",
             "files": "* conform",
+            "flags": "FLAGS",
             "schema": "COLUMNS MEASURES",
             "work_bound": "NO_WORK",
         },

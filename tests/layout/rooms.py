@@ -79,7 +79,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "analysis": {
         "interface": {"present", "ranking", "report"},
-        "figures": {"present", "ranking"},
+        "page": {"figures", "present", "studies", "ranking", "report"},
+        "figures": {"present", "studies", "ranking"},
         "present": {"ranking", "diagnostics", "statistics"},
         "studies": {"ranking", "report", "pareto"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},

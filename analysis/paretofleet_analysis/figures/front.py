@@ -1,122 +1,255 @@
-"""The frontier of a ranking as a Vega-Lite picture, for a page or a paper; needs the extra `figures`."""
+"""The frontier of a ranking as a Vega-Lite picture, for a page or a paper; needs the extra `figures`.
+
+Every two objectives have a panel, and the panels are linked: a row that is pointed at in one is shown in all.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from paretofleet_analysis.errors import RankError
-from paretofleet_analysis.figures.points import LOG_FROM, Picture, bounds, picture_of, title
-from paretofleet_analysis.ranking.result import Ranking
+from paretofleet_analysis.figures.grammar import (
+    BLUE,
+    GREY,
+    MISSING,
+    SKY,
+    SUFFIXES,
+    VERMILION,
+    altair,
+    heading,
+    save,
+    simulated_mark,
+)
+from paretofleet_analysis.figures.points import (
+    LOG_FROM,
+    Picture,
+    Point,
+    bounds,
+    drawn_numbers,
+    pictures_of,
+    title,
+)
+from paretofleet_analysis.objectives import OBJECTIVES, Objective
+from paretofleet_analysis.present.rounded import parts
+from paretofleet_analysis.ranking.result import RankedRow, Ranking
+from paretofleet_analysis.ranking.sentences import format_probability
 from paretofleet_analysis.ranking.verdicts import BEATEN, FRONT, UNDECIDED
 
-SUFFIXES = (".svg", ".pdf", ".png")
 #: Okabe and Ito's colours: told apart by who sees no red or green; the shapes say the same in print.
-_COLOURS = {FRONT: "#0072B2", UNDECIDED: "#D55E00", BEATEN: "#9E9E9E"}
+_COLOURS = {FRONT: BLUE, UNDECIDED: VERMILION, BEATEN: GREY}
 _SHAPES = {FRONT: "circle", UNDECIDED: "triangle-up", BEATEN: "cross"}
-_WIDTH, _HEIGHT = 460, 300
+#: Width and height of a panel: of the only one, and of several.
+_ALONE, _ONE_OF_SEVERAL = (460, 300), (320, 260)
+#: What a page tells the picture, and what the picture tells a page: the number of a row, 0 for none.
+PICKED, HOVERED = "picked", "hovered"
+#: Below so many rows that are not beaten they are named; else the numbers of the table must do.
+_NAMED_MAX = 8
 
 
-def write_figure(ranking: Ranking, path: Path) -> None:
-    """Writes the picture of a `ranking` to `path`, by its ending one of SUFFIXES.
+def write_figure(ranking: Ranking, path: Path, *, runs: Sequence[np.ndarray] = ()) -> None:
+    """Writes the picture of a `ranking` to `path`, by its ending one of `grammar.SUFFIXES`.
 
-    Raises RankError for another ending, without the extra `figures`, and with fewer than two objectives.
+    `runs`: of each row its (m, d) runs, shown as faint points. Raises RankError for another ending, without
+    the extra `figures`, and with fewer than two objectives.
     """
     if path.suffix not in SUFFIXES:
         raise RankError(f"{path} has no ending of a picture: write {', '.join(SUFFIXES)}")
     try:
-        import vl_convert  # noqa: F401 - altair saves through it
-
-        chart = _chart(picture_of(ranking))
+        save(specification(ranking, runs=runs), path)
     except ImportError:
-        raise RankError(
-            "pictures need Altair: install it with `pip install 'paretofleet-analysis[figures]'`"
-        ) from None
-    chart.save(str(path), scale_factor=2 if path.suffix == ".png" else 1)
+        raise RankError(MISSING) from None
 
 
-def specification(ranking: Ranking) -> dict[str, Any]:
-    """The picture of a `ranking` as a Vega-Lite specification, for pages that draw it themselves."""
-    found: dict[str, Any] = _chart(picture_of(ranking)).to_dict()
-    return found
+def specification(ranking: Ranking, *, runs: Sequence[np.ndarray] = ()) -> dict[str, Any]:
+    """The picture of a `ranking`, with its `runs` as of `write_figure`, as a Vega-Lite specification, for
+    pages that draw it themselves.
+    """
+    alt = altair()
+    numbers = drawn_numbers(ranking)
+    pictures = pictures_of(ranking, numbers=numbers)
+    rows = [_data(ranking.rows[number - 1], pictures, at) for at, number in enumerate(numbers)]
+    hovered = alt.selection_point(
+        name=HOVERED, fields=["number"], on="pointerover", clear="pointerout", empty=False
+    )
+    picked = alt.param(name=PICKED, value=0)
+    panels = [_panel(alt, picture, rows, hovered, has_one=len(pictures) == 1) for picture in pictures]
+    mark = simulated_mark([row["simulated"] for row in rows])
+    data = {"rows": rows, "runs": _run_points(ranking, runs, numbers)}
+    whole = panels[0] if len(panels) == 1 else alt.concat(*panels, columns=3, spacing=28)
+    made: dict[str, Any] = (
+        whole.add_params(picked)
+        .properties(
+            datasets=data,
+            title=heading(alt, mark, [*_explanation(pictures), *_thinned(ranking, numbers)]),
+            description=describe(ranking),
+        )
+        .configure_axis(gridOpacity=0.35)
+        .configure_legend(orient="top", direction="horizontal", symbolOpacity=1)
+        .to_dict()
+    )
+    return made
 
 
-def _chart(picture: Picture) -> Any:
-    """The margins below, then the frontier, the intervals, the points and their names."""
-    alt: Any = import_module("altair")  # not installed everywhere, and typed in part
-    rows = [_row(picture, k) for k in range(len(picture.points))]
-    values = alt.Data(values=rows)
-    x = alt.X("x:Q", title=title(picture.x), scale=_scale(alt, [row["x_lo"] for row in rows], rows, "x_hi"))
-    y = alt.Y("y:Q", title=title(picture.y), scale=_scale(alt, [row["y_lo"] for row in rows], rows, "y_hi"))
+def describe(ranking: Ranking) -> str:
+    """What the picture of a `ranking` shows, for who cannot see it."""
+    counts = [
+        f"{sum(row.verdict == verdict for row in ranking.rows)} {name}"
+        for verdict, name in ((FRONT, "on the front"), (UNDECIDED, "undecided"), (BEATEN, "beaten"))
+    ]
+    shown = [
+        f"row {row.number}, {row.identity['model']} on {row.identity['device']} ({_values(row, ranking)})"
+        for row in ranking.rows
+        if row.verdict != BEATEN
+    ]
+    more = f"; and {len(shown) - 10} more" if len(shown) > 10 else ""
+    named = f" Not beaten: {'; '.join(shown[:10])}{more}." if shown else ""
+    objectives = ", ".join(title(OBJECTIVES[used.name]) for used in ranking.objectives)
+    return f"The {len(ranking.rows)} rows by {objectives}: {', '.join(counts)}.{named}"
+
+
+def _values(row: RankedRow, ranking: Ranking) -> str:
+    texts = ((OBJECTIVES[used.name], _text(row, used.name)) for used in ranking.objectives)
+    return ", ".join(f"{objective.short} {text}" for objective, text in texts)
+
+
+def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any, *, has_one: bool) -> Any:
+    """The margins below, then the runs, the frontier, the intervals, the points and their names."""
+    x_name, y_name = picture.x.name, picture.y.name
+    x = alt.X(f"{x_name}:Q", title=title(picture.x), scale=_scale(alt, rows, x_name))
+    y = alt.Y(f"{y_name}:Q", title=title(picture.y), scale=_scale(alt, rows, y_name))
     order = [FRONT, UNDECIDED, BEATEN]
     colour = alt.Color(
         "verdict:N",
         scale=alt.Scale(domain=order, range=[_COLOURS[name] for name in order]),
-        legend=alt.Legend(title="verdict", symbolSize=90, symbolOpacity=1),
+        legend=alt.Legend(title=None, symbolSize=90),
     )
     shape = alt.Shape("verdict:N", scale=alt.Scale(domain=order, range=[_SHAPES[name] for name in order]))
-    base = alt.Chart(values).encode(x=x, y=y, color=colour)
+    large, is_picked = alt.value(260), f"datum.number === {PICKED}"
+    size = alt.when(is_picked).then(large).when(hovered).then(large).otherwise(alt.value(70))
+    base = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y, color=colour)
+    cloud = alt.Chart(alt.NamedData(name="runs")).encode(x=x, y=y, color=colour)
     front = base.transform_filter(alt.datum.verdict == FRONT)
-    named = base.transform_filter(alt.datum.verdict != BEATEN)
+    labelled = base.transform_filter(alt.datum.verdict != BEATEN)
+    named = has_one and sum(row["verdict"] != BEATEN for row in rows) <= _NAMED_MAX
     layers = [
-        front.mark_rect(opacity=0.18).encode(
-            x="margin_x_lo:Q", x2="margin_x_hi", y="margin_y_lo:Q", y2="margin_y_hi"
+        front.mark_rect(opacity=0.18, aria=False).encode(
+            x=f"{x_name}_margin_lo:Q",
+            x2=f"{x_name}_margin_hi",
+            y=f"{y_name}_margin_lo:Q",
+            y2=f"{y_name}_margin_hi",
         ),
+        cloud.mark_circle(size=10, opacity=0.3, aria=False),
         *_frontier(alt, picture),
-        base.mark_rule(strokeWidth=2).encode(x="x_lo:Q", x2="x_hi"),
-        base.mark_rule(strokeWidth=2).encode(y="y_lo:Q", y2="y_hi"),
-        base.mark_point(size=70, filled=True, opacity=1).encode(shape=shape),
-        named.mark_text(align="left", dx=7, dy=11, fontSize=10).encode(text="name:N"),
+        base.mark_rule(strokeWidth=1.5, aria=False).encode(x=f"{x_name}_lo:Q", x2=f"{x_name}_hi"),
+        base.mark_rule(strokeWidth=1.5, aria=False).encode(y=f"{y_name}_lo:Q", y2=f"{y_name}_hi"),
+        base.mark_point(filled=True, stroke="white", strokeWidth=0.5)
+        .encode(shape=shape, opacity=_opacity(alt), size=size, tooltip=_tooltip(alt, picture))
+        .add_params(hovered),
+        labelled.mark_text(align="left", dx=7, dy=11, fontSize=10, aria=False).encode(
+            text="name:N" if named else "number:Q"
+        ),
     ]
-    whole = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, title=_explanation(alt, picture))
-    return whole.configure_axis(gridOpacity=0.35)
+    width, height = _ALONE if has_one else _ONE_OF_SEVERAL
+    return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _row(picture: Picture, at: int) -> dict[str, Any]:
-    """A point as data of the picture."""
-    point = picture.points[at]
-    (x, x_lo, x_hi), (y, y_lo, y_hi) = point.x, point.y
-    (mx_lo, mx_hi), (my_lo, my_hi) = (
-        bounds(center, margin) for center, margin in zip((x, y), picture.margins, strict=True)
-    )
-    return {
+def _opacity(alt: Any) -> Any:
+    return alt.Opacity("p_front:Q", scale=alt.Scale(domain=[0, 1], range=[0.4, 1]), legend=None)
+
+
+def _tooltip(alt: Any, picture: Picture) -> list[Any]:
+    return [
+        alt.Tooltip("number:Q", title="row"),
+        alt.Tooltip("name:N"),
+        *(alt.Tooltip(f"{axis.name}_text:N", title=title(axis)) for axis in (picture.x, picture.y)),
+        alt.Tooltip("p_front_text:N", title="p_front"),
+        alt.Tooltip("verdict:N"),
+    ]
+
+
+def _data(row: RankedRow, pictures: Sequence[Picture], at: int) -> dict[str, Any]:
+    """A row as data of the pictures, in which it is the point numbered `at`."""
+    point = pictures[0].points[at]
+    values: dict[str, Any] = {
         "number": point.number,
         "name": point.name,
         "verdict": point.verdict,
-        "p_front": point.p_front,
-        "x": x,
-        "x_lo": x_lo,
-        "x_hi": x_hi,
-        "y": y,
-        "y_lo": y_lo,
-        "y_hi": y_hi,
-        "margin_x_lo": mx_lo,
-        "margin_x_hi": mx_hi,
-        "margin_y_lo": my_lo,
-        "margin_y_hi": my_hi,
+        "simulated": point.is_simulated,
+        "p_front": 0.5 if point.p_front is None else round(point.p_front, 4),
+        "p_front_text": "unknown" if point.p_front is None else format_probability(point.p_front),
     }
+    for picture in pictures:
+        values |= _axis_data(row, picture.x, picture.points[at].x, picture.margins[0])
+        values |= _axis_data(row, picture.y, picture.points[at].y, picture.margins[1])
+    return values
+
+
+def _axis_data(
+    row: RankedRow, axis: Objective, ends: tuple[float, float, float], margin: tuple[float, bool]
+) -> dict[str, Any]:
+    name = axis.name
+    low, high = bounds(ends[0], margin)
+    keys = (name, f"{name}_lo", f"{name}_hi", f"{name}_margin_lo", f"{name}_margin_hi")
+    numbers = {key: float(f"{value:.6g}") for key, value in zip(keys, (*ends, low, high), strict=True)}
+    return numbers | {f"{name}_text": _text(row, name)}
+
+
+def _text(row: RankedRow, name: str) -> str:
+    """A mean with its interval, rounded to it."""
+    rounded = parts(row.compared(name), OBJECTIVES[name].scale)
+    if rounded is None:
+        return "-"
+    mean, low, high = rounded
+    return f"{mean} [{low}, {high}]" if low else mean
+
+
+def _run_points(ranking: Ranking, runs: Sequence[np.ndarray], numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """The runs of the rows that are drawn, in shown units."""
+    if not runs:
+        return []
+    scales = [(used.name, OBJECTIVES[used.name].scale) for used in ranking.objectives]
+    return [
+        {"number": number, "verdict": ranking.rows[number - 1].verdict}
+        | {name: float(f"{value * scale:.6g}") for (name, scale), value in zip(scales, run, strict=True)}
+        for number in numbers
+        for run in runs[number - 1]
+    ]
 
 
 def _frontier(alt: Any, picture: Picture) -> list[Any]:
     """The line that the means on the frontier attain; none where the picture lacks an objective."""
-    points = [{"x": point.x[0], "y": point.y[0]} for point in picture.frontier()]
+    points: list[Point] = picture.frontier()
     if len(points) < 2:
         return []
     how = "step-before" if picture.x.maximize else "step-after"
-    line = alt.Chart(alt.Data(values=points)).mark_line(interpolate=how, color="#56B4E9", strokeDash=[4, 3])
-    return [line.encode(x="x:Q", y="y:Q")]
+    values = [{picture.x.name: point.x[0], picture.y.name: point.y[0]} for point in points]
+    line = alt.Chart(alt.Data(values=values)).mark_line(
+        interpolate=how, color=SKY, strokeDash=[4, 3], aria=False
+    )
+    return [line.encode(x=f"{picture.x.name}:Q", y=f"{picture.y.name}:Q")]
 
 
-def _scale(alt: Any, low: list[float], rows: list[dict[str, Any]], high: str) -> Any:
-    least, most = min(low), max(row[high] for row in rows)
+def _scale(alt: Any, rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    least, most = min(row[f"{name}_lo"] for row in rows), max(row[f"{name}_hi"] for row in rows)
     is_log = least > 0 and most / least >= LOG_FROM
-    return alt.Scale(type="log" if is_log else "linear", zero=False, nice=False, padding=24)
+    kind = {"type": "log"} if is_log else {"type": "linear", "zero": False}
+    return alt.Scale(**kind, nice=False, padding=24)
 
 
-def _explanation(alt: Any, picture: Picture) -> Any:
+def _explanation(pictures: Sequence[Picture]) -> list[str]:
     """What lines and boxes mean."""
-    lines = ["Bars: 95 % intervals of the means. Dashes: the frontier of the means. Boxes: the margins."]
-    if not picture.is_whole:
-        lines.append("Verdicts are by more objectives than these two.")
-    return alt.TitleParams(lines, anchor="start", fontSize=10, fontWeight="normal", color="#555555")
+    dashes = " Dashes: the frontier of the means." if pictures[0].frontier() else ""
+    lines = [f"Bars: 95 % intervals of the means. Boxes: the margins.{dashes}"]
+    if len(pictures) > 1:
+        lines.append("Verdicts are by all objectives at once. Numbers are the rows of the table.")
+    return lines
+
+
+def _thinned(ranking: Ranking, numbers: Sequence[int]) -> list[str]:
+    if len(numbers) == len(ranking.rows):
+        return []
+    return [f"Drawn are {len(numbers)} of {len(ranking.rows)} rows: all that lead, and some of the beaten."]

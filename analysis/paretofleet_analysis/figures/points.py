@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
 
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, Objective, parse_margin
 from paretofleet_analysis.present.row_names import common_names, naming_columns, short_name
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
+from paretofleet_analysis.ranking.verdicts import BEATEN
 
 ACCURACY = "top1"
 #: From this ratio of the largest to the smallest on, an axis is logarithmic.
 LOG_FROM = 5.0
+#: Of more rows a picture shows a choice: points on points tell nothing.
+POINTS_MAX = 300
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Point:
 
     number: int
     name: str
+    is_simulated: bool
     x: tuple[float, float, float]
     y: tuple[float, float, float]
     verdict: str
@@ -56,21 +63,47 @@ def picture_of(ranking: Ranking) -> Picture:
 
     Raises RankError for fewer than two objectives.
     """
+    return pictures_of(ranking)[0]
+
+
+def pictures_of(ranking: Ranking, *, numbers: Sequence[int] | None = None) -> tuple[Picture, ...]:
+    """A picture of a `ranking` for every two of its objectives; accuracy, where it is one, is up.
+
+    `numbers`: of the rows that are shown, all by default. Raises RankError for fewer than two objectives.
+    """
     names = [used.name for used in ranking.objectives]
     if len(names) < 2:
         raise RankError("a picture needs two objectives: rank by two or more")
-    y = ACCURACY if ACCURACY in names else names[1]
-    x = next(name for name in names if name != y)
+    names.sort(key=lambda name: name != ACCURACY)
+    rows = ranking.rows if numbers is None else [ranking.rows[number - 1] for number in numbers]
+    pairs = ((b, a) if a == ACCURACY else (a, b) for a, b in combinations(names, 2))
+    return tuple(_picture(ranking, rows, x, y) for x, y in pairs)
+
+
+def drawn_numbers(ranking: Ranking, most: int = POINTS_MAX) -> list[int]:
+    """The numbers of at most `most` rows of a `ranking` that a picture shows: all that are not beaten come
+    first, and of the beaten every so many.
+    """
+    numbers = [row.number for row in ranking.rows]
+    if len(numbers) <= most:
+        return numbers
+    ahead = [row.number for row in ranking.rows if row.verdict != BEATEN][:most]
+    beaten = [row.number for row in ranking.rows if row.verdict == BEATEN]
+    places = np.linspace(0, max(len(beaten) - 1, 0), most - len(ahead)).astype(int)
+    return sorted({*ahead, *(beaten[at] for at in places if beaten)})
+
+
+def _picture(ranking: Ranking, rows: Sequence[RankedRow], x: str, y: str) -> Picture:
     margins = {
         used.name: parse_margin(used.margin.replace(" %", "%").split()[0]) for used in ranking.objectives
     }
     common = common_names(ranking.rows)
     differing = [name for name in naming_columns(ranking.rows)[1:] if name not in common]
     return Picture(
-        points=tuple(_point(row, x, y, differing) for row in ranking.rows),
+        points=tuple(_point(row, x, y, differing) for row in rows),
         x=OBJECTIVES[x],
         y=OBJECTIVES[y],
-        is_whole=len(names) == 2,
+        is_whole=len(ranking.objectives) == 2,
         margins=((margins[x].value, margins[x].relative), (margins[y].value, margins[y].relative)),
     )
 
@@ -79,7 +112,8 @@ def _point(row: RankedRow, x: str, y: str, differing: Sequence[str]) -> Point:
     p_front = row.p_front if row.p_front is not None else row.p_front_next_run
     name = short_name(row, differing)
     is_on = row.is_on_frontier_of_means
-    return Point(row.number, name, _ends(row, x), _ends(row, y), row.verdict, p_front, is_on)
+    is_simulated = bool(row.identity["simulated"])
+    return Point(row.number, name, is_simulated, _ends(row, x), _ends(row, y), row.verdict, p_front, is_on)
 
 
 def _ends(row: RankedRow, name: str) -> tuple[float, float, float]:

@@ -7,8 +7,10 @@ dominates it. Both are about true means (`question="mean"`) unless the request s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Unpack
 
+import numpy as np
 import pyarrow as pa
 
 from paretofleet_analysis.errors import RankError
@@ -29,10 +31,31 @@ from paretofleet_analysis.ranking.sensitivity import change_sentence, changed_ve
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.report.files import conform
 
-__all__ = ["QUESTIONS", "Efficient", "ObjectiveUse", "RankedRow", "Ranking", "RankingRequest", "rank"]
+__all__ = [
+    "QUESTIONS",
+    "Efficient",
+    "ObjectiveUse",
+    "RankedRow",
+    "RankedRuns",
+    "Ranking",
+    "RankingRequest",
+    "rank",
+    "rank_runs",
+]
 
 #: More rows at once would take minutes and gigabytes, and nobody reads them.
 ROWS_MAX = 100_000
+
+
+@dataclass(frozen=True)
+class RankedRuns:
+    """A `ranking` with what it was made of, in its order: the report's `rows`, and of each row the (m, d)
+    `runs` that were compared, without block effects where they were removed.
+    """
+
+    ranking: Ranking
+    rows: tuple[Row, ...]
+    runs: tuple[np.ndarray, ...]
 
 
 def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
@@ -41,6 +64,11 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
     The `keywords` are the fields of `RankingRequest`, which says what each means, with unit and default.
     Raises RankError, a ValueError, with one sentence.
     """
+    return rank_runs(report, **keywords).ranking
+
+
+def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRuns:
+    """The same of a `report` and `keywords`, with the rows and runs behind it."""
     request = checked_request(RankingRequest(**keywords))
     reported = _rows(report, request)
     selection = select(reported, request)
@@ -59,7 +87,7 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
     changes = changed_verdicts(fleet, judgement)
     rows = result_rows(fleet, judgement, groups, changes or ())
     number = None if request.why is None else _number(rows, selection.exclusions(), request.why)
-    return Ranking(
+    ranking = Ranking(
         use=_use(request),
         question=request.question,
         promise=request.promise,
@@ -78,6 +106,11 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
         ),
         why=None if number is None else explain(fleet, judgement, number),
         recommendations=recommendations(fleet, judgement) if request.why is None else (),
+    )
+    return RankedRuns(
+        ranking,
+        tuple(fleet.rows[i] for i in judgement.order),
+        tuple(fleet.corrected[i] for i in judgement.order),
     )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from paretofleet_collector import __version__
 from paretofleet_collector.cli import (
+    analyze,
     bench,
     collector,
     devices,
@@ -55,6 +56,7 @@ app.add_typer(report.app, name="report")
 app.command("doctor", epilog="Example: paretofleet doctor")(collector.doctor)
 app.command("logs", epilog=log_command.EXAMPLE)(log_command.logs_)
 app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
+app.command("analyze", epilog=analyze.EXAMPLE)(analyze.analyze)
 
 
 def _version(is_requested: bool) -> None:

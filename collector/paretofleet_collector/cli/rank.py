@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paretofleet_collector.cli.limits import limits, pairs
 from paretofleet_collector.cli.output import FACTS, Format, clean_lines, escaped, show
-from paretofleet_collector.cli.progress import ended, working
+from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.rank_paper import (
     FOR_PAPERS,
     Figure,
@@ -30,14 +25,10 @@ from paretofleet_collector.cli.rank_paper import (
     write_paper_table,
 )
 from paretofleet_collector.cli.rank_rows import row_cells, row_facts
-from paretofleet_collector.cli.session import collector_client
-from paretofleet_collector.cli.units import counted
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.cli.sources import read_sources
 
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.rank import Ranking
-
-    from paretofleet_collector.model.views import SweepView
 
 EXAMPLE = "Example: paretofleet rank edge-classifiers --max batch_latency_p90_s=30ms"
 #: Rows that are shown unless more are asked for.
@@ -123,15 +114,12 @@ def rank(
     output: RankOutput = RankFormat.table,
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
-    from paretofleet_analysis.ranking import rank as ranking
-    from paretofleet_analysis.report import files
+    from paretofleet_analysis.ranking.rank import rank_runs
 
-    with _files(context, sources) as (paths, notes):
-        table = files.concatenate([files.read(path, rows_max=ranking.ROWS_MAX) for path in paths])
-        checksums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    reported = read_sources(context, sources)
     with working("ranking"):
-        result = ranking.rank(
-            table,
+        ranked = rank_runs(
+            reported.table,
             use=use,
             objectives=objectives or None,
             margins=dict(pairs("--margin", margins, "2%")),
@@ -147,11 +135,11 @@ def rank(
             accuracy_question=accuracy_question,
             seed=seed,
             command=shlex.join(["paretofleet", *sys.argv[1:]]),
-            report_sha256=checksums,
+            report_sha256=reported.sha256,
             why=why,
         )
-    result = replace(result, notes=(*notes, *result.notes))
-    draw(result, figure, is_plotted=plot)
+    result = replace(ranked.ranking, notes=(*reported.notes, *ranked.ranking.notes))
+    draw(result, figure, runs=ranked.runs, is_plotted=plot)
     if methods:
         write_methods(result)
     else:
@@ -209,36 +197,3 @@ def _only(result: Ranking, row_name: str) -> Ranking:
     from paretofleet_analysis.ranking.rank import is_row
 
     return replace(result, rows=tuple(row for row in result.rows if is_row(row, row_name)))
-
-
-@contextmanager
-def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[tuple[list[Path], list[str]]]:
-    """The report file of each source: itself where it is one, else pulled from the collector for now.
-
-    With sentences about the sweeps that still run.
-    """
-    with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
-        paths, notes = [], []
-        for at, source in enumerate(dict.fromkeys(sources)):
-            path = Path(source)
-            if not path.exists():
-                if path.suffix == ".parquet" or len(path.parts) > 1:
-                    raise Refused(
-                        f"{source} does not exist; pull it with `paretofleet report pull SWEEP -o {source}`."
-                    )
-                path = Path(folder) / f"{at}.parquet"
-                with collector_client(context) as client, working(f"pulling the report of {source}"):
-                    client.pull_report(source, path)
-                    notes += _still_running(client.list_sweeps(), source)
-            paths.append(path)
-        yield paths, notes
-
-
-def _still_running(sweeps: Sequence[SweepView], source: str) -> list[str]:
-    """That the sweep which the `source` names has not ended, and how far it is; empty where it has."""
-    return [
-        f"{sweep.name} has not ended ({ended(sweep)} of {counted(sweep.runs, 'run')}, {sweep.state}): "
-        "this is what its runs show so far."
-        for sweep in sweeps
-        if source in (sweep.name, sweep.sweep_id) and sweep.ended_unix_s is None
-    ]

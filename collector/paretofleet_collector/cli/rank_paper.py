@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from paretofleet_collector.cli.session import notify
 from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
+    import numpy as np
     from paretofleet_analysis.ranking.rank import Ranking
 
 
@@ -57,8 +59,10 @@ def write_methods(ranking: Ranking) -> None:
     sys.stdout.write(clean_lines(methods_paragraph(ranking)))
 
 
-def draw(ranking: Ranking, figure: Path | None, *, is_plotted: bool) -> None:
-    """Draws the frontier of a `ranking` as the file `figure`, and in the terminal where it `is_plotted`."""
+def draw(ranking: Ranking, figure: Path | None, *, runs: Sequence[np.ndarray], is_plotted: bool) -> None:
+    """Draws the frontier of a `ranking` with its `runs` as the file `figure`, and in the terminal where it
+    `is_plotted`.
+    """
     if is_plotted:
         from paretofleet_analysis.figures.terminal import render_plot
 
@@ -72,5 +76,5 @@ def draw(ranking: Ranking, figure: Path | None, *, is_plotted: bool) -> None:
                 f"{figure.absolute().parent} is no folder; make it, or choose another for --figure."
             )
         with working("drawing"):
-            write_figure(ranking, figure)
+            write_figure(ranking, figure, runs=runs)
         notify(f"wrote {figure}")

@@ -59,8 +59,7 @@ def test_the_specification_holds_the_data_and_tells_verdicts_apart_by_colour_and
     pytest.importorskip("altair")
     spec = front.specification(ranking)
     assert len(set(front._COLOURS.values())) == len(set(front._SHAPES.values())) == 3
-    rows = next(layer["data"]["values"] for layer in spec["layer"] if len(layer["data"]["values"]) == 3)
-    assert {row["name"] for row in rows} == set(MODELS)
+    assert {row["name"] for row in spec["datasets"]["rows"]} == set(MODELS)
 
 
 def test_another_ending_or_a_missing_extra_is_a_sentence(ranking, tmp_path, monkeypatch):

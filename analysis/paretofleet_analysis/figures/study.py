@@ -1,0 +1,140 @@
+"""What a study shows as a Vega-Lite picture, from the plain data of its chart; needs the extra `figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paretofleet_analysis.figures.grammar import BLUE, PALETTE, SKY, altair, heading
+from paretofleet_analysis.studies.answer import Chart
+
+#: The shapes of as many colours: they say the same in print.
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+_WIDTH, _HEIGHT, _ROW = 460, 280, 18
+#: Of more texts on an axis only the first are drawn: the table beside has all.
+TEXTS_MAX = 60
+
+
+def study_specification(chart: Chart, *, simulated: str, description: str) -> dict[str, Any]:
+    """The picture of a `chart` as a Vega-Lite specification; `simulated` heads it, "" where nothing is.
+
+    `description` says the same in words. Texts stand on the vertical axis, where they can be read. Raises
+    ImportError without Altair.
+    """
+    alt = altair()
+    has_texts = any(isinstance(point[chart.x], str) for point in chart.points)
+    points = _first_texts(chart) if has_texts else list(chart.points)
+    rows = [_data(chart, point) for point in points]
+    x, y = _axes(alt, chart, has_texts=has_texts)
+    data = {"points": rows, "fits": [_data(chart, point) for point in chart.lines]}
+    base = alt.Chart(alt.NamedData(name="points")).encode(**_colour(alt, chart, rows))
+    layers = [*_fits(alt, chart, x, y), *_intervals(alt, chart, base, rows, (x, y))]
+    layers += _marks(alt, chart, base, (x, y))
+    height = alt.Step(_ROW) if has_texts else _HEIGHT
+    left_out = len(chart.points) - len(points)
+    note = [f"{left_out} more are in the table."] if left_out else []
+    made: dict[str, Any] = (
+        alt.layer(*layers)
+        .properties(
+            width=_WIDTH,
+            height=height,
+            datasets=data,
+            description=description,
+            title=heading(alt, simulated, note),
+        )
+        .configure_axis(gridOpacity=0.35, labelLimit=320)
+        .configure_legend(orient="top", direction="horizontal", symbolOpacity=1, columns=3, labelLimit=220)
+        .to_dict()
+    )
+    return made
+
+
+def _first_texts(chart: Chart) -> list[Mapping[str, Any]]:
+    texts = list(dict.fromkeys(str(point[chart.x]) for point in chart.points))[:TEXTS_MAX]
+    return [point for point in chart.points if str(point[chart.x]) in set(texts)]
+
+
+def _data(chart: Chart, point: Mapping[str, Any]) -> dict[str, Any]:
+    """A point under names that no grammar reads as more than names."""
+    keys = {"x": chart.x, "y": chart.y, "colour": chart.colour, "size": chart.size}
+    values = {name: point.get(key) for name, key in keys.items() if key is not None}
+    values |= {name: point.get(name) for name in ("lo", "hi", "x_lo", "x_hi")}
+    if chart.colour is not None:
+        values["colour"] = str(values["colour"])
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _axes(alt: Any, chart: Chart, *, has_texts: bool) -> tuple[Any, Any]:
+    """The channels of x and y; where x has texts it goes up, in the order of the points."""
+    zero = chart.kind == "bar"
+    value = alt.Scale(type="log") if chart.is_y_log else alt.Scale(zero=zero, nice=True)
+    if has_texts:
+        axis = alt.Axis(grid=False)
+        across = alt.X("y:Q", title=chart.y_title, scale=value)
+        return across, alt.Y("x:N", title=chart.x_title or None, sort=None, axis=axis)
+    scale = alt.Scale(type="log") if chart.is_x_log else alt.Scale(zero=zero, nice=True)
+    return alt.X("x:Q", title=chart.x_title, scale=scale), alt.Y("y:Q", title=chart.y_title, scale=value)
+
+
+def _colour(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    if chart.colour is None:
+        return {"color": alt.value(BLUE)}
+    names = list(dict.fromkeys(row["colour"] for row in rows))
+    ranges = [PALETTE[at % len(PALETTE)] for at in range(len(names))]
+    return {"color": alt.Color("colour:N", title=None, scale=alt.Scale(domain=names, range=ranges))}
+
+
+def _shape(alt: Any, chart: Chart) -> dict[str, Any]:
+    if chart.colour is None:
+        return {}
+    return {"shape": alt.Shape("colour:N", title=None, scale=alt.Scale(range=list(_SHAPES)))}
+
+
+def _intervals(
+    alt: Any, chart: Chart, base: Any, rows: list[dict[str, Any]], axes: tuple[Any, Any]
+) -> list[Any]:
+    """Rules for the intervals of values, along their axis, and of places where these have one."""
+    x, y = axes
+    layers = []
+    ruled = base.mark_rule(strokeWidth=1.5, aria=False)
+    has_texts = any(isinstance(row["x"], str) for row in rows)
+    if any("lo" in row for row in rows):
+        along = {"x": alt.X("lo:Q", title=chart.y_title), "x2": "hi", "y": y}
+        up = {"x": x, "y": alt.Y("lo:Q", title=chart.y_title), "y2": "hi"}
+        layers.append(ruled.transform_filter("isValid(datum.lo)").encode(**(along if has_texts else up)))
+    if any("x_lo" in row for row in rows) and not has_texts:
+        across = {"x": alt.X("x_lo:Q", title=chart.x_title), "x2": "x_hi", "y": y}
+        layers.append(ruled.transform_filter("isValid(datum.x_lo)").encode(**across))
+    return layers
+
+
+def _marks(alt: Any, chart: Chart, base: Any, axes: tuple[Any, Any]) -> list[Any]:
+    x, y = axes
+    shown = {"x": x, "y": y, "tooltip": _tooltip(alt, chart)}
+    if chart.kind == "bar":
+        return [base.mark_bar(opacity=0.75).encode(**shown)]
+    size = {} if chart.size is None else {"size": alt.Size("size:Q", title=chart.size, legend=None)}
+    points = base.mark_point(filled=True, size=60, opacity=0.9).encode(**shown, **_shape(alt, chart), **size)
+    if chart.kind == "point":
+        return [points]
+    return [base.mark_line(strokeWidth=2, aria=False).encode(x=x, y=y), points]
+
+
+def _fits(alt: Any, chart: Chart, x: Any, y: Any) -> list[Any]:
+    """The lines beside the points, dashed."""
+    if not chart.lines:
+        return []
+    lines = alt.Chart(alt.NamedData(name="fits")).mark_line(strokeDash=[4, 3], color=SKY, aria=False)
+    encoded = lines.encode(x=x, y=y)
+    return [encoded if chart.colour is None else encoded.encode(color="colour:N")]
+
+
+def _tooltip(alt: Any, chart: Chart) -> list[Any]:
+    is_text = any(isinstance(point[chart.x], str) for point in chart.points)
+    shown = [
+        alt.Tooltip(
+            "x:N" if is_text else "x:Q", title=chart.x_title or chart.x, format="" if is_text else ".4~g"
+        ),
+        alt.Tooltip("y:Q", title=chart.y_title, format=".4~g"),
+    ]
+    return shown if chart.colour is None else [*shown, alt.Tooltip("colour:N", title=chart.colour)]

@@ -1,0 +1,150 @@
+"""What a page shows, gathered from a ranking and the studies; nothing of how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.figures.front import describe, specification
+from paretofleet_analysis.figures.grammar import MISSING, simulated_mark
+from paretofleet_analysis.figures.study import study_specification
+from paretofleet_analysis.objectives import PRESETS
+from paretofleet_analysis.page.devices import DeviceTable, device_table
+from paretofleet_analysis.page.packed import packed
+from paretofleet_analysis.page.row_evidence import row_evidence
+from paretofleet_analysis.present.evidence_text import evidence_lines
+from paretofleet_analysis.present.ranking_table import table_columns
+from paretofleet_analysis.present.recommendation_text import recommendation_lines
+from paretofleet_analysis.ranking.rank import RankedRuns, Ranking
+from paretofleet_analysis.studies.answer import Answer
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A Vega-Lite `specification` under a `title`, and the same in words; `name` is its file's."""
+
+    name: str
+    title: str
+    alternative: str
+    specification: dict[str, Any]
+
+    @property
+    def simulated(self) -> str:
+        """What the head of the picture says of simulated rows; "" where none is."""
+        return str(self.specification["title"]["text"])
+
+    @property
+    def explanation(self) -> list[str]:
+        """What the head of the picture says of its marks."""
+        return list(self.specification["title"]["subtitle"])
+
+
+@dataclass(frozen=True)
+class PageAnswer:
+    """An `answer` of a study with its `figure`, None where it has no chart."""
+
+    answer: Answer
+    figure: PageFigure | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page shows. `table` and `evidence` are columns, JSON-ready, in the order of the rows.
+
+    `simulated`: what is said where rows are simulated, "" where none is. `recommended`: a head and sentences.
+    `front` is None where there are fewer than two objectives.
+    """
+
+    title: str
+    question: str
+    simulated: str
+    recommended: tuple[str, ...]
+    front: PageFigure | None
+    table: dict[str, Any]
+    evidence: dict[str, Any]
+    notes: tuple[str, ...]
+    answers: tuple[PageAnswer, ...]
+    exclusions: tuple[tuple[str, tuple[str, ...]], ...]
+    devices: DeviceTable
+    sources: tuple[str, ...]
+    ranking: Ranking
+
+    @property
+    def figures(self) -> tuple[PageFigure, ...]:
+        """Every figure of the page."""
+        shown = (self.front, *(each.figure for each in self.answers))
+        return tuple(figure for figure in shown if figure is not None)
+
+
+def gather(
+    ranked: RankedRuns, *, title: str, notes: Sequence[str] = (), answers: Sequence[Answer] = ()
+) -> Page:
+    """The page of what is `ranked` under a `title`, with more `notes` and the `answers` of studies.
+
+    Raises RankError without the extra `figures`.
+    """
+    ranking = ranked.ranking
+    simulated = simulated_mark([bool(row.identity["simulated"]) for row in ranking.rows])
+    try:
+        front = _front(ranked)
+        shown = tuple(_answered(answer, at, simulated) for at, answer in enumerate(answers, start=1))
+    except ImportError:
+        raise RankError(MISSING) from None
+    return Page(
+        title=title,
+        question=_question(ranking),
+        simulated=simulated,
+        recommended=tuple(line.strip() for line in recommendation_lines(ranking)),
+        front=front,
+        table=_table(ranking),
+        evidence=row_evidence(ranked),
+        notes=(*notes, *ranking.notes),
+        answers=shown,
+        exclusions=tuple((each.reason, each.rows) for each in ranking.exclusions),
+        devices=device_table(ranked),
+        sources=tuple(line.strip() for line in evidence_lines(ranking))[1:],
+        ranking=ranking,
+    )
+
+
+def _question(ranking: Ranking) -> str:
+    """For which use, and by what."""
+    preset = PRESETS.get(ranking.use.split("=")[0])
+    use = ranking.use if preset is None else f"{ranking.use}: {preset.text}"
+    objectives = ", ".join(
+        f"{used.name} ({'more' if used.direction == 'maximize' else 'less'} is better, margin {used.margin})"
+        for used in ranking.objectives
+    )
+    return f"Ranked for {use}, by {objectives}."
+
+
+def _front(ranked: RankedRuns) -> PageFigure | None:
+    ranking = ranked.ranking
+    if len(ranking.objectives) < 2:
+        return None
+    return PageFigure("frontier", "The frontier", describe(ranking), specification(ranking, runs=ranked.runs))
+
+
+def _answered(answer: Answer, number: int, simulated: str) -> PageAnswer:
+    """An `answer` with its figure, which is called by its study and its `number` on the page."""
+    if answer.chart is None or not answer.chart.points:
+        return PageAnswer(answer, None)
+    words = f"{answer.title}. {answer.sentence} The table below has the figures."
+    specification = study_specification(answer.chart, simulated=simulated, description=words)
+    return PageAnswer(answer, PageFigure(f"{answer.study}-{number}", answer.title, words, specification))
+
+
+def _table(ranking: Ranking) -> dict[str, Any]:
+    """The columns of the printed table, and the verdicts without their marks."""
+    columns = [
+        {"title": column.title, "number": column.right, **packed(column.cells)}
+        for column in table_columns(ranking)
+    ]
+    columns[0]["title"] = "row"
+    return {
+        "count": len(ranking.rows),
+        "columns": columns,
+        "verdicts": packed([row.verdict for row in ranking.rows]),
+    }

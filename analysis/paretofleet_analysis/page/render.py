@@ -1,0 +1,70 @@
+"""A page as one HTML file that asks for nothing from anywhere. Needs the extra `figures`.
+
+Names from files are data: Jinja escapes all that it is given, the script makes text of it, never markup, and
+the page's policy of content allows no request at all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from paretofleet_analysis.figures.grammar import SUFFIXES, grammar_version, save
+from paretofleet_analysis.page.content import Page
+from paretofleet_analysis.present.paper_table import HTML, render_paper_table
+
+#: Rows of the table where no script runs, as in the preview of a mail.
+_PLAIN_ROWS = 50
+
+
+def render(page: Page) -> str:
+    """The HTML of a `page`. Raises ImportError without the extra `figures`."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    return environment.from_string(_asset("page.html")).render(
+        page=page,
+        style=_markup(_asset("page.css")),
+        script=_markup(_asset("page.js")),
+        library=_markup(_vega()),
+        data=htmlsafe_json_dumps(_data(page), separators=(",", ":"), ensure_ascii=False),
+        plain_table=_markup(render_paper_table(page.ranking, HTML, top=_PLAIN_ROWS)),
+    )
+
+
+def _data(page: Page) -> dict[str, Any]:
+    return {
+        "table": page.table,
+        "evidence": page.evidence,
+        "figures": {figure.name: figure.specification for figure in page.figures},
+    }
+
+
+def _asset(name: str) -> str:
+    return files("paretofleet_analysis.page").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _markup(text: str) -> Markup:
+    """What is markup by intent: our files, the library, and a table that is escaped already."""
+    return Markup(text)  # noqa: S704 - nothing of a report
+
+
+def _vega() -> str:
+    """Vega, Vega-Lite and their embedding as one script, of the version whose grammar Altair writes."""
+    vl_convert: Any = import_module("vl_convert")
+    bundle: str = vl_convert.javascript_bundle(vl_version=grammar_version())
+    return bundle.replace("</script", "<\\/script")
+
+
+def write_figures(page: Page, folder: Path) -> list[Path]:
+    """Writes every figure of a `page` into a `folder` as SVG, PDF and PNG; returns their paths."""
+    paths = []
+    for figure in page.figures:
+        for suffix in SUFFIXES:
+            paths.append(folder / f"{figure.name}{suffix}")
+            save(figure.specification, paths[-1])
+    return paths

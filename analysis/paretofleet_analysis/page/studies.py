@@ -1,0 +1,46 @@
+"""The studies that a page shows, chosen by name; what cannot be made is a sentence in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pyarrow as pa
+
+from paretofleet_analysis.errors import AnalysisError, RequestError
+from paretofleet_analysis.ranking.rank import RankedRuns
+from paretofleet_analysis.studies import efficiency_answers
+from paretofleet_analysis.studies.answer import Answer, left_out
+
+
+def _efficiency(report: pa.Table, ranked: RankedRuns) -> list[Answer]:
+    ranking = ranked.ranking
+    return efficiency_answers.answers(
+        report,
+        objectives=[used.name for used in ranking.objectives],
+        devices=sorted({row["device"] for row in ranked.rows}),
+        seed=ranking.evidence["seed"],
+    )
+
+
+#: By name what makes the answers of a report and its ranking.
+STUDIES: Mapping[str, Callable[[pa.Table, RankedRuns], list[Answer]]] = {
+    efficiency_answers.STUDY: _efficiency,
+}
+
+
+def study_answers(names: Sequence[str], report: pa.Table, ranked: RankedRuns) -> list[Answer]:
+    """The answers of the studies `names`, in their order, on a `report` and what is `ranked` of it.
+
+    Raises RequestError for a name that is not known.
+    """
+    for name in names:
+        if name not in STUDIES:
+            raise RequestError(f"unknown study {name!r}: choose from {', '.join(STUDIES)}")
+    return [answer for name in dict.fromkeys(names) for answer in _answers(name, report, ranked)]
+
+
+def _answers(name: str, report: pa.Table, ranked: RankedRuns) -> list[Answer]:
+    try:
+        return STUDIES[name](report, ranked)
+    except AnalysisError as error:
+        return [left_out(name, name.capitalize(), str(error).rstrip("."))]

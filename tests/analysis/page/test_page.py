@@ -1,0 +1,165 @@
+"""A page is one file that holds everything and asks for nothing; names from files stay text."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paretofleet_analysis.figures.front import describe
+from paretofleet_analysis.figures.points import drawn_numbers
+from paretofleet_analysis.page.content import gather
+from paretofleet_analysis.page.packed import packed, short_numbers
+from paretofleet_analysis.page.render import render, write_figures
+from paretofleet_analysis.ranking.rank import rank_runs
+from paretofleet_analysis.ranking.verdicts import BEATEN
+from paretofleet_analysis.report import files
+
+pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
+
+REPORT = Path(__file__).parents[2] / "fixtures" / "stored_sweep" / "report.parquet"
+HOSTILE = '</script><img src=x onerror="window.broken=1">{{7*7}}\'&\u2028'
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, and the text of each script by its id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def ranked():
+    return rank_runs(files.read(REPORT))
+
+
+@pytest.fixture(scope="module")
+def page(ranked):
+    return gather(ranked, title="stored sweep")
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return render(page)
+
+
+def data_of(html: str) -> dict:
+    kept = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    return json.loads(kept[1])
+
+
+def unpacked(column: dict) -> list[str]:
+    return column.get("cells") or [column["values"][at] for at in column.get("index", [])]
+
+
+def test_a_page_asks_for_nothing(html):
+    elements = Elements(html).elements
+    assert not [name for name, _ in elements if name in {"link", "img", "iframe", "base", "object"}]
+    assert not [attributes for _, attributes in elements if "src" in attributes]
+    assert {a["href"][0] for _, a in elements if "href" in a} == {"#"}
+    assert "default-src 'none'" in next(a["content"] for _, a in elements if "http-equiv" in a)
+
+
+def test_names_from_files_are_text_everywhere(fleet):
+    models = {HOSTILE: (60.0, 0.010), "large": (76.0, 0.080)}
+    hostile = rank_runs(fleet(models, device=HOSTILE))
+    html = render(gather(hostile, title=HOSTILE, notes=[HOSTILE]))
+    elements = Elements(html)
+    assert "img" not in {name for name, _ in elements.elements}
+    assert not [a for _, a in elements.elements if any(key.startswith("onerror") for key in a)]
+    assert "{{7*7}}" in "".join(elements.text)
+    assert HOSTILE in unpacked(data_of(html)["table"]["columns"][1])
+
+
+def test_what_to_take_comes_first_then_the_picture_then_the_table(html, page):
+    order = [
+        html.index(f">{head}<") for head in ("What to take", "The frontier", "The ranking", "The devices")
+    ]
+    assert order == sorted(order)
+    assert page.recommended[1].split(":")[0] in html
+
+
+def test_the_page_holds_every_row_with_its_runs_blocks_and_flags(html, ranked):
+    data = data_of(html)
+    evidence, rows = data["evidence"], ranked.rows
+    assert data["table"]["count"] == len(rows)
+    assert unpacked(data["table"]["verdicts"]) == [row.verdict for row in ranked.ranking.rows]
+    assert evidence["blocks"] == [row["run_blocks"] for row in rows]
+    flags = [[evidence["flag_names"][at][0] for at in places] for places in evidence["row_flags"]]
+    assert flags == [sorted(row["flags"]) for row in rows]
+    assert all(meaning for _, meaning in evidence["flag_names"])
+    latency = next(each for each in evidence["measures"] if each["title"].startswith(("p90", "mean")))
+    assert [len(runs) for runs in latency["runs"]] == [len(row["run_ids"]) for row in rows]
+
+
+def test_every_figure_says_that_its_data_are_simulated_and_has_its_words(html, page):
+    for figure in page.figures:
+        assert figure.simulated == "SIMULATED DEVICES"
+        assert figure.specification["description"] == figure.alternative
+        assert figure.alternative[:60] in html
+
+
+def test_a_real_fleet_is_not_marked(fleet):
+    real = rank_runs(fleet({"small": (60.0, 0.010), "large": (76.0, 0.080)}))
+    assert [figure.simulated for figure in gather(real, title="real").figures] == [""]
+
+
+def test_words_name_what_is_not_beaten(ranked):
+    text = describe(ranked.ranking)
+    for row in ranked.ranking.rows:
+        assert (f"row {row.number}, " in text) == (row.verdict != BEATEN)
+
+
+def test_every_two_objectives_have_a_panel_and_runs_are_in_it(page, ranked):
+    spec = page.front.specification
+    objectives = len(ranked.ranking.objectives)
+    panels = spec.get("concat", [spec])
+    assert len(panels) == objectives * (objectives - 1) // 2
+    assert len(spec["datasets"]["rows"]) == len(ranked.rows)
+    assert len(spec["datasets"]["runs"]) == sum(len(runs) for runs in ranked.runs)
+
+
+def test_one_objective_is_a_sentence_in_place_of_the_picture(fleet):
+    one = rank_runs(fleet({"a": (60.0, 0.01), "b": (70.0, 0.02)}), objectives=["batch_latency_p90_s"])
+    assert "it takes two objectives" in render(gather(one, title="one"))
+
+
+def test_of_a_large_fleet_all_that_lead_are_drawn_and_some_of_the_beaten(fleet):
+    models = {f"m{k}": (60 + k / 10, 0.01 + 0.001 * ((7 * k) % 40)) for k in range(40)}
+    ranking = rank_runs(fleet(models)).ranking
+    numbers = drawn_numbers(ranking, 20)
+    leading = [row.number for row in ranking.rows if row.verdict != BEATEN]
+    assert set(leading[:20]) <= set(numbers)
+    assert len(numbers) <= 20 < len(ranking.rows)
+
+
+def test_figures_become_files_of_three_kinds(page, tmp_path):
+    paths = write_figures(page, tmp_path)
+    begins = {".svg": b"<svg", ".pdf": b"%PDF", ".png": b"\x89PNG"}
+    assert {path.suffix for path in paths} == set(begins)
+    assert all(path.read_bytes().startswith(begins[path.suffix]) for path in paths)
+    assert b"SIMULATED DEVICES" in paths[0].read_bytes()
+
+
+@given(st.lists(st.sampled_from(["a", "b", "ü", ""])))
+def test_packing_loses_nothing(cells):
+    assert unpacked(packed(cells)) == cells
+
+
+@given(st.floats(1e-6, 1e9))
+def test_numbers_keep_five_digits(value):
+    assert short_numbers([value])[0] == pytest.approx(value, rel=6e-5)
