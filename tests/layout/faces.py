@@ -277,7 +277,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "diagnostics": {
             "canary": "*",
-            "paired": "Paired blocks_to_decide compare_rows",
+            "paired": "FALSE_DISCOVERY_RATE Paired benjamini_hochberg blocks_to_decide compare_rows",
+            "shift": "Shift Side boot_spread shifts",
             "variance_levels": "Advice BALANCED LONGER_WINDOWS MORE_RUNS PROCESSES_MIN advice",
         },
         "pareto": {
@@ -297,6 +298,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "answer": "Answer Chart left_out",
         },
         "ranking": {
+            "before_after": "BeforeAfter Change OPEN",
             "block_components": "block_spans",
             "dominance_counts": "RANKS",
             "explanation": "Explanation Lead",
@@ -314,6 +316,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "report": {
             "access": "Row by_block label measured_again place sampled samples start_order",
+            "environment": "ChangedFact changed_facts untold_devices",
             "fed": "fed_parts",
             "files": "* conform",
             "flags": "FLAGS",
@@ -329,7 +332,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "moments": "moments",
             "prediction": "Prediction another_process",
             "stopping": "DEVICE_ROWS_MIN device_prior is_precise",
-            "variance_prior": "VariancePrior fit_variance_prior",
+            "variance_prior": "ROWS_MIN VariancePrior fit_variance_prior",
         },
     },
 }

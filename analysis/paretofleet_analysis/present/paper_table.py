@@ -44,7 +44,11 @@ def render_paper_table(ranking: Ranking, form: str, *, top: int | None = None) -
     Values are rounded to their intervals. LaTeX needs the package booktabs and, for letters beyond Latin,
     LuaLaTeX.
     """
-    table = paper_table(ranking, top=top)
+    return render_cells(paper_table(ranking, top=top), form)
+
+
+def render_cells(table: PaperTable, form: str) -> str:
+    """A `table` as `form` (MARKDOWN, LATEX or HTML), whatever stands in its cells."""
     writers: dict[str, Callable[[PaperTable], Iterator[str]]] = {
         MARKDOWN: _markdown,
         LATEX: _latex,

@@ -66,5 +66,11 @@ def effective_columns(sealed: Sequence[RunInput]) -> tuple[dict[str, Any], set[s
     return columns, flags
 
 
+def environment_text(runs: Sequence[RunInput], environment_id: str | None) -> str | None:
+    """The facts of the environment `environment_id` as the first of `runs` in it told them; None without."""
+    told = (run.facts.get("environment") for run in runs if run.environment_id == environment_id)
+    return next((_json(facts) for facts in told if isinstance(facts, dict) and facts), None)
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -10,7 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.report.configuration_columns import effective_columns, requested_columns
+from paretofleet_analysis.report.configuration_columns import (
+    effective_columns,
+    environment_text,
+    requested_columns,
+)
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.power_columns import MIXED_SCOPE, power_columns
 from paretofleet_analysis.report.schema import MEASURES, schema
@@ -83,6 +87,7 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
     row: dict[str, Any] = {
         **requested_columns(configuration),
         "environment_id": environment,
+        "environment": environment_text(runs, environment),
         **effective,
         **_status(runs, sealed),
         "flags": sorted({*configuration.flags, *run_flags, *effective_flags, *power_flags}),

@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 6
+VERSION = 7
 #: A report that has nothing in younger columns is written in this version, so that older programs read it.
 VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
@@ -61,6 +61,13 @@ _IDENTITY = (
         "each with the law of its `values`, or a number, or the `sha256` of the user's samples; null where "
         "all was left to the graph",
         since=5,
+    ),
+    Column(
+        "environment",
+        TEXT,
+        "what the device was during the runs as its agent told it, canonical JSON: driver, kernel, governor, "
+        "power mode; `environment_id` is its hash; null where unknown",
+        since=7,
     ),
 )
 
@@ -250,7 +257,7 @@ def schema(version: int = VERSION) -> pa.Schema:
     """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'6'
+    b'7'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

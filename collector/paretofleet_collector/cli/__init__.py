@@ -15,6 +15,7 @@ from paretofleet_collector.cli import (
     analyze,
     bench,
     collector,
+    compare,
     devices,
     log_command,
     login,
@@ -57,6 +58,7 @@ app.command("doctor", epilog="Example: paretofleet doctor")(collector.doctor)
 app.command("logs", epilog=log_command.EXAMPLE)(log_command.logs_)
 app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
 app.command("analyze", epilog=analyze.EXAMPLE)(analyze.analyze)
+app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 
 
 def _version(is_requested: bool) -> None:
@@ -86,7 +88,9 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command and exits: 0 all well, 1 error, 2 usage, 3 finished with failed configurations."""
+    """Runs the command and exits: 0 all well, 1 error, 2 usage, 3 finished with failed configurations, 4 a
+    comparison that found a regression.
+    """
     _open_streams()
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -67,7 +67,7 @@ def bench(
 ) -> None:
     """Compare model files here: runs in turns, a verdict in about three minutes, the report as a file.
 
-    Nothing has to run before; a collector and an agent of its own end with it. Ctrl-C says what is known.
+    A collector and an agent of its own end with it. Two sweeps instead are for `paretofleet compare`.
     """
     names = _named(files)
     target_file = _report_file(report)
