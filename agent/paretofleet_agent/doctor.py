@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from paretofleet_agent import __version__
+from paretofleet_agent import __version__, terminal
 from paretofleet_agent.config import UNIX, Config
 from paretofleet_agent.device import host_lock
 from paretofleet_agent.device.device import DeviceUnderTest
@@ -44,12 +44,15 @@ def examine(config: Config, device: DeviceUnderTest, now: float | None = None) -
     return [*findings, *_device(device)]
 
 
-def describe(findings: list[Finding]) -> str:
-    """The `findings` in lines for people, what is wrong with its fix."""
+def describe(findings: list[Finding], width: int | None = None) -> str:
+    """The `findings` in lines for people, what is wrong with its fix; of at most `width` columns, None folds
+    nothing.
+    """
     lines = []
     for each in findings:
         fix = f"; {each.fix}" if each.fix else ""
-        lines.append(f"{'ok' if each.is_well else 'wrong':<6} {each.subject:<10} {each.finding}{fix}")
+        head = f"{'ok' if each.is_well else 'wrong':<6} {each.subject:<10} "
+        lines += terminal.hung(head, f"{each.finding}{fix}", width)
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from paretofleet_agent import terminal
 from paretofleet_agent.device import selftest_result
 from paretofleet_agent.errors import HomeError
 from paretofleet_agent.uplink import identity, leftovers, spool, spool_file
@@ -51,10 +52,11 @@ def _aside(home: Path) -> dict[str, Any]:
     return waiting
 
 
-def describe(facts: dict[str, Any]) -> str:
-    """The `facts` of `read_status` in lines for people."""
+def describe(facts: dict[str, Any], width: int | None = None) -> str:
+    """The `facts` of `read_status` in lines for people, of at most `width` columns; None folds nothing."""
     if facts["device_id"] is None:
-        return f"{facts['home']}: no agent has been started here; begin with `paretofleet-agent run`."
+        said = f"{facts['home']}: no agent has been started here; begin with `paretofleet-agent run`."
+        return "\n".join(terminal.hung("", said, width))
     running = f"runs as process {facts['process_id']}" if facts["process_id"] else "does not run"
     lines = [
         ("agent", f"{running}, start number {facts['instance']}"),
@@ -78,7 +80,7 @@ def describe(facts: dict[str, Any]) -> str:
     ]
     if facts["aside_bytes"]:
         lines.append(("aside", f"{facts['aside_bytes']} bytes in all: `paretofleet-agent aside` lists them"))
-    return "\n".join(f"{name:<10} {value}" for name, value in lines)
+    return terminal.facts(lines, width)
 
 
 def _for_whom(collector_id: str) -> str:

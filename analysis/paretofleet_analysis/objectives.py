@@ -28,7 +28,8 @@ class Margin:
 class Objective:
     """A report column to rank by. `is_measured`: it has a value per run; else the model fixes it.
 
-    `short` heads a column of a printed table, where values are shown times `scale` in `shown_unit`.
+    `short` heads a column of a printed table, where values are shown times `scale` in `shown_unit`; a
+    sentence calls the quantity by `phrase`.
     """
 
     name: str
@@ -39,28 +40,29 @@ class Objective:
     is_measured: bool
     scale: float
     shown_unit: str
+    phrase: str
 
 
 _TOP1 = Margin(0.2, relative=False)
 _COST = Margin(0.02)
 _COLUMNS = (
-    # name, maximize, unit, margin, short, is_measured, scale, shown_unit
-    ("top1", True, "percent", _TOP1, "top1", False, 1.0, "%"),
-    ("batch_latency_mean_s", False, "s", _COST, "mean", True, 1e3, "ms"),
-    ("batch_latency_p50_s", False, "s", _COST, "p50", True, 1e3, "ms"),
-    ("batch_latency_p90_s", False, "s", _COST, "p90", True, 1e3, "ms"),
-    ("batch_latency_p99_s", False, "s", _COST, "p99", True, 1e3, "ms"),
-    ("time_per_item_s", False, "s", _COST, "time/item", True, 1e3, "ms"),
-    ("throughput_items_s", True, "1/s", _COST, "rate", True, 1.0, "1/s"),
-    ("power_w", False, "W", _COST, "power", True, 1.0, "W"),
-    ("energy_j_per_item", False, "J", _COST, "energy", True, 1e3, "mJ"),
-    ("memory_peak_bytes", False, "bytes", _COST, "memory", True, 1e-6, "MB"),
-    ("device_memory_bytes", False, "bytes", _COST, "GPU memory", True, 1e-6, "MB"),
-    ("load_s", False, "s", _COST, "load", True, 1e3, "ms"),
-    ("first_inference_s", False, "s", _COST, "first", True, 1e3, "ms"),
-    ("size_bytes", False, "bytes", _COST, "size", False, 1e-6, "MB"),
-    ("parameters", False, "", _COST, "params", False, 1e-6, "M"),
-    ("macs", False, "", _COST, "MACs", False, 1e-9, "G"),
+    # name, maximize, unit, margin, short, is_measured, scale, shown_unit, phrase
+    ("top1", True, "percent", _TOP1, "top1", False, 1.0, "%", "top1"),
+    ("batch_latency_mean_s", False, "s", _COST, "mean", True, 1e3, "ms", "mean latency"),
+    ("batch_latency_p50_s", False, "s", _COST, "p50", True, 1e3, "ms", "median latency"),
+    ("batch_latency_p90_s", False, "s", _COST, "p90", True, 1e3, "ms", "p90 latency"),
+    ("batch_latency_p99_s", False, "s", _COST, "p99", True, 1e3, "ms", "p99 latency"),
+    ("time_per_item_s", False, "s", _COST, "time/item", True, 1e3, "ms", "time per item"),
+    ("throughput_items_s", True, "1/s", _COST, "rate", True, 1.0, "1/s", "throughput"),
+    ("power_w", False, "W", _COST, "power", True, 1.0, "W", "power"),
+    ("energy_j_per_item", False, "J", _COST, "energy", True, 1e3, "mJ", "energy per item"),
+    ("memory_peak_bytes", False, "bytes", _COST, "memory", True, 1e-6, "MB", "peak memory"),
+    ("device_memory_bytes", False, "bytes", _COST, "GPU memory", True, 1e-6, "MB", "GPU memory"),
+    ("load_s", False, "s", _COST, "load", True, 1e3, "ms", "loading time"),
+    ("first_inference_s", False, "s", _COST, "first", True, 1e3, "ms", "time for the first inference"),
+    ("size_bytes", False, "bytes", _COST, "size", False, 1e-6, "MB", "file size"),
+    ("parameters", False, "", _COST, "params", False, 1e-6, "M", "parameters"),
+    ("macs", False, "", _COST, "MACs", False, 1e-9, "G", "MACs"),
 )
 #: Every objective, by name. A new one is a line above; its column must be in `report.schema`.
 OBJECTIVES: Mapping[str, Objective] = {str(column[0]): Objective(*column) for column in _COLUMNS}

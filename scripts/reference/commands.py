@@ -24,8 +24,9 @@ def commands() -> str:
         "# Commands",
         paragraph(
             "`paretofleet` works on the collector's side, `paretofleet-agent` on a device. Data goes to "
-            "standard output, messages to standard error. Exit codes: 0 all well, 1 error, 2 usage, 3 "
-            "finished but some configurations failed, 4 a comparison found something worse."
+            "standard output, messages to standard error. Exit codes: 0 all well, 1 error, 2 usage or a "
+            "mistake in a specification, 3 finished but some configurations failed, 4 a comparison found "
+            "something worse."
         ),
         origin("collector/paretofleet_collector/cli/", "agent/paretofleet_agent/main/command_line.py"),
         *_typer_sections(typer.main.get_command(app), ["paretofleet"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: The files on which everything may stand; they import nothing but one another.
 GROUND = {
     "graph": {"errors", "model"},
-    "agent": {"config", "errors", "files", "model", "suggest"},
+    "agent": {"config", "errors", "files", "model", "suggest", "terminal"},
     "collector": {"bounded_json", "config", "errors", "model", "plain_text", "suggest"},
     "analysis": {"errors", "numbers", "objectives"},
 }

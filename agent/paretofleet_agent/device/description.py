@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Iterator, Mapping
 
-from paretofleet_agent import simulate
+from paretofleet_agent import simulate, terminal
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.device.energy_sources import energy_sources
 from paretofleet_agent.hardware import environment
@@ -26,8 +26,8 @@ def as_json(device: DeviceUnderTest) -> dict[str, Any]:
     }
 
 
-def describe(device: DeviceUnderTest) -> str:
-    """The `device` in lines for people."""
+def describe(device: DeviceUnderTest, width: int | None = None) -> str:
+    """The `device` in lines for people, of at most `width` columns; None folds nothing."""
     inventory = device.inventory
     lines = [("target", f"{target.alias}  {target.description}".rstrip()) for target in inventory.targets]
     lines += [
@@ -54,8 +54,7 @@ def describe(device: DeviceUnderTest) -> str:
         lines.append(("threads", f"{threads} by default: a quota allows {quota:.3g} CPUs' worth of time"))
     lines.append(("memory", f"{inventory.memory_bytes / 1e9:.1f} GB"))
     lines += [(key, str(value)) for key, value in _environment(device).items()]
-    width = max(len(key) for key, _ in lines)
-    return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+    return terminal.facts(lines, width)
 
 
 def _measured(device: DeviceUnderTest, sensor: SensorInfo) -> str:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 def probe(arguments: argparse.Namespace) -> int:
     """Prints what this device has, as the `arguments` home, simulate, seed, sysroot and output ask."""
+    from paretofleet_agent import terminal
     from paretofleet_agent.device.description import as_json, describe
 
     device = _look(_device_settings(arguments))
-    print(_json(as_json(device)) if arguments.output == "json" else describe(device))  # noqa: T201
+    is_json = arguments.output == "json"
+    print(_json(as_json(device)) if is_json else describe(device, terminal.width_of_output()))  # noqa: T201
     return 0
 
 
@@ -178,11 +180,13 @@ def push(arguments: argparse.Namespace) -> int:
 
 def status(arguments: argparse.Namespace) -> int:
     """Prints what the home of `arguments` holds."""
+    from paretofleet_agent import terminal
     from paretofleet_agent.config import default_home
     from paretofleet_agent.status import describe, read_status
 
     facts = read_status(Path(arguments.home or default_home(os.environ)))
-    print(_json(facts) if arguments.output == "json" else describe(facts))  # noqa: T201
+    is_json = arguments.output == "json"
+    print(_json(facts) if is_json else describe(facts, terminal.width_of_output()))  # noqa: T201
     return 0
 
 
@@ -190,6 +194,7 @@ def aside(arguments: argparse.Namespace) -> int:
     """Lists what lies aside in the home of `arguments`, or deletes what they name."""
     from dataclasses import asdict
 
+    from paretofleet_agent import terminal
     from paretofleet_agent.config import default_home
     from paretofleet_agent.uplink import identity, leftovers
 
@@ -201,7 +206,9 @@ def aside(arguments: argparse.Namespace) -> int:
             sys.stderr.write(f"deleted {each.name} ({each.bytes} bytes)\n")
         return 0
     listed = leftovers.leftovers(home)
-    lines = [f"{each.name:<32} {each.bytes:>12} bytes  {each.why}" for each in listed]
+    width, lines = terminal.width_of_output(), []
+    for each in listed:
+        lines += terminal.hung(f"{each.name:<32} {each.bytes:>12} bytes  ", each.why, width)
     if arguments.output == "json":
         print(_json([asdict(each) for each in listed]))  # noqa: T201
     else:
@@ -229,6 +236,7 @@ def logs(arguments: argparse.Namespace) -> int:
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Prints what is well and what is wrong with the agent of `arguments`; 1 where anything is."""
+    from paretofleet_agent import terminal
     from paretofleet_agent.doctor import describe, examine
 
     settings = _device_settings(arguments)
@@ -236,7 +244,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         print(_json([each._asdict() for each in findings]))  # noqa: T201
     else:
-        print(describe(findings))  # noqa: T201
+        print(describe(findings, terminal.width_of_output()))  # noqa: T201
     return 0 if all(each.is_well for each in findings) else 1
 
 

@@ -12,10 +12,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import paretofleet_graph
 
+from paretofleet_agent import terminal
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, ConfigError, PfError
 from paretofleet_agent.measure.attempt import measure
@@ -23,14 +24,13 @@ from paretofleet_agent.measure.requests import graph_of
 from paretofleet_agent.model import PHASES, Artifact, AttemptKey, Lease, Limits
 from paretofleet_agent.power.window_energy import WindowSpan
 from paretofleet_agent.runner import frames
-from paretofleet_agent.standalone import bench_energy
+from paretofleet_agent.standalone import bench_energy, bench_text
 from paretofleet_agent.standalone import bench_statistics as statistics
 from paretofleet_agent.standalone.paced_times import PACED_KEYS, due_times_ns, paced_values
 from paretofleet_agent.standalone.run_options import BenchRequest, target_id_of
 
 DEFAULT_REQUEST = BenchRequest()
 HASH_STEP_BYTES = 1 << 20
-_LATENCIES = {"p50": "median", "mean": "mean", "p90": "p90", "p99": "p99"}
 
 
 class RunSamples:
@@ -156,7 +156,10 @@ def run(
         progress.done(f"{result['iterations']} iterations after {time.monotonic() - begin_s:.1f} s")
         results.append(result)
     report = _report(model, artifact, request, results)
-    sys.stdout.write((json.dumps(report, indent=2) if output == "json" else _table(report)) + "\n")
+    if output == "json":
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    else:
+        bench_text.write(report, terminal.width_of_output())
     return 0
 
 
@@ -289,69 +292,3 @@ def _report(
         ],
         "total": {**total, **bench_energy.total(results)},
     }
-
-
-def _table(report: dict[str, Any]) -> str:
-    effective, total = report["effective"], report["total"]
-    how = (
-        f"batch size {effective['batch_size']}, {effective['threads']} thread(s), {effective['precision']}, "
-        f"{effective['provider']}, runtime {effective['runtime_version']}"
-    )
-    shown = {} if report["requested"]["mode"] == "throughput" else _LATENCIES
-    head = " ".join(f"{label + ' ms':>10}" for label in shown.values()) or f"{'items/s':>10}"
-    lines = [f"{report['model']}  {how}", ""]
-    lines.append(
-        f"{'run':>5} {'iterations':>10} {head} {'mJ/item':>10} {'load ms':>9} {'first ms':>9} {'peak MB':>8}"
-    )
-    lines += [_run_line(run, shown) for run in report["runs"]]
-    lines.append("")
-    for name, label in shown.items():
-        interval = total[f"batch_latency_{name}_interval_s"]
-        lines.append(f"{label:>7} {_ms(total[f'batch_latency_{name}_s'])} ms   {_interval(interval)}")
-    ends = total.get("throughput_interval_items_s")
-    rate = "" if ends is None else f"   95 %: {ends[0]:.2f} to {ends[1]:.2f}"
-    lines.append(f"{'items/s':>7} {total['throughput_items_s']:>10.2f}{rate}")
-    if "late_share" in total:
-        median_ms, most_ms = total["lateness_p50_s"] * 1e3, total["lateness_max_s"] * 1e3
-        lines.append(
-            f"{'late':>7} {100 * total['late_share']:>10.2f} %    a batch began {median_ms:.3f} (median) to "
-            f"{most_ms:.3f} ms after it was due; latencies hold that"
-        )
-    lines.append(bench_energy.line(total))
-    lines += fed_lines(report["effective"].get("inputs", {}))
-    flags = sorted({flag for run in report["runs"] for flag in run["flags"]})
-    return "\n".join([*lines, f"flags: {', '.join(flags) or 'none'}", f"intervals: {total['intervals_of']}"])
-
-
-def fed_lines(inputs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What was fed, by the fact `inputs`; nothing where it is noise alone."""
-    if all(about.get("values") == "normal" for about in inputs.values()):
-        return []
-    parts = []
-    for name, about in inputs.items():
-        law = str(about.get("values", f"{about.get('samples')} samples of a file"))
-        below = f" of {about['below']}" if "below" in about else ""
-        parts.append(f"{name} {law}{below}{' (unsure)' if about.get('unsure') else ''}")
-    return [f"fed: {', '.join(parts)}"]
-
-
-def _run_line(run: Mapping[str, Any], shown: Iterable[str]) -> str:
-    times = " ".join(_ms(run[f"batch_latency_{name}_s"]) for name in shown)
-    energy_j = run["energy_j_per_item"]
-    energy = "-" if energy_j is None else format(energy_j * 1e3, ".3f")
-    cold = f"{energy:>10} {run['load_s'] * 1e3:>9.1f} {run['first_inference_s'] * 1e3:>9.2f}"
-    peak = run["memory_peak_bytes"]
-    return (
-        f"{run['run']:>5} {run['iterations']:>10} {times or format(run['throughput_items_s'], '>10.2f')} "
-        f"{cold} {'-' if peak is None else format(peak / 1e6, '.0f'):>8}"
-    )
-
-
-def _interval(interval: Sequence[float] | None) -> str:
-    if interval is None:
-        return "no interval: too few"
-    return f"95 %: {_ms(interval[0]).strip()} to {_ms(interval[1]).strip()}"
-
-
-def _ms(seconds: float | None) -> str:
-    return f"{'-':>10}" if seconds is None else f"{seconds * 1e3:>10.3f}"

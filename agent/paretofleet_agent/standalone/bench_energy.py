@@ -91,18 +91,18 @@ def total(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def line(values: Mapping[str, Any]) -> str:
-    """The line of a table for the `values` of `total`."""
+def texts_of(values: Mapping[str, Any]) -> tuple[str, str]:
+    """The energy in the `values` of `total` as a table shows it, and the text behind it."""
     energy_j, interval = values["energy_j_per_item"], values["energy_j_per_item_interval"]
     if energy_j is None:
-        return f"{'energy':>7} {'-':>10} mJ   none: {values['energy_why']}"
+        return "-", f"mJ   none: {values['energy_why']}"
     gain = values["energy_gain_uncertainty"]
     off = "unknown" if gain is None else f"uncertain by {100 * gain:.3g} %"
     by = f"an item; {values['power_scope']}, by {values['power_source']}, whose gain is {off}"
+    shown = f"{energy_j * 1e3:.3f}"
     if interval is None:
-        return f"{'energy':>7} {energy_j * 1e3:>10.3f} mJ   {by}; no interval: {values['energy_why']}"
-    ends = f"95 %: {interval[0] * 1e3:.3f} to {interval[1] * 1e3:.3f}"
-    return f"{'energy':>7} {energy_j * 1e3:>10.3f} mJ   {ends}   {by}"
+        return shown, f"mJ   {by}; no interval: {values['energy_why']}"
+    return shown, f"mJ   95 %: {interval[0] * 1e3:.3f} to {interval[1] * 1e3:.3f}   {by}"
 
 
 def _why(energies: Sequence[WindowEnergy]) -> str | None:

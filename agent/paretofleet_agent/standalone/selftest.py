@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Mapping
 
-from paretofleet_agent import __version__, sensors
+from paretofleet_agent import __version__, sensors, terminal
 from paretofleet_agent.device import selftest_result
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import AttemptFailed, PfError
@@ -76,9 +76,11 @@ def run(
     }
     facts["verdict"] = verdict(facts)
     selftest_result.store(home, facts)
-    sys.stdout.write(
-        (json.dumps(facts, indent=2, sort_keys=True) if output == "json" else table(facts)) + "\n"
+    is_json = output == "json"
+    text = (
+        json.dumps(facts, indent=2, sort_keys=True) if is_json else table(facts, terminal.width_of_output())
     )
+    sys.stdout.write(f"{text}\n")
     return 0
 
 
@@ -145,20 +147,21 @@ def verdict(facts: Mapping[str, Any]) -> str:
     return GOOD if not _is_wide(twice) and cost is not None and cost.is_harmless else UNDECIDED
 
 
-def table(facts: Mapping[str, Any]) -> str:
-    """The `facts` in lines for people."""
-    twice, lines = facts["same_model_twice"], [f"{facts['model']} on this device"]
+def table(facts: Mapping[str, Any], width: int | None = None) -> str:
+    """The `facts` in lines for people, of at most `width` columns; None folds nothing."""
+    twice = facts["same_model_twice"]
     interval = f"{twice['change']:+.2%} (95 %: {twice['low']:+.2%} to {twice['high']:+.2%}"
     likeness = "alike, as it must be"
     if twice["told_apart"]:
         likeness = "TOLD APART; chance does this once in 20: run it again, then look for other work here"
     elif _is_wide(twice):
         likeness = "undecided, the runs scatter too much; look for other work here, or give more --minutes"
-    lines += [f"same model twice   {interval}, {twice['pairs']} pairs of processes): {likeness}"]
-    lines += [f"agent on, off      {_agent_line(facts['sampler'])}"]
-    for stream, measured in facts["sensors"].items():
-        lines.append(f"{stream:<18} {_sensor_line(measured)}")
-    return "\n".join([*lines, f"verdict            {facts['verdict']}"])
+    pairs = [("same model twice", f"{interval}, {twice['pairs']} pairs of processes): {likeness}")]
+    pairs.append(("agent on, off", _agent_line(facts["sampler"])))
+    pairs += [(stream, _sensor_line(measured)) for stream, measured in facts["sensors"].items()]
+    pairs.append(("verdict", facts["verdict"]))
+    about = terminal.hung("", f"{facts['model']} on this device", width)
+    return "\n".join([*about, terminal.facts(pairs, width)])
 
 
 def _is_wide(twice: Mapping[str, Any]) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from paretofleet_analysis.ranking.result import Ranking
 
 
@@ -23,11 +26,7 @@ def methods_paragraph(ranking: Ranking) -> str:
         f"({evidence['versions']['paretofleet-analysis']}) on devices ({devices}) in {', '.join(runtimes)}"
         + (f" {when}" if when else ""),
         "Some or all of the devices are simulated" if simulated else "",
-        (
-            f"Each of the {evidence['runs']} runs was a process of its own, under protocol "
-            f"{', '.join(evidence['protocols'])} and timing scope {scopes}, in blocks that hold the "
-            "configurations of a device in seeded random order"
-        ),
+        _order(evidence, scopes),
         f"{evidence['runs_set_aside']} runs were set aside on evidence about the device",
         "A value is the mean over runs of each run's own value, with a 95 % interval by Student's t on the "
         "log scale, widened for the rule that ends the runs; it speaks for " + evidence["speaks_for"],
@@ -44,3 +43,14 @@ def methods_paragraph(ranking: Ranking) -> str:
         else "",
     ]
     return " ".join(f"{sentence}." for sentence in sentences if sentence) + "\n"
+
+
+def _order(evidence: Mapping[str, Any], scopes: str) -> str:
+    """How the runs came about, as far as the `evidence` tells; `scopes` are those of timing."""
+    how = f"under protocol {', '.join(evidence['protocols'])} and timing scope {scopes}"
+    if not evidence["in_blocks"]:
+        return f"There are {evidence['runs']} runs {how}; in which order they ran the report does not say"
+    return (
+        f"Each of the {evidence['runs']} runs was a process of its own, {how}, in blocks that hold the "
+        "configurations of a device in seeded random order"
+    )

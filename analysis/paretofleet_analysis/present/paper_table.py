@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,11 +21,32 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\char34{}",  # \textquotedbl needs the encoding T1
     "[": "{[}",
     "]": "{]}",
     **{letter: f"\\{letter}" for letter in "{}$&#_%"},
+    # Signs that pdfLaTeX knows in formulas only, or not in every release.
+    **{
+        letter: f"\\ensuremath{{{command}}}"
+        for letter, command in {
+            "\N{PLUS-MINUS SIGN}": r"\pm",
+            "\N{MULTIPLICATION SIGN}": r"\times",
+            "\N{MIDDLE DOT}": r"\cdot",
+            "\N{MICRO SIGN}": r"\mu",
+            "\N{GREEK SMALL LETTER MU}": r"\mu",
+            "\N{LESS-THAN OR EQUAL TO}": r"\leq",
+            "\N{GREATER-THAN OR EQUAL TO}": r"\geq",
+            "\N{ALMOST EQUAL TO}": r"\approx",
+            "\N{RIGHTWARDS ARROW}": r"\to",
+            "\N{MINUS SIGN}": "-",
+            "\N{DEGREE SIGN}": r"^\circ",
+            "\N{SUPERSCRIPT TWO}": "^2",
+            "\N{SUPERSCRIPT THREE}": "^3",
+        }.items()
+    },
 }
+#: Letters that TeX would join with the one before them to another: a dash, a quote.
+_JOINED = re.compile(r"(?<=[-'`,?!])(?=[-'`,])")
 _MARKDOWN = frozenset("\\`*_{}[]<>#|~")
 
 
@@ -41,8 +63,8 @@ class PaperTable:
 def render_paper_table(ranking: Ranking, form: str, *, top: int | None = None) -> str:
     """The rows of a `ranking`, the first `top` or all, as `form` (MARKDOWN, LATEX or HTML).
 
-    Values are rounded to their intervals. LaTeX needs the package booktabs and, for letters beyond Latin,
-    LuaLaTeX.
+    Values are rounded to their intervals. LaTeX needs the package booktabs and, for letters beyond Latin ones
+    and usual signs such as ±, LuaLaTeX.
     """
     return render_cells(paper_table(ranking, top=top), form)
 
@@ -128,10 +150,11 @@ def _probability(p: float | None) -> str:
 def latex_text(text: str) -> str:
     r"""The `text` as LaTeX prints it, whatever stands in it.
 
-    >>> print(latex_text("50 % of a_b"))
-    50 \% of a\_b
+    >>> print(latex_text("50 % of a_b--c"))
+    50 \% of a\_b-{}-c
     """
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    parts = _JOINED.split(text)
+    return "{}".join("".join(_LATEX.get(letter, letter) for letter in part) for part in parts)
 
 
 def markdown_text(text: str) -> str:

@@ -32,15 +32,19 @@ def _sentence(ranking: Ranking, each: Recommendation) -> str:
     if each.probability < SURE and each.others:
         others = ", ".join(f"row {number} {format_probability(p)}" for number, p in each.others)
         likely = f"{likely}, undecided (or {others})"
-    given = " and ".join(map(_given_up, each.gives_up))
-    return f"{likely}. Gives up {given or 'nothing beyond the margins'}."
+    prices = [price_text(given, f"row {given.number}") for given in each.gives_up]
+    price = " and ".join(prices) or "gives up nothing beyond the margins"
+    return f"{likely}. {price[0].upper()}{price[1:]}."
 
 
-def _given_up(given: GivenUp) -> str:
-    """How much worse, and which row has it."""
+def price_text(given: GivenUp, better: str) -> str:
+    """How much worse, in the quantity that is `given` up, than the row that is called `better`."""
     objective = OBJECTIVES[given.objective]
     if not objective.margin.relative:
-        return f"{two_significant_digits(given.difference)} points of {objective.short} (row {given.number})"
-    share = 100 * given.relative
-    much = f"a factor {1 + given.relative:.1f}" if share >= 100 else f"{two_significant_digits(share)} %"
-    return f"{much} of {objective.short} (row {given.number})"
+        return f"gives up {two_significant_digits(given.difference)} points of {objective.phrase} ({better})"
+    share = two_significant_digits(100 * given.relative)
+    if objective.maximize:
+        return f"gives up {share} % of the {objective.phrase} of {better}"
+    if given.relative < 1:
+        return f"takes {share} % more {objective.phrase} than {better}"
+    return f"takes {two_significant_digits(1 + given.relative)} times the {objective.phrase} of {better}"

@@ -62,6 +62,7 @@ def collect_evidence(
         "boots": len({boot for row in rows for boot in row["run_boots"] if boot}) or None,
         "days": sorted({_day(start) for row in rows for start in row["run_started_s"] if start}),
         "speaks_for": _speaks_for(rows),
+        "in_blocks": _are_in_blocks(rows),
         "protocols": sorted({row["protocol"] for row in rows}),
         "flags": dict(sorted(Counter(flag for row in rows for flag in row["flags"] or ()).items())),
         "accuracy_sources": _accuracy_sources(rows),
@@ -131,6 +132,14 @@ def _speaks_for(rows: Sequence[Row]) -> str:
     day = "another day" if all(span >= _DAY_APART_S for span in spans) else "the same day"
     process = "another process" if all(row["runs"] > 1 for row in rows) else "the processes measured"
     return f"{process}, in {boot}, on {day}, on these very boards"
+
+
+def _are_in_blocks(rows: Sequence[Row]) -> bool:
+    """Whether the runs of the `rows` are known to have come in blocks: each has its start, and values by one
+    of our rules, which imported figures lack.
+    """
+    started = all(at is not None for row in rows for at in row["run_started_s"])
+    return started and all(row["rule_version"] for row in rows)
 
 
 def _day(start_s: float) -> str:

@@ -39,7 +39,7 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
     try:
         spec = spec_from_mapping(value)
     except Refused as error:
-        raise type(error)(f"{file}: {error}") if file else misused(str(error)) from None
+        raise misused(f"{file}: {error}" if file else str(error)) from None
     return spec.resolved(base, of_models=Path() if flags.models is not None else None)
 
 
@@ -125,9 +125,9 @@ def _read(file: Path) -> Any:
     except OSError as error:
         raise Refused(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise Refused(f"{file} is not a text in UTF-8; a specification is YAML.") from None
+        raise misused(f"{file} is not a text in UTF-8; a specification is YAML.") from None
     except Refused as error:
-        raise Refused(f"{file}: {error}") from None
+        raise misused(f"{file}: {error}") from None
 
 
 def _given(flags: SweepFlags) -> dict[str, Any]:

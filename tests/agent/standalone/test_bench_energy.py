@@ -114,8 +114,8 @@ def test_the_spread_between_runs_is_no_interval_where_a_run_may_be_off_by_an_unk
     total = bench_energy.total(runs)
     assert total["energy_j_per_item"] == pytest.approx(1.0)
     assert total["energy_j_per_item_interval"] is None
-    assert "no interval: looks only a part of the time" in bench_energy.line(total)
+    assert "no interval: looks only a part of the time" in bench_energy.texts_of(total)[1]
 
 
 def test_an_unknown_gain_is_told():
-    assert bench_energy.line(bench_energy.total([values(0.001)])).endswith("whose gain is unknown")
+    assert bench_energy.texts_of(bench_energy.total([values(0.001)]))[1].endswith("whose gain is unknown")

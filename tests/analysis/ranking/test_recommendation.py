@@ -85,6 +85,18 @@ def test_what_the_data_lack_is_absent(configuration):
     assert rank(build_report(rows[:1])).recommendations == ()
 
 
+def test_the_price_names_its_quantity(configuration):
+    noise = (0.998, 1.0, 1.001, 1.002, 0.999)
+    rows = [
+        configuration(name, [latency * x for x in noise], top1=top1)
+        for name, latency, top1 in (("slow", 0.110, 75.9), ("middle", 0.013, 75.0), ("quick", 0.010, 60.0))
+    ]
+    text = " ".join(render(rank(build_report(rows), maxima={"memory_peak_bytes": 1e9})).split())
+    assert "Gives up 16 points of top1 (row " in text
+    assert "takes 30 % more p90 latency than row " in text
+    assert "Takes 11 times the p90 latency of row " in text
+
+
 def test_the_text_ends_with_it_and_json_has_it(table):
     ranking = rank(table)
     last = render(ranking).rstrip().split("\n\n")[-1]

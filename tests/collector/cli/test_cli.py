@@ -350,6 +350,26 @@ def test_a_sweep_that_cannot_be_is_one_sentence(
     assert paretofleet("sweep", "list", "-o", "json").json == []
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("models: [resnet50", "The specification is not YAML in line 1"),
+        ("models: [resnet50]\nbatchsizes: [1]\n", "Unknown key 'batchsizes': did you mean batch_sizes"),
+        ("models: [resnet50]\nrepeats: {min: 0}\n", "is not a whole number from 1"),
+        ("models: [resnet50]\nname: caf\udce9\n", "is not a text in UTF-8"),
+    ],
+)
+def test_a_mistake_in_a_specification_is_one_of_usage(
+    paretofleet: Command, tmp_path: Path, text: str, sentence: str
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(text, encoding="utf-8", errors="surrogateescape")
+    for verb in ("plan", "submit"):
+        said = paretofleet("sweep", verb, spec, code=2).err
+        assert f"{spec}" in said
+        assert sentence in said
+
+
 def test_control_characters_of_others_do_not_reach_the_terminal(swept: Command) -> None:
     assert "oom: no ?[31mroom" in swept("sweep", "show", "first").out
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command_harness import Command
+from paretofleet_agent.main.log_file import KeptLog
+from paretofleet_agent.uplink import identity
 from paretofleet_collector.cli import logs
 
 
@@ -51,6 +54,35 @@ def test_what_happens_is_kept_and_only_what_is_wrong_is_said(
     assert "`paretofleet-agent logs`" in of_tx2.err
     assert paretofleet("logs", *home, "-o", "json").json[0]["level"] == "INFO"
     assert (tmp_path / logs.FILE).parent.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("root")
+def test_of_a_device_of_this_machine_both_sides_are_shown_in_order(
+    tmp_path: Path, paretofleet: Command
+) -> None:
+    home = tmp_path / "collector"
+    logs.set_up("text", verbose=False, home=home)
+    agent = KeptLog(tmp_path / "agent")
+    (tmp_path / "agent").mkdir()
+    identity.ensure(tmp_path / "agent")
+    (tmp_path / "agent" / "daemon.json").write_text('{"name": "tx2"}')
+    log = logging.getLogger("paretofleet_collector.service.leases")
+    log.info("tx2 (id-tx2) gets resnet50 batch 1")
+    time.sleep(0.002)
+    agent.note("the runner of resnet50 crashed")
+    time.sleep(0.002)
+    log.info("tx2 is heard no more")
+    both = paretofleet("logs", "tx2", "--home", home)
+    assert [line.split(" ", 2)[2] for line in both.out.splitlines()] == [
+        "tx2 (id-tx2) gets resnet50 batch 1",
+        "agent | the runner of resnet50 crashed",
+        "tx2 is heard no more",
+    ]
+    assert both.err == ""
+    other = paretofleet("logs", "pc", "--home", home)
+    assert "crashed" not in other.out
+    assert "pc keeps its own log" in other.err
+    assert "did you mean tx2?" in paretofleet("logs", "tx3", "--home", home, code=1).err
 
 
 @pytest.mark.usefixtures("root")
