@@ -11,24 +11,31 @@ def fields(data: Any, span: Span) -> Iterator[Tuple[int, Any]]:
 
     Raises ValueError where the message is cut short or no message at all.
     """
+    for number, value, _ in parts(data, span):
+        yield number, value
+
+
+def parts(data: Any, span: Span) -> Iterator[Tuple[int, Any, Span]]:
+    """The same as `fields`, each with the span of the whole field: what is not changed is copied by it."""
     at, end = span
     while at < end:
+        begin = at
         key, at = varint(data, at, end)
         kind = key & 7
+        value: Any
         if kind == 0:
             value, at = varint(data, at, end)
-            yield key >> 3, value
-            continue
-        if kind == 2:
-            size, at = varint(data, at, end)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
         else:
-            raise ValueError("wire type %d" % kind)
-        if at + size > end:
-            raise ValueError("a field of %d bytes is cut short" % size)
-        yield key >> 3, (at, at + size)
-        at += size
+            if kind == 2:
+                size, at = varint(data, at, end)
+            elif kind in (1, 5):
+                size = 8 if kind == 1 else 4
+            else:
+                raise ValueError("wire type %d" % kind)
+            if at + size > end:
+                raise ValueError("a field of %d bytes is cut short" % size)
+            value, at = (at, at + size), at + size
+        yield key >> 3, value, (begin, at)
 
 
 def varint(data: Any, at: int, end: int) -> Tuple[int, int]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from onnx_files import FLOAT, INT64, graph, node, save, value, weights
 from paretofleet_graph import GraphRefused, OnnxFile, as_json, from_json, read, read_apart
+from paretofleet_graph.wire import parts
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,13 @@ def test_a_mutilated_file_is_read_or_refused_and_nothing_else(loop, tmp_path, cu
     except GraphRefused:
         return
     assert from_json(json.loads(json.dumps(as_json(description)))) == description
+
+
+def test_a_message_is_the_sum_of_its_parts(loop):
+    data = loop.read_bytes()
+    spans = [where for _, _, where in parts(data, (0, len(data)))]
+    assert len(spans) > 1
+    assert b"".join(data[slice(*where)] for where in spans) == data
 
 
 def test_graphs_within_graphs_end_somewhere(tmp_path):

@@ -1,6 +1,7 @@
 """One run: prepare, blocks of work, result. Started by path: its interpreter needs no package of ours.
 
-Its argument is the folder of `paretofleet_graph`, which is loaded by path, too.
+Its argument is the folder of `paretofleet_graph`, which is loaded by path, too; with the word `reference`
+before it, a reference is computed.
 
 Daemon to runner: `prepare`, `block` {seconds, max_iterations}, `finish`. Runner to daemon: `ready`,
 `block` (columns start_ns, duration_ns), `failed` {reason, message}, `result`. Nothing is read or written
@@ -21,10 +22,11 @@ GRAPH = "paretofleet_graph"
 
 
 def main() -> None:
-    """Serves one run; with the argument `reference` computes a reference instead."""
+    """Serves one run, or computes a reference."""
     # This folder's short names must not stand before those of a runtime's packages.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
-    if sys.argv[1:] == ["reference"]:
+    if sys.argv[1:2] == ["reference"]:
+        add_package(GRAPH, sys.argv[2])
         load("reference_process").main()
         return
     source, sink = load("frame_pipes").take_pipes()  # before anything is imported that might print

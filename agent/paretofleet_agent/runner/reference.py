@@ -11,11 +11,14 @@ import subprocess
 import tempfile
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+import paretofleet_graph
+
 from .comparison import AGREES, NUMBERS, UNDECIDED, WRONG
 from .failure import RunFailed, one_line
 from .outputs import kind_of
 
 PROCESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
+GRAPH = os.path.dirname(os.path.abspath(paretofleet_graph.__file__))
 TIMEOUT_S = 120
 #: The keys of why there was no comparison, of why there was none of some outputs, and of how many values are
 #: not finite in the reference either.
@@ -186,7 +189,7 @@ def ask(python: str, header: Mapping[str, Any]) -> Dict[str, Any]:
     """
     try:
         done = subprocess.run(
-            [python, PROCESS, "reference"],
+            [python, PROCESS, "reference", GRAPH],
             input=json.dumps(header).encode("utf-8"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,7 +6,9 @@ lies on the wire of protobuf, since the interpreter of a board has no package fo
 """
 
 import struct
-from typing import Any, Collection, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Collection, Iterator, List, Mapping, NamedTuple, Sequence
+
+from paretofleet_graph.wire import integers, parts
 
 #: Operators whose results are rounded. Those that copy, compare or compute shapes are left exact.
 _ROUND = """
@@ -93,7 +95,7 @@ def _is_weight(tensor: bytes) -> bool:
     axes = kind = 0
     for field in _fields(tensor):
         if field.number == 1:
-            axes += 1 if isinstance(field.value, int) else len(list(_varints(field.value)))
+            axes += 1 if isinstance(field.value, int) else len(integers(field.value, (0, len(field.value))))
         elif field.number == 2:
             kind = field.value
     return kind in (1, 11) and axes >= AXES_MIN
@@ -139,36 +141,9 @@ def _field(number: int, content: bytes) -> bytes:
 
 def _fields(message: bytes) -> Iterator[Field]:
     """The fields of a message: an integer, or the bytes of what is longer; and each as it lies there."""
-    at, end = 0, len(message)
-    value: Any
-    while at < end:
-        begin = at
-        key, at = _read_varint(message, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = _read_varint(message, at)
-        else:
-            size, at = _read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
-            value, at = message[at : at + size], at + size
-        yield Field(key >> 3, value, message[begin:at])
-
-
-def _varints(packed: bytes) -> Iterator[int]:
-    at = 0
-    while at < len(packed):
-        value, at = _read_varint(packed, at)
-        yield value
-
-
-def _read_varint(data: bytes, at: int) -> Tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
+    for number, value, (begin, end) in parts(message, (0, len(message))):
+        content = value if isinstance(value, int) else message[slice(*value)]
+        yield Field(number, content, message[begin:end])
 
 
 def _varint(value: int) -> bytes:
