@@ -2,7 +2,7 @@
 
 import functools
 import gc
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Set
 
 from .. import process
 from ..failure import RunFailed, refusal
@@ -12,6 +12,10 @@ from ..run import Run, missing, show_gpu
 from . import onnx_precision
 from . import onnxruntime_placement as placement
 from .onnxruntime_settings import CPU, OPTIONS, PROVIDERS, provider_options, session_options, variables
+
+#: `nodes`: executed by provider, None on the CPU alone; `fused`: products with packed weights; `taken`: the
+#: types that working kernels took.
+Looked = NamedTuple("Looked", [("nodes", Optional[Dict[str, int]]), ("fused", int), ("taken", Set[str])])
 
 
 class OnnxRuntime(Run):
@@ -49,7 +53,8 @@ class OnnxRuntime(Run):
         providers = [(name, provider_settings)]
         if name != CPU:
             providers.append((CPU, {}))
-        nodes, fused = self._looked_at(ort, name, providers, computed)
+        looked = self._looked_at(ort, name, providers, computed)
+        fused, computed = looked.fused, onnx_precision.precision_here(self.graph, kind, looked.taken)
         if fused and options["int4_accuracy_level"] == onnx_precision.INT8_LEVEL:
             computed = "int8"
         begin = self.clock()
@@ -57,9 +62,7 @@ class OnnxRuntime(Run):
         self.load_ns = self.clock() - begin
         self.feeds = self.draw_inputs()
         self.names = [output.name for output in session.get_outputs()]
-        self.step = functools.partial(session.run, None)
-        if is_without_arrays(session):
-            self.step = self._step_of_values(ort, session)
+        self.step = self._step_of(ort, session)
         self.effective = {
             "precision": self._effective_precision(computed),
             "provider": name,
@@ -67,11 +70,13 @@ class OnnxRuntime(Run):
             "settings": dict(provider_settings, **settings),
         }
         self.effective.update(onnx_precision.packed_facts(self.graph, fused, options))
-        if nodes is not None:
-            self.effective["nodes"] = nodes
+        if looked.nodes is not None:
+            self.effective["nodes"] = looked.nodes
 
-    def _step_of_values(self, ort: Any, session: Any) -> Callable[[Dict[str, Any]], Any]:
-        """What is timed where numpy has not the types of the inputs or outputs."""
+    def _step_of(self, ort: Any, session: Any) -> Callable[[Dict[str, Any]], Any]:
+        """What is timed; by values of ONNX Runtime where numpy has not the types of inputs or outputs."""
+        if not is_without_arrays(session):
+            return functools.partial(session.run, None)
         try:
             values_of = valuing(ort, session)
         except ValueError as error:
@@ -94,23 +99,24 @@ class OnnxRuntime(Run):
             raise RunFailed("unsupported", "ONNX Runtime chose %s" % session.get_providers())
         return session
 
-    def _looked_at(
-        self, ort: Any, name: str, providers: List[Any], computed: str
-    ) -> Tuple[Optional[Dict[str, int]], int]:
-        """Which provider executes how many nodes, None on the CPU alone, and how many products were fused.
+    def _looked_at(self, ort: Any, name: str, providers: List[Any], computed: str) -> Looked:
+        """What the profile of an inference says, where something of it is not known without.
 
         `computed`: what the file says that it is computed in.
         """
-        nodes, fused = None, 0
+        may_be_fused = onnx_precision.may_be_fused(self.graph, computed)
+        profiled = self._profiled(ort, name, providers)
         if name != CPU:
-            nodes = placement.check(name, self._profiled(ort, name, providers))
-        elif onnx_precision.may_be_fused(self.graph, computed):
-            fused = onnx_precision.packed_products(self._profiled(ort, name, providers))
+            looked = Looked(placement.check(name, profiled), 0, set())
+        elif may_be_fused or onnx_precision.may_be_half(self.graph):
+            events = placement.events_of(profiled)
+            fused = onnx_precision.packed_products(events) if may_be_fused else 0
+            looked = Looked(None, fused, placement.types_taken(events))
         else:
-            return None, 0
+            return Looked(None, 0, set())
         gc.collect()
         process.forget_memory_peak()  # this is no memory that the run needs
-        return nodes, fused
+        return looked
 
     def _profiled(self, ort: Any, name: str, providers: List[Any]) -> Callable[[str], str]:
         """What makes one inference with a profile, whose file begins with a prefix, and returns its path."""
@@ -119,7 +125,7 @@ class OnnxRuntime(Run):
             session = self._open(ort, name, providers, prefix)
             feed = buffers(self.feeding)[0]
             try:
-                session.run(None, feed)
+                self._step_of(ort, session)(feed)
             except Exception as error:
                 raise refusal("the model fails with %s" % name, error) from error
             return str(session.end_profiling())
