@@ -65,3 +65,18 @@ def encoder(path: Path, *, rows: int = 500, width: int = 32) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, path)
     return path
+
+
+def folding(path: Path) -> Path:
+    """Folds its free axis, the width, into pairs: an odd one breaks it."""
+    shape = numpy_helper.from_array(np.array([0, -1, 2]), "shape")
+    graph = helper.make_graph(
+        [helper.make_node("Reshape", ["x", "shape"], ["y"])],
+        path.stem,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "width"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", None, 2])],
+        [shape],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path

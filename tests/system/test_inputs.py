@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from farm import Farm, wait_until
-from networks import encoder
+from networks import encoder, folding
+from paretofleet_collector import cli
 from paretofleet_collector.errors import Unreachable
+from paretofleet_collector.rpc import client as rpc_client
 
 pytestmark = pytest.mark.system
 ROWS = 500
@@ -93,6 +95,114 @@ def test_an_id_beyond_its_table_is_told_before_anything_is_kept(fed: Farm) -> No
     assert "far" not in {each["model"] for each in fed.listing("models", "list")}
     sha256 = hashlib.sha256((fed.root / "far.npz").read_bytes()).hexdigest()
     assert not list((fed.collector_home / "lake" / "models").glob(f"{sha256}*"))
+
+
+def stored(farm: Farm) -> tuple[object, ...]:
+    """What nothing that is refused may change."""
+    with farm.client() as client:
+        models = [(each.model, each.sha256, each.inputs) for each in client.list_models() if each.stored]
+        sweeps = [each.name for each in client.list_sweeps()]
+    lake = farm.collector_home / "lake"
+    files = [path.name for folder in ("models", "tmp") for path in (lake / folder).iterdir()]
+    return models, sweeps, sorted(files)
+
+
+@pytest.fixture
+def refused(fed: Farm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Runs the command in this process: it fails with one line, which is returned, and leaves nothing."""
+    monkeypatch.chdir(fed.root)
+    names = {each["model"] for each in fed.listing("models", "list")}
+    for make in (encoder, folding):
+        if make.__name__ not in names:
+            fed.command("models", "add", make(fed.root / f"{make.__name__}.onnx"))
+
+    def run(*words: str) -> str:
+        before = stored(fed)
+        capsys.readouterr()
+        assert cli.run(["--collector", fed.address, *words]) in (1, 2)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert stored(fed) == before
+        return line
+
+    return run
+
+
+IDS = np.arange(48).reshape(2, 24)
+ODD_FILES = {
+    "another name": ({"idz": IDS}, "input idz; did you mean ids"),
+    "another type": ({"ids": IDS.astype(np.int32)}, "is int32 and input ids takes int64"),
+    "beyond the table": ({"ids": IDS + ROWS}, f"holds {ROWS + 47}, and input ids picks from {ROWS} rows"),
+    "another rank": ({"ids": IDS[0]}, "a sample has 0 axes"),
+    "no samples": ({"ids": IDS[:0]}, "has no samples"),
+    "unlike numbers": ({"ids": IDS, "mask": IDS[:1]}, "arrays of unlike numbers of samples (1, 2)"),
+    "unlike sizes": ({"ids": IDS, "mask": IDS[:, :9]}, "has 9 elements on axis sequence"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_samples_that_do_not_fit_leave_nothing_behind(fed: Farm, refused, kind: str) -> None:
+    arrays, words = ODD_FILES[kind]
+    np.savez(fed.root / "odd.npz", **arrays)
+    encoder(fed.root / "other.onnx", rows=ROWS, width=24)
+    assert words in refused("models", "add", "other.onnx", "--input", "odd.npz")
+    assert words in refused("sweep", "submit", "--model", "encoder", "--input", "odd.npz")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--input", "nowhere.npz"], "nowhere.npz does not exist"),
+        (["--input", "ids=cut.npz"], "cut.npz is not an .npz file, or is damaged"),
+        (["--input", "ids=encoder.onnx"], "neither a law of values nor the path"),
+        (["--input", "idz=ones"], "did you mean ids"),
+        (["--input", f"ids={ROWS}", "--size", "sequence=8"], f"table of {ROWS} rows"),
+        (["--input", "ids=0.5", "--size", "sequence=8"], "takes no 0.5"),
+        (["--size", "sequense=8"], "did you mean sequence"),
+        (["--size", "sequence=16", "--input", "good.npz"], "has 24 elements on axis sequence"),
+        (["--size", "batch=4", "--size", "sequence=8"], "--batch-size"),
+        (["--size", "sequence=many"], "'many' is not a whole number"),
+        (["--model", "gone.onnx", "--input", "good.npz"], "gone.onnx is not a file"),
+    ],
+)
+def test_what_cannot_be_fed_is_one_sentence_and_no_sweep(fed: Farm, refused, words, said) -> None:
+    samples(fed.root / "good.npz", count=3)
+    (fed.root / "cut.npz").write_bytes((fed.root / "good.npz").read_bytes()[:-30])
+    assert said in refused("sweep", "submit", "--model", "encoder", *words)
+
+
+def test_sizes_that_contradict_the_batch_or_the_graph_are_no_sweep(fed: Farm, refused) -> None:
+    (fed.root / "odd.yaml").write_text(
+        "{models: [encoder], batch_sizes: [4], inputs: {ids: {shape: [2, 8]}}}"
+    )
+    assert "batch" in refused("sweep", "submit", "odd.yaml")
+    words = refused("sweep", "submit", "--model", "folding", "--size", "width=7")
+    assert "breaks at batch size 1, width 7 by its own shapes" in words
+
+
+def test_a_model_file_that_has_changed_since_it_was_added_is_told(fed: Farm, refused) -> None:
+    encoder(fed.root / "changed.onnx", rows=ROWS, width=40)
+    fed.command("models", "add", fed.root / "changed.onnx")
+    encoder(fed.root / "changed.onnx", rows=ROWS, width=48)
+    line = refused("sweep", "submit", "--model", "./changed.onnx", "--size", "sequence=8")
+    assert "Model 'changed' has a variant 'file' from another file" in line
+    assert "`paretofleet models add FILE --name NAME`" in line
+
+
+@pytest.mark.parametrize("what", ["model", "samples"])
+def test_a_file_that_changes_while_it_is_sent_is_told(fed: Farm, refused, monkeypatch, what: str) -> None:
+    encoder(fed.root / "moving.onnx", rows=ROWS, width=56)
+    samples(fed.root / "moving.npz", count=11)
+    hashed = rpc_client.sha256_of
+
+    def change(path: Path) -> str:
+        known = hashed(path)
+        if path.suffix == {"model": ".onnx", "samples": ".npz"}[what]:
+            path.write_bytes(path.read_bytes()[:-8])
+        return known
+
+    monkeypatch.setattr(rpc_client, "sha256_of", change)
+    line = refused("models", "add", "moving.onnx", "--input", "moving.npz")
+    assert "was damaged on the way, or changed meanwhile" in line
 
 
 def test_a_collector_killed_in_the_middle_of_samples_keeps_nothing_of_them(tmp_path: Path) -> None:

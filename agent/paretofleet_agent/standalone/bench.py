@@ -155,12 +155,25 @@ def run(
         result.update(bench_energy.of_run(device, alias, outcome.facts, samples.power, window, items))
         progress.done(f"{result['iterations']} iterations after {time.monotonic() - begin_s:.1f} s")
         results.append(result)
+        _refuse_changed(model, artifact, results)
     report = _report(model, artifact, request, results)
     if output == "json":
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
         bench_text.write(report, terminal.width_of_output())
     return 0
+
+
+def _refuse_changed(model: Path, artifact: Artifact, results: Sequence[Mapping[str, Any]]) -> None:
+    """Raises PfError where the last of the `results` measured another file, or other samples, than the first.
+
+    `artifact`: what the file `model` was before.
+    """
+    if artifact_of(model) != artifact:
+        raise PfError(f"{model} changed while it was measured: run the bench again")
+    first, last = (results[at]["facts"]["effective"].get("inputs") for at in (0, -1))
+    if first != last:
+        raise PfError("the samples changed while the model was measured: run the bench again")
 
 
 def check(model: Path, device: DeviceUnderTest, request: BenchRequest) -> None:

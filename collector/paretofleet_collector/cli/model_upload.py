@@ -73,8 +73,8 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
     from paretofleet_collector.cli.whole_file import whole_file
     from paretofleet_collector.planning.inputs import files_of, with_hashes
 
-    inputs = with_hashes(details.inputs, send_files(client, files_of(details.inputs)))
-    with whole_file(path) as file, Transfer(f"{counter}{path.name}") as transfer:
+    with whole_file(path) as file:  # first: of a model that cannot be read no samples are sent
+        inputs = with_hashes(details.inputs, send_files(client, files_of(details.inputs)))
         new = NewModel(
             details.name or model_name(path),
             details.variant_of,
@@ -84,7 +84,8 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
             sizes=details.sizes,
             inputs_json=json.dumps(inputs) if inputs else "",
         )
-        return client.add_model(file, new, transfer.at)
+        with Transfer(f"{counter}{path.name}") as transfer:
+            return client.add_model(file, new, transfer.at)
 
 
 def still_to_give(variant: Variant) -> list[str]:

@@ -73,6 +73,11 @@ def add_files(client: Client, spec: Spec) -> Spec:
     from paretofleet_collector.cli.sample_files import send_files
     from paretofleet_collector.planning.inputs import files_of, with_hashes
 
+    for path in spec.local_models():  # before anything is sent, so that nothing is left of what is refused
+        if not Path(path).is_file():
+            raise Refused(
+                f"{path} is not a file; give an ONNX or tflite file, the name of a model or zoo:NAME."
+            )
     hashes = send_files(client, files_of(spec.inputs))
     spec = replace(spec, inputs=with_hashes(spec.inputs, hashes))
     if not spec.local_models():
@@ -83,10 +88,6 @@ def add_files(client: Client, spec: Spec) -> Spec:
     variants = client.list_models()
     names: dict[str, str] = {}
     for path in spec.local_models():
-        if not Path(path).is_file():
-            raise Refused(
-                f"{path} is not a file; give an ONNX or tflite file, the name of a model or zoo:NAME."
-            )
         with whole_file(Path(path)) as file:
             sha256 = sha256_of(file)
         stored = next((each for each in variants if each.sha256 == sha256 and each.stored), None)

@@ -41,7 +41,10 @@ def is_merged(relative: str) -> bool:
 
 
 def model_file(sha256: str) -> str:
-    """Where in the lake the model file with that `sha256` (64 hex digits) stands."""
+    """Where in the lake the model file with that `sha256` (64 hex digits) stands, a tflite file too.
+
+    Files are found by the hash alone, and stores hold their names: its content says which format it has.
+    """
     return f"{_MODELS}/{sha256}.onnx"
 
 

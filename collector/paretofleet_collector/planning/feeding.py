@@ -42,6 +42,8 @@ def check_names(spec: Spec, models: Sequence[Sequence[Variant]], files: Mapping[
     axes = dict.fromkeys(key for graph in graphs for key in axes_of(graph))
     inputs = dict.fromkeys(item.name for graph in graphs for item in graph.inputs)
     for name in spec.sizes:
+        if name not in axes and any(graph.batch == name for graph in graphs):
+            raise Refused(f"`sizes.{name}`: that axis is the batch; give its sizes as --batch-size 1,4.")
         if name not in axes:
             near = did_you_mean(name, axes) if axes else "all their axes but the batch are fixed."
             near = again if unread else near

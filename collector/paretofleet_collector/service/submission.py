@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
 
@@ -73,7 +74,8 @@ async def submit(
         return SweepView.of(existing), ()
     spec, planned = await _planned(context, spec_json)
     if keep_name:
-        await context.store.read(lambda connection: sweeps.check_name_free(connection, spec.name))
+        async with _without_samples_of_refused(context, spec):
+            await context.store.read(lambda connection: sweeps.check_name_free(connection, spec.name))
     context.check_room()
     await _build_missing(context, planned)
 
@@ -128,12 +130,19 @@ def _publish(
 
 
 async def _planned(context: Context, spec_json: str) -> tuple[Spec, Plan]:
-    """What the specification means; of one that is refused no file of samples is left."""
+    """What the specification means; raises Refused or NotFound."""
     spec = parse_json(spec_json)
-    try:
+    async with _without_samples_of_refused(context, spec):
         planned = await context.store.read(_plan_of(context, spec, {}))
         broken = await _broken(context, planned[1])
         return await context.store.read(_plan_of(context, spec, broken)) if broken else planned
+
+
+@asynccontextmanager
+async def _without_samples_of_refused(context: Context, spec: Spec) -> AsyncIterator[None]:
+    """Removes the files of samples of `spec` that nothing else needs where the block refuses it."""
+    try:
+        yield
     except Refused:
         await inputs.drop_unused(context, (fed.get("sha256", "") for fed in spec.inputs.values()))
         raise

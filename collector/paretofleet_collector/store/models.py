@@ -59,7 +59,7 @@ def add(connection: sa.Connection, variant: Variant) -> Variant:
     if same_name is not None:
         raise Taken(
             f"Model '{variant.model}' has a variant '{variant.variant}' from another file "
-            f"({same_name.sha256[:12]}); choose another name."
+            f"({same_name.sha256[:12]}); choose another name: `paretofleet models add FILE --name NAME`."
         )
     values = asdict(variant)
     del values["stored"]  # what is in the table is stored

@@ -138,6 +138,11 @@ def test_samples_say_the_sizes_of_their_axes():
 REFUSED = {
     "a free axis without a size": (ENCODER, {}, "axis sequence is free.*--size sequence=N"),
     "an axis that no model has": (ENCODER, {"sizes": {"sequense": 8}}, "did you mean sequence"),
+    "the batch as an axis of another size": (
+        ENCODER,
+        {"sizes": {"sequence": 8, "batch": 4}},
+        "that axis is the batch; give its sizes as --batch-size",
+    ),
     "an input that no model has": (ENCODER, {"inputs": {"idz": "zipf"}}, "has such an input"),
     "a value beyond its table": (
         ENCODER,

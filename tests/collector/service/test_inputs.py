@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
-from paretofleet_collector.errors import CollectorError, NotFound, Refused
+from paretofleet_collector.errors import CollectorError, NotFound, Refused, Taken
 from paretofleet_collector.model.entities import Inventory, RuntimeInfo, Target, Variant
 from paretofleet_collector.model.inputs import InputFile, NewInputs
 from paretofleet_collector.model.messages import NewModel
@@ -187,6 +187,17 @@ def test_of_a_sweep_that_is_refused_its_samples_go_too(rig: Rig):
     assert stored(rig) == []
     with pytest.raises(NotFound, match="has no file of samples"):
         rig.do(submission.plan_sweep(rig.context, spec))
+
+
+def test_of_a_sweep_whose_name_is_taken_its_samples_go_too(rig: Rig):
+    rig.hello(rig.joined(), inventory=INVENTORY)
+    add(rig, encoder())
+    submit(rig, name="first", sizes={"sequence": 3})
+    file = send(rig, packed(ids=IDS))
+    spec = {"models": ["net"], "name": "first", "inputs": {"*": {"sha256": file.sha256}}}
+    with pytest.raises(Taken, match="There is a sweep 'first' already"):
+        rig.do(submission.submit(rig.context, "r2", json.dumps(spec), keep_name=True))
+    assert stored(rig) == []
 
 
 def test_samples_that_a_sweep_or_a_model_needs_stay(rig: Rig):
