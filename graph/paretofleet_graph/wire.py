@@ -16,7 +16,10 @@ def fields(data: Any, span: Span) -> Iterator[Tuple[int, Any]]:
 
 
 def parts(data: Any, span: Span) -> Iterator[Tuple[int, Any, Span]]:
-    """The same as `fields`, each with the span of the whole field: what is not changed is copied by it."""
+    """As `fields` of `data` at `span`, each with the span of the whole field, by which it can be copied.
+
+    Raises ValueError, too.
+    """
     at, end = span
     while at < end:
         begin = at
