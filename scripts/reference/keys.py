@@ -86,6 +86,8 @@ def _default(key: str, defaults: Mapping[str, Any]) -> str:
         return "by protocol"
     if key == "wait_s":
         return f"{WAIT_S:,.0f}, of several days {WAIT_DAYS_S:,.0f}"
+    if key == "only":
+        return "all"
     value: Any = defaults
     for part in key.split("."):
         value = value[part]

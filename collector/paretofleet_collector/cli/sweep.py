@@ -21,7 +21,9 @@ from paretofleet_collector.cli.plan_text import (
 )
 from paretofleet_collector.cli.progress import ended, follow, tally
 from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
+from paretofleet_collector.cli.sources import read_sources
 from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
+from paretofleet_collector.cli.sweep_confirm import candidates, confirming
 from paretofleet_collector.cli.sweep_options import (
     Adaptive,
     BatchSizes,
@@ -154,6 +156,35 @@ def submit(
         else:
             row = {**sweep_row(sweep), "refusals": [refusal_row(each) for each in refusals]}
             show([row], SWEEP_COLUMNS, output)
+        if watch:
+            raise typer.Exit(_watch(client, sweep.sweep_id))
+
+
+@app.command(epilog="Example: paretofleet sweep confirm edge-classifiers --watch")
+def confirm(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SWEEP|REPORT", help="A sweep, or its pulled report.")],
+    *,
+    use: Annotated[str, typer.Option("--for", metavar="USE", help="realtime or offline.")] = "realtime",
+    runs: Annotated[
+        int | None,
+        typer.Option("--repeats", min=1, metavar="N", help="Runs of each.", show_default="the sweep's"),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Follow the sweep until it has ended.")
+    ] = False,
+) -> None:
+    """Measure what is not beaten again, as a sweep NAME-confirmed; its name goes to standard output.
+
+    Only the new runs are in its report, so no value owes its place to the luck of having been picked.
+    """
+    name, identities = candidates(read_sources(context, [source]).table, use)
+    with collector_client(context) as client:
+        spec = confirming(client, name, identities, runs)
+        verb = "is" if len(identities) == 1 else "are"
+        notify(f"{counted(len(identities), 'configuration')} of {name} {verb} not beaten")
+        sweep, _refusals = _submitted(client, spec, secrets.token_hex(16), keep_name=False)
+        typer.echo(clean(sweep.name))
         if watch:
             raise typer.Exit(_watch(client, sweep.sweep_id))
 

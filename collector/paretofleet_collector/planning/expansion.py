@@ -86,12 +86,30 @@ def plan(
                     planned.setdefault(outcome.configuration_id, outcome)
             elif not placement.missing:  # of a runtime that is not there, that alone is said
                 refusals.append(outcome)
+    planned, missing, others = _only(spec, planned, missing)
+    refusals += others
     if not planned:
         raise Refused(_nothing(list(dict.fromkeys(refusals))))
     configurations = tuple(planned.values())
     macs = {variant.sha256: variant.macs for variant in variants}
     plans = tuple(device_plans(spec, chosen, configurations, macs, past))
     return Plan(configurations, tuple(dict.fromkeys(refusals)), plans, tuple(missing.values()))
+
+
+def _only(
+    spec: Spec, planned: dict[str, PlannedConfiguration], missing: dict[str, Missing]
+) -> tuple[dict[str, PlannedConfiguration], dict[str, Missing], list[Refusal]]:
+    """Of what is `planned` or `missing` what `spec` asks for by id, and a refusal for each id of nothing."""
+    if not spec.only:
+        return planned, missing, []
+    wanted = set(spec.only)
+    unknown = [identity for identity in spec.only if identity not in planned and identity not in missing]
+    why = "nothing that the other keys mean has this id any more: its model file or its device changed."
+    return (
+        {identity: each for identity, each in planned.items() if identity in wanted},
+        {identity: each for identity, each in missing.items() if identity in wanted},
+        [Refusal(f"configuration {identity}", f"configuration {identity}: {why}") for identity in unknown],
+    )
 
 
 def feed_of(configuration: Configuration) -> Feed:

@@ -18,6 +18,7 @@ from paretofleet_collector.planning.specification import KEYS, TIMING_SCOPES, Sp
 from paretofleet_collector.planning.values import (
     checked_batch_size,
     checked_choice,
+    checked_configuration_id,
     checked_list,
     checked_mode,
     checked_name,
@@ -156,4 +157,5 @@ def spec_from_mapping(value: object) -> Spec:
         timeout_s=checked_timeout("timeout_s", given.get("timeout_s")),
         wait_s=checked_wait("wait_s", given.get("wait_s")),
         repeats=with_adaptive(repeats, given.get("adaptive", False), sizes),
+        only=checked_list("only", given["only"], checked_configuration_id) if "only" in given else (),
     )

@@ -151,6 +151,12 @@ KEYS = (
         "`true` is `realtime` where batch size 1 is measured, else `offline`.",
     ),
     SpecKey("seed", "number", "Seed of the order of the runs."),
+    SpecKey(
+        "only",
+        "list of text",
+        "Ids of configurations: of what the other keys mean only these are measured. `sweep confirm` writes "
+        "them.",
+    ),
 )
 
 
@@ -177,7 +183,8 @@ class Spec:
     `devices` maps a label, or `class`, `name`, to the values that match; empty: every device.
     `threads` None: the device's default. `timeout_s` None: the protocol's. `wait_s`: how long it waits for a
     device that is away, None for an hour, or 36 of several days. `name` may be empty until it is
-    submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them.
+    submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them. `only`:
+    ids of the configurations that are measured of all that is meant; empty: all.
     """
 
     models: tuple[str, ...]
@@ -197,12 +204,15 @@ class Spec:
     timeout_s: float | None = None
     wait_s: float | None = None
     repeats: Repeats = field(default_factory=lambda: _protocol_repeats("standard", seed=1))
+    only: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The specification as JSON with the keys of the YAML; `parsing.parse_json` reads it back."""
         repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
         seconds = {"timeout_s": self.timeout_s, "wait_s": self.wait_s}
-        timeout = {key: value for key, value in seconds.items() if value is not None}
+        rest: dict[str, Any] = {key: value for key, value in seconds.items() if value is not None}
+        if self.only:
+            rest["only"] = list(self.only)
         return json.dumps(
             {
                 "name": self.name,
@@ -228,7 +238,7 @@ class Spec:
                 },
                 "adaptive": repeats.adaptive or False,
                 "seed": repeats.seed,
-                **timeout,
+                **rest,
             },
             ensure_ascii=False,
         )

@@ -27,6 +27,7 @@ T = TypeVar("T")
 #: Entries of a list, keys of a mapping, letters of a text: a path is the longest.
 LIST_MAX, KEYS_MAX, TEXT_MAX = 1_000, 64, 4_096
 PACED = "paced"
+_CONFIGURATION_ID = re.compile(r"[0-9a-f]{16}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -56,6 +57,13 @@ def checked_text(key: str, value: object) -> str:
     if len(value) > TEXT_MAX or not value.isprintable():
         raise Refused(f"`{key}`: {shown(value)} is not plain text of at most {TEXT_MAX:,} letters.")
     return value.strip()
+
+
+def checked_configuration_id(key: str, value: object) -> str:
+    """The `value` of a `key` as the id of a configuration; raises Refused."""
+    if not isinstance(value, str) or not _CONFIGURATION_ID.fullmatch(value):
+        raise Refused(f"`{key}`: {shown(value)} is no id of a configuration: 16 hex digits, as in a report.")
+    return value
 
 
 def checked_number(key: str, value: object, low: int, high: int) -> int:

@@ -49,6 +49,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
     variants: list[Variant] = field(default_factory=lambda: [zoo("resnet50"), zoo("alexnet")])
     sweeps: dict[str, pb.Sweep] = field(default_factory=dict)
     by_request: dict[str, str] = field(default_factory=dict)
+    specifications: dict[str, str] = field(default_factory=dict)
     ends_as: str = "finished"
     sample_paths: tuple[str, ...] = ("date=1/run-a.parquet", "run-b.parquet")
     damaged: bool = False
@@ -135,6 +136,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             devices=[one.device for one in planned.devices],
         )
         self.sweeps[name] = sweep
+        self.specifications[name] = request.spec_json
         self.by_request[request.request_id] = name
         refusals = [pb.Refusal(what=one.combination, why=one.why) for one in planned.refusals]
         return pb.SubmitSweepReply(sweep=sweep, refusals=refusals)
@@ -157,9 +159,9 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         state = pb.ConfigurationState(
             configuration=one, runs_by_state={"failed": 5}, reason="oom", message="no \x1b[31mroom"
         )
-        return pb.ShowSweepReply(
-            sweep=self._find(request.sweep, context), configurations=[state], spec_json="{}"
-        )
+        sweep = self._find(request.sweep, context)
+        spec_json = self.specifications.get(sweep.name, "{}")
+        return pb.ShowSweepReply(sweep=sweep, configurations=[state], spec_json=spec_json)
 
     def WatchSweep(self, request: Any, context: grpc.ServicerContext) -> Iterator[pb.SweepProgress]:
         sweep = self._find(request.sweep, context)

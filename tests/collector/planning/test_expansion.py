@@ -12,7 +12,7 @@ from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target, Variant
 from paretofleet_collector.planning import protocols
 from paretofleet_collector.planning.expansion import Plan, plan
-from paretofleet_collector.planning.parsing import spec_from_mapping
+from paretofleet_collector.planning.parsing import parse_json, spec_from_mapping
 from paretofleet_collector.planning.specification import Spec
 
 CPU = Target("cpu", "cpu")
@@ -366,3 +366,24 @@ def test_a_sweep_of_too_many_runs_is_refused_before_anything_is_expanded():
     )
     with pytest.raises(Refused, match=r"may have 1,000,000,000 runs .* more than 100,000: split it"):
         plan(many, Untouched(), Untouched())
+
+
+def test_only_the_configurations_that_are_named_are_planned():
+    everything = planned(models=["resnet50"], batch_sizes=[1, 2, 4])
+    chosen = [each.configuration_id for each in everything.configurations[:2]]
+    result = planned(models=["resnet50"], batch_sizes=[1, 2, 4], only=chosen)
+    assert [each.configuration_id for each in result.configurations] == chosen
+    assert result.refusals == ()
+
+
+def test_an_id_that_nothing_means_is_said_and_none_at_all_is_refused():
+    first = planned(models=["resnet50"]).configurations[0].configuration_id
+    result = planned(models=["resnet50"], only=[first, "0" * 16])
+    assert [each.configuration_id for each in result.configurations] == [first]
+    assert reasons(result).startswith(f"configuration {'0' * 16}: nothing that the other keys mean")
+    with pytest.raises(Refused, match="has this id any more"):
+        planned(models=["resnet50"], only=["0" * 16])
+    with pytest.raises(Refused, match="16 hex digits"):
+        planned(models=["resnet50"], only=["resnet50"])
+    spec = spec_from_mapping({"models": ["resnet50"], "only": [first]})
+    assert parse_json(spec.to_json()) == spec
