@@ -5,6 +5,7 @@ Every two objectives have a panel, and the panels are linked: a row that is poin
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,19 +79,18 @@ def specification(ranking: Ranking, *, runs: Sequence[np.ndarray] = ()) -> dict[
     picked = alt.param(name=PICKED, value=0)
     panels = [_panel(alt, picture, rows, hovered, has_one=len(pictures) == 1) for picture in pictures]
     mark = simulated_mark([row["simulated"] for row in rows])
+    head = heading(alt, mark, [*_explanation(pictures), *_thinned(ranking, numbers)])
     data = {"rows": rows, "runs": _run_points(ranking, runs, numbers)}
     whole = panels[0] if len(panels) == 1 else alt.concat(*panels, columns=3, spacing=28)
-    made: dict[str, Any] = (
-        whole.add_params(picked)
-        .properties(
-            datasets=data,
-            title=heading(alt, mark, [*_explanation(pictures), *_thinned(ranking, numbers)]),
-            description=describe(ranking),
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Automatically deduplicated", UserWarning)  # one for all panels
+        made: dict[str, Any] = (
+            whole.add_params(hovered, picked)
+            .properties(datasets=data, title=head, description=describe(ranking))
+            .configure_axis(gridOpacity=0.35)
+            .configure_legend(orient="top", direction="horizontal", symbolOpacity=1)
+            .to_dict()
         )
-        .configure_axis(gridOpacity=0.35)
-        .configure_legend(orient="top", direction="horizontal", symbolOpacity=1)
-        .to_dict()
-    )
     return made
 
 
@@ -133,7 +133,8 @@ def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any,
     base = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y, color=colour)
     cloud = alt.Chart(alt.NamedData(name="runs")).encode(x=x, y=y, color=colour)
     front = base.transform_filter(alt.datum.verdict == FRONT)
-    labelled = base.transform_filter(alt.datum.verdict != BEATEN)
+    bare = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y)
+    labelled = bare.transform_filter(alt.datum.verdict != BEATEN)
     named = has_one and sum(row["verdict"] != BEATEN for row in rows) <= _NAMED_MAX
     layers = [
         front.mark_rect(opacity=0.18, aria=False).encode(
@@ -146,9 +147,9 @@ def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any,
         *_frontier(alt, picture),
         base.mark_rule(strokeWidth=1.5, aria=False).encode(x=f"{x_name}_lo:Q", x2=f"{x_name}_hi"),
         base.mark_rule(strokeWidth=1.5, aria=False).encode(y=f"{y_name}_lo:Q", y2=f"{y_name}_hi"),
-        base.mark_point(filled=True, stroke="white", strokeWidth=0.5)
-        .encode(shape=shape, opacity=_opacity(alt), size=size, tooltip=_tooltip(alt, picture))
-        .add_params(hovered),
+        base.mark_point(filled=True, stroke="white", strokeWidth=0.5).encode(
+            shape=shape, opacity=_opacity(alt), size=size, tooltip=_tooltip(alt, picture)
+        ),
         labelled.mark_text(align="left", dx=7, dy=11, fontSize=10, aria=False).encode(
             text="name:N" if named else "number:Q"
         ),

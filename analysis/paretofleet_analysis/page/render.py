@@ -6,7 +6,6 @@ the page's policy of content allows no request at all.
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import jinja2
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from paretofleet_analysis.figures.grammar import SUFFIXES, grammar_version, save
+from paretofleet_analysis.figures.grammar import SUFFIXES, save
 from paretofleet_analysis.page.content import Page
+from paretofleet_analysis.page.library import vega_script
 from paretofleet_analysis.present.paper_table import HTML, render_paper_table
 
 #: Rows of the table where no script runs, as in the preview of a mail.
@@ -30,7 +30,7 @@ def render(page: Page) -> str:
         page=page,
         style=_markup(_asset("page.css")),
         script=_markup(_asset("page.js")),
-        library=_markup(_vega()),
+        library=_markup(vega_script()),
         data=htmlsafe_json_dumps(_data(page), separators=(",", ":"), ensure_ascii=False),
         plain_table=_markup(render_paper_table(page.ranking, HTML, top=_PLAIN_ROWS)),
     )
@@ -51,13 +51,6 @@ def _asset(name: str) -> str:
 def _markup(text: str) -> Markup:
     """What is markup by intent: our files, the library, and a table that is escaped already."""
     return Markup(text)  # noqa: S704 - nothing of a report
-
-
-def _vega() -> str:
-    """Vega, Vega-Lite and their embedding as one script, of the version whose grammar Altair writes."""
-    vl_convert: Any = import_module("vl_convert")
-    bundle: str = vl_convert.javascript_bundle(vl_version=grammar_version())
-    return bundle.replace("</script", "<\\/script")
 
 
 def write_figures(page: Page, folder: Path) -> list[Path]:

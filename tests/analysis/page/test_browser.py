@@ -45,6 +45,15 @@ def address(ranked, tmp_path_factory):
     return path.as_uri()
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A page of three objectives."""
+    path = tmp_path_factory.mktemp("page") / "tx2.html"
+    ranked = rank_runs(files.read(REPORT), devices=["tx2"])
+    path.write_text(render(gather(ranked, title="tx2")), encoding="utf-8")
+    return path.as_uri()
+
+
 @pytest.fixture
 def opened(browser, address):
     """Opens the page at a width; afterwards nothing was requested and nothing was complained of."""
@@ -115,35 +124,42 @@ def test_a_row_opens_by_the_keyboard_and_shows_runs_blocks_and_flags_in_words(op
     assert inside.count() == 0
 
 
-def test_a_point_names_its_row_and_its_row_shows_it_in_every_panel(opened):
-    page = opened()
+def shown_large(page, count):
+    """Waits until so many points are drawn large."""
+    page.wait_for_function(
+        "count => [...document.querySelectorAll('path[aria-roledescription=point]')]"
+        ".filter(path => path.getBBox().width > 13).length === count",
+        arg=count,
+    )
+
+
+def pointed_at(page):
+    """Points at the first point of the frontier's first panel."""
     figure = page.locator("#figure-frontier")
     figure.scroll_into_view_if_needed()
     box = figure.locator(POINT).first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_a_point_is_shown_in_every_panel_and_its_row_marked_and_a_row_shows_its_points(opened, three):
+    page = opened(at=three)
+    panels = 3
+    pointed_at(page)
     page.wait_for_selector("#vg-tooltip-element.visible")
+    shown_large(page, panels)
     assert page.locator("#rows tr.hovered").count() == 1
-    before = {each: areas(figure)[each] for each in range(figure.locator(POINT).count())}
     page.mouse.move(0, 0)
+    shown_large(page, 0)
     page.locator("#rows tbody button").first.focus()
-    page.wait_for_function(
-        "count => [...document.querySelectorAll('path[aria-roledescription=point]')]"
-        ".filter(path => path.getBBox().width > 13).length === count",
-        arg=figure.locator("g.mark-group.role-scope").count() or 1,
-    )
-    assert before
-
-
-def areas(figure):
-    return figure.locator(POINT).evaluate_all("paths => paths.map(path => path.getBBox().width)")
+    shown_large(page, panels)
 
 
 def test_a_click_on_a_point_opens_its_row(opened):
     page = opened()
     page.get_by_label("Find").fill("no such row")
-    figure = page.locator("#figure-frontier")
-    box = figure.locator(POINT).first.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    pointed_at(page)
+    page.mouse.down()
+    page.mouse.up()
     page.wait_for_selector("tr.opened")
 
 

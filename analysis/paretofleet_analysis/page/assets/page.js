@@ -142,7 +142,9 @@
       const shown = cells.map((value) => element("td", { class: typeof value === "number" ? "number" : "" }, value === null ? "-" : String(value)));
       return element("tr", counted ? {} : { class: "aside", title: "set aside: in no mean" }, ...shown);
     });
-    const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
+    const numbers = 3 + evidence.measures.length;
+    const head = element("tr", {}, ...heads.map((text, place) =>
+      element("th", { scope: "col", class: place < numbers && place !== 2 ? "number" : "" }, text)));
     return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)));
   }
 
