@@ -89,7 +89,7 @@ def paper_table(ranking: Ranking, *, top: int | None = None) -> PaperTable:
     for used in ranking.objectives:
         objective = OBJECTIVES[used.name]
         title = f"{objective.short} {objective.shown_unit}".strip()
-        columns.append((title, True, [_value(row, used.name) for row in rows]))
+        columns.append((title, True, [bracketed(row, used.name) for row in rows]))
     if ranking.question == "mean":
         columns.append(("p front", True, [_probability(row.p_front) for row in rows]))
     else:
@@ -101,27 +101,46 @@ def paper_table(ranking: Ranking, *, top: int | None = None) -> PaperTable:
 
 def caption(ranking: Ranking) -> str:
     """What the table of a `ranking` holds: question, margins, scope, sensor, protocol, number of runs."""
-    evidence = ranking.evidence
-    preset = PRESETS.get(ranking.use.split("=")[0])
-    use = ranking.use if preset is None else f"{ranking.use} ({preset.text})"
-    objectives = ", ".join(
+    asked, *measured = _sentences((ranking,))
+    return " ".join([asked, f"{_question(ranking)}.", *measured])
+
+
+def caption_of_several(rankings: Sequence[Ranking], meaning: str) -> str:
+    """The same of a table of several `rankings` for one use; `meaning`, a sentence, says what it shows."""
+    asked, *measured = _sentences(rankings)
+    return " ".join([asked, meaning, *measured])
+
+
+def _sentences(rankings: Sequence[Ranking]) -> list[str]:
+    """What `rankings` for one use were asked, and then what they were made of."""
+    use = rankings[0].use
+    preset = PRESETS.get(use.split("=")[0])
+    use = use if preset is None else f"{use} ({preset.text})"
+    objectives = dict.fromkeys(
         f"{used.name} ({'more' if used.direction == 'maximize' else 'less'} is better, margin {used.margin})"
+        for ranking in rankings
         for used in ranking.objectives
     )
-    runs = sorted({row.runs for row in ranking.rows})
+    rows = [row for ranking in rankings for row in ranking.rows]
+    runs = sorted({row.runs for row in rows})
     n = f"n = {runs[0]}" if len(runs) == 1 else f"n = {runs[0]} to {runs[-1]}"
-    same = [f"{head(name)} {cell(ranking.rows[0], name)}" for name in common_names(ranking.rows)]
-    scopes = sorted({str(row.identity["timing_scope"]) for row in ranking.rows})
+    same = [f"{head(name)} {cell(rows[0], name)}" for name in common_names(rows)]
+    scopes = sorted({str(row.identity["timing_scope"]) for row in rows})
+    speaks_for = "; ".join(dict.fromkeys(str(ranking.evidence["speaks_for"]) for ranking in rankings))
     sentences = [
-        f"Ranked for {use} by {objectives}",
-        _question(ranking),
-        f"In brackets the 95 % interval of the mean over runs, {n}, for {evidence['speaks_for']}",
-        f"Protocol {', '.join(evidence['protocols'])}, timing scope {', '.join(scopes)}",
-        f"Power: {', '.join(evidence['power_sources']) or 'not measured'}",
-        f"Accuracy: {'; '.join(evidence['accuracy_sources']) or 'none'}",
+        f"Ranked for {use} by {', '.join(objectives)}",
+        f"In brackets the 95 % interval of the mean over runs, {n}, for {speaks_for}",
+        f"Protocol {_of_all(rankings, 'protocols', ', ')}, timing scope {', '.join(scopes)}",
+        f"Power: {_of_all(rankings, 'power_sources', ', ') or 'not measured'}",
+        f"Accuracy: {_of_all(rankings, 'accuracy_sources', '; ') or 'none'}",
         f"All rows: {', '.join(same)}" if same else "",
     ]
-    return " ".join(f"{sentence}." for sentence in sentences if sentence)
+    return [f"{sentence}." for sentence in sentences if sentence]
+
+
+def _of_all(rankings: Sequence[Ranking], key: str, between: str) -> str:
+    """What the evidence of any of the `rankings` lists under a `key`, each once."""
+    return between.join(dict.fromkeys(text for ranking in rankings for text in ranking.evidence[key]))
 
 
 def _question(ranking: Ranking) -> str:
@@ -134,8 +153,8 @@ def _question(ranking: Ranking) -> str:
     return "p front is the probability that one more run of each shows the row unbeaten"
 
 
-def _value(row: RankedRow, name: str) -> str:
-    """A mean with its interval, rounded to it, as in "12.35 [12.10, 12.60]"."""
+def bracketed(row: RankedRow, name: str) -> str:
+    """Of a `row` the mean of the objective `name` with its interval, rounded: "12.35 [12.10, 12.60]"."""
     found = parts(row.compared(name), OBJECTIVES[name].scale)
     if found is None:
         return "-"

@@ -57,7 +57,7 @@ def _measured_columns(ranking: Ranking) -> list[list[str]]:
     for used in ranking.objectives:
         objective = OBJECTIVES[used.name]
         title = f"{objective.short} {objective.shown_unit}".strip()
-        means = (_format_mean(row.compared(used.name), objective.scale) for row in ranking.rows)
+        means = (format_mean(row.compared(used.name), objective.scale) for row in ranking.rows)
         columns.append([title, *means])
         if used.name == ENERGY and all(EXTRAPOLATED in row.estimates for row in ranking.rows):
             columns.append([f"extrapolated {objective.shown_unit}", *map(_extrapolated, ranking.rows)])
@@ -85,7 +85,7 @@ def _by_mean(row: RankedRow) -> str:
 
 def _extrapolated(row: RankedRow) -> str:
     """What follows from the runs without a break, marked where the measurement says otherwise."""
-    text = _format_mean(row.estimates[EXTRAPOLATED], OBJECTIVES[ENERGY].scale)
+    text = format_mean(row.estimates[EXTRAPOLATED], OBJECTIVES[ENERGY].scale)
     return text + " !" * (PACE_MATTERS in row.flags)
 
 
@@ -131,14 +131,15 @@ def _ahead(dominators: float | None) -> str:
     return "-" if dominators is None else f"{dominators:.1f}" if dominators < 100 else f"{dominators:.0f}"
 
 
-def _format_mean(estimate: Estimate, scale: float) -> str:
-    """A mean to two digits of its interval's half width, with ± where both sides are the same in print.
+def format_mean(estimate: Estimate, scale: float) -> str:
+    """The mean of an `estimate`, times `scale`, to two digits of its interval's half width, with ± where both
+    sides are the same in print.
 
-    >>> _format_mean(Estimate(0.012345, 0.0121, 0.01259, 5), 1e3)
+    >>> format_mean(Estimate(0.012345, 0.0121, 0.01259, 5), 1e3)
     '12.35 ±0.25'
-    >>> _format_mean(Estimate(9.2, 3.9, 21.6, 3), 1.0)
+    >>> format_mean(Estimate(9.2, 3.9, 21.6, 3), 1.0)
     '9.2 (3.9 to 21.6)'
-    >>> _format_mean(Estimate(69.758, None, None, 5), 1.0)
+    >>> format_mean(Estimate(69.758, None, None, 5), 1.0)
     '69.76'
     """
     if estimate.mean is None:

@@ -10,7 +10,6 @@ from paretofleet_analysis.present.row_names import common_names, naming_columns,
 from paretofleet_analysis.ranking.recommendation import GivenUp, Recommendation
 from paretofleet_analysis.ranking.result import Ranking
 from paretofleet_analysis.ranking.sentences import format_probability
-from paretofleet_analysis.ranking.verdicts import SURE
 
 
 def recommendation_lines(ranking: Ranking) -> Iterator[str]:
@@ -29,7 +28,7 @@ def _sentence(ranking: Ranking, each: Recommendation) -> str:
     name = short_name(row, [one for one in naming_columns(ranking.rows)[1:] if one not in common])
     use = each.use[0].upper() + each.use[1:]
     likely = f"{use}: row {each.number} ({name}), {format_probability(each.probability)}"
-    if each.probability < SURE and each.others:
+    if not each.is_sure and each.others:
         others = ", ".join(f"row {number} {format_probability(p)}" for number, p in each.others)
         likely = f"{likely}, undecided (or {others})"
     prices = [price_text(given, f"row {given.number}") for given in each.gives_up]

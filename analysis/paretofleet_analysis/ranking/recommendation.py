@@ -11,6 +11,7 @@ from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.judgement import Judgement, front_query
 from paretofleet_analysis.ranking.probability import probabilities
+from paretofleet_analysis.ranking.verdicts import SURE
 
 FASTEST, CHEAPEST = "fastest", "cheapest in energy"
 MOST_ACCURATE, NEAR_BEST = "most accurate within the limits", "fastest within one point of the best accuracy"
@@ -56,6 +57,11 @@ class Recommendation:
     others: tuple[tuple[int, float], ...]
     gives_up: tuple[GivenUp, ...]
     candidates: int
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the runs decide it."""
+        return self.probability >= SURE
 
 
 def recommendations(fleet: RankedFleet, judgement: Judgement) -> tuple[Recommendation, ...]:

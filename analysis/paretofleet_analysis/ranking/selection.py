@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,14 +115,19 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
 
 def _of_devices(selection: Selection, devices: Sequence[str]) -> Selection:
     """Only the rows of the devices asked for, if any; each must have one."""
-    present = sorted({row["device"] for row in selection.rows})
-    for name in devices:
-        if name not in present:
-            raise RankError(f"no row of the report is of device {name!r}: choose from {', '.join(present)}")
+    check_devices(devices, {row["device"] for row in selection.rows})
     if not devices:
         return selection
     reason = f"device is not {' or '.join(devices)}"
     return selection.exclude([None if row["device"] in devices else reason for row in selection.rows])
+
+
+def check_devices(devices: Sequence[str], present: Collection[str]) -> None:
+    """Raises RankError where one of the `devices` is not among those that are `present` in a report."""
+    for name in devices:
+        if name not in present:
+            there = ", ".join(sorted(present))
+            raise RankError(f"no row of the report is of device {name!r}: choose from {there}")
 
 
 def _simulation_notes(selection: Selection, request: RankingRequest) -> list[str]:

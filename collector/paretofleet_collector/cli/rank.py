@@ -13,6 +13,7 @@ import typer
 from paretofleet_collector.cli.limits import limits, pairs
 from paretofleet_collector.cli.output import FACTS, Format, clean_lines, escaped, show
 from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.rank_by_device import By, check_alone, write_by_device
 from paretofleet_collector.cli.rank_paper import (
     FOR_PAPERS,
     Figure,
@@ -29,6 +30,7 @@ from paretofleet_collector.cli.sources import read_sources
 
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.rank import Ranking
+    from paretofleet_analysis.ranking.request import RankingKeywords
 
 EXAMPLE = "Example: paretofleet rank edge-classifiers --max batch_latency_p90_s=30ms"
 #: Rows that are shown unless more are asked for.
@@ -111,33 +113,39 @@ def rank(
     methods: Methods = False,
     figure: Figure = None,
     plot: Plot = False,
+    by: By = None,
     output: RankOutput = RankFormat.table,
 ) -> None:
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
     from paretofleet_analysis.ranking.rank import rank_runs
 
+    if by is not None:
+        check_alone({"--why": why, "--methods": methods, "--figure": figure, "--plot": plot})
     reported = read_sources(context, sources)
+    asked: RankingKeywords = {
+        "use": use,
+        "objectives": objectives or None,
+        "margins": dict(pairs("--margin", margins, "2%")),
+        "maxima": limits(maxima, requirements),
+        "devices": devices or (),
+        "rate_hz": rate,
+        "power_scope": power_scope,
+        "allow_mixed_scopes": allow_mixed_scopes,
+        "allow_simulated_mix": with_simulated,
+        "with_no_work": with_no_work,
+        "question": question,
+        "promise": promise,
+        "accuracy_question": accuracy_question,
+        "seed": seed,
+        "command": shlex.join(["paretofleet", *sys.argv[1:]]),
+        "report_sha256": reported.sha256,
+        "why": why,
+    }
+    if by is not None:
+        write_by_device(reported.table, asked, output, reported.notes, columns=_columns())
+        return
     with working("ranking"):
-        ranked = rank_runs(
-            reported.table,
-            use=use,
-            objectives=objectives or None,
-            margins=dict(pairs("--margin", margins, "2%")),
-            maxima=limits(maxima, requirements),
-            devices=devices or (),
-            rate_hz=rate,
-            power_scope=power_scope,
-            allow_mixed_scopes=allow_mixed_scopes,
-            allow_simulated_mix=with_simulated,
-            with_no_work=with_no_work,
-            question=question,
-            promise=promise,
-            accuracy_question=accuracy_question,
-            seed=seed,
-            command=shlex.join(["paretofleet", *sys.argv[1:]]),
-            report_sha256=reported.sha256,
-            why=why,
-        )
+        ranked = rank_runs(reported.table, **asked)
     result = replace(ranked.ranking, notes=(*reported.notes, *ranked.ranking.notes))
     draw(result, figure, runs=ranked.runs, is_plotted=plot)
     if methods:

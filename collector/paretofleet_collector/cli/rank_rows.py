@@ -55,10 +55,10 @@ def row_cells(row: RankedRow) -> dict[str, Any]:
 
     cells: dict[str, Any] = {"number": row.number, **row.identity, "runs": row.runs}
     for name, estimate in row.estimates.items():
-        cells |= _rounded(name, estimate)
-        cells |= _rounded(f"{name}_corrected", (row.corrected_estimates or {}).get(name))
+        cells |= rounded(name, estimate)
+        cells |= rounded(f"{name}_corrected", (row.corrected_estimates or {}).get(name))
     for name, probability in _probabilities(row).items():
-        cells |= _bounded(name, probability)
+        cells |= bounded(name, probability)
     ahead = row.expected_dominators
     cells |= {
         "expected_dominators": None if ahead is None else round(ahead, 2),
@@ -74,8 +74,8 @@ def row_cells(row: RankedRow) -> dict[str, Any]:
     return {**cells, "sentence": row.sentence, "flags": row.flags, "schema_version": SCHEMA_VERSION}
 
 
-def _rounded(name: str, estimate: Estimate | None) -> dict[str, float | None]:
-    """An `estimate` and its ends as columns, to two digits of half its interval; without one to six."""
+def rounded(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    """An `estimate` called `name` and its ends as columns: to two digits of half its interval, or to six."""
     if estimate is None or estimate.mean is None:
         return {f"{name}{end}": None for end in ("", "_lo", "_hi")}
     values = {"": estimate.mean, "_lo": estimate.lo, "_hi": estimate.hi}
@@ -84,8 +84,10 @@ def _rounded(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     return {f"{name}{end}": None if x is None else round(x, decimals) for end, x in values.items()}
 
 
-def _bounded(name: str, probability: float | None) -> dict[str, float | None]:
-    """A probability as columns: in hundredths, rounded towards one half, and what it lies between."""
+def bounded(name: str, probability: float | None) -> dict[str, float | None]:
+    """The `probability` called `name` as columns: in hundredths, rounded towards one half, and between what
+    it lies.
+    """
     from paretofleet_analysis.ranking.sentences import probability_bounds
 
     if probability is None:
