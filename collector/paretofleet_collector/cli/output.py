@@ -151,7 +151,16 @@ def _csv_cell(value: object) -> object:
 
 
 def _write_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
-    """As wide as the terminal; where there is none, whole."""
+    lines, beside = table_lines(rows, columns)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stderr.writelines(f"{line}\n" for line in beside)
+
+
+def table_lines(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[str]]:
+    """The lines of a table of `rows`, as wide as the terminal, or whole where there is none.
+
+    And lines that say which of the `columns` it has no room for.
+    """
     from paretofleet_analysis.present import table
 
     width = terminal_width()
@@ -166,16 +175,17 @@ def _write_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
         for each in columns
         if each.title not in shared
     ]
+    above = []
     if shared:
         line = "all: " + ", ".join(f"{title} {text}" for title, text in shared.items())
-        sys.stdout.write("\n".join(table.fold(line, width or len(line))) + "\n")
+        above = table.fold(line, width or len(line))
     lines, left_out = table.lay_out(drawn, width)
     bold, plain_again = ("\x1b[1m", "\x1b[0m") if _has_style() else ("", "")
-    sys.stdout.write(f"{bold}{lines[0]}{plain_again}\n")
-    sys.stdout.writelines(f"{line}\n" for line in lines[1:])
+    beside = []
     if left_out:
         line = f"too narrow for: {', '.join(left_out)}; -o json has all"
-        sys.stderr.writelines(f"{part}\n" for part in table.fold(line, width or len(line)))
+        beside = table.fold(line, width or len(line))
+    return [*above, f"{bold}{lines[0]}{plain_again}", *lines[1:]], beside
 
 
 def terminal_width() -> int | None:

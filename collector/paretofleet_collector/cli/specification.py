@@ -60,6 +60,8 @@ def _merged(value: dict[str, Any], given: dict[str, Any], flags: SweepFlags) -> 
         for runtime, settings in value["options"].items():  # other settings of the file stay
             if isinstance(settings, dict):
                 given["options"][runtime] = {**settings, **given["options"].get(runtime, {})}
+    if isinstance(value.get("labels"), list) and "labels" in given:
+        given["labels"] = [*value["labels"], *given["labels"]]
     if flags.adaptive is True and isinstance(value.get("adaptive"), str):
         del given["adaptive"]  # the file says for which use
     return given
@@ -151,6 +153,8 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "adaptive": flags.adaptive,
         "seed": flags.seed,
         "name": flags.name,
+        "note": flags.note,
+        "labels": flags.labels,
     }
     return {key: value for key, value in values.items() if value is not None}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.completion import device_names, model_names
+from paretofleet_collector.cli.completion import device_names, model_names, sweep_names
 from paretofleet_collector.planning.specification import PRECISIONS
 
 SpecFile = Annotated[
@@ -85,6 +85,14 @@ Adaptive = Annotated[
 Name = Annotated[
     str | None, typer.Option("--name", help="The sweep's name; one is made where none is given.")
 ]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="What the sweep is for.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="KEY", help="A word by which `sweep list` finds it. Repeatable."),
+]
+Sweep = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.", autocompletion=sweep_names)
+]
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,8 @@ class SweepFlags:
     adaptive: bool | None = None
     seed: int | None = None
     name: str | None = None
+    note: str | None = None
+    labels: list[str] | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> SweepFlags:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from paretofleet_collector.cli.output import Column, Format, clean, column, row_of, show, write_json
+from paretofleet_collector.cli.output import (
+    Column,
+    Format,
+    Row,
+    clean,
+    column,
+    row_of,
+    show,
+    write_json,
+)
 from paretofleet_collector.cli.progress import ended, tally, working
 from paretofleet_collector.cli.units import clock, counted
 from paretofleet_collector.model.views import SweepDetail, SweepView
@@ -18,7 +27,7 @@ from paretofleet_collector.model.views import SweepDetail, SweepView
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
 
-SWEEP_COLUMNS = (
+_SWEEP_COLUMNS = (
     column("name", kept=True),
     column("state"),
     Column("runs", lambda row: f"{row['ended']}/{row['runs']}", right=True),
@@ -27,7 +36,11 @@ SWEEP_COLUMNS = (
     Column("created", lambda row: clock(row["created_unix_s"])),
     column("sweep_id", "id"),
     column("devices"),
+    column("labels"),
+    column("note"),
 )
+#: Shown where any sweep has them.
+_SAID = ("labels", "note")
 _CONFIGURATION_COLUMNS = (
     column("model", kept=True),
     column("device", kept=True),
@@ -55,6 +68,12 @@ def sweep_row(sweep: SweepView) -> dict[str, Any]:
     return {**row_of(sweep), "ended": ended(sweep), "not_well": tally(sweep)}
 
 
+def sweep_columns(rows: Sequence[Row]) -> list[Column]:
+    """The columns of a listing of sweeps, of which `rows` are."""
+    said = {title for title in _SAID if any(row[title] for row in rows)}
+    return [each for each in _SWEEP_COLUMNS if each.title not in _SAID or each.title in said]
+
+
 def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: Format) -> None:
     """Writes a sweep's configurations and their runs; `timing` as `pull_timing` gave it, None: without."""
     rows = _configuration_rows(detail)
@@ -64,7 +83,10 @@ def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: F
         write_json(document if timing is None else {**document, "timing": timing})
         return
     if output is Format.table:
-        show([sweep_row(detail.sweep)], SWEEP_COLUMNS, output)
+        row = sweep_row(detail.sweep)
+        show([row], [each for each in sweep_columns([row]) if each.title != "note"], output)
+        if detail.sweep.note:
+            typer.echo(f"note: {clean(detail.sweep.note)}")
         for note in detail.sweep.notes:
             typer.echo(clean(note))
         typer.echo()

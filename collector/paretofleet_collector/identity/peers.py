@@ -19,6 +19,7 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
     "Control": {
         "*": frozenset({"admin", "operator", "viewer"}),
         "ChangeDevice": frozenset({"admin"}),
+        "PrioritiseSweeps": frozenset({"admin"}),
         **dict.fromkeys(
             (
                 "AddInputs",
@@ -28,6 +29,7 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
                 "SubmitSweep",
                 "CancelSweep",
                 "RetrySweep",
+                "SkipSweep",
                 "DeleteSweep",
                 "RebuildReport",
             ),

@@ -27,6 +27,9 @@ from paretofleet_collector.store import (
 )
 from paretofleet_collector.store.runs import CANCELLABLE, ENDED_BADLY
 
+#: The reason of runs that an operator had skipped on a device.
+SKIPPED_BY_HAND = "skipped_by_hand"
+
 
 def cancel_sweep_runs(connection: sa.Connection, sweep_id: str, now: float) -> bool:
     """Cancels runs of the cancelled sweep `sweep_id` through `connection`, `now` (seconds since 1970).
@@ -55,12 +58,36 @@ def cancel_device_runs(connection: sa.Connection, device_id: str, now: float) ->
     return False
 
 
+def skip_part_runs(connection: sa.Connection, sweep_id: str, device_id: str, now: float) -> bool:
+    """Skips a slice of the open runs of the device `device_id` in `sweep_id`, whose part shall be skipped.
+
+    Through `connection`, `now` (seconds since 1970). What is uploaded is still sealed; with the last slice
+    the part ends. Returns whether more are left; none where the part was taken up again.
+    """
+    if not assignments.is_skipped(connection, sweep_id, device_id):
+        return False
+    row = devices.row_of(connection, device_id)
+    message = f"Skipped on {device_id if row is None else row.name}; `sweep retry` takes it up again."
+    values = {"reason": SKIPPED_BY_HAND, "message": message, "ended_unix_s": now}
+    if _cancel(connection, sweep_id, values, device_id, state="skipped"):
+        return True
+    if assignments.blocks(connection, sweep_id, device_id) is not None:
+        transitions.end_assignment(connection, sweep_id, device_id, now)
+    return False
+
+
 def _cancel(
-    connection: sa.Connection, sweep_id: str, values: Mapping[str, Any], device_id: str | None = None
+    connection: sa.Connection,
+    sweep_id: str,
+    values: Mapping[str, Any],
+    device_id: str | None = None,
+    *,
+    state: str = "cancelled",
 ) -> bool:
+    """Ends a slice of open runs in a `state`; what they bring from now on does not count."""
     run_ids = runs.some_ids(connection, sweep_id, CANCELLABLE, device_id)
-    cancelled = {"reason": "cancelled", "lease_until_unix_s": None, **values}
-    runs.transition_all(connection, run_ids, "cancelled", come_from=CANCELLABLE, values=cancelled)
+    ended = {"reason": "cancelled", "lease_until_unix_s": None, **values}
+    runs.transition_all(connection, run_ids, state, come_from=CANCELLABLE, values=ended)
     attempts.supersede(connection, run_ids)
     chunks.discard(connection, run_ids)
     return bool(run_ids)

@@ -29,7 +29,8 @@ class GrantDecision:
 def next_grant(connection: sa.Connection, session: Session, now: float, lease_s: float) -> GrantDecision:
     """Grants through `connection` the next run of the device of `session`, if there is one.
 
-    Sweeps are served first come first served. A grant whose reply may have been lost is repeated as it was.
+    Sweeps are served in the order of the device's queue: first come first, unless an operator put others
+    first. A grant whose reply may have been lost is repeated as it was.
     `now` is in seconds since 1970; the lease lasts `lease_s` seconds.
     """
     repeated = leases.unconfirmed_grant(connection, session)
@@ -38,7 +39,7 @@ def next_grant(connection: sa.Connection, session: Session, now: float, lease_s:
         return GrantDecision(repeated)
     if leases.has_live_lease(connection, session.device_id, now):
         return GrantDecision(soon=True)
-    for sweep_id in assignments.open_sweeps(connection, session.device_id):
+    for sweep_id in assignments.queue(connection, session.device_id):
         step = transitions.apply_schedule(connection, sweep_id, session.device_id, now)
         if isinstance(step, schedule.Wait | schedule.ChooseBlock | schedule.BlockDue):
             due = None if isinstance(step, schedule.Wait) else step

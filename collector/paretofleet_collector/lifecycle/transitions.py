@@ -150,9 +150,14 @@ def _skip(connection: sa.Connection, step: schedule.SkipRuns, now: float) -> Non
 def gets_no_more(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
     """Whether no block may follow for the device `device_id` in `sweep_id`, by what `connection` shows.
 
-    That is where the sweep is over, or the device was removed while its last run was sealed.
+    That is where the sweep is over, its part is skipped, or the device was removed while its last run was
+    sealed.
     """
-    return sweeps.is_over(connection, sweep_id) or devices.is_removed(connection, device_id)
+    return (
+        sweeps.is_over(connection, sweep_id)
+        or assignments.is_skipped(connection, sweep_id, device_id)
+        or devices.is_removed(connection, device_id)
+    )
 
 
 def next_step(

@@ -307,6 +307,14 @@ class Repeats:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What people say of a sweep: a note, and labels by which it is found again."""
+
+    note: str = ""
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sweep:
     """A plan under way. `ended_unix_s` is None while it runs."""
 
@@ -321,6 +329,7 @@ class Sweep:
     runs: int = 0
     runs_by_state: Mapping[str, int] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    said: Said = Said()
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,21 @@ class DeviceView:
     pool: str = ""
     #: Of its certificate: valid, expired or revoked; empty where it has none.
     identity: str = ""
+    #: Names of the sweeps that it works on, in this order.
+    queue: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, device: Device, running: str = "", identity: str = "", pool: str = "") -> DeviceView:
-        """The view of a device of a `pool` that runs `running`, with the state of its `identity`."""
+    def of(
+        cls,
+        device: Device,
+        running: str = "",
+        identity: str = "",
+        pool: str = "",
+        queue: tuple[str, ...] = (),
+    ) -> DeviceView:
+        """The view of a device of a `pool` that runs `running`, with the state of its `identity`, and its
+        `queue` of sweeps.
+        """
         return cls(
             device_id=device.device_id,
             name=device.name,
@@ -55,6 +66,7 @@ class DeviceView:
             running=running,
             pool=pool,
             identity=identity,
+            queue=queue,
         )
 
 
@@ -72,6 +84,9 @@ class SweepView:
     ended_unix_s: float | None
     devices: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    #: What its submitter said of it, and the labels by which it is found.
+    note: str = ""
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, sweep: Sweep, notes: tuple[str, ...] = ()) -> SweepView:
@@ -87,6 +102,8 @@ class SweepView:
             ended_unix_s=sweep.ended_unix_s,
             devices=sweep.devices,
             notes=notes,
+            note=sweep.said.note,
+            labels=sweep.said.labels,
         )
 
 
@@ -186,6 +203,14 @@ class SweepProgress:
     running: tuple[RunningNow, ...]
     left: Span | None
     event: str = ""
+
+
+@dataclass(frozen=True)
+class DeviceQueue:
+    """The names of the `sweeps` that a `device`, by its name, works on, in this order."""
+
+    device: str
+    sweeps: tuple[str, ...]
 
 
 @dataclass(frozen=True)

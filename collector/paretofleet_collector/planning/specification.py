@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.model.entities import Repeats, Said
 from paretofleet_collector.planning.protocols import PROTOCOLS
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
@@ -26,6 +26,7 @@ TIMEOUT_S_MIN, TIMEOUT_S_MAX = 5.0, 604_800.0
 ADAPTIVE = ("realtime", "offline")
 #: A ranking says nothing of what has fewer runs (`paretofleet_analysis.statistics.intervals.RUNS_MIN`).
 ADAPTIVE_RUNS_MIN = 3
+NOTE_LETTERS_MAX = 1_000
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,13 @@ KEYS = (
         "Ids of configurations: of what the other keys mean only these are measured. `sweep confirm` writes "
         "them.",
     ),
+    SpecKey("note", "text", f"What the sweep is for, in words: at most {NOTE_LETTERS_MAX:,} letters."),
+    SpecKey(
+        "labels",
+        "list of text",
+        "Words by which `sweep list --label` finds it: up to 64 letters, digits, dots, hyphens, underscores "
+        "and slashes each.",
+    ),
 )
 
 
@@ -184,7 +192,8 @@ class Spec:
     `threads` None: the device's default. `timeout_s` None: the protocol's. `wait_s`: how long it waits for a
     device that is away, None for an hour, or 36 of several days. `name` may be empty until it is
     submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them. `only`:
-    ids of the configurations that are measured of all that is meant; empty: all.
+    ids of the configurations that are measured of all that is meant; empty: all. `said`: a note and labels,
+    which change nothing of what runs.
     """
 
     models: tuple[str, ...]
@@ -205,14 +214,15 @@ class Spec:
     wait_s: float | None = None
     repeats: Repeats = field(default_factory=lambda: _protocol_repeats("standard", seed=1))
     only: tuple[str, ...] = ()
+    said: Said = field(default_factory=Said)
 
     def to_json(self) -> str:
         """The specification as JSON with the keys of the YAML; `parsing.parse_json` reads it back."""
         repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
         seconds = {"timeout_s": self.timeout_s, "wait_s": self.wait_s}
         rest: dict[str, Any] = {key: value for key, value in seconds.items() if value is not None}
-        if self.only:
-            rest["only"] = list(self.only)
+        said = {"only": list(self.only), "note": self.said.note, "labels": list(self.said.labels)}
+        rest |= {key: value for key, value in said.items() if value}
         return json.dumps(
             {
                 "name": self.name,

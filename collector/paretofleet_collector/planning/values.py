@@ -15,6 +15,7 @@ from paretofleet_collector.planning.specification import (
     ITEMS_S_MAX,
     ITEMS_S_MIN,
     MODES,
+    NOTE_LETTERS_MAX,
     PRECISIONS,
     THREADS_MAX,
     TIMEOUT_S_MAX,
@@ -28,6 +29,7 @@ T = TypeVar("T")
 LIST_MAX, KEYS_MAX, TEXT_MAX = 1_000, 64, 4_096
 PACED = "paced"
 _CONFIGURATION_ID = re.compile(r"[0-9a-f]{16}")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -150,6 +152,34 @@ def checked_name(value: object) -> str:
         raise Refused(
             f"`name`: {shown(value)} is not a sweep's name; "
             "use up to 64 letters, digits, dots, hyphens and underscores."
+        )
+    return value
+
+
+def checked_note(value: object) -> str:
+    """The `value` as a note on a sweep, in one line; raises Refused."""
+    if (
+        not isinstance(value, str)
+        or len(value) > NOTE_LETTERS_MAX
+        or not " ".join(value.split()).isprintable()
+    ):
+        raise Refused(f"`note`: {shown(value)} is not plain text of at most {NOTE_LETTERS_MAX:,} letters.")
+    return " ".join(value.split())
+
+
+def checked_labels(value: object) -> tuple[str, ...]:
+    """The `value` as the labels of a sweep, each once; raises Refused."""
+    labels = () if value == [] else checked_list("labels", value, _checked_label)
+    if len(labels) > KEYS_MAX:
+        raise Refused(f"`labels` has {len(labels):,} entries; at most {KEYS_MAX} are accepted.")
+    return labels
+
+
+def _checked_label(key: str, value: object) -> str:
+    if not isinstance(value, str) or not _LABEL.fullmatch(value):
+        raise Refused(
+            f"`{key}`: {shown(value)} is not a label; use up to 64 letters, digits, dots, hyphens, "
+            "underscores and slashes."
         )
     return value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -170,9 +170,12 @@ class Client:
                 time.sleep(wait_s)
         return convert.sweep_from_proto(reply.sweep), convert.refusals_from_proto(reply.refusals)
 
-    def list_sweeps(self) -> tuple[views.SweepView, ...]:
-        """Every sweep."""
-        reply = self._call(lambda: self._stub.ListSweeps(pb.ListSweepsRequest(), timeout=CALL_S))
+    def list_sweeps(
+        self, states: Sequence[str] = (), labels: Sequence[str] = (), last: int = 0
+    ) -> tuple[views.SweepView, ...]:
+        """Every sweep; only those in one of `states`, with all of `labels`, of these the `last` so many."""
+        request = pb.ListSweepsRequest(states=states, labels=labels, last=last)
+        reply = self._call(lambda: self._stub.ListSweeps(request, timeout=CALL_S))
         return tuple(convert.sweep_from_proto(sweep) for sweep in reply.sweeps)
 
     def show_sweep(self, sweep: str) -> views.SweepDetail:
@@ -213,6 +216,19 @@ class Client:
         """Cancels what has not ended."""
         request = pb.SweepRequest(sweep=sweep)
         return convert.sweep_from_proto(self._call(lambda: self._stub.CancelSweep(request, timeout=CALL_S)))
+
+    def skip_sweep(self, sweep: str, device: str) -> views.SweepView:
+        """Skips what a `device` has left of a sweep; `retry_sweep` takes it up again."""
+        request = pb.SkipSweepRequest(sweep=sweep, device=device)
+        return convert.sweep_from_proto(self._call(lambda: self._stub.SkipSweep(request, timeout=CALL_S)))
+
+    def prioritise_sweeps(
+        self, sweeps: Sequence[str], device: str = "", *, last: bool = False
+    ) -> tuple[views.DeviceQueue, ...]:
+        """Puts `sweeps`, in this order, first or `last` in the queue of a `device`, or of all of theirs."""
+        request = pb.PrioritiseSweepsRequest(sweeps=sweeps, device=device, last=last)
+        reply = self._call(lambda: self._stub.PrioritiseSweeps(request, timeout=CALL_S))
+        return tuple(views.DeviceQueue(each.device, tuple(each.sweeps)) for each in reply.queues)
 
     def retry_sweep(self, sweep: str) -> views.SweepView:
         """Makes the failed and cancelled runs pending again."""

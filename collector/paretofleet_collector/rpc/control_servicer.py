@@ -18,6 +18,7 @@ from paretofleet_collector.service import (
     devices,
     inputs,
     model_changes,
+    queues,
     reports,
     submission,
     sweeps,
@@ -98,8 +99,9 @@ class ControlServicer:
         )
 
     @single_reply
-    async def ListSweeps(self, _: Any) -> pb.ListSweepsReply:  # noqa: N802
-        listed = await sweeps.list_sweeps(self._context)
+    async def ListSweeps(self, request: pb.ListSweepsRequest) -> pb.ListSweepsReply:  # noqa: N802
+        chosen = (tuple(request.states), tuple(request.labels), request.last or None)
+        listed = await sweeps.list_sweeps(self._context, *chosen)
         return pb.ListSweepsReply(sweeps=[convert.sweep_to_proto(sweep) for sweep in listed])
 
     @single_reply
@@ -115,6 +117,21 @@ class ControlServicer:
     async def CancelSweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
         sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
         return convert.sweep_to_proto(await sweeps.cancel(self._context, sweep))
+
+    @single_reply
+    async def SkipSweep(self, request: pb.SkipSweepRequest) -> pb.Sweep:  # noqa: N802
+        sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
+        return convert.sweep_to_proto(await sweeps.skip(self._context, sweep, request.device))
+
+    @single_reply
+    async def PrioritiseSweeps(  # noqa: N802
+        self, request: pb.PrioritiseSweepsRequest
+    ) -> pb.PrioritiseSweepsReply:
+        names = tuple(request.sweeps)
+        changed = await queues.prioritise(self._context, names, request.device, last=request.last)
+        return pb.PrioritiseSweepsReply(
+            queues=[pb.DeviceQueue(device=each.device, sweeps=each.sweeps) for each in changed]
+        )
 
     @single_reply
     async def RetrySweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802

@@ -13,7 +13,7 @@ from paretofleet_collector.model.entities import Device
 from paretofleet_collector.model.views import DeviceView
 from paretofleet_collector.service import unfinished
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import certificates, devices, enrolments, progress
+from paretofleet_collector.store import assignments, certificates, devices, enrolments, progress
 
 ACTIONS = ("pause", "resume", "remove", "reset", "label", "rename", "revoke")
 #: What is done to a device that waits to be let in.
@@ -32,10 +32,13 @@ async def list_devices(context: Context) -> list[DeviceView]:
         busy = {device_id: now.configuration for device_id, now in running.items()}
         listed = devices.listing(connection, context.now(), context.offline_after_s)
         states, pools = _identities(connection, context.now()), devices.pools(connection)
+        queues = assignments.queues(connection)
 
         def view(device: Device) -> DeviceView:
             name = device.device_id
-            return DeviceView.of(device, busy.get(name, ""), states.get(name, ""), pools[name])
+            return DeviceView.of(
+                device, busy.get(name, ""), states.get(name, ""), pools[name], queues.get(name, ())
+            )
 
         return [view(device) for device in listed] + [
             _waiting_view(row) for row in enrolments.waiting(connection)

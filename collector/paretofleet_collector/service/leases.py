@@ -50,7 +50,7 @@ async def _lease(context: Context, session: Session) -> tuple[LeaseReply, bool]:
         row = sessions.check_session(connection, session)
         was_seen = row.last_seen_unix_s is not None
         is_fresh = was_seen and abs(context.now() - row.last_seen_unix_s) < context.config.heartbeat_s / 2
-        return bool(is_fresh and (row.paused or not assignments.open_sweeps(connection, session.device_id)))
+        return bool(is_fresh and (row.paused or not assignments.queue(connection, session.device_id)))
 
     def work(connection: sa.Connection) -> tuple[Grant | None, grants.GrantDecision]:
         now = context.now()

@@ -1,8 +1,8 @@
-"""What the command asks for about sweeps that are there: list, show, cancel, retry, delete."""
+"""What the command asks for about sweeps that are there: list, show, cancel, skip, retry, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -10,18 +10,29 @@ import sqlalchemy as sa
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lifecycle import cancelling
 from paretofleet_collector.lifecycle.notes import notes
-from paretofleet_collector.model.entities import SWEEP_FINAL, Sweep
+from paretofleet_collector.model.entities import SWEEP_FINAL, SWEEP_STATES, Sweep
 from paretofleet_collector.model.views import Deleted, SweepDetail, SweepView
 from paretofleet_collector.service import unfinished
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import assignments, progress, sweeps
+from paretofleet_collector.store import assignments, devices, progress, sweeps
+from paretofleet_collector.suggest import did_you_mean
 
 T = TypeVar("T")
 
 
-async def list_sweeps(context: Context) -> list[SweepView]:
-    """Every sweep in `context`, the oldest first."""
-    return [SweepView.of(sweep) for sweep in await context.store.read(sweeps.listing)]
+async def list_sweeps(
+    context: Context, states: Collection[str] = (), labels: Collection[str] = (), last: int | None = None
+) -> list[SweepView]:
+    """Every sweep in `context`, the oldest first.
+
+    Only those in one of `states`, with all of `labels`, and of these the `last` so many. Raises Refused for a
+    state that is none.
+    """
+    for state in states:
+        if state not in SWEEP_STATES:
+            raise Refused(f"'{state}' is no state of a sweep; {did_you_mean(state, SWEEP_STATES)}")
+    found = await context.store.read(lambda connection: sweeps.listing(connection, states, labels, last))
+    return [SweepView.of(sweep) for sweep in found]
 
 
 async def show(context: Context, name: str) -> SweepDetail:
@@ -54,6 +65,30 @@ async def cancel(context: Context, name: str) -> SweepView:
 
     sweep_id = await context.store.write(work)
     await _finish(context, unfinished.cancel_runs(context, sweep_id))
+    await _announce(context, sweep_id)
+    return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep_id)))
+
+
+async def skip(context: Context, name: str, device_name: str) -> SweepView:
+    """Skips what has not ended of the part of a device in the sweep in `context` with a `name` or an id.
+
+    What is uploaded is still sealed; `retry` takes the rest up again. The device is that of `device_name` or
+    an id. Raises NotFound, and Refused where the device has nothing left there.
+    """
+
+    def work(connection: sa.Connection) -> tuple[str, str]:
+        sweep = sweeps.find(connection, name)
+        device = devices.find(connection, device_name, context.now(), context.offline_after_s)
+        is_over = sweep.state in SWEEP_FINAL
+        if is_over or not assignments.skip(connection, sweep.sweep_id, device.device_id):
+            raise Refused(
+                f"{device.name} has nothing left in sweep '{sweep.name}'; "
+                f"`paretofleet devices show {device.name}` shows what it works on."
+            )
+        return sweep.sweep_id, device.device_id
+
+    sweep_id, device_id = await context.store.write(work)
+    await _finish(context, unfinished.skip_runs(context, sweep_id, device_id))
     await _announce(context, sweep_id)
     return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep_id)))
 

@@ -1,4 +1,5 @@
-"""Goes on with what a lost call or a crash left half done: submissions, cancellations, removals, deletions.
+"""Goes on with what a lost call or a crash left half done: submissions, cancellations, skips, removals and
+deletions.
 
 What was asked for stands in the store; this finds it there, at the start and whenever it is woken.
 """
@@ -34,6 +35,13 @@ async def cancel_runs_of_device(context: Context, device_id: str) -> None:
     """Cancels in `context` the runs of the removed device `device_id`, slice by slice."""
     await context.store.write_slices(
         lambda connection: cancelling.cancel_device_runs(connection, device_id, context.now())
+    )
+
+
+async def skip_runs(context: Context, sweep_id: str, device_id: str) -> None:
+    """Skips in `context` the runs of the device `device_id` in `sweep_id`, slice by slice."""
+    await context.store.write_slices(
+        lambda connection: cancelling.skip_part_runs(connection, sweep_id, device_id, context.now())
     )
 
 
@@ -83,6 +91,8 @@ async def finish_all(context: Context) -> None:
             await delete_sweep(context, sweep_id)
     for sweep_id in await context.store.read(_half_cancelled):
         await cancel_runs(context, sweep_id)
+    for part in await context.store.read(assignments.half_skipped):
+        await skip_runs(context, *part)
     for device_id in await context.store.read(devices.removed_ids):
         await cancel_runs_of_device(context, device_id)
     for sweep_id, device_id in await context.store.read(_without_open_run):

@@ -1,4 +1,6 @@
-"""What an operator may have removed: chunks that were kept aside, and models that no sweep plans."""
+"""What an operator may have removed: chunks that were kept aside, models that no sweep plans, and files that
+others took the place of.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from paretofleet_collector.model.entities import RUN_FINAL, AttemptKey, Variant
-from paretofleet_collector.store import models
+from paretofleet_collector.store import discarded, models, sealed
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.base import changed
 from paretofleet_collector.store.chunks import CHUNKS
@@ -52,6 +54,13 @@ def drop_kept_aside(connection: sa.Connection, key: AttemptKey) -> int:
     """
     condition = sa.and_(CHUNKS.c.run_id == key.run_id, CHUNKS.c.attempt == key.attempt, _is_superseded())
     return changed(connection, CHUNKS.delete().where(condition))
+
+
+def discarded_files(connection: sa.Connection) -> list[str]:
+    """The files that `connection` shows discarded, and that nothing lists."""
+    paths = discarded.before(connection)
+    listed = sealed.listed_paths(connection, paths)
+    return [path for path in paths if path not in listed]
 
 
 def unplanned_models(connection: sa.Connection) -> list[Variant]:

@@ -110,6 +110,19 @@ def has_open(connection: sa.Connection, sweep_id: str, device_id: str, blocks: i
     return connection.execute(query.where(is_open).limit(1)).first() is not None
 
 
+def is_within_block(connection: sa.Connection, sweep_id: str, device_id: str) -> bool:
+    """Whether the device `device_id` is within a block of the sweep `sweep_id`, by what `connection` shows.
+
+    That is where its first pending run is of a block of which another run was begun.
+    """
+    of_part = (RUNS.c.sweep_id == sweep_id, RUNS.c.device_id == device_id)
+    first = sa.select(sa.func.min(RUNS.c.block)).where(*of_part, RUNS.c.state == "pending")
+    block = connection.execute(first).scalar()
+    begun = RUNS.c.state.in_((*UNDER_WAY, "uploaded", "sealed"))
+    query = sa.select(RUNS.c.run_id).where(*of_part, begun, RUNS.c.block == block).limit(1)
+    return block is not None and connection.execute(query).first() is not None
+
+
 def some_ids(
     connection: sa.Connection, sweep_id: str, states: Iterable[str], device_id: str | None = None
 ) -> list[str]:

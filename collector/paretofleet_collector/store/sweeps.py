@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from paretofleet_collector.errors import NotFound, Taken
 from paretofleet_collector.model.entities import (
     SWEEP_FINAL,
     Repeats,
+    Said,
     Sweep,
 )
 from paretofleet_collector.store.base import METADATA, changed, new_id
@@ -34,6 +36,9 @@ SWEEPS = sa.Table(
     sa.Column("adaptive", sa.String(16)),
     sa.Column("boots", sa.Integer, nullable=False, server_default="1"),
     sa.Column("days", sa.Integer, nullable=False, server_default="1"),
+    #: As the specification has them; here they are found without reading it.
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("labels_json", sa.Text, nullable=False, server_default="[]"),
     #: The person whose certificate submitted it; empty for the local command.
     sa.Column("submitted_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("created_unix_s", sa.Float, nullable=False),
@@ -46,10 +51,10 @@ _HIDDEN = (SUBMITTING, DELETING)
 VISIBLE = SWEEPS.c.state.not_in(_HIDDEN)
 
 
-def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, now: float) -> str:
+def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, said: Said, now: float) -> str:
     """Stores a sweep through `connection` that nobody sees before `publish`; returns its id.
 
-    `spec_json` and `repeats` are as they were asked for, `now` (seconds since 1970).
+    `spec_json` and `repeats` are as they were asked for, `said` of it; `now` is in seconds since 1970.
     """
     sweep_id = new_id()
     number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(SWEEPS.c.number), 0))).scalar_one() + 1
@@ -68,6 +73,8 @@ def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, now: floa
             adaptive=repeats.adaptive,
             boots=repeats.boots,
             days=repeats.days,
+            note=said.note,
+            labels_json=json.dumps(said.labels, ensure_ascii=False),
             created_unix_s=now,
             ended_unix_s=None,
         )
@@ -163,9 +170,22 @@ def by_request(connection: sa.Connection, request_id: str) -> Sweep | None:
     return None if row is None else _sweep(connection, row)
 
 
-def listing(connection: sa.Connection) -> list[Sweep]:
-    """Every sweep that `connection` sees, with its counts, the oldest first."""
-    rows = connection.execute(SWEEPS.select().where(VISIBLE).order_by(SWEEPS.c.number)).all()
+def listing(
+    connection: sa.Connection,
+    states: Collection[str] = (),
+    labels: Collection[str] = (),
+    last: int | None = None,
+) -> list[Sweep]:
+    """Sweeps that `connection` sees, with their counts, the oldest first.
+
+    Only those in one of `states`, with all of `labels`, and of these the `last` so many; by default all.
+    """
+    query = sa.select(SWEEPS.c.sweep_id, SWEEPS.c.labels_json).where(VISIBLE).order_by(SWEEPS.c.number)
+    if states:
+        query = query.where(SWEEPS.c.state.in_(tuple(states)))
+    found = [row.sweep_id for row in connection.execute(query) if set(labels) <= set(json.loads(row.labels_json))]
+    chosen = found if last is None else found[max(0, len(found) - last) :]
+    rows = (connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == each)).one() for each in chosen)
     return [_sweep(connection, row) for row in rows]
 
 
@@ -279,4 +299,5 @@ def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
         runs=sum(by_state.values()),
         runs_by_state=by_state,
         devices=tuple(devices),
+        said=Said(row.note, tuple(json.loads(row.labels_json))),
     )

@@ -22,7 +22,7 @@ class DeviceSensor(_message.Message):
     def __init__(self, source: _Optional[str] = ..., rail: _Optional[str] = ..., scope: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
-    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running", "pool", "identity")
+    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running", "pool", "identity", "queue")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class Device(_message.Message):
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
     device_id: str
     name: str
     device_class: str
@@ -58,7 +59,8 @@ class Device(_message.Message):
     running: str
     pool: str
     identity: str
-    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ..., pool: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+    queue: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ..., pool: _Optional[str] = ..., identity: _Optional[str] = ..., queue: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListDevicesReply(_message.Message):
     __slots__ = ("devices",)
@@ -336,7 +338,7 @@ class SubmitSweepReply(_message.Message):
     def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
 
 class Sweep(_message.Message):
-    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices", "notes")
+    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices", "notes", "note", "labels")
     class RunsByStateEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -354,6 +356,8 @@ class Sweep(_message.Message):
     ENDED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     sweep_id: str
     name: str
     state: str
@@ -364,11 +368,19 @@ class Sweep(_message.Message):
     ended_unix_s: float
     devices: _containers.RepeatedScalarFieldContainer[str]
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    note: str
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListSweepsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("states", "labels", "last")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedScalarFieldContainer[str]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    last: int
+    def __init__(self, states: _Optional[_Iterable[str]] = ..., labels: _Optional[_Iterable[str]] = ..., last: _Optional[int] = ...) -> None: ...
 
 class ListSweepsReply(_message.Message):
     __slots__ = ("sweeps",)
@@ -381,6 +393,38 @@ class SweepRequest(_message.Message):
     SWEEP_FIELD_NUMBER: _ClassVar[int]
     sweep: str
     def __init__(self, sweep: _Optional[str] = ...) -> None: ...
+
+class SkipSweepRequest(_message.Message):
+    __slots__ = ("sweep", "device")
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    sweep: str
+    device: str
+    def __init__(self, sweep: _Optional[str] = ..., device: _Optional[str] = ...) -> None: ...
+
+class PrioritiseSweepsRequest(_message.Message):
+    __slots__ = ("sweeps", "device", "last")
+    SWEEPS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    sweeps: _containers.RepeatedScalarFieldContainer[str]
+    device: str
+    last: bool
+    def __init__(self, sweeps: _Optional[_Iterable[str]] = ..., device: _Optional[str] = ..., last: bool = ...) -> None: ...
+
+class DeviceQueue(_message.Message):
+    __slots__ = ("device", "sweeps")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    SWEEPS_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    sweeps: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, device: _Optional[str] = ..., sweeps: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PrioritiseSweepsReply(_message.Message):
+    __slots__ = ("queues",)
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    queues: _containers.RepeatedCompositeFieldContainer[DeviceQueue]
+    def __init__(self, queues: _Optional[_Iterable[_Union[DeviceQueue, _Mapping]]] = ...) -> None: ...
 
 class ConfigurationState(_message.Message):
     __slots__ = ("configuration", "runs_by_state", "reason", "message")

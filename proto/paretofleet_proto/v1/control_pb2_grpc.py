@@ -79,6 +79,16 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
                 )
+        self.SkipSweep = channel.unary_unary(
+                '/paretofleet.v1.Control/SkipSweep',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SkipSweepRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+                )
+        self.PrioritiseSweeps = channel.unary_unary(
+                '/paretofleet.v1.Control/PrioritiseSweeps',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.PrioritiseSweepsRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.PrioritiseSweepsReply.FromString,
+                )
         self.RetrySweep = channel.unary_unary(
                 '/paretofleet.v1.Control/RetrySweep',
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
@@ -194,6 +204,20 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SkipSweep(self, request, context):
+        """Skips what a device has left of a sweep; RetrySweep takes it up again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrioritiseSweeps(self, request, context):
+        """Puts sweeps first, or last, in the queues of devices; returns the queues that changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetrySweep(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -294,6 +318,16 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.CancelSweep,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.SerializeToString,
+            ),
+            'SkipSweep': grpc.unary_unary_rpc_method_handler(
+                    servicer.SkipSweep,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SkipSweepRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.SerializeToString,
+            ),
+            'PrioritiseSweeps': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrioritiseSweeps,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.PrioritiseSweepsRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.PrioritiseSweepsReply.SerializeToString,
             ),
             'RetrySweep': grpc.unary_unary_rpc_method_handler(
                     servicer.RetrySweep,
@@ -548,6 +582,40 @@ class Control(object):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/CancelSweep',
             paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SkipSweep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/SkipSweep',
+            paretofleet__proto_dot_v1_dot_control__pb2.SkipSweepRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PrioritiseSweeps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/PrioritiseSweeps',
+            paretofleet__proto_dot_v1_dot_control__pb2.PrioritiseSweepsRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.PrioritiseSweepsReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -39,6 +39,28 @@ def test_a_name_that_a_user_chose_is_kept_or_the_sweep_is_refused(rig):
     assert [sweep.name for sweep in rig.do(sweeps.list_sweeps(rig.context))] == ["edge"]
 
 
+def test_sweeps_are_found_by_state_and_label_and_the_last_ones(rig):
+    session = rig.joined()
+    for number, labels in enumerate((["gate"], ["gate", "night"], [], ["gate"])):
+        rig.submit(name=f"s{number}", labels=labels, note=f"number {number}")
+    rig.upload(session, rig.lease(session))
+    rig.seal()
+
+    def found(*chosen):
+        return [sweep.name for sweep in rig.do(sweeps.list_sweeps(rig.context, *chosen))]
+
+    assert found() == ["s0", "s1", "s2", "s3"]
+    assert found(("finished",)) == ["s0"]
+    assert found(("planned", "finished"), ("gate",)) == ["s0", "s1", "s3"]
+    assert found((), ("gate", "night")) == ["s1"]
+    assert found((), ("gate",), 2) == ["s1", "s3"]
+    assert found(("planned",), (), 9) == ["s1", "s2", "s3"]
+    view = rig.sweep("s1")
+    assert (view.note, view.labels) == ("number 1", ("gate", "night"))
+    with pytest.raises(Refused, match="'runing' is no state of a sweep; did you mean running"):
+        found(("runing",))
+
+
 def test_what_cannot_be_planned_is_not_stored(rig):
     for spec in ("{", "{}", '{"models": ["nothing"]}'):
         with pytest.raises(Refused):

@@ -46,6 +46,7 @@ def device_to_proto(device: DeviceView) -> pb.Device:
         running=device.running,
         pool=device.pool,
         identity=device.identity,
+        queue=device.queue,
     )
 
 
@@ -68,6 +69,7 @@ def device_from_proto(message: pb.Device) -> DeviceView:
         running=message.running,
         pool=message.pool,
         identity=message.identity,
+        queue=tuple(message.queue),
     )
 
 
@@ -170,6 +172,8 @@ def sweep_to_proto(sweep: SweepView) -> pb.Sweep:
         ended_unix_s=sweep.ended_unix_s or 0.0,
         devices=sweep.devices,
         notes=sweep.notes,
+        note=sweep.note,
+        labels=sweep.labels,
     )
 
 
@@ -186,6 +190,8 @@ def sweep_from_proto(message: pb.Sweep) -> SweepView:
         ended_unix_s=message.ended_unix_s or None,
         devices=tuple(message.devices),
         notes=tuple(message.notes),
+        note=message.note,
+        labels=tuple(message.labels),
     )
 
 
