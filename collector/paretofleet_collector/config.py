@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import tempfile
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -197,7 +198,7 @@ def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **f
 
 
 def render(config: Config) -> str:
-    """The text of a `collector.toml` in which every key stands with its value in `config`."""
+    """The text of a `collector.toml` in which every key stands, explained, with its value in `config`."""
     lines = [
         "# Every key may also be set as PARETOFLEET_COLLECTOR_<KEY>; a flag comes before both.",
         "[collector]",
@@ -205,6 +206,7 @@ def render(config: Config) -> str:
     values = asdict(config)
     for key in KEYS:
         value = values[key.name]
+        lines += ["", *textwrap.wrap(key.meaning, 98, initial_indent="# ", subsequent_indent="# ")]
         lines.append(f'{key.name} = "{value}"' if isinstance(value, str) else f"{key.name} = {value}")
     return "\n".join(lines) + "\n"
 

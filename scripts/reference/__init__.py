@@ -15,6 +15,7 @@ from reference.data import flags, report, samples
 from reference.keys import configuration, specification
 from reference.limits import limits_page
 from reference.pictures import frontier_picture, ranking_picture
+from reference.service_file import service_variables
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 #: The pages by file name.
@@ -30,6 +31,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "limits.md": limits_page,
 }
 
+#: The file of settings of the collector as a service.
+SERVICE_FILE = FOLDER.parents[1] / "deploy" / "paretofleet-collector.env"
 
 #: The pictures by file name, in the folder above.
 PICTURES: Mapping[str, Callable[[], str]] = {
@@ -42,6 +45,8 @@ def write_pages(folder: Path = FOLDER) -> None:
     """Writes every page into the `folder`."""
     for name, make in PAGES.items():
         (folder / name).write_text(make(), encoding="utf-8")
+    if folder == FOLDER:
+        SERVICE_FILE.write_text(service_variables(), encoding="utf-8")
 
 
 def write_pictures(folder: Path = FOLDER.parent) -> None:
@@ -54,6 +59,7 @@ def stale() -> list[str]:
     """The files that are not what the code makes."""
     made = {FOLDER / name: make for name, make in PAGES.items()}
     made |= {FOLDER.parent / name: make for name, make in PICTURES.items()}
+    made[SERVICE_FILE] = service_variables
     return [
         str(path)
         for path, make in made.items()

@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from paretofleet_collector import config
 
 UNIT = Path(__file__).parents[2] / "deploy" / "paretofleet-collector.service"
+SETTINGS = UNIT.with_name("paretofleet-collector.env")
 #: What systemd calls medium begins at 5.0; its scale ends at 10.
 EXPOSURE_MAX = 2.5
 
@@ -47,5 +49,20 @@ def test_little_of_the_machine_is_left_to_it(unit):
     assert float(exposure[1]) <= EXPOSURE_MAX
 
 
+def test_one_file_has_its_home_its_ports_and_every_other_key_explained(tmp_path):
+    text = SETTINGS.read_text()
+    (file,) = re.findall(r"^EnvironmentFile=-(\S+)$", UNIT.read_text(), re.MULTILINE)
+    assert f"deploy/{SETTINGS.name} {file}" in (UNIT.parents[1] / "docs/how-to/team.md").read_text()
+    assert all(f"\n#{key.variable}=" in text for key in config.KEYS)
+    environ = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    fallback = re.search(r"^Environment=PARETOFLEET_COLLECTOR_HOME=(\S+)$", UNIT.read_text(), re.MULTILINE)
+    assert environ == {"PARETOFLEET_COLLECTOR_HOME": fallback[1]}
+    uncommented = dict(re.findall(r"^#(PARETOFLEET_\w+)=(.+)$", text, re.MULTILINE))
+    assert config.load(tmp_path, {**environ, **uncommented}) == config.Config(tmp_path), (
+        "defaults as they are"
+    )
+
+
 def test_no_secret_stands_in_it():
-    assert not re.search(r"(?i)password|secret_access_key=\S", UNIT.read_text())
+    for file in (UNIT, SETTINGS):
+        assert not re.search(r"(?i)password=|secret_access_key=\S", file.read_text())

@@ -221,8 +221,8 @@ class Spec:
         repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
         seconds = {"timeout_s": self.timeout_s, "wait_s": self.wait_s}
         rest: dict[str, Any] = {key: value for key, value in seconds.items() if value is not None}
-        said = {"only": list(self.only), "note": self.said.note, "labels": list(self.said.labels)}
-        rest |= {key: value for key, value in said.items() if value}
+        lists = {"only": list(self.only), "note": self.said.note, "labels": list(self.said.labels)}
+        rest |= {key: value for key, value in lists.items() if value}
         return json.dumps(
             {
                 "name": self.name,
