@@ -17,6 +17,7 @@ from paretofleet_collector.cli import (
     collector,
     compare,
     devices,
+    gc,
     log_command,
     login,
     models,
@@ -55,6 +56,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(report.app, name="report")
 app.command("doctor", epilog="Example: paretofleet doctor")(collector.doctor)
+app.command("gc", epilog=gc.EXAMPLE)(gc.gc)
 app.command("logs", epilog=log_command.EXAMPLE)(log_command.logs_)
 app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
 app.command("analyze", epilog=analyze.EXAMPLE)(analyze.analyze)

@@ -10,6 +10,7 @@ import typer
 
 from paretofleet_collector.cli import board_install
 from paretofleet_collector.cli.completion import device_names
+from paretofleet_collector.cli.device_watch import watch
 from paretofleet_collector.cli.output import FACTS, Column, Format, Output, column, row_of, show, write_json
 from paretofleet_collector.cli.session import access_client, collector_client, notify
 from paretofleet_collector.cli.units import ago, clock
@@ -40,12 +41,26 @@ _COLUMNS = (
 )
 
 
+_NOTHING = "no device has joined; start one with `paretofleet-agent run`"
+
+
 @app.command("list", epilog="Example: paretofleet devices list -o json")
-def list_(context: typer.Context, output: Output = Format.table) -> None:
+def list_(
+    context: typer.Context,
+    *,
+    is_watched: Annotated[
+        bool, typer.Option("--watch", "-w", help="Again and again, in place on a terminal, until Ctrl-C.")
+    ] = False,
+    output: Output = Format.table,
+) -> None:
     """List the devices that joined."""
+    if is_watched and output is not Format.table:
+        raise misused(f"--watch is for people; without it -o {output.value} lists the devices as they are.")
     with collector_client(context) as client:
-        rows = [row_of(one) for one in client.list_devices()]
-    show(rows, _COLUMNS, output, nothing="no device has joined; start one with `paretofleet-agent run`")
+        if is_watched:
+            watch(lambda: [row_of(one) for one in client.list_devices()], _COLUMNS, _NOTHING)
+        else:
+            show([row_of(one) for one in client.list_devices()], _COLUMNS, output, nothing=_NOTHING)
 
 
 @app.command(epilog="Example: paretofleet devices add ssh://nvidia@tx2-1 --class jetson-tx2")
@@ -115,6 +130,7 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "agent": view.agent_version,
         "last seen": f"{clock(view.last_seen_unix_s)} ({ago(view.last_seen_unix_s)})",
         "running": view.running,
+        "queue": ", ".join(view.queue),
     }
     rows = [{"what": key, "value": value} for key, value in facts.items()]
     show(rows, FACTS, output)

@@ -25,4 +25,10 @@ def lines(removable: Garbage) -> list[str]:
         f"samples of no sweep: {each.name} ({each.sha256[:12]}), {units.size(each.size_bytes)}"
         for each in removable.inputs
     ]
-    return chunks + models + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]
+    merged = [
+        f"samples that nothing lists any more: {path}, {units.size(size)}"
+        for path, size in removable.discarded
+    ]
+    return (
+        chunks + models + merged + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]
+    )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.completion import sweep_names
+from paretofleet_collector.cli import sweep_queue
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
+from paretofleet_collector.cli.notification import Notify, check_notices, end_sentence, give_notices
 from paretofleet_collector.cli.output import Format, Output, clean, show
 from paretofleet_collector.cli.plan_text import (
     adaptive_sentence,
@@ -28,9 +29,11 @@ from paretofleet_collector.cli.sweep_options import (
     Adaptive,
     BatchSizes,
     Devices,
+    Labels,
     Models,
     Modes,
     Name,
+    Note,
     Online,
     Options,
     Precisions,
@@ -39,15 +42,17 @@ from paretofleet_collector.cli.sweep_options import (
     Runtimes,
     Seed,
     SpecFile,
+    Sweep,
     SweepFlags,
     Targets,
     Threads,
     Timeout,
     Wait,
 )
-from paretofleet_collector.cli.sweep_text import SWEEP_COLUMNS, extent, pull_timing, show_detail, sweep_row
+from paretofleet_collector.cli.sweep_text import extent, pull_timing, show_detail, sweep_columns, sweep_row
 from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import CollectorError
+from paretofleet_collector.model.entities import SWEEP_STATES
 
 if TYPE_CHECKING:
     from paretofleet_collector.model.entities import Refusal
@@ -63,9 +68,8 @@ app = typer.Typer(
     epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
 )
 
-Sweep = Annotated[
-    str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.", autocompletion=sweep_names)
-]
+app.command("skip", epilog=sweep_queue.SKIP_EXAMPLE)(sweep_queue.skip)
+app.command("prioritise", epilog=sweep_queue.PRIORITISE_EXAMPLE)(sweep_queue.prioritise)
 
 
 @app.command("plan", epilog="Example: paretofleet sweep plan SPEC.yaml -o json")
@@ -92,6 +96,8 @@ def plan_(
     adaptive: Adaptive = None,
     seed: Seed = None,
     name: Name = None,
+    note: Note = None,
+    labels: Labels = None,
     output: Output = Format.table,
 ) -> None:
     """Show what a sweep would run, where, and hours per device; runs nothing. Local model files are added."""
@@ -136,9 +142,12 @@ def submit(
     adaptive: Adaptive = None,
     seed: Seed = None,
     name: Name = None,
+    note: Note = None,
+    labels: Labels = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Follow the sweep until it has ended.")
     ] = False,
+    notices: Notify = None,
     request_id: Annotated[
         str | None, typer.Option(help="The same id again makes no second sweep.", show_default="random")
     ] = None,
@@ -146,6 +155,7 @@ def submit(
 ) -> None:
     """Submit a sweep; its name goes to standard output."""
     flags = SweepFlags.of(locals())
+    check_notices(notices or ())
     spec = build(file, flags)
     request_id = request_id or secrets.token_hex(16)
     with collector_client(context) as client:
@@ -155,9 +165,9 @@ def submit(
             typer.echo(clean(sweep.name))
         else:
             row = {**sweep_row(sweep), "refusals": [refusal_row(each) for each in refusals]}
-            show([row], SWEEP_COLUMNS, output)
-        if watch:
-            raise typer.Exit(_watch(client, sweep.sweep_id))
+            show([row], sweep_columns([row]), output)
+        if watch or notices:
+            raise typer.Exit(_watch(client, sweep.sweep_id, notices or ()))
 
 
 @app.command(epilog="Example: paretofleet sweep confirm edge-classifiers --watch")
@@ -189,12 +199,29 @@ def confirm(
             raise typer.Exit(_watch(client, sweep.sweep_id))
 
 
-@app.command("list", epilog="Example: paretofleet sweep list -o json")
-def list_(context: typer.Context, output: Output = Format.table) -> None:
-    """List the sweeps."""
+@app.command("list", epilog="Example: paretofleet sweep list --state running --label gate --last 10")
+def list_(
+    context: typer.Context,
+    *,
+    states: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help=f"Only {', '.join(SWEEP_STATES)}. Repeatable."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="KEY", help="Only those with this label. Repeatable: with all."),
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of these the last so many submitted.")
+    ] = None,
+    output: Output = Format.table,
+) -> None:
+    """List the sweeps, the oldest first."""
     with collector_client(context) as client:
-        sweeps = client.list_sweeps()
-    show([sweep_row(one) for one in sweeps], SWEEP_COLUMNS, output, nothing="no sweep was submitted")
+        sweeps = client.list_sweeps(states or (), labels or (), last or 0)
+    nothing = "no such sweep" if states or labels else "no sweep was submitted"
+    rows = [sweep_row(one) for one in sweeps]
+    show(rows, sweep_columns(rows), output, nothing=nothing)
 
 
 @app.command("show", epilog="Example: paretofleet sweep show edge-classifiers --timing")
@@ -216,10 +243,11 @@ def show_(
 
 
 @app.command(epilog="Example: paretofleet sweep watch edge-classifiers")
-def watch(context: typer.Context, sweep: Sweep) -> None:
+def watch(context: typer.Context, sweep: Sweep, notices: Notify = None) -> None:
     """Follow a sweep until it has ended; Ctrl-C stops watching, the sweep goes on."""
+    check_notices(notices or ())
     with collector_client(context) as client:
-        raise typer.Exit(_watch(client, sweep))
+        raise typer.Exit(_watch(client, sweep, notices or ()))
 
 
 @app.command(epilog="Example: paretofleet sweep cancel edge-classifiers")
@@ -276,21 +304,22 @@ def _submitted(
     return sweep, refusals
 
 
-def _watch(client: Client, sweep: str) -> int:
-    """Follows the sweep; returns the exit code that its end stands for."""
+def _watch(client: Client, sweep: str, notices: Sequence[str] = ()) -> int:
+    """Follows the sweep and gives notice of its end; returns the exit code that this stands for."""
     try:
         last = follow(client.watch_sweep(sweep, away=_away))
     except KeyboardInterrupt:
-        notify(f"no longer watching; the sweep goes on, watch it with `paretofleet sweep watch {sweep}`")
+        unheard = " and nobody hears of its end" if notices else ""
+        notify(
+            f"no longer watching; the sweep goes on{unheard}, watch it with `paretofleet sweep watch {sweep}`"
+        )
         raise
     if last is None:
         raise CollectorError(
             f"The collector said nothing about {sweep}; look with `paretofleet sweep show {sweep}`."
         )
-    notify(
-        f"{last.name} {last.state.replace('_', ' ')}: {ended(last)}/{last.runs} runs"
-        + (f"; {tally(last)}" if tally(last) else "")
-    )
+    notify(end_sentence(last))
+    give_notices(notices, last)
     if last.state == "cancelled":
         return CANCELLED
     return FINISHED_WITH_FAILURES if last.state == "finished_with_failures" else 0

@@ -140,6 +140,11 @@ class Lake:
         """Whether there is a file `relative`."""
         return (self.root / relative).is_file()
 
+    def size_bytes(self, relative: str) -> int:
+        """The size of the file `relative`, 0 where there is none."""
+        path = self.root / relative
+        return path.stat().st_size if path.is_file() else 0
+
     def checksum(self, relative: str) -> str:
         """The SHA-256 of the file `relative` as the lake has it now, as 64 hex digits; empty without one.
 

@@ -169,6 +169,11 @@ class ObjectLake(Lake):
         with self._speaking():
             return bool(self._store.get_file_info(self._key(relative)).type is fs.FileType.File)
 
+    def size_bytes(self, relative: str) -> int:
+        """The size of the object `relative`, 0 where there is none; raises StorageUnavailable."""
+        with self._speaking():
+            return int(self._store.get_file_info(self._key(relative)).size or 0)
+
     def checksum(self, relative: str) -> str:
         """The SHA-256 of the object `relative` as the store has it now; empty without one.
 

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from paretofleet_collector.config import SQLITE, Config
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import Lake, inputs_file, model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.service import home
-from paretofleet_collector.store import Store, garbage, input_files
+from paretofleet_collector.store import Store, discarded, garbage, input_files, models
 from paretofleet_collector.store.engine import FILE_NAME
 from paretofleet_collector.store.garbage import KeptAside
+from paretofleet_collector.suggest import did_you_mean
 
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is asked for beside chunks that are kept aside: orphans of so many days, models of no sweep.
+    """What is asked for beside chunks that are kept aside and files that others took the place of: orphans of
+    so many days, models of no sweep.
 
-    With the models go files of samples that neither a sweep nor a model needs.
+    With the models go files of samples that neither a sweep nor a model needs; `kept`: models that stay.
     """
 
     orphans_older_than_days: float | None = None
     models: bool = False
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,19 @@ class Garbage:
     #: Paths in the lake and their sizes in bytes.
     orphans: tuple[tuple[str, int], ...]
     inputs: tuple[InputFile, ...] = ()
+    #: Files of samples that were merged into others, or whose sweeps are gone, and their sizes in bytes.
+    discarded: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """What removing all of it frees."""
+        sizes = [
+            *(each.size_bytes for each in self.kept_aside),
+            *(each.size_bytes for each in self.models),
+            *(each.size_bytes for each in self.inputs),
+            *(size for _, size in (*self.orphans, *self.discarded)),
+        ]
+        return sum(sizes)
 
 
 @contextmanager
@@ -63,13 +80,42 @@ def opened(config: Config) -> Iterator[tuple[Store, Lake]]:
 def collect(store: Store, lake: Lake, scope: Scope, now: float | None = None) -> Garbage:
     """What of `store` and `lake` may be removed by `scope`; `now` is in seconds since 1970."""
     kept_aside = store.read_now(garbage.kept_aside)
-    models = store.read_now(garbage.unplanned_models) if scope.models else []
+    _check_kept(scope.kept, store)
+    unplanned = store.read_now(garbage.unplanned_models) if scope.models else []
+    unplanned = [each for each in unplanned if each.model not in scope.kept]
     inputs = store.read_now(input_files.unused) if scope.models else []
     orphans: list[tuple[str, int]] = []
     if scope.orphans_older_than_days is not None:
         before = (time.time() if now is None else now) - scope.orphans_older_than_days * DAY_S
         orphans = [(each.path, each.size_bytes) for each in lake.orphan_files() if each.since_unix_s < before]
-    return Garbage(tuple(kept_aside), tuple(models), tuple(orphans), tuple(inputs))
+    merged = [(path, lake.size_bytes(path)) for path in store.read_now(garbage.discarded_files)]
+    return Garbage(tuple(kept_aside), tuple(unplanned), tuple(orphans), tuple(inputs), tuple(merged))
+
+
+@contextmanager
+def left_folders(folders: Iterable[Path]) -> Iterator[list[Path]]:
+    """Those of `folders` below which a collector's home lies that no collector works in.
+
+    They are held while the block runs, so that none starts there.
+    """
+    with ExitStack() as held:
+        free = []
+        for folder in folders:
+            if (folder / "collector" / FILE_NAME).is_file():
+                with suppress(Refused):
+                    held.enter_context(home.hold_home(folder / "collector"))
+                    free.append(folder)
+        yield free
+
+
+def _check_kept(kept: Sequence[str], store: Store) -> None:
+    """Raises NotFound where a model that shall be kept is none: nobody loses one by a misspelt name."""
+    names = {each.model for each in store.read_now(models.listing)} if kept else set()
+    for name in kept:
+        if name not in names:
+            raise NotFound(
+                f"There is no model '{name}' to keep; {did_you_mean(name, names) or 'none is stored'}"
+            )
 
 
 def remove(store: Store, lake: Lake, removable: Garbage) -> None:
@@ -82,5 +128,10 @@ def remove(store: Store, lake: Lake, removable: Garbage) -> None:
     for file in removable.inputs:
         if store.submit(partial(input_files.drop_unused, sha256=file.sha256)).result():
             lake.remove(inputs_file(file.sha256))
+    unlisted = set(store.read_now(garbage.discarded_files)) if removable.discarded else set()
+    for path, _ in removable.discarded:
+        if path in unlisted:
+            lake.remove(path)
+            store.submit(partial(discarded.forget, paths=[path])).result()
     for path, _ in removable.orphans:
         lake.remove(path)

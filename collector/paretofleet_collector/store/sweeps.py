@@ -183,7 +183,9 @@ def listing(
     query = sa.select(SWEEPS.c.sweep_id, SWEEPS.c.labels_json).where(VISIBLE).order_by(SWEEPS.c.number)
     if states:
         query = query.where(SWEEPS.c.state.in_(tuple(states)))
-    found = [row.sweep_id for row in connection.execute(query) if set(labels) <= set(json.loads(row.labels_json))]
+    found = [
+        row.sweep_id for row in connection.execute(query) if set(labels) <= set(json.loads(row.labels_json))
+    ]
     chosen = found if last is None else found[max(0, len(found) - last) :]
     rows = (connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == each)).one() for each in chosen)
     return [_sweep(connection, row) for row in rows]

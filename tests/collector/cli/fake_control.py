@@ -134,6 +134,8 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             runs_by_state={"pending": runs},
             created_unix_s=1.0,
             devices=[one.device for one in planned.devices],
+            note=spec.said.note,
+            labels=spec.said.labels,
         )
         self.sweeps[name] = sweep
         self.specifications[name] = request.spec_json
@@ -141,8 +143,14 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         refusals = [pb.Refusal(what=one.combination, why=one.why) for one in planned.refusals]
         return pb.SubmitSweepReply(sweep=sweep, refusals=refusals)
 
-    def ListSweeps(self, _: Any, __: grpc.ServicerContext) -> pb.ListSweepsReply:
-        return pb.ListSweepsReply(sweeps=self.sweeps.values())
+    def ListSweeps(self, request: Any, __: grpc.ServicerContext) -> pb.ListSweepsReply:
+        found = [
+            each
+            for each in self.sweeps.values()
+            if (not request.states or each.state in request.states)
+            and set(request.labels) <= set(each.labels)
+        ]
+        return pb.ListSweepsReply(sweeps=found[-request.last :])
 
     def ShowSweep(self, request: Any, context: grpc.ServicerContext) -> pb.ShowSweepReply:
         one = pb.PlannedConfiguration(
@@ -190,6 +198,22 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         return self._find(request.sweep, context)
 
     RetrySweep = CancelSweep
+
+    def SkipSweep(self, request: Any, context: grpc.ServicerContext) -> pb.Sweep:
+        said = pb.Sweep()
+        said.CopyFrom(self._find(request.sweep, context))
+        part = said.runs // len(said.devices)
+        said.runs_by_state.update({"skipped": part, "pending": said.runs - part})
+        return said
+
+    def PrioritiseSweeps(self, request: Any, context: grpc.ServicerContext) -> pb.PrioritiseSweepsReply:
+        moved = [self._find(name, context).name for name in request.sweeps]
+        others = [name for name in self.sweeps if name not in moved]
+        order = [*others, *moved] if request.last else [*moved, *others]
+        devices = [request.device] if request.device else [one.name for one in self.devices]
+        return pb.PrioritiseSweepsReply(
+            queues=[pb.DeviceQueue(device=name, sweeps=order) for name in devices]
+        )
 
     def DeleteSweep(self, request: Any, context: grpc.ServicerContext) -> pb.DeleteSweepReply:
         del self.sweeps[self._find(request.sweep, context).name]

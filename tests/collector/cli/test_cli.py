@@ -51,7 +51,9 @@ def commands() -> list[list[str]]:
             "add",
         ),
         "models": ("list", "show", "add", "set", "remove"),
-        "sweep": ("plan", "submit", "list", "show", "watch", "cancel", "retry", "delete"),
+        "sweep": (
+            *("plan", "submit", "list", "show", "watch", "skip", "prioritise", "cancel", "retry", "delete"),
+        ),
         "report": ("pull", "samples", "rebuild"),
         "collector": ("init", "serve", "rotate"),
         "token": ("create", "list", "revoke", "users"),
@@ -63,6 +65,7 @@ def commands() -> list[list[str]]:
         ["login"],
         ["logs"],
         ["doctor"],
+        ["gc"],
         *([noun] for noun in nouns),
         *([noun, verb] for noun in nouns for verb in nouns[noun]),
     ]
@@ -513,6 +516,37 @@ def test_rebuild_cancel_retry_and_delete_say_what_they_did(swept: Command) -> No
     assert "20 runs to go" in swept("sweep", "retry", "first").err
     assert "10 runs, 2 files" in swept("sweep", "delete", "first", "--yes").err
     assert "Unknown sweep 'first'" in swept("sweep", "show", "first", code=1).err
+
+
+def test_a_sweep_says_what_it_is_for_and_is_found_by_its_labels(paretofleet: Command, tmp_path) -> None:
+    file = tmp_path / "night.yaml"
+    file.write_text("models: [resnet50]\nlabels: [gate]\nnote: what the file says\n")
+    paretofleet("sweep", "submit", file, "--label", "night", "--note", "after the new driver")
+    paretofleet(*SUBMIT, "--name", "first")
+    listed = paretofleet("sweep", "list", "--label", "gate", "--label", "night", "-o", "json").json
+    assert [(row["name"], row["labels"]) for row in listed] == [("night", ["gate", "night"])]
+    assert paretofleet("sweep", "list", "--label", "no", code=0).err == "no such sweep\n"
+    assert [row["name"] for row in paretofleet("sweep", "list", "--last", "1", "-o", "json").json] == [
+        "first"
+    ]
+    assert paretofleet("sweep", "list", "--state", "running", "-o", "json").json == []
+    shown = paretofleet("sweep", "show", "night").out
+    assert "note: after the new driver" in shown
+    assert "gate, night" in shown
+    assert "is not a label" in paretofleet(*SUBMIT, "--label", "two words", code=2).err
+
+
+def test_a_device_s_part_is_skipped_and_its_queue_put_in_order(swept: Command) -> None:
+    said = swept("sweep", "skip", "first", "--device", "tx2").err
+    assert "its part on tx2 is skipped: 10 runs skipped" in said
+    assert "`paretofleet sweep retry first` takes them up" in said
+    assert "Missing option '--device'" in swept("sweep", "skip", "first", code=2).err
+    swept(*SUBMIT, "--name", "second")
+    assert swept("sweep", "prioritise", "second", "--device", "pc").err == "pc: second, first\n"
+    assert (
+        swept("sweep", "prioritise", "second", "first", "--last").err
+        == "pc: second, first\ntx2: second, first\n"
+    )
 
 
 def test_init_writes_every_key_once(paretofleet: Command, tmp_path) -> None:

@@ -20,6 +20,7 @@ from fake_control import FakeControl, device, zoo
 from paretofleet_analysis.present.table import columns_of
 from paretofleet_analysis.ranking import rank as ranking
 from paretofleet_analysis.report import files
+from paretofleet_analysis.report.inputs import ReportInput
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector import cli
 from paretofleet_collector.cli import units
@@ -39,6 +40,7 @@ LISTINGS = {
     "sweep_show": ("sweep", "show", "nightly-regression-of-all-gates-and-doors"),
     "sweep_plan": ("sweep", "plan", *(word for model in MODELS for word in ("--model", model))),
     "rank": ("rank", "{report}"),
+    "rank_by_device": ("rank", "{boards}", "--by", "device"),
     "rank_why": ("rank", "{report}", "--why", "1"),
 }
 #: What must stand somewhere in a row: names as they are once the lines of a cell are put together.
@@ -48,6 +50,7 @@ NAMES = {
     "sweep_list": ("nightly-regression-of-all-gates-and-doors", "doors"),
     "sweep_plan": (*MODELS, *DEVICES),
     "rank": MODELS,
+    "rank_by_device": (*DEVICES, *MODELS),
 }
 
 
@@ -84,8 +87,11 @@ def test_a_listing_fits_every_terminal(
     report = tmp_path / "report.parquet"
     rows = [configuration(name, 0.01 * (1 + k / 9), 70.0 + k) for k, name in enumerate(MODELS)]
     files.write(build_report(rows), report)
+    boards = tmp_path / "boards.parquet"
+    if listing == "rank_by_device":
+        files.write(build_report(list(of_boards())), boards)
     rank_once(monkeypatch)
-    words = [word.format(report=report) for word in LISTINGS[listing]]
+    words = [word.format(report=report, boards=boards) for word in LISTINGS[listing]]
     texts = {}
     for columns in WIDTHS:
         text = drawn(fleet, words, columns, monkeypatch)
@@ -100,6 +106,14 @@ def test_a_listing_fits_every_terminal(
     if os.environ.get("PARETOFLEET_WRITE_TABLES"):
         golden.write_text(written, encoding="utf-8")
     assert written == golden.read_text(encoding="utf-8")
+
+
+def of_boards() -> Iterator[ReportInput]:
+    """Each device is fastest with another model."""
+    for board, name in enumerate(DEVICES):
+        for k, model in enumerate(MODELS):
+            row = configuration(model, 0.01 * (1 + (k - board) % len(MODELS)), 70.0 + 3 * k)
+            yield replace(row, device=name)
 
 
 def rank_once(monkeypatch: pytest.MonkeyPatch) -> None:

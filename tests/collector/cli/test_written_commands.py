@@ -24,6 +24,7 @@ ELSEWHERE = {
     "up": "tests/collector/cli/test_up.py",
     "bench": "tests/collector/cli/test_bench.py",
     "doctor": "tests/collector/cli/test_cli.py",
+    "gc": "tests/collector/cli/test_gc.py",
     "logs": "tests/collector/cli/test_logs.py",
     "collector": "tests/system/",
     "token": "tests/system/test_identity.py",

@@ -7,12 +7,12 @@ import time
 import pytest
 from paretofleet_collector.cli import garbage_text
 from paretofleet_collector.config import Config
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.messages import Session
 from paretofleet_collector.service import garbage, home
 from paretofleet_collector.service.garbage import Scope
-from paretofleet_collector.store import chunks, models, sealed
+from paretofleet_collector.store import chunks, discarded, models, sealed
 from rig import chunk
 
 EVERYTHING = Scope(orphans_older_than_days=0.0, models=True)
@@ -76,6 +76,32 @@ def test_orphans_go_by_their_age_and_only_when_asked_for(rig):
     assert garbage_text.lines(removable) == ["orphan: orphans/samples/s/r-1.parquet, 5 B"]
     garbage.remove(store, lake, removable)
     assert lake.orphans() == []
+
+
+def test_files_that_others_took_the_place_of_go_and_nothing_that_is_listed(rig):
+    store, lake = rig.context.store, rig.context.lake
+    rig.measure("first")
+    (kept, *_) = store.read_now(sealed.files)
+    lake.put("samples/s/r-1.parquet", lambda path: path.write_bytes(b"12345"))
+    paths = ["samples/s/r-1.parquet", kept.path]
+    store.submit(lambda connection: discarded.add(connection, paths, 1.0)).result()
+    removable = garbage.collect(store, lake, Scope())
+    assert garbage_text.lines(removable) == [
+        "samples that nothing lists any more: samples/s/r-1.parquet, 5 B"
+    ]
+    assert removable.size_bytes == 5
+    garbage.remove(store, lake, removable)
+    assert not lake.has("samples/s/r-1.parquet")
+    assert lake.verified(kept.path, kept.sha256).exists()
+    assert garbage.collect(store, lake, Scope()) == garbage.Garbage((), (), ())
+
+
+def test_a_model_that_shall_be_kept_stays_and_a_misspelt_one_is_no_silent_loss(rig):
+    store, lake = rig.context.store, rig.context.lake
+    assert [each.model for each in garbage.collect(store, lake, Scope(models=True)).models] == ["tiny"]
+    assert garbage.collect(store, lake, Scope(models=True, kept=("tiny",))).models == ()
+    with pytest.raises(NotFound, match="no model 'tyny' to keep; did you mean tiny"):
+        garbage.collect(store, lake, Scope(models=True, kept=("tyny",)))
 
 
 def test_models_go_when_no_sweep_plans_them_and_none_descends_from_them(rig):
