@@ -216,6 +216,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "leases": "*",
             "metrics": "CollectorMetrics",
             "model_changes": "*",
+            "queues": "*",
             "reports": "*",
             "restoring": "restore",
             "submission": "*",
