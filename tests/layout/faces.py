@@ -314,7 +314,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "selection": "Exclusion columns_of select",
             "sensitivity": "SENSITIVITY_ROWS_MAX",
             "sentences": "format_probability",
-            "verdicts": "BEATEN FRONT SURE UNDECIDED",
+            "verdicts": "BEATEN FRONT UNDECIDED",
         },
         "report": {
             "access": "Row by_block label measured_again place sampled samples start_order",

@@ -67,7 +67,7 @@ def rows_of(ranked: Sequence[DeviceRanking]) -> list[RankedRow]:
 
 
 def to_json(ranked: Sequence[DeviceRanking]) -> str:
-    """The whole ranking of each device as one JSON object; absent values are null."""
+    """The whole ranking of each device of those `ranked` as one JSON object; absent values are null."""
     content = {
         "schema_version": SCHEMA_VERSION,
         "by": "device",
@@ -94,7 +94,9 @@ _NEXT = "The whole ranking of one device, with its evidence: --device NAME in pl
 
 
 def render_paper_winners(ranked: Sequence[DeviceRanking], form: str) -> str:
-    """The same table as `form` (`paper_table`'s MARKDOWN, LATEX or HTML) with a caption that stands alone."""
+    """The same table of those `ranked` as `form`, `paper_table`'s MARKDOWN, LATEX or HTML, with a caption that
+    stands alone.
+    """
     chosen, everything = winners(ranked), rows_of(ranked)
     rows = [
         (

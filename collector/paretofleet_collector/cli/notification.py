@@ -100,13 +100,13 @@ def _run(command: str, sweep: SweepView) -> str:
     """Runs the command with the message on its standard input; its own output is beside the data."""
     import subprocess
 
-    known = {"PARETOFLEET_SWEEP": sweep.name, "PARETOFLEET_SWEEP_STATE": sweep.state}
+    variables = {"PARETOFLEET_SWEEP": sweep.name, "PARETOFLEET_SWEEP_STATE": sweep.state}
     try:
         done = subprocess.run(
             shlex.split(command),
             input=json.dumps(_message(sweep)).encode(),
             stdout=2,
-            env={**os.environ, **known},
+            env={**os.environ, **variables},
             timeout=COMMAND_S,
             check=False,
         )

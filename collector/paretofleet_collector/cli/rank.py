@@ -122,7 +122,7 @@ def rank(
     if by is not None:
         check_alone({"--why": why, "--methods": methods, "--figure": figure, "--plot": plot})
     reported = read_sources(context, sources)
-    asked: RankingKeywords = {
+    keywords: RankingKeywords = {
         "use": use,
         "objectives": objectives or None,
         "margins": dict(pairs("--margin", margins, "2%")),
@@ -142,22 +142,22 @@ def rank(
         "why": why,
     }
     if by is not None:
-        write_by_device(reported.table, asked, output, reported.notes, columns=_columns())
+        write_by_device(reported.table, keywords, output, reported.notes, columns=_columns())
         return
     with working("ranking"):
-        ranked = rank_runs(reported.table, **asked)
+        ranked = rank_runs(reported.table, **keywords)
     result = replace(ranked.ranking, notes=(*reported.notes, *ranked.ranking.notes))
     draw(result, figure, runs=ranked.runs, is_plotted=plot)
-    if methods:
-        write_methods(result)
-    else:
-        _write(result, output, why=why, top=None if whole else top)
+    _write(result, output, why=why, top=None if whole else top, methods=methods)
 
 
-def _write(result: Ranking, form: RankFormat, *, why: str | None, top: int | None) -> None:
-    """The ranking, or the one row that is explained; as text its first `top` rows, or all."""
+def _write(result: Ranking, form: RankFormat, *, why: str | None, top: int | None, methods: bool) -> None:
+    """The ranking, the one row that is explained, or `methods`; as text its first `top` rows, or all."""
     from paretofleet_analysis.present import ranking_text
 
+    if methods:
+        write_methods(result)
+        return
     if form in FOR_PAPERS:
         write_paper_table(result, form, top=top)
         return

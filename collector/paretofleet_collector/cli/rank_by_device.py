@@ -41,9 +41,9 @@ def check_alone(options: Mapping[str, object]) -> None:
 
 
 def write_by_device(
-    report: pa.Table, asked: RankingKeywords, form: RankFormat, notes: Sequence[str], *, columns: int
+    report: pa.Table, keywords: RankingKeywords, form: RankFormat, notes: Sequence[str], *, columns: int
 ) -> None:
-    """Ranks each device of a `report` alone, as `asked`, and writes the winners as `form`.
+    """Ranks each device of a `report` alone by the `keywords` of `rank`, and writes the winners as `form`.
 
     As text with `notes`, sentences, in a table as wide as the terminal's `columns`.
     """
@@ -51,7 +51,7 @@ def write_by_device(
     from paretofleet_analysis.ranking.by_device import rank_by_device
 
     with working("ranking"):
-        ranked = rank_by_device(report, **asked)
+        ranked = rank_by_device(report, **keywords)
     if form in FOR_PAPERS:
         sys.stdout.write(clean_lines(by_device_text.render_paper_winners(ranked, form.value)))
     elif form is RankFormat.json:

@@ -14,6 +14,7 @@ from typing import Any
 
 from paretofleet_collector.model.canonical import canonical_json, fed_text
 from paretofleet_collector.model.inputs import InputFile
+from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.model.run_time import Span
 
 #: States of a run; the last four are final.
@@ -307,14 +308,6 @@ class Repeats:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What people say of a sweep: a note, and labels by which it is found again."""
-
-    note: str = ""
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Sweep:
     """A plan under way. `ended_unix_s` is None while it runs."""
 
@@ -329,7 +322,7 @@ class Sweep:
     runs: int = 0
     runs_by_state: Mapping[str, int] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
-    said: Said = Said()
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,8 @@ class SweepView:
             ended_unix_s=sweep.ended_unix_s,
             devices=sweep.devices,
             notes=notes,
-            note=sweep.said.note,
-            labels=sweep.said.labels,
+            note=sweep.remarks.note,
+            labels=sweep.remarks.labels,
         )
 
 

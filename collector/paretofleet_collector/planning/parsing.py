@@ -9,8 +9,8 @@ import yaml
 
 from paretofleet_collector.bounded_json import check_value, parse_bounded
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.model.entities import Said
 from paretofleet_collector.model.limits import JSON_BYTES_MAX
+from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.plain_text import shown
 from paretofleet_collector.planning.inputs import checked_inputs, checked_sizes
 from paretofleet_collector.planning.protocols import PROTOCOLS
@@ -161,5 +161,5 @@ def spec_from_mapping(value: object) -> Spec:
         wait_s=checked_wait("wait_s", given.get("wait_s")),
         repeats=with_adaptive(repeats, given.get("adaptive", False), sizes),
         only=checked_list("only", given["only"], checked_configuration_id) if "only" in given else (),
-        said=Said(checked_note(given.get("note", "")), checked_labels(given.get("labels", []))),
+        remarks=Remarks(checked_note(given.get("note", "")), checked_labels(given.get("labels", []))),
     )

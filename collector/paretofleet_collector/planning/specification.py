@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from paretofleet_collector.model.entities import Repeats, Said
+from paretofleet_collector.model.entities import Repeats
+from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.planning.protocols import PROTOCOLS
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
@@ -192,8 +193,8 @@ class Spec:
     `threads` None: the device's default. `timeout_s` None: the protocol's. `wait_s`: how long it waits for a
     device that is away, None for an hour, or 36 of several days. `name` may be empty until it is
     submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them. `only`:
-    ids of the configurations that are measured of all that is meant; empty: all. `said`: a note and labels,
-    which change nothing of what runs.
+    ids of the configurations that are measured of all that is meant; empty: all. `remarks`: a note and
+    labels, which change nothing of what runs.
     """
 
     models: tuple[str, ...]
@@ -214,14 +215,14 @@ class Spec:
     wait_s: float | None = None
     repeats: Repeats = field(default_factory=lambda: _protocol_repeats("standard", seed=1))
     only: tuple[str, ...] = ()
-    said: Said = field(default_factory=Said)
+    remarks: Remarks = field(default_factory=Remarks)
 
     def to_json(self) -> str:
         """The specification as JSON with the keys of the YAML; `parsing.parse_json` reads it back."""
         repeats, modes = self.repeats, [mode.as_json() for mode in self.modes]
         seconds = {"timeout_s": self.timeout_s, "wait_s": self.wait_s}
         rest: dict[str, Any] = {key: value for key, value in seconds.items() if value is not None}
-        lists = {"only": list(self.only), "note": self.said.note, "labels": list(self.said.labels)}
+        lists = {"only": list(self.only), "note": self.remarks.note, "labels": list(self.remarks.labels)}
         rest |= {key: value for key, value in lists.items() if value}
         return json.dumps(
             {

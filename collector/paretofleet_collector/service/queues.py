@@ -23,8 +23,8 @@ async def prioritise(
     """
 
     def work(connection: sa.Connection) -> list[DeviceQueue]:
-        found = [sweeps.find(connection, name) for name in names]
-        sweep_ids = list(dict.fromkeys(sweep.sweep_id for sweep in found))
+        named = [sweeps.find(connection, name) for name in names]
+        sweep_ids = list(dict.fromkeys(sweep.sweep_id for sweep in named))
         if device_name:
             device = devices.find(connection, device_name, context.now(), context.offline_after_s)
             device_ids = [device.device_id]
@@ -35,7 +35,7 @@ async def prioritise(
                 )
             )
         moved = {each: assignments.put(connection, each, sweep_ids, last=last) for each in device_ids}
-        left_out = [sweep.name for sweep in found if not any(sweep.sweep_id in ids for ids in moved.values())]
+        left_out = [sweep.name for sweep in named if not any(sweep.sweep_id in ids for ids in moved.values())]
         if left_out:
             where = f"on {device_name}" if device_name else "on any device"
             raise Refused(f"{' and '.join(left_out)}: nothing is left to run {where}.")

@@ -80,7 +80,7 @@ async def submit(
     await _build_missing(context, planned)
 
     sweep_id = await context.store.write(
-        lambda connection: sweeps.begin(connection, spec.to_json(), spec.repeats, spec.said, context.now())
+        lambda connection: sweeps.begin(connection, spec.to_json(), spec.repeats, spec.remarks, context.now())
     )
     context.submitting.add(sweep_id)
     try:

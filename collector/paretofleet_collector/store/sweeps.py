@@ -12,9 +12,9 @@ from paretofleet_collector.errors import NotFound, Taken
 from paretofleet_collector.model.entities import (
     SWEEP_FINAL,
     Repeats,
-    Said,
     Sweep,
 )
+from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.store.base import METADATA, changed, new_id
 from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.runs import RUNS
@@ -51,10 +51,10 @@ _HIDDEN = (SUBMITTING, DELETING)
 VISIBLE = SWEEPS.c.state.not_in(_HIDDEN)
 
 
-def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, said: Said, now: float) -> str:
+def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, remarks: Remarks, now: float) -> str:
     """Stores a sweep through `connection` that nobody sees before `publish`; returns its id.
 
-    `spec_json` and `repeats` are as they were asked for, `said` of it; `now` is in seconds since 1970.
+    `spec_json` and `repeats` are as they were asked for, with `remarks`; `now` is in seconds since 1970.
     """
     sweep_id = new_id()
     number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(SWEEPS.c.number), 0))).scalar_one() + 1
@@ -73,8 +73,8 @@ def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, said: Sai
             adaptive=repeats.adaptive,
             boots=repeats.boots,
             days=repeats.days,
-            note=said.note,
-            labels_json=json.dumps(said.labels, ensure_ascii=False),
+            note=remarks.note,
+            labels_json=json.dumps(remarks.labels, ensure_ascii=False),
             created_unix_s=now,
             ended_unix_s=None,
         )
@@ -301,5 +301,5 @@ def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
         runs=sum(by_state.values()),
         runs_by_state=by_state,
         devices=tuple(devices),
-        said=Said(row.note, tuple(json.loads(row.labels_json))),
+        remarks=Remarks(row.note, tuple(json.loads(row.labels_json))),
     )

@@ -134,8 +134,8 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             runs_by_state={"pending": runs},
             created_unix_s=1.0,
             devices=[one.device for one in planned.devices],
-            note=spec.said.note,
-            labels=spec.said.labels,
+            note=spec.remarks.note,
+            labels=spec.remarks.labels,
         )
         self.sweeps[name] = sweep
         self.specifications[name] = request.spec_json

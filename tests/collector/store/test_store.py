@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 from paretofleet_collector import store as store_package
 from paretofleet_collector.errors import Refused, Taken
-from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, Repeats, Said, Variant
+from paretofleet_collector.model.entities import Configuration, PlannedConfiguration, Repeats, Variant
+from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.store import Store, configurations, models, sweeps
 from paretofleet_collector.store.engine import FILE_NAME, open_engine, reclaim
 from paretofleet_collector.store.models import VARIANTS
@@ -160,7 +161,7 @@ def test_a_model_file_has_one_name(store):
 
 def test_taken_sweep_names_get_a_number(store):
     def add(connection: sa.Connection) -> str:
-        sweep_id = sweeps.begin(connection, "{}", Repeats(1, 1, None, 1), Said(), 1.0)
+        sweep_id = sweeps.begin(connection, "{}", Repeats(1, 1, None, 1), Remarks(), 1.0)
         configurations.insert(connection, configurations.rows_of(sweep_id, (PLANNED,), 0))
         sweeps.publish(connection, sweep_id, f"request of {sweep_id}", "edge")
         return sweeps.find(connection, sweep_id).name
