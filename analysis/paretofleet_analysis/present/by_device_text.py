@@ -94,8 +94,8 @@ _NEXT = "The whole ranking of one device, with its evidence: --device NAME in pl
 
 
 def render_paper_winners(ranked: Sequence[DeviceRanking], form: str) -> str:
-    """The same table of those `ranked` as `form`, `paper_table`'s MARKDOWN, LATEX or HTML, with a caption that
-    stands alone.
+    """The same table of those `ranked` as `form`, `paper_table`'s MARKDOWN, LATEX or HTML, with a caption
+    that stands alone.
     """
     chosen, everything = winners(ranked), rows_of(ranked)
     rows = [
