@@ -87,7 +87,7 @@ def specification(ranking: Ranking, *, runs: Sequence[np.ndarray] = ()) -> dict[
         made: dict[str, Any] = (
             whole.add_params(hovered, picked)
             .properties(datasets=data, title=head, description=describe(ranking))
-            .configure_axis(gridOpacity=0.35)
+            .configure_axis(gridOpacity=0.35, labelOverlap="greedy", labelSeparation=4)
             .configure_legend(orient="top", direction="horizontal", symbolOpacity=1)
             .to_dict()
         )

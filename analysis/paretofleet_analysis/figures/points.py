@@ -125,8 +125,8 @@ def _ends(row: RankedRow, name: str) -> tuple[float, float, float]:
 
 
 def title(objective: Objective) -> str:
-    """What an axis of the `objective` says, as in "p90 (ms)"."""
-    return f"{objective.short} ({objective.shown_unit})" if objective.shown_unit else objective.short
+    """What an axis of the `objective` says, as in "p90 latency (ms)"."""
+    return f"{objective.phrase} ({objective.shown_unit})" if objective.shown_unit else objective.phrase
 
 
 def bounds(center: float, margin: tuple[float, bool]) -> tuple[float, float]:

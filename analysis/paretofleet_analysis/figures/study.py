@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paretofleet_analysis.figures.grammar import BLUE, PALETTE, SKY, altair, heading
@@ -22,8 +22,9 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
     ImportError without Altair.
     """
     alt = altair()
-    has_texts = any(isinstance(point[chart.x], str) for point in chart.points)
-    points = _first_texts(chart) if has_texts else list(chart.points)
+    placed = [point for point in chart.points if None not in (point.get(chart.x), point.get(chart.y))]
+    has_texts = any(isinstance(point[chart.x], str) for point in placed)
+    points = _first_texts(chart, placed) if has_texts else placed
     rows = [_data(chart, point) for point in points]
     x, y = _axes(alt, chart, has_texts=has_texts)
     data = {"points": rows, "fits": [_data(chart, point) for point in chart.lines]}
@@ -31,7 +32,7 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
     layers = [*_fits(alt, chart, x, y), *_intervals(alt, chart, base, rows, (x, y))]
     layers += _marks(alt, chart, base, (x, y))
     height = alt.Step(_ROW) if has_texts else _HEIGHT
-    left_out = len(chart.points) - len(points)
+    left_out = len(placed) - len(points)
     note = [f"{left_out} more are in the table."] if left_out else []
     made: dict[str, Any] = (
         alt.layer(*layers)
@@ -42,23 +43,26 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
             description=description,
             title=heading(alt, simulated, note),
         )
-        .configure_axis(gridOpacity=0.35, labelLimit=320)
+        .configure_axis(gridOpacity=0.35, labelOverlap="greedy", labelSeparation=4, labelLimit=320)
         .configure_legend(orient="top", direction="horizontal", symbolOpacity=1, columns=3, labelLimit=220)
         .to_dict()
     )
     return made
 
 
-def _first_texts(chart: Chart) -> list[Mapping[str, Any]]:
-    texts = list(dict.fromkeys(str(point[chart.x]) for point in chart.points))[:TEXTS_MAX]
-    return [point for point in chart.points if str(point[chart.x]) in set(texts)]
+def _first_texts(chart: Chart, placed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    texts = set(list(dict.fromkeys(str(point[chart.x]) for point in placed))[:TEXTS_MAX])
+    return [point for point in placed if str(point[chart.x]) in texts]
 
 
 def _data(chart: Chart, point: Mapping[str, Any]) -> dict[str, Any]:
     """A point under names that no grammar reads as more than names."""
     keys = {"x": chart.x, "y": chart.y, "colour": chart.colour, "size": chart.size}
     values = {name: point.get(key) for name, key in keys.items() if key is not None}
-    values |= {name: point.get(name) for name in ("lo", "hi", "x_lo", "x_hi")}
+    ends = ("lo", "hi", "x_lo", "x_hi")
+    values |= {name: point.get(name) for name in ends}
+    more = [f"{key} {value}" for key, value in point.items() if key not in {*ends, *keys.values()}]
+    values["more"] = ", ".join(more) or None
     if chart.colour is not None:
         values["colour"] = str(values["colour"])
     return {name: value for name, value in values.items() if value is not None}
@@ -130,11 +134,12 @@ def _fits(alt: Any, chart: Chart, x: Any, y: Any) -> list[Any]:
 
 
 def _tooltip(alt: Any, chart: Chart) -> list[Any]:
-    is_text = any(isinstance(point[chart.x], str) for point in chart.points)
-    shown = [
-        alt.Tooltip(
-            "x:N" if is_text else "x:Q", title=chart.x_title or chart.x, format="" if is_text else ".4~g"
-        ),
+    is_text = any(isinstance(point.get(chart.x), str) for point in chart.points)
+    has_more = any(len(point) > 2 for point in chart.points)
+    x = alt.Tooltip("x:N", title=chart.x_title or chart.x)
+    return [
+        *([alt.Tooltip("more:N", title="of")] if has_more else []),
+        x if is_text else alt.Tooltip("x:Q", title=chart.x_title, format=".4~g"),
         alt.Tooltip("y:Q", title=chart.y_title, format=".4~g"),
+        *([] if chart.colour is None else [alt.Tooltip("colour:N", title=chart.colour)]),
     ]
-    return shown if chart.colour is None else [*shown, alt.Tooltip("colour:N", title=chart.colour)]

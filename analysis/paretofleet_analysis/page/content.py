@@ -14,6 +14,7 @@ from paretofleet_analysis.objectives import PRESETS
 from paretofleet_analysis.page.devices import DeviceTable, device_table
 from paretofleet_analysis.page.packed import packed
 from paretofleet_analysis.page.row_evidence import row_evidence
+from paretofleet_analysis.page.studies import STUDIES
 from paretofleet_analysis.present.evidence_text import evidence_lines
 from paretofleet_analysis.present.ranking_table import table_columns
 from paretofleet_analysis.present.recommendation_text import recommendation_lines
@@ -70,6 +71,15 @@ class Page:
     devices: DeviceTable
     sources: tuple[str, ...]
     ranking: Ranking
+
+    @property
+    def studies(self) -> list[tuple[str, list[PageAnswer]]]:
+        """The answers below the title of their study."""
+        names = dict.fromkeys(each.answer.study for each in self.answers)
+        return [
+            (STUDIES[name].title, [each for each in self.answers if each.answer.study == name])
+            for name in names
+        ]
 
     @property
     def figures(self) -> tuple[PageFigure, ...]:

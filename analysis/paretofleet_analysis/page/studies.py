@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -22,9 +23,17 @@ def _efficiency(report: pa.Table, ranked: RankedRuns) -> list[Answer]:
     )
 
 
-#: By name what makes the answers of a report and its ranking.
-STUDIES: Mapping[str, Callable[[pa.Table, RankedRuns], list[Answer]]] = {
-    efficiency_answers.STUDY: _efficiency,
+@dataclass(frozen=True)
+class Study:
+    """A study under its `title`; `make` gives its answers on a report and what is ranked of it."""
+
+    title: str
+    make: Callable[[pa.Table, RankedRuns], list[Answer]]
+
+
+#: By name, in the order of a page.
+STUDIES: Mapping[str, Study] = {
+    efficiency_answers.STUDY: Study("Relative efficiency", _efficiency),
 }
 
 
@@ -41,6 +50,6 @@ def study_answers(names: Sequence[str], report: pa.Table, ranked: RankedRuns) ->
 
 def _answers(name: str, report: pa.Table, ranked: RankedRuns) -> list[Answer]:
     try:
-        return STUDIES[name](report, ranked)
+        return STUDIES[name].make(report, ranked)
     except AnalysisError as error:
-        return [left_out(name, name.capitalize(), str(error).rstrip("."))]
+        return [left_out(name, STUDIES[name].title, str(error).rstrip("."))]

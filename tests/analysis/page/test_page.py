@@ -12,15 +12,18 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paretofleet_analysis.errors import RequestError
 from paretofleet_analysis.figures.front import describe
 from paretofleet_analysis.figures.points import drawn_numbers
 from paretofleet_analysis.page.content import gather
 from paretofleet_analysis.page.library import vega_script
 from paretofleet_analysis.page.packed import packed, short_numbers
 from paretofleet_analysis.page.render import render, write_figures
+from paretofleet_analysis.page.studies import study_answers
 from paretofleet_analysis.ranking.rank import rank_runs
 from paretofleet_analysis.ranking.verdicts import BEATEN
 from paretofleet_analysis.report import files
+from paretofleet_analysis.studies.answer import Answer, Chart, left_out
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -134,6 +137,27 @@ def test_every_two_objectives_have_a_panel_and_runs_are_in_it(page, ranked):
     assert len(panels) == objectives * (objectives - 1) // 2
     assert len(spec["datasets"]["rows"]) == len(ranked.rows)
     assert len(spec["datasets"]["runs"]) == sum(len(runs) for runs in ranked.runs)
+
+
+def test_a_study_has_its_verdict_its_table_and_its_picture_or_a_sentence_in_its_place(ranked):
+    points = ({"model": HOSTILE, "share": 0.5, "lo": 0.4, "hi": 0.6},)
+    answers = [
+        Answer("efficiency", "A claim", "cannot tell", "Open.", ("model", "share"), ((HOSTILE, None),),
+               Chart("point", "model", "share", None, points, "", "share")),
+        left_out("efficiency", "Another", "there is one batch size only"),
+    ]  # fmt: skip
+    made = gather(ranked, title="studies", answers=answers)
+    html = render(made)
+    assert [figure.name for figure in made.figures] == ["frontier", "efficiency-1"]
+    assert {figure.simulated for figure in made.figures} == {"SIMULATED DEVICES"}
+    assert "cannot tell" in html
+    assert "Left out: there is one batch size only." in html
+    assert "img" not in {name for name, _ in Elements(html).elements}
+
+
+def test_an_unknown_study_is_refused_with_those_there_are(ranked):
+    with pytest.raises(RequestError, match="efficiency"):
+        study_answers(["effort"], files.read(REPORT), ranked)
 
 
 def test_one_objective_is_a_sentence_in_place_of_the_picture(fleet):

@@ -177,7 +177,7 @@
   const ink = { labelColor: "currentColor", titleColor: "currentColor" };
   const CONFIG = {
     background: null, font: "system-ui, sans-serif",
-    axis: { ...ink, domainColor: "currentColor", tickColor: "currentColor", gridColor: "currentColor", gridOpacity: 0.12, labelLimit: 160 },
+    axis: { ...ink, domainColor: "currentColor", tickColor: "currentColor", gridColor: "currentColor", gridOpacity: 0.12, labelLimit: 160, labelOverlap: "greedy", labelSeparation: 4 },
     legend: ink, header: ink, title: { subtitleColor: "currentColor" }, text: { color: "currentColor" }, view: { stroke: "currentColor", strokeOpacity: 0.2 },
   };
 
@@ -210,7 +210,14 @@
   }
 
   let width = window.innerWidth;
-  const embedAll = () => Promise.all([...document.querySelectorAll("[data-figure]")].map(embed));
+  // The frontier first; the studies' figures when there is time, so that the page answers meanwhile.
+  async function embedAll() {
+    const idle = window.requestIdleCallback || ((callback) => setTimeout(callback, 1));
+    for (const place of document.querySelectorAll("[data-figure]")) {
+      await embed(place);
+      await new Promise((resolve) => idle(resolve, { timeout: 200 }));
+    }
+  }
   window.addEventListener("resize", () => {
     if (window.innerWidth === width) return;
     width = window.innerWidth;
