@@ -83,6 +83,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "figures": {"present", "studies", "ranking"},
         "present": {"ranking", "diagnostics", "statistics"},
         "studies": {"ranking", "report", "pareto"},
+        "imports": {"report"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},
         "diagnostics": {"report", "statistics"},
         "report": {"statistics"},

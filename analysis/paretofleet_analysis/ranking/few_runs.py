@@ -10,6 +10,7 @@ from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import probabilities
 from paretofleet_analysis.ranking.verdicts import UNDECIDED, verdict
+from paretofleet_analysis.report.published import PUBLISHED
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
 #: Runs that are thought of besides those made, and how unlike runs may be: standard deviations of logarithms.
@@ -23,14 +24,18 @@ def few_runs_notes(fleet: RankedFleet) -> list[str]:
     few = len(fleet.rows) - len(fleet.compared)
     if not few:
         return []
+    published = sum(PUBLISHED in (row["flags"] or ()) for row in fleet.rows)
+    of_others = f"{published} of the rows are published values of an unknown number of runs"
     if fleet.compared:
         rows = "1 row has" if few == 1 else f"{few} rows have"
-        return [f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them."]
-    none = (
-        f"No row has {RUNS_MIN} runs, so nothing is said of how sure this is: shown, and sorted by, is the "
-        "frontier of means."
-    )
-    notes = [none]
+        notes = [f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them."]
+        return [*notes, f"{of_others}: taken as single values."] if published else notes
+    why = of_others if published else f"No row has {RUNS_MIN} runs"
+    notes = [
+        f"{why}, so nothing is said of how sure this is: shown, and sorted by, is the frontier of means."
+    ]
+    if published:
+        return notes
     if fleet.criteria.question == "mean" and 1 < len(fleet.rows) <= _ROWS_MAX:
         notes.append(_after_more_runs(fleet))
     return notes

@@ -21,6 +21,7 @@ from paretofleet_analysis.ranking.sensitivity import ChangedVerdict
 from paretofleet_analysis.ranking.sentences import RowAhead, alone_sentence, verdict_sentence
 from paretofleet_analysis.ranking.verdicts import UNDECIDED, best_rivals, groups
 from paretofleet_analysis.report.access import Row, label, measured_again
+from paretofleet_analysis.report.published import PUBLISHED
 from paretofleet_analysis.statistics.intervals import Estimate
 
 
@@ -49,11 +50,9 @@ def result_rows(
     jointly = judgement.jointly_sure
     rows = []
     for number, i in enumerate(judgement.order, start=1):
-        place, verdict = place_of.get(i), judgement.verdicts[i]
+        place, verdict, flags = place_of.get(i), judgement.verdicts[i], tuple(fleet.rows[i]["flags"] or ())
         front = None if place is None else float(judgement.probabilities.front[place])
-        pareto = None
-        if place is not None and is_mean:
-            pareto = float(judgement.probabilities.pareto[place])
+        pareto = float(judgement.probabilities.pareto[place]) if is_mean and place is not None else None
         dominators, ranks = _dominance(judgement.probabilities, place)
         rows.append(
             RankedRow(
@@ -84,8 +83,9 @@ def result_rows(
                     question=fleet.criteria.question,
                     p=front,
                     p_meets=_p_meets(judgement.probabilities, place),
+                    is_published=PUBLISHED in flags,
                 ),
-                flags=tuple(fleet.rows[i]["flags"] or ()),
+                flags=flags,
                 overturned_without=_overturned(changes, i),
             )
         )

@@ -32,14 +32,17 @@ def verdict_sentence(
     question: str,
     p: float | None,
     p_meets: float | None = None,
+    is_published: bool = False,
 ) -> str:
     """The `verdict` of a row with so many `runs`, in plain English; None is `ahead` where nobody is.
+
+    `is_published`: its values are others', of runs that nobody counted.
 
     `p`: that nobody beats it, in its next run under the `question` "run"; None with too few runs.
     `p_meets`: that it keeps the limits, None where there are none.
     """
     if p is None:
-        return _few_runs_sentence(ahead, runs)
+        return _few_runs_sentence(ahead, runs, is_published)
     if p_meets is None:
         return _verdict_sentence(verdict, ahead, question, p)
     kept = f"The limits are kept with a probability of {_percent(p_meets)}"
@@ -55,11 +58,13 @@ def alone_sentence(p_meets: float | None) -> str:
     return alone + kept
 
 
-def _few_runs_sentence(ahead: RowAhead | None, runs: int) -> str:
+def _few_runs_sentence(ahead: RowAhead | None, runs: int, is_published: bool) -> str:
     """Where a row stands by its mean alone."""
     place = "On the frontier of means"
     if ahead is not None:
         place = f"Not on the frontier of means: row {ahead.number} is better there ({_gains(ahead)})"
+    if is_published:
+        return f"{place}. A published value of an unknown number of runs does not say how sure that is."
     few = "1 run does" if runs == 1 else f"{runs} runs do"
     return f"{place}. {few} not say how sure that is; 3 do."
 

@@ -31,6 +31,11 @@ class Flag:
 #: By name, in the order of a reader's questions: may I trust the times, then the energies, then the sensor.
 FLAGS: Mapping[str, Flag] = {
     "short_protocol": Flag((AGENT,), "both", "A first look: `quick` does not wait for a steady device."),
+    "published_value": Flag(
+        (ANALYSIS,),
+        "both",
+        "Imported from a table of others: each value is one figure of an unknown number of runs.",
+    ),
     "not_converged": Flag(
         (COLLECTOR,), "time", "The most runs were made, and the interval is still wider than asked for."
     ),

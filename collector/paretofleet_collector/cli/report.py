@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretofleet_collector.cli import report_import
 from paretofleet_collector.cli.output import Format, Output, clean, row_of, write_csv, write_json
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client, notify
@@ -25,6 +26,8 @@ app = typer.Typer(
     help="Reports: one row per configuration and environment.",
     epilog="Example: paretofleet report pull edge-classifiers -o report.parquet",
 )
+
+app.add_typer(report_import.app, name="import")
 
 Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.")]
 

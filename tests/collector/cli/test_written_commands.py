@@ -55,6 +55,18 @@ def written(lines: Iterator[str] | list[str]) -> list[list[str]]:
     return found
 
 
+#: Tables of others, by the names that the examples give them.
+FOREIGN = {
+    "table.csv": "name,lat\nresnet18,20\n",
+    "results.csv": "model,img_size,top1\nresnet18.a1_in1k,224,71.5\n",
+    "benchmark.csv": (
+        "model,infer_img_size,infer_samples_per_sec,infer_step_time,infer_batch_size,param_count\n"
+        "resnet18,224,50,20,1,11.69\n"
+    ),
+    "pi5.csv": "arch_index,framework,latency_ms_median,energy_mj,accuracy\n7,onnx,2.5,4,70.1\n",
+}
+
+
 @pytest.fixture
 def fresh(
     control: FakeControl, paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -65,6 +77,8 @@ def fresh(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.onnx").write_bytes(b"ONNX")
     (tmp_path / "SPEC.yaml").write_text("models: [zoo:resnet18]\n")
+    for name, text in FOREIGN.items():
+        (tmp_path / name).write_text(text)
     names = ("pc", "tx2-a", "tx2-1")
     states = {"tx2-a": "offline"}
     control.devices = [

@@ -1,0 +1,1 @@
+"""Tables of others become reports, by a mapping of their columns that is stated."""
