@@ -72,7 +72,7 @@ def published_report(columns: Mapping[str, Sequence[Any]], *, source: str) -> pa
         "status": ["ok"] * count,
         "simulated": [False] * count,
         "runs": [1] * count,
-        "flags": [[PUBLISHED]] * count,
+        "flags": [[PUBLISHED] for _ in range(count)],
         "run_flags": [[[PUBLISHED]]] * count,
         "run_blocks": [[1]] * count,
         "run_counted": [[True]] * count,
