@@ -295,7 +295,10 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "margins": "beaten_by in_margins tightest",
         },
         "studies": {
+            "canziani": "*",
+            "devices": "*",
             "efficiency_answers": "*",
+            "techniques": "*",
             "answer": "Answer Chart left_out",
         },
         "ranking": {

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from paretofleet_analysis.errors import AnalysisError, RequestError
 from paretofleet_analysis.ranking.rank import RankedRuns
-from paretofleet_analysis.studies import efficiency_answers
+from paretofleet_analysis.studies import canziani, devices, efficiency_answers, techniques
 from paretofleet_analysis.studies.answer import Answer, left_out
 
 
@@ -23,6 +24,11 @@ def _efficiency(report: pa.Table, ranked: RankedRuns) -> list[Answer]:
     )
 
 
+def _of_devices(report: pa.Table, ranked: RankedRuns) -> pa.Table:
+    """The rows of the devices that are ranked."""
+    return report.filter(pc.is_in(report["device"], pa.array(sorted({row["device"] for row in ranked.rows}))))
+
+
 @dataclass(frozen=True)
 class Study:
     """A study under its `title`; `make` gives its answers on a report and what is ranked of it."""
@@ -34,6 +40,15 @@ class Study:
 #: By name, in the order of a page.
 STUDIES: Mapping[str, Study] = {
     efficiency_answers.STUDY: Study("Relative efficiency", _efficiency),
+    canziani.STUDY: Study(
+        "The practical analysis", lambda report, ranked: canziani.answers(_of_devices(report, ranked))
+    ),
+    devices.STUDY: Study(
+        "From device to device", lambda report, ranked: devices.answers(_of_devices(report, ranked))
+    ),
+    techniques.STUDY: Study(
+        "Accuracy, time and size", lambda report, ranked: techniques.answers(_of_devices(report, ranked))
+    ),
 }
 
 

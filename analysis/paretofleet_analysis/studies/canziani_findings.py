@@ -27,6 +27,8 @@ POWER_SPREAD_MAX, EXPLAINED_MIN = 0.10, 0.80
 #: Larger tables are bootstrapped by a sample of so many rows, and less often.
 _ROWS_MAX, _MANY, _REPLICATES_OF_MANY = 1000, 100, 60
 _MODELS_OF_A_LINE = 3
+#: Batch sizes that a sentence names.
+_SHOWN = 4
 _FEW = f" Fewer than {MODELS_MIN} models give no interval."
 _COLUMNS = ("batch size", "models", "quantity", "estimate", "low", "high")
 
@@ -152,9 +154,10 @@ def _by_batch_size(place: Place, claim: _Claim) -> Answer:
         return left_out(STUDY, title, lacking)
     decided = [decide(interval, above=claim.above) for interval in intervals]
     verdict: Verdict = "fails" if False in decided else "cannot tell" if None in decided else "holds"
-    estimates = "; ".join(
-        f"batch {row[0]}: {interval.text()}" for row, interval in zip(listed, intervals, strict=True)
-    )
+    shown = list(zip(listed, intervals, strict=True))[:_SHOWN]
+    estimates = "; ".join(f"batch {row[0]}: {interval.text()}" for row, interval in shown)
+    if len(listed) > _SHOWN:
+        estimates += f"; {len(listed) - _SHOWN} more batch sizes are in the table"
     few = _FEW if any(interval.lo is None for interval in intervals) else ""
     sentence = f"{claim.sentence}. {claim.quantity[0].upper()}{claim.quantity[1:]}: {estimates}.{few}"
     return Answer(STUDY, title, verdict, f"{sentence}{single_values(seen)}", _COLUMNS, tuple(listed))

@@ -23,7 +23,8 @@ MEASURED = (
 _COLUMNS = (
     *("sweep", "configuration_id", "environment_id", "model", "variant", "device", "target", "runtime"),
     *("options", "threads", "precision", "effective_precision", "batch_size", "mode", "timing_scope"),
-    *("inputs", "items_s", "parameters", "macs", "size_bytes", "top1", "status", "reason", "runs", "flags"),
+    *("inputs", "items_s", "parameters", "macs", "size_bytes", "top1", "top1_n", "accuracy_group"),
+    *("status", "reason", "runs", "flags"),
     *("run_ids", "run_blocks", "run_counted", "power_scope", "simulated"),
     *(f"{name}{end}" for name in MEASURED for end in ("", "_lo", "_hi")),
     *(f"{name}_runs" for name in (*TIMES, "energy_j_per_item")),
@@ -73,12 +74,12 @@ def places_of(report: pa.Table) -> list[Place]:
     rows = conform(report, name="the report").select(list(_COLUMNS)).to_pylist()
     reasons = zip(map(state_reason, rows), repeat_reasons(rows), map(work_reason, rows), strict=True)
     ran = [row for row, why in zip(rows, reasons, strict=True) if not any(why) and row["mode"] != "paced"]
-    found: dict[tuple[str, ...], list[Row]] = {}
+    by_place: dict[tuple[str, ...], list[Row]] = {}
     for row in ran:
-        found.setdefault(tuple(_part(row, name) for name in _PLACE), []).append(row)
-    telling = [at for at in range(len(_PLACE)) if len({key[at] for key in found}) > 1 or not at]
+        by_place.setdefault(tuple(_part(row, name) for name in _PLACE), []).append(row)
+    telling = [at for at in range(len(_PLACE)) if len({key[at] for key in by_place}) > 1 or not at]
     places = []
-    for key, members in found.items():
+    for key, members in by_place.items():
         time = max(TIMES, key=lambda name: sum(_is_positive(row[name]) for row in members))
         timed = tuple(row for row in members if _is_positive(row[time]))
         if timed:
@@ -101,12 +102,12 @@ def single_values(rows: Sequence[Row]) -> str:
     """The sentence that must stand where some of the `rows` have no interval; empty where all have one."""
     published = sum(PUBLISHED in (row["flags"] or ()) for row in rows)
     few = sum(row["runs"] < 3 for row in rows) - published
-    said = []
+    parts = []
     if published:
-        said.append(f"{published} of {len(rows)} rows are published figures of unknown runs")
+        parts.append(f"{published} of {len(rows)} rows are published figures of unknown runs")
     if few > 0:
-        said.append(f"{few} of {len(rows)} rows have fewer than 3 runs")
-    return f" {' and '.join(said)}: taken as single values." if said else ""
+        parts.append(f"{few} of {len(rows)} rows have fewer than 3 runs")
+    return f" {' and '.join(parts)}: taken as single values." if parts else ""
 
 
 def _part(row: Row, name: str) -> str:
