@@ -40,7 +40,7 @@ class Study:
 #: By name, in the order of a page.
 STUDIES: Mapping[str, Study] = {
     efficiency_answers.STUDY: Study("Relative efficiency", _efficiency),
-    canziani.STUDY: Study(
+    "canziani": Study(
         "The practical analysis", lambda report, ranked: canziani.answers(_of_devices(report, ranked))
     ),
     devices.STUDY: Study(
