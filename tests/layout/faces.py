@@ -315,6 +315,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "rank": "* RankedRow RankedRuns Ranking",
             "request": "RankingKeywords RankingRequest checked_request",
             "result": "NO_NEAR_FRONT SCHEMA_VERSION RankedRow Ranking",
+            "robustness": "RUNS_MAX RobustRow",
             "selection": "Exclusion columns_of select",
             "sensitivity": "SENSITIVITY_ROWS_MAX",
             "sentences": "format_probability",

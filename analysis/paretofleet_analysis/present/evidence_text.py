@@ -11,6 +11,9 @@ from paretofleet_analysis.ranking.block_components import block_spans
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sensitivity import SENSITIVITY_ROWS_MAX
 
+#: From so many boards on a class may be spoken of.
+UNITS_MIN = 3
+
 
 def evidence_lines(ranking: Ranking) -> Iterator[str]:
     """What a `ranking` rests on, a line each; all but the first are indented."""
@@ -18,6 +21,7 @@ def evidence_lines(ranking: Ranking) -> Iterator[str]:
     classes = ", ".join(f"{count} {name}" for name, count in evidence["devices_per_class"].items())
     lines = [
         f"rows: {evidence['ranked_rows']} of {evidence['report_rows']}; devices: {classes}",
+        *_unit_lines(ranking.rows),
         f"runs: {_runs(evidence)}; protocol {', '.join(evidence['protocols'])}",
         f"accuracy: {'; '.join(evidence['accuracy_sources']) or 'none'}; {evidence['accuracy_question']}",
         f"power: {', '.join(evidence['power_sources']) or 'none measured'}",
@@ -33,6 +37,17 @@ def evidence_lines(ranking: Ranking) -> Iterator[str]:
         lines.append(f"command: {evidence['command']}")
     yield "Evidence"
     yield from (f"  {line}" for line in lines)
+
+
+def _unit_lines(rows: Sequence[RankedRow]) -> Iterator[str]:
+    """Which boards are meant where a class has too few of them to be spoken of."""
+    units: dict[str, set[str]] = {}
+    for row in rows:
+        units.setdefault(str(row.identity["device_class"]), set()).add(str(row.identity["device"]))
+    few = {name: sorted(boards) for name, boards in sorted(units.items()) if len(boards) < UNITS_MIN}
+    if few:
+        boards = "; ".join(f"{', '.join(names)} (of class {name})" for name, names in few.items())
+        yield f"speaks of the boards, not of a class with fewer than {UNITS_MIN} of them measured: {boards}"
 
 
 def _runs(evidence: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from paretofleet_analysis.objectives import PRESETS
 from paretofleet_analysis.present.evidence_text import evidence_lines
 from paretofleet_analysis.present.ranking_table import table_lines
 from paretofleet_analysis.present.recommendation_text import recommendation_lines
+from paretofleet_analysis.present.robust_text import render_robustness
 from paretofleet_analysis.present.row_names import cell, common_names, head, naming_columns, short_name
 from paretofleet_analysis.present.wrapping import WIDTH, WIDTH_MIN, wrapped
 from paretofleet_analysis.ranking.result import NO_NEAR_FRONT, RankedRow, Ranking
@@ -22,6 +23,8 @@ _SENTENCES_MAX = 24
 def to_json(ranking: Ranking) -> str:
     """Everything that the `ranking` holds, as one JSON object; absent values are null."""
     content = dataclasses.asdict(ranking)
+    if ranking.robustness is None:
+        del content["robustness"]
     content = {"schema_version": content.pop("schema_version"), "schema_note": NO_NEAR_FRONT, **content}
     return json.dumps(content, indent=2, ensure_ascii=False)
 
@@ -47,7 +50,10 @@ def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) ->
     texts = [[line for text in part for line in wrapped(text, width)] for part in parts]
     table, left_out = table_lines(ranking, columns, top=top)
     texts.insert(1, [*table, *_legend(ranking, width, top, left_out)])
-    return "\n\n".join("\n".join(part) for part in texts if part) + "\n"
+    text = "\n\n".join("\n".join(part) for part in texts if part) + "\n"
+    if ranking.robustness is not None:
+        text += "\n" + render_robustness(ranking.robustness, columns=columns)
+    return text
 
 
 def _question(ranking: Ranking) -> Iterator[str]:

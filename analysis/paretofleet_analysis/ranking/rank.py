@@ -26,9 +26,10 @@ from paretofleet_analysis.ranking.recommendation import recommendations
 from paretofleet_analysis.ranking.request import QUESTIONS, RankingKeywords, RankingRequest, checked_request
 from paretofleet_analysis.ranking.result import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.ranking.result_rows import result_rows, row_groups
+from paretofleet_analysis.ranking.robustness import robust_rows
 from paretofleet_analysis.ranking.selection import Exclusion, columns_of, measured_limits, select
 from paretofleet_analysis.ranking.sensitivity import change_sentence, changed_verdicts
-from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.report.files import conform
 
 __all__ = [
@@ -106,6 +107,7 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
         ),
         why=None if number is None else explain(fleet, judgement, number),
         recommendations=recommendations(fleet, judgement) if request.why is None else (),
+        robustness=robust_rows(fleet, judgement, list(map(label, fleet.rows))) if request.robust else None,
     )
     return RankedRuns(
         ranking,

@@ -34,7 +34,8 @@ class RankingRequest:
     right with 95 %; "all", all of them at once with 90 %; or "share", at most 5 % of them wrong on average.
     `devices`: only their rows; all. `rate_hz`: energy is that of items that come at this rate, in 1/s, idle
     in between; without a break. `seed`: of all that is drawn; 1. `why`: the number of a row, or at least 4
-    letters of its configuration id, to explain; none. `command`, `report_sha256`: only recorded, as what
+    letters of its configuration id, to explain; none. `robust`: also how far each row hangs on a run, a block
+    or an objective; False. `command`, `report_sha256`: only recorded, as what
     was typed and the checksums of the report's files.
     """
 
@@ -54,6 +55,7 @@ class RankingRequest:
     rate_hz: float | None = None
     seed: int = 1
     why: str | None = None
+    robust: bool = False
     command: str | None = None
     report_sha256: Sequence[str] = ()
 
@@ -77,6 +79,7 @@ class RankingKeywords(TypedDict, total=False):
     rate_hz: float | None
     seed: int
     why: str | None
+    robust: bool
     command: str | None
     report_sha256: Sequence[str]
 

@@ -9,6 +9,7 @@ from typing import Any
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.ranking.explanation import Explanation
 from paretofleet_analysis.ranking.recommendation import Recommendation
+from paretofleet_analysis.ranking.robustness import RobustRow
 from paretofleet_analysis.ranking.selection import Exclusion
 from paretofleet_analysis.report.fed import fed_parts
 from paretofleet_analysis.statistics.intervals import Estimate
@@ -114,7 +115,8 @@ class Ranking:
 
     `use`: "realtime", "offline", "deadline=30ms", or `NAMED` where the caller named the objectives instead.
     `why`: the explanation of one row, where one was asked for. `schema_version`: of these names and what they
-    mean, as in JSON and CSV. `recommendations`: what to take for which use.
+    mean, as in JSON and CSV. `recommendations`: what to take for which use. `robustness`: what each row hangs
+    on, where that was asked for.
     """
 
     use: str
@@ -129,3 +131,4 @@ class Ranking:
     promise: str = "each"
     schema_version: int = SCHEMA_VERSION
     recommendations: tuple[Recommendation, ...] = ()
+    robustness: tuple[RobustRow, ...] | None = None

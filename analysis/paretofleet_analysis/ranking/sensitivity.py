@@ -38,12 +38,11 @@ def changed_verdicts(fleet: RankedFleet, judgement: Judgement) -> list[ChangedVe
     changes: list[ChangedVerdict] = []
     is_tried = False
     for name, left_out in leave_out_cases(fleet.rows):
-        kept = _without(fleet, left_out)
-        if all(len(a[0]) == len(b[0]) for a, b in zip(kept, fleet.measured, strict=True)):
+        reduced = probabilities_without(fleet, judgement, left_out)
+        if reduced is None:
             continue
         is_tried = True
-        rest = with_runs(fleet, kept)
-        again = _calibrated_alike(fleet, judgement.probabilities, fleet_probabilities(rest, is_whole=False))
+        rest, again = reduced
         changes += [
             ChangedVerdict(row, name, before, after)
             for row, (before, after) in enumerate(
@@ -52,6 +51,22 @@ def changed_verdicts(fleet: RankedFleet, judgement: Judgement) -> list[ChangedVe
             if before != after
         ]
     return changes if is_tried else None
+
+
+def probabilities_without(
+    fleet: RankedFleet, judgement: Judgement, left_out: Sequence[set[int]]
+) -> tuple[RankedFleet, Probabilities] | None:
+    """The `fleet` without the runs at the positions `left_out` of each row, and its probabilities by the map
+    that the `judgement` of the whole went through; None where that leaves all as it is.
+
+    A row that would be left with too few runs keeps them.
+    """
+    kept = _without(fleet, left_out)
+    if all(len(a[0]) == len(b[0]) for a, b in zip(kept, fleet.measured, strict=True)):
+        return None
+    rest = with_runs(fleet, kept)
+    again = fleet_probabilities(rest, is_whole=False)
+    return rest, _calibrated_alike(fleet, judgement.probabilities, again)
 
 
 def change_sentence(change: ChangedVerdict, rows: Sequence[Row]) -> str:

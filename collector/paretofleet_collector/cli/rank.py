@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -83,6 +84,7 @@ AccuracyQuestion = Annotated[
     str, typer.Option(metavar="fixed|population", help="The test set as given, or as a sample.")
 ]
 Why = Annotated[str | None, typer.Option(metavar="ROW", help="Explain one row, by its number or id.")]
+Robust = Annotated[bool, typer.Option("--robust", help="Also what each row hangs on, for a reviewer.")]
 Top = Annotated[int, typer.Option(min=1, metavar="N", help="Show the first so many rows.")]
 Whole = Annotated[bool, typer.Option("--all", help="Show all rows.")]
 WithNoWork = Annotated[bool, typer.Option("--with-no-work", help="Rank rows with the flag no_work, too.")]
@@ -108,6 +110,7 @@ def rank(
     accuracy_question: AccuracyQuestion = "fixed",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 1,
     why: Why = None,
+    robust: Robust = False,
     top: Top = TOP,
     whole: Whole = False,
     methods: Methods = False,
@@ -119,28 +122,12 @@ def rank(
     """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
     from paretofleet_analysis.ranking.rank import rank_runs
 
+    keywords = _keywords(locals())
     if by is not None:
         check_alone({"--why": why, "--methods": methods, "--figure": figure, "--plot": plot})
     reported = read_sources(context, sources)
-    keywords: RankingKeywords = {
-        "use": use,
-        "objectives": objectives or None,
-        "margins": dict(pairs("--margin", margins, "2%")),
-        "maxima": limits(maxima, requirements),
-        "devices": devices or (),
-        "rate_hz": rate,
-        "power_scope": power_scope,
-        "allow_mixed_scopes": allow_mixed_scopes,
-        "allow_simulated_mix": with_simulated,
-        "with_no_work": with_no_work,
-        "question": question,
-        "promise": promise,
-        "accuracy_question": accuracy_question,
-        "seed": seed,
-        "command": shlex.join(["paretofleet", *sys.argv[1:]]),
-        "report_sha256": reported.sha256,
-        "why": why,
-    }
+    keywords["command"] = shlex.join(["paretofleet", *sys.argv[1:]])
+    keywords["report_sha256"] = reported.sha256
     if by is not None:
         write_by_device(reported.table, keywords, output, reported.notes, columns=_columns())
         return
@@ -149,6 +136,28 @@ def rank(
     result = replace(ranked.ranking, notes=(*reported.notes, *ranked.ranking.notes))
     draw(result, figure, runs=ranked.runs, is_plotted=plot)
     _write(result, output, why=why, top=None if whole else top, methods=methods)
+
+
+def _keywords(flags: Mapping[str, Any]) -> RankingKeywords:
+    """What the `flags` of the command, by the names of its parameters, ask of a ranking."""
+    return {
+        "use": flags["use"],
+        "objectives": flags["objectives"] or None,
+        "margins": dict(pairs("--margin", flags["margins"], "2%")),
+        "maxima": limits(flags["maxima"], flags["requirements"]),
+        "devices": flags["devices"] or [],
+        "rate_hz": flags["rate"],
+        "power_scope": flags["power_scope"],
+        "allow_mixed_scopes": flags["allow_mixed_scopes"],
+        "allow_simulated_mix": flags["with_simulated"],
+        "with_no_work": flags["with_no_work"],
+        "question": flags["question"],
+        "promise": flags["promise"],
+        "accuracy_question": flags["accuracy_question"],
+        "seed": flags["seed"],
+        "why": flags["why"],
+        "robust": flags["robust"],
+    }
 
 
 def _write(result: Ranking, form: RankFormat, *, why: str | None, top: int | None, methods: bool) -> None:
