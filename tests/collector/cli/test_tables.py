@@ -18,6 +18,7 @@ import pytest
 from command_harness import Command
 from fake_control import FakeControl, device, zoo
 from paretofleet_analysis.present.table import columns_of
+from paretofleet_analysis.ranking import by_device
 from paretofleet_analysis.ranking import rank as ranking
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import ReportInput
@@ -90,7 +91,9 @@ def test_a_listing_fits_every_terminal(
     boards = tmp_path / "boards.parquet"
     if listing == "rank_by_device":
         files.write(build_report(list(of_boards())), boards)
-    rank_once(monkeypatch)
+        once(monkeypatch, by_device, "rank_by_device")
+    else:
+        once(monkeypatch, ranking, "rank_runs")
     words = [word.format(report=report, boards=boards) for word in LISTINGS[listing]]
     texts = {}
     for columns in WIDTHS:
@@ -116,15 +119,15 @@ def of_boards() -> Iterator[ReportInput]:
             yield replace(row, device=name)
 
 
-def rank_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same ranking for each width."""
-    rank, made = ranking.rank, []
+def once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    """Makes the function of a module return for each width what it returned for the first."""
+    rank, made = getattr(module, name), []
 
-    def ranked(*given: Any, **more: Any) -> ranking.Ranking:
+    def ranked(*given: Any, **more: Any) -> Any:
         made[:] = made or [rank(*given, **more)]
         return made[0]
 
-    monkeypatch.setattr(ranking, "rank", ranked)
+    monkeypatch.setattr(module, name, ranked)
 
 
 def put_together(text: str) -> str:
