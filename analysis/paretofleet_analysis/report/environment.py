@@ -42,6 +42,15 @@ def untold_devices(rows: Iterable[Row]) -> list[str]:
     return sorted({str(row["device"]) for row in rows if row["environment_id"] and not facts_of(row)})
 
 
+def environments_of(rows: Iterable[Row]) -> dict[str, Any]:
+    """The environments of `rows` by their ids, as their agents told them."""
+    environments: dict[str, Any] = {}
+    for row in rows:
+        if row["environment_id"] and facts_of(row):
+            environments.setdefault(str(row["environment_id"]), json.loads(row["environment"]))
+    return environments
+
+
 def facts_of(row: Row) -> dict[str, str]:
     """The facts of a `row`'s environment as texts by name; empty where the report does not hold them."""
     try:

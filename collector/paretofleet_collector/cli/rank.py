@@ -14,6 +14,7 @@ import typer
 from paretofleet_collector.cli.limits import limits, pairs
 from paretofleet_collector.cli.output import FACTS, Format, clean_lines, escaped, show
 from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.rank_bundle import BundleFile, Redact, WithSamples, finish, prepare
 from paretofleet_collector.cli.rank_by_device import By, check_alone, write_by_device
 from paretofleet_collector.cli.rank_paper import (
     FOR_PAPERS,
@@ -117,25 +118,32 @@ def rank(
     figure: Figure = None,
     plot: Plot = False,
     by: By = None,
+    bundle: BundleFile = None,
+    redact: Redact = None,
+    with_samples: WithSamples = False,
     output: RankOutput = RankFormat.table,
 ) -> None:
-    """Rank what sweeps or reports hold, with probabilities and the evidence for them."""
+    """Rank what sweeps, reports or bundles hold, with probabilities and the evidence for them.
+
+    A bundle alone is ranked as it was for whoever wrote it; options change the question.
+    """
     from paretofleet_analysis.ranking.rank import rank_runs
 
     keywords = _keywords(locals())
     if by is not None:
         check_alone({"--why": why, "--methods": methods, "--figure": figure, "--plot": plot})
-    reported = read_sources(context, sources)
-    keywords["command"] = shlex.join(["paretofleet", *sys.argv[1:]])
-    keywords["report_sha256"] = reported.sha256
+    command = shlex.join(["paretofleet", *sys.argv[1:]])
+    prepared = prepare(context, read_sources(context, sources), keywords, command, redact)
+    reported, keywords = prepared.reported, prepared.keywords
     if by is not None:
         write_by_device(reported.table, keywords, output, reported.notes, columns=_columns())
         return
     with working("ranking"):
         ranked = rank_runs(reported.table, **keywords)
-    result = replace(ranked.ranking, notes=(*reported.notes, *ranked.ranking.notes))
+    result = replace(ranked.ranking, notes=(*prepared.question.notes, *ranked.ranking.notes))
+    finish(context, prepared, result, bundle, with_samples=with_samples)
     draw(result, figure, runs=ranked.runs, is_plotted=plot)
-    _write(result, output, why=why, top=None if whole else top, methods=methods)
+    _write(result, output, why=keywords.get("why"), top=None if whole else top, methods=methods)
 
 
 def _keywords(flags: Mapping[str, Any]) -> RankingKeywords:

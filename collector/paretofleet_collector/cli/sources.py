@@ -1,4 +1,4 @@
-"""Reports as commands name them: files, or sweeps that are pulled from the collector for now."""
+"""Reports as commands name them: files, bundles, or sweeps that are pulled from the collector for now."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from paretofleet_collector.errors import Refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from paretofleet_analysis.report.bundle import Bundle
 
     from paretofleet_collector.model.views import SweepView
 
@@ -26,46 +27,87 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Reported:
     """The rows of all sources as one `table`, the SHA-256 of each report's file, and `notes` on sweeps that
-    still run.
+    still run. `contents`: each report's file as it is; `bundles` that were among the sources, and `sweeps`
+    that were pulled.
     """
 
     table: pa.Table
     sha256: tuple[str, ...]
     notes: tuple[str, ...]
+    contents: tuple[bytes, ...] = ()
+    bundles: tuple[Bundle, ...] = ()
+    sweeps: tuple[str, ...] = ()
+
+
+@dataclass
+class _Pulled:
+    """What stands in a folder for now: `paths` of reports, and what `Reported` says of them."""
+
+    folder: Path
+    paths: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    bundles: list[Bundle] = field(default_factory=list)
+    sweeps: list[str] = field(default_factory=list)
 
 
 def read_sources(context: typer.Context, sources: Sequence[str]) -> Reported:
-    """What the `sources` report: each the file of that name, or the sweep, pulled with the `context`."""
+    """What the `sources` report: each the file of that name, the reports in that bundle, or the sweep, pulled
+    with the `context`. Raises Refused for a file that does not exist, ReportError for one that is none.
+    """
     from paretofleet_analysis.ranking.rank import ROWS_MAX
     from paretofleet_analysis.report import files
 
-    with _files(context, sources) as (paths, notes):
-        table = files.concatenate([files.read(path, rows_max=ROWS_MAX) for path in paths])
-        checksums = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
-    return Reported(table, checksums, tuple(notes))
+    with _files(context, sources) as pulled:
+        table = files.concatenate([files.read(path, rows_max=ROWS_MAX) for path in pulled.paths])
+        contents = tuple(path.read_bytes() for path in pulled.paths)
+    return Reported(
+        table,
+        tuple(hashlib.sha256(content).hexdigest() for content in contents),
+        tuple(pulled.notes),
+        contents,
+        tuple(pulled.bundles),
+        tuple(pulled.sweeps),
+    )
 
 
 @contextmanager
-def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[tuple[list[Path], list[str]]]:
-    """The report file of each source: itself where it is one, else pulled from the collector for now.
-
-    With sentences about the sweeps that still run.
-    """
+def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[_Pulled]:
+    """The report files of the sources, those that did not exist before in a folder that goes away."""
     with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
-        paths, notes = [], []
+        pulled = _Pulled(Path(folder))
         for at, source in enumerate(dict.fromkeys(sources)):
-            path = Path(source)
-            if not path.exists():
-                if path.suffix == ".parquet" or len(path.parts) > 1:
-                    raise Refused(
-                        f"{source} does not exist; pull it with `paretofleet report pull SWEEP -o {source}`."
-                    )
-                path = Path(folder) / f"{at}.parquet"
-                with collector_client(context) as client, working(f"pulling the report of {source}"):
-                    client.pull_report(source, path)
-                    notes += _still_running(client.list_sweeps(), source)
-            paths.append(path)
-        yield paths, notes
+            path, room = Path(source), pulled.folder / str(at)
+            if path.exists():
+                _add_file(path, room, pulled)
+            elif path.suffix in (".parquet", ".zip") or len(path.parts) > 1:
+                raise Refused(
+                    f"{source} does not exist; pull it with `paretofleet report pull SWEEP -o {source}`."
+                )
+            else:
+                _pull(context, source, room, pulled)
+        yield pulled
+
+
+def _add_file(path: Path, room: Path, pulled: _Pulled) -> None:
+    """Adds a report's file, or unpacks those of a bundle into the new folder `room`."""
+    from paretofleet_analysis.report.bundle import is_bundle, read_bundle
+
+    if not is_bundle(path):
+        pulled.paths.append(path)
+        return
+    room.mkdir()
+    bundle = read_bundle(path, room)
+    pulled.bundles.append(bundle)
+    pulled.paths += [each for each in bundle.reports if isinstance(each, Path)]
+
+
+def _pull(context: typer.Context, sweep: str, room: Path, pulled: _Pulled) -> None:
+    """Adds the report of a `sweep`, pulled into the new folder `room`."""
+    room.mkdir()
+    with collector_client(context) as client, working(f"pulling the report of {sweep}"):
+        pulled.paths.append(client.pull_report(sweep, room / "report.parquet"))
+        pulled.notes += _still_running(client.list_sweeps(), sweep)
+    pulled.sweeps.append(sweep)
 
 
 def _still_running(sweeps: Sequence[SweepView], source: str) -> list[str]:
