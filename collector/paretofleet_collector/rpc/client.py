@@ -147,7 +147,7 @@ class Client:
     def plan_sweep(self, spec_json: str) -> views.PlanView:
         """What the specification would run; nothing is stored."""
         request = pb.PlanSweepRequest(spec_json=spec_json)
-        reply = self._call(lambda: self._stub.PlanSweep(request, timeout=CALL_S))
+        reply = self._call(lambda: self._stub.PlanSweep(request, timeout=WORK_S))
         return convert.plan_from_proto(reply)
 
     def submit_sweep(

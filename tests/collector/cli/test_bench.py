@@ -19,6 +19,7 @@ from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.cli import bench, local_processes, private_fleet
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.views import SweepProgress, SweepView
+from paretofleet_collector.rpc import client
 from paretofleet_collector.rpc.client import Client
 from test_rank import configuration
 
@@ -119,6 +120,14 @@ def test_bad_input_is_refused_with_a_sentence(
     Path("text.onnx").write_text("hello")
     assert said in played("bench", *words, code=code).err
     assert not Path("bench.parquet").exists()
+
+
+def test_a_plan_which_reads_files_is_waited_for_longer_than_a_list(paretofleet: Command, monkeypatch) -> None:
+    monkeypatch.setattr(client, "CALL_S", 1e-6)
+    with Client(paretofleet.address) as connected:
+        with pytest.raises(CollectorError, match="did not answer in time"):
+            connected.list_devices()
+        assert connected.plan_sweep(json.dumps({"models": ["alexnet"]})).configurations
 
 
 def test_without_an_agent_it_says_what_to_install(paretofleet: Command, monkeypatch) -> None:
