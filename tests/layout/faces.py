@@ -299,7 +299,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "devices": "*",
             "efficiency_answers": "*",
             "techniques": "*",
-            "answer": "Answer Chart left_out",
+            "answer": "Answer Cell Chart left_out",
         },
         "ranking": {
             "before_after": "BeforeAfter Change OPEN",

@@ -26,11 +26,14 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
     has_texts = any(isinstance(point[chart.x], str) for point in placed)
     points = _first_texts(chart, placed) if has_texts else placed
     rows = [_data(chart, point) for point in points]
+    if has_texts:
+        names = without_common_words([str(row["x"]) for row in rows])
+        rows = [row | {"x": name} for row, name in zip(rows, names, strict=True)]
     x, y = _axes(alt, chart, has_texts=has_texts)
     data = {"points": rows, "fits": [_data(chart, point) for point in chart.lines]}
     base = alt.Chart(alt.NamedData(name="points")).encode(**_colour(alt, chart, rows))
     layers = [*_fits(alt, chart, x, y), *_intervals(alt, chart, base, rows, (x, y))]
-    layers += _marks(alt, chart, base, (x, y))
+    layers += _marks(alt, chart, base, rows, (x, y))
     height = alt.Step(_ROW) if has_texts else _HEIGHT
     left_out = len(placed) - len(points)
     note = [f"{left_out} more are in the table."] if left_out else []
@@ -55,6 +58,25 @@ def _first_texts(chart: Chart, placed: Sequence[Mapping[str, Any]]) -> list[Mapp
     return [point for point in placed if str(point[chart.x]) in texts]
 
 
+def without_common_words(texts: Sequence[str]) -> list[str]:
+    """The `texts` without the words that stand in each of them, but for those before a number.
+
+    >>> without_common_words(["alexnet on desk, batch 1", "vgg on desk, batch 2", "vgg on tx2, batch 1"])
+    ['alexnet desk, batch 1', 'vgg desk, batch 2', 'vgg tx2, batch 1']
+    """
+    split = [text.split() for text in texts]
+    common = set(split[0]).intersection(*split) if len(set(texts)) > 1 else set()
+    shown = [
+        " ".join(
+            word
+            for word, after in zip(line, [*line[1:], ""], strict=True)
+            if word not in common or (after not in common and after.rstrip(",").isdigit())
+        )
+        for line in split
+    ]
+    return shown if len(set(shown)) == len(set(texts)) else list(texts)
+
+
 def _data(chart: Chart, point: Mapping[str, Any]) -> dict[str, Any]:
     """A point under names that no grammar reads as more than names."""
     keys = {"x": chart.x, "y": chart.y, "colour": chart.colour, "size": chart.size}
@@ -70,14 +92,20 @@ def _data(chart: Chart, point: Mapping[str, Any]) -> dict[str, Any]:
 
 def _axes(alt: Any, chart: Chart, *, has_texts: bool) -> tuple[Any, Any]:
     """The channels of x and y; where x has texts it goes up, in the order of the points."""
-    zero = chart.kind == "bar"
-    value = alt.Scale(type="log") if chart.is_y_log else alt.Scale(zero=zero, nice=True)
+    value = _scale(alt, is_log=chart.is_y_log, is_bar=chart.kind == "bar")
     if has_texts:
         axis = alt.Axis(grid=False)
         across = alt.X("y:Q", title=chart.y_title, scale=value)
-        return across, alt.Y("x:N", title=chart.x_title or None, sort=None, axis=axis)
-    scale = alt.Scale(type="log") if chart.is_x_log else alt.Scale(zero=zero, nice=True)
+        return across, alt.Y("x:N", title=None, sort=None, axis=axis)
+    scale = _scale(alt, is_log=chart.is_x_log, is_bar=chart.kind == "bar")
     return alt.X("x:Q", title=chart.x_title, scale=scale), alt.Y("y:Q", title=chart.y_title, scale=value)
+
+
+def _scale(alt: Any, *, is_log: bool, is_bar: bool) -> Any:
+    """With room beside the outermost points; bars begin at 0."""
+    if is_log:
+        return alt.Scale(type="log", nice=False, padding=16)
+    return alt.Scale(zero=True) if is_bar else alt.Scale(zero=False, nice=False, padding=16)
 
 
 def _colour(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -85,13 +113,21 @@ def _colour(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any
         return {"color": alt.value(BLUE)}
     names = list(dict.fromkeys(row["colour"] for row in rows))
     ranges = [PALETTE[at % len(PALETTE)] for at in range(len(names))]
-    return {"color": alt.Color("colour:N", title=None, scale=alt.Scale(domain=names, range=ranges))}
+    scale = alt.Scale(domain=names, range=ranges)
+    return {"color": alt.Color("colour:N", title=_legend(chart), scale=scale)}
 
 
-def _shape(alt: Any, chart: Chart) -> dict[str, Any]:
+def _shape(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """As many shapes as colours, under one legend with them."""
     if chart.colour is None:
         return {}
-    return {"shape": alt.Shape("colour:N", title=None, scale=alt.Scale(range=list(_SHAPES)))}
+    names = list(dict.fromkeys(row["colour"] for row in rows))
+    scale = alt.Scale(domain=names, range=[_SHAPES[at % len(_SHAPES)] for at in range(len(names))])
+    return {"shape": alt.Shape("colour:N", title=_legend(chart), scale=scale)}
+
+
+def _legend(chart: Chart) -> str:
+    return (chart.colour or "").replace("_", " ")
 
 
 def _intervals(
@@ -112,13 +148,15 @@ def _intervals(
     return layers
 
 
-def _marks(alt: Any, chart: Chart, base: Any, axes: tuple[Any, Any]) -> list[Any]:
+def _marks(alt: Any, chart: Chart, base: Any, rows: list[dict[str, Any]], axes: tuple[Any, Any]) -> list[Any]:
     x, y = axes
     shown = {"x": x, "y": y, "tooltip": _tooltip(alt, chart)}
     if chart.kind == "bar":
         return [base.mark_bar(opacity=0.75).encode(**shown)]
     size = {} if chart.size is None else {"size": alt.Size("size:Q", title=chart.size, legend=None)}
-    points = base.mark_point(filled=True, size=60, opacity=0.9).encode(**shown, **_shape(alt, chart), **size)
+    points = base.mark_point(filled=True, size=60, opacity=0.9).encode(
+        **shown, **_shape(alt, chart, rows), **size
+    )
     if chart.kind == "point":
         return [points]
     return [base.mark_line(strokeWidth=2, aria=False).encode(x=x, y=y), points]

@@ -18,6 +18,7 @@ from paretofleet_analysis.figures.grammar import SUFFIXES, save
 from paretofleet_analysis.page.content import Page
 from paretofleet_analysis.page.library import vega_script
 from paretofleet_analysis.present.paper_table import HTML, render_paper_table
+from paretofleet_analysis.studies.answer import Cell
 
 #: Rows of the table where no script runs, as in the preview of a mail.
 _PLAIN_ROWS = 50
@@ -28,6 +29,7 @@ def render(page: Page) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(_asset("page.html")).render(
         page=page,
+        text_of=_text_of,
         style=_markup(_asset("page.css")),
         script=_markup(_asset("page.js")),
         library=_markup(vega_script()),
@@ -42,6 +44,17 @@ def _data(page: Page) -> dict[str, Any]:
         "evidence": page.evidence,
         "figures": {figure.name: figure.specification for figure in page.figures},
     }
+
+
+def _text_of(cell: Cell) -> str:
+    """What stands in a study's table: numbers to four digits, which is more than they tell.
+
+    >>> _text_of(0.15944341), _text_of(1234567.8), _text_of(3), _text_of(None)
+    ('0.1594', '1234568', '3', '-')
+    """
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) < 1e4 else f"{cell:.0f}"
+    return "-" if cell is None else str(cell)
 
 
 def _asset(name: str) -> str:

@@ -182,9 +182,11 @@
   };
 
   // Panels stand beside one another as the width allows; words around a figure are the page's.
+  const darkness = matchMedia("(prefers-color-scheme: dark)");
   function fitted(specification, width) {
     const texts = specification.datasets.points?.some((point) => typeof point.x === "string") ? Math.min(320, Math.floor(width / 3)) : 0;
-    const spec = structuredClone(specification);
+    const text = JSON.stringify(specification);
+    const spec = JSON.parse(darkness.matches ? text.replaceAll("#0072B2", "#3DA5E6") : text);
     delete spec.title;
     delete spec.config.axis;
     const beside = spec.concat ? Math.max(1, Math.min(spec.concat.length, Math.floor(width / 330))) : 1;
@@ -200,7 +202,7 @@
   async function embed(place) {
     const specification = figures[place.dataset.figure];
     const { view } = await vegaEmbed(place, fitted(specification, place.clientWidth), {
-      actions: false, renderer: "svg", config: CONFIG, tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" },
+      actions: false, renderer: "svg", config: CONFIG, tooltip: { theme: darkness.matches ? "dark" : "light" },
     });
     if (place.dataset.figure !== "frontier") return;
     views[0] = view;
@@ -209,6 +211,7 @@
     view.addEventListener("click", (_, item) => of(item) && chosen(of(item)));
   }
 
+  darkness.addEventListener("change", () => embedAll());
   let width = window.innerWidth;
   // The frontier first; the studies' figures when there is time, so that the page answers meanwhile.
   async function embedAll() {
