@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from paretofleet_analysis.report.access import Row, label, samples
+from paretofleet_analysis.report.published import PUBLISHED
 from paretofleet_analysis.statistics.prediction import Prediction, another_process
 from paretofleet_analysis.statistics.stopping import device_prior
 
@@ -36,8 +37,8 @@ def next_process(row: Row, rows: Sequence[Row], names: Iterable[str]) -> tuple[N
 
 
 def one_process_notes(rows: Sequence[Row]) -> list[str]:
-    """A sentence on those of the `rows` that were measured in one process only."""
-    alone = [row for row in rows if row["runs"] == 1]
+    """A sentence on those of the `rows` that were measured in one process only; not on published values."""
+    alone = [row for row in rows if row["runs"] == 1 and PUBLISHED not in (row["flags"] or ())]
     if not alone:
         return []
     named = "; ".join(label(row) for row in alone[:2])

@@ -61,6 +61,7 @@ def test_its_ranking_is_the_frontier_of_means_and_every_sentence_says_of_what(ta
     text = " ".join(ranking_text.render(ranking).split())
     assert "3 of the rows are published values of an unknown number of runs, so nothing is said" in text
     assert "Two more runs" not in text
+    assert "measured in one process" not in text
 
 
 @pytest.mark.parametrize(
