@@ -102,9 +102,6 @@ def _without_default(text: str) -> tuple[str, str]:
 
 
 def _example(epilog: str) -> str:
-    """The example of a command as a block that the tests of the documentation parse."""
-    lines = []
-    for text in epilog.strip().split("\n\n"):
-        first, _, rest = re.sub(r"^[Ee]xample:\s*", "", text).partition(", or ")
-        lines += [first, f"# or {rest}"] if rest else [first]
-    return "\n".join(["```sh", *lines, "```"])
+    """The examples of a command as a block that the tests of the documentation parse."""
+    lines = (re.sub(r"^[Ee]xamples?:\s*", "", line.strip()) for line in epilog.splitlines())
+    return "\n".join(["```sh", *(line for line in lines if line.startswith("paretofleet")), "```"])

@@ -11,23 +11,8 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import __version__
-from paretofleet_collector.cli import (
-    analyze,
-    bench,
-    collector,
-    compare,
-    devices,
-    gc,
-    log_command,
-    login,
-    models,
-    rank,
-    report,
-    sweep,
-    token,
-    up,
-)
-from paretofleet_collector.cli.help import tidy
+from paretofleet_collector.cli import no_pandas
+from paretofleet_collector.cli.help import LazyCommand, LazyGroup, tidy
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.plain_text import printable
@@ -39,28 +24,75 @@ _UNWRITTEN = "standard output cannot be written: {}"
 #: Typer's own or, in older releases, Click's: the class above that of a bad parameter.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
+#: Every command in the order of the help, with the summary that it shows.
+COMMANDS = {
+    "up": LazyCommand("up", "up", "Start a collector and a local agent here; Ctrl-C ends both."),
+    "bench": LazyCommand(
+        "bench",
+        "bench",
+        "Compare model files here: runs in turns, a verdict in about three minutes, the report as a file.",
+    ),
+    "collector": LazyCommand(
+        "collector", "app", "The collector: it schedules sweeps, stores samples and builds reports."
+    ),
+    "token": LazyCommand("token", "app", "Tokens with which devices and people join the collector."),
+    "login": LazyCommand(
+        "login", "login", "Join a collector on another machine by a token; its commands then work from here."
+    ),
+    "devices": LazyCommand("devices", "app", "The devices of the fleet."),
+    "models": LazyCommand("models", "app", "The models that sweeps can run."),
+    "sweep": LazyCommand("sweep", "app", "Sweeps: configurations, repeated in randomised blocks."),
+    "report": LazyCommand("report", "app", "Reports: one row per configuration and environment."),
+    "doctor": LazyCommand(
+        "collector",
+        "doctor",
+        "Check all that the collector keeps: database, staged chunks, files, models, disk.",
+        example="Example: paretofleet doctor",
+    ),
+    "gc": LazyCommand(
+        "gc",
+        "gc",
+        "Free what nobody needs: models of no sweep, the agent's copies of them, what was merged or "
+        "superseded.",
+    ),
+    "logs": LazyCommand(
+        "log_command",
+        "logs_",
+        "Show the collector's log, kept on its machine; of a DEVICE of this machine also the agent's own.",
+    ),
+    "rank": LazyCommand(
+        "rank",
+        "rank",
+        "Rank what sweeps, reports or bundles hold, with probabilities and the evidence for them.",
+    ),
+    "analyze": LazyCommand(
+        "analyze",
+        "analyze",
+        "Write what sweeps or reports show as one HTML page: no network, fit for a mail.",
+    ),
+    "compare": LazyCommand(
+        "compare",
+        "compare",
+        "Compare two sweeps of the same configurations: what became faster, slower, or cannot be told.",
+    ),
+}
+
+
+class Root(LazyGroup):
+    """The group of all commands."""
+
+    lazy = COMMANDS
+
+
 app = typer.Typer(
     name="paretofleet",
+    cls=Root,
     help="Which network, at which precision, in which runtime, on which device? Answers from measurements.",
     epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-app.command("up", epilog=up.EXAMPLE)(up.up)
-app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
-app.add_typer(collector.app, name="collector")
-app.add_typer(token.app, name="token")
-app.command("login", epilog=login.EXAMPLE)(login.login)
-app.add_typer(devices.app, name="devices")
-app.add_typer(models.app, name="models")
-app.add_typer(sweep.app, name="sweep")
-app.add_typer(report.app, name="report")
-app.command("doctor", epilog="Example: paretofleet doctor")(collector.doctor)
-app.command("gc", epilog=gc.EXAMPLE)(gc.gc)
-app.command("logs", epilog=log_command.EXAMPLE)(log_command.logs_)
-app.command("rank", epilog=rank.EXAMPLE)(rank.rank)
-app.command("analyze", epilog=analyze.EXAMPLE)(analyze.analyze)
-app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 
 
 def _version(is_requested: bool) -> None:
@@ -94,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     comparison that found a regression.
     """
     _open_streams()
+    no_pandas.hide()
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
@@ -142,6 +175,9 @@ def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     where = context.command_path if context else "paretofleet"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{message}\n")
+        return USAGE
     if "option: --collector" in message:
         message = "--collector stands before the noun, as in `paretofleet --collector HOST:PORT devices list`"
     if message:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from paretofleet_collector.cli.output import clean
-from paretofleet_collector.config import DEFAULT_ADDRESS, local_address
-from paretofleet_collector.model.entities import Refusal
 
 if TYPE_CHECKING:
+    from paretofleet_collector.model.entities import Refusal
     from paretofleet_collector.rpc.access_client import AccessClient
     from paretofleet_collector.rpc.client import Client
 
@@ -53,6 +52,7 @@ def address_of(context: typer.Context) -> str:
     """The collector that the user named, else theirs on this machine, else the one that they joined."""
     if context.obj.address:
         return str(context.obj.address)
+    from paretofleet_collector.config import DEFAULT_ADDRESS, local_address
     from paretofleet_collector.rpc.login import only_address
 
     local = local_address()

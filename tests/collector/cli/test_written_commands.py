@@ -37,9 +37,8 @@ ELSEWHERE = {
 def examples(command: Any = None) -> Iterator[str]:
     """The commands in the epilogs of all helps."""
     command = command or typer.main.get_command(app)
-    text = re.sub(r"^Examples?:", "", command.epilog or "", flags=re.MULTILINE)
-    for line in re.split(r"\n|, or (?=paretofleet )", text):
-        yield line.strip()
+    for line in (command.epilog or "").splitlines():
+        yield re.sub(r"^Examples?:", "", line).strip()
     for each in getattr(command, "commands", {}).values():
         yield from examples(each)
 
