@@ -32,6 +32,8 @@ _MEANINGS: dict[Method, str] = {
         "half-normal, by maximum likelihood."
     ),
 }
+#: A stochastic frontier of more rows takes a minute, and no page shows so many.
+_FRONTIER_ROWS_MAX = 1_000
 _ORDERED = (
     "Admissible is a row which none precedes in the first stochastic order with {share:.0f} %; behind are "
     "the rows that do, in the first and in the second order."
@@ -54,6 +56,9 @@ def _answer(
 ) -> Answer:
     title = _TITLES[method]
     chosen = _of_frontier(objectives) if method == "sfa" else list(objectives)
+    if method == "sfa" and report.num_rows > _FRONTIER_ROWS_MAX:
+        many = f"a page fits it to {_FRONTIER_ROWS_MAX} rows at most, and the report has {report.num_rows}"
+        return left_out(STUDY, title, f"{many}; `studies.efficiency` takes more")
     try:
         computed = efficiency(report, objectives=chosen, method=method, devices=devices, seed=seed)
     except RankError as error:

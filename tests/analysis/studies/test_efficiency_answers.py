@@ -32,3 +32,10 @@ def test_what_cannot_be_made_is_a_sentence_in_its_place(fleet):
     answers = efficiency_answers.answers(fleet(MODELS), objectives=["batch_latency_mean_s"])
     assert [answer.verdict for answer in answers] == ["left out"] * 3
     assert all(answer.sentence.startswith("Left out: ") for answer in answers)
+
+
+def test_a_page_fits_no_stochastic_frontier_to_thousands_of_rows(fleet, monkeypatch):
+    monkeypatch.setattr(efficiency_answers, "_FRONTIER_ROWS_MAX", 3)
+    answers = efficiency_answers.answers(fleet(MODELS), objectives=BY)
+    assert [answer.verdict for answer in answers] == ["told", "told", "left out"]
+    assert "3 rows at most" in answers[2].sentence
