@@ -263,7 +263,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "figures": {
             "front": "describe specification",
             "grammar": "MISSING SUFFIXES grammar_version save simulated_mark",
-            "study": "study_specification",
+            "study": "placed_points study_specification",
         },
         "present": {
             "evidence_text": "evidence_lines",

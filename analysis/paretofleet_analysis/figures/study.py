@@ -22,7 +22,7 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
     ImportError without Altair.
     """
     alt = altair()
-    placed = [point for point in chart.points if None not in (point.get(chart.x), point.get(chart.y))]
+    placed = placed_points(chart)
     has_texts = any(isinstance(point[chart.x], str) for point in placed)
     points = _first_texts(chart, placed) if has_texts else placed
     rows = [_data(chart, point) for point in points]
@@ -51,6 +51,11 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
         .to_dict()
     )
     return made
+
+
+def placed_points(chart: Chart) -> list[Mapping[str, Any]]:
+    """The points of a `chart` that have a place: without one there is nothing to draw."""
+    return [point for point in chart.points if None not in (point.get(chart.x), point.get(chart.y))]
 
 
 def _first_texts(chart: Chart, placed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.figures.front import describe, specification
 from paretofleet_analysis.figures.grammar import MISSING, simulated_mark
-from paretofleet_analysis.figures.study import study_specification
+from paretofleet_analysis.figures.study import placed_points, study_specification
 from paretofleet_analysis.objectives import PRESETS
 from paretofleet_analysis.page.devices import DeviceTable, device_table
 from paretofleet_analysis.page.packed import packed
@@ -139,7 +139,7 @@ def _front(ranked: RankedRuns) -> PageFigure | None:
 
 def _answered(answer: Answer, number: int, simulated: str) -> PageAnswer:
     """An `answer` with its figure, which is called by its study and its `number` on the page."""
-    if answer.chart is None or not answer.chart.points:
+    if answer.chart is None or not placed_points(answer.chart):
         return PageAnswer(answer, None)
     words = f"{answer.title}. {answer.sentence} The table below has the figures."
     specification = study_specification(answer.chart, simulated=simulated, description=words)

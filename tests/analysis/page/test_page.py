@@ -144,6 +144,8 @@ def test_a_study_has_its_verdict_its_table_and_its_picture_or_a_sentence_in_its_
     answers = [
         Answer("efficiency", "A claim", "cannot tell", "Open.", ("model", "share"), ((HOSTILE, None),),
                Chart("point", "model", "share", None, points, "", "share")),
+        Answer("efficiency", "No place", "told", "None.", ("model", "share"), ((HOSTILE, None),),
+               Chart("point", "model", "share", None, ({"model": HOSTILE, "share": None},), "", "share")),
         left_out("efficiency", "Another", "there is one batch size only"),
     ]  # fmt: skip
     made = gather(ranked, title="studies", answers=answers)
