@@ -103,7 +103,7 @@ def stored(farm: Farm) -> tuple[object, ...]:
         models = [(each.model, each.sha256, each.inputs) for each in client.list_models() if each.stored]
         sweeps = [each.name for each in client.list_sweeps()]
     lake = farm.collector_home / "lake"
-    files = [path.name for folder in ("models", "tmp") for path in (lake / folder).iterdir()]
+    files = [path.name for ending in ("npz", "onnx") for path in lake.rglob(f"*.{ending}")]
     return models, sweeps, sorted(files)
 
 
@@ -111,7 +111,8 @@ def stored(farm: Farm) -> tuple[object, ...]:
 def refused(fed: Farm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """Runs the command in this process: it fails with one line, which is returned, and leaves nothing."""
     monkeypatch.chdir(fed.root)
-    names = {each["model"] for each in fed.listing("models", "list")}
+    with fed.client() as client:
+        names = {each.model for each in client.list_models()}
     for make in (encoder, folding):
         if make.__name__ not in names:
             fed.command("models", "add", make(fed.root / f"{make.__name__}.onnx"))
