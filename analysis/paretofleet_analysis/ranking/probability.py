@@ -91,13 +91,14 @@ def probabilities(
     *,
     is_held: Sequence[bool] | None = None,
     is_whole: bool = True,
+    has_ranks: bool = True,
 ) -> Probabilities:
     """The probabilities for N configurations, each an (m_i, d) array of positive values, a row a run; with
     limits (m_i, d + l).
 
     `samples` are asked by `query`: of true means exactly given replicates of them, then calibrated; of one
     more run exactly given the runs, nothing drawn. `is_held` (d,): see `efficiency_intervals`; None leaves it
-    out. Not `is_whole`: the raw probabilities only, quickly.
+    out. Not `is_whole`: the raw probabilities only, quickly. Not `has_ranks`: all but dominators and ranks.
 
     >>> from paretofleet_analysis.objectives import Margin
     >>> fast, slow = np.array([[1.0], [1.01], [1.0]]), np.array([[2.0], [2.1], [2.0]])
@@ -126,6 +127,8 @@ def probabilities(
         answer = replace(answer, tails=_repeated(tails, kept, entry, rest=SURELY_WRONG))
     if query.limits:
         answer = replace(answer, meets=_meets(distinct.arrays, query)[entry])
+    if not has_ranks:
+        return answer
     points, means = [values[:, :d] for values in points], moments(distinct.arrays).means[:, :d]
     dominators, ranks = _dominance(points, means, kept, query.maximize)
     efficient = None

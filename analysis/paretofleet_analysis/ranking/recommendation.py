@@ -123,7 +123,7 @@ def _unbeaten(fleet: RankedFleet, objective: str, members: Sequence[int]) -> np.
     query = front_query(fleet, [column]).subset(chosen)
     runs, limited = fleet.runs, fleet.limited
     samples = [np.hstack([runs[i][:, [column]], limited[i]]) for i in members]
-    return np.asarray(probabilities(samples, query).front)
+    return np.asarray(probabilities(samples, query, has_ranks=False).front)
 
 
 def _given_up(fleet: RankedFleet, numbers: Sequence[int], chosen: int) -> Iterator[GivenUp]:
