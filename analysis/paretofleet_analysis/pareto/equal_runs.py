@@ -29,6 +29,15 @@ def in_order(runs: Floats) -> Floats:
     return np.ascontiguousarray(runs[np.lexsort(runs.T)])
 
 
+def in_digits(runs: Floats) -> bytes:
+    """The (m, d) `runs` in ten digits, whatever their order: what an order or a seed may depend on.
+
+    Processors round logarithms one way or the other in the last place; what follows has to be alike.
+    """
+    rows = ("".join(f"{value:.9e}," for value in row) for row in np.asarray(runs).tolist())
+    return "\n".join(sorted(rows)).encode()
+
+
 def first_of_equals(samples: Sequence[Floats], groups: Sequence[int] | None = None) -> Ints:
     """(N,): of each of the (m_i, d) `samples` the first with the same runs in the same of `groups` (N,).
 
@@ -51,7 +60,7 @@ def distinct_runs(
     same = first_of_equals(samples, groups)
     first = np.unique(same)
     if by_value:
-        keys = {int(i): (in_order(samples[i]).tobytes(), groups[i] if groups else 0) for i in first}
+        keys = {int(i): (in_digits(samples[i]), groups[i] if groups else 0) for i in first}
         first = np.array(sorted(keys, key=lambda i: keys[i]), dtype=np.int64)
     number = {int(i): k for k, i in enumerate(first)}
     entry = np.array([number[int(i)] for i in same], dtype=np.int64)

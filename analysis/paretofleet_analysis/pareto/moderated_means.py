@@ -152,10 +152,14 @@ def fit(location: Floats, covariance: Floats, runs: Ints, prior: FleetPrior) -> 
 
 
 def roots(matrices: Floats) -> Floats:
-    """(N, d, d): R with R R' = the matrix, for matrices that may be singular."""
+    """(N, d, d): the symmetric R with R R' = the matrix, for matrices that may be singular.
+
+    Unlike a root by eigenvectors it does not turn round where a processor rounds another way.
+    """
     values, vectors = np.linalg.eigh(matrices)
     varies = matrices.diagonal(axis1=1, axis2=2) > 0.0  # rounding must not move what is constant
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :] * varies[..., None])
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]) @ vectors.swapaxes(1, 2)
+    return np.asarray(root * varies[:, None, :] * varies[..., None])
 
 
 def _covariances(rows: Floats, starts: Ints, runs: Ints) -> Floats:

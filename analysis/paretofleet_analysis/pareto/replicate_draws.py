@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import chdtri, ndtri
 
-from .equal_runs import DistinctRuns, distinct_runs
+from .equal_runs import DistinctRuns, distinct_runs, in_digits
 from .fleet import NUMBERS_MAX, Fleet, check_magnitude
 from .moderated_means import Means, Scale, estimate, quantile_by_ranks
 from .samples import Floats, Ints, Samples
@@ -176,5 +176,5 @@ def _even_uniforms(rng: np.random.Generator, count: int, d: int) -> Floats:
 
 def _generator(values: Floats, seed: int) -> np.random.Generator:
     """A generator of this seed and these values alone."""
-    digest = hashlib.sha256(values.tobytes()).digest()
+    digest = hashlib.sha256(in_digits(values)).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:16], "big")])

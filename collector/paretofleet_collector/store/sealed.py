@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ import sqlalchemy as sa
 from paretofleet_collector.model.entities import AttemptKey
 from paretofleet_collector.store.base import METADATA, changed
 from paretofleet_collector.store.runs import RUNS
+
+#: As a share: how far apart two processors put the same sum, and more.
+ROUNDING = 1e-9
 
 MANIFEST = sa.Table(
     "manifest",
@@ -98,15 +102,29 @@ def insert_summary(
 
 
 def replace_summary(connection: sa.Connection, run_id: str, summary: Mapping[str, Any]) -> bool | None:
-    """Stores a new `summary` of the run `run_id` through `connection`; returns whether it differs.
+    """Stores a new `summary` of the run `run_id` through `connection` where it differs; returns whether.
 
-    None, and nothing done, where the run has none.
+    A last digit makes no difference, for processors round in their own ways. None, and nothing done, where
+    the run has none.
     """
     old = connection.execute(sa.select(SUMMARIES.c.summary_json).where(SUMMARIES.c.run_id == run_id)).scalar()
     if old is None:
         return None
-    changed(connection, SUMMARIES.update().where(SUMMARIES.c.run_id == run_id).values(**_values(summary)))
-    return bool(json.loads(old) != json.loads(json.dumps(summary)))
+    differs = not _alike(json.loads(old), json.loads(json.dumps(summary)))
+    if differs:
+        changed(connection, SUMMARIES.update().where(SUMMARIES.c.run_id == run_id).values(**_values(summary)))
+    return differs
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Whether two JSON documents are the same but for how floats were rounded on the way."""
+    if isinstance(old, float) and isinstance(new, float):
+        return math.isclose(old, new, rel_tol=ROUNDING)
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_alike(old[key], new[key]) for key in old)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_alike, old, new))
+    return type(old) is type(new) and bool(old == new)
 
 
 def files(connection: sa.Connection, sweep_id: str | None = None) -> list[SealedFile]:

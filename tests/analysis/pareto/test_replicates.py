@@ -30,6 +30,14 @@ def test_intervals_of_few_runs_cover_the_true_mean():
     assert 0.93 < ((low <= means) & (means <= high)).mean() < 0.97
 
 
+def test_the_last_digit_of_a_run_moves_no_probability():
+    rng = np.random.default_rng(4)
+    runs = noisy_shell(4, 12, 3, 0.05)
+    moved = [np.nextafter(each, np.where(rng.random(each.shape) < 0.5, 0.0, np.inf)) for each in runs]
+    answers = [mean_front_probability(each, maximize=COSTS, count=64).front for each in (runs, moved)]
+    np.testing.assert_allclose(*answers, atol=1e-6)
+
+
 #: Noise of 10 %, but 5 % where runs are normal: their logarithms are not, and a p99 of 20 % noise shows it.
 NOISES = {"log-normal": stats.lognorm(0.1), "gamma": stats.gamma(100.0), "normal": stats.norm(1.0, 0.05)}
 

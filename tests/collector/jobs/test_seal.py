@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,22 @@ def test_a_summary_is_computed_again_from_the_file(rig):
     rebuilt = rig.do(reports.rebuild(rig.context, name))
     assert (rebuilt.runs, rebuilt.changed, rebuilt.rule_version) == (1, 1, RULE_VERSION)
     assert rig.do(reports.rebuild(rig.context, name)).changed == 0
+
+
+def test_a_summary_that_another_processor_rounds_in_its_own_way_is_the_same_summary(rig):
+    _, key, _ = measured(rig)
+    rig.seal()
+
+    def rounded(connection) -> tuple[bool | None, bool | None]:
+        summary = json.loads(connection.exec_driver_sql("SELECT summary_json FROM summaries").scalar())
+        mean = summary["batch_latency_mean_s"]
+        last, more = math.nextafter(mean, math.inf), mean * (1 + 1e-6)
+        return tuple(
+            sealed.replace_summary(connection, key.run_id, {**summary, "batch_latency_mean_s": value})
+            for value in (last, more)
+        )
+
+    assert rig.do(rig.context.store.write(rounded)) == (False, True)
 
 
 def test_the_report_holds_what_ran_what_failed_and_what_is_pending(rig):
