@@ -30,7 +30,10 @@ def report(tmp_path: Path) -> Path:
     return tmp_path / "report.parquet"
 
 
-def test_one_table_names_the_winners_of_each_device(report: Path, paretofleet: Command) -> None:
+def test_one_table_names_the_winners_of_each_device(
+    report: Path, paretofleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     lines = paretofleet("rank", report, "--by", "device").out.splitlines()
     (small,) = (line for line in lines if line.startswith("desk") and " fastest  " in line)
     assert "small" in small
