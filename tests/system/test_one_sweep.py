@@ -71,21 +71,24 @@ print(float(numpy.median(durations[50:])) / 1e9)
 """
 
 
+def alike(ours: np.ndarray, tried: list[float]) -> bool:
+    """Whether the last loop that was tried took about as long as the runs."""
+    return bool(tried) and ours.min() / 1.5 <= tried[-1] <= ours.max() * 1.5
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_the_medians_agree_with_an_independent_loop(swept: Farm, batch: int) -> None:
     """The loop differs in nothing but the harness; the machine drifts, hence the spread and the tries."""
     row = pd.read_parquet(swept.root / "report.parquet").set_index("batch_size").loc[batch]
     ours = np.asarray(row["batch_latency_p50_s_runs"], dtype=float)
     words = [str(swept.root / "net.onnx"), str(batch), str(int(row["effective_threads"]))]
-    tried = []
-    for _ in range(12):
+    tried: list[float] = []
+    while len(tried) < 12 and not alike(ours, tried):
         done = subprocess.run(
             [sys.executable, "-c", LOOP, *words], check=True, capture_output=True, text=True
         )
         tried.append(float(done.stdout))
-        if ours.min() / 1.5 <= tried[-1] <= ours.max() * 1.5:
-            return
-    pytest.fail(f"runs of {ours} s, loops of {tried} s")
+    assert alike(ours, tried)
 
 
 def test_samples_are_all_there_once(swept: Farm) -> None:

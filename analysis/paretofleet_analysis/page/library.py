@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.figures.grammar import grammar_version
+from paretofleet_analysis.whole_file import written_whole
 
 #: A bundle that was cut is shorter.
 _BYTES_MIN = 500_000
@@ -32,8 +33,10 @@ def vega_script(environment: Mapping[str, str] = os.environ) -> str:
     bundle: str = vl_convert.javascript_bundle(vl_version=grammar_version())
     script = bundle.replace("</script", "<\\/script")
     if kept is not None:
-        with contextlib.suppress(OSError):
-            _write(kept, script)
+        with contextlib.suppress(OSError, ReportError):
+            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with written_whole(kept) as file:
+                file.write(script.encode())
     return script
 
 
@@ -42,12 +45,3 @@ def _kept_file(environment: Mapping[str, str], name: str) -> Path | None:
     home = environment.get("HOME") or environment.get("USERPROFILE")
     cache = environment.get("XDG_CACHE_HOME") or (home and os.path.join(home, ".cache"))
     return Path(cache) / "paretofleet" / name if cache else None
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes the whole of a `text` or nothing."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(name, path)

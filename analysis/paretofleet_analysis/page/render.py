@@ -19,6 +19,7 @@ from paretofleet_analysis.page.content import Page
 from paretofleet_analysis.page.library import vega_script
 from paretofleet_analysis.present.paper_table import HTML, render_paper_table
 from paretofleet_analysis.studies.answer import Cell
+from paretofleet_analysis.whole_file import written_whole
 
 #: Rows of the table where no script runs, as in the preview of a mail.
 _PLAIN_ROWS = 50
@@ -64,6 +65,12 @@ def _asset(name: str) -> str:
 def _markup(text: str) -> Markup:
     """What is markup by intent: our files, the library, and a table that is escaped already."""
     return Markup(text)  # noqa: S704 - nothing of a report
+
+
+def write(page: Page, path: Path) -> None:
+    """Writes the HTML of a `page` to `path`, whole or not at all; raises ReportError."""
+    with written_whole(path, "a page") as file:
+        file.write(render(page).encode())
 
 
 def write_figures(page: Page, folder: Path) -> list[Path]:

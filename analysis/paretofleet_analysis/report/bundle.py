@@ -14,15 +14,15 @@ import os
 import re
 import stat
 import struct
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from paretofleet_analysis.errors import ReportError
+from paretofleet_analysis.whole_file import written_whole
 
 FORMAT = 1
 MANIFEST, ENVIRONMENTS, RESULT = "bundle.json", "environments.json", "result.json"
@@ -69,25 +69,12 @@ def write_bundle(bundle: Bundle, path: Path, samples: Mapping[str, Path] | None 
             f"the bundle would have {sum(sizes):,} bytes in {len(entries):,} files; at most "
             f"{FILE_BYTES_MAX:,} in {ENTRIES_MAX:,} are read: leave the samples out"
         )
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise ReportError(
-            f"cannot write a bundle to {path}: {error.strerror}; choose another folder"
-        ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for entry in sorted(entries):
-                _add(archive, entry, entries[entry])
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise ReportError(
-            f"cannot write {path}: {error.strerror or error}; make room or choose another"
-        ) from error
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+    with (
+        written_whole(path, "a bundle") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for entry in sorted(entries):
+            _add(archive, entry, entries[entry])
 
 
 def _entries(bundle: Bundle, samples: Mapping[str, Path]) -> dict[str, bytes | Path]:

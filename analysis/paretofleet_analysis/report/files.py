@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from paretofleet_analysis.report.column import Column
 from paretofleet_analysis.report.content import check_columns, check_content
 from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, VERSION_WRITTEN_MIN, schema
 from paretofleet_analysis.report.strangers import read_bounded
+from paretofleet_analysis.whole_file import written_whole
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -25,27 +23,8 @@ def write(table: pa.Table, path: Path) -> None:
     be written to.
     """
     path, table = Path(path), _in_oldest_version(table)
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise ReportError(
-            f"cannot write a report to {path}: {error.strerror}; choose another folder"
-        ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ReportError(
-            f"cannot write {path}: {error.strerror or error}; make room or choose another"
-        ) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+    with written_whole(path, "a report") as file:
+        pq.write_table(table, file, compression="zstd")
 
 
 def _in_oldest_version(table: pa.Table) -> pa.Table:
@@ -66,17 +45,6 @@ def _has_values(table: pa.Table, version: int) -> Iterator[bool]:
             values = table[column.name].combine_chunks()
             inner = values.flatten() if pa.types.is_list(values.type) else values
             yield inner.null_count < len(inner)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename durable where a folder can be synced (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read(path: Path, *, rows_max: int | None = None) -> pa.Table:

@@ -100,9 +100,9 @@ def analyze(
 
 def _write(page: Page, output: Path, figures: Path | None) -> None:
     """Writes the `page` to `output`, and its figures into the folder `figures`."""
-    from paretofleet_analysis.page.render import render, write_figures
+    from paretofleet_analysis.page.render import write, write_figures
 
-    output.write_text(render(page), encoding="utf-8")
+    write(page, output)
     notify(f"wrote {output}")
     if figures is not None:
         figures.mkdir(exist_ok=True)

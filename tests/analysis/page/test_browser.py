@@ -161,6 +161,7 @@ def test_a_click_on_a_point_opens_its_row(opened):
     page.mouse.down()
     page.mouse.up()
     page.wait_for_selector("tr.opened")
+    assert page.locator("tr.opened").count() == 1
 
 
 @pytest.mark.parametrize("width", [390, 1280])
