@@ -175,6 +175,7 @@ def rooms_of_the_architecture() -> dict[str, list[str]]:
             distribution = match[1]
         elif match := re.match(r"\| `([\w/]+)/` \| .*? \| (.*) \|$", line):
             room = f"{distribution}/paretofleet_{distribution}/{match[1]}"
+            assert room not in rooms, f"ARCHITECTURE.md shows {room} twice"
             rooms[room] = re.findall(r"`([\w./]+)`", match[2])
     return rooms
 

@@ -30,12 +30,9 @@ Notify = Annotated[
 
 def check_notices(notices: Iterable[str]) -> None:
     """Raises a usage error for one of the `notices` that could not be given at the end."""
-    from urllib.parse import urlsplit
-
     for notice in notices:
         if _is_url(notice):
-            if not urlsplit(notice).hostname:
-                raise misused(f"--notify {notice}: a URL has a host, as in https://example.org/hook.")
+            _check_url(notice)
             continue
         try:
             words = shlex.split(notice)
@@ -75,6 +72,18 @@ def _message(sweep: SweepView) -> dict[str, Any]:
         "created_unix_s": sweep.created_unix_s,
         "ended_unix_s": sweep.ended_unix_s,
     }
+
+
+def _check_url(url: str) -> None:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # that a port is one is seen when it is asked for
+    except ValueError as error:
+        raise misused(f"--notify {url}: {error}.") from None
+    if not host:
+        raise misused(f"--notify {url}: a URL has a host, as in https://example.org/hook.")
 
 
 def _is_url(notice: str) -> bool:

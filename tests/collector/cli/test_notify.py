@@ -94,7 +94,9 @@ def test_a_notice_that_fails_is_told_and_the_end_is_that_of_the_sweep(
     assert len(heard) == 2, "the others are told all the same"
 
 
-@pytest.mark.parametrize("notice", ["no-such-command now", "http://", "say 'it", ""])
+@pytest.mark.parametrize(
+    "notice", ["no-such-command now", "http://", "http://hook:ninety", "http://hook:99999", "say 'it", ""]
+)
 def test_what_could_not_be_told_is_refused_before_anything_is_submitted(
     paretofleet: Command, control: FakeControl, notice: str
 ) -> None:
