@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import math
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from paretofleet_analysis.errors import ReportError
 
 #: Of a file, unpacked; others' tables of whole benchmark collections have a tenth.
 BYTES_MAX = 256 << 20
+#: Larger whole numbers are not exact as doubles, and count nothing that a report has.
+_WHOLE_MAX = 2**53
 _SHOWN = 12
 
 Columns = dict[str, list[str]]
@@ -29,9 +32,11 @@ def read_columns(path: Path) -> Columns:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             data = file.read(BYTES_MAX + 1)
         text = data.decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise ReportError(f"{path} does not exist: name a file of the table") from error
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ReportError(f"{path} is no whole gzip file: get it again, or unpack it") from error
+    except OSError as error:
+        raise ReportError(f"cannot read {path}: {error.strerror}; name a file of the table") from error
+    except UnicodeDecodeError as error:
         raise ReportError(f"{path} is no text in UTF-8: save the table as CSV") from error
     if len(data) > BYTES_MAX:
         raise ReportError(f"{path} has more than {BYTES_MAX:,} bytes: import a part of it")
@@ -86,7 +91,27 @@ def numbers(
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not math.isfinite(value * scale):
             raise ReportError(f"{path}, row {number}: {name} is {cell[:40]!r}, which is no number")
         values.append(value * scale)
     return values
+
+
+def whole_numbers(
+    path: Path, columns: Columns, name: str, *, scale: float = 1.0, has_thousands: bool = False
+) -> list[int | None]:
+    """The column `name` as counts, parameters as for `numbers`: what was scaled is rounded.
+
+    Raises ReportError as `numbers` does, and for a cell that is no whole number where `scale` is 1, is
+    negative or above 2^53.
+    """
+    values = numbers(path, columns, name, scale=scale, has_thousands=has_thousands)
+    for number, value in enumerate(values, start=2):
+        if value is None:
+            continue
+        if not 0 <= value <= _WHOLE_MAX or (scale == 1 and not value.is_integer()):
+            cell = columns[name][number - 2]
+            raise ReportError(
+                f"{path}, row {number}: {name} is {cell[:40]!r}, and a whole number from 0 to 2^53 is due"
+            )
+    return [None if value is None else round(value) for value in values]

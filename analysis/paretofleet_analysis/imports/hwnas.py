@@ -15,7 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.imports.foreign_table import Columns, check_present, numbers, read_columns
+from paretofleet_analysis.imports.foreign_table import (
+    Columns,
+    check_present,
+    numbers,
+    read_columns,
+    whole_numbers,
+)
 from paretofleet_analysis.report.published import UNKNOWN, Imported, published_report
 
 DATASETS = ("cifar10", "cifar100", "imagenet16_120")
@@ -125,7 +131,7 @@ def _long(path: Path, columns: Columns, device: str) -> pa.Table:
             **_cells(index, numbers(path, columns, "accuracy")),
             "device": [device] * len(index),
             "target": ["cpu"] * len(index),
-            "runtime": columns["framework"],
+            "runtime": [name or UNKNOWN for name in columns["framework"]],
             "batch_latency_p50_s": latency,
             "energy_j_per_item": energy,
             "power_scope": ["pmic-rails-net-of-idle"] * len(index),
@@ -146,6 +152,8 @@ def _wide(
             value if value and value > 0 else None for value in numbers(path, columns, name, scale=1e-3)
         ]
         ran = [at for at, value in enumerate(values) if value is not None]
+        if not ran:
+            continue
         cells = [index[at] for at in ran]
         reports.append(
             published_report(
@@ -161,7 +169,7 @@ def _wide(
             )
         )
     if not reports:
-        raise ReportError(f"{path} has none of the columns of a device: {', '.join(DEVICES)}")
+        raise ReportError(f"{path} has no time in any of the columns of a device: {', '.join(DEVICES)}")
     notes += [
         f"{path.name}: {name} is left out, {why}." for name, why in NOT_TAKEN.items() if name in columns
     ]
@@ -182,4 +190,7 @@ def _cells(index: Sequence[int], top1: Sequence[float | None]) -> dict[str, list
 def _indices(path: Path, columns: Columns) -> list[int]:
     name = "arch" if "arch" in columns else "arch_index"
     check_present(path, columns, [name])
-    return [round(value or 0) for value in numbers(path, columns, name)]
+    indices = [index for index in whole_numbers(path, columns, name) if index is not None]
+    if len(indices) < len(columns[name]):
+        raise ReportError(f"{path}: {name} is empty in a row, and says which cell a row is of")
+    return indices

@@ -10,7 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.imports.foreign_table import Columns, check_present, numbers, read_columns
+from paretofleet_analysis.imports.foreign_table import (
+    Columns,
+    check_present,
+    numbers,
+    read_columns,
+    whole_numbers,
+)
 from paretofleet_analysis.report.published import GIVEN, TEXTS, WHOLE, published_report
 
 
@@ -44,15 +50,8 @@ def import_csv(path: Path, columns: Sequence[MappedColumn], constants: Mapping[s
 def _values(path: Path, table: Columns, column: MappedColumn) -> list[Any]:
     if column.name in TEXTS or column.name not in GIVEN:
         return [cell or None for cell in table[column.theirs]]
-    values = numbers(path, table, column.theirs, scale=column.scale)
-    return [_whole(path, column, value) for value in values] if column.name in WHOLE else list(values)
-
-
-def _whole(path: Path, column: MappedColumn, value: float | None) -> int | None:
-    """A number of things; one in millions is rounded to things, one that is counted must be whole."""
-    if value is not None and column.scale == 1 and not value.is_integer():
-        raise ReportError(f"{path}: {column.theirs} has {value:g}, and {column.name} is a whole number")
-    return None if value is None else round(value)
+    read = whole_numbers if column.name in WHOLE else numbers
+    return list(read(path, table, column.theirs, scale=column.scale))
 
 
 def _constant(path: Path, name: str, text: str) -> Any:

@@ -14,7 +14,13 @@ from typing import Any
 import pyarrow as pa
 
 from paretofleet_analysis.errors import ReportError
-from paretofleet_analysis.imports.foreign_table import Columns, check_present, numbers, read_columns
+from paretofleet_analysis.imports.foreign_table import (
+    Columns,
+    check_present,
+    numbers,
+    read_columns,
+    whole_numbers,
+)
 from paretofleet_analysis.report.published import UNKNOWN, Imported, published_report
 
 #: Report column: column of timm, as the command prints it.
@@ -85,17 +91,19 @@ def _most_accurate(path: Path, columns: Columns) -> dict[_Key, tuple[float, str]
 def _benchmark(path: Path, columns: Columns, best: dict[_Key, tuple[float, str]]) -> tuple[pa.Table, str]:
     """The rows of one benchmark that have an accuracy, and a sentence about those that are left out."""
     check_present(path, columns, ("model", *_TIMES))
-    size, rate, step_ms, batch, millions = (
-        numbers(path, columns, name, has_thousands=name == "param_count") for name in _TIMES
-    )
-    gmacs = numbers(path, columns, "infer_gmacs") if "infer_gmacs" in columns else [None] * len(size)
+    size, rate, step_ms = (numbers(path, columns, name) for name in _TIMES[:3])
+    batch = whole_numbers(path, columns, "infer_batch_size")
+    parameters = whole_numbers(path, columns, "param_count", scale=1e6, has_thousands=True)
+    macs: Sequence[int | None] = [None] * len(size)
+    if "infer_gmacs" in columns:
+        macs = whole_numbers(path, columns, "infer_gmacs", scale=1e9)
     failed = {at for at in range(len(size)) if not batch[at] or not step_ms[at]}
     keys = list(zip(columns["model"], size, strict=True))
     joined = [at for at in range(len(size)) if at not in failed and keys[at] in best]
     if not joined:
         raise ReportError(f"{path} shares no architecture and image size with the accuracies: name its pair")
     seconds = [float(step_ms[at] or 0.0) / 1e3 for at in joined]
-    items = [round(batch[at] or 0) for at in joined]
+    items = [batch[at] or 0 for at in joined]
     values: dict[str, Sequence[Any]] = {
         "model": [columns["model"][at] for at in joined],
         "variant": [f"{best[keys[at]][1] or 'default'} at {size[at]:g} px" for at in joined],
@@ -103,8 +111,8 @@ def _benchmark(path: Path, columns: Columns, best: dict[_Key, tuple[float, str]]
         "batch_latency_mean_s": seconds,
         "time_per_item_s": [each / count for each, count in zip(seconds, items, strict=True)],
         "throughput_items_s": [rate[at] for at in joined],
-        "parameters": [None if millions[at] is None else round(1e6 * (millions[at] or 0)) for at in joined],
-        "macs": [None if gmacs[at] is None else round(1e9 * (gmacs[at] or 0)) for at in joined],
+        "parameters": [parameters[at] for at in joined],
+        "macs": [macs[at] for at in joined],
         "top1": [best[keys[at]][0] for at in joined],
         "top1_source": ["published-same-weights"] * len(joined),
         "accuracy_group": [f"timm {keys[at][0]}.{best[keys[at]][1]}" for at in joined],

@@ -57,14 +57,18 @@ def published_report(columns: Mapping[str, Sequence[Any]], *, source: str) -> pa
     Their names are of `GIVEN`, in the report's units. `source` stands as the sweep. Each row has one run,
     in which its values stand once: nobody said of how many runs they are, so no interval is made of them.
     What the table does not say of an identity is "unknown", so that only like is ranked with like. Raises
-    ReportError for names that are not of `GIVEN`, that are missing, and values of another kind.
+    ReportError for no rows, names that are not of `GIVEN`, that are missing, and values of another kind.
     """
     unlike = [name for name in columns if name not in GIVEN]
     missing = [name for name in REQUIRED if name not in columns or None in columns[name]]
-    if unlike or missing:
-        listed, fault = (unlike, "no report has") if unlike else (missing, "every row needs")
-        raise ReportError(f"{source}: {fault} {', '.join(listed)}; it takes {', '.join(GIVEN)}")
+    if unlike:
+        raise ReportError(f"{source}: no report has {', '.join(unlike)}; it takes {', '.join(GIVEN)}")
+    if missing:
+        needed = ", ".join(missing)
+        raise ReportError(f"{source}: every row needs {needed}: give a column of it, or a value for all rows")
     count = len(columns["model"])
+    if not count:
+        raise ReportError(f"{source} has no rows")
     values: dict[str, Sequence[Any]] = {name: [text] * count for name, text in _DEFAULTS.items()}
     values |= {name: _filled(values.get(name), column) for name, column in columns.items()}
     values |= {
@@ -77,7 +81,7 @@ def published_report(columns: Mapping[str, Sequence[Any]], *, source: str) -> pa
         "run_blocks": [[1]] * count,
         "run_counted": [[True]] * count,
     }
-    values["configuration_id"] = _ids(values, count)
+    values["configuration_id"] = _ids(values)
     values["run_ids"] = [[f"published-{name}-{at}"] for at, name in enumerate(values["configuration_id"])]
     return pa.Table.from_arrays(
         [_array(column.name, column.type, values, count, source) for column in COLUMNS], schema=schema()
@@ -90,10 +94,10 @@ def _filled(defaults: Sequence[Any] | None, column: Sequence[Any]) -> Sequence[A
     return [default if value is None else value for default, value in zip(defaults, column, strict=True)]
 
 
-def _ids(values: Mapping[str, Sequence[Any]], count: int) -> list[str]:
+def _ids(values: Mapping[str, Sequence[Any]]) -> list[str]:
     """16 hex digits of the SHA-256 of what is known of each row's configuration."""
     known = [name for name in _IDENTITY if name in values]
-    rows = zip(*(values[name] for name in known), strict=True) if known else iter([()] * count)
+    rows = zip(*(values[name] for name in known), strict=True)
     return [
         hashlib.sha256(json.dumps(dict(zip(known, row, strict=True)), sort_keys=True).encode()).hexdigest()[
             :16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from paretofleet_analysis.imports.plain import MappedColumn
     from paretofleet_analysis.report.published import Imported
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 #: Units of columns that count things, and of a share that is to be percent.
 _COUNTS = {"k": 1e3, "M": 1e6, "G": 1e9}
 _SHARE = {"share": 100.0}
-_MAPPED = re.compile(r"([^=]+)=(.+?)(?::([A-Za-z/%0-9]+))?")
 
 _EXAMPLE = (
     "Example: paretofleet report import csv table.csv --map model=name --map batch_latency_mean_s=lat:ms "
@@ -91,39 +89,45 @@ def csv_(
 
     _check(output)
     columns = [_mapped(text) for text in mapped or ()]
-    values = dict(_parts("--set", text)[:2] for text in constants or ())
+    values: dict[str, str] = {}
+    for text in constants or ():
+        name, value = _parts("--set", text)
+        if name in values:
+            raise typer.BadParameter(f"--set {name} is given more than once: set each column once")
+        values[name] = value
     _write(
         Imported(import_csv(file, columns, values), ()), {each.name: each.theirs for each in columns}, output
     )
 
 
 def _mapped(text: str) -> MappedColumn:
-    """COLUMN=THEIRS[:UNIT], the number's unit turned into that of the report's column."""
+    """COLUMN=THEIRS[:UNIT], the number's unit turned into that of the report's column.
+
+    A column without units takes all behind the sign as a name, which may have a colon.
+    """
     from paretofleet_analysis.imports.plain import MappedColumn
 
-    name, theirs, unit = _parts("--map", text)
-    if unit is None:
-        return MappedColumn(name, theirs)
+    name, value = _parts("--map", text)
     units = _units_of(name)
+    theirs, colon, unit = value.rpartition(":")
+    if not units or not colon:
+        return MappedColumn(name, value)
     if unit not in units:
-        fits = f"it takes {', '.join(units)}" if units else "it takes none"
-        raise typer.BadParameter(f"--map {name}: '{unit}' is no unit of {name}; {fits}")
-    return MappedColumn(name, theirs, units[unit])
+        fits = ", ".join(units)
+        raise typer.BadParameter(f"--map {name}: '{unit}' is no unit of {name}; it takes {fits}")
+    return MappedColumn(name, theirs.strip(), units[unit])
 
 
-def _parts(option: str, text: str) -> tuple[str, str, str | None]:
-    """The report's column, what stands for it, and the unit behind it; BadParameter for another column."""
+def _parts(option: str, text: str) -> tuple[str, str]:
+    """The report's column and what stands for it; BadParameter for another column."""
     from paretofleet_analysis.report.published import GIVEN
 
-    match = _MAPPED.fullmatch(text)
-    if match is None:
+    name, _, value = (part.strip() for part in text.partition("="))
+    if not name or not value:
         raise typer.BadParameter(f"{option} '{text}': write COLUMN=VALUE, as in model=name")
-    name = match[1].strip()
     if name not in GIVEN:
         raise typer.BadParameter(f"{option} {name}: no report has that column; {did_you_mean(name, GIVEN)}")
-    if option != "--map":
-        return name, text.partition("=")[2].strip(), None
-    return name, match[2].strip(), match[3]
+    return name, value
 
 
 def _units_of(name: str) -> Mapping[str, float]:
@@ -148,13 +152,9 @@ def _write(imported: Imported, mapping: Mapping[str, str], output: Path) -> None
     files.write(files.conform(imported.report, name="the table"), output)
     for name, theirs in mapping.items():
         notify(f"{name} <- {theirs}")
-    _say(imported.notes)
+    for note in imported.notes:
+        notify(note)
     notify(
         f"wrote {output}: {counted(imported.report.num_rows, 'row')}, each one published value of an unknown "
         "number of runs"
     )
-
-
-def _say(notes: Sequence[str]) -> None:
-    for note in notes:
-        notify(note)

@@ -20,6 +20,8 @@ MAPPED = (
     MappedColumn("batch_latency_mean_s", "lat", 1e-3),
     MappedColumn("top1", "acc"),
 )
+MAPPED_LARGE = (MAPPED[0], MappedColumn("batch_latency_mean_s", "lat", 60.0))
+MAPPED_COUNT = (MAPPED[0], MappedColumn("parameters", "lat", 1e6))
 CONSTANTS = {"device": "desk", "batch_size": "1"}
 RESULTS = "model,img_size,top1\na.in1k,224,70\na.in22k,224,75\na.in1k,320,78\nb.v1,224,60\n"
 TIMES = (
@@ -80,13 +82,33 @@ def test_its_ranking_is_the_frontier_of_means_and_every_sentence_says_of_what(ta
         (TABLE.replace("31.5", "fast"), MAPPED, CONSTANTS, "row 3: lat is 'fast', which is no number"),
         (TABLE.replace("31.5", "inf"), MAPPED, CONSTANTS, "which is no number"),
         ("name,lat,acc\n", MAPPED, CONSTANTS, "no rows below its heading"),
-        (TABLE, MAPPED, {**CONSTANTS, "batch_size": "1.5"}, "batch_size is a whole number"),
+        (TABLE, MAPPED, {**CONSTANTS, "batch_size": "1.5"}, "'1.5', and a whole number"),
+        (
+            TABLE.replace("31.5", "1e307"),
+            MAPPED_LARGE,
+            CONSTANTS,
+            "row 3: lat is '1e307', which is no number",
+        ),
+        (TABLE.replace("31.5", "1e40"), MAPPED_COUNT, CONSTANTS, "row 3: lat is '1e40', and a whole number"),
         (TABLE, MAPPED, {**CONSTANTS, "speed": "1"}, "no report has speed"),
     ],
 )
 def test_what_is_missing_doubled_or_no_number_is_named(table, text, columns, constants, message):
     with pytest.raises(ReportError, match=message):
         import_csv(table(text), columns, constants)
+
+
+def test_what_cannot_be_read_is_no_matter_of_its_text(tmp_path):
+    with pytest.raises(ReportError, match=r"cannot read .*: Is a directory"):
+        import_csv(tmp_path, MAPPED, CONSTANTS)
+    with pytest.raises(ReportError, match=r"cannot read .*: No such file"):
+        import_csv(tmp_path / "none.csv", MAPPED, CONSTANTS)
+    torn = bytearray(gzip.compress(TABLE.encode()))
+    # The first block after the heading of 10 bytes gets the type that no deflate stream has.
+    torn[10] |= 0b110
+    (tmp_path / "torn.csv.gz").write_bytes(torn)
+    with pytest.raises(ReportError, match="is no whole gzip file"):
+        import_csv(tmp_path / "torn.csv.gz", MAPPED, CONSTANTS)
 
 
 def test_an_accuracy_as_a_share_is_refused_unless_it_is_scaled(table):
@@ -130,6 +152,18 @@ def test_timm_says_which_file_is_missing(table):
         import_timm([table("model,img_size\na,224\n", "other.csv"), times])
 
 
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (("256,256", "256,0.4"), "infer_batch_size is '0.4'"),
+        (("1,013.01", "1e300"), "param_count is '1e300'"),
+    ],
+)
+def test_timm_names_a_count_that_is_none(table, fault, message):
+    with pytest.raises(ReportError, match=message):
+        import_timm([table(RESULTS, "results.csv"), table(TIMES.replace(*fault), "times.csv")])
+
+
 def test_hwnas_reads_the_long_form_and_keeps_chance_out(table):
     rows = files.conform(import_hwnas([table(PI5)]).report, name="it").to_pylist()
     assert [row["model"] for row in rows] == ["nb201-7", "nb201-8"]
@@ -157,7 +191,17 @@ def test_hwnas_joins_accuracies_to_a_column_for_each_device_and_leaves_estimates
 def test_hwnas_says_what_it_does_not_know(table):
     with pytest.raises(ReportError, match="unknown dataset 'mnist'"):
         import_hwnas([table(PI5)], dataset="mnist")
-    with pytest.raises(ReportError, match="has none of the columns of a device"):
+    with pytest.raises(ReportError, match="has no time in any of the columns of a device"):
         import_hwnas([table("arch_index,toaster_ms\n1,2\n")])
     with pytest.raises(ReportError, match="lacks the column energy_mj"):
         import_hwnas([table(PI5.replace("energy_mj", "energy"))])
+    with pytest.raises(ReportError, match="has no time in any"):
+        import_hwnas([table("arch_index,raspi4_ms\n1,-1\n")])
+
+
+@pytest.mark.parametrize(
+    ("index", "message"), [("", "arch_index is empty in a row"), ("7.4", "arch_index is '7.4'")]
+)
+def test_hwnas_makes_up_no_cell(table, index, message):
+    with pytest.raises(ReportError, match=message):
+        import_hwnas([table(PI5.replace("7,onnx", f"{index},onnx"))])

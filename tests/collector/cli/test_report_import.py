@@ -42,6 +42,7 @@ def test_an_imported_table_is_ranked_by_its_frontier_of_means(paretofleet: Comma
             ("--map", "batch_latency_mean_s=lat:W"),
             "'W' is no unit of batch_latency_mean_s; it takes ns, us, ms",
         ),
+        (("--set", "device=shelf"), "--set device is given more than once"),
         (("--map", "model"), "write COLUMN=VALUE, as in model=name"),
     ],
 )
@@ -49,6 +50,12 @@ def test_a_mapping_that_no_report_takes_is_an_error_of_usage(
     paretofleet: Command, table: Path, words: tuple[str, ...], sentence: str
 ) -> None:
     assert sentence in paretofleet("report", "import", "csv", table, *words, *SET, code=2).err
+
+
+def test_a_column_without_units_may_have_a_colon_in_its_name(paretofleet: Command, table: Path) -> None:
+    table.write_text(TABLE.replace("name", "net:name"))
+    done = paretofleet("report", "import", "csv", table, "--map", "model=net:name", *SET)
+    assert "model <- net:name" in done.err
 
 
 def test_missing_columns_and_another_format_are_refused(paretofleet: Command, table: Path) -> None:
