@@ -100,9 +100,9 @@ def numbers(
 def whole_numbers(
     path: Path, columns: Columns, name: str, *, scale: float = 1.0, has_thousands: bool = False
 ) -> list[int | None]:
-    """The column `name` as counts, parameters as for `numbers`: what was scaled is rounded.
+    """The column `name` of the `columns` of the file at `path` as counts; None where a cell is empty.
 
-    Raises ReportError as `numbers` does, and for a cell that is no whole number where `scale` is 1, is
+    `scale` and `has_thousands` are as for `numbers`; what was scaled is rounded. Raises ReportError as `numbers` does, and for a cell that is no whole number where `scale` is 1, is
     negative or above 2^53.
     """
     values = numbers(path, columns, name, scale=scale, has_thousands=has_thousands)
