@@ -102,8 +102,8 @@ def whole_numbers(
 ) -> list[int | None]:
     """The column `name` of the `columns` of the file at `path` as counts; None where a cell is empty.
 
-    `scale` and `has_thousands` are as for `numbers`; what was scaled is rounded. Raises ReportError as `numbers` does, and for a cell that is no whole number where `scale` is 1, is
-    negative or above 2^53.
+    `scale` and `has_thousands` are as for `numbers`; what was scaled is rounded. Raises ReportError as
+    `numbers` does, and for a cell that is no whole number where `scale` is 1, is negative or above 2^53.
     """
     values = numbers(path, columns, name, scale=scale, has_thousands=has_thousands)
     for number, value in enumerate(values, start=2):
