@@ -173,6 +173,9 @@ class Daemon:
             return False
         self._listener.start()
         self._await_work(answer.ask_again_s)
+        if self._client.has_other_environment():
+            log.info("the environment of this device has changed: telling the collector")
+            self._open_session()
         return True
 
     def _await_work(self, seconds: float) -> None:

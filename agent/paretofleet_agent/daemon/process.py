@@ -56,7 +56,7 @@ def _serve(config: Config, device: DeviceUnderTest, *, once: bool) -> bool:
     agent = identity.start(config.home, device.boot_id)
     _leave_card(config)
     with contextlib.closing(Spool.open(config.home)) as spool:
-        client = CollectorClient(config, agent, device.inventory)
+        client = CollectorClient(config, agent, device.inventory, lambda: device.environment)
         daemon = Daemon(config, device, spool, client)
         try:
             with stop_on_signals(daemon.stop):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Iterator, Mapping
 
-from paretofleet_agent import simulate, terminal
+from paretofleet_agent import terminal
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.device.energy_sources import energy_sources
-from paretofleet_agent.hardware import environment
 from paretofleet_agent.model import SensorInfo
 
 
@@ -22,7 +21,7 @@ def as_json(device: DeviceUnderTest) -> dict[str, Any]:
         "simulate": None if device.simulation is None else device.simulation.device_class,
         "sensor_facts": {name: dict(facts) for name, facts in device.sensor_facts.items()},
         "energy": energy_sources(device),
-        "environment": _environment(device),
+        "environment": device.environment,
     }
 
 
@@ -53,7 +52,7 @@ def describe(device: DeviceUnderTest, width: int | None = None) -> str:
         threads = device.default_threads(quota)
         lines.append(("threads", f"{threads} by default: a quota allows {quota:.3g} CPUs' worth of time"))
     lines.append(("memory", f"{inventory.memory_bytes / 1e9:.1f} GB"))
-    lines += [(key, str(value)) for key, value in _environment(device).items()]
+    lines += [(key, str(value)) for key, value in device.environment.items()]
     return terminal.facts(lines, width)
 
 
@@ -92,11 +91,3 @@ def _quality(rail: Mapping[str, Any]) -> str:
 
 def _refresh(period_s: float | None) -> str:
     return "refresh unknown" if period_s is None else f"refreshed every {period_s * 1e3:.3g} ms"
-
-
-def _environment(device: DeviceUnderTest) -> dict[str, Any]:
-    if device.simulation is not None:
-        return simulate.environment(device.simulation.device_class)
-    recorded = device.variables.recorded
-    variables = {"variables": dict(recorded)} if recorded else {}
-    return {**environment.environment(device.sysroot, device.inventory.cpus), **variables}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
+from paretofleet_agent import simulate
 from paretofleet_agent.config import VariableSettings
 from paretofleet_agent.device.host import Host, RealHost
 from paretofleet_agent.hardware import environment
@@ -97,6 +98,15 @@ class DeviceUnderTest:
     def boot_id(self) -> str:
         """The boot of the machine that runs this agent, which is real even where the device is simulated."""
         return environment.boot_id(self.sysroot)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What two runs here have in common now, whatever their target and threads."""
+        if self.simulation is not None:
+            return simulate.environment(self.simulation.device_class)
+        recorded = self.variables.recorded
+        variables = {"variables": dict(recorded)} if recorded else {}
+        return {**environment.environment(self.sysroot, self.inventory.cpus), **variables}
 
     @property
     def variables(self) -> RunnerVariables:

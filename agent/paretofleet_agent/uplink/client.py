@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import threading
-from typing import Callable, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 import grpc
 from paretofleet_proto.v1 import fleet_pb2 as pb
@@ -33,7 +33,16 @@ ACK_S = 15.0
 class CollectorClient:
     """A channel to one collector, for several threads. Calls raise Unreachable, `hello` also Refused."""
 
-    def __init__(self, config: Config, agent: Identity, inventory: Inventory) -> None:
+    def __init__(
+        self,
+        config: Config,
+        agent: Identity,
+        inventory: Inventory,
+        read_environment: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._read_environment = read_environment
+        #: As the last hello said it.
+        self._environment: Mapping[str, Any] | None = None
         self._config = config
         self._identity = agent
         self._inventory = inventory
@@ -82,11 +91,18 @@ class CollectorClient:
                 joined = stub.Join(join, timeout=CALL_S)
                 self.fleet_name = joined.name or self.fleet_name
                 self._take_place(joined.device_id)
+            environment = self._read_environment()
             hello = wire.hello_to_proto(self._identity, self._config, self._inventory, attempts, collector_id)
+            wire.set_environment(hello, environment)
             reply = stub.Hello(hello, timeout=CALL_S)
+            self._environment = environment
         if 0.0 < reply.renew_in_s < 1.0:
             self.renew_certificate()
         return wire.welcome_from_proto(reply)
+
+    def has_other_environment(self) -> bool:
+        """Whether the device's environment is another one than the last hello told."""
+        return self._environment is not None and self._read_environment() != self._environment
 
     def renew_certificate(self) -> None:
         """Takes a new certificate, and a channel with it; what is under way on the old one goes on there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from paretofleet_proto.v1 import fleet_pb2 as pb
 
@@ -27,6 +27,8 @@ from paretofleet_agent.uplink.replies import (
 WIRE_VERSION = 2
 #: A collector takes no more attempts in one message; the newest go first, older ones when those are gone.
 HELD_MAX = 256
+#: Nor a longer text about the environment.
+ENVIRONMENT_BYTES_MAX = 60_000
 #: What may become the name of a folder.
 COLLECTOR_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _STATES = {
@@ -87,6 +89,13 @@ def hello_to_proto(
         machine=identity.machine,
         collector_id=collector_id,
     )
+
+
+def set_environment(hello: pb.HelloRequest, environment: Mapping[str, Any]) -> None:
+    """Puts what stays of the device between runs, its `environment`, into the `hello`, unless it is huge."""
+    text = json.dumps(environment, sort_keys=True) if environment else ""
+    if len(text) <= ENVIRONMENT_BYTES_MAX:
+        hello.inventory.environment_json = text
 
 
 def welcome_from_proto(reply: pb.HelloReply) -> Welcome:

@@ -75,6 +75,11 @@ COMMANDS = {
         "compare",
         "Compare two sweeps of the same configurations: what became faster, slower, or cannot be told.",
     ),
+    "watch": LazyCommand(
+        "watch",
+        "watch",
+        "Measure a canary set again where a device's environment changes, and say which rows moved.",
+    ),
 }
 
 

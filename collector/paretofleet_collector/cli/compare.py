@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: paretofleet compare before-the-driver after-the-driver --margin 3%"
 #: The exit code where something is surely worse.
 REGRESSION = 4
+Measures = Annotated[
+    list[str] | None,
+    typer.Option("--measure", metavar="COLUMN", help="Compare this instead. Repeatable."),
+]
+Margins = Annotated[
+    list[str] | None,
+    typer.Option("--margin", metavar="2%|COLUMN=2%", help="How much change counts. Repeatable."),
+]
 
 
 class CompareFormat(StrEnum):
@@ -41,14 +49,8 @@ def compare(
     *,
     before: Annotated[str, typer.Argument(metavar="A", help="The sweep or report before.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The sweep or report after.")],
-    measures: Annotated[
-        list[str] | None,
-        typer.Option("--measure", metavar="COLUMN", help="Compare this instead. Repeatable."),
-    ] = None,
-    margins: Annotated[
-        list[str] | None,
-        typer.Option("--margin", metavar="2%|COLUMN=2%", help="How much change counts. Repeatable."),
-    ] = None,
+    measures: Measures = None,
+    margins: Margins = None,
     otava: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Also write every run for the change-point tool Apache Otava."),
@@ -61,10 +63,32 @@ def compare(
 
     For two model files instead, see `paretofleet bench`. Exit code 4: something is worse.
     """
-    from paretofleet_analysis.ranking.before_after import compare_reports
-
     if before == after:
         raise misused(f"{before} is compared with itself: give two reports.")
+    compared = compared_sources(context, before, after, measures, margins)
+    if otava is not None:
+        from paretofleet_analysis.present.otava import write_series
+
+        notify(f"wrote {write_series(compared, otava)}; look with `otava analyze`")
+    write_comparison(compared, output)
+    if compared.is_worse:
+        raise typer.Exit(REGRESSION)
+
+
+def compared_sources(
+    context: typer.Context,
+    before: str,
+    after: str,
+    measures: Sequence[str] | None,
+    margins: Sequence[str] | None,
+) -> BeforeAfter:
+    """What changed from the sweep or report `before` to that `after`, pulled with the `context`.
+
+    `measures` and `margins` as they were typed. What is to be known of the sources is said. Raises Refused
+    for a file that does not exist, ReportError for one that is none, RankError for nothing in common.
+    """
+    from paretofleet_analysis.ranking.before_after import compare_reports
+
     old, new = (read_sources(context, [source]) for source in (before, after))
     with working("comparing"):
         compared = compare_reports(
@@ -72,16 +96,11 @@ def compare(
         )
     for note in (*old.notes, *new.notes):
         notify(note)
-    if otava is not None:
-        from paretofleet_analysis.present.otava import write_series
-
-        notify(f"wrote {write_series(compared, otava)}; look with `otava analyze`")
-    _write(compared, output)
-    if compared.is_worse:
-        raise typer.Exit(REGRESSION)
+    return compared
 
 
-def _write(compared: BeforeAfter, output: CompareFormat) -> None:
+def write_comparison(compared: BeforeAfter, output: CompareFormat) -> None:
+    """Writes what was `compared` to standard output, in the form `output`."""
     from paretofleet_analysis.present import compare_text
 
     if output is CompareFormat.markdown:

@@ -124,6 +124,7 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "labels": view.labels,
         "targets": ", ".join(view.targets),
         "runtimes": ", ".join(view.runtimes),
+        "environment": view.environment_json,
         "power": "; ".join(f"{s.source} {s.rail} ({s.scope}, {s.kind})" for s in view.sensors) or "no sensor",
         "pool": view.pool,
         "identity": view.identity,

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -42,10 +42,14 @@ def check_notices(notices: Iterable[str]) -> None:
             raise misused(f"--notify {notice}: there is no such command; write one that is found, or a URL.")
 
 
-def give_notices(notices: Iterable[str], sweep: SweepView) -> None:
-    """Tells each of the `notices` that the `sweep` has ended; what fails is said and changes nothing."""
+def give_notices(notices: Iterable[str], sweep: SweepView, more: Mapping[str, Any] | None = None) -> None:
+    """Tells each of the `notices` that the `sweep` has ended; what fails is said and changes nothing.
+
+    `more`: what the message holds beside, or instead.
+    """
+    message = {**_message(sweep), **(more or {})}
     for notice in notices:
-        why = _post(notice, sweep) if _is_url(notice) else _run(notice, sweep)
+        why = _post(notice, message) if _is_url(notice) else _run(notice, message)
         if why:
             notify(f"--notify {notice} failed: {why}; the sweep is as it is")
 
@@ -90,13 +94,13 @@ def _is_url(notice: str) -> bool:
     return notice.lower().startswith(("http://", "https://"))
 
 
-def _post(url: str, sweep: SweepView) -> str:
+def _post(url: str, message: Mapping[str, Any]) -> str:
     """Sends the message; returns why it failed, empty where it did not."""
     from http.client import HTTPException
     from urllib.request import Request, urlopen  # they take a while to load
 
     request = Request(  # noqa: S310 - http or https only
-        url, json.dumps(_message(sweep)).encode(), {"Content-Type": "application/json"}, method="POST"
+        url, json.dumps(message).encode(), {"Content-Type": "application/json"}, method="POST"
     )
     try:
         with urlopen(request, timeout=HOOK_S):  # noqa: S310 - as above
@@ -105,15 +109,15 @@ def _post(url: str, sweep: SweepView) -> str:
         return str(error) or type(error).__name__
 
 
-def _run(command: str, sweep: SweepView) -> str:
+def _run(command: str, message: Mapping[str, Any]) -> str:
     """Runs the command with the message on its standard input; its own output is beside the data."""
     import subprocess
 
-    variables = {"PARETOFLEET_SWEEP": sweep.name, "PARETOFLEET_SWEEP_STATE": sweep.state}
+    variables = {"PARETOFLEET_SWEEP": message["sweep"], "PARETOFLEET_SWEEP_STATE": message["state"]}
     try:
         done = subprocess.run(
             shlex.split(command),
-            input=json.dumps(_message(sweep)).encode(),
+            input=json.dumps(message).encode(),
             stdout=2,
             env={**os.environ, **variables},
             timeout=COMMAND_S,

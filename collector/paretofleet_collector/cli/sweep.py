@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from paretofleet_collector.cli import sweep_queue
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
-from paretofleet_collector.cli.notification import Notify, check_notices, end_sentence, give_notices
+from paretofleet_collector.cli.notification import Notify, check_notices
 from paretofleet_collector.cli.output import Format, Output, clean, show
 from paretofleet_collector.cli.plan_text import (
     adaptive_sentence,
@@ -20,11 +19,12 @@ from paretofleet_collector.cli.plan_text import (
     refusal_row,
     show_plan,
 )
-from paretofleet_collector.cli.progress import ended, follow, tally
-from paretofleet_collector.cli.session import collector_client, notify, notify_refusals
+from paretofleet_collector.cli.progress import ended, tally
+from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.sources import read_sources
-from paretofleet_collector.cli.specification import add_files, build, build_zoo, named
+from paretofleet_collector.cli.specification import add_files, build, named
 from paretofleet_collector.cli.sweep_confirm import candidates, confirming
+from paretofleet_collector.cli.sweep_follow import follow_sweep, notify_absent, submit_spec
 from paretofleet_collector.cli.sweep_options import (
     Adaptive,
     BatchSizes,
@@ -49,18 +49,9 @@ from paretofleet_collector.cli.sweep_options import (
     Timeout,
     Wait,
 )
-from paretofleet_collector.cli.sweep_text import extent, pull_timing, show_detail, sweep_columns, sweep_row
+from paretofleet_collector.cli.sweep_text import pull_timing, show_detail, sweep_columns, sweep_row
 from paretofleet_collector.cli.units import counted
-from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.model.entities import SWEEP_STATES
-
-if TYPE_CHECKING:
-    from paretofleet_collector.model.entities import Refusal
-    from paretofleet_collector.model.views import DeviceView, SweepView
-    from paretofleet_collector.planning.specification import Spec
-    from paretofleet_collector.rpc.client import Client
-
-FINISHED_WITH_FAILURES, CANCELLED = 3, 1
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -105,7 +96,7 @@ def plan_(
     spec = build(file, flags)
     with collector_client(context) as client:
         planned = client.plan_sweep(add_files(client, spec).to_json())
-        _notify_absent(client, [one.device for one in planned.devices])
+        notify_absent(client, [one.device for one in planned.devices])
     show_plan(planned, spec.protocol, output)
     if spec.repeats.adaptive is not None:
         notify(adaptive_sentence(spec.repeats))
@@ -160,14 +151,14 @@ def submit(
     request_id = request_id or secrets.token_hex(16)
     with collector_client(context) as client:
         chosen = named(add_files(client, spec), file)
-        sweep, refusals = _submitted(client, chosen, request_id, keep_name=bool(spec.name))
+        sweep, refusals = submit_spec(client, chosen, request_id, keep_name=bool(spec.name))
         if output is Format.table:
             typer.echo(clean(sweep.name))
         else:
             row = {**sweep_row(sweep), "refusals": [refusal_row(each) for each in refusals]}
             show([row], sweep_columns([row]), output)
         if watch or notices:
-            raise typer.Exit(_watch(client, sweep.sweep_id, notices or ()))
+            raise typer.Exit(follow_sweep(client, sweep.sweep_id, notices or ()))
 
 
 @app.command(epilog="Example: paretofleet sweep confirm edge-classifiers --watch")
@@ -193,10 +184,10 @@ def confirm(
         spec = confirming(client, name, identities, runs)
         verb = "is" if len(identities) == 1 else "are"
         notify(f"{counted(len(identities), 'configuration')} of {name} {verb} not beaten")
-        sweep, _refusals = _submitted(client, spec, secrets.token_hex(16), keep_name=False)
+        sweep, _refusals = submit_spec(client, spec, secrets.token_hex(16), keep_name=False)
         typer.echo(clean(sweep.name))
         if watch:
-            raise typer.Exit(_watch(client, sweep.sweep_id))
+            raise typer.Exit(follow_sweep(client, sweep.sweep_id))
 
 
 @app.command("list", epilog="Example: paretofleet sweep list --state running --label gate --last 10")
@@ -247,7 +238,7 @@ def watch(context: typer.Context, sweep: Sweep, notices: Notify = None) -> None:
     """Follow a sweep until it has ended; Ctrl-C stops watching, the sweep goes on."""
     check_notices(notices or ())
     with collector_client(context) as client:
-        raise typer.Exit(_watch(client, sweep, notices or ()))
+        raise typer.Exit(follow_sweep(client, sweep, notices or ()))
 
 
 @app.command(epilog="Example: paretofleet sweep cancel edge-classifiers")
@@ -284,62 +275,3 @@ def delete(
     with collector_client(context) as client:
         deleted = client.delete_sweep(sweep)
     notify(f"deleted {sweep}: {counted(deleted.runs, 'run')}, {counted(deleted.files, 'file')}")
-
-
-def _submitted(
-    client: Client, spec: Spec, request_id: str, *, keep_name: bool
-) -> tuple[SweepView, tuple[Refusal, ...]]:
-    """The sweep of `spec`, and what of it is left out, of which the user is told."""
-    client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
-    build_zoo(client, spec.models)
-    sweep, refusals = client.submit_sweep(spec.to_json(), request_id, keep_name=keep_name)
-    if sweep.name != spec.name:
-        notify(f"there is a sweep {spec.name} already: this one is called {sweep.name}")
-    notify_refusals(refusals)
-    _notify_absent(client, sweep.devices)
-    notify(
-        f"submitted {sweep.name}: {extent(sweep)} on {', '.join(sweep.devices)}; "
-        f"follow it with `paretofleet sweep watch {sweep.name}`"
-    )
-    return sweep, refusals
-
-
-def _watch(client: Client, sweep: str, notices: Sequence[str] = ()) -> int:
-    """Follows the sweep and gives notice of its end; returns the exit code that this stands for."""
-    try:
-        last = follow(client.watch_sweep(sweep, away=_away))
-    except KeyboardInterrupt:
-        unheard = " and nobody hears of its end" if notices else ""
-        notify(
-            f"no longer watching; the sweep goes on{unheard}, watch it with `paretofleet sweep watch {sweep}`"
-        )
-        raise
-    if last is None:
-        raise CollectorError(
-            f"The collector said nothing about {sweep}; look with `paretofleet sweep show {sweep}`."
-        )
-    notify(end_sentence(last))
-    give_notices(notices, last)
-    if last.state == "cancelled":
-        return CANCELLED
-    return FINISHED_WITH_FAILURES if last.state == "finished_with_failures" else 0
-
-
-def _notify_absent(client: Client, devices: Sequence[str]) -> None:
-    """Says which devices of a sweep cannot start now."""
-    for device in client.list_devices():
-        if device.name in devices and device.state != "online":
-            notify(_absence(device))
-
-
-def _absence(device: DeviceView) -> str:
-    if device.state == "offline":
-        return (
-            f"{device.name} is offline; its runs wait for it, as long as --wait says, then they are skipped; "
-            "--online leaves it out"
-        )
-    return f"{device.name} is {device.state}; its runs wait until it is back"
-
-
-def _away(address: str) -> None:
-    notify(f"the collector at {address} is away; waiting for it")

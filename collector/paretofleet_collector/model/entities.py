@@ -78,6 +78,8 @@ class Inventory:
     simulated: bool = False
     #: The newest number of the protocol that its agent speaks.
     wire_version: int = 1
+    #: What all its runs have in their environment, as the agent told it: JSON, empty from older agents.
+    environment_json: str = ""
 
 
 @dataclass(frozen=True)

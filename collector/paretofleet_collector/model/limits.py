@@ -161,6 +161,7 @@ FIELDS: Mapping[str, Limit] = {
     "HelloRequest.wire_version": Number(0, 2**31 - 1),
     "Inventory.architecture": _ID,
     "Inventory.cpus": Many(8192, Number(0, 65_535)),
+    "Inventory.environment_json": Text(65_536, free=True),
     "Inventory.memory_bytes": _COUNT,
     "Inventory.runtimes": Many(64),
     "Inventory.sensors": Many(512),

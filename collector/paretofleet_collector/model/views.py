@@ -38,6 +38,8 @@ class DeviceView:
     identity: str = ""
     #: Names of the sweeps that it works on, in this order.
     queue: tuple[str, ...] = ()
+    #: What all its runs have in their environment, as its agent told it: JSON, empty from older agents.
+    environment_json: str = ""
 
     @classmethod
     def of(
@@ -67,6 +69,7 @@ class DeviceView:
             pool=pool,
             identity=identity,
             queue=queue,
+            environment_json=device.inventory.environment_json,
         )
 
 

@@ -227,4 +227,5 @@ def _inventory(value: Mapping[str, Any]) -> Inventory:
         architecture=value["architecture"],
         simulated=value["simulated"],
         wire_version=value.get("wire_version", 1),
+        environment_json=value.get("environment_json", ""),
     )

@@ -22,7 +22,7 @@ class DeviceSensor(_message.Message):
     def __init__(self, source: _Optional[str] = ..., rail: _Optional[str] = ..., scope: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
-    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running", "pool", "identity", "queue")
+    __slots__ = ("device_id", "name", "device_class", "state", "labels", "targets", "runtimes", "sensors", "simulated", "agent_version", "last_seen_unix_s", "running", "pool", "identity", "queue", "environment_json")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class Device(_message.Message):
     POOL_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_JSON_FIELD_NUMBER: _ClassVar[int]
     device_id: str
     name: str
     device_class: str
@@ -60,7 +61,8 @@ class Device(_message.Message):
     pool: str
     identity: str
     queue: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ..., pool: _Optional[str] = ..., identity: _Optional[str] = ..., queue: _Optional[_Iterable[str]] = ...) -> None: ...
+    environment_json: str
+    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., device_class: _Optional[str] = ..., state: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., targets: _Optional[_Iterable[str]] = ..., runtimes: _Optional[_Iterable[str]] = ..., sensors: _Optional[_Iterable[_Union[DeviceSensor, _Mapping]]] = ..., simulated: bool = ..., agent_version: _Optional[str] = ..., last_seen_unix_s: _Optional[float] = ..., running: _Optional[str] = ..., pool: _Optional[str] = ..., identity: _Optional[str] = ..., queue: _Optional[_Iterable[str]] = ..., environment_json: _Optional[str] = ...) -> None: ...
 
 class ListDevicesReply(_message.Message):
     __slots__ = ("devices",)

@@ -49,7 +49,8 @@ class Agent:
 
     def __init__(self, tmp_path, address, **changes):
         settings = config(tmp_path, address, **changes)
-        self.client = CollectorClient(settings, WHO, INVENTORY)
+        self.environment = {}
+        self.client = CollectorClient(settings, WHO, INVENTORY, lambda: dict(self.environment))
         self.tmp_path, self.settings = tmp_path, settings
         self.error = self.result = None
         self.ready = threading.Event()
@@ -102,6 +103,15 @@ def test_a_device_that_the_fleet_calls_otherwise_says_so_and_how_to_change_it(co
     mine = config(tmp_path, collector.address).name
     assert f"calls this device rack3-left, not {mine}" in caplog.text
     assert f"`paretofleet devices rename rack3-left {mine}` changes that" in caplog.text
+
+
+def test_an_idle_agent_whose_environment_changes_says_hello_again(collector, tmp_path):
+    agent = Agent(tmp_path, collector.address).start()
+    wait_for(lambda: collector.hellos)
+    agent.environment["power_mode"] = "1 5W"
+    wait_for(lambda: collector.hellos[-1].inventory.environment_json == '{"power_mode": "1 5W"}')
+    agent.daemon.stop()
+    agent.join()
 
 
 def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):

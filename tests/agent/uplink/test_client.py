@@ -37,6 +37,24 @@ def test_a_hello_says_who_and_what_this_device_is(tmp_path):
     assert (welcome.heartbeat_s, welcome.window_chunks) == (0.1, 4)
 
 
+def test_every_hello_tells_the_environment_of_then(tmp_path):
+    environment = {"kernel": "6.1"}
+    with FakeCollector().running() as collector:
+        settings = config(tmp_path, collector.address)
+        client = CollectorClient(settings, WHO, INVENTORY, lambda: dict(environment))
+        client.hello([])
+        assert not client.has_other_environment()
+        environment["power_mode"] = "0 MAXN"
+        assert client.has_other_environment()
+        client.hello([])
+        assert not client.has_other_environment()
+        environment["variables"] = {"LONG": "x" * 70_000}
+        client.hello([])
+        client.close()
+    told = [hello.inventory.environment_json for hello in collector.hellos]
+    assert told == ['{"kernel": "6.1"}', '{"kernel": "6.1", "power_mode": "0 MAXN"}', ""]
+
+
 def test_no_more_attempts_are_named_at_once_than_a_collector_takes_the_newest_first(tmp_path):
     held = [key(f"run{at}", 1) for at in range(300)]
     with FakeCollector().running() as collector:

@@ -274,6 +274,7 @@ def _device(one: Device) -> pb.Device:
         runtimes=[f"{runtime.name} {runtime.version}" for runtime in one.inventory.runtimes],
         sensors=[pb.DeviceSensor(**sensor.__dict__) for sensor in one.inventory.sensors],
         last_seen_unix_s=one.last_seen_unix_s or 0.0,
+        environment_json=one.inventory.environment_json,
     )
 
 

@@ -47,6 +47,7 @@ def device_to_proto(device: DeviceView) -> pb.Device:
         pool=device.pool,
         identity=device.identity,
         queue=device.queue,
+        environment_json=device.environment_json,
     )
 
 
@@ -70,6 +71,7 @@ def device_from_proto(message: pb.Device) -> DeviceView:
         pool=message.pool,
         identity=message.identity,
         queue=tuple(message.queue),
+        environment_json=message.environment_json,
     )
 
 

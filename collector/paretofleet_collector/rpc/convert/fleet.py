@@ -83,6 +83,7 @@ def _inventory_from_proto(message: pb.Inventory, wire_version: int) -> Inventory
         architecture=message.architecture,
         simulated=message.simulated,
         wire_version=wire_version,
+        environment_json=message.environment_json,
     )
 
 
