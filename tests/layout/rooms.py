@@ -84,6 +84,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "present": {"ranking", "diagnostics", "statistics"},
         "studies": {"ranking", "report", "pareto"},
         "imports": {"report"},
+        "exports": {"report"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},
         "diagnostics": {"report", "statistics"},
         "report": {"statistics"},

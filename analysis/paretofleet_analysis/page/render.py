@@ -6,6 +6,7 @@ the page's policy of content allows no request at all.
 
 from __future__ import annotations
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,12 @@ def _markup(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - nothing of a report
 
 
-def write(page: Page, path: Path) -> None:
-    """Writes the HTML of a `page` to `path`, whole or not at all; raises ReportError."""
+def write(page: Page, path: Path) -> str:
+    """Writes the HTML of a `page` to `path`, whole or not at all; its SHA-256. Raises ReportError."""
+    content = render(page).encode()
     with written_whole(path, "a page") as file:
-        file.write(render(page).encode())
+        file.write(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def write_figures(page: Page, folder: Path) -> list[Path]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretofleet_collector.cli.limits import limits, pairs
+from paretofleet_collector.cli.bundle_file import finish, recorded
+from paretofleet_collector.cli.bundles import (
+    ANALYZE,
+    BundleFile,
+    Redact,
+    WithSamples,
+    check_target,
+    prepare,
+)
 from paretofleet_collector.cli.progress import working
-from paretofleet_collector.cli.rank import (
+from paretofleet_collector.cli.rank_options import (
     Devices,
     Margins,
     Maxima,
@@ -20,9 +26,11 @@ from paretofleet_collector.cli.rank import (
     PowerScope,
     Rate,
     Requirements,
+    Seed,
     Sources,
     Use,
     WithSimulated,
+    ranking_flags,
 )
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.sources import read_sources
@@ -31,6 +39,8 @@ from paretofleet_collector.errors import Refused
 if TYPE_CHECKING:
     from paretofleet_analysis.page.content import Page
 
+#: What the page depends on beside what the ranking does.
+_DRAWN_BY = ("altair", "jinja2", "vl-convert-python")
 EXAMPLE = "Example: paretofleet analyze report.parquet -o report.html --figures figures"
 
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The page to write.")]
@@ -62,9 +72,17 @@ def analyze(
     power_scope: PowerScope = None,
     allow_mixed_scopes: MixedScopes = False,
     with_simulated: WithSimulated = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 1,
+    seed: Seed = 1,
+    bundle: BundleFile = None,
+    redact: Redact = None,
+    with_samples: WithSamples = False,
 ) -> None:
-    """Write what sweeps or reports show as one HTML page: no network, fit for a mail."""
+    """Write what sweeps or reports show as one HTML page: no network, fit for a mail.
+
+    A bundle alone gives the page that it was written with, byte for byte; options change it.
+    """
+    check_target(bundle)
+    flags = {**ranking_flags(locals()), "title": title or ", ".join(Path(name).stem for name in sources)}
     for folder in filter(None, (output.absolute().parent, figures and figures.absolute().parent)):
         if not folder.is_dir():
             raise Refused(f"{folder} is no folder; make it, or choose another.")
@@ -72,39 +90,28 @@ def analyze(
     from paretofleet_analysis.page.studies import STUDIES, study_answers
     from paretofleet_analysis.ranking.rank import rank_runs
 
-    reported = read_sources(context, sources)
+    flags["studies"] = list(STUDIES) if studies is None else [name for name in studies.split(",") if name]
+    prepared = prepare(context, ANALYZE, read_sources(context, sources), flags, redact)
+    question, table = prepared.question, prepared.reported.table
     with working("ranking"):
-        ranked = rank_runs(
-            reported.table,
-            use=use,
-            objectives=objectives or None,
-            margins=dict(pairs("--margin", margins, "2%")),
-            maxima=limits(maxima, requirements),
-            devices=devices or (),
-            rate_hz=rate,
-            power_scope=power_scope,
-            allow_mixed_scopes=allow_mixed_scopes,
-            allow_simulated_mix=with_simulated,
-            seed=seed,
-            command=shlex.join(["paretofleet", *sys.argv[1:]]),
-            report_sha256=reported.sha256,
-        )
-    names = list(STUDIES) if studies is None else [name for name in studies.split(",") if name]
+        ranked = rank_runs(table, **prepared.ranking_keywords)
     with working("making the studies"):
-        answers = study_answers(names, reported.table, ranked)
+        answers = study_answers(question.flags["studies"], table, ranked)
     with working("writing"):
-        heading = title or ", ".join(Path(name).stem for name in sources)
-        page = gather(ranked, title=heading, notes=reported.notes, answers=answers)
-        _write(page, output, figures)
+        page = gather(ranked, title=question.flags["title"], notes=question.notes, answers=answers)
+        digest = _write(page, output, figures)
+    result = recorded(ranked.ranking.evidence["versions"], _DRAWN_BY, page_sha256=digest)
+    finish(context, prepared, result, bundle, with_samples=with_samples)
 
 
-def _write(page: Page, output: Path, figures: Path | None) -> None:
-    """Writes the `page` to `output`, and its figures into the folder `figures`."""
+def _write(page: Page, output: Path, figures: Path | None) -> str:
+    """Writes the `page` to `output`, and its figures into the folder `figures`; the page's SHA-256."""
     from paretofleet_analysis.page.render import write, write_figures
 
-    write(page, output)
+    digest = write(page, output)
     notify(f"wrote {output}")
     if figures is not None:
         figures.mkdir(exist_ok=True)
         for path in write_figures(page, figures):
             notify(f"wrote {path}")
+    return digest

@@ -11,18 +11,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretofleet_collector.cli.bundle_file import finish, recorded
+from paretofleet_collector.cli.bundles import (
+    COMPARE,
+    BundleFile,
+    Prepared,
+    Redact,
+    WithSamples,
+    check_target,
+    prepare,
+)
 from paretofleet_collector.cli.limits import pairs
 from paretofleet_collector.cli.output import Format, clean_lines, show, write_json
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import notify
-from paretofleet_collector.cli.sources import read_sources
-from paretofleet_collector.errors import misused
+from paretofleet_collector.cli.sources import Reported, read_sources
+from paretofleet_collector.errors import Refused, misused
 
 if TYPE_CHECKING:
     from paretofleet_analysis.objectives import Margin
     from paretofleet_analysis.ranking.before_after import BeforeAfter
 
 EXAMPLE = "Example: paretofleet compare before-the-driver after-the-driver --margin 3%"
+#: What a comparison depends on.
+_COMPUTED_BY = ("paretofleet-analysis", "numpy", "scipy", "pyarrow")
 #: The exit code where something is surely worse.
 REGRESSION = 4
 Measures = Annotated[
@@ -48,7 +60,9 @@ def compare(
     context: typer.Context,
     *,
     before: Annotated[str, typer.Argument(metavar="A", help="The sweep or report before.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The sweep or report after.")],
+    after: Annotated[
+        str, typer.Argument(metavar="B", help="The sweep or report after; none with a bundle of both.")
+    ] = "",
     measures: Measures = None,
     margins: Margins = None,
     otava: Annotated[
@@ -58,19 +72,30 @@ def compare(
     output: Annotated[
         CompareFormat, typer.Option("-o", "--output", help="How to write the comparison.")
     ] = CompareFormat.table,
+    bundle: BundleFile = None,
+    redact: Redact = None,
+    with_samples: WithSamples = False,
 ) -> None:
     """Compare two sweeps of the same configurations: what became faster, slower, or cannot be told.
 
     For two model files instead, see `paretofleet bench`. Exit code 4: something is worse.
     """
+    from paretofleet_analysis.present.compare_text import comparison_document
+
     if before == after:
         raise misused(f"{before} is compared with itself: give two reports.")
-    compared = compared_sources(context, before, after, measures, margins)
+    check_target(bundle)
+    reported, count = _both(context, before, after)
+    flags = {"measures": measures or None, "margins": list(margins or ()), "reports_before": count}
+    prepared = prepare(context, COMPARE, reported, flags, redact)
+    compared = _compared(prepared)
     if otava is not None:
         from paretofleet_analysis.present.otava import write_series
 
         notify(f"wrote {write_series(compared, otava)}; look with `otava analyze`")
     write_comparison(compared, output)
+    result = recorded({}, _COMPUTED_BY, **comparison_document(compared))
+    finish(context, prepared, result, bundle, with_samples=with_samples)
     if compared.is_worse:
         raise typer.Exit(REGRESSION)
 
@@ -87,14 +112,39 @@ def compared_sources(
     `measures` and `margins` as they were typed. What is to be known of the sources is said. Raises Refused
     for a file that does not exist, ReportError for one that is none, RankError for nothing in common.
     """
-    from paretofleet_analysis.ranking.before_after import compare_reports
+    reported, count = _both(context, before, after)
+    flags = {"measures": measures or None, "margins": list(margins or ()), "reports_before": count}
+    return _compared(prepare(context, COMPARE, reported, flags, None))
 
-    old, new = (read_sources(context, [source]) for source in (before, after))
+
+def _both(context: typer.Context, before: str, after: str) -> tuple[Reported, int]:
+    """What both sources report, and how many reports are of `before`; 0: a bundle of both says so."""
+    old = read_sources(context, [before])
+    if after:
+        new = read_sources(context, [after])
+        return old.with_more(new), len(old.contents)
+    if [each.kind for each in old.bundles] != [COMPARE]:
+        raise misused(f"{before} is one side: give the other, or a bundle that `compare --bundle` wrote.")
+    return old, 0
+
+
+def _compared(prepared: Prepared) -> BeforeAfter:
+    """The comparison that is asked for; what is to be known of the reports is said."""
+    from paretofleet_analysis.ranking.before_after import compare_reports
+    from paretofleet_analysis.report.files import concatenate
+
+    flags, tables = prepared.question.flags, prepared.tables
+    count = flags["reports_before"]
+    if not 0 < count < len(tables):
+        raise Refused("The bundle does not say which of its reports are of before: it is damaged.")
     with working("comparing"):
         compared = compare_reports(
-            old.table, new.table, measures=measures or None, margins=_margins(margins, measures)
+            concatenate(tables[:count]),
+            concatenate(tables[count:]),
+            measures=flags["measures"],
+            margins=_margins(flags["margins"], flags["measures"]),
         )
-    for note in (*old.notes, *new.notes):
+    for note in prepared.question.notes:
         notify(note)
     return compared
 

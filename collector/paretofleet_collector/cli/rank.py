@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -11,11 +10,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.limits import limits, pairs
+from paretofleet_collector.cli.bundle_file import finish, ranking_json
+from paretofleet_collector.cli.bundles import (
+    RANK,
+    BundleFile,
+    Redact,
+    WithSamples,
+    check_target,
+    prepare,
+)
 from paretofleet_collector.cli.output import FACTS, Format, clean_lines, escaped, show
 from paretofleet_collector.cli.progress import working
-from paretofleet_collector.cli.rank_bundle import BundleFile, Redact, WithSamples, finish, prepare
 from paretofleet_collector.cli.rank_by_device import By, check_alone, write_by_device
+from paretofleet_collector.cli.rank_options import (
+    Devices,
+    Margins,
+    Maxima,
+    MixedScopes,
+    Objectives,
+    PowerScope,
+    Rate,
+    Requirements,
+    Seed,
+    Sources,
+    Use,
+    WithSimulated,
+    ranking_flags,
+)
 from paretofleet_collector.cli.rank_paper import (
     FOR_PAPERS,
     Figure,
@@ -32,52 +53,17 @@ from paretofleet_collector.cli.sources import read_sources
 
 if TYPE_CHECKING:
     from paretofleet_analysis.ranking.rank import Ranking
-    from paretofleet_analysis.ranking.request import RankingKeywords
 
 EXAMPLE = "Example: paretofleet rank edge-classifiers --max batch_latency_p90_s=30ms"
 #: Rows that are shown unless more are asked for.
 TOP = 100
 
-Sources = Annotated[
-    list[str], typer.Argument(metavar="SWEEP|REPORT..", help="Sweeps, or pulled report files.")
-]
-Objectives = Annotated[
-    list[str] | None,
-    typer.Option("--objective", metavar="COLUMN", help="Rank by these instead. Repeatable."),
-]
-Margins = Annotated[
-    list[str] | None,
-    typer.Option("--margin", metavar="COLUMN=2%", help="How much better counts. Repeatable."),
-]
-Maxima = Annotated[
-    list[str] | None,
-    typer.Option("--max", metavar="COLUMN=30ms", help="A limit that must be kept. Repeatable."),
-]
-Requirements = Annotated[
-    list[str] | None,
-    typer.Option("--require", metavar="'COLUMN<=30ms'", help="The same. Repeatable."),
-]
 Promise = Annotated[
     str,
     typer.Option(
         metavar="each|all|share", help="Each verdict right with 95 %, all at once with 90 %, or 95 % of them."
     ),
 ]
-
-Devices = Annotated[
-    list[str] | None,
-    typer.Option("--device", metavar="NAME", help="Only rows of this device. Repeatable."),
-]
-
-Rate = Annotated[
-    float | None,
-    typer.Option(metavar="ITEMS/S", help="Energy of items at this rate, such as 5: idle in between."),
-]
-
-PowerScope = Annotated[str | None, typer.Option(help="The scope whose energy counts, such as module.")]
-MixedScopes = Annotated[bool, typer.Option("--allow-mixed-scopes", help="Rank energies of unlike scopes.")]
-WithSimulated = Annotated[bool, typer.Option("--with-simulated", help="Rank simulated and real together.")]
-Use = Annotated[str, typer.Option("--for", metavar="USE", help="realtime, offline or deadline=30ms.")]
 Question = Annotated[
     str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
 ]
@@ -109,7 +95,7 @@ def rank(
     question: Question = "mean",
     promise: Promise = "each",
     accuracy_question: AccuracyQuestion = "fixed",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 1,
+    seed: Seed = 1,
     why: Why = None,
     robust: Robust = False,
     top: Top = TOP,
@@ -129,43 +115,27 @@ def rank(
     """
     from paretofleet_analysis.ranking.rank import rank_runs
 
-    keywords = _keywords(locals())
+    flags = _keywords(locals())
     if by is not None:
         check_alone({"--why": why, "--methods": methods, "--figure": figure, "--plot": plot})
-    command = shlex.join(["paretofleet", *sys.argv[1:]])
-    prepared = prepare(context, read_sources(context, sources), keywords, command, redact)
-    reported, keywords = prepared.reported, prepared.keywords
+    check_target(bundle)
+    prepared = prepare(context, RANK, read_sources(context, sources), flags, redact)
+    reported, keywords = prepared.reported, prepared.ranking_keywords
     if by is not None:
         write_by_device(reported.table, keywords, output, reported.notes, columns=_columns())
         return
     with working("ranking"):
         ranked = rank_runs(reported.table, **keywords)
     result = replace(ranked.ranking, notes=(*prepared.question.notes, *ranked.ranking.notes))
-    finish(context, prepared, result, bundle, with_samples=with_samples)
+    finish(context, prepared, ranking_json(result), bundle, with_samples=with_samples)
     draw(result, figure, runs=ranked.runs, is_plotted=plot)
     _write(result, output, why=keywords.get("why"), top=None if whole else top, methods=methods)
 
 
-def _keywords(flags: Mapping[str, Any]) -> RankingKeywords:
+def _keywords(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the `flags` of the command, by the names of its parameters, ask of a ranking."""
-    return {
-        "use": flags["use"],
-        "objectives": flags["objectives"] or None,
-        "margins": dict(pairs("--margin", flags["margins"], "2%")),
-        "maxima": limits(flags["maxima"], flags["requirements"]),
-        "devices": flags["devices"] or [],
-        "rate_hz": flags["rate"],
-        "power_scope": flags["power_scope"],
-        "allow_mixed_scopes": flags["allow_mixed_scopes"],
-        "allow_simulated_mix": flags["with_simulated"],
-        "with_no_work": flags["with_no_work"],
-        "question": flags["question"],
-        "promise": flags["promise"],
-        "accuracy_question": flags["accuracy_question"],
-        "seed": flags["seed"],
-        "why": flags["why"],
-        "robust": flags["robust"],
-    }
+    alike = ("with_no_work", "question", "promise", "accuracy_question", "why", "robust")
+    return {**ranking_flags(flags), **{name: flags[name] for name in alike}}
 
 
 def _write(result: Ranking, form: RankFormat, *, why: str | None, top: int | None, methods: bool) -> None:

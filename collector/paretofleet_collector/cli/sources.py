@@ -38,6 +38,19 @@ class Reported:
     bundles: tuple[Bundle, ...] = ()
     sweeps: tuple[str, ...] = ()
 
+    def with_more(self, other: Reported) -> Reported:
+        """What this and then the `other` reported, as if they had been read at once."""
+        from paretofleet_analysis.report import files
+
+        return Reported(
+            files.concatenate([self.table, other.table]),
+            self.sha256 + other.sha256,
+            self.notes + other.notes,
+            self.contents + other.contents,
+            self.bundles + other.bundles,
+            self.sweeps + other.sweeps,
+        )
+
 
 @dataclass
 class _Pulled:

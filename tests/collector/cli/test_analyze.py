@@ -48,3 +48,23 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "altair", None)
     done = paretofleet("analyze", REPORT, "-o", tmp_path / "report.html", code=1)
     assert "pip install 'paretofleet-analysis[figures]'" in done.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--studies", "devices"), ("--studies", "", "--redact", "models,hosts", "--device", "desk")],
+    ids=["plain", "redacted"],
+)
+def test_a_bundle_makes_the_page_again_byte_for_byte(
+    paretofleet: Command, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    page, again, bundle = tmp_path / "report.html", tmp_path / "again.html", tmp_path / "b.zip"
+    words = ("--for", "offline", *options, "--bundle", bundle)
+    done = paretofleet("analyze", REPORT, "-o", page, *words)
+    assert f"computes it again with `paretofleet analyze {bundle} -o report.html`" in done.err
+    said = paretofleet("analyze", bundle, "-o", again).err
+    assert "the same as in the bundle, byte for byte" in said
+    assert again.read_bytes() == page.read_bytes()
+    assert (b"desk" in page.read_bytes()) == ("--redact" not in options)
+    other = paretofleet("analyze", bundle, "-o", again, "--studies", "", "--seed", "3").err
+    assert "byte for byte" not in other, "another question has no answer in the bundle"

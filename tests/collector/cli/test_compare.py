@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,28 @@ def test_every_run_is_written_for_a_change_point_tool(
     assert "otava analyze" in done.err
     tests = json.loads((tmp_path / "series" / "otava.yaml").read_text())["tests"]
     assert len(tests) == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--redact", "models,hosts")])
+def test_a_bundle_of_both_is_compared_again_byte_for_byte(
+    paretofleet: Command, pair: tuple[Path, Path], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    bundle = tmp_path / "b.zip"
+    words = ("--margin", "3%", "-o", "json")
+    said = paretofleet("compare", *pair, *words, *options, "--bundle", bundle, code=4)
+    for path in pair:
+        path.unlink()
+    again = paretofleet("compare", bundle, "-o", "json", code=4)
+    assert again.out == said.out
+    assert "the same as in the bundle, byte for byte" in again.err
+    assert ("alpha" in said.out) == (not options)
+    with zipfile.ZipFile(bundle) as archive:
+        assert ("alpha" in archive.read("result.json").decode()) == (not options)
+
+
+def test_one_side_alone_is_no_comparison(paretofleet: Command, pair: tuple[Path, Path]) -> None:
+    assert "is one side: give the other" in paretofleet("compare", pair[0], code=2).err
+    assert "let its name end in .zip" in paretofleet("compare", *pair, "--bundle", "b", code=2).err
 
 
 def test_help_keeps_sweeps_and_files_apart(paretofleet: Command) -> None:

@@ -1,4 +1,4 @@
-"""`rank --bundle`: another person's `paretofleet rank FILE.zip` says the same, byte for byte."""
+"""`--bundle`: another person's `paretofleet rank FILE.zip` says the same, byte for byte."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import fake_control
 import pytest
 from command_harness import Command
+from fake_control import FakeControl
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.rows import build_report
 from test_rank import configuration
@@ -97,6 +99,34 @@ def test_redacted_names_stand_nowhere_in_the_bundle(
     again = paretofleet("rank", bundle, "-o", "json")
     assert again.out == said.out
     assert "byte for byte" in again.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("rank", "first"), ("analyze", "first", "--studies", "", "-o", "{}"), ("compare", "first", "{}")],
+)
+def test_samples_and_specifications_of_pulled_sweeps_go_with_it(
+    paretofleet: Command,
+    control: FakeControl,
+    report: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    if words[0] == "analyze":
+        pytest.importorskip("altair")
+    monkeypatch.setattr(fake_control, "REPORT", report.read_bytes())
+    paretofleet("sweep", "submit", "--model", "resnet50", "--name", "first")
+    bundle, page = tmp_path / "b.zip", tmp_path / "page.html"
+    place = report if words[0] == "compare" else page
+    command = [word.format(place) for word in words]
+    paretofleet(*command, "--bundle", bundle, "--with-samples")
+    with zipfile.ZipFile(bundle) as archive:
+        names = archive.namelist()
+    assert {"samples/1/date=1/run-a.parquet", "samples/1/run-b.parquet", "sweeps/first.json"} <= set(names)
+    control.sweeps.clear()
+    again = ["-o", page] if words[0] == "analyze" else []
+    assert "byte for byte" in paretofleet(words[0], bundle, *again).err
 
 
 def test_a_bundle_of_another_version_says_what_differs(

@@ -1,0 +1,1 @@
+"""Reports for the tools of others."""
