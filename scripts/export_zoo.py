@@ -1,19 +1,24 @@
 #!/usr/bin/env python3
 """Writes the zoo's structure files. A developer's tool: nothing at run time needs it or torch.
 
-It takes the architectures from torchvision, drops every weight and keeps the graph as text, which
-`paretofleet_collector.models.zoo` fills with seeded weights. In an environment of its own:
+It takes the architectures from torchvision, timm or `zoo_builders`, drops every weight and keeps the
+graph as text, which `paretofleet_collector.models.zoo` fills with seeded weights. In an environment of
+its own:
 
     python3 -m venv /tmp/torchenv
     /tmp/torchenv/bin/pip install torch==2.13.0 numpy onnx
     /tmp/torchenv/bin/pip install --no-deps torchvision==0.28.0 pillow
-    /tmp/torchenv/bin/python scripts/export_zoo.py [NAME ...]
+    /tmp/torchenv/bin/pip install --no-deps timm==1.0.31 safetensors huggingface_hub pyyaml
+    PYTHONPATH=collector /tmp/torchenv/bin/python scripts/export_zoo.py [--fill] [NAME ...]
 
-It prints the parameters and the multiply-accumulates that torch counts, to be held against the
-catalogue. A changed structure changes the golden SHA-256 of the network: build it and correct
-`models/zoo/catalogue.py`, or the zoo refuses to use it.
+It writes what torch counts of each network, with the versions that counted, to
+`tests/fixtures/zoo/counted.csv`, against which the tests hold the catalogue; and parameters, MACs, size
+and SHA-256 of the filled file to the network's line of `models/zoo/networks.csv`. What is published of a
+network stands in the same line and is written by hand.
 """
 
+import csv
+import hashlib
 import io
 import logging
 import re
@@ -23,35 +28,68 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-STRUCTURES = Path(__file__).parent.parent / "collector/paretofleet_collector/models/zoo/structures"
+from zoo_constants import folded
+
+ROOT = Path(__file__).parent.parent
+ZOO = ROOT / "collector/paretofleet_collector/models/zoo"
+COUNTED = ROOT / "tests/fixtures/zoo/counted.csv"
 OPSET = 17  # ONNX Runtime 1.19 and older load it, and IR version 8 with it
 IR_VERSION = 8
-KEPT_ELEMENTS = 8  # smaller initializers are arguments of operators, not weights
+KEPT_ELEMENTS = 8  # smaller initializers that are no parameters are arguments of operators
 
-NETWORKS: dict[str, dict[str, Any]] = {
-    "alexnet": {},
-    "squeezenet1_1": {},
-    "resnet18": {},
-    "resnet50": {},
-    "mobilenet_v2": {},
+# Name in the zoo: where it is from, its name there, what its builder gets, pixels of a side.
+NETWORKS: dict[str, tuple[str, str, dict[str, Any], int]] = {
+    **{
+        name: ("torchvision", name, {}, 224)
+        for name in (
+            *("alexnet", "squeezenet1_0", "squeezenet1_1", "vgg16", "vgg19"),
+            *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+            *("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0"),
+            *("densenet121", "shufflenet_v2_x1_0", "mnasnet1_0", "convnext_tiny"),
+        )
+    },
     # The auxiliary heads are not executed, and the published parameter count leaves them out.
-    "googlenet": {"aux_logits": False, "init_weights": False},
+    "googlenet": ("torchvision", "googlenet", {"aux_logits": False, "init_weights": False}, 224),
+    "inception_v3": ("torchvision", "inception_v3", {"aux_logits": False, "init_weights": False}, 299),
+    "inception_v4": ("timm", "inception_v4", {}, 299),
+    "mobilenet_v1": ("timm", "mobilenetv1_100", {}, 224),
+    "efficientnet_lite0": ("timm", "efficientnet_lite0", {}, 224),
+    "efficientnet_lite1": ("timm", "efficientnet_lite1", {}, 240),
+    "efficientnet_lite2": ("timm", "efficientnet_lite2", {}, 260),
+    "vit_s_16": ("timm", "vit_small_patch16_224", {}, 224),
+    **{name: ("own", name, {}, 224) for name in ("bn_alexnet", "bn_nin", "enet")},
 }
 
 logger = logging.getLogger(__name__)
 
 
-def builder(name: str) -> Any:
-    """The torchvision builder of `name`, also where torchvision's compiled operators do not load."""
+def import_torchvision() -> Any:
+    """The module torchvision, also where its compiled operators do not load."""
     try:
-        from torchvision import models
+        import torchvision
     except RuntimeError:
         for loaded in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
             del sys.modules[loaded]
         meta = "torchvision._meta_registrations"
         sys.modules[meta] = types.ModuleType(meta)
-        from torchvision import models
-    return models.get_model_builder(name)
+        import torchvision
+    return torchvision
+
+
+def untrained(name: str) -> Any:
+    """The network `name` of the zoo as its source builds it, without trained weights."""
+    source, there, options, _ = NETWORKS[name]
+    if source == "own":
+        import zoo_builders
+
+        return getattr(zoo_builders, there)()
+    torchvision = import_torchvision()
+    if source == "torchvision":
+        return torchvision.models.get_model_builder(there)(weights=None, **options)
+    import timm
+
+    timm.layers.set_fused_attn(False)  # the products of the attention as nodes of their own
+    return timm.create_model(there, pretrained=False, **options)
 
 
 def network(name: str) -> Any:
@@ -63,7 +101,7 @@ def network(name: str) -> Any:
     import torch
 
     torch.manual_seed(1)
-    net = builder(name)(weights=None, **NETWORKS[name]).eval()
+    net = untrained(name).eval()
     with torch.no_grad():
         for _, tensor in [*net.named_parameters(), *net.named_buffers()]:
             if tensor.dtype.is_floating_point:
@@ -71,11 +109,12 @@ def network(name: str) -> Any:
     return net
 
 
-def exported(net: Any) -> Any:
+def exported(net: Any, side: int) -> Any:
     """The network as an ONNX model whose batch normalisations are nodes of their own.
 
-    PRESERVE keeps them: folded into the convolutions the parameters would no longer be those
-    published. ONNX Runtime folds them when it loads the file, so the speed is the same.
+    It takes images of `side` x `side` pixels. PRESERVE keeps the normalisations: folded into the
+    convolutions the parameters would no longer be those published. ONNX Runtime folds them when it loads
+    the file, so the speed is the same.
     """
     import onnx
     import torch
@@ -85,7 +124,7 @@ def exported(net: Any) -> Any:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net,
-            (torch.rand(1, 3, 224, 224),),
+            (torch.rand(1, 3, side, side),),
             buffer,
             dynamo=False,
             opset_version=OPSET,
@@ -109,11 +148,14 @@ def identifier(name: str) -> str:
     return plain if plain[:1].isalpha() else "v" + plain
 
 
-def stripped(model: Any, name: str) -> Any:
-    """The model with plain names and with its weights turned into inputs, which have no values."""
+def stripped(model: Any, name: str, parameters: set[str]) -> Any:
+    """The model with plain names and with its weights turned into inputs, which have no values.
+
+    `parameters`: the names of the network's parameters and statistics in torch.
+    """
     import onnx
 
-    graph = model.graph
+    graph, side = model.graph, NETWORKS[name][3]
     names = {n for node in graph.node for n in [*node.input, *node.output]} - {""}
     renamed = {old: identifier(old) for old in names}
     if len(set(renamed.values())) != len(renamed):
@@ -127,20 +169,20 @@ def stripped(model: Any, name: str) -> Any:
     weights = []
     for tensor in graph.initializer:
         shape = list(tensor.dims)
+        size = onnx.numpy_helper.to_array(tensor).size
+        is_weight = tensor.data_type == onnx.TensorProto.FLOAT and (
+            size > KEPT_ELEMENTS or tensor.name in parameters
+        )
         tensor.name = renamed[tensor.name]
-        if (
-            tensor.data_type == onnx.TensorProto.FLOAT
-            and onnx.numpy_helper.to_array(tensor).size > KEPT_ELEMENTS
-        ):
+        if is_weight:
             weights.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, shape))
         else:
             kept.append(tensor)
-    image = onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["N", 3, 224, 224])
+    image = onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["N", 3, side, side])
     logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", 1000])
     bare = onnx.helper.make_graph(list(graph.node), name, [image, *weights], [logits], kept)
-    return onnx.helper.make_model(
-        bare, ir_version=IR_VERSION, opset_imports=[onnx.helper.make_opsetid("", OPSET)]
-    )
+    opset = onnx.helper.make_opsetid("", OPSET)
+    return folded(onnx.helper.make_model(bare, ir_version=IR_VERSION, opset_imports=[opset]))
 
 
 def readable(text: str) -> str:
@@ -152,37 +194,89 @@ def readable(text: str) -> str:
     return text.replace(", float[", ",\n   float[").replace('[""] ', "") + "\n"
 
 
-def macs_by_torch(net: Any) -> int:
+def macs_by_torch(net: Any, side: int) -> int:
     """Multiply-accumulates of one image by torch's own counter (it counts two operations for each)."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(torch.rand(1, 3, 224, 224))
+        net(torch.rand(1, 3, side, side))
     return int(counter.get_total_flops()) // 2
 
 
-def main() -> int:
-    """Exports the networks named on the command line, or all."""
+def versions(source: str) -> str:
+    """What counted, such as "torch 2.13.0+cpu, timm 1.0.31"."""
+    from importlib.metadata import version
+
+    return ", ".join(f"{name} {version(name)}" for name in ("torch", *([] if source == "own" else [source])))
+
+
+def keep(path: Path, name: str, row: dict[str, Any]) -> None:
+    """Puts the values of `row` into the line of the network `name` in the table at `path`."""
+    rows: dict[str, dict[str, Any]] = {}
+    columns = list(row)
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = list(dict.fromkeys([*(reader.fieldnames or []), *row]))
+            rows = {line["name"]: line for line in reader}
+    rows[name] = {**rows.get(name, {}), **row}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())
+
+
+def filled(text: str) -> tuple[str, int]:
+    """SHA-256 and bytes of the file that the zoo makes from the structure `text`."""
+    import onnx
+    from paretofleet_collector.models.zoo import write
+
+    digest, size = hashlib.sha256(), 0
+    for chunk in write.chunks(onnx.parser.parse_model(text)):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def export(name: str) -> None:
+    """Writes the structure of the network `name` and its lines in the two tables."""
     import onnx
 
+    source, _, _, side = NETWORKS[name]
+    net = network(name)
+    model = stripped(exported(net, side), name, set(net.state_dict()))
+    onnx.checker.check_model(model, full_check=True)
+    text = readable(onnx.printer.to_text(model))
+    (ZOO / "structures" / f"{name}.onnxtxt").write_text(text, encoding="utf-8")
+    parameters, macs = sum(p.numel() for p in net.parameters()), macs_by_torch(net, side)
+    counted = {"name": name, "parameters": parameters, "macs": macs, "side": side}
+    keep(COUNTED, name, {**counted, "counted_by": versions(source)})
+    logger.info("%s: %d parameters, %d MACs, %d characters", name, parameters, macs, len(text))
+
+
+def fill(name: str) -> None:
+    """Writes what torch counted, size and SHA-256 of the filled network `name` to the catalogue."""
+    with COUNTED.open(encoding="utf-8", newline="") as file:
+        counted = next(line for line in csv.DictReader(file) if line["name"] == name)
+    del counted["counted_by"]
+    sha256, size = filled((ZOO / "structures" / f"{name}.onnxtxt").read_text(encoding="utf-8"))
+    keep(ZOO / "networks.csv", name, {**counted, "size_bytes": size, "sha256": sha256})
+
+
+def main() -> int:
+    """Exports the networks named on the command line, or all; with --fill only fills them anew."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    names = sys.argv[1:] or list(NETWORKS)
+    names = [name for name in sys.argv[1:] if name != "--fill"] or list(NETWORKS)
     unknown = sorted(set(names) - set(NETWORKS))
     if unknown:
         logger.error("unknown network %s: choose from %s", ", ".join(unknown), ", ".join(NETWORKS))
         return 2
-    STRUCTURES.mkdir(parents=True, exist_ok=True)
+    COUNTED.parent.mkdir(parents=True, exist_ok=True)
     for name in names:
-        net = network(name)
-        model = stripped(exported(net), name)
-        onnx.checker.check_model(model, full_check=True)
-        text = readable(onnx.printer.to_text(model))
-        (STRUCTURES / f"{name}.onnxtxt").write_text(text, encoding="utf-8")
-        parameters = sum(p.numel() for p in net.parameters())
-        logger.info(
-            "%s: %d parameters, %d MACs, %d characters", name, parameters, macs_by_torch(net), len(text)
-        )
+        if "--fill" not in sys.argv[1:]:
+            export(name)
+        fill(name)
     return 0
 
 

@@ -16,6 +16,7 @@ from reference.keys import configuration, specification
 from reference.limits import limits_page
 from reference.pictures import frontier_picture, ranking_picture
 from reference.service_file import service_variables
+from reference.zoo import zoo_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 #: The pages by file name.
@@ -29,6 +30,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "boards.md": boards,
     "bench.md": benches,
     "limits.md": limits_page,
+    "zoo.md": zoo_page,
 }
 
 #: The file of settings of the collector as a service.

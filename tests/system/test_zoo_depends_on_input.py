@@ -1,4 +1,4 @@
-"""The zoo's networks do work: nothing of them may be called `no_work`."""
+"""The zoo's networks do work: nothing of them may be called `no_work`. One small network of each kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paretofleet_collector.models import zoo
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.parametrize("name", zoo.NAMES)
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2", "resnet18"])
 def test_the_outputs_of_every_network_change_with_its_input(tmp_path: Path, name: str) -> None:
     pytest.importorskip("onnxruntime")
     built = zoo.build(name, tmp_path / "m.onnx")

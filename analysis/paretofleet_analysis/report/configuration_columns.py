@@ -44,6 +44,8 @@ def requested_columns(configuration: ReportInput) -> dict[str, Any]:
         "top1_n": configuration.top1_n,
         "top1_source": configuration.top1_source,
         "accuracy_group": configuration.accuracy_group,
+        "model_licence": configuration.model_licence,
+        "weights_source": configuration.weights_source,
         "options": _json(configuration.options),
         "items_s": configuration.items_s,
         "inputs": _json(configuration.fed) if configuration.fed else None,

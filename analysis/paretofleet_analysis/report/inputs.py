@@ -65,6 +65,8 @@ class ReportInput:
     top1_n: int | None = None
     top1_source: str | None = None
     accuracy_group: str | None = None
+    model_licence: str | None = None
+    weights_source: str | None = None
     flags: Sequence[str] = ()
     items_s: float | None = None
     fed: Mapping[str, Any] = field(default_factory=dict)

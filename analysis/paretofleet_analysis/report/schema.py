@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 7
+VERSION = 8
 #: A report that has nothing in younger columns is written in this version, so that older programs read it.
 VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
@@ -79,6 +79,18 @@ _MODEL = (
     Column("top1_n", INT, "images behind top1"),
     Column("top1_source", TEXT, "measured, published-same-weights, published-same-architecture or user"),
     Column("accuracy_group", TEXT, "rows of one group share one accuracy"),
+    Column(
+        "model_licence",
+        TEXT,
+        "licence of the model's file, as its source or the user says; null where nobody said",
+        since=8,
+    ),
+    Column(
+        "weights_source",
+        TEXT,
+        "where the weights of the file are from; null where nobody said",
+        since=8,
+    ),
 )
 
 _OUTCOME = (
@@ -257,7 +269,7 @@ def schema(version: int = VERSION) -> pa.Schema:
     """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'7'
+    b'8'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

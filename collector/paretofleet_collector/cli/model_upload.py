@@ -26,8 +26,9 @@ FILE_MAX_BYTES = 2 << 30
 
 @dataclass(frozen=True)
 class FileDetails:
-    """What the user says of a model file; empty or None: not said. `top1` in percent, of `top1_n` items.
+    """What the user says of a model file; empty or None: not said.
 
+    `top1` and `top5` in percent, of `top1_n` items; `licence` of the file, `weights_source`: their origin.
     `sizes` and `inputs`: what it is fed where a sweep says nothing, as a specification has them.
     """
 
@@ -38,6 +39,9 @@ class FileDetails:
     top1_n: int | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    top5: float | None = None
+    licence: str = ""
+    weights_source: str = ""
 
 
 def add_model(
@@ -83,6 +87,9 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
             top1_n=details.top1_n,
             sizes=details.sizes,
             inputs_json=json.dumps(inputs) if inputs else "",
+            top5=details.top5,
+            licence=details.licence,
+            weights_source=details.weights_source,
         )
         with Transfer(f"{counter}{path.name}") as transfer:
             return client.add_model(file, new, transfer.at)

@@ -27,6 +27,7 @@ from paretofleet_collector.cli.units import count, percent_of, size
 from paretofleet_collector.errors import CollectorError, NotFound, Unreachable, misused
 from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.model.messages import GivenFacts
 from paretofleet_collector.planning.specification import PRECISIONS
 from paretofleet_collector.suggest import did_you_mean
 
@@ -48,6 +49,16 @@ Top1 = Annotated[
     str | None, typer.Option(metavar="PERCENT", help="Its top-1 accuracy in percent, such as 71.2.")
 ]
 Top1Items = Annotated[int | None, typer.Option(min=1, help="Number of items that gave --top1.")]
+Top5 = Annotated[
+    str | None,
+    typer.Option(metavar="PERCENT", help="Share of the same items whose class is among the five best."),
+]
+Licence = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Licence of the file, such as BSD-3-Clause.")
+]
+WeightsSource = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Where its weights are from: a paper, an address, a date.")
+]
 
 _COLUMNS = (
     column("model", kept=True),
@@ -114,6 +125,9 @@ def add(
     ] = "",
     top1: Top1 = None,
     top1_n: Top1Items = None,
+    top5: Top5 = None,
+    licence: Licence = None,
+    weights_source: WeightsSource = None,
     sizes: Sizes = None,
     inputs: FedInputs = None,
 ) -> None:
@@ -122,8 +136,8 @@ def add(
     --size and --input say what the model is fed where a sweep says nothing; of a file that is there they
     replace what was said before.
     """
-    of_one = any((name, variant_of, precision, top1 is not None, sizes, inputs))
-    names = "--name, --variant-of, --precision, --top1, --size and --input"
+    of_one = any((name, variant_of, precision, top1 is not None, licence, weights_source, sizes, inputs))
+    names = "--name, --variant-of, --precision, --top1, --licence, --weights-source, --size and --input"
     if len(models) > 1 and of_one:
         raise typer.BadParameter(f"{names} need exactly one file")
     if models[0].startswith("zoo:") and of_one:
@@ -132,8 +146,14 @@ def add(
         raise typer.BadParameter(f"--precision {precision}: {did_you_mean(precision, PRECISIONS[1:])}")
     if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("--top1 and --top1-n belong together, so that the accuracy has an interval")
-    accuracy = None if top1 is None else percent_of("--top1", top1)
-    details = FileDetails(name, variant_of, precision, accuracy, top1_n, *_fed_options(sizes, inputs))
+    if top5 is not None and top1 is None:
+        raise typer.BadParameter("--top5 is of the items of --top1: give --top1 and --top1-n too")
+    details = FileDetails(
+        *(name, variant_of, precision, _percent("--top1", top1), top1_n, *_fed_options(sizes, inputs)),
+        top5=_percent("--top5", top5),
+        licence=licence or "",
+        weights_source=weights_source or "",
+    )
     refused = 0
     with collector_client(context) as client:
         for at, model in enumerate(models, start=1):
@@ -150,14 +170,35 @@ def add(
 
 
 @app.command("set", epilog="Example: paretofleet models set mine --top1 71.2 --top1-n 50000")
-def set_(context: typer.Context, model: StoredModel, *, top1: Top1 = None, top1_n: Top1Items = None) -> None:
-    """Correct the accuracy of a stored model; reports that are pulled from now on have it."""
-    if top1 is None or top1_n is None:
+def set_(
+    context: typer.Context,
+    model: StoredModel,
+    *,
+    top1: Top1 = None,
+    top1_n: Top1Items = None,
+    top5: Top5 = None,
+    licence: Licence = None,
+    weights_source: WeightsSource = None,
+) -> None:
+    """Correct accuracy, licence or origin of a stored model; reports pulled from now on have them.
+
+    An empty --licence or --weights-source takes back what was said.
+    """
+    if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("give --top1 and --top1-n, so that the accuracy has an interval")
-    accuracy = (percent_of("--top1", top1), top1_n)
+    accuracies = (_percent("--top1", top1), top1_n, _percent("--top5", top5))
+    given = GivenFacts(*accuracies, licence, weights_source)
+    if given == GivenFacts():
+        raise typer.BadParameter("give --top1 and --top1-n, --top5, --licence or --weights-source")
     with collector_client(context) as client:
-        changed = client.change_model(model, "set", accuracy)
-    notify(f"{changed.model}@{changed.variant}: top-1 {changed.top1:g} % of {changed.top1_n} items")
+        changed = client.change_model(model, "set", given)
+    facts = (
+        changed.top1 is not None and f"top-1 {changed.top1:g} % of {changed.top1_n} items",
+        changed.top5 is not None and f"top-5 {changed.top5:g} %",
+        changed.licence and f"licence {changed.licence}",
+        changed.weights_source and f"weights from {changed.weights_source}",
+    )
+    notify(f"{changed.model}@{changed.variant}: {', '.join(fact for fact in facts if fact)}")
 
 
 @app.command(epilog="Example: paretofleet models remove mine@int8 --yes")
@@ -174,6 +215,11 @@ def remove(
     with collector_client(context) as client:
         removed = client.change_model(model, "remove")
     notify(f"removed {removed.model}@{removed.variant}, {size(removed.size_bytes)}")
+
+
+def _percent(option: str, text: str | None) -> float | None:
+    """The value of an accuracy's `option` in percent, None where it was not given."""
+    return None if text is None else percent_of(option, text)
 
 
 def _fed_options(
@@ -207,6 +253,7 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         "weights": variant.weights_precision,
         "parameters": _both(variant.parameters),
         "MACs per item": _both(variant.macs),
+        "FLOPs per item": None if variant.macs is None else f"{_both(2 * variant.macs)}, 2 for each MAC",
         "size": size(variant.size_bytes or None),
         "batch size": str(variant.fixed_batch_size or "any"),
         **{f"input {each['name']}": _input(each) for each in variant.graph.get("inputs", ())},
@@ -215,8 +262,11 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         "top-1": None
         if variant.top1 is None
         else f"{variant.top1:.2f} % of {variant.top1_n or 'an unknown number of'} items",
+        "top-5": None if variant.top5 is None else f"{variant.top5:.2f} %",
         "top-1 source": variant.top1_source,
         "accuracy group": variant.accuracy_group,
+        "licence": variant.licence,
+        "weights from": variant.weights_source,
         "stored": "yes"
         if variant.stored
         else f"no; build it with `paretofleet models add zoo:{variant.model}`",

@@ -152,6 +152,8 @@ def _input(
         top1_n=variant.top1_n if variant else None,
         top1_source=variant.top1_source if variant else None,
         accuracy_group=variant.accuracy_group if variant else None,
+        model_licence=variant.licence if variant else None,
+        weights_source=variant.weights_source if variant else None,
         flags=flags,
     )
 

@@ -107,7 +107,8 @@ class Variant:
     """A model file, known by its SHA-256, under a model's name.
 
     `stored` is False for a network of the zoo that was not built yet; `sha256` is then the expected one.
-    `top1` is in percent, measured over `top1_n` items as `top1_source` says. `parent` is the SHA-256 of the
+    `top1` and `top5` are in percent, measured over `top1_n` items as `top1_source` says. `licence`: of the
+    file; `weights_source`: where its weights are from. `parent` is the SHA-256 of the
     variant from which this one was made. `fixed_batch_size` None: any batch size. `sizes` and `inputs`: what
     it is fed where a sweep says nothing, as a configuration has them. `graph`: what the graph asks for,
     empty where nobody has read it.
@@ -126,6 +127,9 @@ class Variant:
     top1_n: int | None = None
     top1_source: str | None = None
     accuracy_group: str | None = None
+    top5: float | None = None
+    licence: str | None = None
+    weights_source: str | None = None
     fixed_batch_size: int | None = None
     stored: bool = True
     sizes: Mapping[str, int] = field(default_factory=dict, hash=False)

@@ -83,6 +83,7 @@ _ID, _NAME, _SHORT, _ANY = Text(64), Text(128), Text(32), Unlimited()
 _COUNT = Number(0, COUNT_MAX)
 _LABELS = Pairs(LABELS_MAX, Text(64), Text(128))
 _HELD = Many(256)
+_WORDS = Text(512)
 _PEM = Text(8192, free=True)
 _JSON = Text(JSON_BYTES_MAX, free=True)
 
@@ -94,6 +95,7 @@ FIELDS: Mapping[str, Limit] = {
     "AddInputsRequest.data": Data(MESSAGE_BYTES_MAX),
     "AddInputsRequest.header": _ANY,
     "AddModelHeader.inputs_json": _JSON,
+    "AddModelHeader.licence": _NAME,
     "AddModelHeader.model": _NAME,
     "AddModelHeader.precision": _SHORT,
     "AddModelHeader.sha256": _ID,
@@ -101,7 +103,9 @@ FIELDS: Mapping[str, Limit] = {
     "AddModelHeader.sizes": Pairs(64, Text(4096), _COUNT),
     "AddModelHeader.top1": Number(0, 100),
     "AddModelHeader.top1_n": _COUNT,
+    "AddModelHeader.top5": Number(0, 100),
     "AddModelHeader.variant_of": _NAME,
+    "AddModelHeader.weights_source": _WORDS,
     "AddModelRequest.data": Data(MESSAGE_BYTES_MAX),
     "AddModelRequest.header": _ANY,
     "AddZooModelRequest.name": _NAME,
@@ -121,9 +125,12 @@ FIELDS: Mapping[str, Limit] = {
     "ChangeDeviceRequest.labels": _LABELS,
     "ChangeDeviceRequest.name": _ID,
     "ChangeModelRequest.action": _SHORT,
+    "ChangeModelRequest.licence": _NAME,
     "ChangeModelRequest.model": Text(272),
     "ChangeModelRequest.top1": Number(0, 100),
     "ChangeModelRequest.top1_n": _COUNT,
+    "ChangeModelRequest.top5": Number(0, 100),
+    "ChangeModelRequest.weights_source": _WORDS,
     "Chunk.attempt": _ANY,
     "Chunk.columns": Data(1 << 20),
     "Chunk.crc32": _ANY,

@@ -176,8 +176,9 @@ class UploadReply:
 class NewModel:
     """A model file that a user sends. `variant_of`: the model of which it is another variant, or empty.
 
-    `top1` is in percent, measured over `top1_n` items. `sizes` and `inputs_json`: what it is fed where a
-    sweep says nothing, as a specification has them.
+    `top1` and `top5` are in percent, measured over `top1_n` items. `licence` of the file and the
+    `weights_source`, in the user's words. `sizes` and `inputs_json`: what it is fed where a sweep says
+    nothing, as a specification has them.
     """
 
     model: str
@@ -189,3 +190,20 @@ class NewModel:
     top1_n: int | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     inputs_json: str = ""
+    top5: float | None = None
+    licence: str = ""
+    weights_source: str = ""
+
+
+@dataclass(frozen=True)
+class GivenFacts:
+    """What a user says of a stored model; None: nothing is said. `top1`, `top5` in percent of `top1_n` items.
+
+    An empty `licence` or `weights_source` takes back what was said.
+    """
+
+    top1: float | None = None
+    top1_n: int | None = None
+    top5: float | None = None
+    licence: str | None = None
+    weights_source: str | None = None

@@ -83,6 +83,9 @@ def zoo_variant(name: str, *, stored: bool) -> Variant:
         top1_n=facts.top1_n,
         top1_source=facts.top1_source,
         accuracy_group=facts.accuracy_group,
+        top5=facts.top5,
+        licence=facts.licence,
+        weights_source=f"seeded, the structure of {facts.origin}",
         stored=stored,
     )
 

@@ -24,7 +24,7 @@ from paretofleet_collector.errors import CollectorError, Refused, Unreachable, m
 from paretofleet_collector.model import views
 from paretofleet_collector.model.entities import Refusal, Variant
 from paretofleet_collector.model.inputs import InputFile
-from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.messages import GivenFacts, NewModel
 from paretofleet_collector.rpc import login, tls_probe
 from paretofleet_collector.rpc.convert import control as convert
 from paretofleet_collector.rpc.convert import models
@@ -138,10 +138,9 @@ class Client:
         request = pb.AddZooModelRequest(name=name)
         return models.variant_from_proto(self._call(lambda: self._stub.AddZooModel(request, timeout=WORK_S)))
 
-    def change_model(self, model: str, action: str, accuracy: tuple[float, int] | None = None) -> Variant:
-        """Does an `action`, set or remove, to a stored model; `accuracy` in percent and of how many items."""
-        top1, top1_n = accuracy or (None, None)
-        request = pb.ChangeModelRequest(model=model, action=action, top1=top1, top1_n=top1_n)
+    def change_model(self, model: str, action: str, given: GivenFacts | None = None) -> Variant:
+        """Does an `action`, set or remove, to a stored model; `given`: what `set` says of it."""
+        request = models.given_facts_to_proto(model, action, given or GivenFacts())
         return models.variant_from_proto(self._call(lambda: self._stub.ChangeModel(request, timeout=CALL_S)))
 
     def plan_sweep(self, spec_json: str) -> views.PlanView:

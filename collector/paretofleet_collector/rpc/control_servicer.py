@@ -80,8 +80,8 @@ class ControlServicer:
 
     @single_reply
     async def ChangeModel(self, request: pb.ChangeModelRequest) -> pb.Variant:  # noqa: N802
-        accuracy = models.accuracy_from_proto(request)
-        changed = await model_changes.change_model(self._context, request.model, request.action, accuracy)
+        given = models.given_facts_from_proto(request)
+        changed = await model_changes.change_model(self._context, request.model, request.action, given)
         return models.variant_to_proto(changed)
 
     @single_reply

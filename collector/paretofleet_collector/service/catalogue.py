@@ -40,11 +40,12 @@ async def add_zoo_model(context: Context, name: str) -> Variant:
     Raises NotFound or StorageUnavailable.
     """
     built = variants.zoo_variant(name.removeprefix("zoo:"), stored=True)
+    known = replace(built, top1=None)  # an accuracy of the user's stays
     for variant in await context.store.read(models.listing):
         if variant.sha256 == built.sha256:
             path = await asyncio.to_thread(context.lake.model_path, variant.sha256)
             if path.exists():
-                return variant
+                return await context.store.write(lambda connection: models.add(connection, known))
     context.check_room()
     done = await context.worker.run("build_zoo", lake=context.lake.address, name=built.model)
     built = replace(built, graph=done["graph"])
@@ -79,6 +80,9 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             top1_n=new.top1_n,
             top1_source="user" if new.top1 is not None else None,
             accuracy_group=f"user {new.sha256[:16]}" if new.top1 is not None else None,
+            top5=new.top5,
+            licence=new.licence or None,
+            weights_source=new.weights_source or None,
             **facts,
         )
         try:
@@ -149,8 +153,11 @@ async def _check_new(context: Context, new: NewModel) -> Variant | None:
         )
     if new.precision and new.precision not in PRECISIONS:
         raise Refused(f"'{new.precision}' is not a precision; choose one of {', '.join(PRECISIONS)}.")
-    if new.top1 is not None and not 0 <= new.top1 <= 100:
-        raise Refused(f"top1 is {new.top1:g}; it is a percentage from 0 to 100.")
+    for called, accuracy in (("top1", new.top1), ("top5", new.top5)):
+        if accuracy is not None and not 0 <= accuracy <= 100:
+            raise Refused(f"{called} is {accuracy:g}; it is a percentage from 0 to 100.")
+    if new.top5 is not None and (new.top1 is None or new.top5 < new.top1):
+        raise Refused("The class among the five best comes with --top1 of the same items, and is no smaller.")
     if (new.top1 is None) != (new.top1_n is None) or (new.top1_n is not None and new.top1_n < 1):
         raise Refused("An accuracy comes with the number of test items; give both --top1 and --top1-n.")
     if new.size_bytes > context.config.model_max_bytes:

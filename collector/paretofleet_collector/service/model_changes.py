@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from paretofleet_collector.errors import Refused, Taken
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
+from paretofleet_collector.model.messages import GivenFacts
 from paretofleet_collector.planning.selection import find_variants
 from paretofleet_collector.service import inputs
 from paretofleet_collector.service.context import Context
@@ -20,19 +21,17 @@ ACTIONS = ("set", "remove")
 _NAMED_MAX = 3
 
 
-async def change_model(
-    context: Context, name: str, action: str, accuracy: tuple[float, int] | None = None
-) -> Variant:
+async def change_model(context: Context, name: str, action: str, given: GivenFacts | None = None) -> Variant:
     """Does an `action` (one of ACTIONS) in `context` to the stored variant with a `name`.
 
-    `set` gives it an `accuracy`, in percent and of how many items; reports that are pulled from then on have
-    it. `remove` takes away a variant that no sweep plans and from which none descends, with its file. Returns
-    the variant as it is, or was. Raises NotFound, Refused, Taken.
+    `set` gives it accuracy, licence and origin, as far as `given`; reports that are pulled from then on have
+    them. `remove` takes away a variant that no sweep plans and from which none descends, with its file.
+    Returns the variant as it is, or was. Raises NotFound, Refused, Taken.
     """
     if action not in ACTIONS:
         raise Refused(f"'{action}' cannot be done to a model; choose one of {', '.join(ACTIONS)}.")
     if action == "set":
-        return await context.store.write(lambda connection: _set(connection, name, accuracy))
+        return await context.store.write(lambda connection: _set(connection, name, given or GivenFacts()))
     removed = await context.store.write(lambda connection: _remove(connection, name))
     await asyncio.to_thread(context.lake.remove, model_file(removed.sha256))
     await inputs.drop_unused(
@@ -50,18 +49,32 @@ def _find(connection: sa.Connection, name: str) -> Variant:
     return matching[0]
 
 
-def _set(connection: sa.Connection, name: str, accuracy: tuple[float, int] | None) -> Variant:
-    if accuracy is None or not 0 <= accuracy[0] <= 100 or accuracy[1] < 1:
+def _set(connection: sa.Connection, name: str, given: GivenFacts) -> Variant:
+    if given == GivenFacts():
+        raise Refused("Nothing is given of the model; give --top1 with --top1-n, --top5, --licence or more.")
+    accuracies = [value for value in (given.top1, given.top5) if value is not None]
+    if (given.top1 is None) != (given.top1_n is None) or not all(0 <= value <= 100 for value in accuracies):
         raise Refused("An accuracy is a percentage from 0 to 100; give both --top1 and --top1-n.")
     stored = _find(connection, name)
-    accurate = replace(
-        stored,
-        top1=accuracy[0],
-        top1_n=accuracy[1],
-        top1_source="user",
-        accuracy_group=f"user {stored.sha256[:16]}",
-    )
-    return models.set_accuracy(connection, stored, accurate)
+    facts = stored
+    if given.top1 is not None:
+        facts = replace(
+            stored,
+            top1=given.top1,
+            top1_n=given.top1_n,
+            top5=None,  # the old one is of other items
+            top1_source="user",
+            accuracy_group=f"user {stored.sha256[:16]}",
+        )
+    if given.top5 is not None:
+        if facts.top1 is None or given.top5 < facts.top1:
+            raise Refused("--top5 is of the items of --top1, and no smaller: give --top1 and --top1-n too.")
+        facts = replace(facts, top5=given.top5)
+    if given.licence is not None:
+        facts = replace(facts, licence=given.licence or None)
+    if given.weights_source is not None:
+        facts = replace(facts, weights_source=given.weights_source or None)
+    return models.set_facts(connection, stored, facts)
 
 
 def _remove(connection: sa.Connection, name: str) -> Variant:

@@ -29,6 +29,9 @@ VARIANTS = sa.Table(
     sa.Column("top1_n", sa.BigInteger),
     sa.Column("top1_source", sa.String(64)),
     sa.Column("accuracy_group", sa.String(128)),
+    sa.Column("top5", sa.Float),
+    sa.Column("licence", sa.String(128)),
+    sa.Column("weights_source", sa.String(512)),
     sa.Column("fixed_batch_size", sa.BigInteger),
     #: What is fed where a sweep says nothing, and what the graph asks for; `{}` where nobody has read it.
     sa.Column("sizes_json", sa.Text, nullable=False, server_default="{}"),
@@ -52,7 +55,7 @@ def add(connection: sa.Connection, variant: Variant) -> Variant:
     if same_file is not None:
         if same_file.model != variant.model:
             raise Taken(f"This file is stored already as model '{same_file.model}'; use that name.")
-        return _with_accuracy(connection, same_file, variant)
+        return _with_given(connection, same_file, variant)
     same_name = _first(
         connection, sa.and_(VARIANTS.c.model == variant.model, VARIANTS.c.variant == variant.variant)
     )
@@ -77,23 +80,27 @@ def set_fed(connection: sa.Connection, variant: Variant) -> Variant:
     return variant
 
 
-def _with_accuracy(connection: sa.Connection, stored: Variant, again: Variant) -> Variant:
-    """A `stored` variant whose file comes `again`, with the accuracy that came along."""
-    if again.top1 is None or (again.top1, again.top1_n) == (stored.top1, stored.top1_n):
-        return stored
-    if stored.top1 is not None:
+def _with_given(connection: sa.Connection, stored: Variant, again: Variant) -> Variant:
+    """A `stored` variant whose file comes `again`, with what came along and was not known."""
+    is_new = again.top1 is not None and (again.top1, again.top1_n) != (stored.top1, stored.top1_n)
+    if is_new and stored.top1 is not None:
         raise Taken(
             f"{stored.model}@{stored.variant} is stored with top1 {stored.top1:g} of {stored.top1_n} items "
             f"already, and reports use it; `paretofleet models set {stored.model}@{stored.variant} --top1 "
             f"{again.top1:g} --top1-n {again.top1_n}` changes it."
         )
-    return set_accuracy(connection, stored, again)
+    known = replace(again if is_new else stored, licence=again.licence or stored.licence)
+    known = replace(known, weights_source=again.weights_source or stored.weights_source)
+    return stored if known == stored else set_facts(connection, stored, known)
 
 
-def set_accuracy(connection: sa.Connection, stored: Variant, accurate: Variant) -> Variant:
-    """Gives through `connection` a `stored` variant the accuracy of an `accurate` one; returns it."""
-    names = ("top1", "top1_n", "top1_source", "accuracy_group")
-    values = {name: getattr(accurate, name) for name in names}
+#: What people say of a variant.
+_GIVEN = ("top1", "top1_n", "top5", "top1_source", "accuracy_group", "licence", "weights_source")
+
+
+def set_facts(connection: sa.Connection, stored: Variant, given: Variant) -> Variant:
+    """Gives through `connection` a `stored` variant accuracy, licence and origin of a `given` one."""
+    values = {name: getattr(given, name) for name in _GIVEN}
     changed(connection, VARIANTS.update().where(VARIANTS.c.sha256 == stored.sha256).values(**values))
     return replace(stored, **values)
 
@@ -134,6 +141,9 @@ def _variant(row: sa.Row[Any]) -> Variant:
         top1_n=row.top1_n,
         top1_source=row.top1_source,
         accuracy_group=row.accuracy_group,
+        top5=row.top5,
+        licence=row.licence,
+        weights_source=row.weights_source,
         fixed_batch_size=row.fixed_batch_size,
         sizes=json.loads(row.sizes_json),
         inputs=json.loads(row.inputs_json),

@@ -96,7 +96,7 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Variant(_message.Message):
-    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json")
+    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json", "top5", "licence", "weights_source")
     class SizesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +121,9 @@ class Variant(_message.Message):
     SIZES_FIELD_NUMBER: _ClassVar[int]
     INPUTS_JSON_FIELD_NUMBER: _ClassVar[int]
     GRAPH_JSON_FIELD_NUMBER: _ClassVar[int]
+    TOP5_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant: str
     sha256: str
@@ -138,7 +141,10 @@ class Variant(_message.Message):
     sizes: _containers.ScalarMap[str, int]
     inputs_json: str
     graph_json: str
-    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ...) -> None: ...
+    top5: float
+    licence: str
+    weights_source: str
+    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ...) -> None: ...
 
 class ListModelsReply(_message.Message):
     __slots__ = ("variants",)
@@ -147,7 +153,7 @@ class ListModelsReply(_message.Message):
     def __init__(self, variants: _Optional[_Iterable[_Union[Variant, _Mapping]]] = ...) -> None: ...
 
 class AddModelHeader(_message.Message):
-    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json")
+    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json", "top5", "licence", "weights_source")
     class SizesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -164,6 +170,9 @@ class AddModelHeader(_message.Message):
     TOP1_N_FIELD_NUMBER: _ClassVar[int]
     SIZES_FIELD_NUMBER: _ClassVar[int]
     INPUTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    TOP5_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant_of: str
     precision: str
@@ -173,7 +182,10 @@ class AddModelHeader(_message.Message):
     top1_n: int
     sizes: _containers.ScalarMap[str, int]
     inputs_json: str
-    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ...) -> None: ...
+    top5: float
+    licence: str
+    weights_source: str
+    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ...) -> None: ...
 
 class AddModelRequest(_message.Message):
     __slots__ = ("header", "data")
@@ -230,16 +242,22 @@ class AddZooModelRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ChangeModelRequest(_message.Message):
-    __slots__ = ("model", "action", "top1", "top1_n")
+    __slots__ = ("model", "action", "top1", "top1_n", "top5", "licence", "weights_source")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     TOP1_FIELD_NUMBER: _ClassVar[int]
     TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    TOP5_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     action: str
     top1: float
     top1_n: int
-    def __init__(self, model: _Optional[str] = ..., action: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ...) -> None: ...
+    top5: float
+    licence: str
+    weights_source: str
+    def __init__(self, model: _Optional[str] = ..., action: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ...) -> None: ...
 
 class PlanSweepRequest(_message.Message):
     __slots__ = ("spec_json",)

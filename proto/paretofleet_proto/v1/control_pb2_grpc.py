@@ -161,7 +161,7 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ChangeModel(self, request, context):
-        """action: set, its accuracy; remove, where no sweep needs it. Returns the variant as it is, or was.
+        """action: set, its accuracy, licence and origin; remove, where no sweep needs it. Returns the variant as it is, or was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

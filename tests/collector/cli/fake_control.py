@@ -103,6 +103,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             self.variants.remove(found)
         said = _variant(found)
         said.top1, said.top1_n = request.top1, request.top1_n
+        said.licence, said.weights_source = request.licence, request.weights_source
         return said
 
     def PlanSweep(self, request: Any, context: grpc.ServicerContext) -> pb.PlanSweepReply:

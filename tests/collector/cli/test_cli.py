@@ -451,6 +451,9 @@ def test_an_accuracy_is_a_percentage_and_a_fraction_is_no_silent_one(paretofleet
     said = paretofleet("models", "set", "resnet50", "--top1", "76.1%", "--top1-n", "50000").err
     assert "top-1 76.1 % of 50000 items" in said
     assert "give --top1 and --top1-n" in paretofleet("models", "set", "resnet50", code=2).err
+    words = ("models", "set", "resnet50", "--licence", "MIT", "--weights-source", "our lab")
+    assert "licence MIT, weights from our lab" in paretofleet(*words).err
+    assert "--top1-n too" in paretofleet("models", "add", file, "--top5", "90", code=2).err
     assert "removed resnet50@fp32" in paretofleet("models", "remove", "resnet50").err
     assert "Unknown model 'resnet50'" in paretofleet("models", "remove", "resnet50", code=1).err
 

@@ -6,19 +6,17 @@ k / 2**24 is exact in float32, uniform in (-1, 1) and never zero. One float32 mu
 follow. IEEE 754 fixes the results of these, and of the square root in the half-width of He's rule; nothing
 else of the mathematics library is used.
 
-The scales keep activations of order 1 through every network of the zoo: no denormals, no overflow.
+Which weight gets which distribution: `rules`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 FILL_VERSION = 1
 SEED = 1
@@ -35,40 +33,6 @@ class Spread:
 
     centre: float
     half_width: float
-
-
-BIAS = Spread(0.0, 0.0625)
-BN_SCALE = Spread(1.0, 0.25)
-BN_SCALE_INTO_ADD = Spread(0.5, 0.125)  # a residual sum would otherwise double with every block
-BN_SHIFT = Spread(0.0, 0.125)
-BN_MEAN = Spread(0.0, 0.125)
-BN_VARIANCE = Spread(1.0, 0.25)
-
-
-def he_uniform(shape: tuple[int, ...]) -> Spread:
-    """He's rule for a weight of `shape` (outputs, inputs, ...): half-width sqrt(6 / fan-in)."""
-    return Spread(0.0, math.sqrt(6.0 / math.prod(shape[1:])))
-
-
-def spreads(graph: onnx.GraphProto) -> Mapping[str, Spread]:
-    """How every weight of the `graph` is distributed, from what it is used for.
-
-    Weights are the float inputs behind the first. Raises ValueError for a weight whose use is unknown.
-    """
-    shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim) for v in graph.input[1:]}
-    added = {name for node in graph.node if node.op_type == "Add" for name in node.input}
-    by_weight: dict[str, Spread] = {}
-    for node in graph.node:
-        if node.op_type == "BatchNormalization":
-            scale = BN_SCALE_INTO_ADD if node.output[0] in added else BN_SCALE
-            by_weight.update(zip(node.input[1:], (scale, BN_SHIFT, BN_MEAN, BN_VARIANCE), strict=True))
-        elif node.op_type in {"Conv", "Gemm"}:
-            by_weight[node.input[1]] = he_uniform(shapes[node.input[1]])
-            by_weight.update(dict.fromkeys(node.input[2:], BIAS))
-    unknown = sorted(set(shapes) - set(by_weight))
-    if unknown:
-        raise ValueError(f"no rule says how to fill {unknown[0]} of {graph.name}")
-    return {name: by_weight[name] for name in shapes}
 
 
 def blocks(name: str, count: int, spread: Spread, seed: int = SEED) -> Iterator[npt.NDArray[np.float32]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import onnx
 
-from paretofleet_collector.models.zoo import fill
+from paretofleet_collector.models.zoo import fill, rules
 
 _GRAPH = b"\x3a"  # ModelProto.graph: field 7, length-delimited
 _INITIALIZER = b"\x2a"  # GraphProto.initializer: field 5
@@ -36,7 +36,7 @@ def varint(value: int) -> bytes:
 def chunks(structure: onnx.ModelProto) -> Iterator[bytes]:
     """The file's bytes in order: `structure` with its inputs behind the first as seeded initializers."""
     graph = structure.graph
-    spreads = fill.spreads(graph)
+    spreads = rules.spreads(graph)
     weights = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.input[1:]}
     before_model = onnx.ModelProto(ir_version=structure.ir_version, producer_name=structure.producer_name)
     after_model = onnx.ModelProto(opset_import=structure.opset_import)

@@ -11,7 +11,7 @@ from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_collector.model.canonical import canonical_json
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.inputs import InputArray, InputFile, NewInputs
-from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.messages import GivenFacts, NewModel
 
 
 def _optional(message: Any, name: str) -> Any:
@@ -43,6 +43,9 @@ def variant_to_proto(variant: Variant) -> pb.Variant:
         sizes=dict(variant.sizes),
         inputs_json=_json(variant.inputs),
         graph_json=_json(variant.graph),
+        top5=variant.top5,
+        licence=variant.licence or "",
+        weights_source=variant.weights_source or "",
     )
 
 
@@ -66,6 +69,9 @@ def variant_from_proto(message: pb.Variant) -> Variant:
         sizes=dict(message.sizes),
         inputs=json.loads(message.inputs_json or "{}"),
         graph=json.loads(message.graph_json or "{}"),
+        top5=_optional(message, "top5"),
+        licence=message.licence or None,
+        weights_source=message.weights_source or None,
     )
 
 
@@ -81,6 +87,9 @@ def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
         top1_n=new.top1_n,
         sizes=dict(new.sizes),
         inputs_json=new.inputs_json,
+        top5=new.top5,
+        licence=new.licence,
+        weights_source=new.weights_source,
     )
 
 
@@ -96,13 +105,24 @@ def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
         top1_n=_optional(message, "top1_n"),
         sizes=dict(message.sizes),
         inputs_json=message.inputs_json,
+        top5=_optional(message, "top5"),
+        licence=message.licence,
+        weights_source=message.weights_source,
     )
 
 
-def accuracy_from_proto(message: pb.ChangeModelRequest) -> tuple[float, int] | None:
-    """The accuracy in a `message`, in percent and of how many items; None where it has none."""
-    top1, top1_n = _optional(message, "top1"), _optional(message, "top1_n")
-    return None if top1 is None or top1_n is None else (top1, top1_n)
+_GIVEN = ("top1", "top1_n", "top5", "licence", "weights_source")
+
+
+def given_facts_to_proto(model: str, action: str, given: GivenFacts) -> pb.ChangeModelRequest:
+    """What is `given` of a stored `model` as the request for an `action`."""
+    said = {name: getattr(given, name) for name in _GIVEN}
+    return pb.ChangeModelRequest(model=model, action=action, **said)
+
+
+def given_facts_from_proto(message: pb.ChangeModelRequest) -> GivenFacts:
+    """What is given of a stored model in a `message`."""
+    return GivenFacts(**{name: _optional(message, name) for name in _GIVEN})
 
 
 def new_inputs_from_proto(message: pb.AddInputsHeader) -> NewInputs:
