@@ -8,6 +8,8 @@ from paretofleet_collector.models import zoo
 
 #: One network of every family, small enough to be run several times.
 SMALL = ("squeezenet1_1", "mobilenet_v2", "resnet18")
+#: Those that are built and run in a moment; all of them by `bench/zoo.py`.
+QUICK = tuple(n for n in zoo.NAMES if zoo.facts(n).size_bytes < 40e6 or n == "vit_s_16")
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
 
@@ -22,15 +24,15 @@ def session(model: str | bytes) -> ort.InferenceSession:
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("name", zoo.NAMES)
-def test_every_network_has_its_bytes_and_answers_by_its_image(name, tmp_path):
+@pytest.mark.parametrize("name", QUICK)
+def test_a_network_has_its_bytes_and_answers_by_its_image(name, tmp_path):
     net = session(str(zoo.build(name, tmp_path / "m.onnx").path))  # refuses other bytes than the catalogue's
     (tmp_path / "m.onnx").unlink()  # some are large
     first, second = (net.run(None, {"input": image[None]})[0] for image in images(2, name))
     assert first.shape == (1, 1000)
     assert np.isfinite(first).all()
     assert 0.01 < first.std() < 100
-    assert not (np.abs(first) < SMALLEST_NORMAL).any()
+    assert not ((first != 0) & (np.abs(first) < SMALLEST_NORMAL)).any()
     assert np.abs(first - second).max() > 0.01 * first.std(), "another image gives another answer"
 
 
