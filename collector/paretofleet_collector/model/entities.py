@@ -107,10 +107,9 @@ class Variant:
     """A model file, known by its SHA-256, under a model's name.
 
     `stored` False: a network of the zoo that was not built yet; `sha256` is then the expected one. `top1` and
-    `top5` are in percent, over `top1_n` items as `top1_source` says. `weights_source`: whose weights they
-    are. `parent` is the SHA-256 of the variant from which it was made. `fixed_batch_size` None: any. `sizes`
-    and `inputs`: what it is fed where a sweep says nothing, as a configuration has them. `graph`: what the
-    graph asks for, empty where nobody has read it.
+    `top5`: percent of `top1_n` items as `top1_source` says. `weights_source`: whose weights they are.
+    `parent`: SHA-256 of the variant from which it was made. `fixed_batch_size` None: any. `sizes`, `inputs`:
+    what it is fed where a sweep says nothing. `graph`: what it asks for, empty where nobody has read it.
     """
 
     model: str
