@@ -9,6 +9,7 @@ hyperparameter estimation, Ann. Appl. Stat. 10(2) 946).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -138,11 +139,13 @@ def _location(
     """The logarithm of the common variance under `level` degrees of freedom, and the scores (n,) there."""
 
     def scores(location: float) -> Floats:
-        below = fdtr(freedom, level, values * np.exp(-location))
-        return np.asarray(np.clip(ndtri(np.clip(below, 1e-300, 1 - 1e-16)), -cut, cut))
+        below = fdtr(freedom, level, values * math.exp(-location))
+        # np.clip and mean do the same at twice the price, and this is asked thousands of times
+        normal = ndtri(np.minimum(np.maximum(below, 1e-300), 1 - 1e-16))
+        return np.asarray(np.minimum(np.maximum(normal, -cut), cut))
 
     def mean_score(location: float) -> float:
-        return -float(scores(location).mean())
+        return -float(np.add.reduce(scores(location))) / len(values)
 
     low = high = start
     step, at_low = 0.5, mean_score(start)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 from paretofleet_collector.cli.output import clean
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import duration, left, size
-from paretofleet_collector.model.entities import RUN_FINAL
-from paretofleet_collector.model.views import SweepProgress, SweepView
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from paretofleet_collector.model.views import SweepProgress, SweepView
 
 #: In a pipe a line is written for every event, and at least this often while nothing happens.
 _QUIET_S = 60.0
@@ -73,6 +73,8 @@ def follow(messages: Iterable[SweepProgress]) -> SweepView | None:
 
 def ended(sweep: SweepView) -> int:
     """The number of its runs that have ended, in whatever way."""
+    from paretofleet_collector.model.entities import RUN_FINAL
+
     return sum(sweep.runs_by_state.get(state, 0) for state in RUN_FINAL)
 
 

@@ -29,7 +29,7 @@ finally:
         (["--help"], (*COMMANDS, *NUMBERS, *COLLECTOR, *LIBRARIES)),
         (["--version"], (*COMMANDS, *NUMBERS, *COLLECTOR, *LIBRARIES)),
         (["sweep", "submit", "--help"], (*NUMBERS, *COLLECTOR, *LIBRARIES)),
-        (["rank", str(REPORT)], (*COLLECTOR, *LIBRARIES)),
+        (["rank", str(REPORT)], ("paretofleet_collector.model.entities", *COLLECTOR, *LIBRARIES)),
     ],
     ids=["help", "version", "help of a command", "rank"],
 )
