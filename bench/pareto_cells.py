@@ -56,13 +56,11 @@ def answers_of(campaign: Campaign, fleet: int) -> dict[str, np.ndarray]:
         devices=[f"device {k}" for k in campaign.device],
         is_measured={f"cost {k}": True for k in range(OBJECTIVES)},
     ).runs
-    question = FrontQuestion(COSTS, noise_groups=[campaign.device])
+    question, known = FrontQuestion(COSTS, noise_groups=[campaign.device]), oracle(campaign, corrected)
     return {
         "medians": nondominated(medians, maximize=COSTS) * 1.0,
         "bootstrap": front_probability(boots, maximize=COSTS),
-        "oracle": front_of_means(
-            oracle(campaign, corrected), FrontQuestion(COSTS), count=COUNT, seed=1
-        ).front,
+        "oracle": front_of_means(known, FrontQuestion(COSTS), known.draw(1, COUNT), seed=1).front,
         "rank": calibrated_front(as_ranked(campaign, corrected), question, count=COUNT).front,
     }
 

@@ -284,15 +284,16 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "pareto": {
             "": (
-                "Absolute BlockCorrection EfficiencyIntervals FrontQuestion Shared calibrated_front "
+                "Absolute BlockCorrection EfficiencyIntervals FrontQuestion Shared "
                 "dominance_probability dominator_distribution efficiency_intervals front_probability "
                 "next_runs rank_interval remove_block_effects replicates"
             ),
             "block_components": "connected_blocks",
-            "calibration": "FLEET_MIN",
+            "calibration": "FLEET_MIN front_of_means",
             "deterministic": "nondominated",
             "equal_runs": "DistinctRuns distinct_runs first_of_equals",
             "margins": "beaten_by in_margins tightest",
+            "replicate_draws": "Estimated estimate_means",
         },
         "studies": {
             "canziani": "*",

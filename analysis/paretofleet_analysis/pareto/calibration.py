@@ -17,9 +17,8 @@ import numpy as np
 
 from .calibration_map import CalibrationMap, fit_map
 from .fleet import check_size
-from .moderated_means import estimate
 from .questions import FrontPart
-from .replicate_draws import Estimated, check_draws, measured_runs, of_distinct
+from .replicate_draws import Estimated, check_draws, estimate_means
 from .samples import Flags, Floats, Ints, Samples
 from .shared_costs import Shared
 from .simulated_fleets import SimulatedFleet, simulate_fleets
@@ -113,18 +112,21 @@ def calibrated_front(
     check_size(samples, "mean_front_probability")
     check_draws(count, seed)
     check_threads(threads)
-    runs = measured_runs(samples)
-    means, scale = estimate(runs.arrays, noise_groups=of_distinct(question.noise_groups, runs))
-    return front_of_means(Estimated(runs, means, scale), question, count=count, seed=seed, threads=threads)
+    estimated = estimate_means(samples, question.noise_groups)
+    return front_of_means(estimated, question, estimated.draw(seed, count), seed=seed, threads=threads)
 
 
 def front_of_means(
-    estimated: Estimated, question: FrontQuestion, *, count: int, seed: int, threads: int = 1
+    estimated: Estimated,
+    question: FrontQuestion,
+    drawn: Sequence[Floats],
+    *,
+    seed: int,
+    threads: int = 1,
 ) -> MeanFront:
-    """The probabilities of a `question` about means that are `estimated` already; `count`, `seed` and
-    `threads` as for `mean_front_probability`.
+    """The probabilities of a `question` about means that are `estimated` and `drawn` from that already;
+    `seed` and `threads` as for `mean_front_probability`.
     """
-    drawn = estimated.draw(seed, count)
     raw = [part.ask(drawn, threads=threads) for part in question.parts]
     # a hopeless row with a noise of its own has no say in how sure the others are
     is_hopeless = np.max(raw, axis=0)[estimated.runs.first] == 0.0

@@ -58,11 +58,8 @@ def replicates(
     check_draws(count, seed)
     if statistic != "mean" and statistic not in _QUANTILES:
         raise ValueError(f"statistic {statistic!r} is not known; give 'mean', 'median' or 'p99'")
-    runs = measured_runs(samples)
-    means, scale = estimate(
-        runs.arrays, of_scaled=statistic != "mean", noise_groups=of_distinct(noise_groups, runs)
-    )
-    return Estimated(runs, means, scale).draw(seed, count, quantile=_QUANTILES.get(statistic))
+    estimated = estimate_means(samples, noise_groups, of_scaled=statistic != "mean")
+    return estimated.draw(seed, count, quantile=_QUANTILES.get(statistic))
 
 
 def check_draws(count: int, seed: int) -> None:
@@ -95,6 +92,17 @@ class Estimated:
             drawn = _draw(runs, self.means, self.scale, seed, count, quantile=quantile)
         _check_drawn(runs, drawn, self.scale)
         return [drawn[entry] for entry in runs.entry]
+
+
+def estimate_means(
+    samples: Samples, noise_groups: Sequence[Ints] = (), *, of_scaled: bool = False
+) -> Estimated:
+    """What `samples` say of true means; they, `noise_groups` and errors as for `replicates`, `of_scaled` as
+    for `estimate`.
+    """
+    runs = measured_runs(samples)
+    means, scale = estimate(runs.arrays, of_scaled=of_scaled, noise_groups=_of_distinct(noise_groups, runs))
+    return Estimated(runs, means, scale)
 
 
 def _check_drawn(runs: DistinctRuns, drawn: list[Floats], scale: Scale) -> None:
@@ -153,7 +161,7 @@ def _draw(
     return drawn
 
 
-def of_distinct(groups: Sequence[Ints], runs: DistinctRuns) -> list[Ints]:
+def _of_distinct(groups: Sequence[Ints], runs: DistinctRuns) -> list[Ints]:
     """The `groups` (N,) of configurations as those of the distinct measurements among them, `runs`."""
     size = len(runs.entry)
     return [check_groups("noise_groups", numbers, size)[runs.first] for numbers in groups]

@@ -12,13 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from paretofleet_analysis.objectives import Margin
-from paretofleet_analysis.pareto import (
-    EfficiencyIntervals,
-    calibrated_front,
-    efficiency_intervals,
-    replicates,
-)
+from paretofleet_analysis.pareto import EfficiencyIntervals, efficiency_intervals, replicates
+from paretofleet_analysis.pareto.calibration import front_of_means
 from paretofleet_analysis.pareto.equal_runs import DistinctRuns, distinct_runs
+from paretofleet_analysis.pareto.replicate_draws import Estimated, estimate_means
 from paretofleet_analysis.ranking.dominance_counts import (
     RANKS,
     dominance_counts,
@@ -115,8 +112,10 @@ def probabilities(
     kept = _kept(distinct, query)
     runs = [distinct.arrays[i] for i in kept]
     query_of_kept = query.subset(distinct.first[kept])
-    points = _points(runs, query_of_kept)
-    answer = _front(runs, points, query_of_kept, is_calibrated=is_whole)
+    count = REPLICATES if len(runs) <= SMALL_FLEET else REPLICATES_OF_MANY
+    estimated = None if query.question == "run" else estimate_means(runs, query_of_kept.noise_groups)
+    points = runs if estimated is None else estimated.draw(query.seed, count)
+    answer = _front(estimated if is_whole else None, points, query_of_kept)
     rest = 0.0 if query.question == "run" else SURELY_NOT
     tails = _tails(points, answer, query)
     answer = _of_all(answer, kept, distinct.entry, rest=rest)
@@ -163,14 +162,6 @@ def _kept(distinct: DistinctRuns, query: FrontQuery) -> np.ndarray:
     return np.flatnonzero(~dominated)
 
 
-def _points(runs: list[np.ndarray], query: FrontQuery) -> list[np.ndarray]:
-    """What stands for each configuration: replicates of its mean, or its runs."""
-    if query.question == "run":
-        return runs
-    count = REPLICATES if len(runs) <= SMALL_FLEET else REPLICATES_OF_MANY
-    return replicates(runs, count=count, seed=query.seed, noise_groups=query.noise_groups)
-
-
 def _meets(runs: list[np.ndarray], query: FrontQuery) -> np.ndarray:
     """(N,) how probable it is that each configuration keeps all limits, never 0 or 1."""
     limited = [values[:, len(query.maximize) :] for values in runs]
@@ -179,14 +170,12 @@ def _meets(runs: list[np.ndarray], query: FrontQuery) -> np.ndarray:
     return next_run_probability(np.array([x.mean() for x in kept]), np.array([len(x) for x in kept]))
 
 
-def _front(
-    runs: list[np.ndarray], points: list[np.ndarray], query: FrontQuery, *, is_calibrated: bool
-) -> Probabilities:
-    """The probabilities of configurations that are all distinct, of which `points` stand for the `runs`."""
-    is_of_means = is_calibrated and query.question == "mean"
-    if is_of_means:
-        # the replicates that it draws are the points
-        means = calibrated_front(runs, query.front_question, count=len(points[0]), seed=query.seed)
+def _front(estimated: Estimated | None, points: list[np.ndarray], query: FrontQuery) -> Probabilities:
+    """The probabilities of distinct configurations by the `points` that stand for them, calibrated if they
+    were drawn from means as `estimated`.
+    """
+    if estimated is not None:
+        means = front_of_means(estimated, query.front_question, points, seed=query.seed)
         raw = FrontProbabilities(means.front_uncalibrated, means.pareto_uncalibrated)
         answer = FrontProbabilities(means.front, means.pareto)
     else:
@@ -195,7 +184,7 @@ def _front(
     if query.factors is not None:
         settled, error = integrate_over_factors(points, query, query.factors)
         answer = settled
-    if query.factors is not None and is_of_means:
+    if query.factors is not None and estimated is not None:
         answer = FrontProbabilities(
             interpolate_calibration(raw.front, means.front, settled.front),
             interpolate_calibration(raw.pareto, means.pareto, settled.pareto),
