@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from paretofleet_analysis.diagnostics.paired import benjamini_hochberg
-from paretofleet_analysis.diagnostics.shift import Side, boot_spread, shifts
+from paretofleet_analysis.diagnostics.shift import BootSpread, Side, boot_spread, shifts
 
 MARGIN, CHANGE = 0.02, 0.05
 FALSE_DISCOVERIES_MAX, FOUND_MIN, COVERED_MIN = 5.0, 80.0, 90.0
@@ -23,7 +23,8 @@ LASTING = 0.8
 @dataclass(frozen=True)
 class World:
     """A kind of sweeps: `noise` of a run, the `shared` part of its variance that a block gives to all runs,
-    whether that `lasts`, a `trend` over a sweep, and how far `boots` of a side shift all runs.
+    whether that `lasts`, a `trend` over a sweep, and how far `boots` of a side shift all runs; `assumed`: how
+    far the user takes them to.
     """
 
     name: str
@@ -36,6 +37,7 @@ class World:
     blocks: tuple[int, int] = (10, 10)
     configurations: int = 24
     is_gated: bool = True
+    assumed: float = 0.0
 
 
 WORLDS = (
@@ -50,6 +52,12 @@ WORLDS = (
     World("one boot a side, which shifts all by 0.5 %", boot_sd=0.005),
     World("one boot a side, which shifts all by 1 %", boot_sd=0.01, is_gated=False),
     World("one boot a side, which shifts all by 2 %", boot_sd=0.02, is_gated=False),
+    World("no shift by boots, 1 % is assumed", assumed=0.01),
+    World("one boot a side, which shifts all by 1 %, as is assumed", boot_sd=0.01, assumed=0.01),
+    World("one boot a side, which shifts all by 2 %, as is assumed", boot_sd=0.02, assumed=0.02),
+    World(
+        "one boot a side, which shifts all by 2 %, 1 % is assumed", boot_sd=0.02, assumed=0.01, is_gated=False
+    ),
     World("3 boots a side, each shifts all by 1 %", boot_sd=0.01, boots=3, blocks=(12, 12)),
     World("3 boots a side, each shifts all by 2 %", boot_sd=0.02, boots=3, blocks=(12, 12)),
 )
@@ -109,7 +117,10 @@ def judge(world: World, truth: np.ndarray, rng: np.random.Generator) -> tuple[np
         side(world, blocks, factors, rng)
         for blocks, factors in zip(world.blocks, (np.ones(len(truth)), truth), strict=True)
     )
-    moved = shifts(old, new, boot_spread([old, new]))
+    boots = boot_spread([old, new])
+    if not boots.freedom and world.assumed:
+        boots = BootSpread(world.assumed**2, 1_000_000)
+    moved = shifts(old, new, boots)
     found = np.array(benjamini_hochberg([shift.p_value(MARGIN) for shift in moved]))
     ends = [shift.interval or (0.0, np.inf) for shift in moved]
     covered = np.mean([lo <= real <= hi for (lo, hi), real in zip(ends, truth, strict=True)])

@@ -279,7 +279,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "diagnostics": {
             "canary": "*",
             "paired": "FALSE_DISCOVERY_RATE Paired benjamini_hochberg blocks_to_decide compare_rows",
-            "shift": "Shift Side boot_spread shifts",
+            "shift": "BootSpread Shift Side boot_spread shifts",
             "variance_levels": "Advice BALANCED LONGER_WINDOWS MORE_RUNS PROCESSES_MIN advice",
         },
         "pareto": {

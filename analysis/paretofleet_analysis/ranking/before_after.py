@@ -11,7 +11,7 @@ from statistics import median
 import pyarrow as pa
 
 from paretofleet_analysis.diagnostics.paired import FALSE_DISCOVERY_RATE, benjamini_hochberg
-from paretofleet_analysis.diagnostics.shift import Shift, Side, boot_spread, shifts
+from paretofleet_analysis.diagnostics.shift import BootSpread, Shift, Side, boot_spread, shifts
 from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective
 from paretofleet_analysis.ranking.exclusion_reasons import state_reason, work_reason
@@ -25,6 +25,8 @@ LATENCY, ENERGY, THROUGHPUT = "batch_latency_mean_s", "energy_j_per_item", "thro
 COMPARED = (LATENCY, ENERGY, THROUGHPUT)
 FASTER, SLOWER, LESS, MORE = "faster", "slower", "less", "more"
 SAME, OPEN = "same within margin", "cannot tell"
+#: Of what is taken for granted: degrees of freedom that are as good as no end of them, and the most.
+_SURE, _BOOT_SHARE_MAX = 1_000_000, 0.5
 #: Measures whose verdict is of speed; of others it is how much there is.
 _OF_SPEED = ("s", "1/s")
 
@@ -83,16 +85,20 @@ def compare_reports(
     *,
     measures: Sequence[str] | None = None,
     margins: Mapping[str, Margin] | None = None,
+    boot_share: float = 0.0,
 ) -> BeforeAfter:
     """Compare the configurations that the reports `before` and `after` both hold, in whatever environment.
 
     `measures`: report columns with a value for each run; by default latency, energy, or throughput where
-    there is no latency. `margins`: how large a change counts, as a share, by measure. A change is called one
-    where it is surely beyond its margin; of all that are called so 5 % are expected to be none. Raises
-    RankError where the reports have no configuration in common, RequestError for a measure or margin that
-    cannot be used.
+    there is no latency. `margins`: how large a change counts, as a share, by measure. `boot_share`: by how
+    much a reboot is taken to shift all of a device (standard deviation, as a share), where the reports do not
+    tell. A change is called one where it is surely beyond its margin; of all that are called so 5 % are
+    expected to be none. Raises RankError where the reports have no configuration in common, RequestError for
+    a measure, margin or share that cannot be used.
     """
-    used = _margins(measures, margins or {})
+    if not 0.0 <= boot_share <= _BOOT_SHARE_MAX:
+        raise RequestError(f"a reboot is taken to shift {boot_share:.3g}: give a share from 0 to 50 %")
+    used = used_margins(measures, margins or {})
     sides = [conform(table, name=name).to_pylist() for table, name in ((before, "A"), (after, "B"))]
     unmatched: list[str] = []
     old, new = (_usable(rows, name, unmatched) for rows, name in zip(sides, "AB", strict=True))
@@ -103,18 +109,22 @@ def compare_reports(
             "the reports have no configuration in common that ran in both: the same sweep file on the same "
             "device, submitted twice, has"
         )
-    moved = [*_shifted(pairs, used, default=measures is None)]
+    assumed = BootSpread(math.log1p(boot_share) ** 2, _SURE if boot_share else 0)
+    moved = [*_shifted(pairs, used, assumed, default=measures is None)]
     return BeforeAfter(
         facts=changed_facts(*sides),
         changes=tuple(sorted(_judged(moved, used), key=_order)),
         unmatched=tuple(unmatched),
-        notes=tuple(_notes(sides, moved)),
+        notes=tuple(_notes(sides, moved, boot_share)),
         margins={name: margin for name, margin in used.items() if any(c.measure == name for c in moved)},
     )
 
 
-def _margins(measures: Sequence[str] | None, given: Mapping[str, Margin]) -> dict[str, Margin]:
-    """A margin for each measure that is compared; RequestError for what is none."""
+def used_margins(measures: Sequence[str] | None, given: Mapping[str, Margin]) -> dict[str, Margin]:
+    """A margin for each of the `measures` that are compared, by default COMPARED: as `given`, or its own.
+
+    Raises RequestError for a measure or margin that cannot be used.
+    """
     used = {}
     for name in measures or COMPARED:
         if not objective(name).is_measured:
@@ -157,9 +167,13 @@ def _only_in(rows: Mapping[str, Row], others: Mapping[str, Row], side: str) -> l
 
 
 def _shifted(
-    pairs: Mapping[str, tuple[Row, Row]], margins: Mapping[str, Margin], *, default: bool
+    pairs: Mapping[str, tuple[Row, Row]],
+    margins: Mapping[str, Margin],
+    assumed: BootSpread,
+    *,
+    default: bool,
 ) -> Iterator[Change]:
-    """Each measure of each pair with its shift, not judged yet."""
+    """Each measure of each pair with its shift, not judged yet; `assumed` of boots where nothing tells."""
     devices: dict[str, list[tuple[Row, Row]]] = {}
     for pair in pairs.values():
         devices.setdefault(str(pair[0]["device"]), []).append(pair)
@@ -174,6 +188,7 @@ def _shifted(
             if members
         }
         fleet = boot_spread([side for both in sides.values() for side in both])
+        fleet = fleet if fleet.freedom else assumed
         for device, (old, new) in sides.items():
             own = boot_spread([old, new])
             boots = own if own.freedom else fleet
@@ -242,7 +257,7 @@ def _order(change: Change) -> tuple[str, bool, bool, float]:
     return str(change.before["device"]), not change.is_worse, is_settled, -abs(change.shift.log_ratio)
 
 
-def _notes(sides: Sequence[Sequence[Row]], changes: Sequence[Change]) -> Iterator[str]:
+def _notes(sides: Sequence[Sequence[Row]], changes: Sequence[Change], boot_share: float) -> Iterator[str]:
     """What a reader must know beside the table."""
     untold = sorted({device for rows in sides for device in untold_devices(rows)})
     if untold:
@@ -250,7 +265,13 @@ def _notes(sides: Sequence[Sequence[Row]], changes: Sequence[Change]) -> Iterato
             f"A report does not hold what the environment of {', '.join(untold)} was: pull it again with "
             "`paretofleet report pull` to see what changed."
         )
-    if all(max(change.boots) == 1 for change in changes):
+    is_untold = all(max(change.boots) == 1 for change in changes)
+    if is_untold and boot_share:
+        yield (
+            f"Each side is one boot, and a reboot is taken to shift all of a device by {boot_share:.2%}: "
+            "that was not measured, and is in the intervals."
+        )
+    elif is_untold:
         yield from _boot_notes([change for change in changes if not _shares_boot(change)])
     if any(row["simulated"] for rows in sides for row in rows):
         yield "Some of these numbers are of simulated devices."
@@ -266,7 +287,7 @@ def _boot_notes(changes: Sequence[Change]) -> Iterator[str]:
         yield (
             f"Each side of {device} is one boot, and nothing here tells what a reboot alone does: no "
             f"interval of {short} has it, which is {factor:.3f} times as much in the median; "
-            "`repeats: {boots: 3}` would tell."
+            "`repeats: {boots: 3}` would tell, `--boot-spread 1%` takes so much for granted."
         )
 
 

@@ -56,7 +56,12 @@ _TYPES: Mapping[str, Mapping[str, tuple[type, ...]]] = {
         **dict.fromkeys(("with_no_work", "robust"), (bool,)),
     },
     ANALYZE: {**_RANKED, "title": (str,), "studies": (list,)},
-    COMPARE: {"measures": (list, type(None)), "margins": (list,), "reports_before": (int,)},
+    COMPARE: {
+        "measures": (list, type(None)),
+        "margins": (list,),
+        "boot_share": (str,),
+        "reports_before": (int,),
+    },
 }
 #: How a bundle is asked again, by its kind.
 _AGAIN = {

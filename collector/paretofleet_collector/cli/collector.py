@@ -180,10 +180,7 @@ def gc(
             print(line)
         if yes:
             garbage.remove(store, lake, removable)
-    if not lines:
-        notify("there is nothing to remove")
-    else:
-        notify(f"removed {len(lines)} things" if yes else "nothing was removed; say --yes to remove them")
+    garbage_text.tell_end(lines, removable.size_bytes, is_removed=yes)
 
 
 def _private(path: str, flags: int) -> int:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,6 +45,15 @@ Margins = Annotated[
     list[str] | None,
     typer.Option("--margin", metavar="2%|COLUMN=2%", help="How much change counts. Repeatable."),
 ]
+BootShare = Annotated[
+    str,
+    typer.Option(
+        "--boot-spread",
+        metavar="1%",
+        help="How far a reboot shifts all of a device, where the reports do not tell.",
+        show_default="nothing",
+    ),
+]
 
 
 class CompareFormat(StrEnum):
@@ -65,6 +74,7 @@ def compare(
     ] = "",
     measures: Measures = None,
     margins: Margins = None,
+    boot_share: BootShare = "",
     otava: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Also write every run for the change-point tool Apache Otava."),
@@ -86,7 +96,7 @@ def compare(
         raise misused(f"{before} is compared with itself: give two reports.")
     check_target(bundle)
     reported, count = _both(context, before, after)
-    flags = {"measures": measures or None, "margins": list(margins or ()), "reports_before": count}
+    flags = {**_flags(measures, margins, boot_share), "reports_before": count}
     prepared = prepare(context, COMPARE, reported, flags, redact)
     compared = _compared(prepared)
     if otava is not None:
@@ -100,20 +110,30 @@ def compare(
         raise typer.Exit(REGRESSION)
 
 
+def check_question(measures: Sequence[str] | None, margins: Sequence[str] | None, boot_share: str) -> None:
+    """Raises RequestError, or a usage error, for what could not be asked of any two reports."""
+    from paretofleet_analysis.ranking.before_after import used_margins
+
+    used_margins(measures or None, _margins(margins, measures))
+    _share(boot_share)
+
+
 def compared_sources(
     context: typer.Context,
     before: str,
     after: str,
     measures: Sequence[str] | None,
     margins: Sequence[str] | None,
+    boot_share: str = "",
 ) -> BeforeAfter:
     """What changed from the sweep or report `before` to that `after`, pulled with the `context`.
 
-    `measures` and `margins` as they were typed. What is to be known of the sources is said. Raises Refused
-    for a file that does not exist, ReportError for one that is none, RankError for nothing in common.
+    `measures`, `margins` and `boot_share` as they were typed. What is to be known of the sources is said.
+    Raises Refused for a file that does not exist, ReportError for one that is none, RankError for nothing in
+    common.
     """
     reported, count = _both(context, before, after)
-    flags = {"measures": measures or None, "margins": list(margins or ()), "reports_before": count}
+    flags = {**_flags(measures, margins, boot_share), "reports_before": count}
     return _compared(prepare(context, COMPARE, reported, flags, None))
 
 
@@ -143,6 +163,7 @@ def _compared(prepared: Prepared) -> BeforeAfter:
             concatenate(tables[count:]),
             measures=flags["measures"],
             margins=_margins(flags["margins"], flags["measures"]),
+            boot_share=_share(flags.get("boot_share", "")),
         )
     for note in prepared.question.notes:
         notify(note)
@@ -162,6 +183,24 @@ def write_comparison(compared: BeforeAfter, output: CompareFormat) -> None:
     else:
         columns = shutil.get_terminal_size((100, 24)).columns
         sys.stdout.write(clean_lines(compare_text.render_comparison(compared, columns=columns)))
+
+
+def _flags(measures: Sequence[str] | None, margins: Sequence[str] | None, boot_share: str) -> dict[str, Any]:
+    """What is asked, JSON-ready, as it was typed."""
+    asked = {"measures": list(measures) if measures else None, "margins": list(margins or ())}
+    return {**asked, "boot_share": boot_share}
+
+
+def _share(text: str) -> float:
+    """The share in a `text` like 1%; 0 without one."""
+    from paretofleet_analysis.objectives import parse_margin
+
+    if not text:
+        return 0.0
+    share = parse_margin(text)
+    if not share.relative:
+        raise misused(f"--boot-spread {text}: give a share like 1%.")
+    return share.value
 
 
 def _margins(texts: Sequence[str] | None, measures: Sequence[str] | None) -> dict[str, Margin]:

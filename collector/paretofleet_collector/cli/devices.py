@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -124,7 +126,6 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "labels": view.labels,
         "targets": ", ".join(view.targets),
         "runtimes": ", ".join(view.runtimes),
-        "environment": view.environment_json,
         "power": "; ".join(f"{s.source} {s.rail} ({s.scope}, {s.kind})" for s in view.sensors) or "no sensor",
         "pool": view.pool,
         "identity": view.identity,
@@ -132,9 +133,19 @@ def show_(context: typer.Context, device: Name, output: Output = Format.table) -
         "last seen": f"{clock(view.last_seen_unix_s)} ({ago(view.last_seen_unix_s)})",
         "running": view.running,
         "queue": ", ".join(view.queue),
+        **{f"environment: {name}": value for name, value in _environment(view).items()},
     }
     rows = [{"what": key, "value": value} for key, value in facts.items()]
     show(rows, FACTS, output)
+
+
+def _environment(device: DeviceView) -> Mapping[str, Any]:
+    """What a `device` told of its environment, fact by fact; empty for what is none."""
+    try:
+        facts = json.loads(device.environment_json or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 @app.command(epilog="Example: paretofleet devices label tx2-a rack=3 owner=")

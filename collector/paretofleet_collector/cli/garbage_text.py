@@ -1,10 +1,12 @@
-"""What `collector gc` would remove, a line each."""
+"""What `gc` and `collector gc` would remove, a line each, and what became of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from paretofleet_collector.cli import units
+from paretofleet_collector.cli.session import notify
 
 if TYPE_CHECKING:  # the store takes half a second to load, and every command loads this file
     from paretofleet_collector.service.garbage import Garbage
@@ -36,3 +38,14 @@ def lines(removable: Garbage) -> list[str]:
     return (
         chunks + models + merged + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]
     )
+
+
+def tell_end(shown: Sequence[str], size_bytes: int, *, is_removed: bool) -> None:
+    """Says what became of the things whose lines were `shown`, and how much `size_bytes` of them free."""
+    things = units.counted(len(shown), "thing")
+    if not shown:
+        notify("there is nothing to free")
+    elif is_removed:
+        notify(f"removed {things}, {units.size(size_bytes)}")
+    else:
+        notify(f"{units.size(size_bytes)} can be freed; say --yes to remove {things}")

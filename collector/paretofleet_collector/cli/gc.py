@@ -11,8 +11,7 @@ import typer
 
 from paretofleet_collector import config
 from paretofleet_collector.cli import garbage_text
-from paretofleet_collector.cli.session import notify
-from paretofleet_collector.cli.units import counted, size
+from paretofleet_collector.cli.units import size
 
 EXAMPLE = "Example: paretofleet gc --keep resnet50 --yes"
 #: Folders that a demo leaves where it was broken off, or told to keep them.
@@ -59,12 +58,7 @@ def gc(
             if yes:
                 garbage.remove(store, lake, removable)
                 _delete((*copies, *folders))
-    if not lines:
-        notify("there is nothing to free")
-    elif yes:
-        notify(f"removed {counted(len(lines), 'thing')}, {size(freed)}")
-    else:
-        notify(f"{size(freed)} can be freed; say --yes to remove {counted(len(lines), 'thing')}")
+    garbage_text.tell_end(lines, freed, is_removed=yes)
 
 
 def _copies(home: Path, models: Sequence[str]) -> Iterator[Path]:

@@ -14,9 +14,11 @@ import typer
 from paretofleet_collector.cli.canary import Canary, history_of, last_two
 from paretofleet_collector.cli.compare import (
     REGRESSION,
+    BootShare,
     CompareFormat,
     Margins,
     Measures,
+    check_question,
     compared_sources,
     write_comparison,
 )
@@ -43,6 +45,7 @@ class _Question:
 
     measures: Sequence[str]
     margins: Sequence[str]
+    boot_share: str
     notices: Sequence[str]
 
 
@@ -61,6 +64,7 @@ def watch(
     every: Annotated[str, typer.Option(metavar="TIME", help="How often to look, as in 30s, 5min.")] = "1min",
     measures: Measures = None,
     margins: Margins = None,
+    boot_share: BootShare = "",
     notices: Notify = None,
 ) -> None:
     """Measure a canary set again where a device's environment changes, and say which rows moved.
@@ -69,7 +73,8 @@ def watch(
     """
     wait_s = seconds_of("--every", every)
     check_notices(notices or ())
-    question = _Question(measures or (), margins or (), notices or ())
+    check_question(measures, margins, boot_share)
+    question = _Question(measures or (), margins or (), boot_share, notices or ())
     with collector_client(context) as client:
         chosen = _canary(client, canary)
         codes = list(_look(context, client, chosen, question, is_first=True))
@@ -94,13 +99,15 @@ def _canary(client: Client, source: str) -> Canary:
 
 
 def _look_again(context: typer.Context, client: Client, canary: Canary, question: _Question) -> None:
-    """Looks as `_look` does; a collector that is away, or says no, is told of and asked again later."""
+    """Looks as `_look` does; what fails, as where the collector is away, is told of and tried again later."""
+    from paretofleet_analysis.errors import AnalysisError
+
     try:
         for _code in _look(context, client, canary, question, is_first=False):
             pass
     except Unreachable as error:
         notify(f"{error} Looking again later.")
-    except CollectorError as error:
+    except (CollectorError, AnalysisError) as error:
         notify(f"{error} Watching goes on.")
 
 
@@ -198,7 +205,9 @@ def _compared(
 
     before, after = pair
     try:
-        compared = compared_sources(context, before, after, question.measures, question.margins)
+        compared = compared_sources(
+            context, before, after, question.measures, question.margins, question.boot_share
+        )
     except RankError as error:
         notify(f"{before} and {after} cannot be compared: {error}")
         return {}

@@ -151,6 +151,20 @@ def test_one_boot_a_side_is_said_and_a_shared_boot_is_not(report):
     assert not any(told in note for note in compare_reports(report("old"), report("old")).notes)
 
 
+def test_what_a_reboot_is_taken_to_do_is_in_the_intervals_and_said_to_be_assumed(report):
+    sides = report("old"), report("new", (1.05,) * 5)
+    assert set(verdicts(compare_reports(*sides)).values()) == {SLOWER}
+    careful = compare_reports(*sides, boot_share=0.02)
+    assert set(verdicts(careful).values()) == {OPEN}
+    assert "taken to shift all of a device by 2.00%: that was not measured" in " ".join(careful.notes)
+    wide = [change.shift.interval for change in careful.changes]
+    assert all(lo < 1.0 < hi for lo, hi in wide)
+    far = compare_reports(report("old"), report("new", (1.2,) * 5), boot_share=0.02)
+    assert set(verdicts(far).values()) == {SLOWER}
+    with pytest.raises(RequestError, match="from 0 to 50 %"):
+        compare_reports(*sides, boot_share=0.7)
+
+
 def test_throughput_is_compared_where_there_is_no_latency(report):
     def without_latency(table):
         rows = table.to_pylist()

@@ -64,6 +64,15 @@ def test_a_wider_margin_makes_it_no_regression(paretofleet: Command, pair: tuple
     assert "a share like 2%" in paretofleet("compare", *pair, "--margin", "0.1", code=2).err
 
 
+def test_what_a_reboot_does_can_be_taken_for_granted(paretofleet: Command, pair: tuple[Path, Path]) -> None:
+    assert (
+        "taken to shift all of a device by 10.00%"
+        in paretofleet("compare", *pair, "--boot-spread", "10%").out
+    )
+    said = paretofleet("compare", *pair, "--boot-spread", "0.1", code=2).err
+    assert "give a share like 1%" in said
+
+
 def test_what_cannot_be_compared_is_one_sentence(paretofleet: Command, pair: tuple[Path, Path]) -> None:
     assert "compared with itself" in paretofleet("compare", pair[0], pair[0], code=2).err
     missing = paretofleet("compare", pair[0], "gone.parquet", code=1).err
