@@ -31,6 +31,7 @@ from paretofleet_analysis.figures.points import (
     Point,
     bounds,
     drawn_numbers,
+    is_leading,
     pictures_of,
     title,
 )
@@ -45,10 +46,12 @@ _COLOURS = {FRONT: BLUE, UNDECIDED: VERMILION, BEATEN: GREY}
 _SHAPES = {FRONT: "circle", UNDECIDED: "triangle-up", BEATEN: "cross"}
 #: Width and height of a panel: of the only one, and of several.
 _ALONE, _ONE_OF_SEVERAL = (460, 300), (320, 260)
+#: What a tooltip says of a probability that is not known.
+_UNKNOWN = "unknown"
 #: What a page tells the picture, and what the picture tells a page: the number of a row, 0 for none.
 PICKED, HOVERED = "picked", "hovered"
-#: Below so many rows that are not beaten they are named; else the numbers of the table must do.
-_NAMED_MAX = 8
+#: Up to so many rows that lead are named, up to so many numbered as in the table; more texts hide the points.
+_NAMED_MAX, _NUMBERED_MAX = 8, 40
 
 
 def write_figure(ranking: Ranking, path: Path, *, runs: Sequence[np.ndarray] = ()) -> None:
@@ -79,7 +82,7 @@ def specification(ranking: Ranking, *, runs: Sequence[np.ndarray] = ()) -> dict[
     picked = alt.param(name=PICKED, value=0)
     panels = [_panel(alt, picture, rows, hovered, has_one=len(pictures) == 1) for picture in pictures]
     mark = simulated_mark([row["simulated"] for row in rows])
-    head = heading(alt, mark, [*_explanation(pictures), *_thinned(ranking, numbers)])
+    head = heading(alt, mark, [*_explanation(pictures, rows), *_thinned(ranking, numbers)])
     data = {"rows": rows, "runs": _run_points(ranking, runs, numbers)}
     whole = panels[0] if len(panels) == 1 else alt.concat(*panels, columns=3, spacing=28)
     with warnings.catch_warnings():
@@ -132,17 +135,8 @@ def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any,
     size = alt.when(is_picked).then(large).when(hovered).then(large).otherwise(alt.value(70))
     base = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y, color=colour)
     cloud = alt.Chart(alt.NamedData(name="runs")).encode(x=x, y=y, color=colour)
-    front = base.transform_filter(alt.datum.verdict == FRONT)
-    bare = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y)
-    labelled = bare.transform_filter(alt.datum.verdict != BEATEN)
-    named = has_one and sum(row["verdict"] != BEATEN for row in rows) <= _NAMED_MAX
     layers = [
-        front.mark_rect(opacity=0.18, aria=False).encode(
-            x=f"{x_name}_margin_lo:Q",
-            x2=f"{x_name}_margin_hi",
-            y=f"{y_name}_margin_lo:Q",
-            y2=f"{y_name}_margin_hi",
-        ),
+        *_margin_boxes(base, picture, rows),
         cloud.mark_circle(size=10, opacity=0.3, aria=False),
         *_frontier(alt, picture),
         base.mark_rule(strokeWidth=1.5, aria=False).encode(x=f"{x_name}_lo:Q", x2=f"{x_name}_hi"),
@@ -150,12 +144,31 @@ def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any,
         base.mark_point(filled=True, stroke="white", strokeWidth=0.5).encode(
             shape=shape, opacity=_opacity(alt), size=size, tooltip=_tooltip(alt, picture)
         ),
-        labelled.mark_text(align="left", dx=7, dy=11, fontSize=10, aria=False).encode(
-            text="name:N" if named else "number:Q"
-        ),
+        *_labels(alt, alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y), rows, has_one=has_one),
     ]
     width, height = _ALONE if has_one else _ONE_OF_SEVERAL
     return alt.layer(*layers).properties(width=width, height=height)
+
+
+def _margin_boxes(base: Any, picture: Picture, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Boxes around the rows of the front; no layer without them, whose axes would have no extent."""
+    if all(row["verdict"] != FRONT for row in rows):
+        return []
+    x, y = picture.x.name, picture.y.name
+    encoded = base.encode(
+        x=f"{x}_margin_lo:Q", x2=f"{x}_margin_hi", y=f"{y}_margin_lo:Q", y2=f"{y}_margin_hi"
+    )
+    return [encoded.transform_filter(f"datum.verdict === '{FRONT}'").mark_rect(opacity=0.18, aria=False)]
+
+
+def _labels(alt: Any, bare: Any, rows: Sequence[Mapping[str, Any]], *, has_one: bool) -> list[Any]:
+    """Names or numbers beside the rows that lead."""
+    count = sum(row["leads"] for row in rows)
+    if not 0 < count <= _NUMBERED_MAX:
+        return []
+    text = "name:N" if has_one and count <= _NAMED_MAX else "number:Q"
+    labelled = bare.transform_filter(alt.datum.leads)
+    return [labelled.mark_text(align="left", dx=7, dy=11, fontSize=10, aria=False).encode(text=text)]
 
 
 def _opacity(alt: Any) -> Any:
@@ -180,8 +193,9 @@ def _data(row: RankedRow, pictures: Sequence[Picture], at: int) -> dict[str, Any
         "name": point.name,
         "verdict": point.verdict,
         "simulated": point.is_simulated,
-        "p_front": 0.5 if point.p_front is None else round(point.p_front, 4),
-        "p_front_text": "unknown" if point.p_front is None else format_probability(point.p_front),
+        "leads": is_leading(row),
+        "p_front": float(is_leading(row)) if point.p_front is None else round(point.p_front, 4),
+        "p_front_text": _UNKNOWN if point.p_front is None else format_probability(point.p_front),
     }
     for picture in pictures:
         values |= _axis_data(row, picture.x, picture.points[at].x, picture.margins[0])
@@ -241,10 +255,18 @@ def _scale(alt: Any, rows: Sequence[Mapping[str, Any]], name: str) -> Any:
     return alt.Scale(**kind, nice=False, padding=24)
 
 
-def _explanation(pictures: Sequence[Picture]) -> list[str]:
-    """What lines and boxes mean."""
-    dashes = " Dashes: the frontier of the means." if pictures[0].frontier() else ""
-    lines = [f"Bars: 95 % intervals of the means. Boxes: the margins.{dashes}"]
+def _explanation(pictures: Sequence[Picture], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What lines, boxes and faint points mean, of those that are there."""
+    said = []
+    if any(row[f"{each.x.name}_lo"] < row[f"{each.x.name}_hi"] for each in pictures for row in rows):
+        said.append("Bars: 95 % intervals of the means.")
+    if any(row["verdict"] == FRONT for row in rows):
+        said.append("Boxes: the margins.")
+    if pictures[0].frontier():
+        said.append("Dashes: the frontier of the means.")
+    if any(row["p_front_text"] == _UNKNOWN for row in rows):
+        said.append("Without a probability: faint is what is not on the frontier of the means.")
+    lines = [" ".join(said)] if said else []
     if len(pictures) > 1:
         lines.append("Verdicts are by all objectives at once. Numbers are the rows of the table.")
     return lines
@@ -253,4 +275,8 @@ def _explanation(pictures: Sequence[Picture]) -> list[str]:
 def _thinned(ranking: Ranking, numbers: Sequence[int]) -> list[str]:
     if len(numbers) == len(ranking.rows):
         return []
-    return [f"Drawn are {len(numbers)} of {len(ranking.rows)} rows: all that lead, and some of the beaten."]
+    leading = sum(map(is_leading, ranking.rows))
+    drawn = f"Drawn are {len(numbers)} of {len(ranking.rows)} rows"
+    if leading > len(numbers):
+        return [f"{drawn}: the first of {leading} that lead."]
+    return [f"{drawn}: all {leading} that lead, and some of the others."]

@@ -81,16 +81,21 @@ def pictures_of(ranking: Ranking, *, numbers: Sequence[int] | None = None) -> tu
 
 
 def drawn_numbers(ranking: Ranking, most: int = POINTS_MAX) -> list[int]:
-    """The numbers of at most `most` rows of a `ranking` that a picture shows: all that are not beaten come
-    first, and of the beaten every so many.
+    """The numbers of at most `most` rows of a `ranking` that a picture shows: those that lead come first, and
+    of the rest every so many.
     """
     numbers = [row.number for row in ranking.rows]
     if len(numbers) <= most:
         return numbers
-    ahead = [row.number for row in ranking.rows if row.verdict != BEATEN][:most]
-    beaten = [row.number for row in ranking.rows if row.verdict == BEATEN]
-    places = np.linspace(0, max(len(beaten) - 1, 0), most - len(ahead)).astype(int)
-    return sorted({*ahead, *(beaten[at] for at in places if beaten)})
+    ahead = [row.number for row in ranking.rows if is_leading(row)][:most]
+    rest = sorted({*numbers}.difference(ahead))
+    places = np.linspace(0, max(len(rest) - 1, 0), most - len(ahead)).astype(int)
+    return sorted({*ahead, *(rest[at] for at in places if rest)})
+
+
+def is_leading(row: RankedRow) -> bool:
+    """Whether a `row` is ahead: not beaten, and where nothing says how sure that is, on the frontier of means."""
+    return row.is_on_frontier_of_means if _p_front(row) is None else row.verdict != BEATEN
 
 
 def _picture(ranking: Ranking, rows: Sequence[RankedRow], x: str, y: str) -> Picture:
@@ -109,11 +114,15 @@ def _picture(ranking: Ranking, rows: Sequence[RankedRow], x: str, y: str) -> Pic
 
 
 def _point(row: RankedRow, x: str, y: str, differing: Sequence[str]) -> Point:
-    p_front = row.p_front if row.p_front is not None else row.p_front_next_run
+    p_front = _p_front(row)
     name = short_name(row, differing)
     is_on = row.is_on_frontier_of_means
     is_simulated = bool(row.identity["simulated"])
     return Point(row.number, name, is_simulated, _ends(row, x), _ends(row, y), row.verdict, p_front, is_on)
+
+
+def _p_front(row: RankedRow) -> float | None:
+    return row.p_front if row.p_front is not None else row.p_front_next_run
 
 
 def _ends(row: RankedRow, name: str) -> tuple[float, float, float]:

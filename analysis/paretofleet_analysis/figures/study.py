@@ -11,8 +11,12 @@ from paretofleet_analysis.studies.answer import Chart
 #: The shapes of as many colours: they say the same in print.
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _WIDTH, _HEIGHT, _ROW = 460, 280, 18
+#: The area of a point, in square pixels, whose size says nothing.
+_SIZE = 60
 #: Of more texts on an axis only the first are drawn: the table beside has all.
 TEXTS_MAX = 60
+#: Of more colours none can be told from the others: their names are in the tooltips.
+LEGEND_MAX = 24
 
 
 def study_specification(chart: Chart, *, simulated: str, description: str) -> dict[str, Any]:
@@ -100,7 +104,8 @@ def _axes(alt: Any, chart: Chart, *, has_texts: bool) -> tuple[Any, Any]:
     value = _scale(alt, is_log=chart.is_y_log, is_bar=chart.kind == "bar")
     if has_texts:
         axis = alt.Axis(grid=False)
-        across = alt.X("y:Q", title=chart.y_title, scale=value)
+        # Several rows of one text are bars over one another, and no sum.
+        across = alt.X("y:Q", title=chart.y_title, scale=value, stack=None)
         return across, alt.Y("x:N", title=None, sort=None, axis=axis)
     scale = _scale(alt, is_log=chart.is_x_log, is_bar=chart.kind == "bar")
     return alt.X("x:Q", title=chart.x_title, scale=scale), alt.Y("y:Q", title=chart.y_title, scale=value)
@@ -119,7 +124,7 @@ def _colour(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any
     names = list(dict.fromkeys(row["colour"] for row in rows))
     ranges = [PALETTE[at % len(PALETTE)] for at in range(len(names))]
     scale = alt.Scale(domain=names, range=ranges)
-    return {"color": alt.Color("colour:N", title=_legend(chart), scale=scale)}
+    return {"color": alt.Color("colour:N", scale=scale, legend=_legend(alt, chart, names))}
 
 
 def _shape(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -128,11 +133,12 @@ def _shape(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]
         return {}
     names = list(dict.fromkeys(row["colour"] for row in rows))
     scale = alt.Scale(domain=names, range=[_SHAPES[at % len(_SHAPES)] for at in range(len(names))])
-    return {"shape": alt.Shape("colour:N", title=_legend(chart), scale=scale)}
+    return {"shape": alt.Shape("colour:N", scale=scale, legend=_legend(alt, chart, names))}
 
 
-def _legend(chart: Chart) -> str:
-    return (chart.colour or "").replace("_", " ")
+def _legend(alt: Any, chart: Chart, names: Sequence[str]) -> Any:
+    """The same for colours and shapes, so that they share one; None where there are too many."""
+    return alt.Legend(title=(chart.colour or "").replace("_", " ")) if len(names) <= LEGEND_MAX else None
 
 
 def _intervals(
@@ -158,13 +164,20 @@ def _marks(alt: Any, chart: Chart, base: Any, rows: list[dict[str, Any]], axes: 
     shown = {"x": x, "y": y, "tooltip": _tooltip(alt, chart)}
     if chart.kind == "bar":
         return [base.mark_bar(opacity=0.75).encode(**shown)]
-    size = {} if chart.size is None else {"size": alt.Size("size:Q", title=chart.size, legend=None)}
-    points = base.mark_point(filled=True, size=60, opacity=0.9).encode(
-        **shown, **_shape(alt, chart, rows), **size
+    points = base.mark_point(filled=True, size=_SIZE, opacity=0.9).encode(
+        **shown, **_shape(alt, chart, rows), **_size(alt, rows)
     )
     if chart.kind == "point":
         return [points]
     return [base.mark_line(strokeWidth=2, aria=False).encode(x=x, y=y), points]
+
+
+def _size(alt: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sizes of points, where any has one; a point without one is not left out for that."""
+    if not any("size" in row for row in rows):
+        return {}
+    sized = alt.Size("size:Q", legend=None)
+    return {"size": alt.when("isValid(datum.size)").then(sized).otherwise(alt.value(_SIZE))}
 
 
 def _fits(alt: Any, chart: Chart, x: Any, y: Any) -> list[Any]:

@@ -7,6 +7,7 @@ the page's policy of content allows no request at all.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ def render(page: Page) -> str:
     return environment.from_string(_asset("page.html")).render(
         page=page,
         text_of=_text_of,
+        numeric_columns=_numeric_columns,
+        rows_of=_rows_of,
         style=_markup(_asset("page.css")),
         script=_markup(_asset("page.js")),
         library=_markup(vega_script()),
@@ -57,6 +60,24 @@ def _text_of(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:.4g}" if abs(cell) < 1e4 else f"{cell:.0f}"
     return "-" if cell is None else str(cell)
+
+
+def _numeric_columns(rows: Sequence[Sequence[Cell]]) -> list[bool]:
+    """Of each column whether it holds numbers, which stand to the right with what is absent between them.
+
+    >>> _numeric_columns([("a", None, 1.5), ("b", None, None)])
+    [False, False, True]
+    """
+    return [any(isinstance(cell, (int, float)) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def _rows_of(rows: Sequence[object]) -> str:
+    """How many rows.
+
+    >>> _rows_of([1]), _rows_of([1, 2])
+    ('1 row', '2 rows')
+    """
+    return f"{len(rows)} row{'s' * (len(rows) != 1)}"
 
 
 def _asset(name: str) -> str:

@@ -184,7 +184,7 @@
   // Panels stand beside one another as the width allows; words around a figure are the page's.
   const darkness = matchMedia("(prefers-color-scheme: dark)");
   function fitted(specification, width) {
-    const texts = specification.datasets.points?.some((point) => typeof point.x === "string") ? Math.min(320, Math.floor(width / 3)) : 0;
+    const texts = specification.datasets.points?.some((point) => typeof point.x === "string") ? Math.min(320, Math.floor(width * (width < 600 ? 0.42 : 0.33))) : 0;
     const text = JSON.stringify(specification);
     const spec = JSON.parse(darkness.matches ? text.replaceAll("#0072B2", "#3DA5E6") : text);
     delete spec.title;
