@@ -83,7 +83,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "realtime": Preset(
         "realtime",
-        ("batch_latency_p90_s", "batch_latency_mean_s"),
+        ("batch_latency_p90_s", "batch_latency_mean_s", "batch_latency_p50_s"),
         ("energy_j_per_item",),
         1,
         "one item at a time, as soon as possible",

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.published import published_report
 from paretofleet_analysis.report.rows import build_report
 
 #: Simulated windows stand beside this file; simulated sweeps are shared with the benchmarks.
@@ -126,3 +128,21 @@ def fleet():
         return build_report(rows)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def published():
+    """A report of figures that others published: forty models of one device, each a single value."""
+    rng = np.random.default_rng(5)
+    latency_s = 0.001 * 1.1 ** rng.permutation(40)
+    columns = {
+        "model": [f"net{k:02d}" for k in range(40)],
+        "device": ["board"] * 40,
+        "batch_size": [1] * 40,
+        "top1": [float(value) for value in 75 + 4 * np.log10(latency_s) + rng.uniform(-6, 6, 40)],
+        "top1_source": ["published-same-weights"] * 40,
+        "batch_latency_mean_s": [float(value) for value in latency_s],
+        "energy_j_per_item": [float(value) for value in 4 * latency_s * rng.uniform(0.8, 1.2, 40)],
+        "power_scope": ["module"] * 40,
+    }
+    return files.conform(published_report(columns, source="table.csv"), name="table.csv")

@@ -22,9 +22,12 @@ from paretofleet_analysis.figures.grammar import (
     VERMILION,
     altair,
     heading,
+    log_ticks,
     save,
     simulated_mark,
 )
+from paretofleet_analysis.figures.labels import place, readable
+from paretofleet_analysis.figures.margin_band import margin_band
 from paretofleet_analysis.figures.points import (
     LOG_FROM,
     Picture,
@@ -46,12 +49,14 @@ _COLOURS = {FRONT: BLUE, UNDECIDED: VERMILION, BEATEN: GREY}
 _SHAPES = {FRONT: "circle", UNDECIDED: "triangle-up", BEATEN: "cross"}
 #: Width and height of a panel: of the only one, and of several.
 _ALONE, _ONE_OF_SEVERAL = (460, 300), (320, 260)
+#: Between the outermost points and the edges of a panel, in pixels.
+_PADDING = 24
 #: What a tooltip says of a probability that is not known.
 _UNKNOWN = "unknown"
 #: What a page tells the picture, and what the picture tells a page: the number of a row, 0 for none.
 PICKED, HOVERED = "picked", "hovered"
-#: Up to so many rows that lead are named, up to so many numbered as in the table; more texts hide the points.
-_NAMED_MAX, _NUMBERED_MAX = 8, 40
+#: Up to so many rows that lead are named; more are numbered as in the table.
+_NAMED_MAX = 8
 
 
 def write_figure(ranking: Ranking, path: Path, *, runs: Sequence[np.ndarray] = ()) -> None:
@@ -122,32 +127,43 @@ def _values(row: RankedRow, ranking: Ranking) -> str:
 def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any, *, has_one: bool) -> Any:
     """The margins below, then the runs, the frontier, the intervals, the points and their names."""
     x_name, y_name = picture.x.name, picture.y.name
-    x = alt.X(f"{x_name}:Q", title=title(picture.x), scale=_scale(alt, rows, x_name))
-    y = alt.Y(f"{y_name}:Q", title=title(picture.y), scale=_scale(alt, rows, y_name))
-    order = [FRONT, UNDECIDED, BEATEN]
+    x = alt.X(f"{x_name}:Q", title=title(picture.x), **_scaled(alt, rows, picture.x))
+    y = alt.Y(f"{y_name}:Q", title=title(picture.y), **_scaled(alt, rows, picture.y))
+    order, there = [FRONT, UNDECIDED, BEATEN], {row["verdict"] for row in rows}
     colour = alt.Color(
         "verdict:N",
         scale=alt.Scale(domain=order, range=[_COLOURS[name] for name in order]),
-        legend=alt.Legend(title=None, symbolSize=90),
+        legend=alt.Legend(title=None, symbolSize=90, values=[name for name in order if name in there]),
     )
     shape = alt.Shape("verdict:N", scale=alt.Scale(domain=order, range=[_SHAPES[name] for name in order]))
+    size = _ALONE if has_one else _ONE_OF_SEVERAL
     large, is_picked = alt.value(260), f"datum.number === {PICKED}"
-    size = alt.when(is_picked).then(large).when(hovered).then(large).otherwise(alt.value(70))
+    area = alt.when(is_picked).then(large).when(hovered).then(large).otherwise(alt.value(70))
     base = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y, color=colour)
     cloud = alt.Chart(alt.NamedData(name="runs")).encode(x=x, y=y, color=colour)
     layers = [
-        *_margin_boxes(base, picture, rows),
+        *(_band(alt, picture) or _margin_boxes(base, picture, rows)),
         cloud.mark_circle(size=10, opacity=0.3, aria=False),
         *_frontier(alt, picture),
         base.mark_rule(strokeWidth=1.5, aria=False).encode(x=f"{x_name}_lo:Q", x2=f"{x_name}_hi"),
         base.mark_rule(strokeWidth=1.5, aria=False).encode(y=f"{y_name}_lo:Q", y2=f"{y_name}_hi"),
         base.mark_point(filled=True, stroke="white", strokeWidth=0.5).encode(
-            shape=shape, opacity=_opacity(alt), size=size, tooltip=_tooltip(alt, picture)
+            shape=shape, opacity=_opacity(alt), size=area, tooltip=_tooltip(alt, picture)
         ),
-        *_labels(alt, alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y), rows, has_one=has_one),
+        *_labels(alt, alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y), picture, rows, size),
     ]
-    width, height = _ALONE if has_one else _ONE_OF_SEVERAL
-    return alt.layer(*layers).properties(width=width, height=height)
+    return alt.layer(*layers).properties(width=size[0], height=size[1])
+
+
+def _band(alt: Any, picture: Picture) -> list[Any]:
+    """The band of the margins along the frontier of means; none where the picture lacks an objective."""
+    x, y = picture.x.name, picture.y.name
+    values = [{x: at, y: best, "worst": worst} for at, best, worst in margin_band(picture)]
+    if not values:
+        return []
+    how = "step-before" if picture.x.maximize else "step-after"
+    area = alt.Chart(alt.Data(values=values)).mark_area(interpolate=how, color=SKY, opacity=0.4, aria=False)
+    return [area.encode(x=f"{x}:Q", y=alt.Y(f"{y}:Q", stack=None), y2="worst")]
 
 
 def _margin_boxes(base: Any, picture: Picture, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -161,14 +177,43 @@ def _margin_boxes(base: Any, picture: Picture, rows: Sequence[Mapping[str, Any]]
     return [encoded.transform_filter(f"datum.verdict === '{FRONT}'").mark_rect(opacity=0.18, aria=False)]
 
 
-def _labels(alt: Any, bare: Any, rows: Sequence[Mapping[str, Any]], *, has_one: bool) -> list[Any]:
-    """Names or numbers beside the rows that lead."""
-    count = sum(row["leads"] for row in rows)
-    if not 0 < count <= _NUMBERED_MAX:
+def _labels(
+    alt: Any, bare: Any, picture: Picture, rows: Sequence[Mapping[str, Any]], size: tuple[int, int]
+) -> list[Any]:
+    """Names or numbers beside the rows that lead, on the better side of them, where nothing else lies; but
+    for those that would lie on one another.
+    """
+    leading = [row for row in rows if row["leads"]]
+    field = "name" if size == _ALONE and len(leading) <= _NAMED_MAX else "number"
+    places = [
+        tuple(_pixels(rows, axis, row, length) for axis, length in _axes(picture, size)) for row in leading
+    ]
+    drawn = readable([(x, y) for x, y in places], [str(row[field]) for row in leading])
+    if not drawn:
         return []
-    text = "name:N" if has_one and count <= _NAMED_MAX else "number:Q"
-    labelled = bare.transform_filter(alt.datum.leads)
-    return [labelled.mark_text(align="left", dx=7, dy=11, fontSize=10, aria=False).encode(text=text)]
+    chosen = alt.FieldOneOfPredicate(field="number", oneOf=[leading[at]["number"] for at in drawn])
+    texts = bare.transform_filter(chosen).encode(text=f"{field}:N")
+    # Names are long: to the left they would leave the panel.
+    is_left = field == "number" and not picture.x.maximize
+    look = {
+        "align": "right" if is_left else "left",
+        "dx": -7 if is_left else 7,
+        "dy": -8 if picture.y.maximize else 11,
+        "fontSize": 10,
+        "aria": False,
+    }
+    halo = texts.mark_text(stroke="white", strokeWidth=3, strokeJoin="round", **look)
+    return [halo, texts.mark_text(**look)]
+
+
+def _axes(picture: Picture, size: tuple[int, int]) -> tuple[tuple[Objective, int], tuple[Objective, int]]:
+    return (picture.x, size[0]), (picture.y, size[1])
+
+
+def _pixels(rows: Sequence[Mapping[str, Any]], axis: Objective, row: Mapping[str, Any], length: int) -> float:
+    """About where a `row` stands on its axis."""
+    least, most, is_log = _extent(rows, axis)
+    return place(row[axis.name], (least, most), length - 2 * _PADDING, is_log=is_log)
 
 
 def _opacity(alt: Any) -> Any:
@@ -248,11 +293,21 @@ def _frontier(alt: Any, picture: Picture) -> list[Any]:
     return [line.encode(x=f"{picture.x.name}:Q", y=f"{picture.y.name}:Q")]
 
 
-def _scale(alt: Any, rows: Sequence[Mapping[str, Any]], name: str) -> Any:
-    least, most = min(row[f"{name}_lo"] for row in rows), max(row[f"{name}_hi"] for row in rows)
-    is_log = least > 0 and most / least >= LOG_FROM
-    kind = {"type": "log"} if is_log else {"type": "linear", "zero": False}
-    return alt.Scale(**kind, nice=False, padding=24)
+def _extent(rows: Sequence[Mapping[str, Any]], axis: Objective) -> tuple[float, float, bool]:
+    """The least and the most on an `axis`, and whether it is logarithmic, which no share is."""
+    least = min(row[f"{axis.name}_lo"] for row in rows)
+    most = max(row[f"{axis.name}_hi"] for row in rows)
+    return least, most, axis.shown_unit != "%" and least > 0 and most / least >= LOG_FROM
+
+
+def _scaled(alt: Any, rows: Sequence[Mapping[str, Any]], axis: Objective) -> dict[str, Any]:
+    """The scale of an `axis`, with its ticks where it is logarithmic."""
+    least, most, is_log = _extent(rows, axis)
+    if not is_log:
+        return {"scale": alt.Scale(type="linear", zero=False, nice=False, padding=_PADDING)}
+    ticks = log_ticks(least, most)
+    made = {"scale": alt.Scale(type="log", nice=False, padding=_PADDING)}
+    return made | {"axis": alt.Axis(values=ticks, format=",~g")} if ticks else made
 
 
 def _explanation(pictures: Sequence[Picture], rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -260,10 +315,10 @@ def _explanation(pictures: Sequence[Picture], rows: Sequence[Mapping[str, Any]])
     said = []
     if any(row[f"{each.x.name}_lo"] < row[f"{each.x.name}_hi"] for each in pictures for row in rows):
         said.append("Bars: 95 % intervals of the means.")
-    if any(row["verdict"] == FRONT for row in rows):
-        said.append("Boxes: the margins.")
     if pictures[0].frontier():
-        said.append("Dashes: the frontier of the means.")
+        said.append("Dashes: the frontier of the means. Band: worse than it by no more than the margins.")
+    elif any(row["verdict"] == FRONT for row in rows):
+        said.append("Boxes: the margins.")
     if any(row["p_front_text"] == _UNKNOWN for row in rows):
         said.append("Without a probability: faint is what is not on the frontier of the means.")
     lines = [" ".join(said)] if said else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,8 @@ SUFFIXES = (".svg", ".pdf", ".png")
 #: Okabe and Ito's colours, which are told apart by who sees no red or green.
 BLUE, VERMILION, GREY, SKY = "#0072B2", "#D55E00", "#8C8C8C", "#56B4E9"
 PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", SKY)
+#: Fewer ticks of an axis do not show that it is logarithmic.
+_TICKS_MIN = 4
 MISSING = "pages and pictures need Altair: install it with `pip install 'paretofleet-analysis[figures]'`"
 
 
@@ -23,6 +26,24 @@ def grammar_version() -> str:
     """The version of Vega-Lite that Altair writes, as in "6.1"; raises ImportError."""
     major_minor: str = altair().SCHEMA_VERSION.lstrip("v").rpartition(".")[0]
     return major_minor
+
+
+def log_ticks(least: float, most: float) -> list[float]:
+    """Round numbers on a logarithmic axis from `least` to `most`, which are positive: four or more where a
+    decade has them, none where it takes finer ones.
+
+    >>> log_ticks(0.7, 250.0), log_ticks(2.0, 30.0)
+    ([1.0, 3.0, 10.0, 30.0, 100.0], [2.0, 5.0, 10.0, 20.0])
+    >>> log_ticks(11.0, 14.0)
+    []
+    """
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    for digits in ("1", "13", "125", "123456789"):
+        ticks = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        inside = [tick for tick in ticks if least <= tick <= most]
+        if len(inside) >= _TICKS_MIN:
+            return inside
+    return []
 
 
 def save(specification: Mapping[str, Any], path: Path) -> None:

@@ -94,7 +94,7 @@ def drawn_numbers(ranking: Ranking, most: int = POINTS_MAX) -> list[int]:
 
 
 def is_leading(row: RankedRow) -> bool:
-    """Whether a `row` is ahead: not beaten, and where nothing says how sure that is, on the frontier of means."""
+    """Whether a `row` is ahead: not beaten, or without probabilities on the frontier of means."""
     return row.is_on_frontier_of_means if _p_front(row) is None else row.verdict != BEATEN
 
 

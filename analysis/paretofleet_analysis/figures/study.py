@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paretofleet_analysis.figures.grammar import BLUE, PALETTE, SKY, altair, heading
+from paretofleet_analysis.figures.grammar import BLUE, PALETTE, SKY, altair, heading, log_ticks
 from paretofleet_analysis.studies.answer import Chart
 
 #: The shapes of as many colours: they say the same in print.
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _WIDTH, _HEIGHT, _ROW = 460, 280, 18
+#: Of an axis: about so many ticks, and room at its ends, in pixels.
+_TICKS, _PADDING = 8, 16
+#: Up to so many whole numbers, such as batch sizes, are the ticks of their axis.
+_COUNTS_MAX = 12
+#: So many points lie on one another: they are drawn fainter.
+_MANY = 200
 #: The area of a point, in square pixels, whose size says nothing.
 _SIZE = 60
-#: Of more texts on an axis only the first are drawn: the table beside has all.
+#: Of more texts on an axis only the first are drawn.
 TEXTS_MAX = 60
 #: Of more colours none can be told from the others: their names are in the tooltips.
 LEGEND_MAX = 24
@@ -33,14 +39,14 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
     if has_texts:
         names = without_common_words([str(row["x"]) for row in rows])
         rows = [row | {"x": name} for row, name in zip(rows, names, strict=True)]
-    x, y = _axes(alt, chart, has_texts=has_texts)
+    x, y = _axes(alt, chart, rows, has_texts=has_texts)
     data = {"points": rows, "fits": [_data(chart, point) for point in chart.lines]}
     base = alt.Chart(alt.NamedData(name="points")).encode(**_colour(alt, chart, rows))
     layers = [*_fits(alt, chart, x, y), *_intervals(alt, chart, base, rows, (x, y))]
     layers += _marks(alt, chart, base, rows, (x, y))
     height = alt.Step(_ROW) if has_texts else _HEIGHT
     left_out = len(placed) - len(points)
-    note = [f"{left_out} more are in the table."] if left_out else []
+    note = [f"{left_out} more are not drawn."] if left_out else []
     made: dict[str, Any] = (
         alt.layer(*layers)
         .properties(
@@ -70,6 +76,8 @@ def _first_texts(chart: Chart, placed: Sequence[Mapping[str, Any]]) -> list[Mapp
 def without_common_words(texts: Sequence[str]) -> list[str]:
     """The `texts` without the words that stand in each of them, but for those before a number.
 
+    >>> without_common_words(["onnx, batch 1", "litert, batch 1"])
+    ['onnx', 'litert']
     >>> without_common_words(["alexnet on desk, batch 1", "vgg on desk, batch 2", "vgg on tx2, batch 1"])
     ['alexnet desk, batch 1', 'vgg desk, batch 2', 'vgg tx2, batch 1']
     """
@@ -83,6 +91,7 @@ def without_common_words(texts: Sequence[str]) -> list[str]:
         )
         for line in split
     ]
+    shown = [text.rstrip(",") for text in shown]
     return shown if len(set(shown)) == len(set(texts)) else list(texts)
 
 
@@ -99,23 +108,34 @@ def _data(chart: Chart, point: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _axes(alt: Any, chart: Chart, *, has_texts: bool) -> tuple[Any, Any]:
+def _axes(alt: Any, chart: Chart, rows: Sequence[Mapping[str, Any]], *, has_texts: bool) -> tuple[Any, Any]:
     """The channels of x and y; where x has texts it goes up, in the order of the points."""
-    value = _scale(alt, is_log=chart.is_y_log, is_bar=chart.kind == "bar")
+    value = _axis(alt, chart, rows, "y", is_log=chart.is_y_log)
     if has_texts:
-        axis = alt.Axis(grid=False)
         # Several rows of one text are bars over one another, and no sum.
-        across = alt.X("y:Q", title=chart.y_title, scale=value, stack=None)
-        return across, alt.Y("x:N", title=None, sort=None, axis=axis)
-    scale = _scale(alt, is_log=chart.is_x_log, is_bar=chart.kind == "bar")
-    return alt.X("x:Q", title=chart.x_title, scale=scale), alt.Y("y:Q", title=chart.y_title, scale=value)
+        across = alt.X("y:Q", title=chart.y_title, stack=None, **value)
+        return across, alt.Y("x:N", title=None, sort=None, axis=alt.Axis(grid=False))
+    across = _axis(alt, chart, rows, "x", is_log=chart.is_x_log)
+    return alt.X("x:Q", title=chart.x_title, **across), alt.Y("y:Q", title=chart.y_title, **value)
 
 
-def _scale(alt: Any, *, is_log: bool, is_bar: bool) -> Any:
-    """With room beside the outermost points; bars begin at 0."""
+def _axis(
+    alt: Any, chart: Chart, rows: Sequence[Mapping[str, Any]], name: str, *, is_log: bool
+) -> dict[str, Any]:
+    """Scale and ticks of an axis, with room beside the outermost points; bars, and one value, begin at 0."""
+    ends = (name, "lo", "hi") if name == "y" else (name, "x_lo", "x_hi")
+    values = sorted({row[end] for row in rows for end in ends if end in row})
     if is_log:
-        return alt.Scale(type="log", nice=False, padding=16)
-    return alt.Scale(zero=True) if is_bar else alt.Scale(zero=False, nice=False, padding=16)
+        counts = (
+            values if len(values) <= _COUNTS_MAX and all(float(each).is_integer() for each in values) else []
+        )
+        ticks = counts or log_ticks(values[0], values[-1])
+        scale = alt.Scale(type="log", nice=False, padding=_PADDING)
+        return {"scale": scale, "axis": alt.Axis(values=ticks, format=",~g") if ticks else alt.Axis()}
+    axis = alt.Axis(tickCount=_TICKS)
+    if chart.kind == "bar" or len(values) == 1:
+        return {"scale": alt.Scale(zero=True), "axis": axis}
+    return {"scale": alt.Scale(zero=False, nice=False, padding=_PADDING), "axis": axis}
 
 
 def _colour(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -137,8 +157,10 @@ def _shape(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def _legend(alt: Any, chart: Chart, names: Sequence[str]) -> Any:
-    """The same for colours and shapes, so that they share one; None where there are too many."""
-    return alt.Legend(title=(chart.colour or "").replace("_", " ")) if len(names) <= LEGEND_MAX else None
+    """The same for colours and shapes, so that they share one; None where there is one, or are too many."""
+    if not 1 < len(names) <= LEGEND_MAX:
+        return None
+    return alt.Legend(title=(chart.colour or "").replace("_", " "))
 
 
 def _intervals(
@@ -164,7 +186,7 @@ def _marks(alt: Any, chart: Chart, base: Any, rows: list[dict[str, Any]], axes: 
     shown = {"x": x, "y": y, "tooltip": _tooltip(alt, chart)}
     if chart.kind == "bar":
         return [base.mark_bar(opacity=0.75).encode(**shown)]
-    points = base.mark_point(filled=True, size=_SIZE, opacity=0.9).encode(
+    points = base.mark_point(filled=True, size=_SIZE, opacity=0.9 if len(rows) < _MANY else 0.5).encode(
         **shown, **_shape(alt, chart, rows), **_size(alt, rows)
     )
     if chart.kind == "point":
@@ -176,7 +198,7 @@ def _size(alt: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sizes of points, where any has one; a point without one is not left out for that."""
     if not any("size" in row for row in rows):
         return {}
-    sized = alt.Size("size:Q", legend=None)
+    sized = alt.Size("size:Q", legend=None, scale=alt.Scale(range=[_SIZE / 2, 12 * _SIZE]))
     return {"size": alt.when("isValid(datum.size)").then(sized).otherwise(alt.value(_SIZE))}
 
 

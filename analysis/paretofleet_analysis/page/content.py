@@ -10,14 +10,15 @@ from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.figures.front import describe, specification
 from paretofleet_analysis.figures.grammar import MISSING, simulated_mark
 from paretofleet_analysis.figures.study import placed_points, study_specification
-from paretofleet_analysis.objectives import PRESETS
+from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.page.devices import DeviceTable, device_table
 from paretofleet_analysis.page.packed import packed
 from paretofleet_analysis.page.row_evidence import row_evidence
 from paretofleet_analysis.page.studies import STUDIES
 from paretofleet_analysis.present.evidence_text import evidence_lines
-from paretofleet_analysis.present.ranking_table import table_columns
+from paretofleet_analysis.present.ranking_table import format_mean, table_columns
 from paretofleet_analysis.present.recommendation_text import recommendation_lines
+from paretofleet_analysis.present.row_names import common_names, naming_columns, short_name
 from paretofleet_analysis.ranking.rank import RankedRuns, Ranking
 from paretofleet_analysis.studies.answer import Answer
 
@@ -106,7 +107,7 @@ def gather(
         title=title,
         question=_question(ranking),
         simulated=simulated,
-        recommended=tuple(line.strip() for line in recommendation_lines(ranking)),
+        recommended=tuple(line.strip() for line in recommendation_lines(ranking)) or _by_means(ranking),
         front=front,
         table=_table(ranking),
         evidence=row_evidence(ranked),
@@ -130,6 +131,26 @@ def _question(ranking: Ranking) -> str:
     return f"Ranked for {use}, by {objectives}."
 
 
+def _by_means(ranking: Ranking) -> tuple[str, ...]:
+    """A head, and what is best in each objective by the means, where runs are too few to recommend."""
+    best = [row for row in ranking.rows if row.is_on_frontier_of_means]
+    if len(ranking.rows) < 2 or any(row.p_front is not None for row in ranking.rows):
+        return ()
+    common = common_names(ranking.rows)
+    names = [name for name in naming_columns(ranking.rows)[1:] if name not in common]
+    head = (
+        "No recommendation: it takes two rows of at least three runs each, ranked by their typical behaviour."
+    )
+    lines = [f"{head} By the means alone {len(best)} rows are on the frontier; best in each objective are"]
+    for used in ranking.objectives:
+        objective = OBJECTIVES[used.name]
+        sign = -1.0 if objective.maximize else 1.0
+        row = min(best, key=lambda row: sign * (row.compared(objective.name).mean or 0.0))
+        value = f"{format_mean(row.compared(objective.name), objective.scale)} {objective.shown_unit}".strip()
+        lines.append(f"Best {objective.phrase}: row {row.number} ({short_name(row, names)}), {value}.")
+    return tuple(lines)
+
+
 def _front(ranked: RankedRuns) -> PageFigure | None:
     ranking = ranked.ranking
     if len(ranking.objectives) < 2:
@@ -141,7 +162,7 @@ def _answered(answer: Answer, number: int, simulated: str) -> PageAnswer:
     """An `answer` with its figure, which is called by its study and its `number` on the page."""
     if answer.chart is None or not placed_points(answer.chart):
         return PageAnswer(answer, None)
-    words = f"{answer.title}. {answer.sentence} The table below has the figures."
+    words = f"{answer.title}. {answer.sentence} The table below has the numbers."
     specification = study_specification(answer.chart, simulated=simulated, description=words)
     return PageAnswer(answer, PageFigure(f"{answer.study}-{number}", answer.title, words, specification))
 

@@ -11,6 +11,7 @@ from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.timing_text import drift_lines
 from paretofleet_analysis.ranking.rank import RankedRuns
 from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.report.published import PUBLISHED, UNKNOWN
 
 _HEADS = ("device", "class", "rows", "runs", "set aside", "boots", "environments", "block effects", "flags")
 
@@ -38,15 +39,16 @@ def device_table(ranked: RankedRuns) -> DeviceTable:
 
 def _device(name: str, rows: Sequence[Row], effects: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     boots = {boot for row in rows for boot in row["run_boots"] if boot}
+    is_published = all(PUBLISHED in (row["flags"] or ()) for row in rows)
     flags = Counter(flag for row in rows for flag in row["flags"] or ())
     return (
         name,
         ", ".join(sorted({str(row["device_class"]) for row in rows})),
         str(len(rows)),
-        str(sum(row["runs"] for row in rows)),
-        str(sum(not counted for row in rows for counted in row["run_counted"])),
-        str(len(boots) or "unknown"),
-        str(len({row["environment_id"] for row in rows})),
+        UNKNOWN if is_published else str(sum(row["runs"] for row in rows)),
+        UNKNOWN if is_published else str(sum(not is_in for row in rows for is_in in row["run_counted"])),
+        str(len(boots) or UNKNOWN),
+        str(len({row["environment_id"] for row in rows} - {None}) or UNKNOWN),
         "; ".join(
             f"{entry['device']}: {_effect(entry)}" if entry["device"] != name else _effect(entry)
             for key, entry in effects.items()

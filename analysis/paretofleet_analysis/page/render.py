@@ -25,6 +25,8 @@ from paretofleet_analysis.whole_file import written_whole
 
 #: Rows of the table where no script runs, as in the preview of a mail.
 _PLAIN_ROWS = 50
+#: Longer texts of a table are broken into lines.
+_SHORT = 32
 
 
 def render(page: Page) -> str:
@@ -33,7 +35,8 @@ def render(page: Page) -> str:
     return environment.from_string(_asset("page.html")).render(
         page=page,
         text_of=_text_of,
-        numeric_columns=_numeric_columns,
+        known_columns=_known_columns,
+        is_short=lambda cell: isinstance(cell, str) and len(cell) <= _SHORT,
         rows_of=_rows_of,
         style=_markup(_asset("page.css")),
         script=_markup(_asset("page.js")),
@@ -62,13 +65,17 @@ def _text_of(cell: Cell) -> str:
     return "-" if cell is None else str(cell)
 
 
-def _numeric_columns(rows: Sequence[Sequence[Cell]]) -> list[bool]:
-    """Of each column whether it holds numbers, which stand to the right with what is absent between them.
+def _known_columns(rows: Sequence[Sequence[Cell]]) -> dict[int, bool]:
+    """The columns of which anything is known, and whether they hold numbers, which stand to the right.
 
-    >>> _numeric_columns([("a", None, 1.5), ("b", None, None)])
-    [False, False, True]
+    >>> _known_columns([("a", None, 1.5), ("b", None, None)])
+    {0: False, 2: True}
     """
-    return [any(isinstance(cell, (int, float)) for cell in column) for column in zip(*rows, strict=True)]
+    return {
+        at: any(isinstance(cell, (int, float)) for cell in column)
+        for at, column in enumerate(zip(*rows, strict=True))
+        if any(cell is not None for cell in column)
+    }
 
 
 def _rows_of(rows: Sequence[object]) -> str:

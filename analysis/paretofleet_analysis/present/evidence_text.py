@@ -10,6 +10,7 @@ from paretofleet_analysis.present.timing_text import drift_lines
 from paretofleet_analysis.ranking.block_components import block_spans
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sensitivity import SENSITIVITY_ROWS_MAX
+from paretofleet_analysis.report.published import PUBLISHED, UNKNOWN
 
 #: From so many boards on a class may be spoken of.
 UNITS_MIN = 3
@@ -18,7 +19,10 @@ UNITS_MIN = 3
 def evidence_lines(ranking: Ranking) -> Iterator[str]:
     """What a `ranking` rests on, a line each; all but the first are indented."""
     evidence = ranking.evidence
-    classes = ", ".join(f"{count} {name}" for name, count in evidence["devices_per_class"].items())
+    classes = ", ".join(
+        f"{count} {name if name != UNKNOWN else 'of unknown class'}"
+        for name, count in evidence["devices_per_class"].items()
+    )
     lines = [
         f"rows: {evidence['ranked_rows']} of {evidence['report_rows']}; devices: {classes}",
         *_unit_lines(ranking.rows),
@@ -26,9 +30,7 @@ def evidence_lines(ranking: Ranking) -> Iterator[str]:
         f"accuracy: {'; '.join(evidence['accuracy_sources']) or 'none'}; {evidence['accuracy_question']}",
         f"power: {', '.join(evidence['power_sources']) or 'none measured'}",
         f"flags: {_flags(evidence['flags']) or 'none'}",
-        *_block_lines(evidence["block_effects"]),
-        *drift_lines(evidence["canary_drift"]),
-        _changes_line(evidence["verdicts_that_change"], evidence["ranked_rows"]),
+        *_repeats_lines(evidence),
         *_probability_lines(evidence, has_any=any(has_probability(row) for row in ranking.rows)),
         "versions: " + ", ".join(f"{name} {text}" for name, text in evidence["versions"].items()),
     ]
@@ -46,12 +48,17 @@ def _unit_lines(rows: Sequence[RankedRow]) -> Iterator[str]:
         units.setdefault(str(row.identity["device_class"]), set()).add(str(row.identity["device"]))
     few = {name: sorted(boards) for name, boards in sorted(units.items()) if len(boards) < UNITS_MIN}
     if few:
-        boards = "; ".join(f"{', '.join(names)} (of class {name})" for name, names in few.items())
+        boards = "; ".join(
+            ", ".join(names) + f" (of class {name})" * (name != UNKNOWN) for name, names in few.items()
+        )
         yield f"speaks of the boards, not of a class with fewer than {UNITS_MIN} of them measured: {boards}"
 
 
 def _runs(evidence: Mapping[str, Any]) -> str:
-    """How many runs, over how many boots and days."""
+    """How many runs, over how many boots and days; nothing is known of the runs of what others published."""
+    published = evidence["flags"].get(PUBLISHED, 0)
+    if published == evidence["ranked_rows"]:
+        return f"unknown, all {published} rows are figures that others published without their runs"
     days = evidence["days"]
     span = f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(days) or "unknown day"
     runs = (
@@ -60,7 +67,18 @@ def _runs(evidence: Mapping[str, Any]) -> str:
     )
     if evidence["boots"] == 1 and "within_one_boot" in evidence["flags"]:
         runs += " (within one boot, though more were asked for)"
-    return f"{runs}; {span}"
+    others = f"; unknown for {published} rows, which others published" if published else ""
+    return f"{runs}; {span}{others}"
+
+
+def _repeats_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """What the repeats say of blocks, drift and stability, where there are any."""
+    if evidence["flags"].get(PUBLISHED, 0) == evidence["ranked_rows"]:
+        yield "block effects, drift and stability: unknown without runs"
+        return
+    yield from _block_lines(evidence["block_effects"])
+    yield from drift_lines(evidence["canary_drift"])
+    yield _changes_line(evidence["verdicts_that_change"], evidence["ranked_rows"])
 
 
 def _flags(flags: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from paretofleet_analysis.ranking.result import RankedRow
 
 #: Columns that name a row; those that are the same in every row stand in one line above the table instead.
 NAMES = ("model", "runtime", "precision", "device", "target", "batch_size", "threads")
-SWEEP = "sweep"
+SWEEP, VARIANT = "sweep", "variant"
 _HEADS = {"batch_size": "batch"}
 _NUMBERS = ("batch_size", "threads")
 #: Before the name of an axis or an input for which something was asked for.
@@ -17,11 +17,14 @@ _FED = "fed:"
 
 def naming_columns(rows: Sequence[RankedRow]) -> tuple[str, ...]:
     """The columns that may name one of `rows`: NAMES, the sweep where there are several, and what any of them
-    was fed on request.
+    was fed on request; the variant only where these do not tell the rows apart.
     """
     fed = dict.fromkeys(name for row in rows for name in row.fed)
     sweeps = {row.identity["sweep"] for row in rows}
-    return (*NAMES, *([SWEEP] if len(sweeps) > 1 else []), *(_FED + name for name in fed))
+    names = (*NAMES, *([SWEEP] if len(sweeps) > 1 else []), *(_FED + name for name in fed))
+    if len({tuple(cell(row, name) for name in names) for row in rows}) < len(rows):
+        return names[0], VARIANT, *names[1:]
+    return names
 
 
 def head(name: str) -> str:
@@ -34,6 +37,8 @@ def cell(row: RankedRow, name: str) -> str:
     if name.startswith(_FED):
         return row.fed.get(name.removeprefix(_FED), "-")
     value = row.identity[name]
+    if name == VARIANT:
+        return str(value or "-")
     return "default" if value is None else str(value)
 
 

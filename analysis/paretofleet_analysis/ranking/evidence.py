@@ -18,6 +18,7 @@ from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.request import RankingRequest
 from paretofleet_analysis.ranking.selection import Selection
 from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.report.published import PUBLISHED
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
 #: The columns that say which configuration a ranked row is.
@@ -57,7 +58,7 @@ def collect_evidence(
         "ranked_rows": len(rows),
         "excluded_rows": len(selection.excluded),
         "devices_per_class": _devices_per_class(rows),
-        "runs": sum(row["runs"] for row in rows),
+        "runs": sum(row["runs"] for row in rows if PUBLISHED not in (row["flags"] or ())),
         "runs_set_aside": sum(not counted for row in rows for counted in row["run_counted"]),
         "boots": len({boot for row in rows for boot in row["run_boots"] if boot}) or None,
         "days": sorted({_day(start) for row in rows for start in row["run_started_s"] if start}),
@@ -68,7 +69,11 @@ def collect_evidence(
         "accuracy_sources": _accuracy_sources(rows),
         "accuracy_question": accuracy.QUESTIONS[request.accuracy_question],
         "power_sources": sorted(
-            {f"{row['power_scope']} by {row['power_source']}" for row in rows if row["power_scope"]}
+            {
+                row["power_scope"] + (f" by {row['power_source']}" if row["power_source"] else "")
+                for row in rows
+                if row["power_scope"]
+            }
         ),
         "block_effects": list(effects.details),
         "canary_drift": _drift(reported, selection),
@@ -164,5 +169,5 @@ def _versions(rows: Sequence[Row]) -> dict[str, str]:
     return {
         **{name: version(name) for name in packages},
         "python": platform.python_version(),
-        "rules": ", ".join(rules),
+        **({"rules": ", ".join(rules)} if rules else {}),
     }

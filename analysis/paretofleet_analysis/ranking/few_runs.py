@@ -25,7 +25,8 @@ def few_runs_notes(fleet: RankedFleet) -> list[str]:
     if not few:
         return []
     published = sum(PUBLISHED in (row["flags"] or ()) for row in fleet.rows)
-    of_others = f"{published} of the rows are published values of an unknown number of runs"
+    which = f"All {published} rows" if published == len(fleet.rows) else f"{published} of the rows"
+    of_others = f"{which} are published values of an unknown number of runs"
     if fleet.compared:
         rows = "1 row has" if few == 1 else f"{few} rows have"
         notes = [f"{rows} fewer than {RUNS_MIN} runs: undecided, and nothing is compared with them."]

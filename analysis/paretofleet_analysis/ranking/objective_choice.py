@@ -9,6 +9,7 @@ from paretofleet_analysis.objectives import OBJECTIVES, PRESETS, objective
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
 from paretofleet_analysis.ranking.request import RankingRequest
 from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.report.published import PUBLISHED
 
 #: Objectives, and sentences about those that are not among them or are as they are by leave only.
 ObjectivesWithNotes = tuple[tuple[str, ...], list[str]]
@@ -23,18 +24,24 @@ def choose_objectives(rows: Sequence[Row], request: RankingRequest) -> Objective
         return _named_objectives(rows, request, request.objectives)
     preset = PRESETS[request.use]
     able = [row for row in rows if row["top1"] is not None]
-    speed = next(
-        (name for name in preset.speed if all(row[name] is not None for row in able)), preset.speed[-1]
-    )
+    speed = _speed(preset.speed, able)
     notes = []
     if speed != preset.speed[0]:
         short = sum(row[preset.speed[0]] is None for row in able)
+        why = "" if all(PUBLISHED in (row["flags"] or ()) for row in able) else " (too few iterations a run)"
         notes.append(
-            f"{preset.speed[0]} is absent in {short} of {len(able)} rows (too few iterations a run), "
-            f"so {speed} takes its place."
+            f"{preset.speed[0]} is absent in {short} of {len(able)} rows{why}, so {speed} takes its place."
         )
     energy, more = _energy([row for row in able if row[speed] is not None], request)
     return ("top1", speed, *energy), [*notes, *more]
+
+
+def _speed(names: Sequence[str], rows: Sequence[Row]) -> str:
+    """The first of the measures `names` that all `rows` have, else the one that most have: of a tie a mean
+    before a percentile.
+    """
+    have = {name: sum(row[name] is not None for row in rows) for name in (*names[1:], names[0])}
+    return next((name for name in names if have[name] == len(rows)), max(have, key=lambda name: have[name]))
 
 
 def _named_objectives(

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.studies.answer import Answer, left_out
-from paretofleet_analysis.studies.canziani_figures import OF_MODELS, Figure, figures_of
+from paretofleet_analysis.studies.canziani_figures import OF_MODELS, Figure, figures_of, fitted
 from paretofleet_analysis.studies.canziani_findings import STUDY, findings
 from paretofleet_analysis.studies.places import Place, places_of, single_values
 
@@ -52,20 +52,34 @@ def _figure(place: Place, figure: Figure) -> Answer:
     rows = [row for row in place.rows if all(row[name] for name in figure.needs)]
     if not rows:
         return left_out(STUDY, title, f"no row has {' and '.join(figure.needs)}")
-    shown = _sampled(rows)
+    shown = _best_of_models(rows, place, figure) if figure.chart.kind == "bar" else _sampled(rows)
     points = tuple(figure.point(place, row) for row in shown)
+    lines_drawn = fitted(figure, points)
     columns = tuple(points[0])
     lines = tuple(tuple(point[name] for name in columns) for point in points[:LINES_MAX])
     sentence = f"{len({row['model'] for row in rows})} models, {len(rows)} rows."
     if len(rows) < len(place.rows):
         sentence += f" {len(place.rows) - len(rows)} rows lack {' or '.join(figure.needs)}."
     if len(shown) < len(rows):
-        sentence += f" Drawn is a sample of {len(shown)}."
+        of = "the best variant of each model" if figure.chart.kind == "bar" else f"a sample of {len(shown)}"
+        sentence += f" Drawn is {of}."
+    if figure.fit is not None and lines_drawn:
+        sentence += f" {figure.fit.text}"
     if len(lines) < len(points):
         sentence += f" The table has {len(lines)} of them."
     if any(name in figure.chart.y_title for name in ("time", "power")):
         sentence += single_values(rows)
-    return Answer(STUDY, title, "told", sentence, columns, lines, replace(figure.chart, points=points))
+    chart = replace(figure.chart, points=points, lines=lines_drawn)
+    return Answer(STUDY, title, "told", sentence, columns, lines, chart)
+
+
+def _best_of_models(rows: Sequence[Row], place: Place, figure: Figure) -> list[Row]:
+    """The row of each model whose bar is the longest, these first; at most as many as have a mark."""
+    length = {id(row): figure.point(place, row)[figure.chart.y] or 0.0 for row in rows}
+    best: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: -length[id(row)]):
+        best.setdefault(row["model"], row)
+    return list(best.values())[:MARKS_MAX]
 
 
 def _sampled(rows: Sequence[Row]) -> list[Row]:

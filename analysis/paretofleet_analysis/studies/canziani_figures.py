@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.studies.answer import Chart
-from paretofleet_analysis.studies.canziani_findings import has_idle
+from paretofleet_analysis.studies.canziani_findings import MODELS_OF_A_LINE, has_idle
 from paretofleet_analysis.studies.places import Place
+from paretofleet_analysis.studies.upper_bound import upper_line
 
+Floats = np.ndarray
 Point = Mapping[str, Any]
 _Draw = Callable[[Place, Row], Point]
 
 
 @dataclass(frozen=True)
+class Fit:
+    """A line for points (x, y), (n,): `make` gives intercept and slope, `text` says what it is."""
+
+    text: str
+    make: Callable[[Floats, Floats], tuple[float, float]]
+
+
+def _least_squares(x: Floats, y: Floats) -> tuple[float, float]:
+    slope, intercept = np.polyfit(x, y, 1)
+    return float(intercept), float(slope)
+
+
+#: Time in the operations (figure 7 of the paper) and the bound of accuracy in the speed (its figure 9).
+_TIME_OF_WORK = Fit("Dashes: the least squares of each batch size.", _least_squares)
+_BOUND_OF_SPEED = Fit(
+    "Dashes: the line of each batch size below which 95 % of its rows lie.",
+    lambda x, y: upper_line(x, y)[:2],
+)
+
+
+@dataclass(frozen=True)
 class Figure:
-    """One figure of a place: its points of rows; `needs` are columns that a row must have."""
+    """One figure of a place: its points of rows; `needs` are columns that a row must have.
+
+    `fit`: the line that is drawn for each batch size.
+    """
 
     title: str
     needs: tuple[str, ...]
     chart: Chart
     point: _Draw
     has_batch_sizes: bool = False
+    fit: Fit | None = None
 
 
 def _chart(x: str, y: str, x_title: str, y_title: str, **more: Any) -> Chart:
@@ -157,6 +186,7 @@ def _over_work(memory: str, held: _Draw, power: str, powered: _Draw) -> list[Fig
             ("macs",),
             _chart(x, "time_ms", x_title, "time of an item, ms", **look),
             _timed,
+            fit=_TIME_OF_WORK,
         ),
         Figure(
             "8. Power over operations",
@@ -169,5 +199,25 @@ def _over_work(memory: str, held: _Draw, power: str, powered: _Draw) -> list[Fig
             ("top1",),
             _chart("items_s", "top1_percent", "items a second", "top-1, %", size="giga_macs", **look),
             _fast,
+            fit=_BOUND_OF_SPEED,
         ),
     ]
+
+
+def fitted(figure: Figure, points: Sequence[Point]) -> tuple[Point, ...]:
+    """Both ends of the line of each batch size that has three models, from its `points` of a `figure`."""
+    chart, ends = figure.chart, []
+    if figure.fit is None:
+        return ()
+    for size in sorted({point["batch_size"] for point in points}):
+        own = [point for point in points if point["batch_size"] == size and point[chart.x] and point[chart.y]]
+        x, y = (np.array([point[key] for point in own], dtype=float) for key in (chart.x, chart.y))
+        if len({point["model"] for point in own}) < MODELS_OF_A_LINE or np.ptp(x) == 0:
+            continue
+        intercept, slope = figure.fit.make(x, y)
+        ends += [
+            {"batch_size": size, chart.x: float(at), chart.y: intercept + slope * float(at)}
+            for at in (x.min(), x.max())
+            if np.isfinite(slope)
+        ]
+    return tuple(ends)

@@ -26,7 +26,8 @@ STUDY = "canziani"
 POWER_SPREAD_MAX, EXPLAINED_MIN = 0.10, 0.80
 #: Larger tables are bootstrapped by a sample of so many rows, and less often.
 _ROWS_MAX, _MANY, _REPLICATES_OF_MANY = 1000, 100, 60
-_MODELS_OF_A_LINE = 3
+#: Fewer models are no line.
+MODELS_OF_A_LINE = 3
 #: Batch sizes that a sentence names.
 _SHOWN = 4
 _FEW = f" Fewer than {MODELS_MIN} models give no interval."
@@ -142,7 +143,7 @@ def _by_batch_size(place: Place, claim: _Claim) -> Answer:
     seen: list[Row] = []
     for batch_size in place.batch_sizes:
         rows = [row for row in place.at(batch_size) if row[claim.need] and row[claim.cost]]
-        if len({row["model"] for row in rows}) < _MODELS_OF_A_LINE:
+        if len({row["model"] for row in rows}) < MODELS_OF_A_LINE:
             continue
         columns = np.array([[row[claim.cost], row[claim.need]] for row in rows], dtype=float)
         errors = np.array([[log_error(row, claim.cost), 0.0] for row in rows])
@@ -150,7 +151,7 @@ def _by_batch_size(place: Place, claim: _Claim) -> Answer:
         listed.append(_cells(batch_size, rows, claim.quantity, intervals[-1]))
         seen += rows
     if not listed:
-        lacking = f"no batch size has {_MODELS_OF_A_LINE} models with {claim.need} and {claim.cost}"
+        lacking = f"no batch size has {MODELS_OF_A_LINE} models with {claim.need} and {claim.cost}"
         return left_out(STUDY, title, lacking)
     decided = [decide(interval, above=claim.above) for interval in intervals]
     verdict: Verdict = "fails" if False in decided else "cannot tell" if None in decided else "holds"

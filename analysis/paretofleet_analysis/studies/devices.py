@@ -121,9 +121,8 @@ def _tau_answer(
     verdict: Verdict = "fails" if False in decided else "cannot tell" if None in decided else "holds"
     order = sorted(range(len(rows)), key=lambda at: intervals[at].estimate)
     lowest, highest = intervals[order[0]], intervals[order[-1]]
-    spread = (
-        f"is {lowest.text(2)}" if len(rows) == 1 else f"reaches from {lowest.text(2)} to {highest.text(2)}"
-    )
+    low, high = lowest.text(2), highest.text(2)
+    spread = f"is {low}" if low == high else f"reaches from {low} to {high}"
     sentence = (
         f"Kendall's tau of {len(rows)} comparison{'s' * (len(rows) > 1)} {spread}; alike is {ALIKE} or more, "
         "which is 95 % of all pairs of models in one order. Intervals are for other models like these."
@@ -153,7 +152,9 @@ def _fronts(pairs: Sequence[Pair], seed: int) -> Answer:
     is_single = all(each.near_lo is None for _, each in compared)
     near = f"{100 * NEAR:g} %"
     (first, low), (_, high) = compared[0], compared[-1]
-    between = f"{100 * low.near:.0f} % ({first.origin.name} at {first.other.name}) to {100 * high.near:.0f} %"
+    between = f"{100 * low.near:.0f} % ({first.origin.name} at {first.other.name})"
+    if high.near > low.near:
+        between += f" to {100 * high.near:.0f} %"
     sentence = f"Of a front, {between} lie within {near} of the other place's; {100 * ALIKE:g} % would hold."
     columns = (
         *_PAIR,
@@ -164,14 +165,7 @@ def _fronts(pairs: Sequence[Pair], seed: int) -> Answer:
         "high",
         "slowest by a factor",
     )
-    return Answer(
-        STUDY,
-        title,
-        "told" if is_single else verdict,
-        sentence + single_values(_rows_of(pairs)),
-        columns,
-        tuple(rows[:LINES_MAX]),
-    )
+    return _compared(title, "told" if is_single else verdict, sentence, pairs, columns, rows)
 
 
 def _regrets(pairs: Sequence[Pair], seed: int) -> Answer:
@@ -190,14 +184,20 @@ def _regrets(pairs: Sequence[Pair], seed: int) -> Answer:
         f"the fastest there by a factor of {interval}; up to {1 + NEAR:g} would hold."
     )
     columns = (*_PAIR, "fastest at the first", "slower than the second's fastest by a factor", "low", "high")
-    return Answer(
-        STUDY,
-        title,
-        "told" if is_single else verdict,
-        sentence + single_values(_rows_of(pairs)),
-        columns,
-        tuple(rows[:LINES_MAX]),
-    )
+    return _compared(title, "told" if is_single else verdict, sentence, pairs, columns, rows)
+
+
+def _compared(
+    title: str,
+    verdict: Verdict,
+    sentence: str,
+    pairs: Sequence[Pair],
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Cell, ...]],
+) -> Answer:
+    """An answer on `pairs` of places, of which `rows` tell the first."""
+    told = sentence + single_values(_rows_of(pairs))
+    return Answer(STUDY, title, verdict, told, columns, tuple(rows[:LINES_MAX]))
 
 
 def _best(places: Sequence[Place], top1_min: float | None, limits: Mapping[str, float]) -> Answer:
@@ -214,6 +214,8 @@ def _best(places: Sequence[Place], top1_min: float | None, limits: Mapping[str, 
         ]
         for called, cost in _CRITERIA.items():
             able = [(value, place, row) for place, row in kept if (value := cost(place, row)) is not None]
+            if kept and not able:
+                continue
             if not able:
                 rows.append((device, called, None, None, None, None))
                 continue
@@ -225,7 +227,8 @@ def _best(places: Sequence[Place], top1_min: float | None, limits: Mapping[str, 
         return left_out(STUDY, title, "no row keeps the limits")
     none = sorted({str(row[0]) for row in rows if row[2] is None and row[1] == "fastest"})
     missing = f" Nothing on {', '.join(none)} keeps the limits." if none else ""
-    sentence = f"The best of {len({row[0] for row in rows})} device(s) by each cost alone.{missing}"
+    count = len({row[0] for row in rows})
+    sentence = f"The best of {count} device{'s' * (count > 1)} by each cost alone.{missing}"
     used = [row for place in places for row in place.rows]
     columns = ("device", "best", "configuration", "top-1, %", "time of an item, ms", "energy of an item, mJ")
     return Answer(STUDY, title, "told", sentence + single_values(used), columns, tuple(rows[:LINES_MAX]))

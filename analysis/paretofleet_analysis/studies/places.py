@@ -104,10 +104,17 @@ def single_values(rows: Sequence[Row]) -> str:
     few = sum(row["runs"] < 3 for row in rows) - published
     parts = []
     if published:
-        parts.append(f"{published} of {len(rows)} rows are published figures of unknown runs")
+        parts.append(f"{_of(published, rows)} published figures of unknown runs")
     if few > 0:
         parts.append(f"{few} of {len(rows)} rows have fewer than 3 runs")
-    return f" {' and '.join(parts)}: taken as single values." if parts else ""
+    told = " and ".join(parts)
+    return f" {told[0].upper()}{told[1:]}: taken as single values." if parts else ""
+
+
+def _of(count: int, rows: Sequence[Row]) -> str:
+    if count < len(rows):
+        return f"{count} of {len(rows)} rows are"
+    return f"all {count} rows are" if count > 1 else "the row is one of"
 
 
 def _part(row: Row, name: str) -> str:

@@ -30,6 +30,9 @@ PRECISIONS = ("fp32", "native", "tf32", "bf16", "fp16", "int8", "int4")
 _MODELS_MAX = 100
 _REACH = 1.96
 _LINES_MAX = 200
+#: Of more techniques those of the most models have an answer of their own, the others share a table.
+_TECHNIQUES_MAX = 8
+_CLAIM = " helps in accuracy, time and size"
 _EFFECT_COLUMNS = (
     *("points of accuracy", "accuracy low", "accuracy high", "accuracy"),
     *("time by a factor", "time low", "time high", "time"),
@@ -88,11 +91,33 @@ def answers(
     by_technique: dict[str, list[_Change]] = {}
     for change in changes:
         by_technique.setdefault(change.technique, []).append(change)
-    effects = [_effects(name, by_technique[name]) for name in sorted(by_technique)]
+    common = sorted(by_technique, key=lambda name: (-len(by_technique[name]), name))
+    shown = sorted(common[:_TECHNIQUES_MAX])
+    effects = [_effects(name, by_technique[name]) for name in shown]
+    if len(common) > len(shown):
+        rest = [_effects(name, by_technique[name]) for name in common[len(shown) :]]
+        effects.append(_others(rest, [len(by_technique[name]) for name in common[len(shown) :]]))
     if not effects:
         reason = "no model has two precisions or variants on one device, and a report knows no other parents"
         effects = [left_out(STUDY, "Techniques against their parents", reason)]
     return [*scored, *effects]
+
+
+def _others(effects: Sequence[Answer], counts: Sequence[int]) -> Answer:
+    """The techniques that few models have, in one table: what helps is in their sentences."""
+    rows = [
+        (each.title.removesuffix(_CLAIM), count, each.verdict, each.sentence.partition(",")[0])
+        for each, count in zip(effects, counts, strict=True)
+    ]
+    held = sum(each.verdict == "holds" for each in effects)
+    sentence = (
+        f"{len(effects)} more techniques, of at most {max(counts)} pairs of rows each, "
+        f"of which {held} help in all three."
+    )
+    if len(rows) > _LINES_MAX:
+        sentence += f" The table has the {_LINES_MAX} of most pairs."
+    columns = ("technique", "pairs of rows", "helps in all three", "in how many")
+    return Answer(STUDY, "Further techniques", "told", sentence, columns, tuple(rows[:_LINES_MAX]))
 
 
 def _scores_of(place: Place, names: Sequence[str], weights: Weights) -> list[Answer]:
@@ -235,9 +260,10 @@ def _effects(technique: str, changes: Sequence[_Change]) -> Answer:
         for name in DIMENSIONS
     )
     named = f" ({', '.join(helped)})" if helped else ""
+    pairs = f"{len(changes)} pairs of rows" if len(changes) > 1 else "one pair of rows"
     sentence = (
-        f"Helps in {len(helped)} of 3{named}, against the same model before. Of {len(changes)} pairs of "
-        f"rows, {listed}. Margins are those of rank: 0.2 points and 2 %."
+        f"Helps in {len(helped)} of 3{named}, against the same model before. Of {pairs}, "
+        f"{listed}. Margins are those of rank: 0.2 points and 2 %."
     )
     if "accuracy" in unclear:
         sentence += " An accuracy that a model shares with its parent, or lacks, says nothing."
@@ -250,6 +276,6 @@ def _effects(technique: str, changes: Sequence[_Change]) -> Answer:
             cells += [each.estimate if is_known else None, each.lo, each.hi, change.effect(dimension)]
         rows.append(tuple(cells))
     columns = ("place", "model", "batch size", *_EFFECT_COLUMNS)
-    title = f"{technique} helps in accuracy, time and size"
+    title = technique + _CLAIM
     used = [change.child for change in changes]
     return Answer(STUDY, title, verdict, sentence + single_values(used), columns, tuple(rows[:_LINES_MAX]))

@@ -82,3 +82,48 @@ def test_the_plot_fits_its_terminal_and_names_the_front(ranking, columns):
     assert all(f"o {number}" in text for number in numbers)
     assert "\x1b" not in text
     assert len(numbers) == 2
+
+
+def labelled(spec):
+    """The numbers of the rows whose names or numbers are drawn."""
+    texts = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
+    return {number for layer in texts for number in layer["transform"][0]["filter"]["oneOf"]}
+
+
+def test_only_rows_that_lead_are_named_and_only_verdicts_that_are_there_explained(ranking):
+    pytest.importorskip("altair")
+    spec = front.specification(ranking)
+    assert labelled(spec) == {row.number for row in ranking.rows if row.verdict == "front"}
+    points = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
+    assert points["encoding"]["color"]["legend"]["values"] == ["front", "beaten"]
+
+
+def test_a_table_without_runs_labels_its_frontier_and_says_that_nothing_is_sure(published):
+    pytest.importorskip("altair")
+    spec = front.specification(rank(published, objectives=["top1", "batch_latency_mean_s"]))
+    rows = spec["datasets"]["rows"]
+    on = {row["number"] for row in rows if row["leads"]}
+    assert 2 < len(on) < len(rows)
+    assert labelled(spec) <= on
+    assert {row["p_front_text"] for row in rows} == {"unknown"}
+    assert [row["p_front"] for row in rows] == [float(row["leads"]) for row in rows]
+    explained = " ".join(spec["title"]["subtitle"])
+    assert "Bars" not in explained
+    assert "Without a probability" in explained
+
+
+def test_a_share_is_never_on_a_logarithmic_axis_and_a_time_has_round_ticks(fleet):
+    pytest.importorskip("altair")
+    wide = {"small": (9.0, 0.001), "large": (76.0, 0.090), "bad": (8.0, 0.095)}
+    spec = front.specification(rank(fleet(wide)))
+    points = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
+    x, y = points["encoding"]["x"], points["encoding"]["y"]
+    assert (x["scale"]["type"], y["scale"]["type"]) == ("log", "linear")
+    assert x["axis"]["values"] == [3, 10, 30, 100]
+
+
+def test_the_band_of_the_margins_lies_below_the_points(ranking):
+    pytest.importorskip("altair")
+    marks = [layer["mark"]["type"] for layer in front.specification(ranking)["layer"]]
+    assert marks[0] == "area"
+    assert marks.index("area") < marks.index("point")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from paretofleet_analysis.figures.study import TEXTS_MAX, study_specification
+from paretofleet_analysis.figures.study import LEGEND_MAX, TEXTS_MAX, study_specification
 from paretofleet_analysis.studies.answer import Chart
 
 pytest.importorskip("altair")
@@ -40,7 +40,7 @@ def test_texts_go_up_and_of_many_the_first_are_drawn():
     spec = study_specification(chart(points), simulated="", description="")
     assert spec["layer"][-1]["encoding"]["y"]["type"] == "nominal"
     assert len(spec["datasets"]["points"]) == TEXTS_MAX
-    assert spec["title"]["subtitle"] == ["5 more are in the table."]
+    assert spec["title"]["subtitle"] == ["5 more are not drawn."]
 
 
 @pytest.mark.parametrize(("kind", "drawn"), [("bar", ["bar"]), ("line", ["line", "point"])])
@@ -54,3 +54,37 @@ def test_kinds_are_marks_and_fits_are_dashed(kind, drawn):
     assert marks(spec) == ["line", *drawn]
     assert spec["layer"][0]["mark"]["strokeDash"]
     assert spec["layer"][-1]["encoding"]["color"]["scale"]["domain"] == ["a", "b"]
+
+
+def test_one_colour_and_too_many_have_no_legend():
+    def legend(count):
+        points = tuple({"size (MB)": k, "time [ms]": 2.0 + k, "runtime": f"r{k}"} for k in range(count))
+        spec = study_specification(chart(points, colour="runtime"), simulated="", description="")
+        return spec["layer"][-1]["encoding"]["color"]["legend"]
+
+    assert legend(1) is None
+    assert legend(2)["title"] == "runtime"
+    assert legend(LEGEND_MAX + 1) is None
+
+
+def test_batch_sizes_are_the_ticks_of_their_axis():
+    points = tuple({"size (MB)": size, "time [ms]": 2.0 * size} for size in (1, 2, 16))
+    made = chart(points, kind="line", is_x_log=True)
+    axis = study_specification(made, simulated="", description="")["layer"][-1]["encoding"]["x"]["axis"]
+    assert axis["values"] == [1, 2, 16]
+
+
+def test_a_point_without_a_size_is_drawn_as_well():
+    points = (
+        {"size (MB)": 1.0, "time [ms]": 2.0, "work": 5.0},
+        {"size (MB)": 2.0, "time [ms]": 3.0, "work": None},
+    )
+    spec = study_specification(chart(points, size="work"), simulated="", description="")
+    assert spec["layer"][-1]["encoding"]["size"]["condition"]["test"] == "isValid(datum.size)"
+    assert spec["layer"][-1]["encoding"]["size"]["value"] > 0
+
+
+def test_a_single_value_is_shown_against_nothing():
+    points = ({"size (MB)": "a", "time [ms]": 1.0}, {"size (MB)": "b", "time [ms]": 1.0})
+    across = study_specification(chart(points), simulated="", description="")["layer"][-1]["encoding"]["x"]
+    assert across["scale"]["zero"] is True

@@ -61,9 +61,31 @@ def test_its_ranking_is_the_frontier_of_means_and_every_sentence_says_of_what(ta
     assert [row.is_on_frontier_of_means for row in ranking.rows] == [True, True, False]
     assert all("published value of an unknown number of runs" in row.sentence for row in ranking.rows)
     text = " ".join(ranking_text.render(ranking).split())
-    assert "3 of the rows are published values of an unknown number of runs, so nothing is said" in text
+    assert "All 3 rows are published values of an unknown number of runs, so nothing is said" in text
+    assert "runs: unknown, all 3 rows are figures that others published without their runs" in text
+    assert "counted" not in text
     assert "Two more runs" not in text
     assert "measured in one process" not in text
+
+
+def test_a_table_of_medians_is_ranked_by_them(table):
+    ranking = rank(files.conform(import_hwnas([table(PI5.replace("1.0\n", "60\n"))]).report, name="it"))
+    names = [used.name for used in ranking.objectives]
+    assert names == ["top1", "batch_latency_p50_s", "energy_j_per_item"]
+    text = " ".join(ranking_text.render(ranking).split())
+    assert "batch_latency_p90_s is absent in 2 of 2 rows, so batch_latency_p50_s takes its place." in text
+    assert "power: pmic-rails-net-of-idle flags" in text
+    assert "devices: 1 of unknown class" in text
+
+
+def test_weights_of_one_architecture_are_told_apart(table):
+    times = TIMES.replace("a,224,1000", "a,320,1000,256,256,1,4.1\na,224,1000")
+    paths = [
+        table(RESULTS, "results-imagenet.csv"),
+        table(times, "benchmark-infer-fp32-nchw-pt240-cpu-i9.csv"),
+    ]
+    ranking = rank(files.conform(import_timm(paths).report, name="it"), objectives=["top1", "parameters"])
+    assert "in22k at 224 px" in ranking_text.render(ranking)
 
 
 @pytest.mark.parametrize(

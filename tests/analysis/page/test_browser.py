@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from paretofleet_analysis.imports.hwnas import import_hwnas
+from paretofleet_analysis.imports.timm import import_timm
 from paretofleet_analysis.page.content import gather
 from paretofleet_analysis.page.render import render
+from paretofleet_analysis.page.studies import STUDIES, study_answers
 from paretofleet_analysis.ranking.rank import rank_runs
 from paretofleet_analysis.report import files
 
@@ -20,6 +24,8 @@ CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("no chromium is installed: the page is not opened", allow_module_level=True)
 
+#: Beside the repository: the tables belong to their authors.
+DATA = Path(__file__).parents[4] / "shared" / "data"
 REPORT = Path(__file__).parents[2] / "fixtures" / "stored_sweep" / "report.parquet"
 HOSTILE = '</script><img src=x onerror="window.broken=1"><b>net</b>'
 POINT = "path[aria-roledescription=point]"
@@ -52,6 +58,40 @@ def three(tmp_path_factory):
     ranked = rank_runs(files.read(REPORT), devices=["tx2"])
     path.write_text(render(gather(ranked, title="tx2")), encoding="utf-8")
     return path.as_uri()
+
+
+def written(folder, name, report):
+    """The page of a report with its studies, but for the one that takes longest, and what is ranked."""
+    ranked = rank_runs(report)
+    answers = study_answers([name for name in STUDIES if name != "efficiency"], report, ranked)
+    path = folder / f"{name}.html"
+    path.write_text(render(gather(ranked, title=name, answers=answers)), encoding="utf-8")
+    return path.as_uri(), ranked
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("page"), "demo", files.read(REPORT))
+
+
+@pytest.fixture(scope="module")
+def pi5(tmp_path_factory):
+    """Time, energy and accuracy in two runtimes: of the cells of NAS-Bench-201 every eightieth."""
+    folder = tmp_path_factory.mktemp("page")
+    table = pq.read_table(DATA / "nas" / "nb201_pi5_latency_energy.parquet")
+    pq.write_table(table.take(list(range(0, len(table), 80))), folder / "pi5.parquet")
+    imported = import_hwnas([folder / "pi5.parquet"])
+    return written(folder, "pi5", files.conform(imported.report, name="pi5"))
+
+
+@pytest.fixture(scope="module")
+def timm(tmp_path_factory):
+    """Of the architectures on a processor every tenth."""
+    folder = DATA / "timm"
+    times = folder / "benchmark-infer-fp32-nchw-pt240-cpu-i9_10940x-dynamo.csv"
+    report = import_timm([folder / "results-imagenet.csv", times]).report
+    report = report.take(list(range(0, len(report), 10)))
+    return written(tmp_path_factory.mktemp("page"), "timm", files.conform(report, name="timm"))
 
 
 @pytest.fixture
@@ -127,7 +167,7 @@ def test_a_row_opens_by_the_keyboard_and_shows_runs_blocks_and_flags_in_words(op
 def shown_large(page, count):
     """Waits until so many points are drawn large."""
     page.wait_for_function(
-        "count => [...document.querySelectorAll('path[aria-roledescription=point]')]"
+        "count => [...document.querySelectorAll('#figure-frontier path[aria-roledescription=point]')]"
         ".filter(path => path.getBBox().width > 13).length === count",
         arg=count,
     )
@@ -154,6 +194,62 @@ def test_a_point_is_shown_in_every_panel_and_its_row_marked_and_a_row_shows_its_
     shown_large(page, panels)
 
 
+@pytest.fixture(
+    params=[
+        "demo",
+        pytest.param(
+            "pi5", marks=pytest.mark.skipif(not DATA.is_dir(), reason=f"no tables of others in {DATA}")
+        ),
+        pytest.param(
+            "timm", marks=pytest.mark.skipif(not DATA.is_dir(), reason=f"no tables of others in {DATA}")
+        ),
+    ]
+)
+def each_page(request):
+    """The address of a page with all its studies, and what is ranked on it."""
+    return request.getfixturevalue(request.param)
+
+
+def test_our_page_and_those_of_others_tables_are_read_to_the_end(opened, each_page):
+    """Sort, filter, open a row, point, go from panel to panel and to the table, print."""
+    address, ranked = each_page
+    rows = ranked.ranking.rows
+    page = opened(at=address)
+    for figure in page.locator("[data-figure]").all():
+        assert figure.locator("svg path").count() > 0, "no panel is empty"
+
+    page.get_by_role("button", name="top1").click()
+    shown = [float(text.split()[0]) for text in column(page, "top1")]
+    assert shown == sorted(shown, reverse=True)
+    page.get_by_label("Find").fill(rows[0].identity["model"])
+    expected = sum(rows[0].identity["model"] in row.identity["model"] for row in rows)
+    assert 0 < page.locator("#rows tbody tr.row").count() == expected
+
+    page.locator("#rows tbody button").first.press("Enter")
+    assert ranked.rows[0]["configuration_id"] in page.locator("tr.opened").first.inner_text()
+    page.get_by_label("Find").fill("")
+
+    panels = len(ranked.ranking.objectives) * (len(ranked.ranking.objectives) - 1) // 2
+    page.mouse.move(0, 0)
+    pointed_at(page)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "undefined" not in page.locator("#vg-tooltip-element").inner_text()
+    shown_large(page, panels)
+    within(page, 1280)
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_on_a_telephone_no_page_is_wider_than_its_window(opened, each_page):
+    within(opened(390, at=each_page[0]), 390)
+
+
+def within(page, width):
+    """Neither the page nor a figure is wider than the window."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [figure.bounding_box() for figure in page.locator("[data-figure] svg").all()]
+    assert max(box["x"] + box["width"] for box in boxes) <= width
+
+
 def test_a_click_on_a_point_opens_its_row(opened):
     page = opened()
     page.get_by_label("Find").fill("no such row")
@@ -164,22 +260,11 @@ def test_a_click_on_a_point_opens_its_row(opened):
     assert page.locator("tr.opened").count() == 1
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_is_as_wide_as_its_window(opened, width):
-    page = opened(width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("#figure-frontier svg").bounding_box()["width"] <= width
-
-
 def test_dark_windows_get_a_dark_page(opened):
     light, dark = opened(), opened(color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
     assert light.evaluate(ground) == "rgb(255, 255, 255)"
     assert max(map(int, dark.evaluate(ground)[4:-1].split(","))) < 40
-
-
-def test_it_prints(opened):
-    assert opened().pdf().startswith(b"%PDF")
 
 
 def test_names_from_files_run_nothing(opened, fleet, tmp_path):

@@ -167,6 +167,32 @@ def test_one_objective_is_a_sentence_in_place_of_the_picture(fleet):
     assert "it takes two objectives" in render(gather(one, title="one"))
 
 
+def test_others_tables_have_no_recommendation_but_what_is_best_by_the_means(published):
+    ranked = rank_runs(published)
+    page = gather(ranked, title="theirs")
+    assert page.recommended[0].startswith("No recommendation")
+    best = max(ranked.ranking.rows, key=lambda row: row.compared("top1").mean)
+    assert page.recommended[1].startswith(f"Best top1: row {best.number} ({best.identity['model']}), ")
+    assert len(page.recommended) == 1 + len(ranked.ranking.objectives)
+
+
+def test_what_nobody_knows_of_others_devices_is_unknown(published):
+    devices = gather(rank_runs(published), title="theirs").devices
+    known = dict(zip(devices.heads, devices.rows[0], strict=True))
+    assert known["rows"] == "40"
+    unknown = ("runs", "set aside", "boots", "environments")
+    assert {known[name] for name in unknown} == {"unknown"}
+
+
+def test_a_column_of_a_study_that_nothing_is_known_of_is_left_out(ranked):
+    answers = [
+        Answer("efficiency", "A claim", "told", "Open.", ("model", "low", "share"), (("a", None, 0.25),))
+    ]
+    html = render(gather(ranked, title="studies", answers=answers))
+    assert '<th scope="col" class="number">share</th>' in html
+    assert ">low<" not in html
+
+
 def test_of_a_large_fleet_all_that_lead_are_drawn_and_some_of_the_beaten(fleet):
     models = {f"m{k}": (60 + k / 10, 0.01 + 0.001 * ((7 * k) % 24)) for k in range(24)}
     ranking = rank_runs(fleet(models)).ranking

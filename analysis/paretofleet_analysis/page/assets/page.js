@@ -186,7 +186,7 @@
   function fitted(specification, width) {
     const texts = specification.datasets.points?.some((point) => typeof point.x === "string") ? Math.min(320, Math.floor(width * (width < 600 ? 0.42 : 0.33))) : 0;
     const text = JSON.stringify(specification);
-    const spec = JSON.parse(darkness.matches ? text.replaceAll("#0072B2", "#3DA5E6") : text);
+    const spec = JSON.parse(darkness.matches ? text.replaceAll("#0072B2", "#3DA5E6").replaceAll('"stroke":"white"', '"stroke":"#14171b"') : text);
     delete spec.title;
     delete spec.config.axis;
     const beside = spec.concat ? Math.max(1, Math.min(spec.concat.length, Math.floor(width / 330))) : 1;
