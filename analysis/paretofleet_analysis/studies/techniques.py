@@ -110,10 +110,8 @@ def _others(effects: Sequence[Answer], counts: Sequence[int]) -> Answer:
         for each, count in zip(effects, counts, strict=True)
     ]
     held = sum(each.verdict == "holds" for each in effects)
-    sentence = (
-        f"{len(effects)} more techniques, of at most {max(counts)} pairs of rows each, "
-        f"of which {held} help in all three."
-    )
+    most = f"{max(counts)} pair{'s' * (max(counts) > 1)} of rows"
+    sentence = f"{len(effects)} more techniques, of at most {most} each, of which {held} help in all three."
     if len(rows) > _LINES_MAX:
         sentence += f" The table has the {_LINES_MAX} of most pairs."
     columns = ("technique", "pairs of rows", "helps in all three", "in how many")

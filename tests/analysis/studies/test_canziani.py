@@ -104,6 +104,40 @@ def test_each_place_has_its_figures_with_batch_sizes_as_colour(report):
     assert first["time_ms"] == pytest.approx(1e3 * MACS[0] / 2e11, rel=0.01)
 
 
+def test_time_has_a_line_in_the_work_and_accuracy_a_bound_in_the_speed(report):
+    found = by_title(answers(report(constant, by_work)))
+    time, speed = (found[f"{title}: desk"] for title in (
+        "7. Time over operations", "9. Accuracy over items a second, size by operations"))  # fmt: skip
+    for size in (1, 4):
+        first, last = (line for line in time.chart.lines if line["batch_size"] == size)
+        slope = (last["time_ms"] - first["time_ms"]) / (last["giga_macs"] - first["giga_macs"])
+        assert slope == pytest.approx(1e12 / 2e11, rel=0.01)
+        x = np.array([line["items_s"] for line in speed.chart.lines if line["batch_size"] == size])
+        bound = [line["top1_percent"] for line in speed.chart.lines if line["batch_size"] == size]
+        points = [point for point in speed.chart.points if point["batch_size"] == size]
+        above = [p["top1_percent"] > np.interp(p["items_s"], x, bound) + 1e-9 for p in points]
+        assert sum(above) <= (1 - QUANTILE) * len(points) + 1
+    assert "least squares" in time.sentence
+    assert "below which 95 % of its rows lie" in speed.sentence
+
+
+def test_two_models_are_no_line(report):
+    found = by_title(answers(report(constant, by_work, models=2)))
+    assert found["7. Time over operations: desk"].chart.lines == ()
+    assert "Dashes" not in found["7. Time over operations: desk"].sentence
+
+
+def test_bars_are_the_best_variant_of_each_model_the_longest_first(configuration):
+    measured = [("a", "old", 60.0), ("a", "new", 70.0), ("b", "old", 65.0)]
+    rows = [
+        configuration(model, [0.01] * 3, top1=top1, variant=variant, configuration_id=f"{model}-{variant}")
+        for model, variant, top1 in measured
+    ]
+    answer = by_title(answers(build_report(rows)))["1. Accuracy of each network"]
+    assert [(p["model"], p["top1_percent"]) for p in answer.chart.points] == [("a", 70.0), ("b", 65.0)]
+    assert "Drawn is the best variant of each model." in answer.sentence
+
+
 def test_what_is_missing_is_left_out_with_its_reason(configuration):
     rows = [configuration(f"n{k}", [0.01 * (k + 1)] * 3, top1=None, macs=None) for k in range(6)]
     found = by_title(answers(build_report(rows)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from paretofleet_analysis.imports.hwnas import import_hwnas
 from paretofleet_analysis.report import files
 from paretofleet_analysis.studies import places_compared
 from paretofleet_analysis.studies.devices import answers
+from paretofleet_analysis.studies.places import places_of
 from paretofleet_analysis.studies.rank_agreement import agreement
 
 #: Beside the repository: the tables belong to their authors.
@@ -66,6 +69,13 @@ def test_devices_that_order_models_unlike_fail_with_what_a_choice_costs(two_devi
     assert row[5] < row[4] < row[6]
     assert row[4] == pytest.approx(90, rel=0.02)
     assert found[FRONTS].verdict == "fails"
+
+
+def test_orders_that_are_all_the_same_are_said_once(two_devices):
+    found = by_title(answers(two_devices([10, 20, 30], [1, 2, 3])))
+    assert "Kendall's tau of 1 comparison is 1" in found[ORDER].sentence
+    assert "Of a front, 100 % (a at b) lie within 2 %" in found[FRONTS].sentence
+    assert "The best of 2 devices by each cost alone" in found["The best of each device"].sentence
 
 
 def test_few_models_leave_it_open(two_devices):
@@ -142,7 +152,7 @@ def test_on_the_pi_5_the_runtime_is_a_device_too():
     assert fronts["litert"][3:5] == (36, 20)
     rhos = [row[6] for row in found[ENERGY].rows]
     assert all(0.93 <= rho <= 0.99 for rho in rhos)
-    assert "12932 of 12932 rows are published figures of unknown runs" in found[RUNTIMES].sentence
+    assert "All 12932 rows are published figures of unknown runs" in found[RUNTIMES].sentence
 
 
 @needs_data
@@ -160,3 +170,19 @@ def test_the_front_of_the_tx2_is_near_that_of_the_vpu_and_far_from_the_pi_4s(tmp
     assert rows["jetson-tx2", "raspi4"][5] == pytest.approx(0.19, abs=0.005)
     assert back[5] == pytest.approx(0.5)
     assert found[FRONTS].verdict == "told"
+
+
+@needs_data
+def test_what_a_choice_on_the_1080_ti_costs_on_the_pi_5_hangs_on_the_accuracy_that_is_asked_for(tmp_path):
+    pi5 = pq.read_table(NAS / "nb201_pi5_latency_energy.parquet")
+    pq.write_table(pi5.filter(pc.equal(pi5["framework"], "onnx")), tmp_path / "pi5.parquet")
+    times = pq.read_table(NAS / "nb201_help.parquet", columns=["arch", "ms_1080ti_1"])
+    pq.write_table(times, tmp_path / "times.parquet")
+    paths = [tmp_path / "pi5.parquet", tmp_path / "times.parquet", NAS / "nb201_accuracy_training.csv.gz"]
+    report = files.conform(import_hwnas(paths).report, name="nas")
+    places, factors = places_of(report), {}
+    for least in (40, 60, 65, 68):
+        pairs = places_compared.pairs_of(places, top1_min=least)
+        pair = next(pair for pair in pairs if pair.origin.device == "gtx1080ti")
+        factors[least] = places_compared.regret(pair).factor
+    assert factors == pytest.approx({40: 1.03, 60: 3.16, 65: 2.62, 68: 2.02}, abs=0.01)

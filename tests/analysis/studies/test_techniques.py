@@ -137,3 +137,19 @@ def test_weights_and_scores_are_checked(report):
         Weights(0.5, 0.5, 0.5)
     with pytest.raises(ValueError, match="unknown score 'harmonic'"):
         answers(report(FP32), scores=["harmonic"])
+
+
+def test_of_many_techniques_those_of_the_most_models_are_asked_about_and_the_others_listed(configuration):
+    def row(model, variant):
+        facts = {"configuration_id": f"{model}-{variant}", "variant": variant}
+        return configuration(model, [0.010] * 3, top1=70.0, size_bytes=1_000_000, **facts)
+
+    common = [row(model, variant) for model in ("a", "b") for variant in ("one", "two")]
+    rare = [row("c", f"v{k:02d}") for k in range(12)]
+    found = answers(build_report([*common, *rare]))
+    own = [answer for answer in found if answer.title.endswith(" helps in accuracy, time and size")]
+    further = by_title(found)["Further techniques"]
+    assert len(own) == 8
+    assert any(" one to " in answer.title and answer.title.split()[-7] == "two" for answer in own)
+    assert len(own) + len(further.rows) == 12
+    assert further.sentence.startswith("4 more techniques, of at most 1 pair of rows each")
