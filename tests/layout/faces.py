@@ -269,7 +269,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "evidence_text": "evidence_lines",
             "methods_text": "*",
             "paper_table": "* HTML render_paper_table",
-            "ranking_table": "table_columns",
+            "ranking_table": "format_mean table_columns",
             "ranking_text": "*",
             "recommendation_text": "recommendation_lines",
             "rounded": "parts",
