@@ -306,6 +306,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "before_after": "BeforeAfter Change OPEN",
             "block_components": "block_spans",
             "dominance_counts": "RANKS",
+            "evidence": "UNKNOWN_CLASS",
             "exclusion_reasons": "repeat_reasons state_reason work_reason",
             "explanation": "Explanation Lead",
             "head_to_head": "ALIKE Difference HeadToHead OPEN SAME SPEED Contender",

@@ -312,16 +312,18 @@ def _scaled(alt: Any, rows: Sequence[Mapping[str, Any]], axis: Objective) -> dic
 
 def _explanation(pictures: Sequence[Picture], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """What lines, boxes and faint points mean, of those that are there."""
-    said = []
+    sentences = []
     if any(row[f"{each.x.name}_lo"] < row[f"{each.x.name}_hi"] for each in pictures for row in rows):
-        said.append("Bars: 95 % intervals of the means.")
+        sentences.append("Bars: 95 % intervals of the means.")
     if pictures[0].frontier():
-        said.append("Dashes: the frontier of the means. Band: worse than it by no more than the margins.")
+        sentences.append(
+            "Dashes: the frontier of the means. Band: worse than it by no more than the margins."
+        )
     elif any(row["verdict"] == FRONT for row in rows):
-        said.append("Boxes: the margins.")
+        sentences.append("Boxes: the margins.")
     if any(row["p_front_text"] == _UNKNOWN for row in rows):
-        said.append("Without a probability: faint is what is not on the frontier of the means.")
-    lines = [" ".join(said)] if said else []
+        sentences.append("Without a probability: faint is what is not on the frontier of the means.")
+    lines = [" ".join(sentences)] if sentences else []
     if len(pictures) > 1:
         lines.append("Verdicts are by all objectives at once. Numbers are the rows of the table.")
     return lines

@@ -8,9 +8,9 @@ from typing import Any
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.timing_text import drift_lines
 from paretofleet_analysis.ranking.block_components import block_spans
+from paretofleet_analysis.ranking.evidence import UNKNOWN_CLASS
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sensitivity import SENSITIVITY_ROWS_MAX
-from paretofleet_analysis.report.published import PUBLISHED, UNKNOWN
 
 #: From so many boards on a class may be spoken of.
 UNITS_MIN = 3
@@ -20,7 +20,7 @@ def evidence_lines(ranking: Ranking) -> Iterator[str]:
     """What a `ranking` rests on, a line each; all but the first are indented."""
     evidence = ranking.evidence
     classes = ", ".join(
-        f"{count} {name if name != UNKNOWN else 'of unknown class'}"
+        f"{count} {name if name != UNKNOWN_CLASS else 'of unknown class'}"
         for name, count in evidence["devices_per_class"].items()
     )
     lines = [
@@ -49,14 +49,14 @@ def _unit_lines(rows: Sequence[RankedRow]) -> Iterator[str]:
     few = {name: sorted(boards) for name, boards in sorted(units.items()) if len(boards) < UNITS_MIN}
     if few:
         boards = "; ".join(
-            ", ".join(names) + f" (of class {name})" * (name != UNKNOWN) for name, names in few.items()
+            ", ".join(names) + f" (of class {name})" * (name != UNKNOWN_CLASS) for name, names in few.items()
         )
         yield f"speaks of the boards, not of a class with fewer than {UNITS_MIN} of them measured: {boards}"
 
 
 def _runs(evidence: Mapping[str, Any]) -> str:
     """How many runs, over how many boots and days; nothing is known of the runs of what others published."""
-    published = evidence["flags"].get(PUBLISHED, 0)
+    published = evidence["published_rows"]
     if published == evidence["ranked_rows"]:
         return f"unknown, all {published} rows are figures that others published without their runs"
     days = evidence["days"]
@@ -73,7 +73,7 @@ def _runs(evidence: Mapping[str, Any]) -> str:
 
 def _repeats_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
     """What the repeats say of blocks, drift and stability, where there are any."""
-    if evidence["flags"].get(PUBLISHED, 0) == evidence["ranked_rows"]:
+    if evidence["published_rows"] == evidence["ranked_rows"]:
         yield "block effects, drift and stability: unknown without runs"
         return
     yield from _block_lines(evidence["block_effects"])

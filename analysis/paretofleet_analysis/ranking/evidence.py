@@ -18,7 +18,7 @@ from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.request import RankingRequest
 from paretofleet_analysis.ranking.selection import Selection
 from paretofleet_analysis.report.access import Row
-from paretofleet_analysis.report.published import PUBLISHED
+from paretofleet_analysis.report.published import PUBLISHED, UNKNOWN
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
 #: The columns that say which configuration a ranked row is.
@@ -27,6 +27,8 @@ IDENTITY = (
     *("runtime", "runtime_version", "precision", "batch_size", "threads", "mode", "timing_scope", "protocol"),
     *("simulated", "top1_source", "power_scope", "power_source", "status"),
 )
+#: The class of a device of which nobody says one.
+UNKNOWN_CLASS = UNKNOWN
 #: Runs so far apart saw another day of their device; a sweep across midnight did not.
 _DAY_APART_S = 12 * 3600.0
 _MEANING_OF_SOURCES = {
@@ -59,6 +61,7 @@ def collect_evidence(
         "excluded_rows": len(selection.excluded),
         "devices_per_class": _devices_per_class(rows),
         "runs": sum(row["runs"] for row in rows if PUBLISHED not in (row["flags"] or ())),
+        "published_rows": sum(PUBLISHED in (row["flags"] or ()) for row in rows),
         "runs_set_aside": sum(not counted for row in rows for counted in row["run_counted"]),
         "boots": len({boot for row in rows for boot in row["run_boots"] if boot}) or None,
         "days": sorted({_day(start) for row in rows for start in row["run_started_s"] if start}),
