@@ -173,6 +173,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "models": {
             "onnxfile": "NO_TELEMETRY",
+            "recipes": "* tools_of",
             "samples": "*",
             "variants": "*",
             "zoo": "*",
@@ -184,6 +185,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "feeding": "Fed default_feed description_of",
             "inputs": "Inputs check_sent checked_inputs checked_sizes files_of is_file with_hashes",
             "parsing": "load_yaml parse_inputs parse_json spec_from_mapping",
+            "recipes": "changeable with_calibration",
             "protocols": "protocol_of",
             "schedule": "* REBOOT_S Reboot",
             "selection": "find_variants",
@@ -217,6 +219,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "metrics": "CollectorMetrics",
             "model_changes": "*",
             "queues": "*",
+            "recipes": "*",
             "reports": "*",
             "restoring": "restore",
             "submission": "*",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli import variant_commands
 from paretofleet_collector.cli.completion import model_names
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
@@ -60,17 +61,25 @@ WeightsSource = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Where its weights are from: a paper, an address, a date.")
 ]
 
+
+def _counted_size(row: Mapping[str, Any]) -> str:
+    """The size of a file, of a pruned or clustered one the compressed size, marked by its word."""
+    compact = row["compressed_bytes"]
+    return size(row["size_bytes"] or None) if compact is None else f"{size(compact)} compressed"
+
+
 _COLUMNS = (
     column("model", kept=True),
     column("variant", kept=True),
     column("weights_precision", "weights"),
     Column("parameters", lambda row: count(row["parameters"]), right=True),
     Column("MACs", lambda row: count(row["macs"]), right=True),
-    Column("size", lambda row: size(row["size_bytes"] or None), right=True),
+    Column("size", _counted_size, right=True),
     Column("batch", lambda row: str(row["fixed_batch_size"] or "any"), right=True),
     Column("sizes and inputs", lambda row: _fed(row) or "-"),
     Column("top-1 %", lambda row: "-" if row["top1"] is None else f"{row['top1']:.2f}", right=True),
     column("top1_source", "top-1 source"),
+    Column("recipe", lambda row: row["recipe"].partition(";")[0]),
     Column("stored", lambda row: "yes" if row["stored"] else "zoo"),
 )
 
@@ -101,7 +110,9 @@ def show_(
         write_json([row_of(each) for each in chosen])
         return
     for each in chosen:
-        rows = [{"what": key, "value": value} for key, value in _facts(each).items()]
+        parent = next((other for other in present if other.sha256 == each.parent), None)
+        facts = {**_facts(each), **_lineage(each, parent)}
+        rows = [{"what": key, "value": value} for key, value in facts.items()]
         show(rows, FACTS, output)
 
 
@@ -217,6 +228,13 @@ def remove(
     notify(f"removed {removed.model}@{removed.variant}, {size(removed.size_bytes)}")
 
 
+app.command(epilog="Example: paretofleet models quantize resnet50 --static --data images.npz")(
+    variant_commands.quantize
+)
+app.command(epilog="Example: paretofleet models prune resnet50 --sparsity 0.5")(variant_commands.prune)
+app.command(epilog="Example: paretofleet models cluster resnet50 --centroids 16")(variant_commands.cluster)
+
+
 def _percent(option: str, text: str | None) -> float | None:
     """The value of an accuracy's `option` in percent, None where it was not given."""
     return None if text is None else percent_of(option, text)
@@ -271,6 +289,20 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         if variant.stored
         else f"no; build it with `paretofleet models add zoo:{variant.model}`",
     }
+
+
+def _lineage(variant: Variant, parent: Variant | None) -> dict[str, str | None]:
+    """What a variant was made from and by, and how its accuracy differs where both are known."""
+    compact = variant.compressed_bytes
+    about = {
+        "parent": f"{parent.model}@{parent.variant}" if parent else variant.parent,
+        "compressed size": None if compact is None else size(compact),
+    }
+    if parent is None or parent.top1 is None or variant.top1 is None:
+        return about
+    counts = f"of {parent.top1_n or 'unknown'} and {variant.top1_n or 'unknown'} items"
+    drop = f"{variant.top1 - parent.top1:+.2f} points ({parent.top1:.2f} to {variant.top1:.2f} %), {counts}"
+    return {**about, "against its parent": drop}
 
 
 def _input(item: Mapping[str, Any]) -> str:

@@ -47,6 +47,8 @@ def show_plan(planned: PlanView, protocol: str, output: Format) -> None:
     typer.echo()
     show([row_of(device) for device in planned.devices], _DEVICE_COLUMNS, output)
     notify_refusals(planned.refusals)
+    for sentence in planned.unmade:
+        notify(sentence)
     if planned.missing:
         notify(
             f"{counted(planned.missing, 'configuration')} more will stand in the sweep as failed: they lack "

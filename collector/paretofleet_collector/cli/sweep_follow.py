@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from paretofleet_collector.cli.notification import end_sentence, give_notices
-from paretofleet_collector.cli.progress import follow
+from paretofleet_collector.cli.progress import follow, working
 from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.specification import build_zoo
 from paretofleet_collector.cli.sweep_text import extent
@@ -29,9 +30,12 @@ def submit_spec(
     The same `request_id` again makes no second sweep. Raises Taken where the name is and `keep_name` is true,
     Refused and NotFound for what the collector would not run.
     """
-    client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
+    planned = client.plan_sweep(spec.to_json())  # refuses before the zoo is built for nothing
     build_zoo(client, spec.models)
-    sweep, refusals = client.submit_sweep(spec.to_json(), request_id, keep_name=keep_name)
+    for sentence in planned.unmade:
+        notify(sentence)
+    with working("making variants") if planned.unmade else nullcontext():
+        sweep, refusals = client.submit_sweep(spec.to_json(), request_id, keep_name=keep_name)
     if sweep.name != spec.name:
         notify(f"there is a sweep {spec.name} already: this one is called {sweep.name}")
     notify_refusals(refusals)

@@ -26,6 +26,7 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
                 "AddModel",
                 "AddZooModel",
                 "ChangeModel",
+                "MakeVariant",
                 "SubmitSweep",
                 "CancelSweep",
                 "RetrySweep",

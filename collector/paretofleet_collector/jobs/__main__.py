@@ -29,14 +29,15 @@ def _jobs(kind: str) -> Mapping[str, Callable[..., Any]]:
     """The jobs by the names under which the collector asks for them: those that come with `kind`."""
     # Imported here, when the priority is low and what a library prints cannot reach the results. Who adds a
     # model waits for no analysis to load.
-    if kind in ("inspect", "broken_shapes", "inspect_samples", "build_zoo"):
-        from paretofleet_collector.models import samples, variants
+    if kind in ("inspect", "broken_shapes", "inspect_samples", "build_zoo", "make_variant"):
+        from paretofleet_collector.models import recipes, samples, variants
 
         return {
             "inspect": variants.inspect,
             "broken_shapes": variants.broken_shapes,
             "inspect_samples": samples.inspect,
             "build_zoo": variants.build_zoo,
+            "make_variant": recipes.make,
         }
     from paretofleet_collector.jobs import choose, merge, rebuild, report, seal
 

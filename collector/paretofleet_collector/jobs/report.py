@@ -147,7 +147,7 @@ def _input(
         parameters=variant.parameters if variant else None,
         # Those of other sizes than its own are not known.
         macs=variant.macs if variant and variant.sizes == configuration.sizes else None,
-        size_bytes=variant.size_bytes if variant else None,
+        size_bytes=variant.counted_bytes if variant else None,
         top1=variant.top1 if variant else None,
         top1_n=variant.top1_n if variant else None,
         top1_source=variant.top1_source if variant else None,

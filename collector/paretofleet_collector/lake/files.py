@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -233,7 +234,9 @@ class Lake:
         """Deletes what a start before this one left under `tmp/`; raises StorageUnavailable."""
         with _writing(self.root):
             for path in (self.root / _TEMPORARY).iterdir():
-                if path.is_file():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.is_file():
                     path.unlink()
 
     def _relative(self, path: Path) -> str:

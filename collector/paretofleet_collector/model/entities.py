@@ -15,6 +15,7 @@ from typing import Any
 from paretofleet_collector.model.canonical import canonical_json, fed_text
 from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.model.remarks import Remarks
+from paretofleet_collector.model.run_limits import Limits
 from paretofleet_collector.model.run_time import Span
 
 #: States of a run; the last four are final.
@@ -80,6 +81,8 @@ class Inventory:
     wire_version: int = 1
     #: What all its runs have in their environment, as the agent told it: JSON, empty from older agents.
     environment_json: str = ""
+    #: Vector instructions of its processor, empty where nobody can tell.
+    isa: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Variant:
     `top5`: percent of `top1_n` items as `top1_source` says. `weights_source`: whose weights they are.
     `parent`: SHA-256 of the variant from which it was made. `fixed_batch_size` None: any. `sizes`, `inputs`:
     what it is fed where a sweep says nothing. `graph`: what it asks for, empty where nobody has read it.
+    `record`: of the recipe that made it here (`recipes.recorded`), else empty. `compressed_bytes`: without
+    zeros, or with shared values kept once. `is_private`: devices drop its file after a sweep.
     """
 
     model: str
@@ -133,6 +138,14 @@ class Variant:
     sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     graph: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    record: str = ""
+    compressed_bytes: int | None = None
+    is_private: bool = False
+
+    @property
+    def counted_bytes(self) -> int:
+        """The size that a ranking counts: of a pruned or clustered variant the compressed one."""
+        return self.size_bytes if self.compressed_bytes is None else self.compressed_bytes
 
     @property
     def format(self) -> str:
@@ -260,37 +273,20 @@ class Plan:
     """What a sweep would run, per device, and what of the request it leaves out and why.
 
     What is left out for want of a runtime is in `refusals` and, one by one, in `missing`: it stands in the
-    sweep as failed.
+    sweep as failed. `unmade`: variants that are made when it is submitted, whose SHA-256 nobody knows yet;
+    another stands in their configurations.
     """
 
     configurations: tuple[PlannedConfiguration, ...]
     refusals: tuple[Refusal, ...]
     devices: tuple[DevicePlan, ...]
     missing: tuple[Missing, ...] = ()
+    unmade: tuple[Variant, ...] = ()
 
     @property
     def everything(self) -> tuple[PlannedConfiguration, ...]:
         """What runs, then what is missing."""
         return (*self.configurations, *(missing.planned for missing in self.missing))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long one run warms up and measures; see `Limits` in fleet.proto."""
-
-    warm_up_min_s: float
-    warm_up_min_iterations: int
-    warm_up_max_s: float
-    warm_up_max_iterations: int
-    iterations_min: int
-    iterations_max: int
-    window_min_s: float
-    block_s: float
-    idle_s: float
-    timeout_s: float
-    is_short: bool
-    cool_max_s: float
-    window_floor_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paretofleet_collector.model.entities import (
     Device,
@@ -157,15 +157,31 @@ class PlanView:
     refusals: tuple[Refusal, ...]
     #: Configurations that stand in the sweep as failed, for want of a runtime.
     missing: int = 0
+    #: What is made when it is submitted, a sentence for each variant.
+    unmade: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan) -> PlanView:
-        """The view of a plan; what fails for want of a runtime is counted, and why is among the refusals."""
+        """The view of a plan; what fails for want of a runtime is counted, and why is among the refusals.
+
+        Configurations of variants that are still to be made have no id.
+        """
+        unknown = {variant.sha256 for variant in plan.unmade}
+        views = [
+            (PlannedView.of(planned), planned.configuration.variant_sha256 in unknown)
+            for planned in plan.configurations
+        ]
         return cls(
-            configurations=tuple(PlannedView.of(planned) for planned in plan.configurations),
+            configurations=tuple(
+                replace(view, configuration_id="") if is_unmade else view for view, is_unmade in views
+            ),
             devices=plan.devices,
             refusals=plan.refusals,
             missing=len(plan.missing),
+            unmade=tuple(
+                f"{variant.model}@{variant.variant} will be made by {variant.recipe}"
+                for variant in plan.unmade
+            ),
         )
 
 

@@ -74,9 +74,12 @@ def plan(
     check_names(spec, models, files or {})
     planned: dict[str, PlannedConfiguration] = {}
     missing: dict[str, Missing] = {}
+    unmade: dict[str, Variant] = {}
     for placement in placed:
         for outcome in _expand(spec, models, placement, files or {}):
-            if isinstance(outcome, PlannedConfiguration):
+            if isinstance(outcome, Variant):
+                unmade.setdefault(outcome.sha256, outcome)
+            elif isinstance(outcome, PlannedConfiguration):
                 why = (broken or {}).get(feed_of(outcome.configuration))
                 if why is not None:
                     refusals.append(Refusal(outcome.model, f"{outcome.model}: {why}."))
@@ -91,9 +94,11 @@ def plan(
     if not planned:
         raise Refused(_nothing(list(dict.fromkeys(refusals))))
     configurations = tuple(planned.values())
-    macs = {variant.sha256: variant.macs for variant in variants}
+    macs = {variant.sha256: variant.macs for variant in (*variants, *unmade.values())}
     plans = tuple(device_plans(spec, chosen, configurations, macs, past))
-    return Plan(configurations, tuple(dict.fromkeys(refusals)), plans, tuple(missing.values()))
+    needed = {each.configuration.variant_sha256 for each in configurations}
+    to_make = tuple(variant for sha256, variant in unmade.items() if sha256 in needed)
+    return Plan(configurations, tuple(dict.fromkeys(refusals)), plans, tuple(missing.values()), to_make)
 
 
 def _only(
@@ -135,12 +140,14 @@ def _expand(
     models: Sequence[Sequence[Variant]],
     placement: Placement,
     files: Mapping[str, InputFile],
-) -> Iterator[PlannedConfiguration | Refusal]:
-    """The configurations of one placement, and what of them is refused."""
+) -> Iterator[PlannedConfiguration | Refusal | Variant]:
+    """The configurations of one placement, what of them is refused, and variants that are to be made."""
     outcomes = list(dict.fromkeys(executed_variants(models, spec.precisions, placement)))
     yield from (each for each in outcomes if isinstance(each, Refusal))
     for executed in outcomes:
         if isinstance(executed, ExecutedVariant):
+            if executed.variant.record and not executed.variant.stored:
+                yield executed.variant
             yield from _configurations(spec, placement, executed, files)
 
 

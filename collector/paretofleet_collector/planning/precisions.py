@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from paretofleet_collector.model.entities import Refusal, Variant
+from paretofleet_collector.model.recipes import recipe_in
 from paretofleet_collector.planning.placements import Placement, target_kind
+from paretofleet_collector.planning.recipes import MADE, suited, unmade
 
 #: (runtime, kind of target) -> the precisions in which it executes weights that the file keeps in fp32.
 EXECUTED_FROM_FP32: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -58,17 +60,21 @@ def _executed(variants: Sequence[Variant], precision: str, placement: Placement)
             "tf32 is a mode of CUDA targets only.",
         )
     if precision == "native":
-        fitting = [each for each in variants if each.parent is None] or list(variants)
+        fitting = _originals(variants)
     else:
-        fitting = [each for each in variants if _precision_of(each) == precision]
+        fitting = _of_precision(variants, precision, placement)
         if runtime in FP32_FILES_ONLY or (precision in executed and not fitting):
-            fitting = [each for each in variants if each.weights_precision == "fp32"]
+            fitting = _originals([each for each in variants if each.weights_precision == "fp32"])
             if precision not in ("fp32", *executed):
                 alias, able = placement.target.alias, ", ".join(("fp32", *executed))
                 return Refusal(
                     f"{name} at {precision} with {runtime}",
                     f"{runtime} on {alias} takes fp32 files only and executes them in {able}.",
                 )
+    kind_made = MADE.get((runtime, kind), {}).get(precision)
+    parents = _originals([each for each in variants if each.weights_precision == "fp32"])
+    if not fitting and kind_made is not None and len(parents) == 1:
+        return ExecutedVariant(unmade(parents[0], kind_made, placement.device.inventory), precision)
     if not fitting:
         return Refusal(f"{name} at {precision} with {runtime}", _no_variant(name, precision, runtime, kind))
     if len(fitting) > 1:
@@ -79,6 +85,28 @@ def _executed(variants: Sequence[Variant], precision: str, placement: Placement)
             f"name one, as in `{name}@{fitting[0].variant}`.",
         )
     return ExecutedVariant(fitting[0], precision)
+
+
+def _originals(variants: Sequence[Variant]) -> list[Variant]:
+    """Those of `variants` that were made from none of them; all where there is no such."""
+    return [each for each in variants if each.parent is None] or list(variants)
+
+
+def _of_precision(variants: Sequence[Variant], precision: str, placement: Placement) -> list[Variant]:
+    """Those of `variants` whose files have the `precision`, of several the one that a sweep would make.
+
+    Where a model is named without a variant, what was pruned or clustered takes the place of no other, and
+    int8 is what suits the processor.
+    """
+    fitting = [each for each in variants if _precision_of(each) == precision]
+    if precision == "fp32":
+        return _originals(fitting)
+    if any(each.parent is None for each in variants):
+        fitting = suited(fitting, placement.device.inventory)
+    usual = MADE.get((placement.runtime.name, target_kind(placement.target)), {}).get(precision)
+    recipes = [(each, recipe_in(each.record)) for each in fitting]
+    chosen = [each for each, recipe in recipes if recipe is not None and recipe.kind == usual]
+    return chosen if len(chosen) == 1 else fitting
 
 
 def _precision_of(variant: Variant) -> str:

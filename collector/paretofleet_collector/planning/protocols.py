@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from paretofleet_collector.model.entities import Limits
+from paretofleet_collector.model.run_limits import Limits
 
 #: What a power source asks of a run at least, by the agent's rule for energy: seconds of a guard, and of a
 #: window by the kind of the sensor. The agent goes on from there until the energy is known to 2 %.

@@ -143,6 +143,11 @@ class Client:
         request = models.given_facts_to_proto(model, action, given or GivenFacts())
         return models.variant_from_proto(self._call(lambda: self._stub.ChangeModel(request, timeout=CALL_S)))
 
+    def make_variant(self, model: str, recipe_json: str, name: str = "") -> Variant:
+        """Has the collector make a variant of a stored model, or returns the one that was made so before."""
+        request = pb.MakeVariantRequest(model=model, recipe_json=recipe_json, name=name)
+        return models.variant_from_proto(self._call(lambda: self._stub.MakeVariant(request, timeout=WORK_S)))
+
     def plan_sweep(self, spec_json: str) -> views.PlanView:
         """What the specification would run; nothing is stored."""
         request = pb.PlanSweepRequest(spec_json=spec_json)

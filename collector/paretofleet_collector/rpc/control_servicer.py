@@ -19,6 +19,7 @@ from paretofleet_collector.service import (
     inputs,
     model_changes,
     queues,
+    recipes,
     reports,
     submission,
     sweeps,
@@ -83,6 +84,11 @@ class ControlServicer:
         given = models.given_facts_from_proto(request)
         changed = await model_changes.change_model(self._context, request.model, request.action, given)
         return models.variant_to_proto(changed)
+
+    @single_reply
+    async def MakeVariant(self, request: pb.MakeVariantRequest) -> pb.Variant:  # noqa: N802
+        made = await recipes.make_variant(self._context, request.model, request.recipe_json, request.name)
+        return models.variant_to_proto(made)
 
     @single_reply
     async def PlanSweep(self, request: pb.PlanSweepRequest) -> pb.PlanSweepReply:  # noqa: N802

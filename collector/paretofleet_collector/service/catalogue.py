@@ -26,7 +26,7 @@ from paretofleet_collector.service.context import Context
 from paretofleet_collector.service.receiving import Announced, receive
 from paretofleet_collector.store import input_files, models
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 async def list_models(context: Context) -> list[Variant]:
@@ -91,7 +91,7 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             raise ModelRefused(f"{new.model}: {error}") from None
         if settled.sizes != new.sizes:  # samples say more of them, and so of the work
             variant = replace(variant, **await _inspect(context, path, new.model, settled))
-        return await _keep(context, replace(variant, sizes=settled.sizes, inputs=settled.inputs), path)
+        return await keep(context, replace(variant, sizes=settled.sizes, inputs=settled.inputs), path)
     except Refused:
         await inputs.drop_unused(context, (each.get("sha256", "") for each in fed.values()))
         raise
@@ -107,8 +107,11 @@ async def _inspect(context: Context, path: Path, model: str, fed: Fed) -> dict[s
     return facts
 
 
-async def _keep(context: Context, variant: Variant, path: Path) -> Variant:
-    """Puts an inspected file in its place, then stores its row; without the row the file goes again."""
+async def keep(context: Context, variant: Variant, path: Path) -> Variant:
+    """Puts the inspected file at `path` in its place in `context`, then stores the row of the `variant`.
+
+    Without the row the file goes again. Raises Taken and StorageUnavailable.
+    """
     relative = model_file(variant.sha256)
     await asyncio.to_thread(context.lake.commit, path, relative)
     try:
@@ -147,7 +150,7 @@ async def _files_of(context: Context, fed: Inputs) -> dict[str, InputFile]:
 
 async def _check_new(context: Context, new: NewModel) -> Variant | None:
     """Refuses what can be refused before the file comes; returns the variant that it descends from."""
-    if not _MODEL.fullmatch(new.model):
+    if not MODEL_NAME.fullmatch(new.model):
         raise Refused(
             f"'{new.model}' is not a model's name; use letters, digits, dots, hyphens and underscores."
         )

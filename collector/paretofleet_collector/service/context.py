@@ -96,6 +96,8 @@ class Context:
     #: Blocks that are being worked out, by sweep and device, and sweeps that a call submits; likewise.
     settling: dict[tuple[str, str], asyncio.Task[schedule.Step | None]] = field(default_factory=dict)
     submitting: set[str] = field(default_factory=set)
+    #: Held while a variant is made, so that two who ask for the same one get one.
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: For what expires; everything else goes by `now`.
     latest: LatestTime = field(init=False)
     #: Why the lake could not be written the last time, empty once it could.

@@ -21,7 +21,7 @@ from paretofleet_collector.planning.expansion import Feed, feed_of, plan
 from paretofleet_collector.planning.inputs import check_sent
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.planning.specification import Spec
-from paretofleet_collector.service import catalogue, inputs
+from paretofleet_collector.service import catalogue, inputs, recipes
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import (
     assignments,
@@ -77,6 +77,9 @@ async def submit(
         async with _without_samples_of_refused(context, spec):
             await context.store.read(lambda connection: sweeps.check_name_free(connection, spec.name))
     context.check_room()
+    if planned.unmade:
+        await recipes.make_missing(context, planned.unmade)
+        spec, planned = await _planned(context, spec_json)
     await _build_missing(context, planned)
 
     sweep_id = await context.store.write(

@@ -228,4 +228,5 @@ def _inventory(value: Mapping[str, Any]) -> Inventory:
         simulated=value["simulated"],
         wire_version=value.get("wire_version", 1),
         environment_json=value.get("environment_json", ""),
+        isa=tuple(value.get("isa", ())),
     )

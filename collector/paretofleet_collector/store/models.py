@@ -37,6 +37,10 @@ VARIANTS = sa.Table(
     sa.Column("sizes_json", sa.Text, nullable=False, server_default="{}"),
     sa.Column("inputs_json", sa.Text, nullable=False, server_default="{}"),
     sa.Column("graph_json", sa.Text, nullable=False, server_default="{}"),
+    #: Of the recipe by which it was made here, empty for files that came; its size in a compact format.
+    sa.Column("record", sa.Text, nullable=False, server_default=""),
+    sa.Column("compressed_bytes", sa.BigInteger),
+    sa.Column("is_private", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("model", "variant"),
 )
 
@@ -148,4 +152,7 @@ def _variant(row: sa.Row[Any]) -> Variant:
         sizes=json.loads(row.sizes_json),
         inputs=json.loads(row.inputs_json),
         graph=json.loads(row.graph_json),
+        record=row.record,
+        compressed_bytes=row.compressed_bytes,
+        is_private=bool(row.is_private),
     )

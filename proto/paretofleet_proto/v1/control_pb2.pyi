@@ -96,7 +96,7 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Variant(_message.Message):
-    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json", "top5", "licence", "weights_source")
+    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json", "top5", "licence", "weights_source", "parent", "record", "compressed_bytes", "is_private")
     class SizesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,10 @@ class Variant(_message.Message):
     TOP5_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    COMPRESSED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IS_PRIVATE_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant: str
     sha256: str
@@ -144,7 +148,11 @@ class Variant(_message.Message):
     top5: float
     licence: str
     weights_source: str
-    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ...) -> None: ...
+    parent: str
+    record: str
+    compressed_bytes: int
+    is_private: bool
+    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., parent: _Optional[str] = ..., record: _Optional[str] = ..., compressed_bytes: _Optional[int] = ..., is_private: bool = ...) -> None: ...
 
 class ListModelsReply(_message.Message):
     __slots__ = ("variants",)
@@ -259,6 +267,16 @@ class ChangeModelRequest(_message.Message):
     weights_source: str
     def __init__(self, model: _Optional[str] = ..., action: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ...) -> None: ...
 
+class MakeVariantRequest(_message.Message):
+    __slots__ = ("model", "recipe_json", "name")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_JSON_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    recipe_json: str
+    name: str
+    def __init__(self, model: _Optional[str] = ..., recipe_json: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
 class PlanSweepRequest(_message.Message):
     __slots__ = ("spec_json",)
     SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -328,16 +346,18 @@ class Refusal(_message.Message):
     def __init__(self, what: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
 
 class PlanSweepReply(_message.Message):
-    __slots__ = ("configurations", "devices", "refusals", "missing")
+    __slots__ = ("configurations", "devices", "refusals", "missing", "unmade")
     CONFIGURATIONS_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     REFUSALS_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    UNMADE_FIELD_NUMBER: _ClassVar[int]
     configurations: _containers.RepeatedCompositeFieldContainer[PlannedConfiguration]
     devices: _containers.RepeatedCompositeFieldContainer[DevicePlan]
     refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
     missing: int
-    def __init__(self, configurations: _Optional[_Iterable[_Union[PlannedConfiguration, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[DevicePlan, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., missing: _Optional[int] = ...) -> None: ...
+    unmade: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, configurations: _Optional[_Iterable[_Union[PlannedConfiguration, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[DevicePlan, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., missing: _Optional[int] = ..., unmade: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SubmitSweepRequest(_message.Message):
     __slots__ = ("request_id", "spec_json", "keep_name")

@@ -49,6 +49,11 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ChangeModelRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
                 )
+        self.MakeVariant = channel.unary_unary(
+                '/paretofleet.v1.Control/MakeVariant',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.MakeVariantRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
+                )
         self.PlanSweep = channel.unary_unary(
                 '/paretofleet.v1.Control/PlanSweep',
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.PlanSweepRequest.SerializeToString,
@@ -162,6 +167,13 @@ class ControlServicer(object):
 
     def ChangeModel(self, request, context):
         """action: set, its accuracy, licence and origin; remove, where no sweep needs it. Returns the variant as it is, or was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MakeVariant(self, request, context):
+        """Makes a variant of a stored model by a recipe, or returns the one that was made so before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -287,6 +299,11 @@ def add_ControlServicer_to_server(servicer, server):
             'ChangeModel': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangeModel,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ChangeModelRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.SerializeToString,
+            ),
+            'MakeVariant': grpc.unary_unary_rpc_method_handler(
+                    servicer.MakeVariant,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.MakeVariantRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Variant.SerializeToString,
             ),
             'PlanSweep': grpc.unary_unary_rpc_method_handler(
@@ -479,6 +496,23 @@ class Control(object):
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ChangeModel',
             paretofleet__proto_dot_v1_dot_control__pb2.ChangeModelRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def MakeVariant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/MakeVariant',
+            paretofleet__proto_dot_v1_dot_control__pb2.MakeVariantRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.Variant.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -88,7 +88,7 @@ class Sensor(_message.Message):
     def __init__(self, source: _Optional[str] = ..., rail: _Optional[str] = ..., scope: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Inventory(_message.Message):
-    __slots__ = ("targets", "runtimes", "sensors", "memory_bytes", "cpus", "architecture", "simulated", "environment_json")
+    __slots__ = ("targets", "runtimes", "sensors", "memory_bytes", "cpus", "architecture", "simulated", "environment_json", "isa")
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     RUNTIMES_FIELD_NUMBER: _ClassVar[int]
     SENSORS_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +97,7 @@ class Inventory(_message.Message):
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
     SIMULATED_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_JSON_FIELD_NUMBER: _ClassVar[int]
+    ISA_FIELD_NUMBER: _ClassVar[int]
     targets: _containers.RepeatedCompositeFieldContainer[Target]
     runtimes: _containers.RepeatedCompositeFieldContainer[Runtime]
     sensors: _containers.RepeatedCompositeFieldContainer[Sensor]
@@ -105,7 +106,8 @@ class Inventory(_message.Message):
     architecture: str
     simulated: bool
     environment_json: str
-    def __init__(self, targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., runtimes: _Optional[_Iterable[_Union[Runtime, _Mapping]]] = ..., sensors: _Optional[_Iterable[_Union[Sensor, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ..., architecture: _Optional[str] = ..., simulated: bool = ..., environment_json: _Optional[str] = ...) -> None: ...
+    isa: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., runtimes: _Optional[_Iterable[_Union[Runtime, _Mapping]]] = ..., sensors: _Optional[_Iterable[_Union[Sensor, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ..., architecture: _Optional[str] = ..., simulated: bool = ..., environment_json: _Optional[str] = ..., isa: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HelloRequest(_message.Message):
     __slots__ = ("session", "boot_id", "agent_version", "wire_version", "inventory", "held", "labels", "device_class", "may_reboot", "machine", "collector_id")

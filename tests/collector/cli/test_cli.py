@@ -50,7 +50,7 @@ def commands() -> list[list[str]]:
             "approve",
             "add",
         ),
-        "models": ("list", "show", "add", "set", "remove"),
+        "models": ("list", "show", "add", "quantize", "prune", "cluster", "set", "remove"),
         "sweep": (
             *("plan", "submit", "list", "show", "watch", "skip", "prioritise", "cancel", "retry", "delete"),
         ),

@@ -137,6 +137,7 @@ def plan_to_proto(plan: PlanView) -> pb.PlanSweepReply:
         ],
         refusals=refusals_to_proto(plan.refusals),
         missing=plan.missing,
+        unmade=plan.unmade,
     )
 
 
@@ -158,6 +159,7 @@ def plan_from_proto(message: pb.PlanSweepReply) -> PlanView:
         ),
         refusals=refusals_from_proto(message.refusals),
         missing=message.missing,
+        unmade=tuple(message.unmade),
     )
 
 

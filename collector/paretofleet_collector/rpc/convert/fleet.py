@@ -12,7 +12,6 @@ from paretofleet_collector.model.entities import (
     Chunk,
     Grant,
     Inventory,
-    Limits,
     RuntimeInfo,
     SensorInfo,
     Target,
@@ -27,6 +26,7 @@ from paretofleet_collector.model.messages import (
     UploadReply,
     Welcome,
 )
+from paretofleet_collector.model.run_limits import Limits
 
 
 def session_from_proto(message: pb.Session) -> Session:
@@ -84,6 +84,7 @@ def _inventory_from_proto(message: pb.Inventory, wire_version: int) -> Inventory
         simulated=message.simulated,
         wire_version=wire_version,
         environment_json=message.environment_json,
+        isa=tuple(message.isa),
     )
 
 

@@ -24,7 +24,7 @@ def _json(value: Mapping[str, Any]) -> str:
 
 
 def variant_to_proto(variant: Variant) -> pb.Variant:
-    """`variant` as a message, without the variant that it was made from."""
+    """`variant` as a message."""
     return pb.Variant(
         model=variant.model,
         variant=variant.variant,
@@ -46,6 +46,10 @@ def variant_to_proto(variant: Variant) -> pb.Variant:
         top5=variant.top5,
         licence=variant.licence or "",
         weights_source=variant.weights_source or "",
+        parent=variant.parent or "",
+        record=variant.record,
+        compressed_bytes=variant.compressed_bytes,
+        is_private=variant.is_private,
     )
 
 
@@ -72,6 +76,10 @@ def variant_from_proto(message: pb.Variant) -> Variant:
         top5=_optional(message, "top5"),
         licence=message.licence or None,
         weights_source=message.weights_source or None,
+        parent=message.parent or None,
+        record=message.record,
+        compressed_bytes=_optional(message, "compressed_bytes"),
+        is_private=message.is_private,
     )
 
 
