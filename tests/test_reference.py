@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import reference
+from reference.photographs import stamped
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
@@ -31,6 +32,23 @@ def test_the_picture_of_a_frontier_has_all_rows_and_joins_the_front() -> None:
     assert drawn.count('fill="white" stroke="#8a8a8a"') == 4, "beaten ones are hollow and grey"
     (corners,) = re.findall(r'<polyline points="([^"]+)"', drawn)
     assert len(corners.split()) == 2
+
+
+@pytest.mark.parametrize("name", reference.PHOTOGRAPHS)
+def test_a_photograph_shows_the_page_that_the_code_makes(name: str) -> None:
+    pytest.importorskip("altair")
+    stored = (reference.FOLDER.parent / name).read_bytes()
+    assert reference.stamp_of(stored) == reference.page_stamp(), "run `make docs`"
+
+
+def test_a_photograph_of_another_page_is_noticed(tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    for name in reference.PHOTOGRAPHS:
+        (tmp_path / name).write_bytes((reference.FOLDER.parent / name).read_bytes())
+    assert reference.old_photographs(tmp_path) == []
+    path = tmp_path / "page.png"
+    path.write_bytes(stamped(path.read_bytes(), "0" * 64))
+    assert reference.old_photographs(tmp_path) == [path]
 
 
 @pytest.mark.parametrize("name", reference.PAGES)

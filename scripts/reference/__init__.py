@@ -14,6 +14,7 @@ from reference.commands import commands
 from reference.data import flags, report, samples
 from reference.keys import configuration, specification
 from reference.limits import limits_page
+from reference.photographs import PHOTOGRAPHS, page_stamp, stamp_of, take_photographs
 from reference.pictures import frontier_picture, ranking_picture
 from reference.service_file import service_variables
 from reference.zoo import zoo_page
@@ -57,13 +58,23 @@ def write_pictures(folder: Path = FOLDER.parent) -> None:
         (folder / name).write_text(make(), encoding="utf-8")
 
 
+def write_photographs(folder: Path = FOLDER.parent) -> list[str]:
+    """Photographs the page into the `folder` where the pictures there show another one; says why not."""
+    return take_photographs(folder) if old_photographs(folder) else []
+
+
+def old_photographs(folder: Path = FOLDER.parent) -> list[Path]:
+    """The photographs in the `folder` that are missing, or do not show what the code makes."""
+    paths = [folder / name for name in PHOTOGRAPHS]
+    return [path for path in paths if not path.exists() or stamp_of(path.read_bytes()) != page_stamp()]
+
+
 def stale() -> list[str]:
     """The files that are not what the code makes."""
     made = {FOLDER / name: make for name, make in PAGES.items()}
     made |= {FOLDER.parent / name: make for name, make in PICTURES.items()}
     made[SERVICE_FILE] = service_variables
-    return [
-        str(path)
-        for path, make in made.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != make()
+    old = [
+        path for path, make in made.items() if not path.exists() or path.read_text(encoding="utf-8") != make()
     ]
+    return [str(path) for path in (*old, *old_photographs())]

@@ -13,7 +13,7 @@ SUFFIXES = (".svg", ".pdf", ".png")
 BLUE, VERMILION, GREY, SKY = "#0072B2", "#D55E00", "#8C8C8C", "#56B4E9"
 PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", SKY)
 #: Fewer ticks of an axis do not show that it is logarithmic.
-_TICKS_MIN = 4
+_TICKS_MIN = 3
 MISSING = "pages and pictures need Altair: install it with `pip install 'paretofleet-analysis[figures]'`"
 
 
@@ -29,11 +29,11 @@ def grammar_version() -> str:
 
 
 def log_ticks(least: float, most: float) -> list[float]:
-    """Round numbers on a logarithmic axis from `least` to `most`, which are positive: four or more where a
-    decade has them, none where it takes finer ones.
+    """Round numbers on a logarithmic axis from `least` to `most`, which are positive: three or more of few
+    digits, none where it takes finer ones.
 
     >>> log_ticks(0.7, 250.0), log_ticks(2.0, 30.0)
-    ([1.0, 3.0, 10.0, 30.0, 100.0], [2.0, 5.0, 10.0, 20.0])
+    ([1.0, 10.0, 100.0], [3.0, 10.0, 30.0])
     >>> log_ticks(11.0, 14.0)
     []
     """

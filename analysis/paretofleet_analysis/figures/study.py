@@ -132,7 +132,8 @@ def _axis(
         ticks = counts or log_ticks(values[0], values[-1])
         scale = alt.Scale(type="log", nice=False, padding=_PADDING)
         return {"scale": scale, "axis": alt.Axis(values=ticks, format=",~g") if ticks else alt.Axis()}
-    axis = alt.Axis(tickCount=_TICKS)
+    is_counted = name == "x" and all(float(each).is_integer() for each in values)
+    axis = alt.Axis(tickCount=_TICKS, **({"tickMinStep": 1} if is_counted else {}))
     if chart.kind == "bar" or len(values) == 1:
         return {"scale": alt.Scale(zero=True), "axis": axis}
     return {"scale": alt.Scale(zero=False, nice=False, padding=_PADDING), "axis": axis}

@@ -12,6 +12,7 @@ from paretofleet_analysis.figures.grammar import MISSING, simulated_mark
 from paretofleet_analysis.figures.study import placed_points, study_specification
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.page.devices import DeviceTable, device_table
+from paretofleet_analysis.page.drift import DriftChart, drift_charts
 from paretofleet_analysis.page.packed import packed
 from paretofleet_analysis.page.row_evidence import row_evidence
 from paretofleet_analysis.page.studies import STUDIES
@@ -56,7 +57,8 @@ class Page:
     """All that a page shows. `table` and `evidence` are columns, JSON-ready, in the order of the rows.
 
     `simulated`: what is said where rows are simulated, "" where none is. `recommended`: a head and sentences.
-    `front` is None where there are fewer than two objectives.
+    `front` is None where there are fewer than two objectives; `drift` has a figure for each measure of which
+    a device ran in three blocks.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Page:
     answers: tuple[PageAnswer, ...]
     exclusions: tuple[tuple[str, tuple[str, ...]], ...]
     devices: DeviceTable
+    drift: tuple[PageFigure, ...]
     sources: tuple[str, ...]
     ranking: Ranking
 
@@ -85,7 +88,7 @@ class Page:
     @property
     def figures(self) -> tuple[PageFigure, ...]:
         """Every figure of the page."""
-        shown = (self.front, *(each.figure for each in self.answers))
+        shown = (self.front, *(each.figure for each in self.answers), *self.drift)
         return tuple(figure for figure in shown if figure is not None)
 
 
@@ -101,6 +104,7 @@ def gather(
     try:
         front = _front(ranked)
         shown = tuple(_answered(answer, at, simulated) for at, answer in enumerate(answers, start=1))
+        drift = tuple(_drift(each, simulated) for each in drift_charts(ranked))
     except ImportError:
         raise RankError(MISSING) from None
     return Page(
@@ -115,6 +119,7 @@ def gather(
         answers=shown,
         exclusions=tuple((each.reason, each.rows) for each in ranking.exclusions),
         devices=device_table(ranked),
+        drift=drift,
         sources=tuple(line.strip() for line in evidence_lines(ranking))[1:],
         ranking=ranking,
     )
@@ -165,6 +170,11 @@ def _answered(answer: Answer, number: int, simulated: str) -> PageAnswer:
     words = f"{answer.title}. {answer.sentence} The table below has the numbers."
     specification = study_specification(answer.chart, simulated=simulated, description=words)
     return PageAnswer(answer, PageFigure(f"{answer.study}-{number}", answer.title, words, specification))
+
+
+def _drift(drawn: DriftChart, simulated: str) -> PageFigure:
+    specification = study_specification(drawn.chart, simulated=simulated, description=drawn.alternative)
+    return PageFigure(f"drift-{drawn.name}", drawn.title, drawn.alternative, specification)
 
 
 def _table(ranking: Ranking) -> dict[str, Any]:
