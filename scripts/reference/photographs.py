@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from paretofleet_analysis.page.content import Page, gather
 from paretofleet_analysis.page.render import render
@@ -53,15 +53,19 @@ def page_stamp() -> str:
     page = _page(with_studies=False)
     shown: list[object] = [page.question, page.recommended, page.notes, page.table]
     if page.front is not None:
-        shown += [page.front.alternative, page.front.explanation, sorted(_marks(page.front.specification))]
+        shown += [page.front.alternative, page.front.explanation, *_marks(page.front.specification)]
     own = [resources("paretofleet_analysis.page").joinpath("assets", name).read_text() for name in _ASSETS]
     return hashlib.sha256(json.dumps([own, shown], sort_keys=True).encode()).hexdigest()
 
 
-def _marks(part: object) -> Iterator[str]:
-    """The kinds of marks in a part of a specification: all that does not depend on who draws."""
-    if isinstance(part, dict) and isinstance(part.get("mark"), dict):
-        yield str(part["mark"]["type"])
+def _marks(part: object) -> Iterator[dict[str, Any]]:
+    """The marks in a part of a specification with their axes: what is ours of it, and no data."""
+    if isinstance(part, dict) and "mark" in part:
+        axes = {name: part.get("encoding", {}).get(name, {}) for name in ("x", "y", "text")}
+        kept = {
+            name: {key: axis.get(key) for key in ("title", "axis", "scale")} for name, axis in axes.items()
+        }
+        yield {"mark": part["mark"], **kept}
     elif isinstance(part, dict | list):
         for each in part.values() if isinstance(part, dict) else part:
             yield from _marks(each)
