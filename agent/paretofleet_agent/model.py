@@ -19,6 +19,7 @@ SCHEMAS: Mapping[str, tuple[str, ...]] = {
     "power/1": ("t_ns", "value_uw"),
     "energy/1": ("t_ns", "counter_uj"),
     "marks/1": ("t_ns", "phase"),
+    "predictions/1": ("item", "class"),
     "state/1": ("t_ns", "n_bytes"),
 }
 

@@ -178,8 +178,13 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "variants": "*",
             "zoo": "*",
         },
+        "datasets": {
+            "labelled": "ItemShape",
+            "reading": "read_set write_array",
+        },
         "planning": {
             "absence": "*",
+            "data": "check_data_sent sent_files wanted_of",
             "days": "WaitForDay days_begun until",
             "expansion": "Feed feed_of plan",
             "feeding": "Fed default_feed description_of",
@@ -343,6 +348,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "resolution": "grid_step rounding_reach shared_rounding width_of_mean",
             "resemblance": "Resemblance resemblance",
             "moments": "moments",
+            "paired_accuracy": "accuracy_interval compare_paired packed unpacked",
             "prediction": "Prediction another_process",
             "stopping": "DEVICE_ROWS_MIN device_prior is_precise",
             "variance_prior": "ROWS_MIN VariancePrior fit_variance_prior",

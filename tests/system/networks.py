@@ -80,3 +80,18 @@ def folding(path: Path) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, path)
     return path
+
+
+def linear(path: Path, weights: np.ndarray) -> Path:
+    """A classifier of one product: an item's values by `weights` are the scores of its classes."""
+    values, classes = weights.shape
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["scores"])],
+        path.stem,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", values])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", classes])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path

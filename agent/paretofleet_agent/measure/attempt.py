@@ -63,6 +63,9 @@ def _run(attempt: Attempt, artifact_path: Path | None, at_the_end: contextlib.Ex
     limits, host, record = attempt.limits, attempt.host, attempt.record
     environment = begin(attempt)
     deadline_s = time.monotonic() + limits.timeout_s
+    if attempt.is_evaluation:
+        _evaluate(attempt, artifact_path, environment, deadline_s, at_the_end)
+        return
     power = _start_sampler(attempt, at_the_end)
     idles = power.is_there and limits.idle_s > 0
     if idles and attempt.device.needs_cold_idle(attempt.lease.sweep_name, attempt.lease.block):
@@ -86,6 +89,23 @@ def _run(attempt: Attempt, artifact_path: Path | None, at_the_end: contextlib.Ex
         phases.idle(attempt, power, "idle_after")
     record.mark(host.clock.now_ns(), "end")
     _finish(attempt, runner, power)
+
+
+def _evaluate(
+    attempt: Attempt,
+    artifact_path: Path | None,
+    environment: Mapping[str, Any],
+    deadline_s: float,
+    at_the_end: contextlib.ExitStack,
+) -> None:
+    """A run that is not timed: nothing warms up, no sensor is read. Raises AttemptFailed and Stopped."""
+    record, clock = attempt.record, attempt.host.clock
+    record.facts["sensors"] = []
+    record.mark(clock.now_ns(), "load")
+    runner = _load(attempt, artifact_path, environment, deadline_s, at_the_end)
+    phases.evaluate(attempt, runner)
+    record.mark(clock.now_ns(), "end")
+    _finish(attempt, runner, PowerSession(None, record))
 
 
 def _start_sampler(attempt: Attempt, at_the_end: contextlib.ExitStack) -> PowerSession:

@@ -81,6 +81,21 @@ def spread_iterations(attempt: Attempt, runner: RunnerSession, power: PowerSessi
         attempt.record.facts[SPREAD] = {"pause_s": pause_s, "iteration_s": iteration_s}
 
 
+def evaluate(attempt: Attempt, runner: RunnerSession) -> None:
+    """Lets `runner` say what each item of a labelled set is, in blocks; `attempt` keeps what it says.
+
+    Raises AttemptFailed and Stopped.
+    """
+    record, is_last = attempt.record, False
+    record.mark(attempt.host.clock.now_ns(), "measure")
+    while not is_last:
+        request = {"kind": "evaluate", "seconds": attempt.limits.block_s}
+        header, columns = runner.ask(request, "predictions")
+        record.put_predictions(header["n"], columns)
+        record.show_phase("measure")
+        is_last = header["is_last"]
+
+
 def measure_window(attempt: Attempt, runner: RunnerSession, power: PowerSession, window: Window) -> None:
     """Lets `runner` work until the rule of the `window` has enough, and keeps what came of it as facts.
 

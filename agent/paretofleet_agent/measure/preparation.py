@@ -14,6 +14,8 @@ from paretofleet_agent.measure.warm_up import limits_here
 from paretofleet_agent.model import Lease, Limits
 
 SHARES = "shares_sampler_cpu"
+#: The mode of runs that are not timed.
+EVALUATES = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Attempt:
     def overlaps(self) -> bool:
         """Whether an iteration begins before the last has ended: its duration is that of handing over."""
         return bool(self.lease.configuration["mode"] == "throughput")
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether it asks what the model says of labelled items, and times nothing."""
+        return bool(self.lease.configuration["mode"] == EVALUATES)
 
     @property
     def period_s(self) -> float:
@@ -112,7 +119,7 @@ def note_other_processes(attempt: Attempt, pids: Sequence[int] = ()) -> None:
 def _cool_down(attempt: Attempt) -> None:
     """Waits for the temperature before the first run of the sweep here, where there is one to be read."""
     record = attempt.record
-    if not attempt.limits.cool_max_s:
+    if not attempt.limits.cool_max_s or attempt.is_evaluation:
         return
     record.show_phase(cool_down.PHASE)
     wait = cool_down.wait_until_cool(attempt.device, attempt.lease, attempt.host, record.stopped)

@@ -59,6 +59,7 @@ def runner_request(
         runtime=runtime,
         timing_scope=configuration["timing_scope"],
         items_s=configuration.get("items_s"),
+        classes=configuration.get("data", {}).get("classes"),
         sizes=configuration.get("sizes", {}),
         inputs={name: _fed(about, lease) for name, about in configuration.get("inputs", {}).items()},
         artifact=None if path is None else str(path),

@@ -98,6 +98,11 @@ class RunRecord:
         self._iterations += n
         self.put("iterations", "iterations/1", n, columns)
 
+    def put_predictions(self, n: int, columns: bytes) -> None:
+        """Hands on `n` pairs of an item and one of its best classes."""
+        self._iterations += n
+        self.put("predictions", "predictions/1", n, columns)
+
     def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:
         """Hands on `n` samples of a stream."""
         self._sink.put(stream, schema, n, columns)

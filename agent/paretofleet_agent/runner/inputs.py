@@ -1,6 +1,6 @@
 """Inputs of a run: seeded, drawn by their laws, several."""
 
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from paretofleet_graph import Law, constant_of
 
@@ -39,8 +39,10 @@ TYPES = {
 }
 
 
-def buffers(feeding: Feeding) -> List[Dict[str, Any]]:
+def buffers(feeding: Feeding, most: Optional[int] = None) -> List[Dict[str, Any]]:
     """Feeds to rotate over, as `feeding` says: as many as fit, at most BUFFERS, and of samples more.
+
+    At `most` so many where that is given.
 
     Raises RunFailed for types that cannot be drawn. Needs numpy.
     """
@@ -52,7 +54,7 @@ def buffers(feeding: Feeding) -> List[Dict[str, Any]]:
     sizes = feeding.shapes
     types = {name: np.dtype(TYPES[feeding.types[name]]) for name in sizes}
     total = sum(_count(sizes[name]) * types[name].itemsize for name in sizes)
-    count = max(1, min(_feeds_of(feeding), BUFFERS_BYTES_MAX // max(1, total)))
+    count = max(1, min(most or _feeds_of(feeding), BUFFERS_BYTES_MAX // max(1, total)))
     random = np.random.RandomState(feeding.seed % 2**32)
     drawn = {
         name: _draw_as(feeding.types[name], random, _count(sizes[name]), feeding.laws[name])
@@ -63,7 +65,7 @@ def buffers(feeding: Feeding) -> List[Dict[str, Any]]:
         {
             name: _fill(np, random, drawn[name], sizes[name])
             if name in drawn
-            else _sampled(feeding, name, number, types[name])
+            else sampled(feeding, name, number, types[name])
             for name in sizes
         }
         for number in range(count)
@@ -182,7 +184,8 @@ def _highest(law: Law, dtype: Any) -> int:
     return 127 if dtype == "int8" else BYTES - 1
 
 
-def _sampled(feeding: Feeding, name: str, number: int, dtype: Any) -> Any:
+def sampled(feeding: Feeding, name: str, number: int, dtype: Any) -> Any:
+    """The `number`-th feed of the samples that `feeding` has for the input `name`, as `dtype`."""
     values = feeding.samples[name]
     if name in feeding.batch_axes:
         values = feed_at(values, number, feeding.shapes[name], feeding.batch_axes[name])
@@ -193,7 +196,7 @@ def _resample(feeding: Feeding, name: str, array: Any, random: Any) -> bool:
     """Puts other samples into `array`; False where there are no others."""
     if name not in feeding.batch_axes or len(feeding.samples[name]) < 2:
         return False
-    array[...] = _sampled(feeding, name, random.randint(1, len(feeding.samples[name])), array.dtype)
+    array[...] = sampled(feeding, name, random.randint(1, len(feeding.samples[name])), array.dtype)
     return True
 
 

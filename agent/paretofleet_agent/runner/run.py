@@ -8,13 +8,15 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from paretofleet_graph import ONNX, Description, as_json
 
-from . import input_dependence, loop, memory, outputs, reference, time_limit
+from . import evaluation, input_dependence, loop, memory, outputs, reference, time_limit
 from .failure import RunFailed, one_line, refusal
 from .feeding import describe, fed, feeding
 from .inputs import buffers, redraw
 from .pace import Pace
 
 TIMING_SCOPE = "copy+compute"
+#: What a run can be: timed in one of the ways of the loop, or an evaluation.
+MODES = (*loop.MODES, evaluation.MODE)
 #: Option -> (default, allowed values).
 Options = Mapping[str, Tuple[Any, Tuple[Any, ...]]]
 #: Options that every runtime has. Outputs are held against ONNX Runtime's before anything is timed, and have
@@ -27,7 +29,7 @@ class Run:
 
     `step(feed)` is what is timed: host arrays in, host arrays out. `synchronise` is None where `step` waits.
     `pace`: when items are due; None where the next begins when the last has ended. `format`: of the files
-    that it reads.
+    that it reads. `predictions`: what is said of a labelled set, in mode `accuracy`.
     """
 
     format = ONNX
@@ -38,6 +40,7 @@ class Run:
     effective: Dict[str, Any]
     synchronise: loop.Synchronise = None
     load_ns = 0
+    predictions: Optional[evaluation.Evaluation] = None
 
     def __init__(self, request: Mapping[str, Any], clock: Callable[[], int], options: Options) -> None:
         self.request = request
@@ -63,7 +66,7 @@ class Run:
     def draw_inputs(self) -> List[Dict[str, Any]]:
         """Feeds to rotate over. Call it once, when the model is loaded."""
         self._memory.before_buffers()
-        return buffers(self.feeding)
+        return buffers(self.feeding, 1 if self.request["mode"] == evaluation.MODE else None)
 
     def infer(self, feed: Dict[str, Any]) -> List[Any]:
         """One inference whose outputs, as numpy arrays where they are tensors, are looked at."""
@@ -96,6 +99,8 @@ class Run:
         if self.pace is not None:
             effective["pace"] = {"items_s": self.request["items_s"], "spin_ns": self.pace.spin_ns}
         effective.update(self.effective)
+        if self.request["mode"] == evaluation.MODE:
+            effective["evaluation"] = self._begin_evaluation(inferred)
         effective["reference"] = self._checked(effective["precision"], inferred)
         effective["depends_on_input"] = self._depends_on_input(inferred)
         del inferred
@@ -132,6 +137,16 @@ class Run:
             seconds=seconds,
             max_iterations=max_iterations,
         )
+
+    def _begin_evaluation(self, inferred: Sequence[Any]) -> Dict[str, Any]:
+        """Gets ready to feed every item once, and says what of the outputs, `inferred`, is looked at."""
+        size = evaluation.batch_of(self.feeding)
+        scores = evaluation.scores_in(self.names, inferred, size, self.request["classes"])
+        feed = self.feeds[0]
+        self.predictions = evaluation.Evaluation(
+            self.feeding, self.arrays(feed), lambda: self._inference(feed)[1], scores
+        )
+        return {"output": scores.name, "classes": scores.classes, "items": self.predictions.items}
 
     def finish(self) -> Dict[str, Any]:
         """Checks the outputs once more and returns the peak memory, with the inputs of one feed."""
@@ -193,8 +208,8 @@ class Run:
 
 def refuse_unknown(request: Mapping[str, Any]) -> None:
     """Raises RunFailed where no runtime has the mode or timing scope of `request`, or its file is missing."""
-    if request["mode"] not in loop.MODES:
-        raise RunFailed("unsupported", "mode %r is none of %s" % (request["mode"], ", ".join(loop.MODES)))
+    if request["mode"] not in MODES:
+        raise RunFailed("unsupported", "mode %r is none of %s" % (request["mode"], ", ".join(MODES)))
     if request["timing_scope"] != TIMING_SCOPE:
         raise RunFailed("unsupported", "timing scope %r is not %s" % (request["timing_scope"], TIMING_SCOPE))
     if not os.path.isfile(request["artifact"] or ""):

@@ -64,6 +64,8 @@ def _serve(reader: frames.Reader, write: Write) -> None:
             columns = unasked[0] + starts, unasked[1] + durations
             unasked = [], []
             write(dict(_due(run, header), kind="block", n=len(columns[0])), frames.pack_columns(columns))
+        elif header["kind"] == "evaluate":
+            write(*_evaluated(run, header["seconds"]))
         elif header["kind"] == "finish":
             write(dict(run.finish(), kind="result"), b"")
             return
@@ -83,6 +85,13 @@ def _block(run: Any, header: Mapping[str, Any]) -> loop.Columns:
     else:
         columns = run.block(seconds, max_iterations)
     return columns
+
+
+def _evaluated(run: Any, seconds: float) -> Tuple[Mapping[str, Any], bytes]:
+    """The next items of a labelled set and their best classes, and whether they were the last."""
+    columns = run.predictions.batches(seconds, run.clock)
+    header = {"kind": "predictions", "n": len(columns[0]), "is_last": run.predictions.is_over}
+    return header, frames.pack_columns(columns)
 
 
 def _next_frame(reader: frames.Reader, run: Any, unasked: loop.Columns) -> Optional[frames.Frame]:

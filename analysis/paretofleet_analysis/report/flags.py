@@ -36,6 +36,12 @@ FLAGS: Mapping[str, Flag] = {
         "both",
         "Imported from a table of others: each value is one figure of an unknown number of runs.",
     ),
+    "accuracy_at_chance": Flag(
+        (ANALYSIS,),
+        "none",
+        "The model was right no more often than one that always says the commonest class: labels or "
+        "pre-processing are probably wrong.",
+    ),
     "not_converged": Flag(
         (COLLECTOR,), "time", "The most runs were made, and the interval is still wider than asked for."
     ),

@@ -35,8 +35,9 @@ class ReportInput:
     """One configuration of a sweep with all its runs, sealed or not; the report splits it by environment.
 
     `options` is the configuration's mapping, `target` the alias, `device` the name. `top1` is in percent.
-    `flags` are the collector's own about the configuration, such as `not_converged`. `items_s`: how many come
-    a second in mode `paced`. `fed`: what was asked for of `sizes` and `inputs`, empty where neither was.
+    `top5`, `accuracy_data` (what was evaluated on) and `correct_items` are of evaluations alone. `flags` are
+    the collector's own about the configuration, such as `not_converged`. `items_s`: how many come a second in
+    mode `paced`. `fed`: what was asked for of `sizes` and `inputs`, empty where neither was.
     """
 
     sweep: str
@@ -67,6 +68,9 @@ class ReportInput:
     accuracy_group: str | None = None
     model_licence: str | None = None
     weights_source: str | None = None
+    top5: float | None = None
+    accuracy_data: Mapping[str, Any] = field(default_factory=dict)
+    correct_items: str | None = None
     flags: Sequence[str] = ()
     items_s: float | None = None
     fed: Mapping[str, Any] = field(default_factory=dict)

@@ -89,6 +89,7 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
         "environment_id": environment,
         "environment": environment_text(runs, environment),
         **effective,
+        **_evaluated(summaries, counted),
         **_status(runs, sealed),
         "flags": sorted({*configuration.flags, *run_flags, *effective_flags, *power_flags}),
         "runs": len(used),
@@ -116,6 +117,16 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
         for name in _OF_SCOPE:
             row |= {name: None, f"{name}_lo": None, f"{name}_hi": None}
     return row
+
+
+def _evaluated(summaries: Sequence[Mapping[str, Any]], counted: Sequence[bool]) -> dict[str, Any]:
+    """The accuracy of a row whose runs are evaluations: that of the last counted one; empty for others."""
+    pairs = zip(summaries, counted, strict=True)
+    evaluated = [summary for summary, is_used in pairs if is_used and summary.get("top1") is not None]
+    if not evaluated:
+        return {}
+    found = {name: evaluated[-1].get(name) for name in ("top1", "top5", "top1_n", "correct_items")}
+    return {**found, "top1_source": "measured"}
 
 
 def _summary(run: RunInput) -> Mapping[str, Any]:

@@ -37,7 +37,7 @@ _IDENTITY = (
     Column("precision", TEXT, "execution precision asked for"),
     Column("batch_size", INT, "items in one inference call, as asked for", unit="items"),
     Column("threads", INT, "threads asked for; null is the device's default"),
-    Column("mode", TEXT, "latency or throughput"),
+    Column("mode", TEXT, "latency, throughput, paced or accuracy"),
     Column("timing_scope", TEXT, "what an iteration includes: copy+compute, compute, end_to_end"),
     Column("protocol", TEXT, "named set of limits: quick, standard, sustained"),
     Column("effective_precision", TEXT, "precision that executed"),
@@ -89,6 +89,30 @@ _MODEL = (
         "weights_source",
         TEXT,
         "where the weights of the file are from; null where nobody said",
+        since=8,
+    ),
+    Column(
+        "top5",
+        REAL,
+        "share of items whose class is among the five best, in percent; null where the model has no more "
+        "classes, or nobody evaluated it",
+        unit="percent",
+        direction="maximize",
+        since=8,
+    ),
+    Column(
+        "accuracy_data",
+        TEXT,
+        "what `top1` was measured on, canonical JSON: `name` and `sha256` of the labelled set, its `n` "
+        "items, `labels` (SHA-256 of their file), `classes`, and the `preprocessing`; null where nobody "
+        "evaluated it",
+        since=8,
+    ),
+    Column(
+        "correct_items",
+        TEXT,
+        "which items are right by the best class: base64 of bits, the first item in the highest bit of the "
+        "first byte; so that two rows of one set can be compared in pairs; null where nobody evaluated it",
         since=8,
     ),
 )

@@ -51,6 +51,13 @@ SAMPLE_SCHEMAS: Mapping[str, SampleSchema] = {
         "power:SOURCE/RAIL", {"t_ns": "when the counter was read", "counter_uj": "how far it had counted"}
     ),
     "marks/1": SampleSchema("marks", {"t_ns": "when a phase began", "phase": "its number, from 0"}),
+    "predictions/1": SampleSchema(
+        "predictions",
+        {
+            "item": "the number of an item of a labelled set, from 0",
+            "class": "one of its five best classes; the samples of an item follow one another, best first",
+        },
+    ),
     "state/1": SampleSchema(
         "state", {"t_ns": "when it was written down", "n_bytes": "length of its JSON text, which follows"}
     ),

@@ -10,6 +10,8 @@ import typer
 
 from paretofleet_collector.cli import variant_commands
 from paretofleet_collector.cli.completion import model_names
+from paretofleet_collector.cli.evaluate import EXAMPLE as EVALUATE_EXAMPLE
+from paretofleet_collector.cli.evaluate import evaluate
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
 from paretofleet_collector.cli.output import (
@@ -37,6 +39,8 @@ app = typer.Typer(
     help="The models that sweeps can run.",
     epilog="Example: paretofleet models add zoo:resnet18 ./mine.onnx",
 )
+
+app.command(epilog=EVALUATE_EXAMPLE)(evaluate)
 
 StoredModel = Annotated[
     str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from paretofleet_collector.cli.fed_options import inputs_of, sizes_of
+from paretofleet_collector.cli.labelled_data import send_data
 from paretofleet_collector.cli.model_upload import add_model, model_name
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.cli.units import seconds_of
@@ -43,6 +44,17 @@ def build(file: Path | None, flags: SweepFlags) -> Spec:
     return spec.resolved(base, of_models=Path() if flags.models is not None else None)
 
 
+def of_values(value: Mapping[str, Any], flags: SweepFlags) -> Spec:
+    """The specification that `value` means, as a file would have it, with `flags`; raises Refused."""
+    from paretofleet_collector.planning.parsing import spec_from_mapping
+
+    whole = {key: each for key, each in {**value, **_given(flags)}.items() if each is not None}
+    try:
+        return spec_from_mapping(whole).resolved(Path())
+    except Refused as error:
+        raise misused(str(error)) from None
+
+
 def _merged(value: dict[str, Any], given: dict[str, Any], flags: SweepFlags) -> dict[str, Any]:
     """What was `given` by flags, with what of the file's `value` stands beside it."""
     if "repeats" in given and isinstance(value.get("repeats"), dict):
@@ -68,7 +80,7 @@ def _merged(value: dict[str, Any], given: dict[str, Any], flags: SweepFlags) -> 
 
 
 def add_files(client: Client, spec: Spec) -> Spec:
-    """Adds local files of models and of samples to the collector.
+    """Adds local files of models, of samples and of a labelled set to the collector.
 
     Returns the specification with names and hashes instead. Raises Refused.
     """
@@ -81,7 +93,12 @@ def add_files(client: Client, spec: Spec) -> Spec:
                 f"{path} is not a file; give an ONNX or tflite file, the name of a model or zoo:NAME."
             )
     hashes = send_files(client, files_of(spec.inputs))
-    spec = replace(spec, inputs=with_hashes(spec.inputs, hashes))
+    spec = _with_models(client, replace(spec, inputs=with_hashes(spec.inputs, hashes)))
+    return send_data(client, spec) if spec.data else spec
+
+
+def _with_models(client: Client, spec: Spec) -> Spec:
+    """The same with the local files of models added, and their names in the place of their paths."""
     if not spec.local_models():
         return spec
     from paretofleet_collector.cli.whole_file import whole_file
@@ -146,6 +163,7 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
         "inputs": inputs_of(flags.inputs),
         "threads": None if flags.threads is None else _threads(flags.threads),
         "mode": None if flags.modes is None else [_mode(item) for item in _items(flags.modes)],
+        "data": flags.data,
         "protocol": flags.protocol,
         "timeout_s": flags.timeout_s,
         "wait_s": None if flags.wait is None else seconds_of("--wait", flags.wait),

@@ -63,7 +63,14 @@ Threads = Annotated[
     str | None, typer.Option("--threads", metavar="LIST", help="Numbers of threads, or `default`.")
 ]
 Modes = Annotated[
-    str | None, typer.Option("--mode", metavar="LIST", help="latency, throughput, paced=5 (items a second).")
+    str | None,
+    typer.Option("--mode", metavar="LIST", help="latency, throughput, paced=5 (items a second), accuracy."),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="SET", help="For --mode accuracy: digits, an .npz with x and y, a folder of images."
+    ),
 ]
 Protocol = Annotated[str | None, typer.Option("--protocol", help="quick, standard or sustained.")]
 Timeout = Annotated[
@@ -110,6 +117,7 @@ class SweepFlags:
     inputs: list[str] | None = None
     threads: str | None = None
     modes: str | None = None
+    data: str | None = None
     protocol: str | None = None
     timeout_s: float | None = None
     online: bool = False

@@ -55,7 +55,7 @@ def _again(
         verified[key] = root.verified(*key)
     streams = samples.read_parquet(verified[key], file.first_row, file.samples)
     facts = report.facts_of(row.facts_json if row is not None else "")
-    summary, why_not = summary_of(streams, facts, report.RunPlace(planned, device, run.block))
+    summary, why_not = summary_of(streams, facts, report.RunPlace(planned, device, run.block), root)
     return {
         "summary": summary,
         "why_not": why_not,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from paretofleet_analysis.report import files
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
 
+from paretofleet_collector.jobs.accuracies import Evaluated, accuracy_of, evaluated, executed_precision
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.model.canonical import environment_id_of
 from paretofleet_collector.model.entities import (
@@ -72,6 +73,7 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
     device_of = devices.by_id(connection)
     variants = {variant.sha256: variant for variant in models.listing(connection)}
     unsettled = _not_converged(connection, sweep_id, sweep.repeats)
+    accuracies = evaluated(connection, variants)
     return [
         _input(
             sweep.name,
@@ -79,6 +81,7 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
             by_configuration[planned.configuration_id],
             variant=variants.get(planned.configuration.variant_sha256),
             device=device_of[planned.configuration.device_id],
+            accuracies=accuracies,
             flags=_flags(
                 by_configuration[planned.configuration_id],
                 sweep.repeats,
@@ -120,6 +123,7 @@ def _input(
     variant: Variant | None,
     device: Device,
     flags: tuple[str, ...],
+    accuracies: Sequence[Evaluated] = (),
 ) -> ReportInput:
     configuration = planned.configuration
     return ReportInput(
@@ -148,14 +152,30 @@ def _input(
         # Those of other sizes than its own are not known.
         macs=variant.macs if variant and variant.sizes == configuration.sizes else None,
         size_bytes=variant.counted_bytes if variant else None,
-        top1=variant.top1 if variant else None,
-        top1_n=variant.top1_n if variant else None,
-        top1_source=variant.top1_source if variant else None,
-        accuracy_group=variant.accuracy_group if variant else None,
+        **_accuracy(configuration, variant, past, accuracies),
         model_licence=variant.licence if variant else None,
         weights_source=variant.weights_source if variant else None,
         flags=flags,
     )
+
+
+def _accuracy(
+    configuration: Configuration,
+    variant: Variant | None,
+    past: Sequence[RunInput],
+    accuracies: Sequence[Evaluated],
+) -> dict[str, Any]:
+    """What was measured of the accuracy, else what the `variant` says of itself; of an evaluation its own."""
+    if configuration.data:
+        of_it = (each for each in accuracies if each.configuration == configuration)
+        return dict(next((each.values for each in of_it), {}))
+    if variant is None:
+        return {}
+    precision = executed_precision(configuration, variant, (run.facts for run in past))
+    measured = accuracy_of(accuracies, configuration, precision)
+    if measured:
+        return dict(measured)
+    return {name: getattr(variant, name) for name in ("top1", "top1_n", "top1_source", "accuracy_group")}
 
 
 def _fed(configuration: Configuration) -> dict[str, Any]:

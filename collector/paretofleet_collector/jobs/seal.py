@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from paretofleet_analysis.runs import evaluation
 from paretofleet_analysis.runs.summary import summarize_run
 
 from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
 from paretofleet_collector.jobs import report
 from paretofleet_collector.lake import samples
 from paretofleet_collector.lake.address import open_lake
-from paretofleet_collector.lake.files import samples_file, sha256_of
+from paretofleet_collector.lake.files import Lake, inputs_file, samples_file, sha256_of
 from paretofleet_collector.lifecycle.chunk_faults import crc32_of
 from paretofleet_collector.model.canonical import environment_id_of
 from paretofleet_collector.model.entities import AttemptKey, Chunk
@@ -29,6 +30,8 @@ from paretofleet_collector.store import attempts, chunks, configurations, device
 from paretofleet_collector.store.engine import failure_of, reading
 
 _EXAMPLES = 3
+#: The array of a file of labels.
+LABELS = "y"
 
 
 def seal(database: str, lake: str, run_id: str, attempt: int, *, summarise: bool = True) -> dict[str, Any]:
@@ -71,7 +74,8 @@ def seal(database: str, lake: str, run_id: str, attempt: int, *, summarise: bool
     facts = report.facts_of(row.facts_json)
     summary, why_not = None, "summarising was left out, since it ended the worker process before"
     if summarise:
-        summary, why_not = summary_of(streams, facts, report.RunPlace(planned, device, run.block))
+        place = report.RunPlace(planned, device, run.block)
+        summary, why_not = summary_of(streams, facts, place, open_lake(lake))
     return {
         "path": relative,
         "sha256": sha256_of(path),
@@ -126,25 +130,37 @@ def _is_whole(chunk: Chunk) -> bool:
 
 
 def summary_of(
-    streams: dict[str, samples.Stream], facts: Mapping[str, Any], place: report.RunPlace
+    streams: dict[str, samples.Stream], facts: Mapping[str, Any], place: report.RunPlace, lake: Lake
 ) -> tuple[dict[str, Any] | None, str]:
     """The summary of a run's `streams` and `facts`, or None and why there is none.
 
-    A summary that no report can hold is none. `place` is what was planned, on which device.
+    A summary that no report can hold is none. `place` is what was planned, on which device; `lake` has the
+    labels of a set.
     """
     configuration = place.planned.configuration
     try:
-        summary = summarize_run(
-            samples.columns_of(streams),
-            facts,
-            batch_size=configuration.batch_size,
-            mode=configuration.mode,
-            target_kind=place.planned.target.partition(":")[0],
-        )
+        if configuration.mode == evaluation.MODE:
+            summary = evaluation.summarize_evaluation(
+                samples.columns_of(streams), facts, labels_of(lake, configuration.data["labels"])
+            )
+        else:
+            summary = summarize_run(
+                samples.columns_of(streams),
+                facts,
+                batch_size=configuration.batch_size,
+                mode=configuration.mode,
+                target_kind=place.planned.target.partition(":")[0],
+            )
         report.check_reportable(place, facts, summary)
     except Exception as error:  # noqa: BLE001 - whatever it is, the samples stay and the sweep goes on
         return None, f"{type(error).__name__}: {error}"
     return summary, ""
+
+
+def labels_of(lake: Lake, sha256: str) -> np.ndarray:
+    """The labels of a set, whole numbers, from the file `sha256` of the `lake`; checked against its hash."""
+    with np.load(lake.verified(inputs_file(sha256), sha256), allow_pickle=False) as arrays:
+        return np.asarray(arrays[LABELS], dtype=np.int64)
 
 
 def _write(path: Path, streams: Mapping[str, samples.Stream], key: AttemptKey, about: dict[str, str]) -> None:

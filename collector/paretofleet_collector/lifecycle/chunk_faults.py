@@ -12,17 +12,20 @@ from paretofleet_analysis.runs.sample_schemas import PHASES, SCHEMAS
 
 from paretofleet_collector.model.entities import AttemptEnd, Chunk
 
-STREAM = re.compile(r"iterations|marks|state|power:[A-Za-z0-9_.:+/-]{1,100}")
+STREAM = re.compile(r"iterations|marks|predictions|state|power:[A-Za-z0-9_.:+/-]{1,100}")
 _SCHEMAS_OF: Mapping[str, tuple[str, ...]] = {
     "iterations": ("iterations/1",),
     "marks": ("marks/1",),
+    "predictions": ("predictions/1",),
     "state": ("state/1",),
     "power": ("power/1", "energy/1"),
 }
 #: 36 years in ns, 320,000 kWh in uJ: sums of some of them still fit 64 bits.
 VALUE_MAX = 1 << 60
 #: Columns that hold no negative number: times, durations, counters, sizes. Power may flow back.
-_NEVER_NEGATIVE = frozenset({"t_ns", "start_ns", "duration_ns", "counter_uj", "phase", "n_bytes"})
+_NEVER_NEGATIVE = frozenset(
+    {"t_ns", "start_ns", "duration_ns", "counter_uj", "phase", "n_bytes", "item", "class"}
+)
 
 
 def crc32_of(chunk: Chunk) -> int:

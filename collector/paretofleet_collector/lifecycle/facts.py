@@ -50,6 +50,10 @@ def _is_paced(value: Any) -> bool:
     return sum(int(number) for _, number in due) <= DUE_MAX
 
 
+def _is_evaluation(value: Any) -> bool:
+    return isinstance(value, dict) and _is_count(value.get("classes"))
+
+
 def _list_of(kind: Kind) -> Kind:
     def holds(value: Any) -> bool:
         return isinstance(value, list) and len(value) <= ENTRIES_MAX and all(map(kind.holds, value))
@@ -63,6 +67,7 @@ _COUNT = Kind("a whole number from 0 to 2^62", _is_count)
 _FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 _TABLE = Kind("a mapping", lambda value: isinstance(value, dict))
 _PACED = Kind("a mapping with a `period_ns` of 1 at least and `due`, pairs of a time and a count", _is_paced)
+_EVALUATION = Kind("a mapping with its `classes`, a whole number", _is_evaluation)
 _TABLES = _list_of(_TABLE)
 
 #: Facts that sealing or a report computes with; inside a table the names of its keys follow a dot.
@@ -84,6 +89,7 @@ FACTS: Mapping[str, Kind] = {
     "effective.batch_size": _COUNT,
     "effective.cpus": _list_of(_COUNT),
     "effective.runtime_version": _TEXT,
+    "effective.evaluation": _EVALUATION,
     "load_ns": _COUNT,
     "first_inference_ns": _COUNT,
     "second_inference_ns": _COUNT,

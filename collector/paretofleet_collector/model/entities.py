@@ -159,8 +159,9 @@ class Configuration:
 
     `items_s`: in mode `paced` the items that come a second; it is no part of the identity of other modes.
     `sizes`: elements of the free axes, by name, or as INPUT.AXIS where the axis has none. `inputs`: by name
-    the law of an input's values or a number, or the SHA-256 of the user's samples. What is asked for in none
-    of these ways is no part of the identity.
+    the law of an input's values or a number, or the SHA-256 of the user's samples. `data`: in mode `accuracy`
+    the labelled set, as `planning.data.of_configuration` has it. What is asked for in none of these ways is
+    no part of the identity.
     """
 
     batch_size: int
@@ -177,11 +178,12 @@ class Configuration:
     items_s: float | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name, JSON-ready, without a rate, sizes and inputs where there are none."""
+        """The fields by name, JSON-ready, without a rate, sizes, inputs and data where there are none."""
         fields = asdict(self)
-        absent = [name for name in ("items_s", "sizes", "inputs") if fields[name] in (None, {})]
+        absent = [name for name in ("items_s", "sizes", "inputs", "data") if fields[name] in (None, {})]
         return {name: value for name, value in fields.items() if name not in absent}
 
     @property

@@ -19,6 +19,13 @@ from paretofleet_collector.model.entities import (
 )
 from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.model.run_time import PastTime
+from paretofleet_collector.planning.data import (
+    ACCURACY_WIRE_VERSION,
+    candidates,
+    check_classes,
+    input_of,
+    of_configuration,
+)
 from paretofleet_collector.planning.feeding import (
     FED_WIRE_VERSION,
     Fed,
@@ -158,11 +165,13 @@ def _configurations(
     variant, device = executed.variant, placement.device
     fixed = variant.fixed_batch_size
     sizes = [size for size in spec.batch_sizes if fixed in (None, size)]
+    if spec.data and fixed is not None:
+        sizes = [fixed]
     if len(sizes) < len(spec.batch_sizes):
         others = ", ".join(str(size) for size in spec.batch_sizes if size != fixed)
         why = f"{variant.model} has a batch axis fixed at {fixed}; export it with a free one."
         yield Refusal(f"{variant.model} at batch size {others}", why)
-    feeds = list(_feeds(spec, placement, variant, sizes, files))
+    feeds = list((_evaluated if spec.data else _feeds)(spec, placement, variant, sizes, files))
     yield from (each for each in feeds if isinstance(each, Refusal))
     for threads in spec.threads:
         cpus = len(device.inventory.cpus)
@@ -173,7 +182,7 @@ def _configurations(
         for feed, mode in product(feeds, spec.modes):
             if isinstance(feed, Refusal):
                 continue
-            size, fed = feed
+            size, fed, data = feed
             refusal = pace_refusal(
                 mode, size, placement.runtime.name, protocol_of(spec.protocol, spec.timeout_s)
             )
@@ -196,6 +205,7 @@ def _configurations(
                     items_s=mode.items_s,
                     sizes=fed.sizes,
                     inputs=fed.inputs,
+                    data=data,
                 ),
                 device=device.name,
                 model=variant.model,
@@ -217,8 +227,8 @@ def _feeds(
     variant: Variant,
     batch_sizes: Sequence[int],
     files: Mapping[str, InputFile],
-) -> Iterator[tuple[int, Fed] | Refusal]:
-    """Each of `batch_sizes` with what its items are fed, or why not."""
+) -> Iterator[tuple[int, Fed, Mapping[str, Any]] | Refusal]:
+    """Each of `batch_sizes` with what its items are fed, and of no labelled set, or why not."""
     graph, device = description_of(variant), placement.device
     for batch_size, fed in product(batch_sizes, feedings(spec, variant, graph, files)):
         try:
@@ -230,7 +240,49 @@ def _feeds(
             why = f"the agent of {device.name} is too old for sizes and inputs; upgrade it."
             yield Refusal(f"{variant.model} on {device.name}", why)
             continue
-        yield batch_size, settled
+        yield batch_size, settled, {}
+
+
+def _evaluated(
+    spec: Spec,
+    placement: Placement,
+    variant: Variant,
+    batch_sizes: Sequence[int],
+    files: Mapping[str, InputFile],
+) -> Iterator[tuple[int, Fed, Mapping[str, Any]] | Refusal]:
+    """Each of `batch_sizes` with the tensors of the labelled set that the graph takes, or why none."""
+    graph, device = description_of(variant), placement.device
+    combination = f"{variant.model} on {device.name}"
+    if device.simulated:
+        yield Refusal(
+            combination, f"{device.name} is simulated and predicts nothing: evaluate on a real one."
+        )
+        return
+    if device.inventory.wire_version < ACCURACY_WIRE_VERSION:
+        yield Refusal(combination, f"the agent of {device.name} is too old for mode accuracy; upgrade it.")
+        return
+    if graph is None:
+        yield Refusal(combination, f"what {variant.model} takes was never read: add its file again.")
+        return
+    for batch_size in batch_sizes:
+        why = f"no tensors of {spec.data['name']} were sent: name the set itself again."
+        try:
+            name = input_of(graph, variant.model)
+            check_classes(graph, spec.data["classes"], variant.model)
+        except Refused as error:
+            yield Refusal(combination, str(error))
+            continue
+        for tensors, inputs in candidates(spec.data, name, files):
+            try:
+                sizes = {axis: each[0] for axis, each in spec.sizes.items()}
+                settled = checked(graph, Fed({**variant.sizes, **sizes}, inputs), batch_size, files)
+            except Refused as error:
+                why = str(error)
+                continue
+            yield batch_size, settled, of_configuration(spec.data, tensors)
+            break
+        else:
+            yield Refusal(combination, f"{variant.model}: {why}")
 
 
 def _nothing(refusals: Sequence[Refusal]) -> str:

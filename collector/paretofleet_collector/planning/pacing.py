@@ -1,8 +1,9 @@
-"""Which configurations can get their items by the clock."""
+"""Which configurations can get their items by the clock, or from us at all."""
 
 from __future__ import annotations
 
 from paretofleet_collector.model.entities import Refusal
+from paretofleet_collector.planning.data import ACCURACY
 from paretofleet_collector.planning.protocols import Protocol
 from paretofleet_collector.planning.specification import Mode
 
@@ -12,6 +13,12 @@ UNPACED = ("trtexec",)
 
 def pace_refusal(mode: Mode, batch_size: int, runtime: str, protocol: Protocol) -> Refusal | None:
     """Why a `runtime` cannot get batches of `batch_size` items in a `mode` within the `protocol`, if so."""
+    if mode.name == ACCURACY and runtime in UNPACED:
+        return Refusal(
+            f"{mode} with {runtime}",
+            f"{runtime} runs by itself and predicts nothing; for TensorRT use onnxruntime with `options: "
+            "{onnxruntime: {provider: tensorrt}}`.",
+        )
     if mode.items_s is None:
         return None
     if runtime in UNPACED:

@@ -12,6 +12,7 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.limits import JSON_BYTES_MAX
 from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.plain_text import shown
+from paretofleet_collector.planning.data import ACCURACY, check_alone, checked_data
 from paretofleet_collector.planning.inputs import checked_inputs, checked_sizes
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.repeats import checked_repeats, with_adaptive
@@ -134,10 +135,19 @@ def spec_from_mapping(value: object) -> Spec:
     runtimes = checked_list("runtimes", given.get("runtimes", [*_DEFAULT.runtimes]), checked_text)
     sizes = checked_list("batch_sizes", given.get("batch_sizes", [*_DEFAULT.batch_sizes]), checked_batch_size)
     seed = checked_number("seed", given.get("seed", _DEFAULT.repeats.seed), 0, 2**63 - 1)
-    repeats = checked_repeats(given.get("repeats", {}), protocol, seed)
     modes = checked_list("mode", given.get("mode", [_DEFAULT.modes[0].name]), checked_mode)
+    is_evaluation = [mode.name for mode in modes] == [ACCURACY]
+    repeats = checked_repeats(given.get("repeats", 1 if is_evaluation else {}), protocol, seed)
     if len(modes) > 1 and given.get("adaptive", False) is not False:
         raise Refused("`adaptive` ranks rows of one mode: give one `mode`, or leave `adaptive` out.")
+    data = checked_data(given["data"]) if "data" in given else {}
+    check_alone(
+        data,
+        [mode.name for mode in modes],
+        is_fed=bool(given.get("inputs")),
+        batch_sizes=len(sizes),
+        repeats=repeats.runs_max,
+    )
     return Spec(
         name=checked_name(given.get("name", _DEFAULT.name)),
         models=checked_list("models", given["models"], checked_text),
@@ -153,6 +163,7 @@ def spec_from_mapping(value: object) -> Spec:
         inputs=checked_inputs(given.get("inputs", {})),
         threads=checked_list("threads", given.get("threads", [*_DEFAULT.threads]), checked_threads),
         modes=modes,
+        data=data,
         timing_scope=checked_choice(
             "timing_scope", given.get("timing_scope", _DEFAULT.timing_scope), TIMING_SCOPES
         ),

@@ -11,7 +11,7 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.inputs import InputArray, InputFile
 
 #: Types in the words of ONNX Runtime to numpy's.
-_TYPES = {
+TYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
     "tensor(double)": "float64",
@@ -84,7 +84,7 @@ def check_samples(
     `filled`: the shapes of all inputs.
     """
     item = next(each for each in graph.inputs if each.name == name)
-    due = _TYPES.get(item.type)
+    due = TYPES.get(item.type)
     if array.type != due:
         fix = f"save it with .astype('{due}')" if due else "it cannot be fed"
         raise Refused(

@@ -14,10 +14,12 @@ from paretofleet_collector.planning.protocols import PROTOCOLS
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 #: What agents can do today; the other modes and scopes of the design are refused by name.
-MODES = ("latency", "throughput", "paced")
+MODES = ("latency", "throughput", "paced", "accuracy")
 #: Items a second of mode `paced`: one in 100 s, and more than a loop in Python hands over.
 ITEMS_S_MIN, ITEMS_S_MAX = 0.01, 10_000.0
 TIMING_SCOPES = ("copy+compute",)
+#: Labelled sets that have a name and no path.
+BUILT_IN_SETS = ("digits",)
 BATCH_SIZE_MAX = 65_536
 THREADS_MAX = 4_096
 RUNS_MAX = 1_000
@@ -101,7 +103,16 @@ KEYS = (
         "list of text, or mapping",
         "`latency` waits for every inference; `throughput` waits at the edges of a window only; "
         "`{paced: {items_s: 5}}` gets 5 items a second by the clock, and a latency counts from when its item "
-        f"was due. Rates go from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:,.0f}. Several are measured in turn.",
+        f"was due. Rates go from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:,.0f}. Several are measured in turn. "
+        "`accuracy` times nothing: it says what the items of `data` are, once.",
+    ),
+    SpecKey(
+        "data",
+        "text, or mapping",
+        "The labelled set of mode `accuracy`: `digits`, an .npz file with `x` and `y`, a folder with a "
+        "folder of images for each class, or a mapping with its `path` and how images are prepared: `resize` "
+        "(the shorter side), `crop` (of the middle), `range` (of values before the next two), `mean`, `std`, "
+        "`layout`.",
     ),
     SpecKey(
         "timing_scope", "text", "What the time covers: from an array on the host to an array on the host."
@@ -194,7 +205,8 @@ class Spec:
     device that is away, None for an hour, or 36 of several days. `name` may be empty until it is
     submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them. `only`:
     ids of the configurations that are measured of all that is meant; empty: all. `remarks`: a note and
-    labels, which change nothing of what runs.
+    labels, which change nothing of what runs. `data`: the labelled set of mode accuracy, as
+    `data.checked_data` has it; empty in other modes.
     """
 
     models: tuple[str, ...]
@@ -209,6 +221,7 @@ class Spec:
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: tuple[int | None, ...] = (None,)
     modes: tuple[Mode, ...] = (Mode("latency"),)
+    data: Mapping[str, Any] = field(default_factory=dict)
     timing_scope: str = "copy+compute"
     protocol: str = "standard"
     timeout_s: float | None = None
@@ -224,6 +237,8 @@ class Spec:
         rest: dict[str, Any] = {key: value for key, value in seconds.items() if value is not None}
         lists = {"only": list(self.only), "note": self.remarks.note, "labels": list(self.remarks.labels)}
         rest |= {key: value for key, value in lists.items() if value}
+        if self.data:
+            rest["data"] = dict(self.data)
         return json.dumps(
             {
                 "name": self.name,
@@ -272,7 +287,15 @@ class Spec:
             name: {key: str((base / each).resolve()) if key == "file" else each for key, each in fed.items()}
             for name, fed in self.inputs.items()
         }
-        return replace(self.with_models(models), inputs=inputs)
+        data = dict(self.data)
+        if data.get("path") and is_path(data["path"]):
+            data["path"] = str((base / data["path"]).resolve())
+        return replace(self.with_models(models), inputs=inputs, data=data)
+
+
+def is_path(data: str) -> bool:
+    """True for a labelled set, `data`, that is a path, also of a set that is not there."""
+    return data not in BUILT_IN_SETS
 
 
 def is_local(model: str) -> bool:

@@ -17,6 +17,7 @@ from paretofleet_collector.lifecycle import transitions
 from paretofleet_collector.model.entities import Plan, Refusal
 from paretofleet_collector.model.views import PlanView, SweepView
 from paretofleet_collector.models import variants, zoo
+from paretofleet_collector.planning.data import check_data_sent, sent_files
 from paretofleet_collector.planning.expansion import Feed, feed_of, plan
 from paretofleet_collector.planning.inputs import check_sent
 from paretofleet_collector.planning.parsing import parse_json
@@ -147,7 +148,8 @@ async def _without_samples_of_refused(context: Context, spec: Spec) -> AsyncIter
     try:
         yield
     except Refused:
-        await inputs.drop_unused(context, (fed.get("sha256", "") for fed in spec.inputs.values()))
+        fed = [each.get("sha256", "") for each in spec.inputs.values()]
+        await inputs.drop_unused(context, (*fed, *sent_files(spec.data)))
         raise
 
 
@@ -184,6 +186,7 @@ def _plan_of(
         stored = models.listing(connection)
         files = {file.sha256: file for file in input_files.listing(connection)}
         check_sent(spec.inputs, files)
+        check_data_sent(spec.data, files)
         past = progress.past_times(connection, [device.device_id for device in joined])
         return spec, plan(spec, joined, variants.with_zoo(stored), files, broken, past)
 

@@ -13,6 +13,7 @@ from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.runs import RUNS, UNDER_WAY
 from paretofleet_collector.store.sealed import SUMMARIES
+from paretofleet_collector.store.sweeps import SWEEPS, VISIBLE
 
 
 def past_runs(connection: sa.Connection, sweep_id: str, device_id: str) -> list[PastRun]:
@@ -150,6 +151,30 @@ def _value_s(row: sa.Row[Any]) -> float | None:
         return None if row.batch_latency_mean_s is None else float(row.batch_latency_mean_s)
     item_s = json.loads(row.without_latency).get("time_per_item_s")
     return None if item_s is None else float(item_s)
+
+
+def evaluations(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Every sealed run of mode accuracy that `connection` sees with a summary, the newest first.
+
+    Each row has `configuration_json`, the name of its `device`, `facts_json` and `summary_json`.
+    """
+    # Few sweeps are evaluations, so that the many plans of the others are not read.
+    of_mode = sa.select(SWEEPS.c.sweep_id).where(VISIBLE, SWEEPS.c.spec_json.contains('"mode": "accuracy"'))
+    query = (
+        sa.select(
+            PLANNED.c.configuration_json, PLANNED.c.device, ATTEMPTS.c.facts_json, SUMMARIES.c.summary_json
+        )
+        .join(RUNS, configurations.of_run())
+        .join(ATTEMPTS, attempts.of_run())
+        .join(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
+        .where(
+            PLANNED.c.sweep_id.in_(of_mode),
+            PLANNED.c.configuration_json.contains('"mode":"accuracy"'),
+            RUNS.c.state == "sealed",
+        )
+        .order_by(RUNS.c.ended_unix_s.desc(), RUNS.c.run_id)
+    )
+    return list(connection.execute(query))
 
 
 def report_rows(connection: sa.Connection, sweep_id: str) -> list[sa.Row[Any]]:

@@ -214,6 +214,6 @@ def _values(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rule_version": summary["rule_version"],
         "counted": summary["counted"],
-        "batch_latency_mean_s": summary["batch_latency_mean_s"],
+        "batch_latency_mean_s": summary.get("batch_latency_mean_s"),
         "summary_json": json.dumps(summary),
     }

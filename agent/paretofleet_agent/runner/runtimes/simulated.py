@@ -24,6 +24,8 @@ class SimulatedRuntime:
         self._idle_since_ns: Optional[int] = None
         #: When items are due, where they come by the clock.
         self.pace: Optional[Pace] = None
+        if request["mode"] == "accuracy":
+            raise RunFailed("unsupported", "a simulated device predicts nothing: evaluate on a real one")
         if request["mode"] == "paced":
             items_s, batch_size = request["items_s"], request["batch_size"]
             self.pace = Pace(items_s, batch_size, lambda: self._now_ns, self._idle_until)

@@ -40,10 +40,11 @@ class TrtExec(object):
         self._request, self._clock = request, clock
         self._options = resolve_options(request["options"], OPTIONS)
         refuse_unknown(request)
-        if request["mode"] == "paced":
+        if request["mode"] in ("paced", "accuracy"):
             raise RunFailed(
                 "unsupported",
-                "trtexec runs by itself and takes no item by the clock; use onnxruntime with TensorRT",
+                "trtexec runs by itself and takes no item from us, by the clock or for its class; use "
+                "onnxruntime with TensorRT",
             )
         if request["target_id"] == "cpu" or request["precision"] not in PRECISIONS:
             raise RunFailed(
