@@ -286,7 +286,10 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "diagnostics": {
             "canary": "*",
-            "paired": "FALSE_DISCOVERY_RATE Paired benjamini_hochberg blocks_to_decide compare_rows",
+            "paired": (
+                "FALSE_DISCOVERY_RATE Paired WATCHED_WIDENING benjamini_hochberg blocks_to_decide "
+                "compare_rows is_clear"
+            ),
             "shift": "BootSpread Shift Side boot_spread shifts",
             "variance_levels": "Advice BALANCED LONGER_WINDOWS MORE_RUNS PROCESSES_MIN advice",
         },
@@ -344,7 +347,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "statistics": {
             "batch_means": "ITERATIONS_MIN mean_error",
             "correlation": "effective_count",
-            "intervals": "CONFIDENCE Estimate RUNS_MIN log_reach mean_interval quantile",
+            "intervals": "CONFIDENCE Estimate RUNS_MIN log_reach mean_interval quantile STOPPING_FACTOR",
             "resolution": "grid_step rounding_reach shared_rounding width_of_mean",
             "resemblance": "Resemblance resemblance",
             "moments": "moments",

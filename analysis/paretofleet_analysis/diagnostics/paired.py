@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from paretofleet_analysis.report.access import Row, by_block, place
-from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN
+from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN, STOPPING_FACTOR
 from paretofleet_analysis.statistics.resolution import grid_step, shared_rounding
 
 #: Of the pairs that are called different, at most this share is expected to be alike.
@@ -19,6 +19,11 @@ FALSE_DISCOVERY_RATE = 0.05
 #: little of their difference's, so this is far less than `intervals.STOPPING_FACTOR`; with 1, twins are told
 #: apart in 5.9 % of pairs and a sweep of 40 has 5.6 % of false discoveries (`bench/aa.py`).
 PAIR_FACTOR = 1.05
+#: Runs that are looked at after every block end on a pair that is told apart, or alike, but for so little: a
+#: look at 5 % would often end on chance. What this covers: `bench/early_stop.py`.
+CLEAR_P = 0.001
+#: What the error of such a pair is larger by, so that the interval covers what it would without a stop.
+WATCHED_WIDENING = STOPPING_FACTOR / PAIR_FACTOR
 #: Of a difference that is to be seen with 95 % confidence and 80 % power, (1.96 + 0.84)^2.
 _POWER = (1.959964 + 0.841621) ** 2
 #: Logarithms of ratios that differ by less are copies of each other.
@@ -108,6 +113,38 @@ def blocks_to_decide(comparison: Comparison, margin: float) -> int | None:
     apart = abs(math.log(comparison.ratio))
     distance = max(apart, math.log1p(margin) - apart)
     return max(comparison.blocks + 1, math.ceil(_POWER * comparison.blocks * (error / distance) ** 2))
+
+
+def is_clear(comparison: Comparison, margin: float) -> bool:
+    """Whether runs that are looked at after every block may end: by their `comparison` the two differ, or
+    are alike within the share `margin`, with a probability of an error of `CLEAR_P`.
+
+    Runs that never differ in three blocks are clear, too; they have no interval.
+
+    >>> runs = {1: 1.60, 2: 1.61, 3: 1.62}
+    >>> is_clear(compare(runs, {1: 1.0, 2: 1.0, 3: 1.0}), 0.02)
+    True
+    >>> is_clear(compare(runs, {1: 1.5, 2: 1.6, 3: 1.5}), 0.02)
+    False
+    """
+    if comparison.ratio is None or comparison.blocks < RUNS_MIN:
+        return False
+    if comparison.lo is None or comparison.hi is None:
+        return True
+    student = float(stdtrit(comparison.blocks - 1, (1 + CONFIDENCE) / 2))
+    error = math.log(comparison.hi / comparison.lo) / 2 / student
+    return bool(are_clear(math.log(comparison.ratio), error, comparison.blocks, margin))
+
+
+def are_clear(
+    means: np.ndarray | float, errors: np.ndarray | float, blocks: np.ndarray | int, margin: float
+) -> np.ndarray:
+    """The same of mean logarithms of ratios, `means`, with their standard `errors`; arrays of one shape, or
+    numbers. `blocks`: the number of logarithms in each; `margin` as for `is_clear`.
+    """
+    reach = stdtrit(np.asarray(blocks) - 1.0, 1 - CLEAR_P / 2) * errors
+    apart = np.abs(means)
+    return np.asarray((apart > reach) | (apart + reach <= math.log1p(margin)))
 
 
 def _rounding(values: np.ndarray, step: float | None) -> tuple[float, float]:

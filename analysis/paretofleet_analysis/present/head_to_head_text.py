@@ -61,6 +61,15 @@ def render_head_to_head(result: HeadToHead, *, columns: int = WIDTH) -> str:
     return "\n".join(lines) + "\n"
 
 
+def lead_sentence(result: HeadToHead) -> str | None:
+    """Who of the two fastest of a `result` is faster, by what factor; None while their runs do not say."""
+    for other in result.contenders[1:2]:
+        speed = [each for each in other.differences if each.paired.objective == SPEED]
+        if speed and speed[0].outcome != OPEN:
+            return next(_clauses(speed, result.contenders[0].row["model"], other.row["model"]))
+    return None
+
+
 def _table(contenders: Sequence[Contender]) -> Iterator[str]:
     """The means with their intervals, a row each."""
     if not contenders:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from paretofleet_analysis.diagnostics.paired import Paired, blocks_to_decide, compare_rows
+from paretofleet_analysis.diagnostics.paired import (
+    WATCHED_WIDENING,
+    Paired,
+    blocks_to_decide,
+    compare_rows,
+    is_clear,
+)
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.ranking.exclusion_reasons import state_reason, work_reason
@@ -58,11 +64,21 @@ class HeadToHead:
     failed: tuple[tuple[Row, str], ...]
     block_s: float | None
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether all that is compared is so clear that runs, looked at after every block, may end."""
+        differences = [each for contender in self.contenders for each in contender.differences]
+        return bool(differences) and all(
+            is_clear(each.paired.comparison, OBJECTIVES[each.paired.objective].margin.value)
+            for each in differences
+        )
 
-def head_to_head(report: pa.Table) -> HeadToHead:
+
+def head_to_head(report: pa.Table, *, is_watched: bool = False) -> HeadToHead:
     """Compare the rows of a `report` of one sweep on one device within its blocks.
 
-    Intervals and differences are those that `rank --why` shows. Raises RankError for rows of several devices.
+    Intervals and differences are those that `rank --why` shows. `is_watched`: wider ones, of runs that end
+    once they are clear. Raises RankError for rows of several devices.
     """
     rows = conform(report, name="the report").to_pylist()
     if len({(row["device"], row["sweep"]) for row in rows}) > 1:
@@ -71,7 +87,7 @@ def head_to_head(report: pa.Table) -> HeadToHead:
     failed = tuple((row, reason) for row, reason in zip(rows, reasons, strict=True) if reason)
     measured = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
     measured.sort(key=lambda row: row[SPEED])
-    contenders = _contenders(measured) if measured else ()
+    contenders = _contenders(measured, WATCHED_WIDENING if is_watched else 1.0) if measured else ()
     return HeadToHead(contenders, failed, _block_s(measured))
 
 
@@ -80,13 +96,13 @@ def _reason(row: Row) -> str | None:
     return state_reason(row) or work_reason(row) or (None if by_block(row, SPEED) else "no run counts")
 
 
-def _contenders(rows: Sequence[Row]) -> tuple[Contender, ...]:
-    """The measured `rows`, the fastest of which comes first."""
+def _contenders(rows: Sequence[Row], widening: float) -> tuple[Contender, ...]:
+    """The measured `rows`, the fastest of which comes first; errors of differences grow by `widening`."""
     fastest = rows[0]
     names = [name for name in COMPARED if all(by_block(row, name) for row in rows)]
     fleet = make_fleet(rows, Criteria({SPEED: OBJECTIVES[SPEED].margin}))
     seen = fleet.resemblances.get(str(fastest["device"]))
-    widening = 1.0 if seen is None else seen.widening(len(fleet.runs[0]))
+    widening *= 1.0 if seen is None else seen.widening(len(fleet.runs[0]))
     paired = compare_rows(fastest, dict(enumerate(rows)), names, widening=widening)
     return tuple(
         Contender(row, _estimates(row, names), tuple(map(_difference, paired.get(k, ()))))

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretofleet_collector.cli.bench_text import show_result
+from paretofleet_collector.cli.bench_watch import until_clear
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, model_name
 from paretofleet_collector.cli.output import Format
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: paretofleet bench small.onnx large.onnx"
 SWEEP = "bench"
 INTERRUPTED, SOME_FAILED = 130, 3
+#: How measuring ends before the sweep does.
+BY_USER, BY_CLOCK, CLEAR = "by the user", "by the clock", "clear"
 #: Seconds for what was uploaded to be sealed once no further run is made.
 _SEAL_S = 60.0
 
@@ -65,9 +68,10 @@ def bench(
     ] = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="How to write the result.")] = Format.table,
 ) -> None:
-    """Compare model files here: runs in turns, a verdict in about three minutes, the report as a file.
+    """Compare model files here: runs in turns, a verdict within three minutes, the report as a file.
 
-    A collector and an agent of its own end with it. Two sweeps instead are for `paretofleet compare`.
+    What is clear sooner ends sooner, unless --repeats says how many runs are wanted. A collector and an
+    agent of its own end with it. Two sweeps instead are for `paretofleet compare`.
     """
     names = _named(files)
     target_file = _report_file(report)
@@ -86,20 +90,29 @@ def bench(
     )
     spec = build(None, flags)
     with private_fleet() as fleet, tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
-        for path, name in names.items():
-            add_model(fleet.client, str(path), FileDetails(name=name))
-        with working("looking at this machine"):
-            fleet.wait_until_online()
-        is_interrupted = _measure(fleet, spec, 60.0 * minutes)
-        pulled = fleet.client.pull_report(SWEEP, Path(folder) / "report.parquet")
+        _prepare(fleet, names)
+        so_far = Path(folder) / "report.parquet"
+        ended = _measure(fleet, spec, 60.0 * minutes, so_far if repeats is None else None)
+        pulled = fleet.client.pull_report(SWEEP, so_far)
         target_file.write_bytes(pulled.read_bytes())
-    has_failed = show_result(target_file, output, minutes=minutes)
+    has_failed = show_result(target_file, output, minutes=minutes, is_watched=ended == CLEAR)
     by = "--objective batch_latency_mean_s --objective memory_peak_bytes"
     notify(f"the report is {target_file}; rank it with `paretofleet rank {target_file} {by}`")
-    if is_interrupted:
+    if ended == BY_USER:
         raise typer.Exit(INTERRUPTED)
     if has_failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _prepare(fleet: PrivateFleet, names: Mapping[Path, str]) -> None:
+    """Gives the fleet the files by their `names`, and waits until it is ready to measure."""
+    for path, name in names.items():
+        add_model(fleet.client, str(path), FileDetails(name=name))
+    with working("looking at this machine"):
+        # what judges the runs takes a second to load, and nothing is timed yet
+        import paretofleet_analysis.ranking.head_to_head  # noqa: F401
+
+        fleet.wait_until_online()
 
 
 def _named(files: Sequence[Path]) -> dict[Path, str]:
@@ -142,10 +155,11 @@ def _report_file(chosen: Path | None) -> Path:
     return path
 
 
-def _measure(fleet: PrivateFleet, spec: Spec, seconds: float) -> bool:
-    """Runs the sweep until it has ended, for so many `seconds` at most.
+def _measure(fleet: PrivateFleet, spec: Spec, seconds: float, so_far: Path | None) -> str | None:
+    """Runs the sweep until it has ended, for so many `seconds` at most, and where `so_far` is given, to which
+    reports are pulled meanwhile, until what is measured is clear.
 
-    Returns whether the user ended it before. What was uploaded by then is sealed.
+    Returns what ended it before, None where nothing did. What was uploaded by then is sealed.
     """
     client = fleet.client
     spec = add_files(client, spec)
@@ -157,25 +171,31 @@ def _measure(fleet: PrivateFleet, spec: Spec, seconds: float) -> bool:
     notify_refusals(refusals)
     notify(f"{counted(len(plan.configurations), 'file')}, in turns on {', '.join(sweep.devices)}")
     is_over = threading.Event()
+    ended: list[str] = []
 
-    def stop() -> None:
+    def stop(why: str) -> None:
+        ended.append(why)
         is_over.set()
         with suppress(CollectorError):
             client.cancel_sweep(sweep.sweep_id)
 
     ends = time.monotonic() + seconds
-    is_interrupted = False
+    messages = _until(client.watch_sweep(sweep.sweep_id), is_over, ends)
+    if so_far is not None:
+        size = len(plan.configurations)
+        messages = until_clear(messages, size, lambda: client.pull_report(SWEEP, so_far), lambda: stop(CLEAR))
     try:
-        with time_limit(seconds, stop):
-            follow(_until(client.watch_sweep(sweep.sweep_id), is_over, ends))
+        with time_limit(seconds, lambda: stop(BY_CLOCK)):
+            follow(messages)
     except KeyboardInterrupt:
-        is_interrupted = True
-        stop()
+        ended.clear()
+        stop(BY_USER)
     fleet.check()
-    if is_over.is_set():
-        notify("interrupted" if is_interrupted else f"{duration(seconds)} are over")
+    first = ended[0] if ended else None
+    if first in (BY_USER, BY_CLOCK):
+        notify("interrupted" if first == BY_USER else f"{duration(seconds)} are over")
     _wait_for_seals(fleet, sweep)
-    return is_interrupted
+    return first
 
 
 def _until(

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from paretofleet_analysis.ranking.head_to_head import HeadToHead
 
 
-def show_result(report: Path, output: Format, *, minutes: float) -> bool:
+def show_result(report: Path, output: Format, *, minutes: float, is_watched: bool) -> bool:
     """Writes what the `report` says of the models; returns whether any of them was not measured.
 
-    `minutes`: the time that was allowed, from which a longer limit is reckoned.
+    `minutes`: the time that was allowed, from which a longer limit is reckoned. `is_watched`: see
+    `head_to_head`.
     """
     from paretofleet_analysis.present.head_to_head_text import further_blocks, render_head_to_head
     from paretofleet_analysis.ranking.head_to_head import head_to_head
     from paretofleet_analysis.report import files
 
-    result = head_to_head(files.read(report))
+    result = head_to_head(files.read(report), is_watched=is_watched)
     if output is Format.table:
         columns = shutil.get_terminal_size((100, 24)).columns
         sys.stdout.write(clean_lines(render_head_to_head(result, columns=columns)))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from paretofleet_analysis.diagnostics.paired import blocks_to_decide, compare
+from paretofleet_analysis.diagnostics.paired import PAIR_FACTOR, blocks_to_decide, compare
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.present.head_to_head_text import further_blocks, render_head_to_head
 from paretofleet_analysis.ranking.head_to_head import ALIKE, MORE, OPEN, SAME, head_to_head
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.inputs import RunInput
 from paretofleet_analysis.report.rows import build_report
+from paretofleet_analysis.statistics.intervals import STOPPING_FACTOR
 from rankings import by_model
 
 #: What a block does to all runs in it, and what is a run's own.
@@ -43,6 +44,20 @@ def test_the_fastest_leads_by_its_factor_however_all_drift(configuration):
     assert found.hi / found.lo < 1.02
     assert outcomes(result) == [MORE]
     assert f"b is 1.62 times faster than a ({found.lo:.2f} to {found.hi:.2f})" in text(result)
+
+
+def test_runs_that_end_once_they_are_clear_have_wider_intervals(configuration):
+    """By the factor that a mean's interval has for its own stop, and only what is far apart is clear."""
+    table = report(configuration, (1.62, 1.0))
+    plain, watched = (head_to_head(table, is_watched=flag) for flag in (False, True))
+    width, wider = (
+        np.log(each.contenders[1].differences[0].paired.comparison.hi) - np.log(1.62)
+        for each in (plain, watched)
+    )
+    assert wider / width == pytest.approx(STOPPING_FACTOR / PAIR_FACTOR, rel=0.2)
+    assert wider > width
+    assert watched.is_clear
+    assert not head_to_head(report(configuration, (1.01, 1.0), noise=5.0), is_watched=True).is_clear
 
 
 def test_the_numbers_are_those_of_why(configuration):

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,32 @@ def test_it_says_who_is_faster_and_leaves_the_report(played: Command) -> None:
     assert "a is 1.50 times faster than b (1.50 to 1.50)" in done.out
     assert "rank it with `paretofleet rank bench.parquet" in done.err
     assert played("rank", "bench.parquet", "--objective", "batch_latency_mean_s").out
+
+
+@pytest.mark.parametrize(("words", "is_stopped"), [((), True), (("--repeats", "20"), False)])
+def test_what_is_clear_ends_sooner_unless_runs_are_asked_for(
+    played: Command, monkeypatch, words: tuple[str, ...], is_stopped: bool
+) -> None:
+    """After three runs of each; the 1.5 of the report that is played is the same in every block."""
+    cancelled: list[str] = []
+    watched, cancel = Client.watch_sweep, Client.cancel_sweep
+
+    def watch(self: Client, sweep: str) -> Iterator[SweepProgress]:
+        first = next(watched(self, sweep))
+        for sealed in (2, 5, 6, 7):
+            yield replace(first, sweep=replace(first.sweep, runs_by_state={"sealed": sealed}))
+        yield from watched(self, sweep)
+
+    def cancelling(self: Client, sweep: str) -> SweepView:
+        cancelled.append(sweep)
+        return cancel(self, sweep)
+
+    monkeypatch.setattr(Client, "watch_sweep", watch)
+    monkeypatch.setattr(Client, "cancel_sweep", cancelling)
+    done = played("bench", onnx("a.onnx"), onnx("b.onnx"), *words)
+    assert bool(cancelled) == is_stopped
+    assert ("after 3 runs of each all is clear" in done.err) == is_stopped
+    assert "a is 1.50 times faster than b" in done.out
 
 
 def test_for_programs_it_is_one_document(played: Command) -> None:
