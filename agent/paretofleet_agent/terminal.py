@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 import unicodedata
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence, TextIO
 
 #: Columns of a terminal that does not say how wide it is.
 WIDTH = 80
 _GAP = "  "
+_TYPED = re.compile(r"`[^`]+`")
 _PARTS = re.compile(r"[^-_./@,:=]*[-_./@,:=]+|[^-_./@,:=]+")
 
 
@@ -21,15 +23,19 @@ class Heading(NamedTuple):
     right: bool = True
 
 
-def width_of_output() -> int | None:
-    """How many columns the terminal on standard output has, or COLUMNS says; None where it is none."""
-    if not sys.stdout.isatty():
+def width_of_output(stream: TextIO | None = None) -> int | None:
+    """How many columns the terminal behind the `stream` has, or COLUMNS says; None where it is none.
+
+    Without a `stream` it is standard output.
+    """
+    stream = stream or sys.stdout
+    if not stream.isatty():
         return None
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given):
         return int(given)
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
+        return os.get_terminal_size(stream.fileno()).columns or WIDTH
     except OSError:
         return WIDTH
 
@@ -77,6 +83,20 @@ def _parts(word: str, width: int) -> Iterator[str]:
             yield part
         else:
             yield from part
+
+
+def write_message(message: str) -> None:
+    """Writes a `message` to standard error; on a terminal its lines end between words.
+
+    What stands in backticks, and a path, stays whole: it is copied.
+    """
+    width = width_of_output(sys.stderr)
+    if width is not None:
+        whole = _TYPED.sub(lambda typed: typed[0].replace(" ", "\0"), message)
+        wrapper = textwrap.TextWrapper(width, subsequent_indent="  ", break_on_hyphens=False)
+        wrapper.break_long_words = False
+        message = wrapper.fill(whole).replace("\0", " ")
+    sys.stderr.write(f"{message}\n")
 
 
 def hung(head: str, text: str, width: int | None) -> list[str]:

@@ -11,11 +11,15 @@ def did_you_mean(text: str, names: Iterable[str], *, names_max: int = 8) -> str:
 
     At most `names_max` names are listed.
     """
-    text, choices = text[:128], sorted(set(names))
-    near = difflib.get_close_matches(text, choices, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    if not choices:
-        return ""
+    choices = sorted(set(names))
+    near = near_names(text, choices)
+    if near or not choices:
+        return near
     more = f" and {len(choices) - names_max} more" if len(choices) > names_max else ""
     return f"known: {', '.join(choices[:names_max])}{more}"
+
+
+def near_names(text: str, names: Iterable[str]) -> str:
+    """Says `did you mean X?` where one of `names` is close to `text`, else nothing."""
+    near = difflib.get_close_matches(text[:128], sorted(set(names)), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -100,15 +100,39 @@ def test_so_does_what_it_says_of_the_device_and_of_itself(tree, width, tmp_path)
         assert_whole(texts[1], texts[0])
 
 
-def test_the_width_is_that_of_the_terminal(tmp_path) -> None:
+def typed(*words: str) -> tuple[int, str]:
+    """The exit code of `paretofleet-agent WORDS..` in a terminal of 60 columns, and what that shows."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    command = [sys.executable, "-m", "paretofleet_agent.main", "status", "--home", str(tmp_path)]
-    done = subprocess.run(command, stdout=theirs, env=env, check=False)
+    command = [sys.executable, "-m", "paretofleet_agent.main", *words]
+    done = subprocess.run(command, stdout=theirs, stderr=theirs, env=env, check=False)
     os.close(theirs)
     said = os.read(ours, 4096).decode().replace("\r\n", "\n")
     os.close(ours)
-    assert done.returncode == 0
+    return done.returncode, said
+
+
+def test_the_width_is_that_of_the_terminal(tmp_path) -> None:
+    code, said = typed("status", "--home", str(tmp_path))
+    assert code == 0
     assert 30 < max(map(len, said.splitlines())) <= 60
     assert "begin with" in " ".join(said.split())
+
+
+def test_an_error_ends_its_lines_between_words_and_keeps_commands_whole(tmp_path, monkeypatch) -> None:
+    code, said = typed("run", "--simulate", "jetson", "--home", str(tmp_path))
+    assert code == 2
+    assert max(map(len, said.splitlines())) <= 60
+    assert "no simulated class 'jetson'; the known ones are jetson-tx2, jetson-tx1" in " ".join(said.split())
+    monkeypatch.setattr(terminal, "width_of_output", lambda _: 44)
+    with contextlib.redirect_stderr(io.StringIO()) as err:
+        terminal.write_message("there is none; make one with `paretofleet-agent run --home DIR` first")
+    assert "\n  `paretofleet-agent run --home DIR` first\n" in err.getvalue()
+
+
+def test_the_command_alone_shows_what_it_can_do() -> None:
+    code, said = typed()
+    assert code == 2
+    assert {"probe", "bench", "run"} <= set(said.split())
+    assert "error" not in said

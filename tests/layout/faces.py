@@ -320,7 +320,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "evidence": "UNKNOWN_CLASS",
             "exclusion_reasons": "repeat_reasons state_reason work_reason",
             "explanation": "Explanation Lead",
-            "head_to_head": "ALIKE Difference HeadToHead OPEN SAME SPEED Contender",
+            "head_to_head": "ALIKE Difference HeadToHead OPEN SAME SPEED Contender "
+            "disturbed_runs is_short_of_runs",
             "next_process": "NextProcess",
             "paced_rows": "EXTRAPOLATED PACE_MATTERS",
             "by_device": "DeviceRanking",
@@ -341,6 +342,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "files": "* conform",
             "flags": "FLAGS",
             "published": "GIVEN PUBLISHED TEXTS UNKNOWN WHOLE Imported published_report",
+            "rows": "CONTAMINATED",
             "schema": "COLUMNS MEASURES",
             "work_bound": "NO_WORK",
         },

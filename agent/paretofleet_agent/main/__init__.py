@@ -24,7 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns the exit code: 0 all well, 1 error, 2 usage, 5 the collector refuses this agent. A PfError
     becomes a line of standard error.
     """
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if not words:
+        sys.stderr.write(parser().format_help())
+        return 2
+    arguments = parser().parse_args(words)
     _log_to_stderr(verbose=arguments.verbose)
     try:
         if not sys.platform.startswith("linux"):
@@ -59,5 +63,7 @@ def _exit_code(error: PfError, command: object) -> int:
 
 
 def _fail(sentence: str, code: int = 1) -> int:
-    sys.stderr.write(f"paretofleet-agent: {sentence}\n")
+    from paretofleet_agent.terminal import write_message  # `run` stays for weeks without it
+
+    write_message(f"paretofleet-agent: {sentence}")
     return code

@@ -101,6 +101,7 @@ def join(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "INFO" if arguments.verbose else "NONE")
     os.umask(0o077)
     from paretofleet_agent.config import checked_address, load
+    from paretofleet_agent.terminal import write_message
     from paretofleet_agent.uplink import identity, joining
 
     config = load({"home": arguments.home, "name": arguments.name, "class": arguments.device_class})
@@ -108,10 +109,8 @@ def join(arguments: argparse.Namespace) -> int:
     token = _token(arguments)
     with identity.home_lock(config.home):
         made = joining.join(config, address, token, arguments.wait_s)
-    sys.stderr.write(
-        f"joined {made.address} as {made.name}; now `paretofleet-agent run`"
-        f"{f' --home {arguments.home}' if arguments.home else ''}\n"
-    )
+    beside = f" --home {arguments.home}" if arguments.home else ""
+    write_message(f"joined {made.address} as {made.name}; now `paretofleet-agent run{beside}`")
     return 0
 
 
@@ -126,9 +125,11 @@ def _token(arguments: argparse.Namespace) -> str:
     if token == "-":  # noqa: S105
         return getpass.getpass("token: ") if sys.stdin.isatty() else sys.stdin.readline()
     if arguments.token:
-        sys.stderr.write(
+        from paretofleet_agent.terminal import write_message
+
+        write_message(
             "every user of this machine can read arguments, the token too: give - and type it, or use "
-            "--token-file or PARETOFLEET_TOKEN\n"
+            "--token-file or PARETOFLEET_TOKEN"
         )
     return str(token)
 
@@ -203,7 +204,7 @@ def aside(arguments: argparse.Namespace) -> int:
         with identity.home_lock(home):
             gone = [leftovers.delete(home, name) for name in arguments.delete]
         for each in gone:
-            sys.stderr.write(f"deleted {each.name} ({each.bytes} bytes)\n")
+            terminal.write_message(f"deleted {each.name} ({each.bytes} bytes)")
         return 0
     listed = leftovers.leftovers(home)
     width, lines = terminal.width_of_output(), []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paretofleet_analysis.numbers import two_significant_digits
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.rounded import parts
+from paretofleet_analysis.present.table import TableColumn, lay_out
 from paretofleet_analysis.present.wrapping import WIDTH, wrapped
 from paretofleet_analysis.ranking.head_to_head import (
     ALIKE,
@@ -17,6 +18,8 @@ from paretofleet_analysis.ranking.head_to_head import (
     Contender,
     Difference,
     HeadToHead,
+    disturbed_runs,
+    is_short_of_runs,
 )
 
 #: What a sentence calls what is compared, where it is not the speed.
@@ -52,10 +55,11 @@ def further_blocks(result: HeadToHead) -> Furthermore | None:
 
 
 def render_head_to_head(result: HeadToHead, *, columns: int = WIDTH) -> str:
-    """A `result` as text of at most `columns` columns: a table, then sentences; what failed last."""
-    lines = list(_table(result.contenders))
+    """A `result` as text of at most `columns` columns: a table, sentences, what disturbed, what failed."""
+    lines = _table(result.contenders, columns)
     if len(result.contenders) > 1:
         lines += ["", *(line for text in _sentences(result) for line in wrapped(text, columns))]
+    lines += [line for text in _disturbed(result.contenders) for line in wrapped(text, columns)]
     for row, reason in result.failed:
         lines += wrapped(f"{row['model']} was not measured: {reason}.", columns)
     return "\n".join(lines) + "\n"
@@ -70,20 +74,22 @@ def lead_sentence(result: HeadToHead) -> str | None:
     return None
 
 
-def _table(contenders: Sequence[Contender]) -> Iterator[str]:
-    """The means with their intervals, a row each."""
+def _table(contenders: Sequence[Contender], columns: int) -> list[str]:
+    """The means with their intervals, a row each, and what a narrow terminal has no room for."""
     if not contenders:
-        return
-    names = list(contenders[0].estimates)
-    heads = ["model", *(f"{OBJECTIVES[name].short} {OBJECTIVES[name].shown_unit}" for name in names), "runs"]
-    rows = [
-        [contender.row["model"], *(_interval(contender, name) for name in names), str(contender.row["runs"])]
-        for contender in contenders
+        return []
+    measured = [
+        TableColumn(
+            f"{OBJECTIVES[name].short} {OBJECTIVES[name].shown_unit}",
+            [_interval(contender, name) for contender in contenders],
+            right=True,
+        )
+        for name in contenders[0].estimates
     ]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for cells in (heads, *rows):
-        first, *others = (text.rjust(width) for text, width in zip(cells, widths, strict=True))
-        yield "  ".join([first.strip().ljust(widths[0]), *others])
+    models = TableColumn("model", [contender.row["model"] for contender in contenders], kept=True)
+    runs = TableColumn("runs", [str(contender.row["runs"]) for contender in contenders], right=True)
+    lines, left_out = lay_out([models, *measured, runs], columns)
+    return lines + (wrapped(f"Too narrow for: {', '.join(left_out)}.", columns) if left_out else [])
 
 
 def _interval(contender: Contender, name: str) -> str:
@@ -157,6 +163,18 @@ def _faster(factor: float) -> str:
 
 def _percent(share: float) -> str:
     return two_significant_digits(100 * share)
+
+
+def _disturbed(contenders: Sequence[Contender]) -> Iterator[str]:
+    """What other programs did to the runs, in a sentence, where they did anything."""
+    clauses = []
+    for each in contenders:
+        runs, disturbed = len(each.row["run_flags"]), disturbed_runs(each)
+        if disturbed:
+            count = "and do not count" if is_short_of_runs(each) else "and count all the same"
+            clauses.append(f"{disturbed} of {runs} runs of {each.row['model']} are disturbed {count}")
+    if clauses:
+        yield f"Other programs were busy meanwhile: {'; '.join(clauses)}."
 
 
 def _open(difference: Difference, fastest: str, other: str) -> str:

@@ -20,6 +20,7 @@ from paretofleet_analysis.ranking.exclusion_reasons import state_reason, work_re
 from paretofleet_analysis.ranking.fleet import Criteria, make_fleet
 from paretofleet_analysis.report.access import Row, by_block
 from paretofleet_analysis.report.files import conform
+from paretofleet_analysis.report.rows import CONTAMINATED
 from paretofleet_analysis.statistics.intervals import RUNS_MIN, Estimate
 
 SPEED = "batch_latency_mean_s"
@@ -89,6 +90,17 @@ def head_to_head(report: pa.Table, *, is_watched: bool = False) -> HeadToHead:
     measured.sort(key=lambda row: row[SPEED])
     contenders = _contenders(measured, WATCHED_WIDENING if is_watched else 1.0) if measured else ()
     return HeadToHead(contenders, failed, _block_s(measured))
+
+
+def disturbed_runs(contender: Contender) -> int:
+    """How many runs of a `contender` other programs disturbed."""
+    return sum(CONTAMINATED in flags for flags in contender.row["run_flags"])
+
+
+def is_short_of_runs(contender: Contender) -> bool:
+    """Whether disturbed runs of a `contender` do not count, so that fewer are left than were made."""
+    pairs = zip(contender.row["run_flags"], contender.row["run_counted"], strict=True)
+    return any(CONTAMINATED in flags and not is_counted for flags, is_counted in pairs)
 
 
 def _reason(row: Row) -> str | None:

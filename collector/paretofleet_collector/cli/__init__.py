@@ -14,8 +14,8 @@ from paretofleet_collector import __version__
 from paretofleet_collector.cli import no_pandas
 from paretofleet_collector.cli.help import LazyCommand, LazyGroup, tidy
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
+from paretofleet_collector.cli.terminal import write_message
 from paretofleet_collector.errors import CollectorError
-from paretofleet_collector.plain_text import printable
 
 FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 #: The variable in which a shell asks for completions.
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _pipe_closed()
     except OSError as error:
         if code == 0:
-            sys.stderr.write(f"paretofleet: {_UNWRITTEN.format(error.strerror)}\n")
+            write_message(f"paretofleet: {_UNWRITTEN.format(error.strerror)}")
         _pipe_closed()
         code = code or FAILED
     sys.exit(code)
@@ -186,8 +186,8 @@ def _usage(error: Exception) -> int:
     if "option: --collector" in message:
         message = "--collector stands before the noun, as in `paretofleet --collector HOST:PORT devices list`"
     if message:
-        message = printable(" ".join(message.split()).rstrip("."))
-        sys.stderr.write(f"{where}: {message}; see `{where} --help`\n")
+        message = " ".join(message.split()).rstrip(".")
+        write_message(f"{where}: {message}; see `{where} --help`")
     return USAGE
 
 
@@ -200,7 +200,7 @@ def _left(error: BaseException) -> int:
 
 
 def _failed(error: Exception) -> int:
-    sys.stderr.write(f"paretofleet: {printable(' '.join(_sentence(error).split()))}\n")
+    write_message(f"paretofleet: {' '.join(_sentence(error).split())}")
     is_usage = getattr(error, "is_usage", False) or any(
         k.__name__ == "RequestError" for k in type(error).__mro__
     )

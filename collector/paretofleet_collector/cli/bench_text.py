@@ -47,6 +47,9 @@ def show_result(report: Path, output: Format, *, minutes: float, is_watched: boo
 
 def _advice(result: HeadToHead, more: Furthermore | None, minutes: float) -> Iterator[str]:
     """What would settle what is open, as options to add."""
+    from paretofleet_analysis.ranking.head_to_head import OPEN, is_short_of_runs
+
+    is_open = any(each.outcome == OPEN for contender in result.contenders for each in contender.differences)
     if more is not None and more.more_s is not None:
         longer = max(1, math.ceil(minutes + more.more_s / 60))
         yield (
@@ -55,7 +58,12 @@ def _advice(result: HeadToHead, more: Furthermore | None, minutes: float) -> Ite
         )
     elif more is not None:
         yield f"{more.blocks} runs of each would settle what is undecided: add `--repeats {more.blocks}`"
-    elif any(each.outcome == "open" for contender in result.contenders for each in contender.differences):
+    elif is_open and any(map(is_short_of_runs, result.contenders)):
+        yield (
+            "too few undisturbed runs for a verdict: end what else computes here and bench again, or add "
+            "`--protocol quick`, which counts every run"
+        )
+    elif is_open:
         yield "too few runs for a verdict: add `--protocol quick`, or more `--minutes`"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from paretofleet_collector.cli.terminal import terminal_width, write_message
 from paretofleet_collector.plain_text import printable
 
 
@@ -23,9 +24,6 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
 
-
-#: Columns of a terminal that does not say how wide it is.
-_WIDTH = 80
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to write the listing.")]
 Row = Mapping[str, Any]
@@ -120,7 +118,7 @@ def show(
     elif output is Format.csv:
         write_csv(rows, list(rows[0]) if rows else (), sys.stdout)
     elif not rows:
-        sys.stderr.write(f"{nothing}\n")
+        write_message(nothing)
     else:
         _write_table(rows, columns)
 
@@ -186,19 +184,6 @@ def table_lines(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[st
         line = f"too narrow for: {', '.join(left_out)}; -o json has all"
         beside = table.fold(line, width or len(line))
     return [*above, f"{bold}{lines[0]}{plain_again}", *lines[1:]], beside
-
-
-def terminal_width() -> int | None:
-    """How many columns the terminal on standard output has, or COLUMNS says; None where there is none."""
-    if not sys.stdout.isatty():
-        return None
-    given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
-    except OSError:
-        return _WIDTH
 
 
 def _has_style() -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: In a pipe a line is written for every event, and at least this often while nothing happens.
 _QUIET_S = 60.0
+#: Columns from which on a long bar leaves room for the time left.
+_WIDE = 100
 
 
 @contextmanager
@@ -118,13 +120,13 @@ def _follow_live(messages: Iterable[SweepProgress]) -> SweepView | None:
     last: SweepView | None = None
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         for message in messages:
-            live.update(_picture(message))
+            live.update(_picture(message, console.width))
             last = message.sweep
     return last
 
 
-def _picture(message: SweepProgress) -> RenderableType:
-    """The bar of the sweep, a line for each device at work, and what ended last."""
+def _picture(message: SweepProgress, columns: int) -> RenderableType:
+    """The bar of the sweep, a line for each device at work, and what ended last, on so many `columns`."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -135,7 +137,7 @@ def _picture(message: SweepProgress) -> RenderableType:
     bad = tally(sweep)
     head.add_row(
         Text(clean(sweep.name), style="bold"),
-        ProgressBar(total=max(1, sweep.runs), completed=ended(sweep), width=32),
+        ProgressBar(total=max(1, sweep.runs), completed=ended(sweep), width=32 if columns >= _WIDE else 12),
         Text(clean(f"{ended(sweep)}/{sweep.runs} runs")),
         Text(bad, style="red")
         if bad
@@ -143,7 +145,8 @@ def _picture(message: SweepProgress) -> RenderableType:
     )
     lines: list[RenderableType] = [head]
     for run in message.running:
-        at = f"{run.phase}, {run.iterations} iterations" if run.iterations else run.phase
+        phase = run.phase.replace("_", " ")
+        at = f"{phase}, {run.iterations} iterations" if run.iterations else phase
         lines.append(Text(clean(f"  {run.device}: {run.configuration}  {at}"), style="cyan"))
     lines += [Text(clean(f"  {note}"), style="yellow") for note in sweep.notes if not sweep.ended_unix_s]
     if message.event and not sweep.ended_unix_s:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from paretofleet_collector.cli.output import clean
+from paretofleet_collector.cli.terminal import write_message
 
 if TYPE_CHECKING:
     from paretofleet_collector.model.entities import Refusal
@@ -60,9 +59,8 @@ def address_of(context: typer.Context) -> str:
 
 
 def notify(message: str) -> None:
-    """One line to the user, beside the data: on standard error."""
-    sys.stderr.write(f"{clean(message)}\n")
-    sys.stderr.flush()
+    """One sentence to the user, beside the data: on standard error."""
+    write_message(message)
 
 
 def notify_refusals(refusals: Sequence[Refusal]) -> None:

@@ -157,9 +157,14 @@ def _say_where(context: Context, address: str) -> None:
     """Where it listens, for which starters wait, and where everything is."""
     config = context.config
     store = "SQLite" if config.store == SQLITE else "PostgreSQL"
-    kept = f"keeps all in {config.home}, its store in {store}, its lake in {context.lake.shown}"
-    print(f"listening on {address}", file=sys.stderr, flush=True)  # noqa: T201
-    print(f"{kept}; `paretofleet logs` says what it does", file=sys.stderr, flush=True)  # noqa: T201
+    for line in (
+        f"listening on {address}",
+        f"keeps all in {config.home}",
+        f"its store in {store}",
+        f"its lake in {context.lake.shown}",
+        "`paretofleet logs` says what it does",
+    ):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

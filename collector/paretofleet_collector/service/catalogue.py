@@ -25,6 +25,7 @@ from paretofleet_collector.service import inputs
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.service.receiving import Announced, receive
 from paretofleet_collector.store import input_files, models
+from paretofleet_collector.suggest import did_you_mean
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -176,7 +177,6 @@ async def _check_new(context: Context, new: NewModel) -> Variant | None:
         return None
     family = [variant for variant in stored if variant.model == new.variant_of]
     if not family:
-        raise NotFound(
-            f"There is no model '{new.variant_of}'; `paretofleet models list` shows those there are."
-        )
+        near = did_you_mean(new.variant_of, (variant.model for variant in stored))
+        raise NotFound(f"There is no model '{new.variant_of}'; {near or 'none is stored'}")
     return next((variant for variant in family if variant.parent is None), family[0])

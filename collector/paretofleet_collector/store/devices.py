@@ -13,6 +13,7 @@ from paretofleet_collector.errors import NotFound, Refused, Taken
 from paretofleet_collector.model.entities import Device, Inventory, RuntimeInfo, SensorInfo, Target
 from paretofleet_collector.model.limits import LABELS_MAX
 from paretofleet_collector.store.base import METADATA, changed
+from paretofleet_collector.suggest import near_names
 
 DEVICES = sa.Table(
     "devices",
@@ -135,9 +136,9 @@ def find(connection: sa.Connection, name: str, now: float, offline_after_s: floa
     query = DEVICES.select().where(sa.or_(DEVICES.c.name == name, DEVICES.c.device_id == name))
     row = connection.execute(query.order_by(DEVICES.c.removed)).first()
     if row is None:
-        raise NotFound(
-            f"There is no device '{name}'; `paretofleet devices list` shows those that have joined."
-        )
+        there = connection.execute(sa.select(DEVICES.c.name).where(DEVICES.c.removed.is_(False))).scalars()
+        listed = f"{near_names(name, there)} `paretofleet devices list` shows those that have joined."
+        raise NotFound(f"There is no device '{name}'; {listed.lstrip()}")
     return _device(row, now, offline_after_s)
 
 

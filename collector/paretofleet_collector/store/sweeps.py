@@ -18,6 +18,7 @@ from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.store.base import METADATA, changed, new_id
 from paretofleet_collector.store.configurations import PLANNED
 from paretofleet_collector.store.runs import RUNS
+from paretofleet_collector.suggest import near_names
 
 SWEEPS = sa.Table(
     "sweeps",
@@ -146,7 +147,9 @@ def find(connection: sa.Connection, name: str) -> Sweep:
     query = query.order_by(sa.case((SWEEPS.c.sweep_id == name, 0), else_=1))
     row = connection.execute(query).first()
     if row is None:
-        raise NotFound(f"There is no sweep '{name}'; `paretofleet sweep list` shows those there are.")
+        near = near_names(name, connection.execute(sa.select(SWEEPS.c.name).where(VISIBLE)).scalars())
+        listed = f"{near} `paretofleet sweep list` shows those there are.".lstrip()
+        raise NotFound(f"There is no sweep '{name}'; {listed}")
     return _sweep(connection, row)
 
 

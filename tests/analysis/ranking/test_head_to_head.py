@@ -7,7 +7,15 @@ import pytest
 from paretofleet_analysis.diagnostics.paired import PAIR_FACTOR, blocks_to_decide, compare
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.present.head_to_head_text import further_blocks, render_head_to_head
-from paretofleet_analysis.ranking.head_to_head import ALIKE, MORE, OPEN, SAME, head_to_head
+from paretofleet_analysis.ranking.head_to_head import (
+    ALIKE,
+    MORE,
+    OPEN,
+    SAME,
+    disturbed_runs,
+    head_to_head,
+    is_short_of_runs,
+)
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.inputs import RunInput
 from paretofleet_analysis.report.rows import build_report
@@ -99,6 +107,20 @@ def test_two_runs_say_nothing(configuration):
     assert set(outcomes(result)) == {OPEN}
     assert further_blocks(result) is None
     assert "2 runs of both; 3 say something" in text(result)
+
+
+def test_runs_that_other_programs_disturbed_are_said(configuration):
+    """So that nobody takes 2 runs of 5 for too short a time."""
+    rows = [configuration("a", [0.01] * 5), configuration("b", [0.02] * 5), configuration("c", [0.03] * 5)]
+    for row, is_counted in zip(rows, (False, True), strict=False):
+        for run in row.runs[:3]:
+            run.summary.update(flags=["contaminated"], counted=is_counted)
+    result = head_to_head(build_report(rows))
+    assert [disturbed_runs(each) for each in result.contenders] == [3, 3, 0]
+    assert [is_short_of_runs(each) for each in result.contenders] == [True, False, False]
+    said = "3 of 5 runs of a are disturbed and do not count; 3 of 5 runs of b are disturbed and count all the"
+    assert f"Other programs were busy meanwhile: {said} same." in text(result)
+    assert "Other programs" not in text(head_to_head(build_report(rows[2:])))
 
 
 def test_what_was_not_measured_is_said_with_its_reason(configuration):

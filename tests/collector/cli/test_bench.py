@@ -89,6 +89,21 @@ def test_what_is_clear_ends_sooner_unless_runs_are_asked_for(
     assert "a is 1.50 times faster than b" in done.out
 
 
+def test_where_too_few_runs_were_undisturbed_more_minutes_are_not_the_advice(
+    played: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [configuration("a", 0.010, 70.0), configuration("b", 0.015, 71.0)]
+    disturbed = {"flags": ["contaminated"], "counted": False}
+    runs = [replace(run, summary={**(run.summary or {}), **disturbed}) for run in rows[0].runs[:4]]
+    busy = replace(rows[0], runs=[*runs, *rows[0].runs[4:]])
+    files.write(build_report([busy, rows[1]]), tmp_path / "busy.parquet")
+    monkeypatch.setattr(fake_control, "REPORT", (tmp_path / "busy.parquet").read_bytes())
+    done = played("bench", onnx("a.onnx"), onnx("b.onnx"))
+    assert "4 of 6 runs of a are disturbed and do not count" in " ".join(done.out.split())
+    assert "too few undisturbed runs for a verdict: end what else computes here" in done.err
+    assert "--minutes" not in done.err
+
+
 def test_for_programs_it_is_one_document(played: Command) -> None:
     done = played("bench", onnx("a.onnx"), onnx("b.onnx"), "-o", "json")
     first, second = done.json["models"]

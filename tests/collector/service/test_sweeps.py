@@ -18,6 +18,19 @@ from rig import Rig, chunk
 SPEC = json.dumps({"models": ["tiny"], "protocol": "quick", "name": "edge"})
 
 
+def test_a_misspelt_name_is_answered_by_the_one_that_is_near(rig):
+    rig.joined("gate")
+    rig.do(submission.submit(rig.context, "request-1", SPEC))
+    with pytest.raises(
+        NotFound, match=r"no sweep 'egde'; did you mean edge\? `paretofleet sweep list` shows"
+    ):
+        rig.do(sweeps.show(rig.context, "egde"))
+    with pytest.raises(NotFound, match=r"no sweep 'other'; `paretofleet sweep list` shows"):
+        rig.do(sweeps.show(rig.context, "other"))
+    with pytest.raises(NotFound, match=r"no device 'gaet'; did you mean gate\? `paretofleet devices list`"):
+        rig.do(devices.change_device(rig.context, "gaet", "pause", {}))
+
+
 def test_the_same_request_makes_one_sweep(rig):
     rig.joined()
     first, _ = rig.do(submission.submit(rig.context, "request-1", SPEC))
