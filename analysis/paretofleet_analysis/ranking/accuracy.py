@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import Absolute, Shared
+from paretofleet_analysis.statistics.variance_prior import ROWS_MIN, fit_variance_prior
 
 #: What `--accuracy-question` asks, and how evidence puts it.
 QUESTIONS = {
@@ -19,29 +20,42 @@ QUESTIONS = {
         "population: the test images as a sample, drawn for each model by itself, though models share images "
         "(their difference is surer than this says); dominators, ranks and efficiencies leave accuracy out"
     ),
-    "seeds": "seeds: trainings of the model",
+    "seeds": (
+        "seeds: one more training of each model, by those that are known; dominators, ranks and efficiencies "
+        "leave accuracy out"
+    ),
 }
 _VALUES = 32
+#: A share of wrong answers that no training is taken to fall below, in percent: logarithms need one.
+_ERROR_MIN = 0.05
+#: Degrees of freedom of a spread over trainings, all models together, below which nobody knows it.
+_FREEDOM_MIN = 3
 
 
 def check(question: str, names: Sequence[str]) -> None:
     """Raises RequestError for an unknown `question`, RankError where objectives `names` have no answer."""
     if question not in QUESTIONS:
-        raise RequestError(f"unknown accuracy question {question!r}: choose fixed or population")
-    if question == "seeds":
-        raise RankError(
-            "the report holds one training of each model, so nothing is known of other seeds: "
-            "choose fixed or population"
-        )
+        raise RequestError(f"unknown accuracy question {question!r}: choose fixed, population or seeds")
     if question != "fixed" and list(names) == ["top1"]:
-        raise RankError("with top1 alone there is nothing to rank by population: add a second objective")
+        raise RankError(f"with top1 alone there is nothing to rank by {question}: add a second objective")
 
 
-def shared_accuracy(rows: Sequence[dict[str, Any]], margin: Margin) -> Shared:
+def shared_accuracy(rows: Sequence[dict[str, Any]], margin: Margin, question: str = "population") -> Shared:
+    """The accuracies of the models of `rows`, random by the `question`, of `margin` better is near.
+
+    Raises RankError for a model of which too little is known.
+    """
+    of_model = _of_trainings if question == "seeds" else _of_test_sets
+    groups, values = of_model(rows)
+    tolerance = margin.value if margin.relative else Absolute(margin.value)
+    return Shared(groups, values, maximize=True, margin=[tolerance])
+
+
+def _of_test_sets(rows: Sequence[dict[str, Any]]) -> tuple[list[int], list[np.ndarray]]:
     """The accuracies of the models of `rows` given their test sets: (k + 1/2, n - k + 1/2) beta quantiles.
 
-    Jeffreys' posterior of the share of right answers, in percent, as equally probable values; of `margin`
-    better is near. Raises RankError naming the first model without a number of images.
+    Jeffreys' posterior of the share of right answers, in percent, as equally probable values. Raises
+    RankError naming the first model without a number of images.
     """
     keys = [(row["accuracy_group"] or row["model"], row["top1"], row["top1_n"]) for row in rows]
     groups = {key: number for number, key in enumerate(sorted(set(keys), key=str))}
@@ -53,5 +67,45 @@ def shared_accuracy(rows: Sequence[dict[str, Any]], margin: Margin) -> Shared:
     for _, top1, images in groups:
         right = top1 / 100 * images
         values.append(100 * betaincinv(right + 0.5, images - right + 0.5, middles))
-    tolerance = margin.value if margin.relative else Absolute(margin.value)
-    return Shared([groups[key] for key in keys], values, maximize=True, margin=[tolerance])
+    return [groups[key] for key in keys], values
+
+
+def _of_trainings(rows: Sequence[dict[str, Any]]) -> tuple[list[int], list[np.ndarray]]:
+    """The accuracies of one more training of the models of `rows`."""
+    keys = [
+        (row["accuracy_group"] or row["model"], tuple(row["top1_seeds"] or (row["top1"],))) for row in rows
+    ]
+    groups = {key: number for number, key in enumerate(sorted(set(keys), key=str))}
+    return [groups[key] for key in keys], next_trainings([seeds for _, seeds in groups])
+
+
+def next_trainings(seeds: Sequence[Sequence[float]]) -> list[np.ndarray]:
+    """Of each model, whose trainings gave `seeds` (in percent), equally probable values of one more training.
+
+    Student's law on the logarithm of the share of wrong answers: of two or three trainings nobody knows the
+    spread, so that models lend it to one another (`VariancePrior`); one training borrows all of it. Raises
+    RankError where all of them together tell of no spread.
+
+    >>> values = next_trainings([(93.0, 93.4), (91.0, 91.2), (94.1, 94.0), (90.0, 90.3)])
+    >>> [round(float(each.mean()), 1) for each in values]
+    [93.2, 91.1, 94.0, 90.1]
+    """
+    logs = [np.log(np.maximum(100.0 - np.asarray(each, dtype=float), _ERROR_MIN)) for each in seeds]
+    freedom = np.array([each.size - 1 for each in logs], dtype=float)
+    if freedom.sum() < _FREEDOM_MIN:
+        raise RankError(
+            "the report holds one training of each model, or few more, so nothing is known of other seeds: "
+            "choose fixed or population"
+        )
+    variances = np.array([each.var(ddof=1) if each.size > 1 else 0.0 for each in logs])
+    pooled = float((freedom * variances).sum() / freedom.sum())
+    prior = fit_variance_prior(variances[freedom > 0], freedom[freedom > 0])
+    if prior.rows >= ROWS_MIN:
+        variances, freedom = prior.moderated(variances, freedom)
+    else:
+        variances, freedom = np.full(len(logs), pooled), np.full(len(logs), freedom.sum())
+    middles = (np.arange(_VALUES) + 0.5) / _VALUES
+    return [
+        100.0 - np.exp(each.mean() + np.sqrt(variance * (1 + 1 / each.size)) * stdtrit(free, middles))
+        for each, variance, free in zip(logs, variances, np.maximum(freedom, 1.0), strict=True)
+    ]

@@ -63,7 +63,10 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
     query = front_query(fleet, columns)
     if any(is_random) and compared:
         margin = list(criteria.margins.values())[is_random.index(True)]
-        query = replace(query, shared=shared_accuracy([fleet.rows[i] for i in compared], margin))
+        query = replace(
+            query,
+            shared=shared_accuracy([fleet.rows[i] for i in compared], margin, criteria.accuracy_question),
+        )
     runs, limited = fleet.runs, fleet.limited
     answer = probabilities(
         [np.hstack([runs[i][:, columns], limited[i]]) for i in compared],

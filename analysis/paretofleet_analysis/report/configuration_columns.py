@@ -49,6 +49,7 @@ def requested_columns(configuration: ReportInput) -> dict[str, Any]:
         "top5": configuration.top5,
         "accuracy_data": _json(configuration.accuracy_data) if configuration.accuracy_data else None,
         "correct_items": configuration.correct_items,
+        "top1_seeds": None if configuration.top1_seeds is None else list(configuration.top1_seeds),
         "options": _json(configuration.options),
         "items_s": configuration.items_s,
         "inputs": _json(configuration.fed) if configuration.fed else None,

@@ -71,6 +71,7 @@ class ReportInput:
     top5: float | None = None
     accuracy_data: Mapping[str, Any] = field(default_factory=dict)
     correct_items: str | None = None
+    top1_seeds: Sequence[float] | None = None
     flags: Sequence[str] = ()
     items_s: float | None = None
     fed: Mapping[str, Any] = field(default_factory=dict)

@@ -115,6 +115,13 @@ _MODEL = (
         "first byte; so that two rows of one set can be compared in pairs; null where nobody evaluated it",
         since=8,
     ),
+    Column(
+        "top1_seeds",
+        pa.list_(REAL),
+        "top-1 accuracy of each of several trainings of the model, in percent; null where one is known",
+        unit="percent",
+        since=8,
+    ),
 )
 
 _OUTCOME = (

@@ -68,7 +68,10 @@ Question = Annotated[
     str, typer.Option(metavar="mean|run", help="The typical behaviour, or that of one more run.")
 ]
 AccuracyQuestion = Annotated[
-    str, typer.Option(metavar="fixed|population", help="The test set as given, or as a sample.")
+    str,
+    typer.Option(
+        metavar="fixed|population|seeds", help="The test set as given, as a sample, or one more training."
+    ),
 ]
 Why = Annotated[str | None, typer.Option(metavar="ROW", help="Explain one row, by its number or id.")]
 Robust = Annotated[bool, typer.Option("--robust", help="Also what each row hangs on, for a reviewer.")]

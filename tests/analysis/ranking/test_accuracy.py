@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.ranking.accuracy import next_trainings
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.rows import build_report
 
@@ -29,7 +33,7 @@ def test_accuracy_by_population_is_drawn_once_for_a_model(configuration):
     ("question", "sentence"),
     [
         ("seeds", "the report holds one training of each model"),
-        ("mood", "unknown accuracy question 'mood': choose fixed or population"),
+        ("mood", "unknown accuracy question 'mood': choose fixed, population or seeds"),
         ("population", "does not say on how many images a was tested: give top1_n"),
     ],
 )
@@ -37,3 +41,39 @@ def test_an_accuracy_question_that_cannot_be_answered(configuration, question, s
     rows = [configuration(name, top1=70 + k, top1_n=None) for k, name in enumerate("ab")]
     with pytest.raises(RankError, match=sentence):
         rank(build_report(rows), accuracy_question=question)
+
+
+def test_accuracy_by_seeds_is_that_of_one_more_training(configuration):
+    """Half a point is nothing where trainings differ by as much, and all where they agree."""
+    wide = {
+        "a": (70.0, 71.0, 70.4),
+        "b": (70.9, 70.1, 71.5),
+        "c": (60.0, 60.9, 60.5),
+        "d": (50.2, 51.0, 50.1),
+    }
+    rows = [
+        configuration(name, [0.01 + at / 1000] * 3, top1=float(np.mean(seeds)), top1_seeds=seeds)
+        for at, (name, seeds) in enumerate(wide.items())
+    ]
+    found = {row.identity["model"]: row for row in rank(build_report(rows), accuracy_question="seeds").rows}
+    assert 0.3 < found["b"].p_front < 0.95
+    assert found["c"].verdict == "beaten"
+    narrow = {"b": (70.9, 70.91, 70.92), "a": (70.4, 70.41, 70.42)}
+    rows = [replace(row, top1_seeds=narrow.get(row.model, row.top1_seeds)) for row in rows]
+    found = {row.identity["model"]: row for row in rank(build_report(rows), accuracy_question="seeds").rows}
+    assert found["b"].p_front > 0.9
+
+
+def test_one_more_training_falls_where_it_is_said_to_fall():
+    """Of 150 fleets of known trainings: in the central half of its law half of the time."""
+    random = np.random.default_rng(3)
+    inside = total = 0
+    for _ in range(150):
+        means = random.uniform(85, 95, 6)
+        trainings = means[:, None] + random.normal(0, 0.3, (6, 3))
+        values = next_trainings(trainings[:, :2].tolist())
+        for each, due in zip(values, trainings[:, 2], strict=True):
+            low, high = np.quantile(each, [0.25, 0.75])
+            inside += low <= due <= high
+            total += 1
+    assert 0.45 < inside / total < 0.55
