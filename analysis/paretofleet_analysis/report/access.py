@@ -11,19 +11,27 @@ import numpy as np
 
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.report.fed import fed_parts
+from paretofleet_analysis.report.published import UNKNOWN
 
 #: A row of the report: column to value.
 Row = dict[str, Any]
 
 
 def label(row: Row) -> str:
-    """What a sentence calls a `row`: `resnet50 fp32, onnxruntime on desk cpu, batch 8`."""
+    """What a sentence calls a `row`, without what is unknown.
+
+    >>> row = {"model": "resnet50", "precision": "fp32", "device": "desk", "target": "cpu", "batch_size": 8}
+    >>> label(row | {"runtime": "torch"}), label(row | {"runtime": "unknown", "precision": "unknown"})
+    ('resnet50 fp32, torch on desk cpu, batch 8', 'resnet50, on desk cpu, batch 8')
+    """
     pace = "" if row.get("items_s") is None else f", {row['items_s']:g} items/s"
     fed = "".join(f", {name} {value}" for name, value in fed_parts(row.get("inputs")).items())
-    return (
-        f"{row['model']} {row['precision']}, {row['runtime']} on {row['device']} {row['target']}, "
-        f"batch {row['batch_size']}{fed}{pace}"
+    model, runtime, device = (
+        " ".join(str(row[name]) for name in names if row[name] != UNKNOWN)
+        for names in (("model", "precision"), ("runtime",), ("device", "target"))
     )
+    where = f"{runtime} on {device}" if runtime else f"on {device}"
+    return f"{model}, {where}, batch {row['batch_size']}{fed}{pace}"
 
 
 def by_block(row: Row, name: str) -> dict[int, float]:
