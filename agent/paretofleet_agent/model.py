@@ -161,6 +161,8 @@ class Inventory:
     cpus: tuple[int, ...]
     architecture: str
     simulated: bool
+    #: Vector instructions of the processor, empty where nobody can tell.
+    isa: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

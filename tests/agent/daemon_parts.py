@@ -18,6 +18,7 @@ INVENTORY = Inventory(
     memory_bytes=1 << 30,
     cpus=(0, 1),
     architecture="x86_64",
+    isa=("avx2", "avx512_vnni"),
     simulated=False,
 )
 OK = Outcome(ok=True, facts={"boot_id": "boot", "simulated": False})

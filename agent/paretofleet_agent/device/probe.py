@@ -13,6 +13,7 @@ from paretofleet_agent.device.power_sources import Alone, find_power_sources
 from paretofleet_agent.device.runtimes import CPU, find_gpus, find_runtimes
 from paretofleet_agent.hardware import environment
 from paretofleet_agent.hardware.core_types import core_types
+from paretofleet_agent.hardware.processor import processor
 from paretofleet_agent.hardware.variables import runner_variables
 from paretofleet_agent.model import Inventory, Target
 from paretofleet_agent.sensors import NO_SETTINGS
@@ -58,6 +59,7 @@ def probe_device(
         cpus=cpus,
         architecture=platform.machine(),
         simulated=False,
+        isa=tuple(processor(sysroot, cpus).get("isa", ())),
     )
     return DeviceUnderTest(
         inventory=inventory,

@@ -281,4 +281,5 @@ def inventory_to_proto(inventory: Inventory) -> pb.Inventory:
         cpus=list(inventory.cpus),
         architecture=inventory.architecture,
         simulated=inventory.simulated,
+        isa=list(inventory.isa),
     )

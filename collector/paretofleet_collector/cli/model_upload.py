@@ -29,6 +29,7 @@ class FileDetails:
     """What the user says of a model file; empty or None: not said.
 
     `top1` and `top5` in percent, of `top1_n` items; `licence` of the file, `weights_source`: their origin.
+    `is_private`: the collector calls it by its hash alone, and hears no name of it.
     `sizes` and `inputs`: what it is fed where a sweep says nothing, as a specification has them.
     """
 
@@ -42,6 +43,7 @@ class FileDetails:
     top5: float | None = None
     licence: str = ""
     weights_source: str = ""
+    is_private: bool = False
 
 
 def add_model(
@@ -80,7 +82,7 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
     with whole_file(path) as file:  # first: of a model that cannot be read no samples are sent
         inputs = with_hashes(details.inputs, send_files(client, files_of(details.inputs)))
         new = NewModel(
-            details.name or model_name(path),
+            "private" if details.is_private else details.name or model_name(path),
             details.variant_of,
             details.precision,
             top1=details.top1,
@@ -90,6 +92,7 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
             top5=details.top5,
             licence=details.licence,
             weights_source=details.weights_source,
+            is_private=details.is_private,
         )
         with Transfer(f"{counter}{path.name}") as transfer:
             return client.add_model(file, new, transfer.at)

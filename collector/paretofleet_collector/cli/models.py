@@ -66,6 +66,24 @@ WeightsSource = Annotated[
 ]
 
 
+NewName = Annotated[
+    str,
+    typer.Option(help="Name of the model (with --variant-of: of the variant); by default the file's."),
+]
+VariantOf = Annotated[str, typer.Option(metavar="MODEL", help="The model of which the file is a variant.")]
+WeightsPrecision = Annotated[
+    str, typer.Option(help=f"Precision of the weights: {', '.join(PRECISIONS[1:])}.")
+]
+Private = Annotated[
+    bool,
+    typer.Option(
+        "--private",
+        help="Call the files by their hash alone; only their owner may read them, and devices drop "
+        "them after a sweep.",
+    ),
+]
+
+
 def _counted_size(row: Mapping[str, Any]) -> str:
     """The size of a file, of a pruned or clustered one the compressed size, marked by its word."""
     compact = row["compressed_bytes"]
@@ -128,21 +146,15 @@ def add(
         list[str],
         typer.Argument(metavar="FILE|zoo:NAME..", help="ONNX or tflite files, or networks of the zoo."),
     ],
-    name: Annotated[
-        str,
-        typer.Option(help="Name of the model (with --variant-of: of the variant); by default the file's."),
-    ] = "",
-    variant_of: Annotated[
-        str, typer.Option(metavar="MODEL", help="The model of which the file is a variant.")
-    ] = "",
-    precision: Annotated[
-        str, typer.Option(help=f"Precision of the weights: {', '.join(PRECISIONS[1:])}.")
-    ] = "",
+    name: NewName = "",
+    variant_of: VariantOf = "",
+    precision: WeightsPrecision = "",
     top1: Top1 = None,
     top1_n: Top1Items = None,
     top5: Top5 = None,
     licence: Licence = None,
     weights_source: WeightsSource = None,
+    private: Private = False,
     sizes: Sizes = None,
     inputs: FedInputs = None,
 ) -> None:
@@ -157,6 +169,8 @@ def add(
         raise typer.BadParameter(f"{names} need exactly one file")
     if models[0].startswith("zoo:") and of_one:
         raise typer.BadParameter(f"{names} are for files, not for the zoo")
+    if private and (name or variant_of or models[0].startswith("zoo:")):
+        raise typer.BadParameter("--private files have no --name, no --variant-of, and are not of the zoo")
     if precision and precision not in PRECISIONS[1:]:
         raise typer.BadParameter(f"--precision {precision}: {did_you_mean(precision, PRECISIONS[1:])}")
     if (top1 is None) != (top1_n is None):
@@ -168,6 +182,7 @@ def add(
         top5=_percent("--top5", top5),
         licence=licence or "",
         weights_source=weights_source or "",
+        is_private=private,
     )
     refused = 0
     with collector_client(context) as client:
@@ -299,6 +314,7 @@ def _lineage(variant: Variant, parent: Variant | None) -> dict[str, str | None]:
     """What a variant was made from and by, and how its accuracy differs where both are known."""
     compact = variant.compressed_bytes
     about = {
+        "private": "yes" if variant.is_private else None,
         "parent": f"{parent.model}@{parent.variant}" if parent else variant.parent,
         "compressed size": None if compact is None else size(compact),
     }

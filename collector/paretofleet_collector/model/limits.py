@@ -95,6 +95,7 @@ FIELDS: Mapping[str, Limit] = {
     "AddInputsRequest.data": Data(MESSAGE_BYTES_MAX),
     "AddInputsRequest.header": _ANY,
     "AddModelHeader.inputs_json": _JSON,
+    "AddModelHeader.is_private": _ANY,
     "AddModelHeader.licence": _NAME,
     "AddModelHeader.model": _NAME,
     "AddModelHeader.precision": _SHORT,

@@ -178,7 +178,7 @@ class NewModel:
 
     `top1` and `top5` are in percent, measured over `top1_n` items. `licence` of the file and the
     `weights_source`, in the user's words. `sizes` and `inputs_json`: what it is fed where a sweep says
-    nothing, as a specification has them.
+    nothing, as a specification has them. `is_private`: nothing names it, and devices drop it after a sweep.
     """
 
     model: str
@@ -193,6 +193,7 @@ class NewModel:
     top5: float | None = None
     licence: str = ""
     weights_source: str = ""
+    is_private: bool = False
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
     Nothing is left when any of that fails. Raises ModelRefused, Refused, Taken, NotFound or
     StorageUnavailable.
     """
+    if new.is_private:
+        new = replace(new, model=private_alias(new.sha256))
     fed = parse_inputs(new.inputs_json) if new.inputs_json else {}
     path = context.lake.temporary(".onnx")
     try:
@@ -84,6 +86,7 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             top5=new.top5,
             licence=new.licence or None,
             weights_source=new.weights_source or None,
+            is_private=new.is_private,
             **facts,
         )
         try:
@@ -100,6 +103,11 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
         path.unlink(missing_ok=True)
 
 
+def private_alias(sha256: str) -> str:
+    """What a private file is called everywhere: by 12 digits of its `sha256`."""
+    return f"private-{sha256[:12]}"
+
+
 async def _inspect(context: Context, path: Path, model: str, fed: Fed) -> dict[str, Any]:
     """The facts of a model file by what it is fed."""
     facts: dict[str, Any] = await context.worker.run(
@@ -114,6 +122,9 @@ async def keep(context: Context, variant: Variant, path: Path) -> Variant:
     Without the row the file goes again. Raises Taken and StorageUnavailable.
     """
     relative = model_file(variant.sha256)
+    if variant.is_private:
+        await asyncio.to_thread(path.chmod, 0o600)
+        variant = replace(variant, graph={**variant.graph, "name": variant.model})
     await asyncio.to_thread(context.lake.commit, path, relative)
     try:
         return await context.store.write(lambda connection: _add(connection, variant))

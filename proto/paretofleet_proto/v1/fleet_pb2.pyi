@@ -237,14 +237,16 @@ class Limits(_message.Message):
     def __init__(self, warm_up_min_s: _Optional[float] = ..., warm_up_min_iterations: _Optional[int] = ..., warm_up_max_s: _Optional[float] = ..., warm_up_max_iterations: _Optional[int] = ..., iterations_min: _Optional[int] = ..., iterations_max: _Optional[int] = ..., window_min_s: _Optional[float] = ..., block_s: _Optional[float] = ..., idle_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., is_short: bool = ..., cool_max_s: _Optional[float] = ..., window_floor_s: _Optional[float] = ...) -> None: ...
 
 class Artifact(_message.Message):
-    __slots__ = ("sha256", "size_bytes", "name")
+    __slots__ = ("sha256", "size_bytes", "name", "is_private")
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_PRIVATE_FIELD_NUMBER: _ClassVar[int]
     sha256: str
     size_bytes: int
     name: str
-    def __init__(self, sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    is_private: bool
+    def __init__(self, sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., name: _Optional[str] = ..., is_private: bool = ...) -> None: ...
 
 class Grant(_message.Message):
     __slots__ = ("attempt", "sweep_id", "sweep_name", "configuration_id", "configuration_json", "block", "limits", "artifact", "seed", "lease_s", "inputs")

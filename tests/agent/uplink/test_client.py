@@ -34,6 +34,7 @@ def test_a_hello_says_who_and_what_this_device_is(tmp_path):
     assert [(ref.run_id, ref.attempt) for ref in hello.held] == [("a", 2)]
     assert hello.inventory.runtimes[0].version == "1.19.2"
     assert (hello.inventory.sensors[0].scope, list(hello.inventory.cpus)) == ("package", [0, 1])
+    assert list(hello.inventory.isa) == ["avx2", "avx512_vnni"]
     assert (welcome.heartbeat_s, welcome.window_chunks) == (0.1, 4)
 
 

@@ -201,10 +201,10 @@ def test_a_watch_outlives_a_restart_of_the_collector(swept: Command, control: Fa
 
 
 def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: Command) -> None:
-    said = paretofleet("sweep", "plan", *SUBMIT[2:], "--precision", "native,int8")
+    said = paretofleet("sweep", "plan", *SUBMIT[2:], "--precision", "native,fp16")
     assert "1, 2" in said.out
     assert (
-        "left out: resnet50 at int8 with onnxruntime: resnet50 has no int8 variant: "
+        "left out: resnet50 at fp16 with onnxruntime: resnet50 has no fp16 variant: "
         "add one with `paretofleet models add" in said.err
     )
     plan = paretofleet("sweep", "plan", *SUBMIT[2:], "-o", "json").json
@@ -214,10 +214,10 @@ def test_the_plan_is_grouped_for_people_and_complete_for_programs(paretofleet: C
 
 
 def test_programs_read_what_is_left_out_and_why(paretofleet: Command) -> None:
-    words = (*SUBMIT[2:], "--precision", "native,int8", "-o", "json")
+    words = (*SUBMIT[2:], "--precision", "native,fp16", "-o", "json")
     planned = paretofleet("sweep", "plan", *words).json["refusals"]
     assert [list(refusal) for refusal in planned] == [["what", "why"]]
-    assert planned[0]["what"] == "resnet50 at int8 with onnxruntime"
+    assert planned[0]["what"] == "resnet50 at fp16 with onnxruntime"
     assert paretofleet("sweep", "submit", *words).json[0]["refusals"] == planned
 
 

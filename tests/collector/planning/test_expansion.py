@@ -110,15 +110,17 @@ def test_a_removed_device_is_no_device_and_a_paused_one_is():
 
 
 def test_a_missing_variant_is_refused_with_the_command_that_adds_it():
-    result = planned(models=["resnet50", "mobilenet_v2"], precisions=["fp32", "int8"], devices=["pc"])
+    models = (*MODELS, variant("mobilenet_v2", "fp16", parent="x"))
+    about = {"models": ["resnet50", "mobilenet_v2"], "precisions": ["fp32", "fp16"], "devices": ["pc"]}
+    result = planned(variants=models, **about)
     assert [(one.model, one.variant) for one in result.configurations] == [
         ("resnet50", "fp32"),
         ("mobilenet_v2", "fp32"),
-        ("mobilenet_v2", "int8"),
+        ("mobilenet_v2", "fp16"),
     ]
-    assert "`paretofleet models add FILE --variant-of resnet50 --precision int8`" in reasons(result)
-    with pytest.raises(Refused, match="Nothing is left to run: resnet50 has no int8 variant"):
-        planned(models=["resnet50"], precisions=["int8"])
+    assert "`paretofleet models add FILE --variant-of resnet50 --precision fp16`" in reasons(result)
+    with pytest.raises(Refused, match="Nothing is left to run: resnet50 has no fp16 variant"):
+        planned(models=["resnet50"], precisions=["fp16"])
 
 
 def test_native_is_the_file_as_it_was_added_and_a_variant_can_be_named():

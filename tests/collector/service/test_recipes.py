@@ -177,6 +177,22 @@ def test_a_sweep_makes_the_precision_that_is_missing_once(rig):
     assert names(rig) == before
 
 
+def test_a_private_file_is_called_by_its_hash_and_read_by_nobody_else(rig):
+    model = small_network()
+    model.graph.name = "project_orca"
+    added = add(rig, model.SerializeToString(), "orca", is_private=True)
+    assert added.model == f"private-{added.sha256[:12]}"
+    made = make(rig, added.model, kind="prune")
+    for variant in (added, made):
+        assert variant.is_private
+        assert "orca" not in str(variant), "nothing that is stored names it"
+        assert rig.context.lake.model_path(variant.sha256).stat().st_mode & 0o777 == 0o600
+    broken = b"nothing"
+    with pytest.raises(ModelRefused) as refused:
+        add(rig, broken, "orca", is_private=True)
+    assert "orca" not in str(refused.value)
+
+
 def recipe_processes() -> list[int]:
     """Processes of a recipe that descend from this one."""
     found = []

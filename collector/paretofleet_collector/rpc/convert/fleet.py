@@ -145,6 +145,7 @@ def _grant_to_proto(grant: Grant) -> pb.Grant:
             sha256=grant.artifact.sha256,
             size_bytes=grant.artifact.size_bytes,
             name=f"{grant.artifact.model}.onnx",
+            is_private=grant.artifact.is_private,
         ),
         seed=grant.seed,
         lease_s=grant.lease_s,

@@ -98,6 +98,7 @@ def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
         top5=new.top5,
         licence=new.licence,
         weights_source=new.weights_source,
+        is_private=new.is_private,
     )
 
 
@@ -116,6 +117,7 @@ def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
         top5=_optional(message, "top5"),
         licence=message.licence,
         weights_source=message.weights_source,
+        is_private=message.is_private,
     )
 
 
