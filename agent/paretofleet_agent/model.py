@@ -58,6 +58,8 @@ class Artifact:
     sha256: str
     size_bytes: int
     name: str
+    #: To be read by nobody else, and kept no longer than the sweep lasts.
+    is_private: bool = False
 
 
 @dataclass(frozen=True)

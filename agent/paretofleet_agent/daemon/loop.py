@@ -161,6 +161,8 @@ class Daemon:
         with self._host() as is_held:
             listens = self._listener.is_open
             answer = self._client.lease(listens=listens) if is_held else LeaseReply(None, 0.0, "")
+            if is_held:
+                self._models.begin_sweep(answer.lease.sweep_name if answer.lease is not None else "")
             if answer.lease is not None:
                 self._attempt(answer.lease)
                 return True

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, Sequence
 
@@ -32,6 +33,9 @@ class ModelCache:
         self, home: Path, fetch: Callable[[str, int], Iterator[bytes]], beside: Path | None = None
     ) -> None:
         self._folder = home / "models"
+        # By their folder private files are known after a crash, too.
+        self._private = self._folder / "private"
+        self._sweep: str | None = None
         self._fetch = fetch
         self._beside = beside
         # What was read whole and found right, as (size, mtime_ns, inode): it is not read again at each run.
@@ -46,9 +50,9 @@ class ModelCache:
         """
         if len(artifact.sha256) != 64 or not HEX.issuperset(artifact.sha256):
             raise AttemptFailed("model_unavailable", f"{artifact.sha256!r} is not the SHA-256 of a file.")
-        path = self._folder / artifact.sha256
+        path = (self._private if artifact.is_private else self._folder) / artifact.sha256
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if self._is_right(path, artifact) or self._link(path, artifact):
                 return path
             for _ in range(2):
@@ -66,9 +70,24 @@ class ModelCache:
             "model_unavailable", f"{artifact.name} came twice with a content that is not {artifact.sha256}."
         )
 
+    def begin_sweep(self, sweep: str) -> None:
+        """Removes the private files of another than this `sweep`, whose name is empty where none has work."""
+        if sweep == self._sweep:
+            return
+        self._sweep = sweep
+        try:
+            shutil.rmtree(str(self._private))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.warning("private model files could not be removed from %s: %s", self._private, error.strerror)
+            self._sweep = None  # tried again
+            return
+        log.info("the private model files of the last sweep are removed")
+
     def _link(self, path: Path, artifact: Artifact) -> bool:
         """Takes the collector's own file where it lies on the same file system and is whole."""
-        if self._beside is None or path.exists():
+        if self._beside is None or artifact.is_private or path.exists():
             return False
         for file in self._beside.glob(artifact.sha256 + ".*"):
             with contextlib.suppress(OSError):
@@ -95,13 +114,15 @@ class ModelCache:
     def _download(self, path: Path, artifact: Artifact, stopped: Callable[[], bool]) -> None:
         part = path.with_name(path.name + ".part")
         with open(part, "ab") as file:
+            if artifact.is_private:
+                os.fchmod(file.fileno(), 0o600)
             if file.tell() > artifact.size_bytes:
                 file.truncate(0)
             self._append(file, artifact, stopped)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-        sync_folder(self._folder)
+        sync_folder(path.parent)
 
     def _append(self, file: BinaryIO, artifact: Artifact, stopped: Callable[[], bool]) -> None:
         size = file.seek(0, os.SEEK_END)
@@ -118,7 +139,8 @@ class ModelCache:
     def _make_room(self, artifact: Artifact, needed: Sequence[Artifact]) -> None:
         """Throws away the files unused for longest until this one fits."""
         kept = {each.sha256 for each in (artifact, *needed)}
-        others = [path for path in self._folder.iterdir() if path.name[:64] not in kept]
+        files = [path for path in self._folder.iterdir() if path.is_file()]
+        others = [path for path in files if path.name[:64] not in kept]
         for path in sorted(others, key=lambda path: path.stat().st_mtime):
             if self._fits(artifact):
                 return
@@ -132,7 +154,8 @@ class ModelCache:
             )
 
     def _fits(self, artifact: Artifact) -> bool:
-        part = self._folder / f"{artifact.sha256}.part"
+        folder = self._private if artifact.is_private else self._folder
+        part = folder / f"{artifact.sha256}.part"
         there = part.stat().st_size if part.exists() else 0
         free = free_bytes(self._folder)
         return free is None or free >= artifact.size_bytes - there + MARGIN_BYTES

@@ -175,7 +175,7 @@ def lease_from_proto(grant: pb.Grant) -> Lease:
 
 def artifact_from_proto(artifact: pb.Artifact) -> Artifact:
     """The file that `artifact` names."""
-    return Artifact(artifact.sha256, artifact.size_bytes, artifact.name)
+    return Artifact(artifact.sha256, artifact.size_bytes, artifact.name, artifact.is_private)
 
 
 def limits_from_proto(limits: pb.Limits) -> Limits:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import random
+from dataclasses import replace
 
 import pytest
 from daemon_parts import INVENTORY, WHO, config
@@ -54,6 +55,28 @@ def test_a_model_of_a_collector_on_this_machine_lies_on_the_disk_once(collector,
     assert path.samefile(beside / (ARTIFACT.sha256 + ".onnx"))
     assert collector.fetches == []
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_private_model_is_the_owners_alone_and_goes_with_its_sweep(collector, tmp_path):
+    beside = tmp_path / "lake"
+    beside.mkdir()
+    (beside / (ARTIFACT.sha256 + ".onnx")).write_bytes(CONTENT)
+    private = replace(ARTIFACT, is_private=True)
+    client = CollectorClient(config(tmp_path, collector.address), WHO, INVENTORY)
+    models = ModelCache(tmp_path, client.fetch_model, beside)
+    models.begin_sweep("first")
+    path = models.get(private, never)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_nlink == 1, "it is no link to a file that stays"
+    models.begin_sweep("first")
+    assert path.exists()
+    models.begin_sweep("")
+    assert not path.exists()
+    models.begin_sweep("second")
+    path = models.get(private, never)
+    ModelCache(tmp_path, client.fetch_model).begin_sweep("second")
+    assert not path.exists(), "who was killed in the middle removes it at the next start"
+    client.close()
 
 
 @pytest.mark.parametrize("how", ["damaged", "absent", "elsewhere"])
