@@ -26,7 +26,7 @@ from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.specification import add_files, build
 from paretofleet_collector.cli.sweep_options import SweepFlags
 from paretofleet_collector.cli.units import counted, duration
-from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.errors import CollectorError, Refused, misused
 from paretofleet_collector.model.run_time import Span
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def _named(files: Sequence[Path]) -> dict[Path, str]:
     seen: dict[str, Path] = {}
     for path in files:
         if not path.is_file():
-            raise Refused(f"{path} is not a file; give ONNX files, as in {EXAMPLE.removeprefix('Example: ')}")
+            raise misused(f"{path} is not a file; give ONNX files, as in {EXAMPLE.removeprefix('Example: ')}")
         first = seen.setdefault(sha256_of(path), path)
         if first is not path:
-            raise Refused(f"{path} holds the same bytes as {first}: a file is not compared with itself.")
+            raise misused(f"{path} holds the same bytes as {first}: a file is not compared with itself.")
     stems = {path: model_name(path) for path in files}
     often = Counter(stems.values())
     names = {
@@ -147,7 +147,7 @@ def _report_file(chosen: Path | None) -> Path:
     """Where the report goes: as `chosen`, else bench.parquet or the first of bench-2, -3, .. that is free."""
     path = chosen or Path("bench.parquet")
     if not path.absolute().parent.is_dir():
-        raise Refused(f"{path.absolute().parent} is no folder; make it, or choose another with --report.")
+        raise misused(f"{path.absolute().parent} is no folder; make it, or choose another with --report.")
     number = 1
     while chosen is None and path.exists():
         number += 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from paretofleet_collector.cli.progress import Transfer, working
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import count, duration, size
-from paretofleet_collector.errors import ModelRefused, Refused
+from paretofleet_collector.errors import ModelRefused, misused
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.messages import NewModel
 
@@ -68,7 +68,7 @@ def add_model(
 def _upload(client: Client, model: str, details: FileDetails, counter: str) -> Variant:
     path = Path(model)
     if not path.is_file():
-        raise Refused(
+        raise misused(
             f"{model} is not a file; give an ONNX or tflite file, or zoo:NAME for a network of the zoo."
         )
     if path.stat().st_size == 0:

@@ -42,6 +42,9 @@ app = typer.Typer(
 
 app.command(epilog=EVALUATE_EXAMPLE)(evaluate)
 
+#: The exit code where nothing but files that are not there was refused.
+MISUSED = 2
+
 StoredModel = Annotated[
     str,
     typer.Argument(
@@ -184,7 +187,7 @@ def add(
         weights_source=weights_source or "",
         is_private=private,
     )
-    refused = 0
+    refused: list[Exception] = []
     with collector_client(context) as client:
         for at, model in enumerate(models, start=1):
             counter = f"[{at}/{len(models)}] " if len(models) > 1 else ""
@@ -193,10 +196,10 @@ def add(
             except Unreachable:
                 raise
             except (CollectorError, OSError) as error:
-                refused += 1
+                refused.append(error)
                 notify(f"{counter}{error if model in str(error) else f'{model}: {error}'}")
     if refused:
-        raise typer.Exit(1)
+        raise typer.Exit(MISUSED if all(getattr(each, "is_usage", False) for each in refused) else 1)
 
 
 @app.command("set", epilog="Example: paretofleet models set mine --top1 71.2 --top1-n 50000")

@@ -10,11 +10,11 @@ import typer
 from paretofleet_collector.cli.limits import UNITS
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import counted
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import Refused, misused
 from paretofleet_collector.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paretofleet_analysis.imports.plain import MappedColumn
     from paretofleet_analysis.report.published import Imported
@@ -45,7 +45,7 @@ def timm(files: Files, output: Report) -> None:
     """Import timm's benchmark tables: one of accuracies, others of inference times."""
     from paretofleet_analysis.imports import timm as tables
 
-    _check(output)
+    _check(files, output)
     _write(tables.import_timm(files), tables.MAPPING, output)
 
 
@@ -63,7 +63,7 @@ def hwnas(
     """Import tables of NAS-Bench-201 cells on hardware, with one of accuracies where they lack it."""
     from paretofleet_analysis.imports import hwnas as tables
 
-    _check(output)
+    _check(files, output)
     _write(tables.import_hwnas(files, dataset=dataset, device=device), tables.MAPPING, output)
 
 
@@ -87,7 +87,7 @@ def csv_(
     from paretofleet_analysis.imports.plain import import_csv
     from paretofleet_analysis.report.published import Imported
 
-    _check(output)
+    _check([file], output)
     columns = [_mapped(text) for text in mapped or ()]
     values: dict[str, str] = {}
     for text in constants or ():
@@ -140,7 +140,10 @@ def _units_of(name: str) -> Mapping[str, float]:
     return UNITS.get(unit, _COUNTS if name in WHOLE else {})
 
 
-def _check(output: Path) -> None:
+def _check(tables: Sequence[Path], output: Path) -> None:
+    for table in tables:
+        if not table.is_file():
+            raise misused(f"{table} is not a file; name one that holds the table.")
     if output.suffix != ".parquet" or output.is_dir():
         raise Refused(f"{output} is no name of a report: let it end in .parquet.")
 

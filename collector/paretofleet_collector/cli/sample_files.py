@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paretofleet_collector.cli.progress import Transfer
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import Refused, misused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ def packed(path: Path) -> Iterator[Path]:
         yield path
         return
     if not path.exists():
-        raise Refused(f"{path} does not exist; name an .npz file, an .npy file or a folder of them.")
+        raise misused(f"{path} does not exist; name an .npz file, an .npy file or a folder of them.")
     arrays = _arrays_of(path)
     with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
         target = Path(folder) / "samples.npz"
@@ -57,7 +57,7 @@ def packed(path: Path) -> Iterator[Path]:
 def _arrays_of(path: Path) -> dict[str, Any]:
     if path.is_file():
         if path.suffix != ".npy":
-            raise Refused(f"{path} is not a file of samples: name an .npz file, an .npy file or a folder.")
+            raise misused(f"{path} is not a file of samples: name an .npz file, an .npy file or a folder.")
         return {path.stem: _read(path)}
     rows, packs = sorted(path.glob("*.npy")), sorted(path.glob("*.npz"))
     if bool(rows) == bool(packs):

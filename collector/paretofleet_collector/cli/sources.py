@@ -15,7 +15,7 @@ import typer
 from paretofleet_collector.cli.progress import ended, working
 from paretofleet_collector.cli.session import collector_client
 from paretofleet_collector.cli.units import counted
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import misused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,7 +93,7 @@ def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[_Pulled]:
             if path.exists():
                 _add_file(path, room, pulled)
             elif path.suffix in (".parquet", ".zip") or len(path.parts) > 1:
-                raise Refused(
+                raise misused(
                     f"{source} does not exist; pull it with `paretofleet report pull SWEEP -o {source}`."
                 )
             else:

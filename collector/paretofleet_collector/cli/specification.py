@@ -89,7 +89,7 @@ def add_files(client: Client, spec: Spec) -> Spec:
 
     for path in spec.local_models():  # before anything is sent, so that nothing is left of what is refused
         if not Path(path).is_file():
-            raise Refused(
+            raise misused(
                 f"{path} is not a file; give an ONNX or tflite file, the name of a model or zoo:NAME."
             )
     hashes = send_files(client, files_of(spec.inputs))
@@ -141,7 +141,7 @@ def _read(file: Path) -> Any:
     try:
         return load_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Refused(f"{file} does not exist; write a specification there, or use --model.") from None
+        raise misused(f"{file} does not exist; write a specification there, or use --model.") from None
     except OSError as error:
         raise Refused(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

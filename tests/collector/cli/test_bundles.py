@@ -160,6 +160,6 @@ def test_misuse_is_one_sentence(paretofleet: Command, report: Path, tmp_path: Pa
     words = ("--bundle", tmp_path / "b.zip", "--redact", "models", "--with-samples")
     assert "leave --redact out" in paretofleet("rank", report, *words, code=2).err
     assert "cannot redact 'people'" in paretofleet("rank", report, "--redact", "people", code=2).err
-    assert "does not exist" in paretofleet("rank", "gone.zip", code=1).err
+    assert "does not exist" in paretofleet("rank", "gone.zip", code=2).err
     (tmp_path / "no.zip").write_bytes(b"no")
     assert "is not a zip file" in paretofleet("rank", tmp_path / "no.zip", code=1).err

@@ -342,8 +342,6 @@ def test_a_shell_completes_names_of_the_collector(
         (("--model", "zoo:resnet5"), "Unknown model 'zoo:resnet5': did you mean resnet50?"),
         (("--model", "resnet50", "--device", "tx3"), "Unknown device 'tx3': did you mean tx2?"),
         (("--model", "resnet50", "--device", "class=gpu"), "No device matches class=gpu"),
-        (("--model", "./nothing.onnx"), "nothing.onnx is not a file"),
-        (("nothing.yaml",), "nothing.yaml does not exist"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_one_sentence(
@@ -353,6 +351,35 @@ def test_a_sweep_that_cannot_be_is_one_sentence(
     assert sentence in said.err
     assert said.err.count("\n") == 1
     assert paretofleet("sweep", "list", "-o", "json").json == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sweep", "submit", "gone.yaml"),
+        ("sweep", "plan", "gone.yaml"),
+        ("sweep", "submit", "--model", "./gone.onnx"),
+        ("sweep", "submit", "--model", "resnet50", "--input", "gone.npz"),
+        ("models", "add", "gone.onnx"),
+        ("bench", "gone.onnx", "gone-too.onnx"),
+        ("rank", "gone.parquet"),
+        ("rank", "gone.zip"),
+        ("analyze", "gone.parquet", "-o", "page.html"),
+        ("compare", "gone.parquet", "gone-too.parquet"),
+        ("report", "import", "timm", "gone.csv", "-o", "r.parquet"),
+        ("report", "import", "hwnas", "gone.csv", "-o", "r.parquet"),
+        ("report", "import", "csv", "gone.csv", "-o", "r.parquet"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_is_not_there_is_a_mistake_of_usage(
+    paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = paretofleet(*words, code=2).err
+    assert "gone." in said
+    assert "is not a file" in said or "does not exist" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_what_a_reboot_does_can_be_taken_for_granted(paretofleet: Command, pair:
 
 def test_what_cannot_be_compared_is_one_sentence(paretofleet: Command, pair: tuple[Path, Path]) -> None:
     assert "compared with itself" in paretofleet("compare", pair[0], pair[0], code=2).err
-    missing = paretofleet("compare", pair[0], "gone.parquet", code=1).err
+    missing = paretofleet("compare", pair[0], "gone.parquet", code=2).err
     assert missing.count("\n") == 1
     assert "does not exist" in missing
 

@@ -202,7 +202,7 @@ def test_the_timing_of_a_sweep_is_told_from_its_report(
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["none.parquet"], 1, "none.parquet does not exist"),
+        (["none.parquet"], 2, "none.parquet does not exist"),
         (["none"], 1, "Unknown sweep 'none'"),
         (["{file}", "--for", "fun"], 2, "unknown use 'fun'"),
         (["{file}", "--objective", "speed"], 2, "unknown objective 'speed'"),

@@ -45,7 +45,7 @@ def test_what_is_no_canary_set_is_one_sentence(
     paretofleet: Command, control: FakeControl, tmp_path: Path
 ) -> None:
     assert "Unknown sweep 'canary'" in paretofleet("watch", "canary", "--once", code=1).err
-    assert "does not exist" in paretofleet("watch", tmp_path / "gone.yaml", "--once", code=1).err
+    assert "does not exist" in paretofleet("watch", tmp_path / "gone.yaml", "--once", code=2).err
     assert "write a time" in paretofleet("watch", "canary", "--every", "soon", code=2).err
     assert control.sweeps == {}
 
