@@ -25,7 +25,8 @@ class NativeKernelHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Called by hatchling before the files of a wheel are collected."""
         build = self._build_module()
-        why_not = build.compile_kernel()
+        # pip asks twice in one installation, for the metadata and for the wheel
+        why_not = None if build.is_compiled() else build.compile_kernel()
         if why_not is not None:
             self.app.display_warning(f"the native kernel was not built: {why_not}")
             return

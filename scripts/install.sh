@@ -14,7 +14,13 @@ fi
     exit 1
 }
 if [ "$more" != tools ]; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+    # One folder of build tools for the five packages, which users do not keep, in place of five made and thrown
+    # away; and no module is compiled before something imports it, which of most nothing does.
+    tools=$(mktemp -d)
+    trap 'rm -rf "$tools"' EXIT
+    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile"
+    $pip --target "$tools" hatchling editables
+    PYTHONPATH=$tools $pip --no-build-isolation -r requirements.txt
     exit
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt

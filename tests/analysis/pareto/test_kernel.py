@@ -194,3 +194,14 @@ def test_the_build_step_makes_a_library_that_loads(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert done.stdout.strip() == "1"
+
+
+def test_a_library_is_compiled_again_once_something_that_it_is_made_of_is_younger(tmp_path, monkeypatch):
+    library = tmp_path / "libkernel.so"
+    monkeypatch.setattr(build, "LIBRARY", library)
+    assert not build.is_compiled()
+    library.write_bytes(b"")
+    os.utime(library, (2e9, 2e9))
+    assert build.is_compiled()
+    os.utime(library, (1e9, 1e9))
+    assert not build.is_compiled()

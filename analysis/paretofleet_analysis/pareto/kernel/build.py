@@ -39,6 +39,12 @@ def compiler() -> list[str] | None:
     return None
 
 
+def is_compiled() -> bool:
+    """Whether there is a library that is younger than all it is made of."""
+    sources = [*SOURCE.parent.glob("*.[ch]"), Path(__file__)]
+    return LIBRARY.exists() and LIBRARY.stat().st_mtime > max(each.stat().st_mtime for each in sources)
+
+
 def compile_kernel(target: Path = LIBRARY) -> str | None:
     """Compile to `target`, replaced at once; None when it is there, else why it is not."""
     command = compiler()
