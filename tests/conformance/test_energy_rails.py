@@ -60,7 +60,7 @@ def test_on_every_board_that_is_a_fixture(tmp_path, name, alias, target_id):
     rails = [rail.facts() for sensor in opened for rail in sensor.rails()]
     for sensor in opened:
         sensor.close()
-    both_choose(rails, alias, target_id)
+    assert set(both_choose(rails, alias, target_id).streams) <= {rail["stream"] for rail in rails}
 
 
 rail_facts = st.builds(
@@ -80,7 +80,7 @@ rail_facts = st.builds(
 @example([Rail("rapl", name, "package", "counter", True).facts() for name in "ab"], ("cpu", "cpu"))
 @example([Rail("nvml", name, "gpu-board", "counter", True).facts() for name in "ab"], ("cuda:0", "GPU-0"))
 def test_whatever_rails_there_are(rails, target):
-    both_choose(rails, *target)
+    assert set(both_choose(rails, *target).streams) <= {rail["stream"] for rail in rails}
 
 
 def test_the_scopes_are_the_same():

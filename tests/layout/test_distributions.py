@@ -151,8 +151,13 @@ def test_the_graph_reader_needs_only_the_standard_library() -> None:
 
 
 def test_the_agent_keeps_to_python_3_8() -> None:
+    newer = []
     for path in product_files("agent", "proto"):
-        ast.parse(path.read_text(), filename=str(path), feature_version=(3, 8))
+        try:
+            ast.parse(path.read_text(), filename=str(path), feature_version=(3, 8))
+        except SyntaxError as error:
+            newer.append(f"{relative(path)}:{error.lineno} {error.msg}")
+    assert newer == []
 
 
 def test_product_code_does_not_validate_with_assert_nor_load_pickles() -> None:

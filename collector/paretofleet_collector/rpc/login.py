@@ -22,6 +22,8 @@ from paretofleet_collector.identity import authority, tokens
 from paretofleet_collector.rpc.statuses import error_of
 
 CALL_S = 30.0
+#: Seconds for which a port that nobody listens on yet is asked again.
+START_S = 5.0
 #: A certificate is renewed by use, at most so often.
 RENEW_S = 86_400.0
 OPTIONS = (
@@ -116,7 +118,7 @@ def fetch_authority(address: str, sha256: str) -> str:
     """
     host, _, port = address.rpartition(":")
     try:
-        leaf = ssl.get_server_certificate((host.strip("[]"), int(port)), timeout=CALL_S)
+        leaf = _server_certificate(host.strip("[]"), int(port))
     except (OSError, ValueError):
         raise Unreachable(
             f"nobody with identity answers at {address}; give HOST:PORT of the join server"
@@ -139,6 +141,18 @@ def fetch_authority(address: str, sha256: str) -> str:
         f"What answers at {address} is not the collector that made this token (its authority is another); "
         "check the address. The token was not sent."
     )
+
+
+def _server_certificate(host: str, port: int) -> str:
+    """The certificate in PEM of the server there; a collector that is just starting is waited for."""
+    ends_s = time.monotonic() + START_S
+    while True:
+        try:
+            return ssl.get_server_certificate((host, port), timeout=CALL_S)
+        except ConnectionRefusedError:
+            if time.monotonic() > ends_s:
+                raise
+            time.sleep(0.2)
 
 
 def _renewed(credentials: Credentials) -> Credentials:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_harness import Command, Done
+from paretofleet_collector.errors import Unreachable
 from paretofleet_collector.rpc import login
 
 
@@ -55,3 +59,27 @@ def test_an_argument_is_taken_and_warned_of(log_in: Login, monkeypatch: pytest.M
     assert log_in.taken == "pft-x"
     assert "every user of this machine can read arguments" in said
     assert "pft-x" not in said
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_collector_that_is_just_starting_is_waited_for(
+    starts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server that comes says nothing of TLS; that it was reached at all shows that it was waited for."""
+    monkeypatch.setattr(login, "START_S", 60.0 if starts else 0.5)
+    reached = threading.Event()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+
+        def start() -> None:
+            time.sleep(0.5)
+            listener.listen()
+            listener.accept()[0].close()
+            reached.set()
+
+        thread = threading.Thread(target=start, daemon=True)
+        if starts:
+            thread.start()
+        with pytest.raises(Unreachable, match="nobody with identity answers"):
+            login.fetch_authority(f"127.0.0.1:{listener.getsockname()[1]}", "0" * 64)
+        assert reached.wait(20 if starts else 0) is starts
