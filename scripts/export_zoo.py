@@ -19,22 +19,20 @@ network stands in the same line and is written by hand.
 
 import csv
 import hashlib
-import io
 import logging
 import re
 import sys
-import types
-import warnings
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from paretofleet_collector.libraries.export import OPSET, import_torchvision, write_onnx
 from zoo_constants import folded
 
 ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "collector/paretofleet_collector/models/zoo"
 COUNTED = ROOT / "tests/fixtures/zoo/counted.csv"
-OPSET = 17  # ONNX Runtime 1.19 and older load it, and IR version 8 with it
-IR_VERSION = 8
+IR_VERSION = 8  # that of OPSET
 KEPT_ELEMENTS = 8  # smaller initializers that are no parameters are arguments of operators
 
 # Name in the zoo: where it is from, its name there, what its builder gets, pixels of a side.
@@ -61,19 +59,6 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any], int]] = {
 }
 
 logger = logging.getLogger(__name__)
-
-
-def import_torchvision() -> Any:
-    """The module torchvision, also where its compiled operators do not load."""
-    try:
-        import torchvision
-    except RuntimeError:
-        for loaded in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
-            del sys.modules[loaded]
-        meta = "torchvision._meta_registrations"
-        sys.modules[meta] = types.ModuleType(meta)
-        import torchvision
-    return torchvision
 
 
 def untrained(name: str) -> Any:
@@ -117,24 +102,11 @@ def exported(net: Any, side: int) -> Any:
     the file, so the speed is the same.
     """
     import onnx
-    import torch
 
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            net,
-            (torch.rand(1, 3, side, side),),
-            buffer,
-            dynamo=False,
-            opset_version=OPSET,
-            training=torch.onnx.TrainingMode.PRESERVE,
-            do_constant_folding=False,
-            input_names=["input"],
-            output_names=["logits"],
-            dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}},
-        )
-    return onnx.load_from_string(buffer.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        write_onnx(net, side, str(path))
+        return onnx.load(path)
 
 
 def identifier(name: str) -> str:

@@ -171,6 +171,9 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "transitions": "*",
             "staging": "*",
         },
+        "libraries": {
+            "": "* LIBRARIES",
+        },
         "models": {
             "onnxfile": "NO_TELEMETRY",
             "recipes": "* tools_of",

@@ -66,7 +66,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "collector": {
         "__main__": {"cli"},
         # What works on a home without a running collector is called without the wire.
-        "cli": {"rpc", "planning", "datasets", "service", "identity"},
+        "cli": {"rpc", "planning", "datasets", "service", "identity", "libraries"},
         "rpc": {"service", "identity"},
         "service": {"identity", "jobs", "lifecycle", "planning", "models", "store", "lake"},
         "jobs": {"lifecycle", "models", "planning", "store", "lake"},
@@ -75,6 +75,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "datasets": set(),
         "planning": set(),
         "identity": set(),
+        "libraries": set(),
         "store": set(),
         "lake": set(),
     },

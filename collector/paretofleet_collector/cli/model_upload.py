@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paretofleet_collector import libraries
 from paretofleet_collector.cli.progress import Transfer, working
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.units import count, duration, size
 from paretofleet_collector.errors import ModelRefused, misused
+from paretofleet_collector.libraries import LIBRARIES
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.messages import NewModel
 
@@ -44,6 +47,9 @@ class FileDetails:
     licence: str = ""
     weights_source: str = ""
     is_private: bool = False
+    top1_source: str = ""
+    weights: Path | None = None
+    python: str = ""
 
 
 def add_model(
@@ -54,6 +60,8 @@ def add_model(
     if model.startswith("zoo:"):
         with working(f"{counter}building {model}"):
             added = client.add_zoo_model(model.removeprefix("zoo:"))
+    elif model.startswith(tuple(f"{library}:" for library in LIBRARIES)):
+        added = _upload_network(client, model, details or FileDetails(), counter)
     else:
         added = _upload(client, model, details or FileDetails(), counter)
     notify(
@@ -63,6 +71,34 @@ def add_model(
     for sentence in still_to_give(added):
         notify(f"{counter}{added.model}: {sentence}")
     return added
+
+
+def _upload_network(client: Client, model: str, details: FileDetails, counter: str) -> Variant:
+    """Exports a network of a library here, where its weights are, and sends the file."""
+    with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
+        target = Path(folder) / "model.onnx"
+        with working(f"{counter}exporting {model}"):
+            exported = libraries.export(model, target, weights=details.weights, python=details.python)
+        if not exported.is_trained:
+            notify(
+                f"{counter}{model}: no trained weights are here, so they are from a seed; give --weights FILE"
+            )
+        details = replace(
+            details,
+            name=details.name or ("" if details.is_private else exported.name),
+            licence=details.licence or exported.licence,
+            weights_source=details.weights_source or exported.weights_source,
+        )
+        if details.top1 is None and exported.top1 is not None:
+            details = replace(
+                details,
+                top1=exported.top1,
+                top1_n=exported.top1_n,
+                top5=exported.top5,
+                top1_source=exported.top1_source,
+                weights_source=exported.weights_source,
+            )
+        return _upload(client, str(target), details, counter)
 
 
 def _upload(client: Client, model: str, details: FileDetails, counter: str) -> Variant:
@@ -93,6 +129,7 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
             licence=details.licence,
             weights_source=details.weights_source,
             is_private=details.is_private,
+            top1_source=details.top1_source,
         )
         with Transfer(f"{counter}{path.name}") as transfer:
             return client.add_model(file, new, transfer.at)

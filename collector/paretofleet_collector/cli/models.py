@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -93,6 +94,31 @@ def _counted_size(row: Mapping[str, Any]) -> str:
     return size(row["size_bytes"] or None) if compact is None else f"{size(compact)} compressed"
 
 
+NewModels = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE|zoo:NAME|torchvision:NAME|timm:NAME..",
+        help="Files, or networks of the zoo, of torchvision or of timm where those are installed.",
+    ),
+]
+WeightsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights of a network of torchvision or timm; else those in the cache of its hub. "
+        "Nothing is downloaded.",
+    ),
+]
+Python = Annotated[
+    str,
+    typer.Option(
+        envvar="PARETOFLEET_LIBRARIES_PYTHON",
+        help="Interpreter that has torchvision or timm; by default the command's own.",
+    ),
+]
+
+#: What is said of one file.
+_OF_ONE = "--name, --variant-of, --precision, --top1, --licence, --weights-source, --weights, --size, --input"
 _COLUMNS = (
     column("model", kept=True),
     column("variant", kept=True),
@@ -145,10 +171,7 @@ def show_(
 def add(
     context: typer.Context,
     *,
-    models: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE|zoo:NAME..", help="ONNX or tflite files, or networks of the zoo."),
-    ],
+    models: NewModels,
     name: NewName = "",
     variant_of: VariantOf = "",
     precision: WeightsPrecision = "",
@@ -158,20 +181,23 @@ def add(
     licence: Licence = None,
     weights_source: WeightsSource = None,
     private: Private = False,
+    weights: WeightsFile = None,
+    python: Python = "",
     sizes: Sizes = None,
     inputs: FedInputs = None,
 ) -> None:
-    """Add ONNX or tflite files and networks of the zoo; what is there already is left as it is.
+    """Add files and networks of the zoo, torchvision or timm; what is there already is left as it is.
 
     --size and --input say what the model is fed where a sweep says nothing; of a file that is there they
     replace what was said before.
     """
-    of_one = any((name, variant_of, precision, top1 is not None, licence, weights_source, sizes, inputs))
-    names = "--name, --variant-of, --precision, --top1, --licence, --weights-source, --size and --input"
+    of_one = any(
+        (name, variant_of, precision, top1 is not None, licence, weights_source, weights, sizes, inputs)
+    )
     if len(models) > 1 and of_one:
-        raise typer.BadParameter(f"{names} need exactly one file")
+        raise typer.BadParameter(f"{_OF_ONE} need exactly one file")
     if models[0].startswith("zoo:") and of_one:
-        raise typer.BadParameter(f"{names} are for files, not for the zoo")
+        raise typer.BadParameter(f"{_OF_ONE} are for files, not for the zoo")
     if private and (name or variant_of or models[0].startswith("zoo:")):
         raise typer.BadParameter("--private files have no --name, no --variant-of, and are not of the zoo")
     if precision and precision not in PRECISIONS[1:]:
@@ -186,6 +212,8 @@ def add(
         licence=licence or "",
         weights_source=weights_source or "",
         is_private=private,
+        weights=weights,
+        python=python,
     )
     refused: list[Exception] = []
     with collector_client(context) as client:

@@ -104,6 +104,7 @@ FIELDS: Mapping[str, Limit] = {
     "AddModelHeader.sizes": Pairs(64, Text(4096), _COUNT),
     "AddModelHeader.top1": Number(0, 100),
     "AddModelHeader.top1_n": _COUNT,
+    "AddModelHeader.top1_source": _SHORT,
     "AddModelHeader.top5": Number(0, 100),
     "AddModelHeader.variant_of": _NAME,
     "AddModelHeader.weights_source": _WORDS,

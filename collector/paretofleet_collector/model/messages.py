@@ -172,12 +172,17 @@ class UploadReply:
     committed: int = 0
 
 
+#: The source of an accuracy that was published of the very weights.
+PUBLISHED = "published-same-weights"
+
+
 @dataclass(frozen=True)
 class NewModel:
     """A model file that a user sends. `variant_of`: the model of which it is another variant, or empty.
 
     `top1` and `top5` are in percent, measured over `top1_n` items. `licence` of the file and the
-    `weights_source`, in the user's words. `sizes` and `inputs_json`: what it is fed where a sweep says
+    `weights_source`, in the user's words. `top1_source`: PUBLISHED where `top1` is that of the checkpoint
+    `weights_source`, else the user's. `sizes` and `inputs_json`: what it is fed where a sweep says
     nothing, as a specification has them. `is_private`: nothing names it, and devices drop it after a sweep.
     """
 
@@ -194,6 +199,7 @@ class NewModel:
     licence: str = ""
     weights_source: str = ""
     is_private: bool = False
+    top1_source: str = ""
 
 
 @dataclass(frozen=True)

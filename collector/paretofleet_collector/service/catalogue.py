@@ -15,7 +15,7 @@ from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound,
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.inputs import InputFile
-from paretofleet_collector.model.messages import NewModel
+from paretofleet_collector.model.messages import PUBLISHED, NewModel
 from paretofleet_collector.models import variants, zoo
 from paretofleet_collector.planning.feeding import Fed, default_feed, description_of
 from paretofleet_collector.planning.inputs import Inputs, check_sent
@@ -81,8 +81,8 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             parent=parent.sha256 if parent else None,
             top1=new.top1,
             top1_n=new.top1_n,
-            top1_source="user" if new.top1 is not None else None,
-            accuracy_group=f"user {new.sha256[:16]}" if new.top1 is not None else None,
+            top1_source=_top1_source(new),
+            accuracy_group=_accuracy_group(new),
             top5=new.top5,
             licence=new.licence or None,
             weights_source=new.weights_source or None,
@@ -106,6 +106,17 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
 def private_alias(sha256: str) -> str:
     """What a private file is called everywhere: by 12 digits of its `sha256`."""
     return f"private-{sha256[:12]}"
+
+
+def _top1_source(new: NewModel) -> str | None:
+    return None if new.top1 is None else new.top1_source or "user"
+
+
+def _accuracy_group(new: NewModel) -> str | None:
+    """A checkpoint's files share its accuracy, whatever they are exported to."""
+    if new.top1 is None:
+        return None
+    return new.weights_source[:128] if new.top1_source == PUBLISHED else f"user {new.sha256[:16]}"
 
 
 async def _inspect(context: Context, path: Path, model: str, fed: Fed) -> dict[str, Any]:
@@ -160,6 +171,21 @@ async def _files_of(context: Context, fed: Inputs) -> dict[str, InputFile]:
     return await context.store.read(work)
 
 
+def _check_accuracy(new: NewModel) -> None:
+    """Refuses an accuracy that is none, or says of no items or of nobody's checkpoint."""
+    for called, accuracy in (("top1", new.top1), ("top5", new.top5)):
+        if accuracy is not None and not 0 <= accuracy <= 100:
+            raise Refused(f"{called} is {accuracy:g}; it is a percentage from 0 to 100.")
+    if new.top1_source not in {"", "user", PUBLISHED} or (
+        new.top1_source == PUBLISHED and not new.weights_source
+    ):
+        raise Refused("An accuracy is the user's, or that of a published checkpoint, which is then named.")
+    if new.top5 is not None and (new.top1 is None or new.top5 < new.top1):
+        raise Refused("The class among the five best comes with --top1 of the same items, and is no smaller.")
+    if (new.top1 is None) != (new.top1_n is None) or (new.top1_n is not None and new.top1_n < 1):
+        raise Refused("An accuracy comes with the number of test items; give both --top1 and --top1-n.")
+
+
 async def _check_new(context: Context, new: NewModel) -> Variant | None:
     """Refuses what can be refused before the file comes; returns the variant that it descends from."""
     if not MODEL_NAME.fullmatch(new.model):
@@ -168,13 +194,7 @@ async def _check_new(context: Context, new: NewModel) -> Variant | None:
         )
     if new.precision and new.precision not in PRECISIONS:
         raise Refused(f"'{new.precision}' is not a precision; choose one of {', '.join(PRECISIONS)}.")
-    for called, accuracy in (("top1", new.top1), ("top5", new.top5)):
-        if accuracy is not None and not 0 <= accuracy <= 100:
-            raise Refused(f"{called} is {accuracy:g}; it is a percentage from 0 to 100.")
-    if new.top5 is not None and (new.top1 is None or new.top5 < new.top1):
-        raise Refused("The class among the five best comes with --top1 of the same items, and is no smaller.")
-    if (new.top1 is None) != (new.top1_n is None) or (new.top1_n is not None and new.top1_n < 1):
-        raise Refused("An accuracy comes with the number of test items; give both --top1 and --top1-n.")
+    _check_accuracy(new)
     if new.size_bytes > context.config.model_max_bytes:
         most = context.config.model_max_bytes / 2**30
         raise ModelRefused(f"{new.model} has {new.size_bytes} bytes; at most {most:g} GiB are accepted.")

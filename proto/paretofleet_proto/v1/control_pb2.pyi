@@ -161,7 +161,7 @@ class ListModelsReply(_message.Message):
     def __init__(self, variants: _Optional[_Iterable[_Union[Variant, _Mapping]]] = ...) -> None: ...
 
 class AddModelHeader(_message.Message):
-    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json", "top5", "licence", "weights_source", "is_private")
+    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json", "top5", "licence", "weights_source", "is_private", "top1_source")
     class SizesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +182,7 @@ class AddModelHeader(_message.Message):
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     IS_PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    TOP1_SOURCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant_of: str
     precision: str
@@ -195,7 +196,8 @@ class AddModelHeader(_message.Message):
     licence: str
     weights_source: str
     is_private: bool
-    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., is_private: bool = ...) -> None: ...
+    top1_source: str
+    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., is_private: bool = ..., top1_source: _Optional[str] = ...) -> None: ...
 
 class AddModelRequest(_message.Message):
     __slots__ = ("header", "data")

@@ -99,6 +99,7 @@ def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
         licence=new.licence,
         weights_source=new.weights_source,
         is_private=new.is_private,
+        top1_source=new.top1_source,
     )
 
 
@@ -118,6 +119,7 @@ def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
         licence=message.licence,
         weights_source=message.weights_source,
         is_private=message.is_private,
+        top1_source=message.top1_source,
     )
 
 
