@@ -15,11 +15,11 @@ fi
 }
 if [ "$more" != tools ]; then
     # One folder of build tools for the five packages, which users do not keep, in place of five made and thrown
-    # away; and no module is compiled before something imports it, which of most nothing does.
+    # away. What users keep is compiled: where PYTHONDONTWRITEBYTECODE is set every start would do it again.
     tools=$(mktemp -d)
     trap 'rm -rf "$tools"' EXIT
-    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile"
-    $pip --target "$tools" hatchling editables
+    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    $pip --no-compile --target "$tools" hatchling editables
     PYTHONPATH=$tools $pip --no-build-isolation -r requirements.txt
     exit
 fi
