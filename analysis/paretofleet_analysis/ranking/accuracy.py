@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +12,16 @@ from scipy.special import betaincinv, stdtrit
 from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import Absolute, Shared
+from paretofleet_analysis.statistics.paired_accuracy import unpacked
 from paretofleet_analysis.statistics.variance_prior import ROWS_MIN, fit_variance_prior
 
 #: What `--accuracy-question` asks, and how evidence puts it.
 QUESTIONS = {
     "fixed": "fixed: this checkpoint, this test set",
     "population": (
-        "population: the test images as a sample, drawn for each model by itself, though models share images "
-        "(their difference is surer than this says); dominators, ranks and efficiencies leave accuracy out"
+        "population: the test images as a sample, drawn once for all models where it is known which each has "
+        "right, else for each by itself (their difference is surer than that); dominators, ranks and "
+        "efficiencies leave accuracy out"
     ),
     "seeds": (
         "seeds: one more training of each model, by those that are known; dominators, ranks and efficiencies "
@@ -26,6 +29,8 @@ QUESTIONS = {
     ),
 }
 _VALUES = 32
+#: Draws of all accuracies at once, in fleets up to `_FEW` rows and in larger ones.
+_DRAWS, _DRAWS_OF_MANY, _FEW = 256, 64, 60
 #: A share of wrong answers that no training is taken to fall below, in percent: logarithms need one.
 _ERROR_MIN = 0.05
 #: Degrees of freedom of a spread over trainings, all models together, below which nobody knows it.
@@ -68,6 +73,39 @@ def _of_test_sets(rows: Sequence[dict[str, Any]]) -> tuple[list[int], list[np.nd
         right = top1 / 100 * images
         values.append(100 * betaincinv(right + 0.5, images - right + 0.5, middles))
     return [groups[key] for key in keys], values
+
+
+def joint_accuracies(rows: Sequence[dict[str, Any]], margin: Margin, seed: int) -> list[Shared]:
+    """Draws by `seed` of the accuracies of all `rows` at once, of `margin` better is near.
+
+    Empty where they were not all measured on the same items. The items are a sample: each draw weighs them
+    anew (Rubin 1981, The Bayesian bootstrap, Ann. Statist. 9(1) 130), for all models alike. Half an item that
+    all have right and half of one that none has make each model's own law Jeffreys', as `shared_accuracy`
+    has it.
+    """
+    sets = {(row["accuracy_data"] and _items_of(row["accuracy_data"]), row["top1_n"]) for row in rows}
+    if len(sets) != 1 or not all(row["correct_items"] and row["accuracy_data"] for row in rows):
+        return []
+    keys = [(row["accuracy_group"] or row["model"], row["correct_items"]) for row in rows]
+    groups = {key: number for number, key in enumerate(sorted(set(keys)))}
+    count = int(rows[0]["top1_n"])
+    right = np.array([unpacked(items, count) for _, items in groups], dtype=float)
+    random = np.random.default_rng([seed, 11])
+    tolerance = margin.value if margin.relative else Absolute(margin.value)
+    members = [groups[key] for key in keys]
+    draws = []
+    for _ in range(_DRAWS if len(rows) <= _FEW else _DRAWS_OF_MANY):
+        weights, (all_right, none_right) = random.exponential(size=count), random.gamma(0.5, size=2)
+        shares = (right @ weights + all_right) / (weights.sum() + all_right + none_right)
+        values = [np.array([100 * share]) for share in shares]
+        draws.append(Shared(members, values, maximize=True, margin=[tolerance]))
+    return draws
+
+
+def _items_of(accuracy_data: str) -> tuple[Any, ...]:
+    """What tells the items of one evaluation from those of another, in their order with their labels."""
+    data = json.loads(accuracy_data)
+    return tuple(data.get(key) for key in ("sha256", "labels", "n"))
 
 
 def _of_trainings(rows: Sequence[dict[str, Any]]) -> tuple[list[int], list[np.ndarray]]:

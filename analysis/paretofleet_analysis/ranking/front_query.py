@@ -17,7 +17,8 @@ from paretofleet_analysis.ranking.verdicts import tolerances
 class FrontQuery:
     """What is asked about N configurations in d objectives, by default of their true means.
 
-    `question`: "mean" (of true means) or "run" (of one more run of each). `shared`: accuracies as random.
+    `question`: "mean" (of true means) or "run" (of one more run of each). `shared`: accuracies as random,
+    each model's by itself; `joint`: draws of all at once, where they hang together.
     `factors`: what is unknown but common to a device's configurations. `noise_groups`: whole numbers (N,) of
     what may share its noise, the finest first. `limits` (l,): upper limits of further
     columns of the samples, which are no objectives; who is above one is on no frontier and beats nobody.
@@ -31,6 +32,7 @@ class FrontQuery:
     factors: Factors | None = None
     noise_groups: Sequence[np.ndarray] = ()
     limits: Sequence[float] = ()
+    joint: Sequence[Shared] = ()
 
     @property
     def front_question(self) -> FrontQuestion:
@@ -44,6 +46,7 @@ class FrontQuery:
         return replace(
             self,
             shared=None if self.shared is None else _subset(self.shared, chosen),
+            joint=[_subset(draw, chosen) for draw in self.joint],
             factors=None if self.factors is None else self.factors.subset(chosen),
             noise_groups=[np.unique(x[chosen], return_inverse=True)[1] for x in self.noise_groups],
         )

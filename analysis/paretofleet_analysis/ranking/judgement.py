@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.ranking.accuracy import shared_accuracy
+from paretofleet_analysis.ranking.accuracy import joint_accuracies, shared_accuracy
 from paretofleet_analysis.ranking.common_factors import Factors, Gain, common_factors
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
 from paretofleet_analysis.ranking.fleet import RankedFleet
@@ -63,10 +63,10 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
     query = front_query(fleet, columns)
     if any(is_random) and compared:
         margin = list(criteria.margins.values())[is_random.index(True)]
-        query = replace(
-            query,
-            shared=shared_accuracy([fleet.rows[i] for i in compared], margin, criteria.accuracy_question),
-        )
+        rows = [fleet.rows[i] for i in compared]
+        query = replace(query, shared=shared_accuracy(rows, margin, criteria.accuracy_question))
+        if criteria.accuracy_question == "population":
+            query = replace(query, joint=joint_accuracies(rows, margin, criteria.seed))
     runs, limited = fleet.runs, fleet.limited
     answer = probabilities(
         [np.hstack([runs[i][:, columns], limited[i]]) for i in compared],

@@ -184,13 +184,31 @@ def _front(estimated: Estimated | None, points: list[np.ndarray], query: FrontQu
     if query.factors is not None:
         settled, error = integrate_over_factors(points, query, query.factors)
         answer = settled
-    if query.factors is not None and estimated is not None:
+    if query.joint:
+        answer = settled = _mean_over_draws(points, query)
+    if (query.factors is not None or query.joint) and estimated is not None:
         answer = FrontProbabilities(
             interpolate_calibration(raw.front, means.front, settled.front),
             interpolate_calibration(raw.pareto, means.pareto, settled.pareto),
         )
     count = 0 if query.question == "run" else len(points[0])
     return Probabilities(answer.front, answer.pareto, settled.front, settled.pareto, count, error)
+
+
+def _mean_over_draws(points: list[np.ndarray], query: FrontQuery) -> FrontProbabilities:
+    """The mean over joint draws of accuracies of what is said of `points`, each of them taken as certain."""
+    first = [values[:REPLICATES_OF_MANY] for values in points]
+    answers = []
+    for draw in query.joint:
+        of_draw = replace(query, shared=draw, joint=())
+        if query.factors is None:
+            answers.append(exact_front(first, of_draw))
+        else:
+            answers.append(integrate_over_factors(first, of_draw, query.factors)[0])
+    return FrontProbabilities(
+        np.mean([answer.front for answer in answers], axis=0),
+        np.mean([answer.pareto for answer in answers], axis=0),
+    )
 
 
 def _of_all(answer: Probabilities, kept: np.ndarray, entry: np.ndarray, *, rest: float) -> Probabilities:

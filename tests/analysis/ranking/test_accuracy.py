@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from paretofleet_analysis.errors import RankError
-from paretofleet_analysis.ranking.accuracy import next_trainings
+from paretofleet_analysis.objectives import Margin
+from paretofleet_analysis.ranking.accuracy import joint_accuracies, next_trainings
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.rows import build_report
+from paretofleet_analysis.statistics.paired_accuracy import packed
 
 
 def test_accuracy_by_population_is_drawn_once_for_a_model(configuration):
@@ -77,3 +80,53 @@ def test_one_more_training_falls_where_it_is_said_to_fall():
             inside += low <= due <= high
             total += 1
     assert 0.45 < inside / total < 0.55
+
+
+SET = {"sha256": "5" * 64, "labels": "6" * 64, "n": 1000}
+
+
+def evaluated(correct, **more):
+    """What a row has of a measured accuracy."""
+    measured = {"top1": 100 * float(correct.mean()), "top1_n": correct.size, "top1_source": "measured"}
+    return {**measured, "correct_items": packed(correct), "accuracy_data": SET, **more}
+
+
+def test_two_models_on_the_same_images_are_surer_apart_than_on_their_own(configuration):
+    """Twelve images of a thousand that only one has right: not chance, where all else is equal."""
+    worse = np.arange(1000) < 800
+    better = np.arange(1000) < 812
+    alone = {"correct_items": None, "accuracy_data": {}}
+
+    def p_of_better(**more):
+        rows = [
+            configuration("worse", [0.0100, 0.0101, 0.0100], **evaluated(worse, **more)),
+            configuration("better", [0.0120, 0.0121, 0.0120], **evaluated(better, **more)),
+        ]
+        found = rank(build_report(rows), accuracy_question="population", margins={"top1": 0.0})
+        return next(row.p_front for row in found.rows if row.identity["model"] == "better")
+
+    assert p_of_better() > 0.95
+    assert p_of_better(**alone) < 0.85
+
+
+def test_each_models_own_law_is_that_of_its_own_count():
+    """The mean and the spread of the draws are those of Jeffreys' posterior."""
+    right = [np.arange(1000) < 800, np.arange(1000) % 5 != 0, np.ones(1000, bool)]
+    rows = [
+        {**evaluated(each), "accuracy_group": str(at), "model": "m", "accuracy_data": json.dumps(SET)}
+        for at, each in enumerate(right)
+    ]
+    draws = np.array([np.concatenate(draw.values) for draw in joint_accuracies(rows, Margin(0.2), 1)])
+    assert draws[:, 0].mean() == pytest.approx(80.0, abs=0.3)
+    assert draws[:, 0].std() == pytest.approx(100 * np.sqrt(0.8 * 0.2 / 1001), rel=0.15)
+    assert draws[:, 1].std() == pytest.approx(draws[:, 0].std(), rel=0.2)
+    assert 99.0 < draws[:, 2].min() < draws[:, 2].mean() < 100.0
+
+
+def test_rows_of_other_images_are_drawn_by_themselves():
+    rows = [
+        {**evaluated(np.ones(1000, bool)), "accuracy_group": str(at), "accuracy_data": json.dumps(of)}
+        for at, of in enumerate([SET, {**SET, "sha256": "7" * 64}])
+    ]
+    assert joint_accuracies(rows, Margin(0.2), 1) == []
+    assert len(joint_accuracies(rows[:1] * 2, Margin(0.2), 1)) > 50
