@@ -278,9 +278,7 @@ def remove(
     notify(f"removed {removed.model}@{removed.variant}, {size(removed.size_bytes)}")
 
 
-app.command(epilog="Example: paretofleet models quantize resnet50 --static --data images.npz")(
-    variant_commands.quantize
-)
+app.command(epilog="Example: paretofleet models quantize resnet50 --static")(variant_commands.quantize)
 app.command(epilog="Example: paretofleet models prune resnet50 --sparsity 0.5")(variant_commands.prune)
 app.command(epilog="Example: paretofleet models cluster resnet50 --centroids 16")(variant_commands.cluster)
 
@@ -343,12 +341,13 @@ def _facts(variant: Variant) -> dict[str, str | None]:
 
 def _lineage(variant: Variant, parent: Variant | None) -> dict[str, str | None]:
     """What a variant was made from and by, and how its accuracy differs where both are known."""
-    compact = variant.compressed_bytes
-    about = {
-        "private": "yes" if variant.is_private else None,
-        "parent": f"{parent.model}@{parent.variant}" if parent else variant.parent,
-        "compressed size": None if compact is None else size(compact),
-    }
+    about: dict[str, str | None] = {}
+    if variant.is_private:
+        about["private"] = "yes"
+    if variant.parent:
+        about["parent"] = f"{parent.model}@{parent.variant}" if parent else variant.parent
+    if variant.compressed_bytes is not None:
+        about["compressed size"] = size(variant.compressed_bytes)
     if parent is None or parent.top1 is None or variant.top1 is None:
         return about
     counts = f"of {parent.top1_n or 'unknown'} and {variant.top1_n or 'unknown'} items"

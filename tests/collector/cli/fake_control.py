@@ -21,6 +21,7 @@ from paretofleet_collector.model.entities import (
     Target,
     Variant,
 )
+from paretofleet_collector.model.recipes import recipe_of
 from paretofleet_collector.planning.expansion import Plan, plan
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_proto.v1 import control_pb2 as pb
@@ -105,6 +106,17 @@ class FakeControl(control_pb2_grpc.ControlServicer):
         said.top1, said.top1_n = request.top1, request.top1_n
         said.licence, said.weights_source = request.licence, request.weights_source
         return said
+
+    def MakeVariant(self, request: Any, context: grpc.ServicerContext) -> pb.Variant:
+        name = request.model.partition("@")[0]
+        parent = next((one for one in self.variants if one.model == name), None)
+        if parent is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Unknown model '{name}'.")
+        recipe = recipe_of(json.loads(request.recipe_json))
+        called = request.name or recipe.variant
+        made = {"variant": called, "recipe": recipe.text, "sha256": "9" * 64, "top1": None, "stored": True}
+        self.variants.append(Variant(**{**parent.__dict__, **made, "parent": parent.sha256}))
+        return _variant(self.variants[-1])
 
     def PlanSweep(self, request: Any, context: grpc.ServicerContext) -> pb.PlanSweepReply:
         planned = self._plan(request.spec_json, context)
