@@ -133,7 +133,7 @@ def test_a_recipe_on_a_model_that_it_cannot_change_is_one_sentence(rig, tmp_path
         make(rig, kind="prune", name="a/b")
     with pytest.raises(ModelRefused, match=r"tiny@file cannot be read|has no"):
         make(rig, "tiny", kind="prune")  # its file holds four letters
-    assert names(rig) == {"tiny@file", "net@file", "half@file", "lite@file"}
+    assert names(rig) == {"tiny@file", "net@file", "net@int8-static", "lite@file"}
     assert leftovers(rig) == []
 
 
