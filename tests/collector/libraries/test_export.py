@@ -115,4 +115,4 @@ def test_a_checkpoint_in_the_hubs_cache_has_the_accuracy_that_was_published_of_i
     assert made.weights_source == "timm mobilenetv3_small_050.lamb_in1k"
     assert (made.top1_n, made.top1_source, made.is_trained) == (50_000, "published-same-weights", True)
     assert (made.top1, made.top5) == (57.918, 80.144)
-    assert made.licence == "Apache-2.0"
+    assert made.licence == "apache-2.0", "as timm writes it"
