@@ -30,7 +30,7 @@ COMMANDS = {
     "bench": LazyCommand(
         "bench",
         "bench",
-        "Compare model files here: runs in turns, a verdict in about three minutes, the report as a file.",
+        "Compare model files here: runs in turns, a verdict within three minutes, the report as a file.",
     ),
     "collector": LazyCommand(
         "collector", "app", "The collector: it schedules sweeps, stores samples and builds reports."
