@@ -121,10 +121,10 @@ def is_clear(comparison: Comparison, margin: float) -> bool:
 
     Runs that never differ in three blocks are clear, too; they have no interval.
 
-    >>> runs = {1: 1.60, 2: 1.61, 3: 1.62}
-    >>> is_clear(compare(runs, {1: 1.0, 2: 1.0, 3: 1.0}), 0.02)
+    >>> runs = {1: 1.603, 2: 1.611, 3: 1.618}
+    >>> is_clear(compare(runs, {1: 1.001, 2: 1.002, 3: 0.999}), 0.02)
     True
-    >>> is_clear(compare(runs, {1: 1.5, 2: 1.6, 3: 1.5}), 0.02)
+    >>> is_clear(compare(runs, {1: 1.501, 2: 1.602, 3: 1.509}), 0.02)
     False
     """
     if comparison.ratio is None or comparison.blocks < RUNS_MIN:
