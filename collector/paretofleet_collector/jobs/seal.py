@@ -32,6 +32,8 @@ from paretofleet_collector.store.engine import failure_of, reading
 _EXAMPLES = 3
 #: The array of a file of labels.
 LABELS = "y"
+#: Memory that must be there before Arrow is asked: its tables of names, without memory, search for ever.
+_SPARE_BYTES = 16 << 20
 
 
 def seal(database: str, lake: str, run_id: str, attempt: int, *, summarise: bool = True) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def seal(database: str, lake: str, run_id: str, attempt: int, *, summarise: bool
     CollectorError when the file does not hold what was staged.
     """
     key = AttemptKey(run_id, attempt)
+    bytearray(_SPARE_BYTES)  # raises MemoryError where Arrow would not
     with reading(database) as connection:
         run, row = runs.get(connection, run_id), attempts.row_of(connection, key)
         if run is None or row is None:
