@@ -112,6 +112,9 @@ def test_an_idle_agent_whose_environment_changes_says_hello_again(collector, tmp
     wait_for(lambda: collector.hellos[-1].inventory.environment_json == '{"power_mode": "1 5W"}')
     agent.daemon.stop()
     agent.join()
+    told = [hello.inventory.environment_json for hello in collector.hellos]
+    assert len(told) > 1
+    assert told[0] != told[-1] == '{"power_mode": "1 5W"}'
 
 
 def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):

@@ -56,8 +56,8 @@ GOOD: dict[str, Any] = {
 }
 
 
-def summarised(facts: dict[str, Any]) -> None:
-    """What the collector does with the facts of a sealed run."""
+def summarised(facts: dict[str, Any]) -> str | None:
+    """The environment of a sealed run's `facts`, after all else that the collector does with them."""
     for mode in ("latency", "throughput", "paced"):
         try:
             summary = summarize_run(STREAMS, facts, batch_size=1, mode=mode, target_kind="cpu")
@@ -67,7 +67,7 @@ def summarised(facts: dict[str, Any]) -> None:
         assert all(isinstance(flag, str) for flag in summary["flags"])
     run = RunInput(run_id="r", block=0, state="sealed", reason=None, facts=facts)
     effective_columns([run])
-    environment_id_of(facts)
+    return environment_id_of(facts)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_facts_of_agents_are_accepted_and_so_are_unknown_ones():
     assert facts_fault(json.dumps(GOOD)) == ""
     assert facts_fault(json.dumps({**GOOD, "new": {"deep": [{"x": None}]}, "load_ns": None})) == ""
     assert facts_fault('{"a": "\\ud83d\\ude00"}') == ""
-    summarised(GOOD)
+    assert summarised(GOOD)
 
 
 JSON = st.recursive(
@@ -139,7 +139,7 @@ def test_what_is_accepted_can_be_summarised(changes):
         else:
             facts[outer] = {**(facts.get(outer) or {}), inner: value} if _is_table(facts, outer) else value
     if not facts_fault(json.dumps(facts)):
-        summarised(facts)
+        assert (summarised(facts) is None) == (not facts.get("environment"))
 
 
 def _is_table(facts: dict[str, Any], name: str) -> bool:

@@ -1,7 +1,6 @@
 """A stranger's file gets one sentence that names it, whatever is in it; nothing else is opened or run."""
 
 import itertools
-import json
 import os
 import stat
 import sys
@@ -88,9 +87,9 @@ def test_changed_bytes_are_refused_or_read(tmp_path, changes):
     try:
         facts = reading.read(path, "my.onnx")
     except ModelRefused:
-        refusal(path)
+        assert refusal(path)
     else:
-        json.dumps(facts.macs)
+        assert facts.macs is None or facts.macs >= 0
 
 
 @pytest.mark.parametrize("location", ["weights.bin", "/etc/passwd", "../../etc/passwd"])
