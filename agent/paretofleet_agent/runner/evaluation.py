@@ -65,7 +65,7 @@ class Evaluation:
         scored = np.asarray(self._infer()[self._scores.place])
         outputs.refuse(outputs.not_finite([self._scores.name], [scored]))
         table = scored.reshape(self._size, self._scores.classes)
-        if table.dtype.kind in "ub":
+        if table.dtype.kind in "iu":  # the lowest of a type has no negative: a class of -128 would win
             table = table.astype("int64")
         ordered = np.argsort(-table, axis=1, kind="mergesort")[:, :BEST]
         return [[int(each) for each in row] for row in ordered]

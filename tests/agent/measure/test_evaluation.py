@@ -70,6 +70,18 @@ def test_a_model_of_few_classes_tells_those_it_has(kit, here, tmp_path):
     assert sorted(classes[:2]) == [0, 1]
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+def test_whole_numbers_score_as_they_stand_also_the_lowest(kit, here, tmp_path, kind):
+    """A quantised softmax scores nearly all classes with -128, or 0."""
+    path = kit.make_model(tmp_path / "m.onnx", nodes=[("Identity", ["x"], ["y"])], dtype=kind.upper())
+    limits = np.iinfo(kind)
+    items = np.full((5, 16), limits.min, kind)
+    items[range(5), [7, 3, 15, 0, 9]] = limits.max
+    outcome, samples = evaluate(kit, here, path, items)
+    assert outcome.ok, outcome.message
+    assert samples.columns("predictions")[1][::5] == [7, 3, 15, 0, 9]
+
+
 REFUSED = {
     "labels of another task": ({}, {"classes": 1000}, "the labels go up to 999, and output y"),
     "no scores": ({"nodes": [("ReduceMean", ["x"], ["y"])], "out": ()}, {}, "score for each class"),
