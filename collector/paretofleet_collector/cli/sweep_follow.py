@@ -10,7 +10,7 @@ from paretofleet_collector.cli.notification import end_sentence, give_notices
 from paretofleet_collector.cli.progress import follow, working
 from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.specification import build_zoo
-from paretofleet_collector.cli.sweep_text import extent
+from paretofleet_collector.cli.sweep_text import extent, reasons
 from paretofleet_collector.errors import CollectorError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def submit_spec(
 
 
 def follow_sweep(client: Client, sweep: str, notices: Sequence[str] = ()) -> int:
-    """Follows the `sweep` by `client` until it has ended, and gives the `notices` of it.
+    """Follows the `sweep` by `client` until it has ended, says why runs failed, and gives its `notices`.
 
     Returns the exit code that its end stands for. Raises CollectorError where nothing is said of it.
     """
@@ -65,6 +65,9 @@ def follow_sweep(client: Client, sweep: str, notices: Sequence[str] = ()) -> int
             f"The collector said nothing about {sweep}; look with `paretofleet sweep show {sweep}`."
         )
     notify(end_sentence(last))
+    if last.state == "finished_with_failures":
+        for sentence in reasons(client.show_sweep(sweep)):
+            notify(sentence)
     give_notices(notices, last)
     if last.state == "cancelled":
         return CANCELLED

@@ -93,8 +93,8 @@ def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: F
     is_fed = output is not Format.table or any(row["fed"] for row in rows)
     shown = [each for each in _CONFIGURATION_COLUMNS if is_fed or each.title != "sizes and inputs"]
     show(rows, shown, output)
-    for line in _reasons(rows) if output is Format.table else ():
-        typer.echo(clean(line))
+    for line in reasons(detail) if output is Format.table else ():
+        typer.echo(line)
     if timing is not None and output is Format.table:
         _show_timing(timing)
 
@@ -111,17 +111,17 @@ def _configuration_rows(detail: SweepDetail) -> Sequence[dict[str, Any]]:
     ]
 
 
-def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Why runs did not go well, a line a reason, with the configurations that it holds for."""
+def reasons(detail: SweepDetail) -> Iterator[str]:
+    """Why runs of the sweep in `detail` did not go well, a line a reason, with those that it holds for."""
     alike: dict[str, list[str]] = {}
-    for row in rows:
+    for row in _configuration_rows(detail):
         why = ": ".join(text for text in (row["reason"], row["message"]) if text)
         if why:
-            name = f"{row['model']} {row['precision']} batch {row['batch_size']} on {row['device']}"
-            alike.setdefault(why, []).append(" ".join(name.split()))
+            called = f"{row['model']}@{row['variant']} {row['precision']}"
+            alike.setdefault(why, []).append(f"{called} batch {row['batch_size']} on {row['device']}")
     for why, names in alike.items():
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-        yield f"{', '.join(names[:2])}{more}: {why}"
+        yield clean(f"{', '.join(names[:2])}{more}: {why}")
 
 
 def pull_timing(client: Client, sweep: str) -> dict[str, Any]:

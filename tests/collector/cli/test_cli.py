@@ -190,6 +190,8 @@ def test_the_exit_code_of_a_watched_sweep_is_its_end(
     assert said.out == "first\n"
     assert "first: 3/20 runs; resnet50 batch 1 on pc sealed; about 3 min (2 min to 5 min) left" in said.err
     assert f"first {ends_as.replace('_', ' ')}: 20/20 runs" in said.err
+    why = "resnet50@fp32 native batch 64 on pc: oom: no ?[31mroom\n"
+    assert (why in said.err) == (ends_as == "finished_with_failures"), "why runs failed, where some did"
     assert paretofleet("sweep", "watch", "first", code=code).out == ""
 
 
