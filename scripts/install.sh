@@ -14,13 +14,16 @@ fi
     exit 1
 }
 if [ "$more" != tools ]; then
-    # One folder of build tools for the five packages, which users do not keep, in place of five made and thrown
-    # away. What users keep is compiled: where PYTHONDONTWRITEBYTECODE is set every start would do it again.
+    # One folder of build tools for the five packages, in place of five made and thrown away. Whatever pip finds
+    # there counts as installed, so it comes to what the packages need only when the folder is out of its way. What
+    # is installed is compiled: where PYTHONDONTWRITEBYTECODE is set every start would do it again.
     tools=$(mktemp -d)
     trap 'rm -rf "$tools"' EXIT
-    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
-    $pip --no-compile --target "$tools" hatchling editables
-    PYTHONPATH=$tools $pip --no-build-isolation -r requirements.txt
+    pip="$venv/bin/python -m pip --quiet --disable-pip-version-check"
+    $pip install --no-compile --target "$tools" hatchling editables
+    PYTHONPATH=$tools $pip install --no-build-isolation --no-deps -r requirements.txt
+    sed -n 's#^-e \./#paretofleet-#p' requirements.txt | xargs $pip install
+    $pip check
     exit
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
