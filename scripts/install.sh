@@ -22,8 +22,10 @@ if [ "$more" != tools ]; then
     pip="$venv/bin/python -m pip --quiet --disable-pip-version-check"
     $pip install --no-compile --target "$tools" hatchling editables
     PYTHONPATH=$tools $pip install --no-build-isolation --no-deps -r requirements.txt
-    sed -n 's#^-e \./#paretofleet-#p' requirements.txt | xargs $pip install
-    $pip check
+    sed -n 's#^-e \./#paretofleet-#p' requirements.txt >"$tools/packages.txt"
+    $pip install -r "$tools/packages.txt"
+    # Developers' peers are installed without what they ask for, so only a user's environment is whole.
+    [ -e "$venv/.tools" ] || $pip check
     exit
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
