@@ -63,6 +63,9 @@ _COLUMNS = (
     ("size_bytes", False, "bytes", _COST, "size", False, 1e-6, "MB", "file size"),
     ("parameters", False, "", _COST, "params", False, 1e-6, "M", "parameters"),
     ("macs", False, "", _COST, "MACs", False, 1e-9, "G", "MACs"),
+    ("training_s", False, "s", _COST, "training", False, 1.0, "s", "training time"),
+    ("training_cpu_s", False, "s", _COST, "training CPU", False, 1.0, "s", "CPU time of training"),
+    ("training_energy_j", False, "J", _COST, "training energy", False, 1.0, "J", "energy of training"),
 )
 #: Every objective, by name. A new one is a line above; its column must be in `report.schema`.
 OBJECTIVES: Mapping[str, Objective] = {str(column[0]): Objective(*column) for column in _COLUMNS}

@@ -1,9 +1,9 @@
-"""A model's accuracy as a random quantity that all of its configurations share."""
+"""A model's accuracy and its training's costs as random quantities that all of its configurations share."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ QUESTIONS = {
         "efficiencies leave accuracy out"
     ),
     "seeds": (
-        "seeds: one more training of each model, by those that are known; dominators, ranks and efficiencies "
-        "leave accuracy out"
+        "seeds: one more training of each model, its accuracy and its costs by those that are known; "
+        "dominators, ranks and efficiencies leave both out"
     ),
 }
 _VALUES = 32
@@ -35,25 +35,44 @@ _DRAWS, _DRAWS_OF_MANY, _FEW = 256, 64, 60
 _ERROR_MIN = 0.05
 #: Degrees of freedom of a spread over trainings, all models together, below which nobody knows it.
 _FREEDOM_MIN = 3
+#: Costs of a training that differ from one to the next.
+TRAINING_COSTS = ("training_s", "training_cpu_s", "training_energy_j")
+#: A step through equally probable values that has visited all of them evenly whenever it stops: of a number
+#: without a factor in common with `_VALUES`, close to the golden section (Weyl's sequence).
+_STRIDES = (1, 19, 11, 27)
 
 
 def check(question: str, names: Sequence[str]) -> None:
     """Raises RequestError for an unknown `question`, RankError where objectives `names` have no answer."""
     if question not in QUESTIONS:
         raise RequestError(f"unknown accuracy question {question!r}: choose fixed, population or seeds")
-    if question != "fixed" and list(names) == ["top1"]:
-        raise RankError(f"with top1 alone there is nothing to rank by {question}: add a second objective")
+    random = random_objectives(question, names)
+    if random and len(random) == len(names):
+        alone = " and ".join(random)
+        raise RankError(f"with {alone} alone there is nothing to rank by {question}: add another objective")
 
 
-def shared_accuracy(rows: Sequence[dict[str, Any]], margin: Margin, question: str = "population") -> Shared:
-    """The accuracies of the models of `rows`, random by the `question`, of `margin` better is near.
+def random_objectives(question: str, names: Sequence[str]) -> list[str]:
+    """Which of the objectives `names` the `question` makes random, as something that a model's rows share.
 
-    Raises RankError for a model of which too little is known.
+    >>> random_objectives("seeds", ["top1", "load_s", "training_s"]), random_objectives("fixed", ["top1"])
+    (['top1', 'training_s'], [])
     """
-    of_model = _of_trainings if question == "seeds" else _of_test_sets
-    groups, values = of_model(rows)
-    tolerance = margin.value if margin.relative else Absolute(margin.value)
-    return Shared(groups, values, maximize=True, margin=[tolerance])
+    able = {"fixed": (), "population": ("top1",), "seeds": ("top1", *TRAINING_COSTS)}[question]
+    return [name for name in names if name in able]
+
+
+def shared_quantities(
+    rows: Sequence[dict[str, Any]], margins: Mapping[str, Margin], question: str = "population"
+) -> Shared:
+    """What the models of `rows` have in common, random by the `question`: a quantity for each of `margins`.
+
+    `margins`: by objective, of which so much better is near. Raises RankError for a model of which too little
+    is known.
+    """
+    groups, values = _of_trainings(rows, list(margins)) if question == "seeds" else _of_test_sets(rows)
+    tolerances = [each.value if each.relative else Absolute(each.value) for each in margins.values()]
+    return Shared(groups, values, maximize=[name == "top1" for name in margins], margin=tolerances)
 
 
 def _of_test_sets(rows: Sequence[dict[str, Any]]) -> tuple[list[int], list[np.ndarray]]:
@@ -108,13 +127,39 @@ def _items_of(accuracy_data: str) -> tuple[Any, ...]:
     return tuple(data.get(key) for key in ("sha256", "labels", "n"))
 
 
-def _of_trainings(rows: Sequence[dict[str, Any]]) -> tuple[list[int], list[np.ndarray]]:
-    """The accuracies of one more training of the models of `rows`."""
+def _of_trainings(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> tuple[list[int], list[np.ndarray]]:
+    """What one more training of the models of `rows` comes to, in each of the objectives `names`.
+
+    That a training which takes longer is more accurate is not assumed: their values are paired evenly.
+    """
     keys = [
-        (row["accuracy_group"] or row["model"], tuple(row["top1_seeds"] or (row["top1"],))) for row in rows
+        (row["accuracy_group"] or row["model"], *(_known_trainings(row, name) for name in names))
+        for row in rows
     ]
     groups = {key: number for number, key in enumerate(sorted(set(keys), key=str))}
-    return [groups[key] for key in keys], next_trainings([seeds for _, seeds in groups])
+    columns = []
+    for at, name in enumerate(names):
+        law = next_trainings if name == "top1" else next_costs
+        values = law([key[at + 1] for key in groups])
+        columns.append([each[np.arange(_VALUES) * _STRIDES[at] % _VALUES] for each in values])
+    vectors = [np.column_stack(each) for each in zip(*columns, strict=True)]
+    return [groups[key] for key in keys], vectors
+
+
+def _known_trainings(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    return tuple(row[f"{name}_seeds"] or (row[name],))
+
+
+def next_costs(seeds: Sequence[Sequence[float]]) -> list[np.ndarray]:
+    """Of each model, whose trainings cost `seeds` (s or J), equally probable values of one more training.
+
+    As `next_trainings`, by the logarithm of the cost. Raises RankError as that does.
+
+    >>> [each.round(1).max() < 9 for each in next_costs([(1.0, 1.1), (8.0, 8.1), (4.0, 4.2)])]
+    [True, True, True]
+    """
+    logs = [np.log(np.maximum(np.asarray(each, dtype=float), np.finfo(float).tiny)) for each in seeds]
+    return [np.exp(each) for each in _one_more(logs)]
 
 
 def next_trainings(seeds: Sequence[Sequence[float]]) -> list[np.ndarray]:
@@ -129,6 +174,11 @@ def next_trainings(seeds: Sequence[Sequence[float]]) -> list[np.ndarray]:
     [93.2, 91.1, 94.0, 90.1]
     """
     logs = [np.log(np.maximum(100.0 - np.asarray(each, dtype=float), _ERROR_MIN)) for each in seeds]
+    return [100.0 - np.exp(each) for each in _one_more(logs)]
+
+
+def _one_more(logs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Of each model, of whose trainings the `logs` are known, equally probable values of one more."""
     freedom = np.array([each.size - 1 for each in logs], dtype=float)
     if freedom.sum() < _FREEDOM_MIN:
         raise RankError(
@@ -144,6 +194,6 @@ def next_trainings(seeds: Sequence[Sequence[float]]) -> list[np.ndarray]:
         variances, freedom = np.full(len(logs), pooled), np.full(len(logs), freedom.sum())
     middles = (np.arange(_VALUES) + 0.5) / _VALUES
     return [
-        100.0 - np.exp(each.mean() + np.sqrt(variance * (1 + 1 / each.size)) * stdtrit(free, middles))
+        each.mean() + np.sqrt(variance * (1 + 1 / each.size)) * stdtrit(free, middles)
         for each, variance, free in zip(logs, variances, np.maximum(freedom, 1.0), strict=True)
     ]

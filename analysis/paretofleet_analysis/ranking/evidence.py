@@ -33,6 +33,7 @@ UNKNOWN_CLASS = UNKNOWN
 _DAY_APART_S = 12 * 3600.0
 _MEANING_OF_SOURCES = {
     "measured": "measured here",
+    "measured: trained here": "measured after the training, not on the device",
     "published-same-weights": "published for these very weights",
     "published-same-architecture": "published for the architecture, not for these weights",
     "user": "given by the user",

@@ -21,6 +21,10 @@ NOT_KEPT = "pace_not_kept"
 _HINTS = {
     "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
     "top1": ": give the model's accuracy, or rank by other objectives",
+    **dict.fromkeys(
+        ("training_s", "training_cpu_s", "training_energy_j"),
+        ": nobody measured it of this model; `paretofleet train` does, energy where a sensor speaks",
+    ),
     "batch_latency_p90_s": ": fewer than 29 iterations a run",
     "batch_latency_p99_s": ": fewer than 299 iterations a run; sweep with --protocol sustained",
 }

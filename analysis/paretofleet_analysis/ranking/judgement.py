@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paretofleet_analysis.ranking.accuracy import joint_accuracies, shared_accuracy
+from paretofleet_analysis.ranking.accuracy import joint_accuracies, random_objectives, shared_quantities
 from paretofleet_analysis.ranking.common_factors import Factors, Gain, common_factors
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
 from paretofleet_analysis.ranking.fleet import RankedFleet
@@ -55,18 +55,19 @@ def judge(fleet: RankedFleet) -> Judgement:
 def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabilities:
     """The probabilities of the rows of `fleet` that are compared; not `is_whole`: the raw ones only.
 
-    Accuracies that are asked about as random are shared by a model's rows and leave the other objectives.
+    Accuracies, and costs of trainings, that are asked about as random are shared by a model's rows and leave
+    the other objectives.
     """
     criteria, compared = fleet.criteria, fleet.compared
-    is_random = [criteria.accuracy_question != "fixed" and name == "top1" for name in criteria.names]
-    columns = [k for k, random in enumerate(is_random) if not random]
+    random = random_objectives(criteria.accuracy_question, criteria.names)
+    columns = [k for k, name in enumerate(criteria.names) if name not in random]
     query = front_query(fleet, columns)
-    if any(is_random) and compared:
-        margin = list(criteria.margins.values())[is_random.index(True)]
+    if random and compared:
+        margins = {name: criteria.margins[name] for name in random}
         rows = [fleet.rows[i] for i in compared]
-        query = replace(query, shared=shared_accuracy(rows, margin, criteria.accuracy_question))
+        query = replace(query, shared=shared_quantities(rows, margins, criteria.accuracy_question))
         if criteria.accuracy_question == "population":
-            query = replace(query, joint=joint_accuracies(rows, margin, criteria.seed))
+            query = replace(query, joint=joint_accuracies(rows, margins["top1"], criteria.seed))
     runs, limited = fleet.runs, fleet.limited
     answer = probabilities(
         [np.hstack([runs[i][:, columns], limited[i]]) for i in compared],

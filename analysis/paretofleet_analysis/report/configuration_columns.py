@@ -8,6 +8,7 @@ from typing import Any
 
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.inputs import ReportInput, RunInput
+from paretofleet_analysis.report.training import training_columns
 
 EFFECTIVE_DIFFERS = "effective_differs"
 
@@ -50,6 +51,7 @@ def requested_columns(configuration: ReportInput) -> dict[str, Any]:
         "accuracy_data": _json(configuration.accuracy_data) if configuration.accuracy_data else None,
         "correct_items": configuration.correct_items,
         "top1_seeds": None if configuration.top1_seeds is None else list(configuration.top1_seeds),
+        **training_columns(configuration.training),
         "options": _json(configuration.options),
         "items_s": configuration.items_s,
         "inputs": _json(configuration.fed) if configuration.fed else None,

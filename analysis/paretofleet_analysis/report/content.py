@@ -141,7 +141,7 @@ def _check_accuracy(table: pa.Table, name: str) -> None:
     _check_range(table, name, "top1", 0.0, 100.0, "percent, from 0 to 100")
     _check_range(table, name, "top1_n", 1, _WHOLE_MAX, "at least 1")
     is_share = pc.and_(pc.greater(table["top1"], 0.0), pc.less_equal(table["top1"], 1.0))
-    is_claimed = pc.fill_null(pc.not_equal(table["top1_source"], "measured"), True)
+    is_claimed = pc.fill_null(pc.invert(pc.starts_with(table["top1_source"], "measured")), True)
     _refuse(table, name, "top1", pc.and_(is_share, is_claimed), "must be percent (76, not 0.76)")
 
 

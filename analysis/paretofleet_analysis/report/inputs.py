@@ -35,9 +35,10 @@ class ReportInput:
     """One configuration of a sweep with all its runs, sealed or not; the report splits it by environment.
 
     `options` is the configuration's mapping, `target` the alias, `device` the name. `top1` is in percent.
-    `top5`, `accuracy_data` (what was evaluated on) and `correct_items` are of evaluations alone. `flags` are
-    the collector's own about the configuration, such as `not_converged`. `items_s`: how many come a second in
-    mode `paced`. `fed`: what was asked for of `sizes` and `inputs`, empty where neither was.
+    `top5`, `accuracy_data` (what was evaluated on) and `correct_items` are of evaluations alone. `training`:
+    of the model's trainings, as `training.training_columns` reads it. `flags` are the collector's own about
+    the configuration, such as `not_converged`. `items_s`: how many come a second in mode `paced`. `fed`: what
+    was asked for of `sizes` and `inputs`, empty where neither was.
     """
 
     sweep: str
@@ -72,6 +73,7 @@ class ReportInput:
     accuracy_data: Mapping[str, Any] = field(default_factory=dict)
     correct_items: str | None = None
     top1_seeds: Sequence[float] | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
     flags: Sequence[str] = ()
     items_s: float | None = None
     fed: Mapping[str, Any] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 8
+VERSION = 9
 #: A report that has nothing in younger columns is written in this version, so that older programs read it.
 VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
@@ -77,7 +77,12 @@ _MODEL = (
     Column("size_bytes", INT, "size of the artifact", unit="bytes", direction="minimize"),
     Column("top1", REAL, "top-1 accuracy in percent, 0 to 100", unit="percent", direction="maximize"),
     Column("top1_n", INT, "images behind top1"),
-    Column("top1_source", TEXT, "measured, published-same-weights, published-same-architecture or user"),
+    Column(
+        "top1_source",
+        TEXT,
+        "measured (after a training here: measured: trained here), published-same-weights, "
+        "published-same-architecture or user",
+    ),
     Column("accuracy_group", TEXT, "rows of one group share one accuracy"),
     Column(
         "model_licence",
@@ -121,6 +126,45 @@ _MODEL = (
         "top-1 accuracy of each of several trainings of the model, in percent; null where one is known",
         unit="percent",
         since=8,
+    ),
+    Column(
+        "training_s",
+        REAL,
+        "wall time of one training, mean over those that were measured; a variant made without training has "
+        "that of the model it came from; null where nobody measured it",
+        unit="s",
+        direction="minimize",
+        since=9,
+    ),
+    Column("training_s_seeds", pa.list_(REAL), "training_s of each training", unit="s", since=9),
+    Column(
+        "training_cpu_s",
+        REAL,
+        "CPU time of one training, user and system, all threads, mean over those that were measured",
+        unit="s",
+        direction="minimize",
+        since=9,
+    ),
+    Column("training_cpu_s_seeds", pa.list_(REAL), "training_cpu_s of each training", unit="s", since=9),
+    Column(
+        "training_energy_j",
+        REAL,
+        "energy of one training, mean over those that were measured; null where no sensor spoke",
+        unit="J",
+        direction="minimize",
+        since=9,
+    ),
+    Column(
+        "training_energy_j_seeds", pa.list_(REAL), "training_energy_j of each training", unit="J", since=9
+    ),
+    Column("training_images_s", REAL, "items learnt from in a second of training_s", unit="1/s", since=9),
+    Column("training_epochs", INT, "epochs of one training", since=9),
+    Column("training_samples", INT, "items of one epoch", unit="items", since=9),
+    Column(
+        "training_source",
+        TEXT,
+        "where the cost of training is from: measured with what on how many threads, or published by whom",
+        since=9,
     ),
 )
 
@@ -300,7 +344,7 @@ def schema(version: int = VERSION) -> pa.Schema:
     """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'8'
+    b'9'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

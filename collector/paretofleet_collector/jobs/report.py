@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,7 +74,7 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
     variants = {variant.sha256: variant for variant in models.listing(connection)}
     unsettled = _not_converged(connection, sweep_id, sweep.repeats)
     accuracies = evaluated(connection, variants)
-    return [
+    rows = [
         _input(
             sweep.name,
             planned,
@@ -90,6 +90,28 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
         )
         for planned in configurations.listing(connection, sweep_id)
     ]
+    trainings = {row.variant_sha256: training_of(variants, row.variant_sha256) for row in rows}
+    return [
+        replace(
+            row,
+            training=trainings[row.variant_sha256],
+            top1_seeds=trainings[row.variant_sha256].get("top1"),
+        )
+        for row in rows
+    ]
+
+
+def training_of(variants: Mapping[str, Variant], sha256: str) -> Mapping[str, Any]:
+    """What was measured of the trainings of that of `variants` with the SHA-256 `sha256`.
+
+    Else the costs of the nearest that it was made from, which had to be trained for it, too; no accuracies.
+    """
+    variant = variants.get(sha256)
+    if variant is None or variant.training:
+        return {} if variant is None else variant.training
+    while variant is not None and not variant.training:
+        variant = variants.get(variant.parent or "")
+    return {} if variant is None else {key: each for key, each in variant.training.items() if key != "top1"}
 
 
 def _flags(past: list[RunInput], repeats: Repeats, *, is_converged: bool) -> tuple[str, ...]:

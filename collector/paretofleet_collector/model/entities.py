@@ -115,6 +115,7 @@ class Variant:
     what it is fed where a sweep says nothing. `graph`: what it asks for, empty where nobody has read it.
     `record`: of the recipe that made it here (`recipes.recorded`), else empty. `compressed_bytes`: without
     zeros, or with shared values kept once. `is_private`: devices drop its file after a sweep.
+    `training`: what its trainings came to and cost (`model.trainings`); empty where nobody measured any.
     """
 
     model: str
@@ -141,6 +142,7 @@ class Variant:
     record: str = ""
     compressed_bytes: int | None = None
     is_private: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def counted_bytes(self) -> int:

@@ -106,6 +106,7 @@ FIELDS: Mapping[str, Limit] = {
     "AddModelHeader.top1_n": _COUNT,
     "AddModelHeader.top1_source": _SHORT,
     "AddModelHeader.top5": Number(0, 100),
+    "AddModelHeader.training_json": _JSON,
     "AddModelHeader.variant_of": _NAME,
     "AddModelHeader.weights_source": _WORDS,
     "AddModelRequest.data": Data(MESSAGE_BYTES_MAX),

@@ -172,8 +172,9 @@ class UploadReply:
     committed: int = 0
 
 
-#: The source of an accuracy that was published of the very weights.
+#: The source of an accuracy that was published of the very weights, and of one measured after a training.
 PUBLISHED = "published-same-weights"
+TRAINED = "measured: trained here"
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,9 @@ class NewModel:
 
     `top1` and `top5` are in percent, measured over `top1_n` items. `licence` of the file and the
     `weights_source`, in the user's words. `top1_source`: PUBLISHED where `top1` is that of the checkpoint
-    `weights_source`, else the user's. `sizes` and `inputs_json`: what it is fed where a sweep says
-    nothing, as a specification has them. `is_private`: nothing names it, and devices drop it after a sweep.
+    `weights_source`, TRAINED where it is of the trainings in `training_json`, else the user's. `sizes` and
+    `inputs_json`: what it is fed where a sweep says nothing, as a specification has them. `is_private`:
+    nothing names it, and devices drop it after a sweep.
     """
 
     model: str
@@ -200,6 +202,7 @@ class NewModel:
     weights_source: str = ""
     is_private: bool = False
     top1_source: str = ""
+    training_json: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from paretofleet_collector.errors import CollectorError, ModelRefused, NotFound,
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.inputs import InputFile
-from paretofleet_collector.model.messages import PUBLISHED, NewModel
+from paretofleet_collector.model.messages import PUBLISHED, TRAINED, NewModel
+from paretofleet_collector.model.trainings import checked_training
 from paretofleet_collector.models import variants, zoo
 from paretofleet_collector.planning.feeding import Fed, default_feed, description_of
 from paretofleet_collector.planning.inputs import Inputs, check_sent
@@ -62,6 +63,7 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
     if new.is_private:
         new = replace(new, model=private_alias(new.sha256))
     fed = parse_inputs(new.inputs_json) if new.inputs_json else {}
+    training = checked_training(new.training_json)
     path = context.lake.temporary(".onnx")
     try:
         parent = await _check_new(context, new)
@@ -87,6 +89,7 @@ async def add_model(context: Context, new: NewModel, data: AsyncIterator[bytes])
             licence=new.licence or None,
             weights_source=new.weights_source or None,
             is_private=new.is_private,
+            training=training,
             **facts,
         )
         try:
@@ -176,10 +179,12 @@ def _check_accuracy(new: NewModel) -> None:
     for called, accuracy in (("top1", new.top1), ("top5", new.top5)):
         if accuracy is not None and not 0 <= accuracy <= 100:
             raise Refused(f"{called} is {accuracy:g}; it is a percentage from 0 to 100.")
-    if new.top1_source not in {"", "user", PUBLISHED} or (
+    if new.top1_source not in {"", "user", PUBLISHED, TRAINED} or (
         new.top1_source == PUBLISHED and not new.weights_source
     ):
         raise Refused("An accuracy is the user's, or that of a published checkpoint, which is then named.")
+    if new.top1_source == TRAINED and not new.training_json:
+        raise Refused("An accuracy of a training comes with that training: `paretofleet train` sends both.")
     if new.top5 is not None and (new.top1 is None or new.top5 < new.top1):
         raise Refused("The class among the five best comes with --top1 of the same items, and is no smaller.")
     if (new.top1 is None) != (new.top1_n is None) or (new.top1_n is not None and new.top1_n < 1):

@@ -134,6 +134,7 @@ async def _made(context: Context, parent: Variant, recipe: Recipe, unmade: Varia
             top5=None,
             top1_source=None,
             accuracy_group=None,
+            training={},
         )
         return await catalogue.keep(context, made, path)
     finally:

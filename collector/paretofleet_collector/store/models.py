@@ -41,11 +41,14 @@ VARIANTS = sa.Table(
     sa.Column("record", sa.Text, nullable=False, server_default=""),
     sa.Column("compressed_bytes", sa.BigInteger),
     sa.Column("is_private", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: What its trainings came to and cost; `{}` where nobody measured any.
+    sa.Column("training_json", sa.Text, nullable=False, server_default="{}"),
     sa.UniqueConstraint("model", "variant"),
 )
 
 #: Fields of a variant that a column holds as JSON.
-_JSON = ("sizes", "inputs", "graph")
+_FED = ("sizes", "inputs", "graph")
+_JSON = (*_FED, "training")
 
 
 def add(connection: sa.Connection, variant: Variant) -> Variant:
@@ -78,7 +81,7 @@ def add(connection: sa.Connection, variant: Variant) -> Variant:
 
 def set_fed(connection: sa.Connection, variant: Variant) -> Variant:
     """Stores through `connection` what a stored `variant` is fed by default, and its MACs; returns it."""
-    values: dict[str, Any] = {f"{name}_json": canonical_json(getattr(variant, name)) for name in _JSON}
+    values: dict[str, Any] = {f"{name}_json": canonical_json(getattr(variant, name)) for name in _FED}
     values["macs"] = variant.macs
     connection.execute(VARIANTS.update().where(VARIANTS.c.sha256 == variant.sha256).values(**values))
     return variant
@@ -93,9 +96,13 @@ def _with_given(connection: sa.Connection, stored: Variant, again: Variant) -> V
             f"already, and reports use it; `paretofleet models set {stored.model}@{stored.variant} --top1 "
             f"{again.top1:g} --top1-n {again.top1_n}` changes it."
         )
-    known = replace(again if is_new else stored, licence=again.licence or stored.licence)
-    known = replace(known, weights_source=again.weights_source or stored.weights_source)
-    return stored if known == stored else set_facts(connection, stored, known)
+    facts = replace(again if is_new else stored, licence=again.licence or stored.licence)
+    facts = replace(facts, weights_source=again.weights_source or stored.weights_source)
+    if again.training and again.training != stored.training:
+        stored, facts = (replace(each, training=again.training) for each in (stored, facts))
+        values = {"training_json": canonical_json(again.training)}
+        connection.execute(VARIANTS.update().where(VARIANTS.c.sha256 == stored.sha256).values(**values))
+    return stored if facts == stored else set_facts(connection, stored, facts)
 
 
 #: What people say of a variant.
@@ -155,4 +162,5 @@ def _variant(row: sa.Row[Any]) -> Variant:
         record=row.record,
         compressed_bytes=row.compressed_bytes,
         is_private=bool(row.is_private),
+        training=json.loads(row.training_json),
     )

@@ -96,7 +96,7 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Variant(_message.Message):
-    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json", "top5", "licence", "weights_source", "parent", "record", "compressed_bytes", "is_private")
+    __slots__ = ("model", "variant", "sha256", "recipe", "weights_precision", "parameters", "macs", "size_bytes", "top1", "top1_n", "top1_source", "accuracy_group", "fixed_batch_size", "stored", "sizes", "inputs_json", "graph_json", "top5", "licence", "weights_source", "parent", "record", "compressed_bytes", "is_private", "training_json")
     class SizesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +128,7 @@ class Variant(_message.Message):
     RECORD_FIELD_NUMBER: _ClassVar[int]
     COMPRESSED_BYTES_FIELD_NUMBER: _ClassVar[int]
     IS_PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_JSON_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant: str
     sha256: str
@@ -152,7 +153,8 @@ class Variant(_message.Message):
     record: str
     compressed_bytes: int
     is_private: bool
-    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., parent: _Optional[str] = ..., record: _Optional[str] = ..., compressed_bytes: _Optional[int] = ..., is_private: bool = ...) -> None: ...
+    training_json: str
+    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., sha256: _Optional[str] = ..., recipe: _Optional[str] = ..., weights_precision: _Optional[str] = ..., parameters: _Optional[int] = ..., macs: _Optional[int] = ..., size_bytes: _Optional[int] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top1_source: _Optional[str] = ..., accuracy_group: _Optional[str] = ..., fixed_batch_size: _Optional[int] = ..., stored: bool = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., graph_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., parent: _Optional[str] = ..., record: _Optional[str] = ..., compressed_bytes: _Optional[int] = ..., is_private: bool = ..., training_json: _Optional[str] = ...) -> None: ...
 
 class ListModelsReply(_message.Message):
     __slots__ = ("variants",)
@@ -161,7 +163,7 @@ class ListModelsReply(_message.Message):
     def __init__(self, variants: _Optional[_Iterable[_Union[Variant, _Mapping]]] = ...) -> None: ...
 
 class AddModelHeader(_message.Message):
-    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json", "top5", "licence", "weights_source", "is_private", "top1_source")
+    __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json", "top5", "licence", "weights_source", "is_private", "top1_source", "training_json")
     class SizesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -183,6 +185,7 @@ class AddModelHeader(_message.Message):
     WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     IS_PRIVATE_FIELD_NUMBER: _ClassVar[int]
     TOP1_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_JSON_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant_of: str
     precision: str
@@ -197,7 +200,8 @@ class AddModelHeader(_message.Message):
     weights_source: str
     is_private: bool
     top1_source: str
-    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., is_private: bool = ..., top1_source: _Optional[str] = ...) -> None: ...
+    training_json: str
+    def __init__(self, model: _Optional[str] = ..., variant_of: _Optional[str] = ..., precision: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., sizes: _Optional[_Mapping[str, int]] = ..., inputs_json: _Optional[str] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., is_private: bool = ..., top1_source: _Optional[str] = ..., training_json: _Optional[str] = ...) -> None: ...
 
 class AddModelRequest(_message.Message):
     __slots__ = ("header", "data")

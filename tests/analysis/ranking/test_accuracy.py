@@ -130,3 +130,69 @@ def test_rows_of_other_images_are_drawn_by_themselves():
     ]
     assert joint_accuracies(rows, Margin(0.2), 1) == []
     assert len(joint_accuracies(rows[:1] * 2, Margin(0.2), 1)) > 50
+
+
+TRAINED = {
+    "quick": ((90.0, 90.4, 90.2), (1.0, 1.1, 1.05)),
+    "slow": ((90.1, 90.3, 90.2), (9.0, 9.4, 9.2)),
+    "best": ((97.0, 97.2, 97.1), (4.0, 4.3, 4.1)),
+}
+
+
+def trained(configuration, of):
+    return build_report(
+        [
+            configuration(
+                name,
+                [0.01, 0.0101, 0.0099],
+                top1=float(np.mean(top1)),
+                top1_n=10_000,
+                top1_seeds=top1,
+                training={"s": list(costs), "top1": list(top1)},
+            )
+            for name, (top1, costs) in of.items()
+        ]
+    )
+
+
+def test_what_a_training_costs_decides_where_all_else_is_alike(configuration):
+    """Fixed: by the means; of one more training: by accuracy and cost together."""
+    for question in ("fixed", "seeds"):
+        ranking = rank(
+            trained(configuration, TRAINED),
+            objectives=["top1", "batch_latency_mean_s", "training_s"],
+            accuracy_question=question,
+        )
+        found = {row.identity["model"]: row for row in ranking.rows}
+        assert found["slow"].p_front < 0.06, question
+        assert found["quick"].p_front > 0.95, question
+        assert found["best"].p_front > 0.95, question
+
+
+def test_costs_of_trainings_that_overlap_leave_it_open_by_seeds(configuration):
+    """Three trainings of 1 to 2 s each do not tell which of two models is trained faster."""
+    of = {
+        "a": ((90.0, 90.0, 90.1), (1.0, 1.6, 1.2)),
+        "b": ((90.0, 90.1, 90.0), (1.1, 1.9, 1.3)),
+        "c": ((80.0, 80.1, 80.0), (5.0, 8.0, 6.0)),
+    }
+    ranking = rank(
+        trained(configuration, of),
+        objectives=["batch_latency_mean_s", "training_s"],
+        accuracy_question="seeds",
+    )
+    found = {row.identity["model"]: row for row in ranking.rows}
+    assert 0.05 < found["b"].p_front < 0.9
+    assert found["c"].p_front < 0.06
+
+
+def test_a_model_of_whose_training_nobody_knows_is_left_out_by_name(configuration):
+    rows = [
+        configuration("a", training={"s": [1.0, 1.1]}, top1=90.0),
+        configuration("b", training={"s": [2.0, 2.1]}, top1=91.0),
+        configuration("c", top1=92.0),
+    ]
+    ranking = rank(build_report(rows), objectives=["top1", "batch_latency_mean_s", "training_s"])
+    (left_out,) = ranking.exclusions
+    assert [row.startswith("c ") for row in left_out.rows] == [True]
+    assert "training_s is absent: nobody measured it of this model" in left_out.reason

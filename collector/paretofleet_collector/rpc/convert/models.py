@@ -50,6 +50,7 @@ def variant_to_proto(variant: Variant) -> pb.Variant:
         record=variant.record,
         compressed_bytes=variant.compressed_bytes,
         is_private=variant.is_private,
+        training_json=_json(variant.training),
     )
 
 
@@ -80,6 +81,7 @@ def variant_from_proto(message: pb.Variant) -> Variant:
         record=message.record,
         compressed_bytes=_optional(message, "compressed_bytes"),
         is_private=message.is_private,
+        training=json.loads(message.training_json or "{}"),
     )
 
 
@@ -100,6 +102,7 @@ def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
         weights_source=new.weights_source,
         is_private=new.is_private,
         top1_source=new.top1_source,
+        training_json=new.training_json,
     )
 
 
@@ -120,6 +123,7 @@ def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
         weights_source=message.weights_source,
         is_private=message.is_private,
         top1_source=message.top1_source,
+        training_json=message.training_json,
     )
 
 
