@@ -187,7 +187,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "planning": {
             "absence": "*",
-            "data": "check_data_sent sent_files wanted_of",
+            "data": "ACCURACY check_data_sent sent_files wanted_of",
             "days": "WaitForDay days_begun until",
             "expansion": "Feed feed_of plan",
             "feeding": "Fed default_feed description_of",

@@ -212,7 +212,7 @@ def _finish(attempt: Attempt, runner: RunnerSession, power: PowerSession) -> Non
     if device_memory_bytes is not None:
         facts["device_memory_bytes"] = device_memory_bytes
     result, _ = runner.ask({"kind": "finish"}, "result")
-    for key in ("memory_peak_bytes", "device_memory_peak_bytes"):
+    for key in ("memory_peak_bytes", "device_memory_peak_bytes", "training"):
         if key in result:
             facts[key] = result[key]
     facts["readings_after"] = host.readings()

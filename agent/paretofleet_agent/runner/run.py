@@ -8,15 +8,15 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from paretofleet_graph import ONNX, Description, as_json
 
-from . import evaluation, input_dependence, loop, memory, outputs, reference, time_limit
+from . import evaluation, input_dependence, loop, memory, outputs, reference, time_limit, training
 from .failure import RunFailed, one_line, refusal
 from .feeding import describe, fed, feeding
 from .inputs import buffers, redraw
 from .pace import Pace
 
 TIMING_SCOPE = "copy+compute"
-#: What a run can be: timed in one of the ways of the loop, or an evaluation.
-MODES = (*loop.MODES, evaluation.MODE)
+#: What a run can be: timed in one of the ways of the loop, an evaluation, or steps of a training.
+MODES = (*loop.MODES, evaluation.MODE, training.MODE)
 #: Option -> (default, allowed values).
 Options = Mapping[str, Tuple[Any, Tuple[Any, ...]]]
 #: Options that every runtime has. Outputs are held against ONNX Runtime's before anything is timed, and have
@@ -128,7 +128,7 @@ class Run:
                 seconds=seconds,
                 max_iterations=max_iterations,
             )
-        timed = loop.latency if self.request["mode"] == "latency" else loop.throughput
+        timed = loop.throughput if self.request["mode"] == "throughput" else loop.latency
         return timed(
             self.step,
             self.rotation,
@@ -210,6 +210,8 @@ def refuse_unknown(request: Mapping[str, Any]) -> None:
     """Raises RunFailed where no runtime has the mode or timing scope of `request`, or its file is missing."""
     if request["mode"] not in MODES:
         raise RunFailed("unsupported", "mode %r is none of %s" % (request["mode"], ", ".join(MODES)))
+    if request["mode"] == training.MODE:
+        training.refuse(request)
     if request["timing_scope"] != TIMING_SCOPE:
         raise RunFailed("unsupported", "timing scope %r is not %s" % (request["timing_scope"], TIMING_SCOPE))
     if not os.path.isfile(request["artifact"] or ""):

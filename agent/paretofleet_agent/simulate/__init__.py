@@ -21,6 +21,9 @@ int8 0.45). A run of block k has a mean and a power of its own, with e ~ N(0, 1)
     P_run = P m(0.008, e'[configuration, k])
     iteration i lasts T_run m(0.02, z_i) (1 + 0.5 exp(-i / 5)),   z an AR(1) series, rho 0.3, variance 1
 
+In mode `training` a step goes forward once and backward through activations and weights, as much each: T and
+what M holds beside M_base are three times as much.
+
 Between items that come by the clock (mode `paced`: a batch every B / rate seconds) the clock falls: after an
 idle time g an iteration takes 1 + 0.35 (1 - exp(-g / 0.06 s)) times as long, at the same power P. With g the
 rest of the period, that is what T_run becomes; an item then costs P_run while it is worked on and P_idle
@@ -59,6 +62,8 @@ DAY_NS = 86_400 * 10**9
 EPOCH_UNIX_S = 1_577_836_800.0
 SIGMA_BLOCK, SIGMA_RUN, SIGMA_POWER, SIGMA_ITERATION, RHO = 0.006, 0.010, 0.008, 0.02, 0.3
 SIGMA_GAIN = 0.02
+#: What a step of training takes in the unit of an inference.
+STEP = 3
 PRECISION_FACTORS: Mapping[str, float] = {"native": 1.0, "fp32": 1.0, "fp16": 0.6, "int8": 0.45}
 MB = 10**6
 #: How much longer an iteration takes once the clock has fallen, as a share, and how long that takes.
@@ -188,7 +193,8 @@ def simulate(name: str, seed: int, lease: Lease, threads: int) -> DrawnRun:
     run_s = mean_s * drift * _factor(SIGMA_RUN, seed, name, "run", identity, block)
     run_w = busy_w * _factor(SIGMA_POWER, seed, name, "power", identity, block)
     size = lease.artifact.size_bytes
-    peak = int(device.memory_base_bytes + 3 * size + batch_size * (8 * MB + size / 2))
+    held = _steps(configuration) * (3 * size + batch_size * (8 * MB + size / 2))
+    peak = int(device.memory_base_bytes + held)
     start_ns = block * DAY_NS + _number("time of day", identity) % DAY_NS
     runner = {
         "seed": _number(seed, name, "iterations", identity, block),
@@ -251,9 +257,14 @@ def expected(
     batch_size = configuration["batch_size"]
     precision = PRECISION_FACTORS.get(configuration["precision"], 1.0)
     item_s = device.item_s * (size_bytes / MB) ** 0.7 * (0.6 + 0.8 * u2) * precision
-    seconds = (device.overhead_s * (0.5 + u1) + batch_size * item_s) / threads**0.85
+    seconds = (device.overhead_s * (0.5 + u1) + batch_size * item_s) / threads**0.85 * _steps(configuration)
     share = math.sqrt(batch_size / (batch_size + 1)) * math.sqrt(threads / device.cores)
     return seconds, device.idle_w + device.span_w * (0.5 + 0.4 * u3) * share
+
+
+def _steps(configuration: Mapping[str, Any]) -> int:
+    """How many inferences an iteration of a `configuration` is worth."""
+    return STEP if configuration.get("mode") == "training" else 1
 
 
 def period_of(configuration: Mapping[str, Any]) -> float | None:

@@ -17,6 +17,8 @@ from paretofleet_analysis.statistics.intervals import RUNS_MIN, mean_interval
 _SURELY = 0.998
 #: A flag of rows whose items came faster than the device works: they have no latencies.
 NOT_KEPT = "pace_not_kept"
+#: The mode of rows whose iterations are steps of an optimiser, and the objective that only they have.
+TRAINING, STEP = "training", "step_s"
 #: Why a value may be absent, where the reason is one.
 _HINTS = {
     "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
@@ -72,6 +74,21 @@ def other_kind_reasons(kinds: Sequence[str], name: str, *, default: str) -> list
         return [None] * len(kinds)
     common = max(counts, key=lambda kind: (counts[kind], kind == default, kind))
     return [None if kind == common else f"{name} is not {common}" for kind in kinds]
+
+
+def training_reasons(rows: Sequence[Row], objectives: Sequence[str]) -> list[str | None]:
+    """Which of the `rows` are of steps of a training among rows of inferences, or the other way round.
+
+    They are ranked together never: steps are where the `objectives` ask for their time, or where there are
+    no others.
+    """
+    of_steps = [row["mode"] == TRAINING for row in rows]
+    if STEP in objectives:
+        return [None if is_step else "mode is not training" for is_step in of_steps]
+    if all(of_steps):
+        return [None] * len(of_steps)
+    why = f"mode is training, which is no inference: rank it by {STEP}"
+    return [why if is_step else None for is_step in of_steps]
 
 
 def limit_reason(row: Row, name: str, limit: float) -> str | None:

@@ -99,6 +99,7 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
         selection = selection.exclude([reasons.batch_reason(row, batch_size) for row in selection.rows])
     scopes = [str(row["timing_scope"]) for row in selection.rows]
     selection = selection.exclude(reasons.other_kind_reasons(scopes, "timing scope", default="copy+compute"))
+    selection = selection.exclude(reasons.training_reasons(selection.rows, request.objectives or ()))
     selection = _of_modes(selection, request.rate_hz)
     selection = _with_energy_as_requested(selection, request)
     for name, limit in _limits(request).items():

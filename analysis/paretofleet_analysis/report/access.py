@@ -25,6 +25,7 @@ def label(row: Row) -> str:
     ('resnet50 fp32, torch on desk cpu, batch 8', 'resnet50, on desk cpu, batch 8')
     """
     pace = "" if row.get("items_s") is None else f", {row['items_s']:g} items/s"
+    pace = ", training" if row.get("mode") == "training" else pace
     fed = "".join(f", {name} {value}" for name, value in fed_parts(row.get("inputs")).items())
     model, runtime, device = (
         " ".join(str(row[name]) for name in names if row[name] != UNKNOWN)

@@ -37,7 +37,7 @@ _IDENTITY = (
     Column("precision", TEXT, "execution precision asked for"),
     Column("batch_size", INT, "items in one inference call, as asked for", unit="items"),
     Column("threads", INT, "threads asked for; null is the device's default"),
-    Column("mode", TEXT, "latency, throughput, paced or accuracy"),
+    Column("mode", TEXT, "latency, throughput, paced, accuracy or training"),
     Column("timing_scope", TEXT, "what an iteration includes: copy+compute, compute, end_to_end"),
     Column("protocol", TEXT, "named set of limits: quick, standard, sustained"),
     Column("effective_precision", TEXT, "precision that executed"),

@@ -50,7 +50,9 @@ def timing_resolution(
     widths["time_per_item_s"] = ends / window.items
     if latencies_s is not None:
         widths["batch_latency_mean_s"] = width_of_mean(tick, latencies_s)
-        widths["time_per_item_s"] = width_of_mean(tick, window.durations_s) / batch_size
+    if latencies_s is not None or values.get("step_s") is not None:
+        widths["step_s"] = width_of_mean(tick, window.durations_s)
+        widths["time_per_item_s"] = widths["step_s"] / batch_size
     return {name: width for name, width in widths.items() if values.get(name) is not None}
 
 

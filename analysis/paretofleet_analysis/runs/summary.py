@@ -31,6 +31,8 @@ RULE_VERSION = "6"
 #: flagged: it is for a first look, also on a machine with other work.
 SETS_ASIDE = frozenset({"contaminated"})
 SHORT, NO_ITERATIONS = "short_protocol", "no_measured_iterations"
+#: The mode whose iterations are steps of an optimiser, for which no caller waits.
+TRAINING = "training"
 #: What is null of an energy where items came faster than they were worked on: it is not that of their rate.
 _OF_AN_ITEM = ("energy_j_per_item", "dynamic_j_per_item")
 
@@ -42,9 +44,9 @@ def summarize_run(
 
     `streams`: stream name ("iterations", "marks", "power:rapl/package-0") to columns (int64 arrays by
     name). `facts`: the attempt's facts. `target_kind`: "cpu" or "cuda", the target's alias before a colon.
-    Percentiles are null below 6 (p50), 29 (p90) and 299 (p99) iterations, and in mode "throughput", whose
-    iterations are not what a caller waits. In mode "paced" a latency counts from when the first item of its
-    batch came. Raises `SampleError` where columns contradict each other.
+    Percentiles are null below 6 (p50), 29 (p90) and 299 (p99) iterations, and in modes "throughput" and
+    "training", whose iterations are not what a caller waits. In mode "paced" a latency counts from when the
+    first item of its batch came. Raises `SampleError` where columns contradict each other.
 
     >>> ns = 10**6
     >>> streams = {
@@ -66,7 +68,7 @@ def summarize_run(
     flags = set(facts.get("flags") or ())
     result: dict[str, Any] = {
         "iterations": 0 if window is None else int(window.durations_s.size),
-        **_timing(window, latencies_s),
+        **_timing(window, latencies_s, mode),
         "load_s": _seconds(facts.get("load_ns")),
         "first_inference_s": _seconds(facts.get("first_inference_ns")),
         "memory_peak_bytes": facts.get("memory_peak_bytes"),
@@ -108,8 +110,8 @@ def _seconds(value_ns: int | None) -> float | None:
 
 
 def _latencies_s(window: Window, batch_size: int, mode: str) -> np.ndarray | None:
-    """What a caller waits for each batch; None in throughput mode, and where a queue grew without end."""
-    if mode == "throughput":
+    """What a caller waits for each batch; None where nobody waits, and where a queue grew without end."""
+    if mode in ("throughput", TRAINING):
         return None
     if window.due_ns is None:
         return window.durations_s
@@ -124,8 +126,8 @@ def _lateness_s(window: Window) -> np.ndarray:
     return np.asarray((window.starts_ns - window.due_ns) / 1e9)
 
 
-def _timing(window: Window | None, latencies_s: np.ndarray | None) -> dict[str, float | None]:
-    """Latencies of a batch, rates of an item, and how late what came by the clock began."""
+def _timing(window: Window | None, latencies_s: np.ndarray | None, mode: str) -> dict[str, float | None]:
+    """Latencies of a batch, rates of an item, how late what came by the clock began, or a step's time."""
     names = ("batch_latency_mean_s", "batch_latency_p50_s", "batch_latency_p90_s", "batch_latency_p99_s")
     rates = ("time_per_item_s", "throughput_items_s")
     is_paced = window is not None and window.due_ns is not None
@@ -134,9 +136,10 @@ def _timing(window: Window | None, latencies_s: np.ndarray | None) -> dict[str, 
         return result
     busy_s = window.seconds - window.paused_s
     result["throughput_items_s"] = window.items / busy_s
-    overlaps = latencies_s is None and not is_paced
-    work_s = busy_s if overlaps else float(window.durations_s.sum())
+    work_s = busy_s if mode == "throughput" else float(window.durations_s.sum())
     result["time_per_item_s"] = work_s / window.items
+    if mode == TRAINING:
+        result["step_s"] = float(window.durations_s.mean())
     if latencies_s is None:
         return result
     values = (float(latencies_s.mean()), *(quantile(latencies_s, q) for q in (0.5, 0.9, 0.99)))

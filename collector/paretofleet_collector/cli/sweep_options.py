@@ -64,7 +64,9 @@ Threads = Annotated[
 ]
 Modes = Annotated[
     str | None,
-    typer.Option("--mode", metavar="LIST", help="latency, throughput, paced=5 (items a second), accuracy."),
+    typer.Option(
+        "--mode", metavar="LIST", help="latency, throughput, paced=5 (items a second), accuracy, training."
+    ),
 ]
 Data = Annotated[
     str | None,

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from paretofleet_collector.model.entities import Configuration, Variant
+from paretofleet_collector.planning.data import ACCURACY
 from paretofleet_collector.store import history, input_files
 
 #: What is executed as the file says.
@@ -35,7 +36,7 @@ def evaluated(connection: sa.Connection, variants: Mapping[str, Variant]) -> lis
     """Every evaluation of the `variants`, by SHA-256, that `connection` sees sealed; the newest first."""
     names = {file.sha256: file.name for file in input_files.listing(connection)}
     result = []
-    for row in history.evaluations(connection):
+    for row in history.sealed_of_mode(connection, ACCURACY):
         configuration = Configuration.from_json(row.configuration_json)
         variant = variants.get(configuration.variant_sha256)
         summary = json.loads(row.summary_json)

@@ -41,6 +41,7 @@ from paretofleet_collector.planning.precisions import ExecutedVariant, executed_
 from paretofleet_collector.planning.protocols import protocol_of
 from paretofleet_collector.planning.selection import find_variants, select_devices
 from paretofleet_collector.planning.specification import Spec
+from paretofleet_collector.planning.training import training_refusal
 
 #: More runs than this, at the most repeats, are no one sweep.
 RUNS_MAX = 100_000
@@ -183,9 +184,9 @@ def _configurations(
             if isinstance(feed, Refusal):
                 continue
             size, fed, data = feed
-            refusal = pace_refusal(
-                mode, size, placement.runtime.name, protocol_of(spec.protocol, spec.timeout_s)
-            )
+            protocol = protocol_of(spec.protocol, spec.timeout_s)
+            refusal = pace_refusal(mode, size, placement.runtime.name, protocol)
+            refusal = refusal or training_refusal(mode, placement, executed)
             if refusal is not None:
                 yield refusal
                 continue

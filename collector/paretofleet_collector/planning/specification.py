@@ -14,7 +14,7 @@ from paretofleet_collector.planning.protocols import PROTOCOLS
 
 PRECISIONS = ("native", "fp32", "tf32", "fp16", "bf16", "int8")
 #: What agents can do today; the other modes and scopes of the design are refused by name.
-MODES = ("latency", "throughput", "paced", "accuracy")
+MODES = ("latency", "throughput", "paced", "accuracy", "training")
 #: Items a second of mode `paced`: one in 100 s, and more than a loop in Python hands over.
 ITEMS_S_MIN, ITEMS_S_MAX = 0.01, 10_000.0
 TIMING_SCOPES = ("copy+compute",)
@@ -104,7 +104,8 @@ KEYS = (
         "`latency` waits for every inference; `throughput` waits at the edges of a window only; "
         "`{paced: {items_s: 5}}` gets 5 items a second by the clock, and a latency counts from when its item "
         f"was due. Rates go from {ITEMS_S_MIN:g} to {ITEMS_S_MAX:,.0f}. Several are measured in turn. "
-        "`accuracy` times nothing: it says what the items of `data` are, once.",
+        "`accuracy` times nothing: it says what the items of `data` are, once. `training` times steps of an "
+        "optimiser, forward, backward and update, in runtimes that have them (torch).",
     ),
     SpecKey(
         "data",

@@ -153,23 +153,25 @@ def _value_s(row: sa.Row[Any]) -> float | None:
     return None if item_s is None else float(item_s)
 
 
-def evaluations(connection: sa.Connection) -> list[sa.Row[Any]]:
-    """Every sealed run of mode accuracy that `connection` sees with a summary, the newest first.
+def sealed_of_mode(connection: sa.Connection, mode: str) -> list[sa.Row[Any]]:
+    """Every sealed run of a `mode` that `connection` sees with a summary, the newest first.
 
-    Each row has `configuration_json`, the name of its `device`, `facts_json` and `summary_json`.
+    Each row has `configuration_json`, the name of its `device`, `environment_id`, `facts_json` and
+    `summary_json`.
     """
-    # Few sweeps are evaluations, so that the many plans of the others are not read.
-    of_mode = sa.select(SWEEPS.c.sweep_id).where(VISIBLE, SWEEPS.c.spec_json.contains('"mode": "accuracy"'))
+    # Few sweeps evaluate or train, so that the many plans of the others are not read.
+    of_mode = sa.select(SWEEPS.c.sweep_id).where(VISIBLE, SWEEPS.c.spec_json.contains(f'"{mode}"'))
     query = (
         sa.select(
-            PLANNED.c.configuration_json, PLANNED.c.device, ATTEMPTS.c.facts_json, SUMMARIES.c.summary_json
+            *(PLANNED.c.configuration_json, PLANNED.c.device, ATTEMPTS.c.facts_json),
+            *(SUMMARIES.c.environment_id, SUMMARIES.c.summary_json),
         )
         .join(RUNS, configurations.of_run())
         .join(ATTEMPTS, attempts.of_run())
         .join(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
         .where(
             PLANNED.c.sweep_id.in_(of_mode),
-            PLANNED.c.configuration_json.contains('"mode":"accuracy"'),
+            PLANNED.c.configuration_json.contains(f'"mode":"{mode}"'),
             RUNS.c.state == "sealed",
         )
         .order_by(RUNS.c.ended_unix_s.desc(), RUNS.c.run_id)

@@ -160,3 +160,15 @@ def test_larger_batches_take_longer_and_no_energy_comes_from_nothing(batch_size,
     longer, _ = simulate.expected(tx2, dict(wanted, batch_size=batch_size + 1), size_bytes, threads)
     assert 0 < seconds < longer
     assert tx2.idle_w < watts < tx2.idle_w + tx2.span_w
+
+
+def test_a_step_of_training_takes_three_inferences_and_holds_three_times_as_much(kit, tx2, limits):
+    facts = {}
+    for mode in ("latency", "training"):
+        outcome, samples = run(kit, tx2, limits=limits, mode=mode, batch_size=16)
+        assert outcome.ok, outcome.message
+        base = simulate.device_class("jetson-tx2").memory_base_bytes
+        window = inside(samples, "iterations", "measure")
+        facts[mode] = (statistics.fmean(window), outcome.facts["memory_peak_bytes"] - base)
+    assert facts["training"][0] == pytest.approx(3 * facts["latency"][0], rel=0.1)
+    assert facts["training"][1] == pytest.approx(3 * facts["latency"][1])

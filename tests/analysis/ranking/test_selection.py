@@ -152,6 +152,16 @@ def test_latencies_that_throughput_mode_does_not_measure_are_said_to_be_so(confi
     assert rank(table, use="offline").rows[0].identity["model"] == "a"
 
 
+def test_steps_of_a_training_are_never_ranked_among_inferences(configuration):
+    """Also where there are more of them: what is common does not decide between the two."""
+    steps = [configuration(name, mode="training") for name in "cde"]
+    ranking = rank(build_report([*steps, configuration("a"), configuration("b")]), use="offline")
+    assert set(verdicts(ranking)) == {"a", "b"}
+    assert reasons(ranking) == {"mode is training, which is no inference: rank it by step_s": 3}
+    alone = rank(build_report(steps), objectives=["top1", "throughput_items_s"])
+    assert set(verdicts(alone)) == {"c", "d", "e"}
+
+
 def test_the_rows_of_some_devices_are_ranked_apart(configuration):
     simulated = configuration("b", device="tx2", device_class="sim:jetson-tx2", simulated=True)
     table = build_report([configuration("a"), simulated])

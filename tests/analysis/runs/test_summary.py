@@ -63,6 +63,15 @@ def test_throughput_mode_has_no_latency():
     assert run["throughput_items_s"] == pytest.approx(20)
 
 
+def test_steps_of_a_training_are_no_latencies_and_have_a_time_of_their_own():
+    streams = {"marks": marks(measure=0.0, guard_after=10.0), "iterations": iterations(0.0, 10, 0.1)}
+    run = summarize(streams, mode="training", batch_size=4)
+    assert [run[name] for name in ("batch_latency_mean_s", "batch_latency_p50_s")] == [None, None]
+    assert run["step_s"] == pytest.approx(0.1)
+    assert run["time_per_item_s"] == pytest.approx(0.025)
+    assert "step_s" not in summarize(streams, batch_size=4), "nothing else has steps"
+
+
 def queued(step_ns):
     """Blocks of a device that takes 30 iterations at once: quick until full; the last waits for all."""
     starts, durations = [], []

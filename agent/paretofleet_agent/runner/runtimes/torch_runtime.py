@@ -1,12 +1,14 @@
 """torch on the CPU or a CUDA GPU: host array in, host array out, nothing cast behind the network's back."""
 
 import os
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from paretofleet_graph import OnnxFile
 
+from .. import time_limit, training
 from ..failure import RunFailed, refusal
 from ..run import Options, Run, missing, show_gpu
+from .torch_training import Trainer, inference
 
 OPTIONS: Options = {
     "channels_last": (False, (True, False)),
@@ -18,7 +20,12 @@ TYPES = {"fp32": "float32", "tf32": "float32", "bf16": "bfloat16", "fp16": "floa
 
 
 class Torch(Run):
-    """One network in one precision. On a GPU copies and work go to one stream and are waited for outside."""
+    """One network in one precision. On a GPU copies and work go to one stream and are waited for outside.
+
+    `trainer`: what trains it in mode `training`; it is looked at and compared as it is used all the same.
+    """
+
+    trainer: Optional[Trainer] = None
 
     def __init__(self, request: Mapping[str, Any], clock: Callable[[], int]) -> None:
         super(Torch, self).__init__(request, clock, OPTIONS)
@@ -28,6 +35,8 @@ class Torch(Run):
         request, options = self.request, self.options
         kind = "cpu" if request["target_id"] == "cpu" else "cuda"
         precision = "fp32" if request["precision"] == "native" else request["precision"]
+        if options["compile"] and request["mode"] == training.MODE:
+            raise RunFailed("unsupported", "option compile is for inference: leave it out in mode training")
         if precision not in PRECISIONS[kind]:
             raise RunFailed(
                 "unsupported", "torch on %s computes in %s, not in %s" % (kind, PRECISIONS[kind], precision)
@@ -55,7 +64,12 @@ class Torch(Run):
         self._torch, self._cuda = torch, kind == "cuda"
         self.feeds = self._host_tensors()
         self.names = [output.name for output in file.graph.outputs]
-        self.step = step_of(torch, run, file.inputs[0].name, kind=kind, dtype=dtype, layout=layout)
+        name = file.inputs[0].name
+        self._net = net
+        self.step = self._forward = step_of(torch, run, name, kind=kind, dtype=dtype, layout=layout)
+        if request["mode"] == training.MODE:
+            self.trainer = Trainer(torch, net, name, kind=kind, layout=layout, seed=request["seed"])
+            self.step = self.trainer.step
         self.synchronise = torch.cuda.synchronize if self._cuda else None
         self.effective = {
             "precision": precision,
@@ -75,23 +89,48 @@ class Torch(Run):
     def infer(self, feed: Dict[str, Any]) -> List[Any]:
         """One inference, waited for; its output as an array."""
         with self._torch.inference_mode():
-            output = self.step(feed)
+            is_trained = self.trainer is not None
+            output = inference(self._net, lambda: self._forward(feed)) if is_trained else self._forward(feed)
             if self.synchronise is not None:
                 self.synchronise()
             return [output.numpy()]
+
+    def ready(self) -> Dict[str, Any]:
+        """As `Run.ready`; where it trains, with the times of the first two steps in the place of theirs."""
+        ready = super(Torch, self).ready()
+        if self.trainer is not None:
+            ready["effective"]["training"] = self.trainer.begin(self.infer(self.feeds[0]))
+            ready["first_inference_ns"], ready["second_inference_ns"] = self._step_ns(), self._step_ns()
+        return ready
+
+    def _step_ns(self) -> int:
+        """How long one step of the training takes, which is looked at afterwards."""
+        _, (duration,) = self.block(0.0, 1)
+        time_limit.check_first(self.request, duration)
+        return duration
 
     def arrays(self, feed: Dict[str, Any]) -> Dict[str, Any]:
         """A feed as arrays."""
         return {name: value.numpy() for name, value in feed.items()}
 
     def block(self, seconds: float, max_iterations: int) -> Tuple[List[int], List[int]]:
-        """As `Run.block`, without the bookkeeping of gradients."""
-        with self._torch.inference_mode():
-            return super(Torch, self).block(seconds, max_iterations)
+        """As `Run.block`, without the bookkeeping of gradients unless it trains."""
+        if self.trainer is None:
+            with self._torch.inference_mode():
+                return super(Torch, self).block(seconds, max_iterations)
+        try:
+            columns = super(Torch, self).block(seconds, max_iterations)
+        except Exception as error:
+            size = self.request["batch_size"]
+            raise refusal("the model does not train at batch size %d" % size, error) from error
+        self.trainer.check()
+        return columns
 
     def finish(self) -> Dict[str, Any]:
         """Checks once more; on a GPU with the peak of torch's allocator, which leaves out CUDA's context."""
         result = super(Torch, self).finish()
+        if self.trainer is not None:
+            result["training"] = self.trainer.result()
         if self._cuda:
             result["device_memory_peak_bytes"] = self._torch.cuda.max_memory_reserved()
         return result
