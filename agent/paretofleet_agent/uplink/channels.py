@@ -22,6 +22,8 @@ OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     # A proxy named in the environment is never meant for the collector of this network.
     ("grpc.enable_http_proxy", 0),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 4 << 20),
     ("grpc.max_send_message_length", 8 << 20),
     ("grpc.max_receive_message_length", 8 << 20),
 )

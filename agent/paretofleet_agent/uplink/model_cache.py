@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import shutil
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
-from paretofleet_agent.errors import AttemptFailed, Stopped
+from paretofleet_agent.errors import AttemptFailed
 from paretofleet_agent.files import free_bytes, sync_folder
 from paretofleet_agent.model import Artifact
+from paretofleet_agent.uplink.model_download import download, sha256_of
 
 log = logging.getLogger(__name__)
 
 #: Left free on the disk for the spool.
 MARGIN_BYTES = 64 << 20
-PIECE_BYTES = 1 << 20
 HEX = frozenset("0123456789abcdef")
 
 
@@ -57,11 +56,9 @@ class ModelCache:
                 return path
             for _ in range(2):
                 self._make_room(artifact, needed)
-                self._download(path, artifact, stopped)
-                if self._is_right(path, artifact):
+                if self._download(path, artifact, stopped):
                     return path
                 log.warning("%s came damaged; it is thrown away", artifact.name)
-                path.unlink()
         except OSError as error:
             raise AttemptFailed(
                 "model_unavailable", f"{artifact.name} cannot be stored in {self._folder} ({error.strerror})."
@@ -103,38 +100,24 @@ class ModelCache:
             facts = path.stat()
         except FileNotFoundError:
             return False
-        mark = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        mark = _mark(facts)
         if self._checked.get(artifact.sha256) == mark:
             return True
-        if _sha256(path) != artifact.sha256:
+        if sha256_of(path) != artifact.sha256:
             return False
         self._checked[artifact.sha256] = mark
         return True
 
-    def _download(self, path: Path, artifact: Artifact, stopped: Callable[[], bool]) -> None:
+    def _download(self, path: Path, artifact: Artifact, stopped: Callable[[], bool]) -> bool:
+        """Whether the file came whole and right; it has its name only then."""
         part = path.with_name(path.name + ".part")
-        with open(part, "ab") as file:
-            if artifact.is_private:
-                os.fchmod(file.fileno(), 0o600)
-            if file.tell() > artifact.size_bytes:
-                file.truncate(0)
-            self._append(file, artifact, stopped)
-            file.flush()
-            os.fsync(file.fileno())
+        if download(part, artifact, self._fetch, stopped) != artifact.sha256:
+            part.unlink()
+            return False
         os.replace(part, path)
         sync_folder(path.parent)
-
-    def _append(self, file: BinaryIO, artifact: Artifact, stopped: Callable[[], bool]) -> None:
-        size = file.seek(0, os.SEEK_END)
-        if size == artifact.size_bytes:
-            return
-        for data in self._fetch(artifact.sha256, size):
-            if stopped():
-                raise Stopped("The attempt was told to end while its model was on the way.")
-            size += len(data)
-            if size > artifact.size_bytes:
-                break
-            file.write(data)
+        self._checked[artifact.sha256] = _mark(path.stat())
+        return True
 
     def _make_room(self, artifact: Artifact, needed: Sequence[Artifact]) -> None:
         """Throws away the files unused for longest until this one fits."""
@@ -161,9 +144,6 @@ class ModelCache:
         return free is None or free >= artifact.size_bytes - there + MARGIN_BYTES
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(PIECE_BYTES), b""):
-            digest.update(piece)
-    return digest.hexdigest()
+def _mark(facts: os.stat_result) -> tuple[int, int, int]:
+    """What changes with the content of a file."""
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino

@@ -8,7 +8,7 @@ from typing import Any
 from paretofleet_proto.v1 import fleet_pb2 as pb
 
 from paretofleet_collector.rpc.convert import fleet as convert
-from paretofleet_collector.rpc.file_parts import read_pieces
+from paretofleet_collector.rpc.file_parts import MODEL_PART_BYTES, read_pieces
 from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
 from paretofleet_collector.rpc.upload_call import UploadCall
@@ -64,8 +64,8 @@ class FleetServicer:
         return 0.0 if left == float("inf") else max(RENEW_NOW_S, left)
 
     @stream_of_replies
-    async def FetchModel(self, request: pb.FetchModelRequest) -> AsyncIterator[pb.ModelPart]:  # noqa: N802
+    async def FetchModel(self, request: pb.FetchModelRequest) -> AsyncIterator[bytes]:  # noqa: N802
         session = convert.session_from_proto(request.session)
         path = await agents.model_path(self._context, session, request.sha256, request.offset)
-        async for data in read_pieces(path, request.offset):
-            yield pb.ModelPart(data=data)
+        async for data in read_pieces(path, request.offset, MODEL_PART_BYTES):
+            yield convert.model_part_to_wire(data)

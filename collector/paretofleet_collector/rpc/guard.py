@@ -99,7 +99,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
         serialisers = {
             "request_deserializer": _lenient(handler.request_deserializer),
-            "response_serializer": handler.response_serializer,
+            "response_serializer": _encoder(handler.response_serializer),
         }
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(stream, **serialisers)
@@ -201,6 +201,17 @@ def _fault(request: Any) -> str:
     if isinstance(request, Unreadable):
         return request.why
     return "" if request.DESCRIPTOR.name in _ANSWERED_SINGLY else fault_of(request)
+
+
+def _encoder(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """The same `serialize`; a message that is bytes is encoded already."""
+    if serialize is None:
+        return None
+
+    def encode(message: Any) -> bytes:
+        return message if isinstance(message, bytes) else serialize(message)
+
+    return encode
 
 
 def _lenient(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:

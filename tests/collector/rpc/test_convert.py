@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo, Variant
 from paretofleet_collector.model.inputs import InputArray, InputFile
 from paretofleet_collector.model.messages import NewModel
@@ -21,7 +23,8 @@ from paretofleet_collector.model.views import (
     SweepView,
 )
 from paretofleet_collector.rpc.convert import control as convert
-from paretofleet_collector.rpc.convert import models
+from paretofleet_collector.rpc.convert import fleet, models
+from paretofleet_proto.v1 import fleet_pb2
 
 DEVICE = DeviceView(
     device_id="id-box",
@@ -119,3 +122,9 @@ PROGRESS = SweepProgress(SWEEP, (RunningNow("box", "tiny fp32", "measure", 7),),
 )
 def test_what_goes_over_the_wire_comes_out_as_it_was(value, to_proto, from_proto):
     assert from_proto(to_proto(value)) == value
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.one_of(st.binary(min_size=1, max_size=300), st.sampled_from((b"x" * 16_384, b"\n" * (1 << 20)))))
+def test_a_part_of_a_model_is_encoded_as_protobuf_encodes_it(data):
+    assert fleet.model_part_to_wire(data) == fleet_pb2.ModelPart(data=data).SerializeToString()
