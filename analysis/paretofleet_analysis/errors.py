@@ -3,6 +3,7 @@
 AnalysisError(ValueError)
 +-- ReportError    a report that cannot be read, built or written
 +-- SampleError    the samples of a run contradict themselves
++-- SearchError    a search space or a table of trials that no search can use
 +-- RankError      a ranking that would compare what cannot be compared
     +-- RequestError    a request that no report could answer: an error of usage
 """
@@ -20,6 +21,10 @@ class ReportError(AnalysisError):
 
 class SampleError(AnalysisError):
     """The samples of one run contradict themselves or their facts."""
+
+
+class SearchError(AnalysisError):
+    """A search space, its trials or a published table that no search can use."""
 
 
 class RankError(AnalysisError):

@@ -85,6 +85,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "figures": {"present", "studies", "ranking"},
         "present": {"ranking", "diagnostics", "statistics"},
         "studies": {"ranking", "report", "pareto"},
+        "search": {"ranking", "pareto"},
         "imports": {"report"},
         "exports": {"report"},
         "ranking": {"diagnostics", "report", "pareto", "statistics"},
