@@ -22,6 +22,7 @@ from paretofleet_agent.suggest import did_you_mean
 
 #: The near end of a tunnel to a collector elsewhere.
 DEFAULT_COLLECTOR = "127.0.0.1:7411"
+MB = 10**6
 #: How gRPC calls a socket in the file system.
 UNIX = "unix:"
 
@@ -59,6 +60,11 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
             "",
             "The folder in which a collector on this machine keeps its models: the agent takes hard links "
             "instead of copies. `paretofleet up` sets it.",
+        ),
+        "models_max_mb": Setting(
+            "20000",
+            "Megabytes that model files may take on this device; those unused for longest leave first, none "
+            "that a run needs.",
         ),
         "reboot_command": Setting("systemctl reboot", "The command that reboots it; no shell runs it."),
     },
@@ -108,6 +114,7 @@ class Config:
     `interpreters`: the Python of each runtime that needs its own, by name. `sensors`: settings of sensors.
     `variables`: what runners start with.
     `models_beside`: where a collector on this machine keeps its models, None where there is none.
+    `models_max_bytes`: what model files may take.
     `allow_reboot`: a sweep that asks for several boots may have this device rebooted, by `reboot_command`.
     """
 
@@ -125,6 +132,7 @@ class Config:
     allow_reboot: bool = False
     reboot_command: tuple[str, ...] = ("systemctl", "reboot")
     models_beside: Path | None = None
+    models_max_bytes: int = 20_000 * MB
     variables: VariableSettings = field(default_factory=VariableSettings)
 
 
@@ -194,6 +202,7 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
         allow_reboot=_yes("allow_reboot", agent["allow_reboot"]) and not simulate,
         reboot_command=_command(agent["reboot_command"]),
         models_beside=Path(agent["models_beside"]) if agent["models_beside"] else None,
+        models_max_bytes=_positive("models_max_mb", agent["models_max_mb"]) * MB,
         variables=VariableSettings(_variables(values["variables"]), _variable_names(agent["pass_variables"])),
     )
 
@@ -338,6 +347,13 @@ def _integer(setting: str, value: str) -> int:
         return int(value)
     except ValueError as error:
         raise ConfigError(f"The {setting} {value!r} is not a whole number.") from error
+
+
+def _positive(setting: str, value: str) -> int:
+    number = _integer(setting, value)
+    if number <= 0:
+        raise ConfigError(f"The setting {setting} is {value!r}: write a whole number above 0.")
+    return number
 
 
 def _yes(setting: str, value: str) -> bool:

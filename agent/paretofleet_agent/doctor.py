@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 from paretofleet_agent import __version__, terminal
-from paretofleet_agent.config import UNIX, Config
+from paretofleet_agent.config import MB, UNIX, Config
 from paretofleet_agent.device import host_lock
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.errors import HomeError
 from paretofleet_agent.files import free_bytes
-from paretofleet_agent.uplink import credentials, identity, spool, spool_file, tls_probe
+from paretofleet_agent.uplink import credentials, identity, model_room, spool, spool_file, tls_probe
 
 #: Less than this may not hold a run's samples.
 ROOM_BYTES = 32 << 20
@@ -40,7 +40,12 @@ def examine(config: Config, device: DeviceUnderTest, now: float | None = None) -
     `now` is in seconds since 1970, None for the clock's.
     """
     findings = [_versions(), *_home(config.home), *_spool(config.home)]
-    findings += [_clock(time.time() if now is None else now), _collector(config), _lock(config)]
+    findings += [
+        _models(config),
+        _clock(time.time() if now is None else now),
+        _collector(config),
+        _lock(config),
+    ]
     return [*findings, *_device(device)]
 
 
@@ -103,6 +108,13 @@ def _spool(home: Path) -> Iterator[Finding]:
         yield Finding("spool", True, f"{waiting} attempts wait to be sent")
     for name in spool_file.damaged_spools(home):
         yield Finding("spool", True, f"{name} was damaged and set aside; its attempts ran again")
+
+
+def _models(config: Config) -> Finding:
+    stored, most = model_room.stored(config.home), config.models_max_bytes // MB
+    return Finding(
+        "models", True, f"{stored.files} files take {stored.size_bytes / MB:.0f} of at most {most} MB"
+    )
 
 
 def _clock(now: float) -> Finding:

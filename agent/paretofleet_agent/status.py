@@ -13,7 +13,7 @@ from typing import Any
 from paretofleet_agent import terminal
 from paretofleet_agent.device import selftest_result
 from paretofleet_agent.errors import HomeError
-from paretofleet_agent.uplink import identity, leftovers, spool, spool_file
+from paretofleet_agent.uplink import identity, leftovers, model_room, spool, spool_file
 
 
 def read_status(home: Path) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def read_status(home: Path) -> dict[str, Any]:
         **card,
         "spool": asdict(contents) if contents else None,
         "spool_damage": damage,
+        "models": model_room.stored(home)._asdict(),
         "selftest": selftest_result.stored(home),
         "damaged_spools": spool_file.damaged_spools(home),
         "spools_aside": _aside(home),
@@ -65,6 +66,7 @@ def describe(facts: dict[str, Any], width: int | None = None) -> str:
         ("collector", facts["collector"]),
         ("home", facts["home"]),
         ("spool", _spool_line(facts)),
+        ("models", _models_line(facts["models"])),
         ("selftest", _selftest_line(facts["selftest"])),
     ]
     lines += [
@@ -81,6 +83,10 @@ def describe(facts: dict[str, Any], width: int | None = None) -> str:
     if facts["aside_bytes"]:
         lines.append(("aside", f"{facts['aside_bytes']} bytes in all: `paretofleet-agent aside` lists them"))
     return terminal.facts(lines, width)
+
+
+def _models_line(stored: dict[str, int]) -> str:
+    return f"{_counted(stored['files'], 'file')}, {stored['size_bytes']} bytes"
 
 
 def _for_whom(collector_id: str) -> str:

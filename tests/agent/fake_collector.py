@@ -47,6 +47,8 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.grants = []
         self.reboot = ""
         self.models = {}
+        #: Bytes of a message of a model.
+        self.piece_bytes = 1000
         self.fetches = []
         self.refuse = None
         self.calls_it = ""
@@ -161,10 +163,10 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
             context.abort(grpc.StatusCode.NOT_FOUND, "There is no such model here.")
         fault = self.script(len(self.fetches))
         rest = data[request.offset :]
-        for at in range(0, len(rest), 1000):
+        for at in range(0, len(rest), self.piece_bytes):
             if fault == "cut_after" and at:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "cut")
-            piece = rest[at : at + 1000]
+            piece = rest[at : at + self.piece_bytes]
             yield pb.ModelPart(data=piece[::-1] if fault == "damaged" else piece)
 
     def Upload(self, requests, context):  # noqa: N802

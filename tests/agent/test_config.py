@@ -93,6 +93,7 @@ def test_a_wrong_flag_is_named(tmp_path, flags, says):
         ("[DEFAULT]\nname = a\n", r"section \[DEFAULT\]; the sections are agent"),
         ("no section\n", r"agent\.ini cannot be read"),
         ("[agent]\nseed = many\n", "seed 'many' is not a whole number"),
+        ("[agent]\nmodels_max_mb = 0\n", "models_max_mb is .0.: write a whole number above 0"),
         ("[host]\nlock_dir = /no/such/dir\n", "lock_dir '/no/such/dir'"),
     ],
 )

@@ -82,12 +82,15 @@ def test_status_tells_what_waits(tmp_path, capsys):
     spool = Spool.open(tmp_path)
     fill(spool, key())
     (tmp_path / "daemon.json").write_text(json.dumps({"collector": "127.0.0.1:7411", "name": "dev-1"}))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a").write_bytes(b"abc")
     with identity.home_lock(tmp_path):
         assert main.main(["status", "--home", str(tmp_path)]) == 0
         out = capsys.readouterr().out
         assert who.device_id in out
         assert "1 attempt with 3 chunks (480 bytes) to send" in out
         assert "runs as process" in out
+        assert "models     1 file, 3 bytes" in out
     assert main.main(["status", "--home", str(tmp_path), "-o", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["collector"], facts["process_id"], facts["spool"]["chunks"]) == ("127.0.0.1:7411", None, 3)
@@ -246,6 +249,15 @@ class TestDoctor:
         assert "its agent runs as process" in findings["home"]["finding"]
         assert address in findings["collector"]["finding"]
         assert findings["versions"]["is_well"]
+        assert findings["models"]["finding"] == "0 files take 0 of at most 20000 MB"
+
+    def test_the_room_of_models_and_its_limit(self, tmp_path, capsys, monkeypatch):
+        (tmp_path / "models" / "private").mkdir(parents=True)
+        for name in ("a", "private/b"):
+            (tmp_path / "models" / name).write_bytes(bytes(1_500_000))
+        monkeypatch.setenv("PARETOFLEET_AGENT_MODELS_MAX_MB", "50")
+        _, findings = self.examined(tmp_path, capsys)
+        assert findings["models"]["finding"] == "2 files take 3 of at most 50 MB"
 
     def test_what_is_wrong_has_a_fix(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setenv("PARETOFLEET_AGENT_COLLECTOR", "127.0.0.1:1")

@@ -129,6 +129,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "joining": "*",
             "leftovers": "*",
             "model_cache": "ModelCache",
+            "model_room": "*",
             "push": "push",
             "replies": "LeaseReply Welcome",
             "spool": "* Spool",

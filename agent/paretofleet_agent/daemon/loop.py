@@ -43,7 +43,9 @@ class Daemon:
         self._device = device
         self._spool = spool
         self._client = client
-        self._models = ModelCache(config.home, client.fetch_model, config.models_beside)
+        self._models = ModelCache(
+            config.home, client.fetch_model, config.models_beside, config.models_max_bytes
+        )
         self._listener = WorkListener(client.listen)
         self._window = self._batch = 1
         self._has_served = False

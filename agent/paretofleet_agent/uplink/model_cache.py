@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
 from paretofleet_agent.errors import AttemptFailed
-from paretofleet_agent.files import free_bytes, sync_folder
+from paretofleet_agent.files import sync_folder
 from paretofleet_agent.model import Artifact
+from paretofleet_agent.uplink import model_room
 from paretofleet_agent.uplink.model_download import download, sha256_of
 
 log = logging.getLogger(__name__)
 
-#: Left free on the disk for the spool.
-MARGIN_BYTES = 64 << 20
 HEX = frozenset("0123456789abcdef")
 
 
@@ -25,15 +24,21 @@ class ModelCache:
     """The folder of model files. `fetch(sha256, offset)` is the client's; it may raise Unreachable.
 
     `beside`: the folder of a collector's files on this machine, of which hard links are made where the file
-    system allows, so that no model lies on the disk twice.
+    system allows, so that no model lies on the disk twice. `limit_bytes`: what all files may take, None
+    where only the disk bounds them.
     """
 
     def __init__(
-        self, home: Path, fetch: Callable[[str, int], Iterator[bytes]], beside: Path | None = None
+        self,
+        home: Path,
+        fetch: Callable[[str, int], Iterator[bytes]],
+        beside: Path | None = None,
+        limit_bytes: int | None = None,
     ) -> None:
-        self._folder = home / "models"
+        self._folder = home / model_room.FOLDER
         # By their folder private files are known after a crash, too.
         self._private = self._folder / "private"
+        self._limit_bytes = limit_bytes
         self._sweep: str | None = None
         self._fetch = fetch
         self._beside = beside
@@ -53,13 +58,16 @@ class ModelCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if self._is_right(path, artifact) or self._link(path, artifact):
+                model_room.note_use(path)
                 return path
             for _ in range(2):
-                self._make_room(artifact, needed)
+                model_room.make(self._folder, artifact, _part_of(path), needed, self._limit_bytes)
                 if self._download(path, artifact, stopped):
                     return path
                 log.warning("%s came damaged; it is thrown away", artifact.name)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                _part_of(path).unlink()  # on a full disk the samples need the room
             raise AttemptFailed(
                 "model_unavailable", f"{artifact.name} cannot be stored in {self._folder} ({error.strerror})."
             ) from error
@@ -90,7 +98,7 @@ class ModelCache:
             with contextlib.suppress(OSError):
                 os.link(str(file), str(path))
                 if self._is_right(path, artifact):
-                    path.with_name(path.name + ".part").unlink(missing_ok=True)
+                    _part_of(path).unlink(missing_ok=True)
                     return True
                 path.unlink()
         return False
@@ -110,7 +118,7 @@ class ModelCache:
 
     def _download(self, path: Path, artifact: Artifact, stopped: Callable[[], bool]) -> bool:
         """Whether the file came whole and right; it has its name only then."""
-        part = path.with_name(path.name + ".part")
+        part = _part_of(path)
         if download(part, artifact, self._fetch, stopped) != artifact.sha256:
             part.unlink()
             return False
@@ -119,29 +127,10 @@ class ModelCache:
         self._checked[artifact.sha256] = _mark(path.stat())
         return True
 
-    def _make_room(self, artifact: Artifact, needed: Sequence[Artifact]) -> None:
-        """Throws away the files unused for longest until this one fits."""
-        kept = {each.sha256 for each in (artifact, *needed)}
-        files = [path for path in self._folder.iterdir() if path.is_file()]
-        others = [path for path in files if path.name[:64] not in kept]
-        for path in sorted(others, key=lambda path: path.stat().st_mtime):
-            if self._fits(artifact):
-                return
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-        if not self._fits(artifact):
-            raise AttemptFailed(
-                "model_unavailable",
-                f"{artifact.name} has {artifact.size_bytes} bytes and the disk of {self._folder} has "
-                f"{free_bytes(self._folder)} free, {MARGIN_BYTES} of them kept for samples: free some space.",
-            )
 
-    def _fits(self, artifact: Artifact) -> bool:
-        folder = self._private if artifact.is_private else self._folder
-        part = folder / f"{artifact.sha256}.part"
-        there = part.stat().st_size if part.exists() else 0
-        free = free_bytes(self._folder)
-        return free is None or free >= artifact.size_bytes - there + MARGIN_BYTES
+def _part_of(path: Path) -> Path:
+    """Where a file lies until it is whole and right."""
+    return path.with_name(path.name + ".part")
 
 
 def _mark(facts: os.stat_result) -> tuple[int, int, int]:

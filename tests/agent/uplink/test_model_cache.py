@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import random
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from daemon_parts import INVENTORY, WHO, config
 from fake_collector import FakeCollector
 from paretofleet_agent.errors import AttemptFailed, Stopped, Unreachable
 from paretofleet_agent.model import Artifact
-from paretofleet_agent.uplink import model_cache
+from paretofleet_agent.uplink import model_room
 from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.model_cache import ModelCache
 
@@ -151,15 +152,62 @@ def test_room_is_made_by_forgetting_the_models_unused_for_longest(models, tmp_pa
     (tmp_path / "models").mkdir()
     for age, name in enumerate(("old", "older")):
         (tmp_path / "models" / name).write_bytes(b"x" * 1000)
-        model_cache.os.utime(tmp_path / "models" / name, (1000 - age, 1000 - age))
-    free = {2: 0, 1: model_cache.MARGIN_BYTES + len(CONTENT)}
-    monkeypatch.setattr(
-        model_cache,
-        "free_bytes",
-        lambda folder: free.get(len(list(folder.iterdir())), model_cache.MARGIN_BYTES),
-    )
+        os.utime(tmp_path / "models" / name, (1000 - age, 1000 - age))
+    free = model_room.MARGIN_BYTES + len(CONTENT) - 1000
+    monkeypatch.setattr(model_room, "free_bytes", lambda _: free)
     models.get(ARTIFACT, never)
     assert {path.name for path in (tmp_path / "models").iterdir()} == {"old", ARTIFACT.sha256}
+
+
+def kept_in(home):
+    return {path.name for path in (home / "models").iterdir()}
+
+
+@pytest.fixture
+def three(collector):
+    """Files of 1,000 bytes; the collector has them."""
+    contents = [bytes([number]) * 1000 for number in range(3)]
+    made = [Artifact(hashlib.sha256(each).hexdigest(), 1000, f"{each[0]}.onnx") for each in contents]
+    collector.models.update({a.sha256: each for a, each in zip(made, contents)})
+    return made
+
+
+@pytest.fixture
+def two_fit(models, tmp_path):
+    """A cache that two of the files fill."""
+    return ModelCache(tmp_path, models._fetch, limit_bytes=2500)
+
+
+def test_all_files_together_stay_below_the_limit_and_what_was_used_last_stays(two_fit, three, tmp_path):
+    for each in (three[0], three[1], three[0], three[2]):
+        two_fit.get(each, never)
+    assert kept_in(tmp_path) == {three[0].sha256, three[2].sha256}
+    assert model_room.stored(tmp_path) == (2, 2000)
+
+
+def test_the_limit_forgets_nothing_that_a_run_needs(two_fit, three, tmp_path):
+    for each in (three[1], three[0], three[2]):
+        two_fit.get(each, never, (three[1], three[2]))
+    assert kept_in(tmp_path) == {three[1].sha256, three[2].sha256}
+
+
+def test_files_of_one_run_above_the_limit_are_refused_and_nothing_is_forgotten(two_fit, three, tmp_path):
+    for each in three[:2]:
+        two_fit.get(each, never)
+    with pytest.raises(AttemptFailed, match=r"2\.onnx has 1000 bytes, 3000 with .* 2500 here: raise"):
+        two_fit.get(three[2], never, three)
+    assert kept_in(tmp_path) == {three[0].sha256, three[1].sha256}
+
+
+def test_private_files_count_and_stay_while_their_sweep_lasts(two_fit, three, tmp_path):
+    two_fit.begin_sweep("first")
+    private = two_fit.get(replace(three[0], is_private=True), never)
+    for each in three[1:]:
+        two_fit.get(each, never)
+    assert private.exists()
+    assert kept_in(tmp_path) == {"private", three[2].sha256}
+    two_fit.begin_sweep("")
+    assert model_room.stored(tmp_path) == (1, 1000)
 
 
 def test_what_is_needed_beside_it_is_not_forgotten(models, collector, monkeypatch):
@@ -167,16 +215,16 @@ def test_what_is_needed_beside_it_is_not_forgotten(models, collector, monkeypatc
     samples = Artifact(hashlib.sha256(b"samples").hexdigest(), 7, "s.npz")
     collector.models[samples.sha256] = b"samples"
     path = models.get(ARTIFACT, never)
-    monkeypatch.setattr(model_cache, "free_bytes", lambda _: model_cache.MARGIN_BYTES)
+    monkeypatch.setattr(model_room, "free_bytes", lambda _: model_room.MARGIN_BYTES)
     with pytest.raises(AttemptFailed, match=r"s\.npz has 7 bytes"):
         models.get(samples, never, (ARTIFACT, samples))
     assert path.exists()
-    monkeypatch.setattr(model_cache, "free_bytes", lambda _: model_cache.MARGIN_BYTES + 7)
+    monkeypatch.setattr(model_room, "free_bytes", lambda _: model_room.MARGIN_BYTES + 7)
     assert models.get(samples, never, (ARTIFACT, samples)).read_bytes() == b"samples"
 
 
 def test_a_full_disk_fails_the_attempt_with_one_sentence(models, collector, monkeypatch):
-    monkeypatch.setattr(model_cache, "free_bytes", lambda _: 1000)
+    monkeypatch.setattr(model_room, "free_bytes", lambda _: 1000)
     with pytest.raises(AttemptFailed, match=r"net.onnx has 10500 bytes and the disk .* 1000 free"):
         models.get(ARTIFACT, never)
     assert collector.fetches == []
