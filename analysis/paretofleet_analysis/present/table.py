@@ -11,6 +11,8 @@ from functools import partial
 _GAP = "  "
 #: Columns of names are folded down to so much in all, any text to so much, before others are left out.
 _NAMES, _TEXT = 32, 12
+#: A name of at most so many columns is whole, unless the names alone do not fit.
+_WHOLE = 24
 #: Below this many columns a name is not folded, unless its parts are as short.
 _LEAST = 8
 #: A text is folded into about so many lines before its column is left out.
@@ -163,8 +165,13 @@ def _readable(column: TableColumn, *, names: int) -> int:
     if column.right:
         return _widest(column, _INTERVAL.split)
     if column.kept:
-        return max(_TEXT, _NAMES // names, _by_parts(column))
+        whole = [width for width in map(columns_of, _unbroken(column)) if width <= _WHOLE]
+        return max(_TEXT, _NAMES // names, _by_parts(column), *whole)
     return max(_TEXT, _widest(column, str.split), _natural(column) // _LINES)
+
+
+def _unbroken(column: TableColumn) -> list[str]:
+    return [word for text in (column.title, *column.cells) for word in text.split()]
 
 
 def _by_parts(column: TableColumn) -> int:

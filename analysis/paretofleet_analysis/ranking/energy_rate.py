@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from paretofleet_analysis.ranking.exclusion_reasons import energy_absence
+
 
 def energy_j_per_item_at_rate(
     rate_hz: float, *, energy_j_per_item: float, time_per_item_s: float, armed_idle_power_w: float
@@ -45,9 +47,10 @@ def take_rate(row: dict[str, Any], rate_hz: float, rails: Sequence[Mapping[str, 
     energy_j, time_s = row["energy_j_per_item"], row["time_per_item_s"]
     idles = [rail["armed_idle_power_w"] for rail in rails]
     if energy_j is None or time_s is None:
-        return "energy_j_per_item is absent"
+        return energy_absence(row)
     if not idles or None in idles:
-        return "its idle power with the model loaded is not known"
+        hint = ": protocol quick does not measure it, sweep with --protocol standard"
+        return "its idle power with the model loaded is not known" + hint * (row.get("protocol") == "quick")
     idle_w = sum(idles)
 
     def at_rate(own_j: float, own_s: float) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from paretofleet_analysis.objectives import objective
 from paretofleet_analysis.report.access import Row, samples
+from paretofleet_analysis.report.flags import FLAGS
 from paretofleet_analysis.report.work_bound import NO_WORK
 from paretofleet_analysis.statistics.intervals import RUNS_MIN, mean_interval
 
@@ -19,6 +20,7 @@ _SURELY = 0.998
 NOT_KEPT = "pace_not_kept"
 #: The mode of rows whose iterations are steps of an optimiser, and the objective that only they have.
 TRAINING, STEP = "training", "step_s"
+ENERGY = "energy_j_per_item"
 #: Why a value may be absent, where the reason is one.
 _HINTS = {
     "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
@@ -111,6 +113,17 @@ def limit_reason(row: Row, name: str, limit: float) -> str | None:
     return f"{name} is above {limit:g} {unit}"
 
 
+def energy_absence(row: Row) -> str:
+    """Why a `row` has no energy: its flags, or that no power sensor was read; and what to do."""
+    why = [name for name in row["flags"] or () if name in FLAGS and "energy" in FLAGS[name].nulls]
+    if why:
+        return f"{ENERGY} is absent by its flags: {', '.join(why)}"
+    return (
+        f"{ENERGY} is absent: no power sensor was read; `paretofleet-agent probe` on the device says why and "
+        "the fix; without a sensor leave --rate and energy out"
+    )
+
+
 def value_reason(row: Row, names: Sequence[str]) -> str | None:
     """That the `row`, or all its runs, lack one of the objectives `names`, or that one is not positive."""
     for name in names:
@@ -118,7 +131,7 @@ def value_reason(row: Row, names: Sequence[str]) -> str | None:
             kept_hz, rate_hz = row["throughput_items_s"], row["items_s"]
             return f"it keeps {kept_hz:.3g} items a second, not {rate_hz:g}"
         if row[name] is None:
-            return f"{name} is absent" + _HINTS.get(name, "")
+            return energy_absence(row) if name == ENERGY else f"{name} is absent" + _HINTS.get(name, "")
     values = samples(row, names)
     if not len(values):
         return f"no run has all of {', '.join(names)}"

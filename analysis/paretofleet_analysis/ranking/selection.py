@@ -72,7 +72,9 @@ def columns_of(request: RankingRequest) -> list[str]:
         "batch_latency_p99_s",
     }
     read |= {name for preset in PRESETS.values() for name in (*preset.speed, *preset.others)}
-    dropped = {"environment"} | {f"{measure.name}{end}" for measure in MEASURES for end in ("_lo", "_hi")}
+    dropped = {"environment", "sweep_note", "sweep_labels"} | {
+        f"{measure.name}{end}" for measure in MEASURES for end in ("_lo", "_hi")
+    }
     for measure in MEASURES:
         if measure.name not in read:
             dropped |= {measure.name, f"{measure.name}_runs", f"{measure.name}_resolution"}

@@ -23,6 +23,8 @@ def requested_columns(configuration: ReportInput) -> dict[str, Any]:
         raise ReportError(f"top1 of {configuration.model} is {top1}: give it in percent, from 0 to 100")
     return {
         "sweep": configuration.sweep,
+        "sweep_note": configuration.sweep_note,
+        "sweep_labels": list(configuration.sweep_labels) if configuration.sweep_labels else None,
         "configuration_id": configuration.configuration_id,
         "model": configuration.model,
         "variant": configuration.variant,

@@ -38,7 +38,8 @@ class ReportInput:
     `top5`, `accuracy_data` (what was evaluated on) and `correct_items` are of evaluations alone. `training`:
     of the model's trainings, as `training.training_columns` reads it. `flags` are the collector's own about
     the configuration, such as `not_converged`. `items_s`: how many come a second in mode `paced`. `fed`: what
-    was asked for of `sizes` and `inputs`, empty where neither was.
+    was asked for of `sizes` and `inputs`, empty where neither was. `sweep_note` and `sweep_labels`: what its
+    user said of the sweep, None where nothing.
     """
 
     sweep: str
@@ -77,3 +78,5 @@ class ReportInput:
     flags: Sequence[str] = ()
     items_s: float | None = None
     fed: Mapping[str, Any] = field(default_factory=dict)
+    sweep_note: str | None = None
+    sweep_labels: Sequence[str] | None = None

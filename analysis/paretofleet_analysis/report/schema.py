@@ -15,7 +15,7 @@ from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
-VERSION = 9
+VERSION = 10
 #: A report that has nothing in younger columns is written in this version, so that older programs read it.
 VERSION_WRITTEN_MIN = 3
 VERSION_KEY = b"paretofleet.report.version"
@@ -68,6 +68,12 @@ _IDENTITY = (
         "what the device was during the runs as its agent told it, canonical JSON: driver, kernel, governor, "
         "power mode; `environment_id` is its hash; null where unknown",
         since=7,
+    ),
+    Column(
+        "sweep_note", TEXT, "what the sweep is for, as `--note` said; null where it said nothing", since=10
+    ),
+    Column(
+        "sweep_labels", pa.list_(TEXT), "labels of the sweep (`--label`); null where it has none", since=10
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +55,7 @@ def gc(
             ]
             freed = removable.size_bytes + sum(map(_size, (*copies, *folders)))
             for line in lines:
-                print(line)
+                sys.stdout.writelines(f"{part}\n" for part in garbage_text.fitted(line))
             if yes:
                 garbage.remove(store, lake, removable)
                 _delete((*copies, *folders))

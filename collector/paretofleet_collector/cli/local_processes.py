@@ -114,7 +114,7 @@ def wait_until_ready(
         except queue.Empty:
             if part.process.poll() is not None and lines.empty():
                 raise CollectorError(
-                    f"The {part.name} ended {how_ended(part)}, so everything is stopped; "
+                    f"The {part.name} ended {how_ended(part)} before anything else was started; "
                     "its lines above say why."
                 ) from None
             continue

@@ -11,7 +11,7 @@ import typer
 from paretofleet_collector.cli import sweep_queue
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.notification import Notify, check_notices
-from paretofleet_collector.cli.output import Format, Output, clean, show
+from paretofleet_collector.cli.output import Format, Output, show
 from paretofleet_collector.cli.plan_text import (
     adaptive_sentence,
     boots_sentence,
@@ -24,7 +24,7 @@ from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.sources import read_sources
 from paretofleet_collector.cli.specification import add_files, build, named
 from paretofleet_collector.cli.sweep_confirm import candidates, confirming
-from paretofleet_collector.cli.sweep_follow import follow_sweep, notify_absent, submit_spec
+from paretofleet_collector.cli.sweep_follow import follow_sweep, notify_absent, submit_spec, write_name
 from paretofleet_collector.cli.sweep_options import (
     Adaptive,
     BatchSizes,
@@ -155,13 +155,14 @@ def submit(
     with collector_client(context) as client:
         chosen = named(add_files(client, spec), file)
         sweep, refusals = submit_spec(client, chosen, request_id, keep_name=bool(spec.name))
+        is_followed = bool(watch or notices)
         if output is Format.table:
-            typer.echo(clean(sweep.name))
+            write_name(sweep, is_followed=is_followed)
         else:
             row = {**sweep_row(sweep), "refusals": [refusal_row(each) for each in refusals]}
             show([row], sweep_columns([row]), output)
-        if watch or notices:
-            raise typer.Exit(follow_sweep(client, sweep.sweep_id, notices or ()))
+        if is_followed:
+            raise typer.Exit(follow_sweep(client, sweep.name, notices or ()))
 
 
 @app.command(epilog="Example: paretofleet sweep confirm edge-classifiers --watch")
@@ -188,9 +189,9 @@ def confirm(
         verb = "is" if len(identities) == 1 else "are"
         notify(f"{counted(len(identities), 'configuration')} of {name} {verb} not beaten")
         sweep, _refusals = submit_spec(client, spec, secrets.token_hex(16), keep_name=False)
-        typer.echo(clean(sweep.name))
+        write_name(sweep, is_followed=watch)
         if watch:
-            raise typer.Exit(follow_sweep(client, sweep.sweep_id))
+            raise typer.Exit(follow_sweep(client, sweep.name))
 
 
 @app.command("list", epilog="Example: paretofleet sweep list --state running --label gate --last 10")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from paretofleet_collector.cli.notification import end_sentence, give_notices
+from paretofleet_collector.cli.output import clean
 from paretofleet_collector.cli.progress import follow, working
 from paretofleet_collector.cli.session import notify, notify_refusals
 from paretofleet_collector.cli.specification import build_zoo
@@ -45,6 +47,16 @@ def submit_spec(
         f"follow it with `paretofleet sweep watch {sweep.name}`"
     )
     return sweep, refusals
+
+
+def write_name(sweep: SweepView, *, is_followed: bool) -> None:
+    """Writes the name of a `sweep` to standard output, for scripts.
+
+    Not on a terminal where it `is_followed`: there it was said already, and the progress names it again.
+    """
+    if not (is_followed and sys.stdout.isatty()):
+        sys.stdout.write(f"{clean(sweep.name)}\n")
+        sys.stdout.flush()
 
 
 def follow_sweep(client: Client, sweep: str, notices: Sequence[str] = ()) -> int:

@@ -136,7 +136,7 @@ def _look(
             notify(f"{device.name}: its environment is that of {history[-1].name}")
             yield _code(_compared(context, canary, history, question))
     for device, sweep in awaited:
-        yield follow_sweep(client, sweep.sweep_id)
+        yield follow_sweep(client, sweep.name)
         history = history_of(client.list_sweeps(labels=[canary.label]), device.name)
         document = _compared(context, canary, history, question)
         yield _code(document)

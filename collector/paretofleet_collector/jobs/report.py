@@ -96,6 +96,8 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
             row,
             training=trainings[row.variant_sha256],
             top1_seeds=trainings[row.variant_sha256].get("top1"),
+            sweep_note=sweep.remarks.note or None,
+            sweep_labels=sweep.remarks.labels or None,
         )
         for row in rows
     ]

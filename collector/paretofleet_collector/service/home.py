@@ -39,7 +39,8 @@ def hold_home(home: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Refused(
-                f"Another collector works in {home}; stop it, or start this one with another --home."
+                f"A collector works in {home} already, perhaps of `paretofleet up` in another terminal: use "
+                "that one, or end it there with Ctrl-C first, or name another folder with --home."
             ) from None
         yield
     finally:

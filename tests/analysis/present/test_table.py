@@ -71,3 +71,19 @@ def test_prose_with_wide_letters_fits_as_well() -> None:
     lines = wrapped("  " + "模型网络 on 板子 is the fastest. " * 9, 60)
     assert max(map(columns_of, lines)) <= 60
     assert " ".join(" ".join(lines).split()) == ("模型网络 on 板子 is the fastest. " * 9).strip()
+
+
+def test_a_name_of_usual_length_is_whole_before_other_columns_are_shown() -> None:
+    columns = [
+        TableColumn("device", ["jetson-orin-nano-left"], kept=True),
+        TableColumn("for", ["fastest within one point of the best accuracy"], kept=True),
+        TableColumn("winner", ["squeezenet1_1"], kept=True),
+        TableColumn("probability", [">0.99"], right=True),
+        TableColumn("price", ["takes 5.6 times the mean latency of squeezenet1_0"]),
+        TableColumn("value", ["mean 107 (72 to 158) ms"]),
+    ]
+    for width in (60, 80, 120, 200):
+        lines, _ = lay_out(columns, width)
+        words = [word for line in lines for word in line.split()]
+        assert "squeezenet1_1" in words, f"it is broken at {width} columns"
+        assert "jetson-orin-nano-left" in words, f"it is broken at {width} columns"

@@ -392,6 +392,16 @@ def test_a_row_without_idle_of_a_loaded_model_has_no_energy_at_a_rate():
         rank(report_of([summary] * 3), rate_hz=5.0, objectives=["energy_j_per_item"])
 
 
+@pytest.mark.parametrize("asked", [{"rate_hz": 5.0}, {"objectives": ["energy_j_per_item"]}])
+def test_where_there_is_no_energy_it_is_said_why_and_what_to_do(asked):
+    summary = run().summary() | {"energy": [], "energy_j_per_item": None}
+    with pytest.raises(RankError, match="no power sensor was read; `paretofleet-agent probe` on the device"):
+        rank(report_of([summary] * 3), **asked)
+    flagged = summary | {"flags": ["counter_reset"]}
+    with pytest.raises(RankError, match="energy_j_per_item is absent by its flags: counter_reset"):
+        rank(report_of([flagged] * 3), **asked)
+
+
 def test_a_run_that_is_slower_than_the_rate_has_no_rest():
     row = {
         "energy_j_per_item": 1.0,

@@ -15,19 +15,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import table_sources
 from command_harness import Command
 from fake_control import FakeControl, device, zoo
 from paretofleet_analysis.present.table import columns_of
 from paretofleet_analysis.ranking import by_device
 from paretofleet_analysis.ranking import rank as ranking
-from paretofleet_analysis.report import files
-from paretofleet_analysis.report.inputs import ReportInput
-from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector import cli
 from paretofleet_collector.cli import units
 from paretofleet_collector.model.entities import SensorInfo
 from terminal import terminal
-from test_rank import configuration
 
 WIDTHS = (60, 80, 120, 200)
 MODELS = ("mobilenet_v2_quantised_per_channel_for_the_gate", "模型网络", "resnet50")
@@ -43,6 +40,11 @@ LISTINGS = {
     "rank": ("rank", "{report}"),
     "rank_by_device": ("rank", "{boards}", "--by", "device"),
     "rank_why": ("rank", "{report}", "--why", "1"),
+    "compare": ("compare", "{folder}/before.parquet", "{folder}/after.parquet"),
+    "token_list": ("token", "list"),
+    "doctor": ("doctor", "--home", "{folder}/up/collector"),
+    "logs": ("logs", "--home", "{folder}/up/collector"),
+    "gc": ("gc", "--home", "{folder}/up"),
 }
 #: What must stand somewhere in a row: names as they are once the lines of a cell are put together.
 NAMES = {
@@ -52,6 +54,11 @@ NAMES = {
     "sweep_plan": (*MODELS, *DEVICES),
     "rank": MODELS,
     "rank_by_device": (*DEVICES, *MODELS),
+    "compare": MODELS,
+    "token_list": DEVICES,
+    "doctor": ("database", "staged chunks", "unlisted files", "addresses"),
+    "logs": DEVICES,
+    "gc": MODELS,
 }
 
 
@@ -85,16 +92,20 @@ def drawn(fleet: Command, words: list[str], columns: int, monkeypatch: pytest.Mo
 def test_a_listing_fits_every_terminal(
     fleet: Command, listing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = tmp_path / "report.parquet"
-    rows = [configuration(name, 0.01 * (1 + k / 9), 70.0 + k) for k, name in enumerate(MODELS)]
-    files.write(build_report(rows), report)
-    boards = tmp_path / "boards.parquet"
+    report, boards, home = (tmp_path / name for name in ("report.parquet", "boards.parquet", "up/collector"))
     if listing == "rank_by_device":
-        files.write(build_report(list(of_boards())), boards)
+        table_sources.write_boards(boards, DEVICES, MODELS)
         once(monkeypatch, by_device, "rank_by_device")
-    else:
+    elif listing in ("rank", "rank_why"):
+        table_sources.write_rankable(report, MODELS)
         once(monkeypatch, ranking, "rank_runs")
-    words = [word.format(report=report, boards=boards) for word in LISTINGS[listing]]
+    elif listing == "compare":
+        table_sources.write_sides(tmp_path, MODELS)
+    elif "--home" in LISTINGS[listing]:
+        table_sources.write_log(home, DEVICES)
+        table_sources.keep_models(home, MODELS)
+    table_sources.answer(monkeypatch, DEVICES)
+    words = [word.format(report=report, boards=boards, folder=tmp_path) for word in LISTINGS[listing]]
     texts = {}
     for columns in WIDTHS:
         text = drawn(fleet, words, columns, monkeypatch)
@@ -109,14 +120,6 @@ def test_a_listing_fits_every_terminal(
     if os.environ.get("PARETOFLEET_WRITE_TABLES"):
         golden.write_text(written, encoding="utf-8")
     assert written == golden.read_text(encoding="utf-8")
-
-
-def of_boards() -> Iterator[ReportInput]:
-    """Each device is fastest with another model."""
-    for board, name in enumerate(DEVICES):
-        for k, model in enumerate(MODELS):
-            row = configuration(model, 0.01 * (1 + (k - board) % len(MODELS)), 70.0 + 3 * k)
-            yield replace(row, device=name)
 
 
 def once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:

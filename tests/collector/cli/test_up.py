@@ -88,6 +88,19 @@ def test_both_are_processes_and_both_end_with_it(up: Up, number: signal.Signals)
     assert "Traceback" not in up.text
 
 
+def test_a_second_one_says_that_the_first_is_to_be_used_and_leaves_it_alone(up: Up, tmp_path: Path) -> None:
+    parts = [up.pid_of("collector"), up.pid_of("agent")]
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "home").symlink_to(tmp_path / "home")
+    again = Up(second)
+    assert again.process.wait(60) == 1
+    assert "A collector works in" in again.text
+    assert "perhaps of `paretofleet up` in another terminal: use that one" in again.text
+    assert "everything is stopped" not in again.text
+    assert all(psutil.pid_exists(pid) for pid in parts)
+
+
 @pytest.mark.parametrize("part", ["collector", "agent"])
 def test_when_one_dies_the_other_is_ended_and_it_says_so(up: Up, part: str) -> None:
     parts = [up.pid_of("collector"), up.pid_of("agent")]

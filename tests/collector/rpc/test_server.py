@@ -178,7 +178,7 @@ def test_what_cannot_start_says_why_in_one_sentence(server, tmp_path):
         return done.stderr
 
     assert "SSH tunnel described in the README" in failing(tmp_path / "a", "0.0.0.0:7411")
-    assert "Another collector works in" in failing(server.home, "127.0.0.1:0")
+    assert "A collector works in" in failing(server.home, "127.0.0.1:0")
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()

@@ -144,7 +144,7 @@ def test_a_folder_without_a_collector_is_left_as_it_is(tmp_path):
 def test_under_a_running_collector_nothing_is_looked_at(rig):
     with (
         home.hold_home(rig.home),
-        pytest.raises(Refused, match="Another collector works in"),
+        pytest.raises(Refused, match="A collector works in"),
         garbage.opened(rig.context.config),
     ):
         pass

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from paretofleet_analysis.report import files
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.errors import NotFound, Refused, SessionRefused, Taken
 from paretofleet_collector.identity.peers import Peer
@@ -72,6 +73,24 @@ def test_sweeps_are_found_by_state_and_label_and_the_last_ones(rig):
     assert (view.note, view.labels) == ("number 1", ("gate", "night"))
     with pytest.raises(Refused, match="'runing' is no state of a sweep; did you mean running"):
         found(("runing",))
+
+
+def test_a_report_says_of_each_row_what_its_sweep_was_for(rig, tmp_path):
+    rig.joined()
+    rig.submit(name="gate", labels=["night", "rack-3"], note="before the driver")
+    rig.submit(name="bare")
+    tables = []
+    for name in ("gate", "bare"):
+        sweep_id = rig.sweep(name).sweep_id
+        inputs = rig.context.store.read_now(
+            lambda connection, at=sweep_id: report.report_inputs(connection, at)
+        )
+        path = tmp_path / f"{name}.parquet"
+        files.write(build_report(inputs), path)
+        tables.append(files.read(path))
+    (row,), (bare,) = (table.to_pylist() for table in tables)
+    assert (row["sweep_note"], row["sweep_labels"]) == ("before the driver", ["night", "rack-3"])
+    assert (bare["sweep_note"], bare["sweep_labels"]) == (None, None)
 
 
 def test_what_cannot_be_planned_is_not_stored(rig):
