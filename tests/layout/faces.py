@@ -183,8 +183,16 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "zoo": "*",
         },
         "datasets": {
-            "labelled": "ItemShape",
+            "arrays": "digits",
+            "labelled": "BYTES_MAX ItemShape checked_labels",
             "reading": "read_set write_array",
+        },
+        "training": {
+            "learner": "Keeping KeptTraining",
+            "lesson": "Lesson due taught",
+            "outcome": "chance training_record",
+            "plan": "NETWORKS LearningPlan Technique Training networks_of technique_of",
+            "sets": "TrainingSet of_classes read_training_set",
         },
         "planning": {
             "absence": "*",

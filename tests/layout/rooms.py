@@ -66,12 +66,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "collector": {
         "__main__": {"cli"},
         # What works on a home without a running collector is called without the wire.
-        "cli": {"rpc", "planning", "datasets", "service", "identity", "libraries"},
+        "cli": {"rpc", "planning", "datasets", "service", "identity", "libraries", "training"},
         "rpc": {"service", "identity"},
         "service": {"identity", "jobs", "lifecycle", "planning", "models", "store", "lake"},
         "jobs": {"lifecycle", "models", "planning", "store", "lake"},
         "lifecycle": {"planning", "store"},
         "models": {"lake"},
+        "training": {"datasets"},
         "datasets": set(),
         "planning": set(),
         "identity": set(),

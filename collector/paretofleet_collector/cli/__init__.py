@@ -41,6 +41,12 @@ COMMANDS = {
     ),
     "devices": LazyCommand("devices", "app", "The devices of the fleet."),
     "models": LazyCommand("models", "app", "The models that sweeps can run."),
+    "train": LazyCommand(
+        "train",
+        "train",
+        "Train small networks here, several seeds each, and add them with their accuracies and what they "
+        "cost.",
+    ),
     "sweep": LazyCommand("sweep", "app", "Sweeps: configurations, repeated in randomised blocks."),
     "report": LazyCommand("report", "app", "Reports: one row per configuration and environment."),
     "doctor": LazyCommand(

@@ -32,6 +32,7 @@ class FileDetails:
     """What the user says of a model file; empty or None: not said.
 
     `top1` and `top5` in percent, of `top1_n` items; `licence` of the file, `weights_source`: their origin.
+    `training`: what trainings of it came to and cost (`model.trainings`).
     `is_private`: the collector calls it by its hash alone, and hears no name of it.
     `sizes` and `inputs`: what it is fed where a sweep says nothing, as a specification has them.
     """
@@ -50,6 +51,7 @@ class FileDetails:
     top1_source: str = ""
     weights: Path | None = None
     python: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 def add_model(
@@ -130,6 +132,7 @@ def _upload(client: Client, model: str, details: FileDetails, counter: str) -> V
             weights_source=details.weights_source,
             is_private=details.is_private,
             top1_source=details.top1_source,
+            training_json=json.dumps(details.training) if details.training else "",
         )
         with Transfer(f"{counter}{path.name}") as transfer:
             return client.add_model(file, new, transfer.at)
