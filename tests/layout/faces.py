@@ -149,6 +149,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "tokens": "*",
         },
         "jobs": {
+            "accuracies": "evaluated",
             "choose": "UNRANKED",
             "rebuild": "summarize_again",
             "seal": "damage_in",
@@ -227,6 +228,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "context": "Context",
             "devices": "*",
             "enrolment": "*",
+            "evaluations": "*",
             "doctor": "*",
             "garbage": "* Garbage",
             "home": "*",

@@ -94,6 +94,12 @@ def test_a_model_and_its_variant_are_evaluated_and_compared_item_by_item(fleet: 
         f"{abs(due.difference):.1f} points {'below' if due.difference < 0 else 'above'} mine@file on the"
     )
     assert f"mine@rough: {sentence} same items ({due.lo:.1f} to {due.hi:.1f}), McNemar p = " in spoken
+    shown = " ".join(fleet.command("models", "show", "mine@rough").split())
+    measured = f"measured top-1 {100 * right[1].mean():.1f} % ("
+    assert measured in shown, "what was measured is shown, by which runtime and device"
+    assert f"{COUNT} items of set.npz, onnxruntime fp32 on here; {sentence}" in shown
+    (one,) = fleet.listing("models", "show", "mine@file")
+    assert [(each["top1_n"], each["device"]) for each in one["evaluations"]] == [(COUNT, "here")]
     again = report(fleet, "timed").set_index("variant")
     assert again.loc["rough", "top1"] == pytest.approx(100 * right[1].mean())
     rebuilt = fleet.run("report", "rebuild", "evaluate-mine")

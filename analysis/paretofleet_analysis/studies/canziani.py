@@ -16,7 +16,7 @@ from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.studies.answer import Answer, left_out
 from paretofleet_analysis.studies.canziani_figures import OF_MODELS, Figure, figures_of, fitted
 from paretofleet_analysis.studies.canziani_findings import STUDY, findings
-from paretofleet_analysis.studies.places import Place, places_of, single_values
+from paretofleet_analysis.studies.places import Place, named, places_of, single_values
 
 #: Marks of a figure and lines of its table; of more rows a sample is shown, and said so.
 MARKS_MAX, LINES_MAX = 1000, 200
@@ -53,11 +53,13 @@ def _figure(place: Place, figure: Figure) -> Answer:
     if not rows:
         return left_out(STUDY, title, f"no row has {' and '.join(figure.needs)}")
     shown = _best_of_models(rows, place, figure) if figure.chart.kind == "bar" else _sampled(rows)
-    points = tuple(figure.point(place, row) for row in shown)
-    lines_drawn = fitted(figure, points)
+    # A line needs several models; variants of one are none.
+    lines_drawn = fitted(figure, tuple(figure.point(place, row) for row in shown))
+    points = tuple(figure.point(place, row) for row in named(shown))
     columns = tuple(points[0])
     lines = tuple(tuple(point[name] for name in columns) for point in points[:LINES_MAX])
-    sentence = f"{len({row['model'] for row in rows})} models, {len(rows)} rows."
+    models = len({row["model"] for row in rows})
+    sentence = f"{models} model{'s' * (models > 1)}, {len(rows)} row{'s' * (len(rows) > 1)}."
     if len(rows) < len(place.rows):
         sentence += f" {len(place.rows) - len(rows)} rows lack {' or '.join(figure.needs)}."
     if len(shown) < len(rows):

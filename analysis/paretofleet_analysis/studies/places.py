@@ -98,6 +98,22 @@ def log_error(row: Row, name: str) -> float:
     return math.log(hi / lo) / (2 * _REACH) if lo and hi and lo > 0 else 0.0
 
 
+def named(rows: Sequence[Row]) -> list[Row]:
+    """The `rows` called by model and variant where a model has several variants among them.
+
+    >>> rows = [{"model": "a", "variant": "file"}, {"model": "a", "variant": "int8"}]
+    >>> [row["model"] for row in named([*rows, {"model": "b", "variant": "file"}])]
+    ['a file', 'a int8', 'b']
+    """
+    variants: dict[str, set[str]] = {}
+    for row in rows:
+        variants.setdefault(row["model"], set()).add(row["variant"])
+    return [
+        {**row, "model": f"{row['model']} {row['variant']}"} if len(variants[row["model"]]) > 1 else row
+        for row in rows
+    ]
+
+
 def single_values(rows: Sequence[Row]) -> str:
     """The sentence that must stand where some of the `rows` have no interval; empty where all have one."""
     published = sum(PUBLISHED in (row["flags"] or ()) for row in rows)

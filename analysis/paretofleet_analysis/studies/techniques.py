@@ -19,7 +19,7 @@ from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.studies.answer import Answer, Cell, Chart, Verdict, left_out
 from paretofleet_analysis.studies.operational_scores import SCORES, SET_DEPENDENT, Weights, reversals
-from paretofleet_analysis.studies.places import Place, log_error, places_of, single_values
+from paretofleet_analysis.studies.places import Place, log_error, named, places_of, single_values
 from paretofleet_analysis.studies.resampling import Interval
 
 STUDY = "techniques"
@@ -144,6 +144,7 @@ def _scores(place: Place, batch_size: int, names: Sequence[str], weights: Weight
         for at, row in enumerate(rows)
     ]
     order = np.argsort(-computed[names[0]], kind="stable")
+    rows = named(rows)
     first = {name: rows[int(score.argmax())]["model"] for name, score in computed.items()}
     best = "; ".join(f"{model} by the {name} score" for name, model in first.items())
     sentence = (

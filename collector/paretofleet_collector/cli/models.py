@@ -14,6 +14,7 @@ from paretofleet_collector.cli.completion import model_names
 from paretofleet_collector.cli.evaluate import EXAMPLE as EVALUATE_EXAMPLE
 from paretofleet_collector.cli.evaluate import evaluate
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
+from paretofleet_collector.cli.measured_accuracy import measured_rows, measured_texts
 from paretofleet_collector.cli.model_upload import FileDetails, add_model, still_to_give
 from paretofleet_collector.cli.output import (
     FACTS,
@@ -152,18 +153,20 @@ def show_(
     """Show the variants of one model."""
     with collector_client(context) as client:
         present = client.list_models()
-    name, _, variant = model.removeprefix("zoo:").partition("@")
-    chosen = [each for each in present if each.model == name and variant in ("", each.variant)]
-    if not chosen:
-        near = did_you_mean(name, (each.model for each in present))
-        raise NotFound(f"Unknown model '{model}': {near or 'none is here'}")
+        name, _, variant = model.removeprefix("zoo:").partition("@")
+        chosen = [each for each in present if each.model == name and variant in ("", each.variant)]
+        if not chosen:
+            near = did_you_mean(name, (each.model for each in present))
+            raise NotFound(f"Unknown model '{model}': {near or 'none is here'}")
+        measured = client.list_evaluations(each.sha256 for each in present if each.model == name)
     if output is Format.json:
-        write_json([row_of(each) for each in chosen])
+        write_json([{**row_of(each), "evaluations": measured_rows(measured, each)} for each in chosen])
         return
     for each in chosen:
         parent = next((other for other in present if other.sha256 == each.parent), None)
         facts = {**_facts(each), **_lineage(each, parent)}
         rows = [{"what": key, "value": value} for key, value in facts.items()]
+        rows += [{"what": "measured", "value": text} for text in measured_texts(measured, each, parent)]
         show(rows, FACTS, output)
 
 

@@ -24,11 +24,12 @@ _NATIVE = "native"
 class Evaluated:
     """What one evaluation, of the `configuration`, came to; `values` are columns of a report's row.
 
-    `precision`: the one that was executed.
+    `precision`: the one that was executed. `device`: the name of what it ran on.
     """
 
     configuration: Configuration
     precision: str
+    device: str
     values: Mapping[str, Any]
 
 
@@ -48,7 +49,7 @@ def evaluated(connection: sa.Connection, variants: Mapping[str, Variant]) -> lis
         group = f"measured {configuration.variant_sha256[:16]} {precision} {row.device}"
         data = data_of(configuration, names)
         source = {"top1_source": "measured", "accuracy_group": group, "accuracy_data": data}
-        result.append(Evaluated(configuration, precision, {**values, **source}))
+        result.append(Evaluated(configuration, precision, row.device, {**values, **source}))
     return result
 
 

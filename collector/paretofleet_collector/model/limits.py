@@ -185,6 +185,7 @@ FIELDS: Mapping[str, Limit] = {
     "JoinRequest.token": Text(4096),
     "LeaseRequest.listens": _ANY,
     "LeaseRequest.session": _ANY,
+    "ListEvaluationsRequest.sha256": Many(4096, _ID),
     "ListSweepsRequest.labels": Many(64, _ID),
     "ListSweepsRequest.last": _COUNT,
     "ListSweepsRequest.states": Many(8, _SHORT),

@@ -18,6 +18,24 @@ from paretofleet_collector.model.run_time import Span
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """The accuracy of the variant `sha256` in a `precision`, measured on a `device`.
+
+    `top1`, `top5`: percent of `top1_n` items. `correct_items` and `accuracy_data` as the columns of a report.
+    """
+
+    sha256: str
+    device: str
+    runtime: str
+    precision: str
+    top1: float
+    top1_n: int
+    top5: float | None
+    correct_items: str
+    accuracy_data: str
+
+
+@dataclass(frozen=True)
 class DeviceView:
     """A device as listings show it; `running` is empty when idle."""
 

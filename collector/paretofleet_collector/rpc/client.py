@@ -97,6 +97,12 @@ class Client:
         reply = self._call(lambda: self._stub.ListModels(pb.ListModelsRequest(), timeout=CALL_S))
         return tuple(models.variant_from_proto(variant) for variant in reply.variants)
 
+    def list_evaluations(self, variants: Iterable[str]) -> tuple[views.Evaluation, ...]:
+        """The accuracies that devices measured of `variants`, by SHA-256, the newest first."""
+        request = pb.ListEvaluationsRequest(sha256=variants)
+        reply = self._call(lambda: self._stub.ListEvaluations(request, timeout=CALL_S))
+        return tuple(models.evaluation_from_proto(each) for each in reply.evaluations)
+
     def add_model(self, path: Path, new: NewModel, sent: Callable[[int, int], None] | None = None) -> Variant:
         """Uploads the ONNX file at `path` as the model `new`; `sent(bytes, all bytes)` hears of the progress.
 

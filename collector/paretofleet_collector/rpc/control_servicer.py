@@ -16,6 +16,7 @@ from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
 from paretofleet_collector.service import (
     catalogue,
     devices,
+    evaluations,
     inputs,
     model_changes,
     queues,
@@ -56,6 +57,11 @@ class ControlServicer:
     async def ListModels(self, _: Any) -> pb.ListModelsReply:  # noqa: N802
         variants = await catalogue.list_models(self._context)
         return pb.ListModelsReply(variants=[models.variant_to_proto(variant) for variant in variants])
+
+    @single_reply
+    async def ListEvaluations(self, request: pb.ListEvaluationsRequest) -> pb.ListEvaluationsReply:  # noqa: N802
+        listed = await evaluations.list_evaluations(self._context, request.sha256)
+        return pb.ListEvaluationsReply(evaluations=[models.evaluation_to_proto(each) for each in listed])
 
     @single_reply
     async def AddModel(self, requests: AsyncIterator[Any]) -> pb.Variant:  # noqa: N802

@@ -162,6 +162,40 @@ class ListModelsReply(_message.Message):
     variants: _containers.RepeatedCompositeFieldContainer[Variant]
     def __init__(self, variants: _Optional[_Iterable[_Union[Variant, _Mapping]]] = ...) -> None: ...
 
+class ListEvaluationsRequest(_message.Message):
+    __slots__ = ("sha256",)
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    sha256: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sha256: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Evaluation(_message.Message):
+    __slots__ = ("sha256", "device", "runtime", "precision", "top1", "top5", "top1_n", "correct_items", "accuracy_data_json")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    TOP1_FIELD_NUMBER: _ClassVar[int]
+    TOP5_FIELD_NUMBER: _ClassVar[int]
+    TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    CORRECT_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_DATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    device: str
+    runtime: str
+    precision: str
+    top1: float
+    top5: float
+    top1_n: int
+    correct_items: str
+    accuracy_data_json: str
+    def __init__(self, sha256: _Optional[str] = ..., device: _Optional[str] = ..., runtime: _Optional[str] = ..., precision: _Optional[str] = ..., top1: _Optional[float] = ..., top5: _Optional[float] = ..., top1_n: _Optional[int] = ..., correct_items: _Optional[str] = ..., accuracy_data_json: _Optional[str] = ...) -> None: ...
+
+class ListEvaluationsReply(_message.Message):
+    __slots__ = ("evaluations",)
+    EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
+    evaluations: _containers.RepeatedCompositeFieldContainer[Evaluation]
+    def __init__(self, evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ...) -> None: ...
+
 class AddModelHeader(_message.Message):
     __slots__ = ("model", "variant_of", "precision", "size_bytes", "sha256", "top1", "top1_n", "sizes", "inputs_json", "top5", "licence", "weights_source", "is_private", "top1_source", "training_json")
     class SizesEntry(_message.Message):

@@ -29,6 +29,11 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ListModelsReply.FromString,
                 )
+        self.ListEvaluations = channel.unary_unary(
+                '/paretofleet.v1.Control/ListEvaluations',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ListEvaluationsRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ListEvaluationsReply.FromString,
+                )
         self.AddModel = channel.stream_unary(
                 '/paretofleet.v1.Control/AddModel',
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.AddModelRequest.SerializeToString,
@@ -139,6 +144,13 @@ class ControlServicer(object):
 
     def ListModels(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvaluations(self, request, context):
+        """The accuracies of files that devices measured, the newest first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -280,6 +292,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ListModelsRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ListModelsReply.SerializeToString,
+            ),
+            'ListEvaluations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvaluations,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ListEvaluationsRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ListEvaluationsReply.SerializeToString,
             ),
             'AddModel': grpc.stream_unary_rpc_method_handler(
                     servicer.AddModel,
@@ -429,6 +446,23 @@ class Control(object):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ListModels',
             paretofleet__proto_dot_v1_dot_control__pb2.ListModelsRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.ListModelsReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListEvaluations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ListEvaluations',
+            paretofleet__proto_dot_v1_dot_control__pb2.ListEvaluationsRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.ListEvaluationsReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -89,6 +89,26 @@ def test_the_scores_say_their_weights_and_who_turns_their_order(report):
     )
 
 
+def test_variants_of_one_model_are_called_by_their_variant(configuration):
+    """Else the first is "net" and so is the last, and bars of both lie over each other."""
+    made = [
+        replace(
+            configuration("net", latencies, top1=top1, size_bytes=size, top1_n=1000),
+            variant=variant,
+            configuration_id=variant,
+        )
+        for variant, latencies, size, top1 in (
+            ("file", [0.02, 0.021, 0.02], 40_000_000, 76.0),
+            ("int8-static", [0.01, 0.011, 0.01], 10_000_000, 75.5),
+        )
+    ]
+    for each in made:
+        each.runs[:] = [replace(run, run_id=f"{run.run_id}-{each.variant}") for run in each.runs]
+    (scored,) = [each for each in answers(build_report(made)) if each.title.startswith("Operational")]
+    assert scored.sentence.startswith("First is net int8-static by the geometric score")
+    assert [point["model"] for point in scored.chart.points] == ["net int8-static", "net file"]
+
+
 def test_a_technique_that_helps_in_all_three_holds(report):
     int8 = ("net", "int8", [0.010, 0.0101, 0.0099, 0.01], 10_000_000, 76.6, 1_000_000, "b")
     found = by_title(answers(report(FP32, int8)))["fp32 to int8 helps in accuracy, time and size"]

@@ -48,6 +48,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
 
     devices: list[Device] = field(default_factory=lambda: [device("pc"), device("tx2")])
     variants: list[Variant] = field(default_factory=lambda: [zoo("resnet50"), zoo("alexnet")])
+    evaluations: list[pb.Evaluation] = field(default_factory=list)
     sweeps: dict[str, pb.Sweep] = field(default_factory=dict)
     by_request: dict[str, str] = field(default_factory=dict)
     specifications: dict[str, str] = field(default_factory=dict)
@@ -75,6 +76,9 @@ class FakeControl(control_pb2_grpc.ControlServicer):
 
     def ListModels(self, _: Any, __: grpc.ServicerContext) -> pb.ListModelsReply:
         return pb.ListModelsReply(variants=[_variant(one) for one in self.variants])
+
+    def ListEvaluations(self, _: Any, __: grpc.ServicerContext) -> pb.ListEvaluationsReply:
+        return pb.ListEvaluationsReply(evaluations=self.evaluations)
 
     def AddModel(self, requests: Iterator[Any], context: grpc.ServicerContext) -> pb.Variant:
         header = next(requests).header

@@ -12,6 +12,7 @@ from paretofleet_collector.model.canonical import canonical_json
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.inputs import InputArray, InputFile, NewInputs
 from paretofleet_collector.model.messages import GivenFacts, NewModel
+from paretofleet_collector.model.views import Evaluation
 
 
 def _optional(message: Any, name: str) -> Any:
@@ -83,6 +84,21 @@ def variant_from_proto(message: pb.Variant) -> Variant:
         is_private=message.is_private,
         training=json.loads(message.training_json or "{}"),
     )
+
+
+_OF_EVALUATION = ("sha256", "device", "runtime", "precision", "top1", "top1_n", "top5", "correct_items")
+
+
+def evaluation_to_proto(evaluation: Evaluation) -> pb.Evaluation:
+    """`evaluation` as a message."""
+    fields = {name: getattr(evaluation, name) for name in _OF_EVALUATION}
+    return pb.Evaluation(accuracy_data_json=evaluation.accuracy_data, **fields)
+
+
+def evaluation_from_proto(message: pb.Evaluation) -> Evaluation:
+    """The evaluation in a `message`."""
+    fields = {name: getattr(message, name) for name in _OF_EVALUATION if name != "top5"}
+    return Evaluation(accuracy_data=message.accuracy_data_json, top5=_optional(message, "top5"), **fields)
 
 
 def new_model_to_proto(new: NewModel) -> pb.AddModelHeader:
