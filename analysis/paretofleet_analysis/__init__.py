@@ -11,6 +11,11 @@ __version__ = "0.1.0"
 __all__ = ["RankedReport", "Report", "__version__", "from_pandas", "read"]
 
 
+def __dir__() -> list[str]:
+    """The names that stay, which a notebook completes."""
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """The names of `interface` once they are used: numpy and Arrow take a while to load."""
     if name not in __all__:

@@ -73,13 +73,17 @@ def _argparse_sections(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield paragraph(parser.description or "")
     actions = parser._actions  # noqa: SLF001 - argparse lists its arguments nowhere else
     subparsers = [each for each in actions if each.nargs == argparse.PARSER]
-    rows = [_argparse_row(each) for each in actions if each not in subparsers and each.dest != "help"]
+    rows = [_argparse_row(each) for each in actions if each not in subparsers and not _is_hidden(each)]
     yield table(("option", "meaning", "default"), rows)
     if parser.epilog:
         yield _example(parser.epilog)
     for each in subparsers:
         for below in dict(each.choices or {}).values():
             yield from _argparse_sections(below)
+
+
+def _is_hidden(action: argparse.Action) -> bool:
+    return action.dest == "help" or action.help == argparse.SUPPRESS
 
 
 def _argparse_row(action: argparse.Action) -> tuple[str, str, str]:

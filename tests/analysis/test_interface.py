@@ -53,3 +53,7 @@ def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == pf.__version__
     assert {"cff-version", "message", "title", "authors", "license"} <= citation.keys()
+
+
+def test_a_notebook_completes_the_names_that_stay():
+    assert {"read", "from_pandas", "Report", "RankedReport"} <= set(dir(pf))

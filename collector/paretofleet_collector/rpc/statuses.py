@@ -70,6 +70,10 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     )
 
 
+#: What gRPC says of a name without an address, by version.
+_NO_HOST = ("DNS resolution failed", "errors resolving")
+
+
 def error_of(failure: Any, address: str) -> CollectorError:
     """The error that the status of a failed call (a grpc.RpcError) to `address` stands for.
 
@@ -79,10 +83,7 @@ def error_of(failure: Any, address: str) -> CollectorError:
     if code in _ERRORS:
         return _ERRORS[code](details)
     if code is grpc.StatusCode.UNAVAILABLE:
-        return Unreachable(
-            f"no collector answers at {address}; start one with `paretofleet up`, "
-            "or name another with --collector HOST:PORT"
-        )
+        return Unreachable(_no_answer(address, details))
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CollectorError(f"the collector at {address} did not answer in time; look at its log")
     if code is grpc.StatusCode.UNIMPLEMENTED:
@@ -92,6 +93,19 @@ def error_of(failure: Any, address: str) -> CollectorError:
     if details and code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL):
         return CollectorError(details)
     return CollectorError(f"the collector at {address} failed ({details or code.name}); look at its log")
+
+
+def _no_answer(address: str, details: str) -> str:
+    """Why nothing answers at `address`, HOST:PORT, by the `details` of a call, and what to do."""
+    if any(each in details for each in _NO_HOST):
+        return (
+            f"there is no host {address.rpartition(':')[0]}: its name has no address here; mind the "
+            "spelling, or give its number, as in --collector 192.168.1.20:7411"
+        )
+    return (
+        f"no collector answers at {address}; start one with `paretofleet up`, "
+        "or name another with --collector HOST:PORT"
+    )
 
 
 def single_reply(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

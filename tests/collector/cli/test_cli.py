@@ -71,6 +71,14 @@ def commands() -> list[list[str]]:
     ]
 
 
+def test_a_host_that_has_no_address_is_named_and_not_taken_for_a_collector_that_is_down(
+    paretofleet: Command,
+) -> None:
+    said = paretofleet("--collector", "no-such-host.invalid:7411", "sweep", "list", code=1).err
+    assert said.startswith("paretofleet: there is no host no-such-host.invalid: ")
+    assert "paretofleet up" not in said
+
+
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_help_carries_an_example(paretofleet: Command, words: list[str]) -> None:
     said = paretofleet(*words, "--help").out
