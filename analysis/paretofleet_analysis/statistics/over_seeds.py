@@ -1,4 +1,4 @@
-"""Means over trainings of one network from several seeds, and differences in pairs of the same seed."""
+"""Means over trainings of one network from several seeds."""
 
 from __future__ import annotations
 
@@ -25,14 +25,3 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float | None, float | No
     variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
     reach = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / count)
     return mean, mean - reach, mean + reach
-
-
-def against(before: Sequence[float], after: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """What `after` has over `before` in the mean over seeds, both in the order of the same seeds.
-
-    Pairs of one seed share their start, so that their difference is surer than the two means.
-
-    >>> against([97.0, 98.0, 99.0], [97.5, 98.5, 99.5])
-    (0.5, 0.5, 0.5)
-    """
-    return over_seeds([second - first for first, second in zip(before, after, strict=True)])

@@ -67,6 +67,18 @@ class Comparison:
     python: str
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: `accuracies` in percent, `times` (rows of a report) and `sizes` in bytes by
+    NAME@VARIANT, and the seconds of each training by technique, `training_s`.
+    """
+
+    accuracies: Mapping[str, float]
+    times: Mapping[str, Mapping[str, Any]]
+    sizes: Mapping[str, int]
+    training_s: Mapping[str, Sequence[float]]
+
+
 def compare(
     client: Client, comparison: Comparison, report: Path, *, repeats: int, devices: list[str] | None
 ) -> tuple[list[dict[str, Any]], int]:
@@ -81,16 +93,13 @@ def compare(
     first = [of_seed[0] for of_seed in names.values()]
     name = f"techniques-{comparison.lesson.given.name}"[:60]
     code = max(code, sweep_models(client, first, report, name=name, repeats=repeats, devices=devices))
-    times = {f"{row['model']}@{row['variant']}": row for row in _rows(report)}
-    sizes = {f"{each.model}@{each.variant}": each.counted_bytes for each in client.list_models()}
-    costs = {name: [each.values["s"] for each in kept] for name, kept in trained.items()}
-    return [
-        _row(name, [accuracies.get(each) for each in of_seed], times.get(of_seed[0]), scratch)
-        | {"size_bytes": sizes.get(of_seed[0])}
-        | _interval("training_s", costs.get(name, costs[SCRATCH]))
-        for scratch in [[accuracies.get(each) for each in names[SCRATCH]]]
-        for name, of_seed in names.items()
-    ], code
+    measured = Measured(
+        accuracies,
+        {f"{row['model']}@{row['variant']}": row for row in _rows(report)},
+        {f"{each.model}@{each.variant}": each.counted_bytes for each in client.list_models()},
+        {name: [each.values["s"] for each in kept] for name, kept in trained.items()},
+    )
+    return table_rows(names, measured), code
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], output: Format) -> None:
@@ -194,25 +203,38 @@ def _rows(report: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(
-    name: str,
-    accuracies: Sequence[float | None],
-    timed: Mapping[str, Any] | None,
-    scratch: Sequence[float | None],
-) -> dict[str, Any]:
-    """A row of the table: accuracy over seeds, points against scratch in pairs of seeds, and time."""
-    pairs = [
-        (before, after)
-        for before, after in zip(scratch, accuracies, strict=True)
-        if before is not None and after is not None
-    ]
-    row: dict[str, Any] = {"technique": name, "seeds": len(pairs)}
-    row |= _interval("top1", [after for _, after in pairs])
-    row |= _interval("points", [] if name == SCRATCH else [after - before for before, after in pairs])
-    for end in ("", "_lo", "_hi"):
-        value = None if timed is None else timed[f"batch_latency_mean_s{end}"]
-        row[f"item_us{end}"] = None if value is None else 1e6 * value
-    return row
+def table_rows(names: Mapping[str, Sequence[str]], measured: Measured) -> list[dict[str, Any]]:
+    """The rows of the table: accuracy over seeds, points against scratch in pairs of seeds, time, size, cost.
+
+    `names`: of each technique its files as NAME@VARIANT in the order of seeds, that from scratch among them;
+    time and size are of the first. What was `measured` of none of them is None. A technique that trains
+    nothing itself has the cost of scratch, from which it is made.
+    """
+    accuracies = {name: [measured.accuracies.get(each) for each in files] for name, files in names.items()}
+    rows = []
+    for name, files in names.items():
+        pairs = [
+            (before, after)
+            for before, after in zip(accuracies[SCRATCH], accuracies[name], strict=True)
+            if before is not None and after is not None
+        ]
+        timed = measured.times.get(files[0], {})
+        row: dict[str, Any] = {
+            "technique": name,
+            "seeds": len(pairs),
+            "size_bytes": measured.sizes.get(files[0]),
+        }
+        row |= _interval("top1", [after for _, after in pairs])
+        if row["top1_hi"] is not None:  # no network is right more often than always
+            row["top1_lo"], row["top1_hi"] = max(row["top1_lo"], 0.0), min(row["top1_hi"], 100.0)
+        row |= _interval("points", [] if name == SCRATCH else [after - before for before, after in pairs])
+        for end in ("", "_lo", "_hi"):
+            value = timed.get(f"batch_latency_mean_s{end}")
+            row[f"item_us{end}"] = None if value is None else 1e6 * value
+        rows.append(
+            row | _interval("training_s", measured.training_s.get(name, measured.training_s[SCRATCH]))
+        )
+    return rows
 
 
 def _interval(name: str, values: Sequence[float]) -> dict[str, float | None]:
