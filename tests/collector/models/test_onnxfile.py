@@ -353,3 +353,11 @@ def test_nodes_in_disorder_are_read_as_onnx_runtime_reads_them(save):
     net = onnx.parser.parse_model(text)
     net.graph.node.reverse()
     assert read(save(net)).macs == 4
+
+
+def test_a_machine_that_is_too_busy_to_read_is_not_the_model_s_fault(tmp_path, monkeypatch):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"")
+    monkeypatch.setattr(onnxfile, "_WALL_SECONDS", 0.001)
+    with pytest.raises(ModelRefused, match="not for its own sake: the disk or the machine is too busy"):
+        onnxfile.inspect(path)

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: ONNX Runtime, which may load the file, must neither write a device's id nor report the model.
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-_WALL_SECONDS = 120  # the reader limits its processor time to less; this is for a stuck disk
+_WALL_SECONDS = 600  # the reader limits its processor time to less; this is for a stuck disk
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def _read_apart(path: Path, name: str, given: Mapping[str, Any]) -> dict[str, An
         )
     except subprocess.TimeoutExpired as error:
         raise ModelRefused(
-            f"{name}: reading it takes longer than {_WALL_SECONDS} s: simplify the model and export it again"
+            f"{name}: reading it takes longer than {_WALL_SECONDS} s, and not for its own sake: the disk "
+            "or the machine is too busy; add it again later"
         ) from error
     try:
         answer = json.loads(done.stdout)
