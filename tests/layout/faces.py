@@ -186,6 +186,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "datasets": {
             "arrays": "digits",
             "labelled": "BYTES_MAX ItemShape checked_labels",
+            "members": "check_unpacked",
             "reading": "read_set write_array",
         },
         "training": {

@@ -167,8 +167,15 @@ def _lines(client: Client, rows: Sequence[Mapping[str, Any]]) -> list[str]:
             )
             continue
         lines.append(accuracy_sentence(row))
-        parent = _parent(variants, row)
+        variant = variants.get(row["variant_sha256"])
+        if variant is None or variant.parent is None:
+            continue
+        parent = variants.get(variant.parent)
         if parent is None:
+            lines.append(
+                f"{row['model']}@{row['variant']}: the collector has not the file that it was made from "
+                f"({variant.parent[:12]}), so it is compared with none"
+            )
             continue
         if earlier is None:
             earlier = [*rows, *_earlier(client)]
@@ -179,18 +186,6 @@ def _lines(client: Client, rows: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{row['device']} on the same set, and they are compared item by item"
         )
     return lines
-
-
-def _parent(variants: Mapping[str, Variant], row: Mapping[str, Any]) -> Variant | None:
-    """Of which file that of a `row` is a variant; None for a model's own."""
-    variant = variants.get(row["variant_sha256"])
-    if variant is None:
-        return None
-    if variant.parent is not None:
-        return variants.get(variant.parent)
-    # Not every collector tells parents; it lists a model's own file first.
-    first = next(each for each in variants.values() if each.model == variant.model)
-    return None if first.sha256 == variant.sha256 else first
 
 
 def _is_of(row: Mapping[str, Any], variant: Variant, like: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paretofleet_collector.cli.progress import Transfer
+from paretofleet_collector.datasets.members import check_unpacked
 from paretofleet_collector.errors import Refused, misused
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _read(file: Path) -> Any:
     import numpy as np
 
     try:
+        check_unpacked(file, BYTES_MAX)
         read = np.load(file, allow_pickle=False)
         return {name: read[name] for name in read.files} if file.suffix == ".npz" else read
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -19,6 +19,7 @@ from paretofleet_collector.datasets.labelled import (
     checked_labels,
     normalised,
 )
+from paretofleet_collector.datasets.members import check_unpacked
 from paretofleet_collector.errors import Refused
 
 ITEMS, LABELS = "x", "y"
@@ -115,8 +116,12 @@ def _fits(item: tuple[int, ...], axes: tuple[int | str, ...]) -> bool:
 def npz_set(path: Path) -> LabelledSet:
     """The set in the .npz at `path`: its items are `x`, the numbers of their classes `y`. Raises Refused."""
     if path.stat().st_size > BYTES_MAX:
-        raise Refused(f"{path.name} has {path.stat().st_size:,} bytes; at most {BYTES_MAX:,} are read.")
+        raise Refused(
+            f"{path.name} has {path.stat().st_size:,} bytes; at most {BYTES_MAX:,} are read: keep fewer "
+            "items, drawn by chance from all classes."
+        )
     try:
+        check_unpacked(path, BYTES_MAX)
         with np.load(path, allow_pickle=False) as arrays:
             missing = next((name for name in (ITEMS, LABELS) if name not in arrays.files), None)
             if missing is not None:

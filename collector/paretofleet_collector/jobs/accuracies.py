@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from paretofleet_analysis.runs.evaluation import AT_CHANCE
 
 from paretofleet_collector.model.entities import Configuration, Variant
 from paretofleet_collector.planning.data import ACCURACY
@@ -24,13 +25,15 @@ _NATIVE = "native"
 class Evaluated:
     """What one evaluation, of the `configuration`, came to; `values` are columns of a report's row.
 
-    `precision`: the one that was executed. `device`: the name of what it ran on.
+    `precision`: the one that was executed. `device`: the name of what it ran on. `is_at_chance`: the labels
+    or the pre-processing are probably wrong, so that it says nothing of the model.
     """
 
     configuration: Configuration
     precision: str
     device: str
     values: Mapping[str, Any]
+    is_at_chance: bool = False
 
 
 def evaluated(connection: sa.Connection, variants: Mapping[str, Variant]) -> list[Evaluated]:
@@ -49,7 +52,8 @@ def evaluated(connection: sa.Connection, variants: Mapping[str, Variant]) -> lis
         group = f"measured {configuration.variant_sha256[:16]} {precision} {row.device}"
         data = data_of(configuration, names)
         source = {"top1_source": "measured", "accuracy_group": group, "accuracy_data": data}
-        result.append(Evaluated(configuration, precision, row.device, {**values, **source}))
+        is_at_chance = AT_CHANCE in summary.get("flags", ())
+        result.append(Evaluated(configuration, precision, row.device, {**values, **source}, is_at_chance))
     return result
 
 
@@ -81,12 +85,13 @@ def accuracy_of(
     """The columns of the accuracy `among` those evaluated that the row of a `configuration` takes.
 
     `precision`: the one that it is executed in. Of several the newest in its own runtime, else the newest;
-    empty where there is none.
+    one at chance is none. Empty where there is none.
     """
     fitting = [
         each
         for each in among
-        if each.configuration.variant_sha256 == configuration.variant_sha256
+        if not each.is_at_chance
+        and each.configuration.variant_sha256 == configuration.variant_sha256
         and each.configuration.device_id == configuration.device_id
         and each.precision == precision
     ]

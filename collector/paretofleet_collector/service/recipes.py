@@ -18,7 +18,7 @@ from paretofleet_collector.model.recipes import Recipe, key_of, recipe_in, recip
 from paretofleet_collector.models.recipes import tools_of
 from paretofleet_collector.planning.recipes import changeable, with_calibration
 from paretofleet_collector.planning.selection import find_variants
-from paretofleet_collector.service import catalogue
+from paretofleet_collector.service import catalogue, inputs
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import input_files, models
 
@@ -37,11 +37,16 @@ async def make_variant(context: Context, reference: str, recipe_json: str, name:
     if not isinstance(about, dict):
         raise Refused("A recipe is a JSON object with its `kind`; upgrade the command.")
     recipe = recipe_of(about)
-    parent = origin_of(find_variants(reference, await catalogue.list_models(context)))
-    changeable(parent, recipe)
-    if not parent.stored:
-        parent = await catalogue.add_zoo_model(context, parent.model)
-    return await make(context, parent, recipe, name)
+    try:
+        parent = origin_of(find_variants(reference, await catalogue.list_models(context)))
+        changeable(parent, recipe)
+        if not parent.stored:
+            parent = await catalogue.add_zoo_model(context, parent.model)
+        return await make(context, parent, recipe, name)
+    except (Refused, ModelRefused, NotFound):
+        if recipe.calibration is not None and recipe.calibration.sha256:
+            await inputs.drop_unused(context, [recipe.calibration.sha256])
+        raise
 
 
 async def make_missing(context: Context, unmade: Sequence[Variant]) -> None:

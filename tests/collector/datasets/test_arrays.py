@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from paretofleet_collector.datasets.arrays import digits
 from paretofleet_collector.datasets.labelled import ItemShape, LabelledSet
+from paretofleet_collector.datasets.members import check_unpacked
 from paretofleet_collector.datasets.reading import read_set, write_array
 from paretofleet_collector.errors import Refused
 
@@ -137,3 +139,29 @@ def test_digits_to_train_on_and_to_evaluate_on_are_different_ones() -> None:
     values, how = found.items.prepared(ItemShape((1, 8, 8), "float32"), {"range": 1.0})
     assert 0.0 <= values.min() < values.max() == 1.0
     assert how["range"] == 1.0
+
+
+def header_only(path: Path, values: int) -> Path:
+    """A file of an array whose header claims so many `values`, with none behind it."""
+    with path.open("wb") as file:
+        about = {"descr": "<f4", "fortran_order": False, "shape": (values,)}
+        np.lib.format.write_array_header_1_0(file, about)
+    return path
+
+
+def test_a_header_that_claims_what_is_not_there_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    """A few bytes that say they are 4 TB."""
+    array = header_only(tmp_path / "x.npy", 10**12)
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        archive.write(array, "x.npy")
+    with pytest.raises(Refused, match=r"set\.npz: array 'x' claims 4,000,000,000,000 bytes of values, and"):
+        read_set(str(tmp_path / "set.npz"))
+    with pytest.raises(Refused, match=r"x\.npy claims 4,000,000,000,000 bytes of values, and"):
+        check_unpacked(array, 1 << 20)
+
+
+def test_an_array_of_more_bytes_than_are_read_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(100))
+    with pytest.raises(Refused, match=r"x\.npy has 928 bytes of arrays; at most 900 are read"):
+        check_unpacked(tmp_path / "x.npy", 900)
+    check_unpacked(tmp_path / "x.npy", 928)

@@ -198,6 +198,22 @@ def test_graphs_that_cannot_be_measured_are_refused(text, words, save):
     assert words in refusal(save(HEAD + text))
 
 
+def custom(domain: str, where: str) -> str:
+    """A model with an operator of a `domain`, in the graph itself or in a branch."""
+    inner = f"y = {domain}.Magic(x)"
+    if where == "branch":
+        branch = f"b () => (float[N] z) {{ z = {domain}.Magic(x) }}"
+        chosen = f"<then_branch = {branch}, else_branch = {branch}>"
+        inner = f"c = Constant <value = bool[1] {{1}}> ()\ny = If (c) {chosen}"
+    head = HEAD.replace(": 17]", f': 17, "{domain}" : 1]')
+    return f"{head}g (float[N] x) => (float[N] y) {{ {inner} }}"
+
+
+@pytest.mark.parametrize("where", ["graph", "branch"])
+def test_operators_of_a_users_library_are_refused(where, save):
+    assert "has the operator acme::Magic, which no runtime has" in refusal(save(custom("acme", where)))
+
+
 def test_an_operator_set_of_the_future_is_refused(save):
     model = small_model()
     model.opset_import[0].version = 999

@@ -18,6 +18,26 @@ CHECKER_ERRORS = (
 )
 
 
+#: Domains of ONNX, and of the operators that come with ONNX Runtime.
+_DOMAINS = ("ai.onnx", "com.microsoft", "com.ms.")
+
+
+def custom_operator(graph: onnx.GraphProto) -> str | None:
+    """The first operator of `graph`, with functions in line, that neither ONNX nor its runtime brings.
+
+    As DOMAIN::NAME; None where there is none. The checker lets such pass.
+    """
+    for node in graph.node:
+        if node.domain and not node.domain.startswith(_DOMAINS):
+            return printable(f"{node.domain}::{node.op_type}")
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                name = custom_operator(inner)
+                if name is not None:
+                    return name
+    return None
+
+
 def first_line(error: Exception) -> str:
     """The first line of what an `error` of the checker says, fit to be shown."""
     return printable(str(error).strip().split("\n")[0].strip(" ."), 160)

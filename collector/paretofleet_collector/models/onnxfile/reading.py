@@ -16,7 +16,12 @@ from paretofleet_graph import read as describe
 
 from paretofleet_collector.errors import ModelRefused
 from paretofleet_collector.models.onnxfile import OnnxFacts, OnnxInput, counting, shapes
-from paretofleet_collector.models.onnxfile.checker import CHECKER_ERRORS, first_line, printable
+from paretofleet_collector.models.onnxfile.checker import (
+    CHECKER_ERRORS,
+    custom_operator,
+    first_line,
+    printable,
+)
 from paretofleet_collector.models.onnxfile.loading import runtime_loads
 from paretofleet_collector.models.onnxfile.sizes import MAX_BYTES, refuse_sizes, refuse_tensors
 
@@ -46,6 +51,12 @@ def read(
     light, fault = _checked(_lightened(model))
     if fault and not runtime_loads(path):
         raise ModelRefused(f"{name} is not a valid ONNX model ({fault}): export it again")
+    custom = None if fault else custom_operator(light.graph)
+    if custom is not None and not runtime_loads(path):
+        raise ModelRefused(
+            f"{name} has the operator {custom}, which no runtime has by itself: export it without custom "
+            "operators"
+        )
     fixed, macs = graph.fixed_batch_size, None
     if not fault:
         try:
