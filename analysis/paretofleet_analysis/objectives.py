@@ -45,6 +45,7 @@ class Objective:
 
 _TOP1 = Margin(0.2, relative=False)
 _COST = Margin(0.02)
+_DAYS = "Tflop/s-days"
 _COLUMNS = (
     # name, maximize, unit, margin, short, is_measured, scale, shown_unit, phrase
     ("top1", True, "percent", _TOP1, "top1", False, 1.0, "%", "top1"),
@@ -63,9 +64,11 @@ _COLUMNS = (
     ("size_bytes", False, "bytes", _COST, "size", False, 1e-6, "MB", "file size"),
     ("parameters", False, "", _COST, "params", False, 1e-6, "M", "parameters"),
     ("macs", False, "", _COST, "MACs", False, 1e-9, "G", "MACs"),
+    ("step_s", False, "s", _COST, "step", True, 1e3, "ms", "time of a training step"),
     ("training_s", False, "s", _COST, "training", False, 1.0, "s", "training time"),
     ("training_cpu_s", False, "s", _COST, "training CPU", False, 1.0, "s", "CPU time of training"),
     ("training_energy_j", False, "J", _COST, "training energy", False, 1.0, "J", "energy of training"),
+    ("training_compute_tflops_days", False, _DAYS, _COST, "compute", False, 1.0, _DAYS, "training compute"),
 )
 #: Every objective, by name. A new one is a line above; its column must be in `report.schema`.
 OBJECTIVES: Mapping[str, Objective] = {str(column[0]): Objective(*column) for column in _COLUMNS}
@@ -154,6 +157,8 @@ _ALWAYS = (
 #: And those of which one follows from the others when every row has the same batch size.
 _AT_ONE_BATCH_SIZE = (
     {"batch_latency_mean_s", "time_per_item_s"},
+    {"step_s", "time_per_item_s"},
+    {"step_s", "throughput_items_s"},
     {"batch_latency_mean_s", "throughput_items_s"},
     {"power_w", "energy_j_per_item", "batch_latency_mean_s"},
 )

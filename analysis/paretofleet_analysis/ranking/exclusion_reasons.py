@@ -21,14 +21,30 @@ NOT_KEPT = "pace_not_kept"
 #: The mode of rows whose iterations are steps of an optimiser, and the objective that only they have.
 TRAINING, STEP = "training", "step_s"
 ENERGY = "energy_j_per_item"
+#: Columns that say where a cost of training is from, the objectives of that cost, and the column in words.
+_ORIGINS = (
+    (
+        "training_device",
+        {"training_s", "training_cpu_s", "training_energy_j"},
+        "the device of the training",
+    ),
+    (
+        "training_compute_source",
+        {"training_compute_tflops_days"},
+        "the source of the training compute",
+    ),
+)
 #: Why a value may be absent, where the reason is one.
 _HINTS = {
     "batch_latency_mean_s": ": throughput mode has no latencies, rank it by --for offline",
     "top1": ": give the model's accuracy, or rank by other objectives",
     **dict.fromkeys(
         ("training_s", "training_cpu_s", "training_energy_j"),
-        ": nobody measured it of this model; `paretofleet train` does, energy where a sensor speaks",
+        ": nobody measured it of this model; `paretofleet train` does, or a sweep in mode training with "
+        "`models set --training-epochs --training-samples`",
     ),
+    "training_compute_tflops_days": ": nobody published it; give it with `models set --training-compute`",
+    "step_s": ": only rows of mode training have steps",
     "batch_latency_p90_s": ": fewer than 29 iterations a run",
     "batch_latency_p99_s": ": fewer than 299 iterations a run; sweep with --protocol sustained",
 }
@@ -91,6 +107,22 @@ def training_reasons(rows: Sequence[Row], objectives: Sequence[str]) -> list[str
         return [None] * len(of_steps)
     why = f"mode is training, which is no inference: rank it by {STEP}"
     return [why if is_step else None for is_step in of_steps]
+
+
+def other_origin_reasons(rows: Sequence[Row], objectives: Sequence[str]) -> list[str | None]:
+    """Which of the `rows` have a training that cannot be compared with the others' by the `objectives`.
+
+    Seconds and joules of one device are not those of another, and compute was published of trainings to one
+    accuracy. The commonest stay.
+    """
+    reasons: list[str | None] = [None] * len(rows)
+    for column, costs, name in _ORIGINS:
+        if not costs & set(objectives):
+            continue
+        origins = [str(row[column] or "unknown") for row in rows]
+        others = other_kind_reasons(origins, name, default="unknown")
+        reasons = [before or reason for before, reason in zip(reasons, others, strict=True)]
+    return reasons
 
 
 def limit_reason(row: Row, name: str, limit: float) -> str | None:

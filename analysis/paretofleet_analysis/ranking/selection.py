@@ -110,6 +110,7 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
     selection = replace(selection, objectives=objectives).with_notes(*notes)
     needed = list(dict.fromkeys([*objectives, *measured_limits(request)]))
     selection = selection.exclude([reasons.value_reason(row, needed) for row in selection.rows])
+    selection = selection.exclude(reasons.other_origin_reasons(selection.rows, objectives))
     _refuse_nothing_left(selection)
     sizes = {row["batch_size"] for row in selection.rows}
     refuse_functions_of_each_other(objectives, one_batch_size=len(sizes) == 1)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from paretofleet_analysis.report.column import INT, REAL, TEXT, YES_NO, Column
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE
+from paretofleet_analysis.report.training_schema import TRAINING_COLUMNS
 
 #: Version of the schema, in every file's metadata. Add columns with `since=VERSION + 1`, then raise it.
 VERSION = 10
@@ -133,45 +134,7 @@ _MODEL = (
         unit="percent",
         since=8,
     ),
-    Column(
-        "training_s",
-        REAL,
-        "wall time of one training, mean over those that were measured; a variant made without training has "
-        "that of the model it came from; null where nobody measured it",
-        unit="s",
-        direction="minimize",
-        since=9,
-    ),
-    Column("training_s_seeds", pa.list_(REAL), "training_s of each training", unit="s", since=9),
-    Column(
-        "training_cpu_s",
-        REAL,
-        "CPU time of one training, user and system, all threads, mean over those that were measured",
-        unit="s",
-        direction="minimize",
-        since=9,
-    ),
-    Column("training_cpu_s_seeds", pa.list_(REAL), "training_cpu_s of each training", unit="s", since=9),
-    Column(
-        "training_energy_j",
-        REAL,
-        "energy of one training, mean over those that were measured; null where no sensor spoke",
-        unit="J",
-        direction="minimize",
-        since=9,
-    ),
-    Column(
-        "training_energy_j_seeds", pa.list_(REAL), "training_energy_j of each training", unit="J", since=9
-    ),
-    Column("training_images_s", REAL, "items learnt from in a second of training_s", unit="1/s", since=9),
-    Column("training_epochs", INT, "epochs of one training", since=9),
-    Column("training_samples", INT, "items of one epoch", unit="items", since=9),
-    Column(
-        "training_source",
-        TEXT,
-        "where the cost of training is from: measured with what on how many threads, or published by whom",
-        since=9,
-    ),
+    *TRAINING_COLUMNS,
 )
 
 _OUTCOME = (
@@ -264,6 +227,14 @@ MEASURES = (
         "energy of the window over its items, of the primary scope",
         has_resolution=True,
     ),
+    Measure(
+        "step_s",
+        "s",
+        "minimize",
+        "in mode training: mean time of one step of the optimiser, on one batch; null in other modes",
+        since=9,
+        has_resolution=True,
+    ),
     Measure("idle_power_w", "W", "minimize", "mean power in the idle phases, of the primary scope"),
     Measure(
         "memory_peak_bytes", "bytes", "minimize", "peak resident memory of the runner on the host's side"
@@ -332,7 +303,8 @@ def _resolution_column(measure: Measure) -> Column:
         "width of the uniform error that the clock's tick or the sensor's step leaves in a run's value, the "
         "largest of the counted runs'; it is in the interval; null where unknown"
     )
-    return Column(f"{measure.name}_resolution", REAL, meaning, measure.unit, since=6)
+    since = max(6, measure.since)
+    return Column(f"{measure.name}_resolution", REAL, meaning, measure.unit, since=since)
 
 
 #: Every column, in file order.

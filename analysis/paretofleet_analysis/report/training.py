@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from paretofleet_analysis.statistics.intervals import mean_interval
+
 #: Columns of a cost by the key under which a training has it.
 _COSTS = {"s": "training_s", "cpu_s": "training_cpu_s", "energy_j": "training_energy_j"}
 
@@ -15,7 +17,9 @@ def training_columns(training: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of the trainings of a model, null for what `training` does not say.
 
     Its `s`, `cpu_s`, `energy_j` and `images_s` hold a value for each training, in s, s, J and 1/s; a cost
-    that one of them lacks is null. `epochs` of one training, `samples` of one epoch, `source` in words.
+    that one of them lacks is null, and its interval is that of a mean. `epochs` of one training, `samples` of
+    one epoch, `source` in words, the `device` that was measured; `compute_tflops_days` that `compute_source`
+    published.
 
     >>> found = training_columns({"s": [2.0, 4.0], "energy_j": [30.0, None], "epochs": 20})
     >>> found["training_s"], found["training_s_seeds"], found["training_energy_j"]
@@ -25,10 +29,11 @@ def training_columns(training: Mapping[str, Any]) -> dict[str, Any]:
     for key, name in _COSTS.items():
         values = _whole(training.get(key))
         columns[name] = None if values is None else float(np.mean(values))
-        columns[f"{name}_seeds"] = values
+        estimate = mean_interval(values or ())
+        columns |= {f"{name}_seeds": values, f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
     rates = _whole(training.get("images_s"))
     columns["training_images_s"] = None if rates is None else float(np.mean(rates))
-    for key in ("epochs", "samples", "source"):
+    for key in ("epochs", "samples", "source", "device", "compute_tflops_days", "compute_source"):
         columns[f"training_{key}"] = training.get(key)
     return columns
 

@@ -28,11 +28,20 @@ from paretofleet_collector.cli.output import (
     write_json,
 )
 from paretofleet_collector.cli.session import collector_client, notify
+from paretofleet_collector.cli.training_options import (
+    TrainingCompute,
+    TrainingDevice,
+    TrainingEpochs,
+    TrainingSamples,
+    TrainingSource,
+    training_json,
+)
 from paretofleet_collector.cli.units import count, percent_of, size
 from paretofleet_collector.errors import CollectorError, NotFound, Unreachable, misused
 from paretofleet_collector.model.canonical import fed_text
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.messages import GivenFacts
+from paretofleet_collector.model.trainings import training_text
 from paretofleet_collector.planning.specification import PRECISIONS
 from paretofleet_collector.suggest import did_you_mean
 
@@ -243,17 +252,31 @@ def set_(
     top5: Top5 = None,
     licence: Licence = None,
     weights_source: WeightsSource = None,
+    training_epochs: TrainingEpochs = None,
+    training_samples: TrainingSamples = None,
+    training_device: TrainingDevice = None,
+    training_compute: TrainingCompute = None,
+    training_source: TrainingSource = None,
 ) -> None:
-    """Correct accuracy, licence or origin of a stored model; reports pulled from now on have them.
+    """Correct accuracy, licence, origin or training of a stored model; reports pulled from now on have them.
 
-    An empty --licence or --weights-source takes back what was said.
+    An empty --licence, --weights-source or --training-device takes back what was said.
     """
     if (top1 is None) != (top1_n is None):
         raise typer.BadParameter("give --top1 and --top1-n, so that the accuracy has an interval")
     accuracies = (_percent("--top1", top1), top1_n, _percent("--top5", top5))
-    given = GivenFacts(*accuracies, licence, weights_source)
+    training = training_json(
+        epochs=training_epochs,
+        samples=training_samples,
+        device=training_device,
+        compute_tflops_days=training_compute,
+        compute_source=training_source,
+    )
+    given = GivenFacts(*accuracies, licence, weights_source, training)
     if given == GivenFacts():
-        raise typer.BadParameter("give --top1 and --top1-n, --top5, --licence or --weights-source")
+        raise typer.BadParameter(
+            "give --top1 and --top1-n, --top5, --licence, --weights-source or --training-..."
+        )
     with collector_client(context) as client:
         changed = client.change_model(model, "set", given)
     facts = (
@@ -261,6 +284,7 @@ def set_(
         changed.top5 is not None and f"top-5 {changed.top5:g} %",
         changed.licence and f"licence {changed.licence}",
         changed.weights_source and f"weights from {changed.weights_source}",
+        bool(changed.training) and training_text(changed.training),
     )
     notify(f"{changed.model}@{changed.variant}: {', '.join(fact for fact in facts if fact)}")
 
@@ -336,6 +360,7 @@ def _facts(variant: Variant) -> dict[str, str | None]:
         "accuracy group": variant.accuracy_group,
         "licence": variant.licence,
         "weights from": variant.weights_source,
+        "training": training_text(variant.training) or None,
         "stored": "yes"
         if variant.stored
         else f"no; build it with `paretofleet models add zoo:{variant.model}`",

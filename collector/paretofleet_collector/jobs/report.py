@@ -14,6 +14,7 @@ from paretofleet_analysis.report.inputs import ReportInput, RunInput
 from paretofleet_analysis.report.rows import build_report
 
 from paretofleet_collector.jobs.accuracies import Evaluated, accuracy_of, evaluated, executed_precision
+from paretofleet_collector.jobs.training_costs import Place, ancestry, trained, with_measured_steps
 from paretofleet_collector.lake.address import open_lake
 from paretofleet_collector.model.canonical import environment_id_of
 from paretofleet_collector.model.entities import (
@@ -74,8 +75,10 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
     variants = {variant.sha256: variant for variant in models.listing(connection)}
     unsettled = _not_converged(connection, sweep_id, sweep.repeats)
     accuracies = evaluated(connection, variants)
-    rows = [
-        _input(
+    steps = trained(connection)
+    rows = []
+    for planned in configurations.listing(connection, sweep_id):
+        row = _input(
             sweep.name,
             planned,
             by_configuration[planned.configuration_id],
@@ -88,19 +91,19 @@ def report_inputs(connection: sa.Connection, sweep_id: str) -> list[ReportInput]
                 is_converged=planned.configuration_id not in unsettled,
             ),
         )
-        for planned in configurations.listing(connection, sweep_id)
-    ]
-    trainings = {row.variant_sha256: training_of(variants, row.variant_sha256) for row in rows}
-    return [
-        replace(
-            row,
-            training=trainings[row.variant_sha256],
-            top1_seeds=trainings[row.variant_sha256].get("top1"),
-            sweep_note=sweep.remarks.note or None,
-            sweep_labels=sweep.remarks.labels or None,
+        training = training_of(variants, row.variant_sha256)
+        place = Place(planned.configuration.device_id, is_simulated=row.simulated)
+        training = with_measured_steps(training, steps, ancestry(variants, row.variant_sha256), place)
+        rows.append(
+            replace(
+                row,
+                training=training,
+                top1_seeds=training.get("top1"),
+                sweep_note=sweep.remarks.note or None,
+                sweep_labels=sweep.remarks.labels or None,
+            )
         )
-        for row in rows
-    ]
+    return rows
 
 
 def training_of(variants: Mapping[str, Variant], sha256: str) -> Mapping[str, Any]:

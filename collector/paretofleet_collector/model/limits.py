@@ -133,6 +133,7 @@ FIELDS: Mapping[str, Limit] = {
     "ChangeModelRequest.top1": Number(0, 100),
     "ChangeModelRequest.top1_n": _COUNT,
     "ChangeModelRequest.top5": Number(0, 100),
+    "ChangeModelRequest.training_json": _JSON,
     "ChangeModelRequest.weights_source": _WORDS,
     "Chunk.attempt": _ANY,
     "Chunk.columns": Data(1 << 20),

@@ -209,7 +209,8 @@ class NewModel:
 class GivenFacts:
     """What a user says of a stored model; None: nothing is said. `top1`, `top5` in percent of `top1_n` items.
 
-    An empty `licence` or `weights_source` takes back what was said.
+    An empty `licence` or `weights_source` takes back what was said. `training_json`: of its training, as
+    `trainings.checked_given` reads it.
     """
 
     top1: float | None = None
@@ -217,3 +218,4 @@ class GivenFacts:
     top5: float | None = None
     licence: str | None = None
     weights_source: str | None = None
+    training_json: str | None = None

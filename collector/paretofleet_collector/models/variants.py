@@ -86,6 +86,7 @@ def zoo_variant(name: str, *, stored: bool) -> Variant:
         top5=facts.top5,
         licence=facts.licence,
         weights_source=f"seeded, the structure of {facts.origin}",
+        training=facts.training,
         stored=stored,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,10 +12,12 @@ from paretofleet_collector.errors import Refused, Taken
 from paretofleet_collector.lake.files import model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.messages import GivenFacts
+from paretofleet_collector.model.trainings import checked_given
 from paretofleet_collector.planning.selection import find_variants
 from paretofleet_collector.service import inputs
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import garbage, models
+from paretofleet_collector.store import devices, garbage, models
+from paretofleet_collector.suggest import did_you_mean
 
 ACTIONS = ("set", "remove")
 #: So many sweeps are named that keep a model.
@@ -74,7 +77,23 @@ def _set(connection: sa.Connection, name: str, given: GivenFacts) -> Variant:
         facts = replace(facts, licence=given.licence or None)
     if given.weights_source is not None:
         facts = replace(facts, weights_source=given.weights_source or None)
+    if given.training_json is not None:
+        facts = replace(facts, training=_training(connection, stored, given.training_json))
     return models.set_facts(connection, stored, facts)
+
+
+def _training(connection: sa.Connection, stored: Variant, text: str) -> dict[str, Any]:
+    """What is known of the training of a `stored` variant with what a JSON `text` says of it."""
+    given = checked_given(text)
+    if stored.training.get("s") and {"epochs", "samples", "device"} & set(given):
+        raise Refused(
+            f"{stored.model}@{stored.variant} was trained here, and its costs were measured: leave out "
+            "its epochs, samples and device."
+        )
+    names = sorted(each.name for each in devices.by_id(connection).values())
+    if given.get("device") and given["device"] not in names:
+        raise Refused(f"--training-device: there is no such device; {did_you_mean(given['device'], names)}")
+    return {key: value for key, value in {**stored.training, **given}.items() if value != ""}
 
 
 def _remove(connection: sa.Connection, name: str) -> Variant:

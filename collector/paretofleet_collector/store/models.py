@@ -110,10 +110,11 @@ _GIVEN = ("top1", "top1_n", "top5", "top1_source", "accuracy_group", "licence", 
 
 
 def set_facts(connection: sa.Connection, stored: Variant, given: Variant) -> Variant:
-    """Gives through `connection` a `stored` variant accuracy, licence and origin of a `given` one."""
-    values = {name: getattr(given, name) for name in _GIVEN}
+    """Gives through `connection` a `stored` variant the facts that people say of it, of a `given` one."""
+    facts: dict[str, Any] = {name: getattr(given, name) for name in _GIVEN}
+    values = {**facts, "training_json": canonical_json(given.training)}
     changed(connection, VARIANTS.update().where(VARIANTS.c.sha256 == stored.sha256).values(**values))
-    return replace(stored, **values)
+    return replace(stored, **facts, training=given.training)
 
 
 def listing(connection: sa.Connection) -> list[Variant]:

@@ -292,7 +292,7 @@ class AddZooModelRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ChangeModelRequest(_message.Message):
-    __slots__ = ("model", "action", "top1", "top1_n", "top5", "licence", "weights_source")
+    __slots__ = ("model", "action", "top1", "top1_n", "top5", "licence", "weights_source", "training_json")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     TOP1_FIELD_NUMBER: _ClassVar[int]
@@ -300,6 +300,7 @@ class ChangeModelRequest(_message.Message):
     TOP5_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_JSON_FIELD_NUMBER: _ClassVar[int]
     model: str
     action: str
     top1: float
@@ -307,7 +308,8 @@ class ChangeModelRequest(_message.Message):
     top5: float
     licence: str
     weights_source: str
-    def __init__(self, model: _Optional[str] = ..., action: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ...) -> None: ...
+    training_json: str
+    def __init__(self, model: _Optional[str] = ..., action: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., top5: _Optional[float] = ..., licence: _Optional[str] = ..., weights_source: _Optional[str] = ..., training_json: _Optional[str] = ...) -> None: ...
 
 class MakeVariantRequest(_message.Message):
     __slots__ = ("model", "recipe_json", "name")

@@ -40,7 +40,7 @@ def test_steps_are_timed_and_change_the_weights_of_the_file(kit, here, squeezene
         "classes": 1000,
     }
     assert effective["reference"]["relative_error"] < 1e-5, "before it is trained it is the file's network"
-    iterations = sum(len(columns[0]) for name, *_, columns in samples.puts if name == "iterations")
+    iterations = len(samples.columns("iterations")[0])
     assert result["steps"] == iterations + 2, "the two cold ones, warm-up and window"
     assert result["weights_changed"] == result["weights"] == 52
     assert result["loss_first"] == pytest.approx(6.9, abs=1.0), "the logarithm of 1000 classes"
@@ -51,6 +51,7 @@ def test_steps_are_timed_and_change_the_weights_of_the_file(kit, here, squeezene
 def test_a_step_takes_longer_than_an_inference_and_holds_more(kit, here, squeezenet):
     trained, _ = train(kit, here, squeezenet, batch_size=8)
     inferred, _ = train(kit, here, squeezenet, batch_size=8, mode="latency")
+    assert trained.ok, trained.message
     assert trained.facts["memory_peak_bytes"] > inferred.facts["memory_peak_bytes"] + 2 * 1_235_496 * 4
 
 

@@ -209,3 +209,18 @@ def test_a_missing_folder_is_one_sentence(tmp_path):
         errors.Refused, match=r"cannot write zoo:squeezenet1_1 to .*: No such file or directory"
     ):
         zoo.build("squeezenet1_1", tmp_path / "nowhere" / "x.onnx")
+
+
+def test_published_training_compute_has_a_source_and_the_accuracy_that_was_trained_for():
+    published = {name: zoo.facts(name).training for name in zoo.NAMES if zoo.facts(name).training}
+    assert {name: each["compute_tflops_days"] for name, each in published.items()} == {
+        "alexnet": 3.1,
+        "googlenet": 0.71,
+        "mobilenet_v1": 0.28,
+        "shufflenet_v2_x1_0": 0.12,
+        "efficientnet_b0": 0.069,
+        "resnet50": 17.0,
+    }
+    assert all("Hernandez and Brown 2020" in each["compute_source"] for each in published.values())
+    assert published["alexnet"]["compute_source"].endswith("to 79.1 % top-5")
+    assert published["resnet50"]["compute_source"].endswith("to 92.9 % top-5")

@@ -10,9 +10,9 @@ import pytest
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.jobs.report import training_of
 from paretofleet_collector.model.entities import Variant
-from paretofleet_collector.model.messages import TRAINED, NewModel
-from paretofleet_collector.service import catalogue, recipes
-from paretofleet_collector.store import models
+from paretofleet_collector.model.messages import TRAINED, GivenFacts, NewModel
+from paretofleet_collector.service import catalogue, model_changes, recipes
+from paretofleet_collector.store import devices, models
 from rig import Rig
 from small_networks import small_network
 
@@ -91,3 +91,57 @@ def test_what_is_no_training_is_refused_before_the_file_comes(rig, training, sen
 def test_an_accuracy_of_a_training_comes_with_it(rig):
     with pytest.raises(Refused, match="comes with that training"):
         add(rig, "", top1=97.5, top1_n=360, top1_source=TRAINED)
+
+
+def keep(rig: Rig, training: Any = ()) -> None:
+    """A model that is there already."""
+    there = Variant("net", "file", "a" * 64, 10, training=dict(training))
+    rig.do(rig.context.store.write(lambda connection: models.add(connection, there)))
+
+
+def say(rig: Rig, **training: Any) -> Variant:
+    given = GivenFacts(training_json=json.dumps(training))
+    return rig.do(model_changes.change_model(rig.context, "net", "set", given))
+
+
+def test_what_is_said_of_a_training_is_kept_beside_what_was_said_before(rig):
+    rig.joined()
+    keep(rig)
+    say(rig, epochs=90, samples=1_281_167)
+    say(rig, compute_tflops_days=17.0, compute_source="a paper")
+    assert stored(rig).training == {
+        "epochs": 90,
+        "samples": 1_281_167,
+        "compute_tflops_days": 17.0,
+        "compute_source": "a paper",
+    }
+    (name,) = (each.name for each in rig.context.store.read_now(devices.by_id).values())
+    assert say(rig, device=name).training["device"] == name
+    assert "device" not in say(rig, device="").training
+    assert stored(rig).training["epochs"] == 90
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"epochs": 0}, "--training-epochs: 0 is no whole number from 1"),
+        ({"samples": 2.5}, "--training-samples: 2.5 is no whole number from 1"),
+        ({"compute_tflops_days": 17.0}, "give --training-source, who published it, too"),
+        ({"compute_source": "a paper"}, "give --training-source, who published it, too"),
+        ({"compute_tflops_days": -1, "compute_source": "x"}, "a number above 0"),
+        ({"device": "attic"}, "--training-device: there is no such device"),
+        ({"s": [1.0]}, "upgrade the command"),
+    ],
+)
+def test_what_cannot_be_said_of_a_training_is_refused_with_the_option(rig, said, why):
+    keep(rig)
+    with pytest.raises(Refused, match=why):
+        say(rig, **said)
+    assert stored(rig).training == {}
+
+
+def test_costs_that_were_measured_whole_are_not_contradicted(rig):
+    keep(rig, TRAINING)
+    with pytest.raises(Refused, match="was trained here, and its costs were measured"):
+        say(rig, epochs=5)
+    assert stored(rig).training == TRAINING

@@ -2,14 +2,17 @@
 
 `networks.csv` holds a line for each. Parameters and MACs are what torch counts (`scripts/export_zoo.py`
 writes them). The zoo's own weights are seeded and not trained, so a published accuracy is the
-architecture's, never this file's: `published-same-architecture`.
+architecture's, never this file's: `published-same-architecture`. `training.csv` holds what training them took
+by those who published it.
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any
 
 _FLOPS_OF_A_MAC = 2
 
@@ -24,6 +27,7 @@ class ZooFacts:
     `top1`, `top5`: percent of `top1_n` images (ImageNet's validation set, one centre crop); None where nobody
     published it. `accuracy_group`: whose weights reached it; networks of one group share one accuracy.
     `origin`: where the structure is from, and `licence`, its SPDX identifier.
+    `training`: `compute_tflops_days` with `compute_source`, empty where nobody published it.
     `input`: name of the input; `input_shape`: of one item, without the batch axis, float32.
     """
 
@@ -41,6 +45,7 @@ class ZooFacts:
     input_shape: tuple[int, ...] = (3, 224, 224)
     weights_precision: str = "fp32"
     input: str = "input"
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def top1_source(self) -> str | None:
@@ -53,8 +58,8 @@ class ZooFacts:
         return _FLOPS_OF_A_MAC * self.macs
 
 
-def _facts(line: dict[str, str]) -> ZooFacts:
-    """The network in a `line` of the table, whose empty cells are unknown."""
+def _facts(line: dict[str, str], trainings: Mapping[str, Mapping[str, Any]]) -> ZooFacts:
+    """The network in a `line` of the table, whose empty cells are unknown, with its one of `trainings`."""
     side = int(line["side"])
     return ZooFacts(
         name=line["name"],
@@ -69,12 +74,21 @@ def _facts(line: dict[str, str]) -> ZooFacts:
         origin=line["origin"],
         licence=line["licence"],
         input_shape=(3, side, side),
+        training=trainings.get(line["name"], {}),
     )
 
 
 def _table() -> dict[str, ZooFacts]:
-    text = (resources.files(__package__) / "networks.csv").read_text(encoding="utf-8")
-    return {line["name"]: _facts(line) for line in csv.DictReader(text.splitlines())}
+    trainings = {
+        line["name"]: {"compute_tflops_days": float(line["tflops_days"]), "compute_source": line["source"]}
+        for line in _lines("training.csv")
+    }
+    return {line["name"]: _facts(line, trainings) for line in _lines("networks.csv")}
+
+
+def _lines(name: str) -> list[dict[str, str]]:
+    text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 CATALOGUE = _table()

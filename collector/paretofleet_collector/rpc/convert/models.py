@@ -143,7 +143,7 @@ def new_model_from_proto(message: pb.AddModelHeader) -> NewModel:
     )
 
 
-_GIVEN = ("top1", "top1_n", "top5", "licence", "weights_source")
+_GIVEN = ("top1", "top1_n", "top5", "licence", "weights_source", "training_json")
 
 
 def given_facts_to_proto(model: str, action: str, given: GivenFacts) -> pb.ChangeModelRequest:
