@@ -71,6 +71,17 @@ def hypervolume(costs: Floats, reference: Floats) -> float:
     return float(moocore.hypervolume(inside, ref=reference)) if len(inside) else 0.0
 
 
+def is_near(costs: Floats, front: Floats, margins: Floats) -> Flags:
+    """(n,) whether each of the `costs` (n, d) is near a `front` (f, d): none of its members is better by more
+    than the margin of `margins` (d,) in every objective.
+
+    >>> is_near(np.array([[1.0, 1.1], [1.2, 1.2]]), np.array([[1.0, 1.0]]), np.array([0.1, 0.1])).tolist()
+    [True, False]
+    """
+    is_better: Flags = np.all(front[None] < costs[:, None] - margins, axis=2)
+    return np.asarray(~np.any(is_better, axis=1))
+
+
 def front_of_trials(
     costs: Floats, errors: Floats, margins: Sequence[float], *, seed: int
 ) -> tuple[Flags, Floats]:

@@ -49,6 +49,7 @@ COMMANDS = {
     ),
     "sweep": LazyCommand("sweep", "app", "Sweeps: configurations, repeated in randomised blocks."),
     "report": LazyCommand("report", "app", "Reports: one row per configuration and environment."),
+    "search": LazyCommand("search", "app", "Architecture searches with measured times and energies."),
     "doctor": LazyCommand(
         "collector",
         "doctor",

@@ -1,0 +1,217 @@
+"""What a search tries next: a pure function of its trials and its seed.
+
+Candidates are members at random and neighbours of the front. Ten weights of ParEGO shorten the list; of those
+left the one that is expected to add most hypervolume is proposed. Every 4th proposal is a mutant of the front
+and every 12th a stranger, so that a model that is wrong does not blind the search. Source: Knowles 2006,
+ParEGO; Emmerich, Giannakoglou, Naujoks 2006, expected hypervolume improvement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import ndtr
+
+from paretofleet_analysis.errors import SearchError
+from paretofleet_analysis.pareto.deterministic import nondominated
+
+from .expected import Expected, expected_of
+from .members import draw, encode, members_at, mutants, numbers_of
+from .space import Codes, Floats, Space
+from .trials import Search, Trials, optimiser_costs
+
+Kind = Literal["start", "best", "mutant", "control"]
+#: Says of a member (p,) which graph it has; members of one graph are measured once.
+#: None for one that cannot be made, which is passed over.
+GraphOf = Callable[[Codes], Hashable]
+Candidates = Iterator[tuple[Codes, Kind]]
+#: Suggests members for a device, the best first, given a search, its trials and a generator.
+Method = Callable[[Search, Trials, str, np.random.Generator], Candidates]
+
+_MUTANT_EVERY = 4
+_POOL, _NEIGHBOURS = 1000, 500
+_WEIGHTS, _PER_WEIGHT, _BY_CHANCE = 10, 30, 30
+_AUGMENT = 0.05
+#: Where hypervolume is looked for, in spans of the front from its ideal, and at how many points.
+_BOTTOM, _TOP, _TOP_MAX, _POINTS = -0.1, 1.1, 2.5, 400
+#: A mutant that works less probably is not tried.
+_WORKS_MIN = 0.9
+#: So much what may fail is shunned: the power to which the probability that it works is taken.
+_CAUTION = 8
+_TRIES = 1000
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A member `codes` (p,) with its `graph` to try, the `device` whose front it is to better, and its
+    `kind`: drawn at the "start", the "best" of the candidates, a "mutant", or the random "control".
+    """
+
+    codes: Codes
+    graph: Hashable
+    device: str
+    kind: Kind
+
+
+def propose(
+    search: Search,
+    trials: Trials,
+    *,
+    rotation: Sequence[str] = (),
+    count: int = 1,
+    graph_of: GraphOf | None = None,
+    method: Method | None = None,
+) -> list[Proposal]:
+    """Up to `count` members to try next, given the `trials` of a `search`; fewer where no new one is left.
+
+    Devices take turns: those in the `rotation`, or all. `graph_of` tells which members have the same graph;
+    without it each is its own. `method`: the Gaussian process by default. The same trials and seed give the
+    same proposals. Raises SearchError for a device that the search does not have.
+    """
+    turns = list(rotation) or list(search.devices)
+    strange = [device for device in turns if device not in search.devices]
+    if strange:
+        raise SearchError(f"{strange[0]} is no device of this search: it has {', '.join(search.devices)}")
+    proposals: list[Proposal] = []
+    graph_of = graph_of or (lambda codes: int(numbers_of(search.space, codes)[0]))
+    for _ in range(count):
+        number = len(trials.codes)
+        device = turns[number % len(turns)]
+        random = np.random.default_rng([search.seed, number])
+        candidates = _candidates(search, trials, device, random, method or by_process)
+        taken = {None, *trials.graphs}
+        new = next(((c, kind, g) for c, kind in candidates if (g := graph_of(c)) not in taken), None)
+        if new is None:
+            break
+        proposals.append(Proposal(new[0], new[2], device, new[1]))
+        trials = trials.followed_by(new[0], new[2])
+    return proposals
+
+
+def _candidates(
+    search: Search,
+    trials: Trials,
+    device: str,
+    random: np.random.Generator,
+    method: Method,
+) -> Candidates:
+    """Members in the order in which they would be tried; at last any."""
+    number = len(trials.codes)
+    good = (
+        trials.is_done & ~trials.has_failed & np.isfinite(trials.costs[:, search.devices[device]]).all(axis=1)
+    )
+    every = round(1 / search.control) if search.control > 0.0 else 0
+    if number < search.start or good.sum() < 2:
+        yield from strangers(search.space, random, "start")
+    elif every and number % every == every - 1:
+        yield from strangers(search.space, random, "control")
+    else:
+        yield from method(search, trials, device, random)
+    yield from strangers(search.space, random, "control")
+
+
+def strangers(space: Space, random: np.random.Generator, kind: Kind = "control") -> Candidates:
+    """Members of the `space` as `random` draws them, of this `kind`; of a small one each in the end."""
+    for codes in draw(space, _TRIES, random):
+        yield codes, kind
+    if space.size <= _TRIES * 100:
+        for codes in members_at(space, random.permutation(space.size)):
+            yield codes, kind
+
+
+def by_process(search: Search, trials: Trials, device: str, random: np.random.Generator) -> Candidates:
+    """Members that a Gaussian process of the `trials` of a `search` suggests for a `device`, best first;
+    every 4th time mutants of its front. `random` draws candidates.
+    """
+    space, columns = search.space, search.devices[device]
+    costs = np.stack([optimiser_costs(trials, column) for column in columns], axis=1)
+    good = np.isfinite(costs).all(axis=1) & ~trials.has_failed
+    if (good & search.is_within(trials.costs)).any():
+        good &= search.is_within(trials.costs)
+    front = np.flatnonzero(good)[nondominated(costs[good], maximize=[False] * len(columns))]
+    expected = expected_of(space, trials, columns)
+    if len(trials.codes) % _MUTANT_EVERY == _MUTANT_EVERY - 1:
+        yield from _mutants(expected, trials.codes[front], random)
+    pool = _pool(space, trials.codes[front], random)
+    pool = pool[~np.isin(numbers_of(space, pool), numbers_of(space, trials.codes))]
+    if len(pool):
+        limits = np.array([search.limits.get(column, np.inf) for column in columns])
+        order, rows = _by_added_volume(expected, pool, _Box.around(costs[front], limits), random)
+        for row in rows[order]:
+            yield pool[row], "best"
+
+
+def _mutants(expected: Expected, front: Codes, random: np.random.Generator) -> Candidates:
+    """Mutants of members of the `front`, some of two steps, that are expected to work."""
+    parents = front[random.integers(0, len(front), 64)]
+    children = mutants(expected.space, parents, random)
+    twice = random.random(len(children)) < 0.3
+    children[twice] = mutants(expected.space, children[twice], random)
+    works = expected.works(encode(expected.space, children))
+    for codes in children[works >= min(_WORKS_MIN, np.quantile(works, 0.75))]:
+        yield codes, "mutant"
+
+
+def _pool(space: Space, front: Codes, random: np.random.Generator) -> Codes:
+    """(m, p) distinct candidates: some or all members, and neighbours of the `front` at one and two steps."""
+    if space.size <= _POOL:
+        return members_at(space, range(space.size))
+    parents = front[np.arange(_NEIGHBOURS) % len(front)]
+    near = mutants(space, parents, random)
+    rows = np.concatenate([draw(space, _POOL, random), near, mutants(space, near, random)])
+    return members_at(space, np.unique(numbers_of(space, rows)))
+
+
+@dataclass(frozen=True)
+class _Box:
+    """Where hypervolume is looked for: `ideal` and `span` (d,) of a front, and `top` (d,), in spans from the
+    ideal: where a limit is, or a tenth beyond the worst of the front.
+    """
+
+    ideal: Floats
+    span: Floats
+    top: Floats
+
+    @classmethod
+    def around(cls, front: Floats, limits: Floats) -> _Box:
+        """The box of the costs of a `front` (f, d) with `limits` (d,), infinite where there is none."""
+        ideal, spread = front.min(axis=0), np.ptp(front, axis=0)
+        span = np.where(spread > 0.0, spread, 1.0)
+        top = np.where(np.isfinite(limits), np.clip((limits - ideal) / span, 0.1, _TOP_MAX), _TOP)
+        return cls(ideal, span, top)
+
+    def points(self, reached: Floats, random: np.random.Generator) -> Floats:
+        """(u, d) points at random in the box that none of the scaled costs `reached` (n, d) dominates."""
+        front = reached[nondominated(reached, maximize=[False] * len(self.top))]
+        points = random.uniform(_BOTTOM, self.top, (_POINTS, len(self.top)))
+        return np.asarray(points[~(front <= points[:, None]).all(axis=2).any(axis=1)])
+
+
+def _by_added_volume(
+    expected: Expected, pool: Codes, box: _Box, random: np.random.Generator
+) -> tuple[Codes, Codes]:
+    """The order, best first, of those `rows` of the `pool` that are worth a look, and these rows; volume
+    counts in the `box`.
+    """
+    encoded = encode(expected.space, pool)
+    means, covariances = expected.means(encoded)
+    scaled = (means - box.ideal) / box.span
+    dimensions = len(box.top)
+    outside = 10.0 * np.maximum(scaled - box.top, 0.0).sum(axis=1)
+    best = min(_PER_WEIGHT, len(pool) - 1)
+    rows = {int(row) for row in random.integers(0, len(pool), _BY_CHANCE)}
+    for weight in random.dirichlet(np.ones(dimensions), _WEIGHTS):
+        value = (weight * scaled).max(axis=1) + _AUGMENT * (weight * scaled).sum(axis=1) + outside
+        rows.update(np.argpartition(value, best)[: best + 1].tolist())
+    looked_at = np.array(sorted(rows))
+    deviations = expected.deviations(covariances, looked_at) / box.span
+    reached, _ = expected.means(expected.costs[0].observations.encoded)
+    empty = box.points((reached - box.ideal) / box.span, random)
+    adds = np.ones((len(looked_at), len(empty)))
+    for k in range(dimensions):
+        adds *= ndtr((empty[:, k] - scaled[looked_at, None, k]) / deviations[:, None, k])
+    value = adds.sum(axis=1) * expected.works(encoded[looked_at]) ** _CAUTION
+    return np.argsort(-value, kind="stable"), looked_at

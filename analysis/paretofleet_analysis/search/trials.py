@@ -1,0 +1,101 @@
+"""The trials of a search as arrays: what was proposed, what it costs, what failed, what is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .space import Codes, Flags, Floats, Space
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched: a `space`, and for each of the `devices` the columns of its costs among k objectives.
+
+    A column may be of several devices, as accuracy is. `seed` makes proposals repeatable. The first `start`
+    trials are drawn at random, and later a share `control` of them, which every report shows beside the rest.
+    `limits`: of columns, the cost beyond which a member is of no use.
+    """
+
+    space: Space
+    devices: Mapping[str, tuple[int, ...]]
+    seed: int
+    start: int = 20
+    control: float = 1 / 12
+    limits: Mapping[int, float] = field(default_factory=dict)
+
+    def is_within(self, costs: Floats) -> Flags:
+        """(n,) whether the `costs` (n, k) are within all limits; what is NaN is within none."""
+        within = np.ones(len(costs), dtype=np.bool_)
+        for column, limit in self.limits.items():
+            within &= costs[:, column] <= limit
+        return within
+
+
+@dataclass(frozen=True)
+class Trials:
+    """n trials in the order of their proposals: members `codes` (n, p) and their `graphs`, alike where
+    architectures are the same. `costs` (n, k): less is better, times and energies as logarithms; NaN where
+    there is no value. `errors` (n, k): standard errors of the costs. `has_failed` (n,): out of memory or over
+    a limit. A trial without any cost that has not failed is under way.
+    """
+
+    codes: Codes
+    graphs: tuple[Hashable, ...]
+    costs: Floats
+    errors: Floats
+    has_failed: Flags
+
+    @property
+    def is_done(self) -> Flags:
+        """(n,) whether the trial has failed or has a cost."""
+        return np.asarray(self.has_failed | np.isfinite(self.costs).any(axis=1))
+
+    def subset(self, chosen: Flags | Codes) -> Trials:
+        """The same of the trials that are `chosen`, (n,) booleans or positions."""
+        kept = np.arange(len(self.codes))[chosen]
+        graphs = tuple(self.graphs[i] for i in kept)
+        return Trials(self.codes[kept], graphs, self.costs[kept], self.errors[kept], self.has_failed[kept])
+
+    def followed_by(self, codes: Codes, graph: Hashable) -> Trials:
+        """The same with one more trial under way: the member `codes` (p,) with its `graph`."""
+        nothing = np.full((1, self.costs.shape[1]), np.nan)
+        return Trials(
+            np.concatenate([self.codes, codes[None]]),
+            (*self.graphs, graph),
+            np.concatenate([self.costs, nothing]),
+            np.concatenate([self.errors, nothing]),
+            np.append(self.has_failed, False),
+        )
+
+
+def no_trials(search: Search) -> Trials:
+    """The trials of a `search` that has not begun."""
+    width = 1 + max(max(columns) for columns in search.devices.values())
+    return Trials(
+        np.zeros((0, len(search.space.parameters)), dtype=np.int64),
+        (),
+        np.zeros((0, width)),
+        np.zeros((0, width)),
+        np.zeros(0, dtype=np.bool_),
+    )
+
+
+def optimiser_costs(trials: Trials, column: int) -> Floats:
+    """(n,) the costs of a `column` as an optimiser gets them: the worst of all for `trials` that failed, and
+    what lies far from the others drawn in; NaN where there is no value.
+
+    Further than 4.4 median deviations (3 standard ones of a normal) from the median lies what is broken, such
+    as a network that answers without looking: it says nothing of its neighbours.
+    """
+    costs = np.where(trials.has_failed, np.nan, trials.costs[:, column])
+    good = costs[np.isfinite(costs)]
+    if good.size:
+        middle = np.median(good)
+        reach = 3.0 * 1.4826 * np.median(np.abs(good - middle))
+        if reach > 0.0:
+            costs = np.clip(costs, middle - reach, middle + reach)
+        costs[trials.has_failed] = np.nanmax(costs)
+    return np.asarray(costs)

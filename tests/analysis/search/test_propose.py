@@ -1,0 +1,109 @@
+"""Proposals: a pure function of the trials and the seed, by turns for devices, for batches and with gaps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from paretofleet_analysis.errors import SearchError
+from paretofleet_analysis.search.members import draw, numbers_of
+from paretofleet_analysis.search.propose import propose
+from paretofleet_analysis.search.space import space_of
+from paretofleet_analysis.search.trials import Search, Trials, no_trials, optimiser_costs
+
+SPACE = space_of(
+    {
+        "width": [8, 12, 16, 24],
+        "block": ["conv", "dw", "ib"],
+        "expand": {"values": [2, 4], "if": {"block": "ib"}},
+    }
+    | {f"k{i}": [1, 3, 5] for i in range(4)}
+)
+SEARCH = Search(SPACE, {"tx2": (0, 1), "pi": (0, 2)}, seed=7)
+
+
+def measured(count=30):
+    """Trials at random whose error falls and whose times rise with the width."""
+    codes = draw(SPACE, count, np.random.default_rng(3))
+    width = codes[:, 0]
+    costs = np.stack([40.0 - 5.0 * width, 0.2 * width + 0.1 * codes[:, 3], 0.3 * width], axis=1)
+    graphs = tuple(numbers_of(SPACE, codes).tolist())
+    return Trials(codes, graphs, costs, np.full(costs.shape, 0.01), np.zeros(count, dtype=bool))
+
+
+def same(first, second):
+    pairs = zip(first, second, strict=True)
+    return all((a.codes == b.codes).all() and (a.device, a.kind) == (b.device, b.kind) for a, b in pairs)
+
+
+@pytest.mark.parametrize("count", [5, 30, 31, 35])
+def test_the_same_trials_and_seed_give_the_same_proposals(count):
+    trials = measured(count)
+    assert same(propose(SEARCH, trials, count=4), propose(SEARCH, trials, count=4))
+    others = propose(replace(SEARCH, seed=8), trials, count=4)
+    assert not same(propose(SEARCH, trials, count=4), others)
+
+
+def test_a_batch_is_what_would_be_proposed_while_its_first_are_under_way():
+    trials = measured(30)
+    batch = propose(SEARCH, trials, count=4)
+    waiting = trials.followed_by(batch[0].codes, batch[0].graph)
+    assert same(batch[1:], propose(SEARCH, waiting, count=3))
+    assert len({each.graph for each in batch}) == 4
+
+
+def test_devices_take_turns_and_those_away_are_left_out():
+    trials = measured(30)
+    assert [each.device for each in propose(SEARCH, trials, count=4)] == ["tx2", "pi", "tx2", "pi"]
+    assert [each.device for each in propose(SEARCH, trials, count=2, rotation=["pi"])] == ["pi", "pi"]
+    with pytest.raises(SearchError, match="nano is no device of this search: it has tx2, pi"):
+        propose(SEARCH, trials, rotation=["nano"])
+
+
+def test_mutants_and_the_control_come_in_their_turn():
+    kinds = [propose(SEARCH, measured(count))[0].kind for count in range(24, 36)]
+    assert kinds == ["best", "best", "best", "mutant"] * 2 + ["best", "best", "best", "control"]
+    assert propose(SEARCH, no_trials(SEARCH), count=3)[2].kind == "start"
+
+
+def test_gaps_of_a_device_that_was_away_are_no_obstacle():
+    trials = measured(30)
+    costs = trials.costs.copy()
+    costs[20:, 2] = np.nan
+    for device in ("tx2", "pi"):
+        proposals = propose(SEARCH, replace(trials, costs=costs), count=2, rotation=[device])
+        assert len(proposals) == 2
+
+
+def test_failures_count_as_the_worst_and_what_is_broken_is_drawn_in():
+    trials = measured(30)
+    costs = trials.costs.copy()
+    costs[0, 1], costs[1] = -9.0, np.nan
+    failed = np.arange(30) == 1
+    seen = optimiser_costs(replace(trials, costs=costs, has_failed=failed), 1)
+    assert seen[1] == seen.max()
+    assert -1.5 < seen[0] < trials.costs[:, 1].min()
+
+
+def test_a_member_that_cannot_be_made_is_passed_over():
+    narrow = propose(SEARCH, measured(30), count=4, graph_of=lambda c: None if c[0] > 1 else tuple(c))
+    assert all(each.codes[0] <= 1 for each in narrow)
+
+
+def test_a_space_that_is_used_up_gives_no_more():
+    small = Search(space_of({"a": [1, 2, 3], "b": [1, 2]}), {"pi": (0, 1)}, seed=1, start=3)
+    trials = no_trials(small)
+    for _ in range(8):
+        for each in propose(small, trials, count=1):
+            trials = trials.followed_by(each.codes, each.graph)
+            costs = trials.costs.copy()
+            costs[-1] = each.codes
+            trials = replace(trials, costs=costs, errors=np.full(costs.shape, 0.1))
+    assert sorted(trials.graphs) == list(range(6))
+
+
+def test_what_is_beyond_a_limit_does_not_make_the_front():
+    """Only the narrowest is within the limit on the error's opposite: proposals stay near it."""
+    trials = measured(40)
+    limited = replace(SEARCH, limits={1: 0.25})
+    near = [p.codes[0] for n in range(36, 40) for p in propose(limited, trials.subset(np.arange(n)), count=1)]
+    assert np.mean(near) < 1.5
