@@ -74,7 +74,7 @@ def _executed(variants: Sequence[Variant], precision: str, placement: Placement)
     kind_made = MADE.get((runtime, kind), {}).get(precision)
     parents = _originals([each for each in variants if each.weights_precision == "fp32"])
     if not fitting and kind_made is not None and len(parents) == 1:
-        return ExecutedVariant(unmade(parents[0], kind_made, placement.device.inventory), precision)
+        return ExecutedVariant(unmade(parents[0], kind_made, placement.device.inventory, variants), precision)
     if not fitting:
         return Refusal(f"{name} at {precision} with {runtime}", _no_variant(name, precision, runtime, kind))
     if len(fitting) > 1:

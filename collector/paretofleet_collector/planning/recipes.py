@@ -57,13 +57,19 @@ def suited(variants: Sequence[Variant], inventory: Inventory) -> list[Variant]:
     ]
 
 
-def unmade(parent: Variant, kind: str, inventory: Inventory) -> Variant:
+def unmade(parent: Variant, kind: str, inventory: Inventory, present: Sequence[Variant] = ()) -> Variant:
     """The variant of a `parent` that a recipe of that `kind` makes for a device with that `inventory`.
 
-    Its SHA-256 is nobody's: that of its file is known when it was made.
+    It is calibrated as the one of the same kind among those `present` that was made of the parent for
+    processors of another kind: by the user's samples, where these calibrated it. Its SHA-256 is nobody's:
+    that of its file is known when it was made.
     """
+    made = [recipe_in(each.record) for each in present if each.parent == parent.sha256]
+    calibrations = [each.calibration for each in made if each is not None and each.kind == kind]
+    calibration = next((each for each in calibrations if each is not None and each.sha256), None)
+    about = {"calibration": asdict(calibration)} if calibration else {}
     reduced = {"reduce_range": True} if needs_seven_bits(inventory) else {}
-    recipe = recipe_of({"kind": kind, **reduced})
+    recipe = recipe_of({"kind": kind, **about, **reduced})
     record = recorded(recipe, {})
     return replace(
         parent,

@@ -90,6 +90,16 @@ def test_a_processor_without_vnni_gets_weights_of_7_bits() -> None:
     assert chosen(named) == [("box0", "int8", "int8-static")], "who names a variant gets it"
 
 
+def test_what_is_made_for_another_processor_is_calibrated_by_the_samples_of_the_user() -> None:
+    """Else a board without VNNI got ranges of drawn values, though the user gave samples."""
+    calibration = {"items": 64, "sha256": "e" * 64, "name": "images.npz"}
+    record = recorded(recipe_of({"kind": "static", "calibration": calibration}), {"onnx": "1"})
+    (variant,) = planned(replace(STATIC, record=record), inventories=(OLD,), precisions=["int8"]).unmade
+    recipe = recipe_in(variant.record)
+    assert recipe is not None
+    assert recipe.parameters == {"calibration": calibration, "per_channel": True, "reduce_range": True}
+
+
 def test_only_x86_without_vnni_adds_two_products_in_16_bits() -> None:
     assert needs_seven_bits(OLD)
     assert not needs_seven_bits(RECENT)
