@@ -312,7 +312,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "pareto": {
             "": (
                 "Absolute BlockCorrection EfficiencyIntervals FrontQuestion Shared "
-                "dominance_probability dominator_distribution efficiency_intervals front_probability "
+                "dominator_distribution efficiency_intervals expected_dominators front_probability "
                 "next_runs rank_interval remove_block_effects replicates"
             ),
             "block_components": "connected_blocks",

@@ -6,7 +6,7 @@ from .allocation import next_runs
 from .attainment_function import IntegralEstimate, attainment, expected_hypervolume
 from .block_effects import BlockCorrection, remove_block_effects
 from .calibration import FrontQuestion, MeanFront, calibrated_front, mean_front_probability
-from .dominance_probabilities import dominance_probability
+from .dominance_probabilities import dominance_probability, expected_dominators
 from .dominators import dominator_distribution, rank_interval
 from .efficiency import efficiency_survival
 from .front_probabilities import front_probability
@@ -29,6 +29,7 @@ __all__ = [
     "dominator_distribution",
     "efficiency_intervals",
     "efficiency_survival",
+    "expected_dominators",
     "expected_hypervolume",
     "front_probability",
     "mean_front_probability",

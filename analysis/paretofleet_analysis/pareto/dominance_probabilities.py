@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse
 
 from .fleet import Fleet, check_size
 from .indexed_fleet import IndexedFleet
 from .kernel import engine as kernel
 from .kernel.query import Rule, batch_by_configuration
-from .samples import Samples
+from .samples import Floats, Ints, Samples
 from .validation import check_threads
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 _CELLS = 8_000_000
 #: Stored pairs: about 2 GiB of them.
@@ -33,16 +36,40 @@ def dominance_probability(
     >>> dominance_probability([first, second], maximize=[False, False]).toarray().tolist()
     [[0.0, 0.5], [0.5, 0.0]]
     """
+    import scipy.sparse
+
     check_threads(threads)
     check_size(samples, "dominance_probability")
     fleet = Fleet.from_samples(samples, maximize)
+    values, rows, columns = (np.concatenate(p) for p in zip(*_shares(fleet, threads), strict=True))
+    return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(fleet.size, fleet.size))
+
+
+def expected_dominators(samples: Samples, *, maximize: Sequence[bool], threads: int = 1) -> Floats:
+    """(N,) how many configurations are expected to dominate each: the column sums of `dominance_probability`,
+    whose parameters, errors and source these are.
+
+    >>> expected_dominators([[[1.0], [3.0]], [[2.0]]], maximize=[False]).tolist()
+    [0.5, 0.5]
+    """
+    check_threads(threads)
+    check_size(samples, "expected_dominators")
+    fleet = Fleet.from_samples(samples, maximize)
+    expected = np.zeros(fleet.size)
+    for shares, _, dominated in _shares(fleet, threads):
+        expected += np.bincount(dominated, shares, minlength=fleet.size)
+    return expected
+
+
+def _shares(fleet: Fleet, threads: int) -> Iterator[tuple[Floats, Ints, Ints]]:
+    """The shares of the pairs that are possible, with who dominates and who is dominated, part by part."""
     indexed = IndexedFleet.of(fleet)
     index = indexed.index
     points, _ = batch_by_configuration(indexed.ranks.codes, indexed.places, Rule.DOMINATES)
     columns = np.searchsorted(points.owners, np.arange(fleet.size + 1))
     block = max(1, _CELLS // fleet.size)
     engine = kernel.engine()
-    parts, stored = [], 0
+    stored = 0
     for a in range(0, fleet.size, block):
         counts = engine.pairs(index, points, columns[a : a + block + 1], threads)
         dominated, dominating = np.nonzero(counts)
@@ -54,6 +81,4 @@ def dominance_probability(
             )
         pairs = index.runs[dominating] * index.runs[a + dominated]
         shares = counts[dominated, dominating] / pairs
-        parts.append((shares, index.configurations[dominating], index.configurations[a + dominated]))
-    values, rows, columns = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(fleet.size, fleet.size))
+        yield shares, index.configurations[dominating], index.configurations[a + dominated]

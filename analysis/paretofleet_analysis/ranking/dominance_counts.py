@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretofleet_analysis.objectives import Margin
-from paretofleet_analysis.pareto import dominance_probability, dominator_distribution, rank_interval
+from paretofleet_analysis.pareto import dominator_distribution, expected_dominators, rank_interval
 from paretofleet_analysis.pareto.deterministic import nondominated
 from paretofleet_analysis.pareto.margins import tightest
 from paretofleet_analysis.ranking.verdicts import tolerances
@@ -15,6 +15,8 @@ from paretofleet_analysis.statistics.moments import moments
 
 #: Dominators are told apart up to this many; beyond, a rank is only "more than".
 RANKS = 20
+#: In fleets up to this size all are told apart: their law has the expectation, too.
+_ALL_TOLD = 32
 #: Standard errors of a mean, each way, beyond which it is not looked for.
 _REACH = 10.0
 _POINTS_MAX = 60_000
@@ -31,8 +33,12 @@ def dominance_counts(
     given the points; large fleets use the first of them. `maximize` (d,): whether more is better.
     """
     used = [values[: max(_POINTS_MIN, _POINTS_MAX // len(points))] for values in points]
-    expected = np.asarray(dominance_probability(used, maximize=maximize).sum(axis=0)).ravel()
-    law = dominator_distribution(used, maximize=maximize, up_to=min(RANKS, len(points) - 1))
+    is_whole = len(points) <= _ALL_TOLD
+    law = dominator_distribution(
+        used, maximize=maximize, up_to=len(points) - 1 if is_whole else min(RANKS, len(points) - 1)
+    )
+    expected = law @ np.arange(law.shape[1]) if is_whole else expected_dominators(used, maximize=maximize)
+    law = law[:, : RANKS + 1]
     ranks = rank_interval(law)
     ranks[ranks > law.shape[1]] = RANKS + 2
     return expected, ranks

@@ -95,7 +95,8 @@ def probabilities(
 
     `samples` are asked by `query`: of true means exactly given replicates of them, then calibrated; of one
     more run exactly given the runs, nothing drawn. `is_held` (d,): see `efficiency_intervals`; None leaves it
-    out. Not `is_whole`: the raw probabilities only, quickly. Not `has_ranks`: all but dominators and ranks.
+    out. Not `is_whole`: the raw probabilities only, quickly. Not `has_ranks`: without tails, dominators and
+    ranks.
 
     >>> from paretofleet_analysis.objectives import Margin
     >>> fast, slow = np.array([[1.0], [1.01], [1.0]]), np.array([[2.0], [2.1], [2.0]])
@@ -117,7 +118,7 @@ def probabilities(
     points = runs if estimated is None else estimated.draw(query.seed, count)
     answer = _front(estimated if is_whole else None, points, query_of_kept)
     rest = 0.0 if query.question == "run" else SURELY_NOT
-    tails = _tails(points, answer, query)
+    tails = _tails(points, answer, query) if is_whole and has_ranks else None
     answer = _of_all(answer, kept, distinct.entry, rest=rest)
     if not is_whole:
         return answer

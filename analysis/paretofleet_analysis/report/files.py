@@ -85,11 +85,12 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
         if column.name not in table.column_names:
             columns.append(_absent(table, column))
             continue
+        values = table[column.name]
         try:
-            columns.append(table[column.name].cast(column.type))
+            columns.append(values if values.type == column.type else values.cast(column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ReportError(
-                f"column {column.name} of {name} holds {table[column.name].type}, not {column.type}: "
+                f"column {column.name} of {name} holds {values.type}, not {column.type}: "
                 "pull the report again with `paretofleet report pull`"
             ) from error
     conformed = pa.Table.from_arrays(columns, schema=schema())

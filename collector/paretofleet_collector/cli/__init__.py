@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector import __version__
-from paretofleet_collector.cli import no_pandas
+from paretofleet_collector.cli import deferred, no_pandas
 from paretofleet_collector.cli.help import LazyCommand, LazyGroup, tidy
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
 from paretofleet_collector.cli.terminal import write_message
@@ -139,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     _open_streams()
     no_pandas.hide()
+    deferred.defer()
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()

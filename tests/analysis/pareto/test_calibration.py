@@ -7,6 +7,8 @@ from __future__ import annotations
 import moocore
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paretofleet_analysis.pareto import (
     Absolute,
     Shared,
@@ -14,7 +16,7 @@ from paretofleet_analysis.pareto import (
     mean_front_probability,
     remove_block_effects,
 )
-from paretofleet_analysis.pareto.calibration_map import fit_map
+from paretofleet_analysis.pareto.calibration_map import fit_map, least_loss
 
 from .fleets import noisy_runs, shell_means, with_drift
 
@@ -100,3 +102,25 @@ def test_the_map_learns_what_was_too_sure_and_never_sharpens():
     humble = fit_map(said, (said > 0.5).astype(float))
     assert humble.slope_above == 1.0
     assert (humble(np.array([0.001, 0.999])) > 0).all()
+
+
+def test_the_map_is_where_its_loss_is_least():
+    rng = np.random.default_rng(5)
+    said = rng.random(500)
+    outcomes = (rng.random(500) < said).astype(float)
+    z = np.log(np.clip(said, 0.002, 0.998) / (1 - np.clip(said, 0.002, 0.998)))
+    features = np.stack([np.ones_like(z), np.maximum(z, 0.0), np.minimum(z, 0.0)])
+    identity = np.array([0.0, 1.0, 1.0])
+    weights = least_loss(features, outcomes, identity)
+    errors = 1 / (1 + np.exp(-(weights @ features))) - outcomes
+    slope = features @ errors / len(z) + 2 * 0.03 * (weights - identity)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-12)
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-6, 0.5, 1.0]), min_size=4, max_size=60), st.integers(0, 99))
+def test_a_map_is_found_whatever_was_said(said, seed):
+    outcomes = np.random.default_rng(seed).integers(0, 2, len(said)).astype(float)
+    fitted = fit_map(np.array(said), outcomes)
+    assert 0.0 <= fitted.slope_above <= 1.0
+    assert 0.0 <= fitted.slope_below <= 1.0
+    assert np.isfinite(fitted.shift)

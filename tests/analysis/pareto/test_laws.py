@@ -16,6 +16,7 @@ from paretofleet_analysis.pareto import (
     dominance_probability,
     dominator_distribution,
     efficiency_survival,
+    expected_dominators,
     front_probability,
     rank_interval,
 )
@@ -207,6 +208,7 @@ def test_identities(fleet):
     np.testing.assert_allclose(law.sum(axis=1), 1.0, atol=1e-8)
     expected = np.asarray(dominance.sum(axis=0)).ravel()
     np.testing.assert_allclose(law @ np.arange(len(fleet)), expected, atol=1e-6)
+    np.testing.assert_allclose(expected_dominators(fleet, maximize=MAXIMIZE), expected, atol=1e-12)
     assert (front <= 1.0 - dominance.toarray().max(axis=0) + 1e-9).all()
     assert (efficient[:, 1] >= front - 1e-9).all()
     assert (np.diff(efficient, axis=1) <= 0).all()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paretofleet_analysis.pareto import mean_front_probability, remove_block_effects, replicates
+from paretofleet_analysis.pareto.block_components import connected_blocks
 from scipy import stats
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from .fleets import noisy_runs, noisy_shell, shell_means, with_drift
 
@@ -205,6 +210,15 @@ def test_blocks_that_share_no_configuration_are_parts_and_it_says_so():
     found = remove_block_effects(bridge, blocks=[*blocks, np.arange(4)])
     assert (found.components, found.notes) == ([[[0, 1, 2, 3]]], ())
     assert np.ptp([np.log(x).mean() for x in found.samples]) < 0.005
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=25))
+def test_blocks_are_connected_where_a_walk_over_shared_configurations_leads(runs):
+    owners, blocks = zip(*runs, strict=True)
+    graph = coo_array((np.ones(len(runs)), (owners, np.array(blocks) + 10)), shape=(20, 20))
+    _, label = connected_components(graph, directed=False)
+    walked = {frozenset(b for b in blocks if label[b + 10] == component) for component in set(label[10:])}
+    assert set(map(frozenset, connected_blocks(owners, blocks))) == walked - {frozenset()}
 
 
 def test_blocks_that_do_not_match_are_refused():
