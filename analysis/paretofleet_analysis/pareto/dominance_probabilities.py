@@ -46,8 +46,9 @@ def dominance_probability(
 
 
 def expected_dominators(samples: Samples, *, maximize: Sequence[bool], threads: int = 1) -> Floats:
-    """(N,) how many configurations are expected to dominate each: the column sums of `dominance_probability`,
-    whose parameters, errors and source these are.
+    """(N,) how many configurations are expected to dominate each: the column sums of `dominance_probability`.
+
+    `samples`, `maximize`, `threads`, errors and source are those of that.
 
     >>> expected_dominators([[[1.0], [3.0]], [[2.0]]], maximize=[False]).tolist()
     [0.5, 0.5]
