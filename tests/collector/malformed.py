@@ -168,7 +168,7 @@ def base(method: Any, ours: Ours) -> Any:
     for field in method.input_type.fields:
         if field.name == "session":
             request.session.CopyFrom(ours.session)
-        elif field.name in PLAIN:
+        elif field.name in PLAIN and not field.is_repeated:
             setattr(request, field.name, PLAIN[field.name])
     if method.name == "AddModel":
         request.header.model, request.header.sha256 = "x", "0" * 64

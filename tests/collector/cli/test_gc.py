@@ -84,5 +84,5 @@ def test_what_demos_left_goes_only_when_it_is_asked_for_and_nobody_works_there(
 
 def test_under_a_running_collector_nothing_is_freed(fleet: Path, paretofleet: Command) -> None:
     with home_lock.hold_home(fleet / "collector"):
-        assert "stop it" in paretofleet("gc", "--home", fleet, "--yes", code=1).err
+        assert "end it there" in paretofleet("gc", "--home", fleet, "--yes", code=1).err
     assert stored(fleet) == {sha256("needed"), sha256("spare")}

@@ -33,6 +33,8 @@ ELSEWHERE = {
     "models quantize": "tests/system/test_variants.py",
     "models prune": "tests/system/test_variants.py",
     "models cluster": "tests/system/test_variants.py",
+    "search replay": "tests/collector/cli/test_search.py",
+    "train": "tests/collector/cli/test_train.py",
     "report export": "tests/collector/cli/test_report_export.py",
     "watch": "tests/system/test_watch.py",
     "collector": "tests/system/",

@@ -112,7 +112,7 @@ def test_local_models_are_replaced_by_the_names_they_got():
         ("{models: [a], threads: [0]}", "`threads`: 0 is not"),
         ("{models: [a], precisions: [fp31]}", "'fp31' is not offered; did you mean fp32"),
         ("{models: [a], protocol: quik}", "'quik' is not offered; did you mean quick"),
-        ("{models: [a], mode: training}", "'training' is not offered; known: accuracy"),
+        ("{models: [a], mode: energy}", "'energy' is not offered; known: accuracy"),
         ("{models: [a], timing_scope: compute}", "known: copy\\+compute|did you mean copy\\+compute"),
         ("{models: [a], repeats: {min: 9, max: 3}}", "min 9 is more than max 3"),
         ("{models: [a], repeats: {mn: 9}}", "Unknown key 'repeats.mn': did you mean min"),
