@@ -93,6 +93,9 @@ def _error(evidence: Mapping[str, Any]) -> str:
         parts.append(
             f"integrated over what is common to a device (error {_small(evidence['common_factors_error'])})"
         )
+    if evidence["joint_accuracies_error"] is not None:
+        error = _small(evidence["joint_accuracies_error"])
+        parts.append(f"averaged over draws of all accuracies at once (standard error {error})")
     return ", ".join(parts)
 
 

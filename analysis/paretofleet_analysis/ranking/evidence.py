@@ -86,6 +86,7 @@ def collect_evidence(
         "replicates": probable.replicates,
         "standard_error": probable.standard_error,
         "common_factors_error": probable.factors_error,
+        "joint_accuracies_error": probable.joint_error,
         "seed": request.seed,
         "versions": _versions(rows),
         "report_sha256": list(request.report_sha256),

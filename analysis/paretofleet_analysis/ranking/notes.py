@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from paretofleet_analysis.ranking.accuracy import TRAINING_COSTS
 from paretofleet_analysis.ranking.block_components import block_spans
 from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
@@ -27,6 +28,7 @@ def fleet_notes(fleet: RankedFleet) -> list[str]:
         *resemblance_notes(fleet.resemblances),
         *resolution_notes(fleet.coarseness.showed, fleet.rounding, fleet.criteria.columns),
         *_gain_notes(fleet),
+        *_training_notes(fleet),
         *_incomplete_notes(fleet),
         *_next_run_notes(fleet),
         *few_runs_notes(fleet),
@@ -74,6 +76,22 @@ def _gain_notes(fleet: RankedFleet) -> list[str]:
     rest = "" if len(uncertain) == len(gains) else "; where it is unknown it is taken as exact"
     within = f"Energy comes from {len(sensors)} sensors; their gain ({size}) is integrated over in the"
     return [f"{within} probabilities, not in efficiencies and ranks{rest}."]
+
+
+def _training_notes(fleet: RankedFleet) -> list[str]:
+    """Which costs of trainings are ranked as if they were exact, though they have intervals."""
+    if fleet.criteria.accuracy_question == "seeds":
+        return []
+    notes = []
+    for name in (name for name in fleet.criteria.names if name in TRAINING_COSTS):
+        bounds = [(row[name], row[f"{name}_hi"]) for row in fleet.rows]
+        widest = max((hi / value - 1 for value, hi in bounds if value and hi is not None), default=0.0)
+        if widest > 0:
+            notes.append(
+                f"{name} is known within {100 * widest:.2g} % at worst and is ranked as exact: "
+                "`--accuracy-question seeds` counts what it is not sure of."
+            )
+    return notes
 
 
 def _incomplete_notes(fleet: RankedFleet) -> list[str]:

@@ -45,10 +45,11 @@ class Probabilities:
 
     `front`: nobody beats it by the margins. `pareto`: nobody dominates it. `raw_front`, `raw_pareto`: the
     same before calibration. `replicates`: how many stand for each mean, 0 where the runs themselves are
-    asked. `factors_error`: the error of the quadrature over common factors. Where asked: `meets`, that it
-    keeps all limits; `tails`, how probable it is that the likelier verdict is wrong; `dominators`, the
-    expected number of others that dominate it; `ranks` (N, 2), the central 95 % of 1 + that number, `RANKS
-    + 2` for more than `RANKS + 1`; `efficiency`.
+    asked. `factors_error`: the error of the quadrature over common factors. `joint_error`: the largest
+    standard error of a mean over joint draws of accuracies. Where asked: `meets`, that it keeps all limits;
+    `tails`, how probable it is that the likelier verdict is wrong; `dominators`, the expected number of
+    others that dominate it; `ranks` (N, 2), the central 95 % of 1 + that number, `RANKS + 2` for more than
+    `RANKS + 1`; `efficiency`.
     """
 
     front: np.ndarray
@@ -57,6 +58,7 @@ class Probabilities:
     raw_pareto: np.ndarray
     replicates: int
     factors_error: float | None = None
+    joint_error: float | None = None
     dominators: np.ndarray | None = None
     ranks: np.ndarray | None = None
     meets: np.ndarray | None = None
@@ -181,23 +183,28 @@ def _front(estimated: Estimated | None, points: list[np.ndarray], query: FrontQu
         answer = FrontProbabilities(means.front, means.pareto)
     else:
         raw = answer = exact_front(points, query)
-    settled, error = raw, None
+    settled, error, joint_error = raw, None, None
     if query.factors is not None:
         settled, error = integrate_over_factors(points, query, query.factors)
         answer = settled
     if query.joint:
-        answer = settled = _mean_over_draws(points, query)
+        settled, joint_error = _mean_over_draws(points, query)
+        answer = settled
     if (query.factors is not None or query.joint) and estimated is not None:
         answer = FrontProbabilities(
             interpolate_calibration(raw.front, means.front, settled.front),
             interpolate_calibration(raw.pareto, means.pareto, settled.pareto),
         )
     count = 0 if query.question == "run" else len(points[0])
-    return Probabilities(answer.front, answer.pareto, settled.front, settled.pareto, count, error)
+    return Probabilities(
+        answer.front, answer.pareto, settled.front, settled.pareto, count, error, joint_error
+    )
 
 
-def _mean_over_draws(points: list[np.ndarray], query: FrontQuery) -> FrontProbabilities:
-    """The mean over joint draws of accuracies of what is said of `points`, each of them taken as certain."""
+def _mean_over_draws(points: list[np.ndarray], query: FrontQuery) -> tuple[FrontProbabilities, float]:
+    """The mean over joint draws of accuracies of what is said of `points`, each of them taken as certain; the
+    largest of the standard errors of these means.
+    """
     first = [values[:REPLICATES_OF_MANY] for values in points]
     answers = []
     for draw in query.joint:
@@ -206,10 +213,10 @@ def _mean_over_draws(points: list[np.ndarray], query: FrontQuery) -> FrontProbab
             answers.append(exact_front(first, of_draw))
         else:
             answers.append(integrate_over_factors(first, of_draw, query.factors)[0])
-    return FrontProbabilities(
-        np.mean([answer.front for answer in answers], axis=0),
-        np.mean([answer.pareto for answer in answers], axis=0),
-    )
+    drawn = np.array([[answer.front, answer.pareto] for answer in answers])
+    front, pareto = drawn.mean(axis=0)
+    error = drawn.std(axis=0, ddof=1).max(initial=0.0) / np.sqrt(len(drawn))
+    return FrontProbabilities(front, pareto), float(error)
 
 
 def _of_all(answer: Probabilities, kept: np.ndarray, entry: np.ndarray, *, rest: float) -> Probabilities:

@@ -21,6 +21,9 @@ MARKUP = re.compile(
     r"\\ensuremath\{[^}]*\}|\\char34\{\}|\\text\w+\{\}|\{\[\}|\{\]\}|\\[{}$&#_%]|\{\}(?=[-'`,])"
 )
 TEX = next(filter(None, map(shutil.which, ("pdflatex", "lualatex", "xelatex", "tectonic"))), None)
+KPSEWHICH = shutil.which("kpsewhich")
+#: A small TeX has no booktabs; tectonic brings packages by itself.
+HAS_BOOKTABS = KPSEWHICH is None or not subprocess.run([KPSEWHICH, "booktabs.sty"], check=False).returncode
 
 
 @pytest.fixture
@@ -134,7 +137,10 @@ NAMES = (
 )  # fmt: skip
 
 
-@pytest.mark.skipif(TEX is None, reason="no TeX is installed here: apt-get install texlive-latex-recommended")
+@pytest.mark.skipif(
+    TEX is None or not HAS_BOOKTABS,
+    reason="no TeX with booktabs is installed here: apt-get install texlive-latex-recommended",
+)
 def test_latex_compiles(configuration, tmp_path):
     rows = [
         configuration(name, [0.010 * k, 0.0101 * k, 0.0099 * k], [0.5, 0.51, 0.5], top1=60.0 + k, device=name)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import Margin
+from paretofleet_analysis.present import ranking_text
 from paretofleet_analysis.ranking.accuracy import joint_accuracies, next_trainings
 from paretofleet_analysis.ranking.rank import rank
 from paretofleet_analysis.report.rows import build_report
@@ -107,6 +108,20 @@ def test_two_models_on_the_same_images_are_surer_apart_than_on_their_own(configu
 
     assert p_of_better() > 0.95
     assert p_of_better(**alone) < 0.85
+
+
+def test_the_error_of_joint_draws_stands_in_the_evidence(configuration):
+    """Two accuracies that the same images do not decide: some draws say so, others the contrary."""
+    rows = [
+        configuration(name, [cost, cost * 1.01, cost], **evaluated(np.arange(200) % 9 != at))
+        for at, (name, cost) in enumerate([("a", 0.0100), ("b", 0.0120)])
+    ]
+    joint = rank(build_report(rows), accuracy_question="population")
+    assert 0 < joint.evidence["joint_accuracies_error"] < 0.032
+    assert "averaged over draws of all accuracies at once (standard error about 0.0" in " ".join(
+        ranking_text.render(joint).split()
+    )
+    assert rank(build_report(rows)).evidence["joint_accuracies_error"] is None
 
 
 def test_each_models_own_law_is_that_of_its_own_count():

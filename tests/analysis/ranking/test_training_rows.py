@@ -32,6 +32,21 @@ def test_seconds_of_one_device_are_not_ranked_among_those_of_another(configurati
     assert "models set --training-epochs" in missing
 
 
+def test_a_cost_that_is_ranked_as_exact_is_said_to_have_an_interval(configuration):
+    table = build_report(
+        [configuration(name, training=of_steps(s)) for name, s in (("a", 10.0), ("b", 30.0), ("c", 20.0))]
+    )
+    said = " ".join(rank(table, objectives=COSTS, accuracy_question="fixed").notes)
+    assert "training_s is known within" in said
+    assert "`--accuracy-question seeds` counts what it is not sure of" in said
+    trained = [
+        configuration(name, training=of_steps(s), top1=top1[0], top1_seeds=top1)
+        for name, s, top1 in (("a", 10.0, (70.0, 70.4, 70.2)), ("b", 30.0, (75.0, 75.3, 75.1)))
+    ]
+    counted = rank(build_report(trained), objectives=[*COSTS, "load_s"], accuracy_question="seeds")
+    assert "ranked as exact" not in " ".join(counted.notes)
+
+
 def test_published_compute_of_trainings_to_other_accuracies_is_not_compared(configuration):
     def published(days, source):
         return {"compute_tflops_days": days, "compute_source": source}
