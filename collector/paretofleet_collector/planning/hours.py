@@ -37,6 +37,8 @@ def device_plans(
             slow = _is_jetson(device) or asked.target_id != "cpu"
             least_s = protocol.run_seconds(kinds, wakes_slowly=slow, period_s=asked.period_s or 0.0)
             items = protocol.iterations_min * asked.batch_size
+            if spec.data:  # an evaluation takes each item of the set once, whatever the protocol asks for
+                least_s, items = 0.0, spec.data.get("n", items)
             works.append(Work(each.configuration_id, least_s, _times(macs.get(asked.variant_sha256), items)))
         block_s = beside_s + sum(work.least_s for work in works)
         yield DevicePlan(

@@ -20,6 +20,7 @@ from paretofleet_collector.model.entities import (
 from paretofleet_collector.model.inputs import InputArray, InputFile
 from paretofleet_collector.planning.data import check_data_sent, sent_files, wanted_of
 from paretofleet_collector.planning.expansion import plan
+from paretofleet_collector.planning.guess import MACS_PER_S, START_S
 from paretofleet_collector.planning.parsing import parse_json, parse_yaml, spec_from_mapping
 from paretofleet_graph import Description, Input, Law, as_json
 from paretofleet_graph.model import Output
@@ -85,6 +86,13 @@ def test_one_run_is_planned_and_timed_configurations_keep_their_ids() -> None:
     assert spec_from_mapping({"models": ["net"], "mode": "accuracy", "data": SENT}).repeats.runs_max == 1
     timed = plan(spec_from_mapping({"models": ["net"]}), [BOARD], [NET], FILES)
     assert "data" not in timed.configurations[0].configuration.as_json()
+
+
+def test_the_hours_of_an_evaluation_are_those_of_the_items_of_its_set() -> None:
+    heavy = replace(NET, macs=10**9)
+    few, many = (planned(heavy, data={**SENT, "n": n}).devices[0].likely for n in (360, 36_000))
+    assert many.seconds - START_S == pytest.approx(100 * (few.seconds - START_S))
+    assert many.seconds == pytest.approx(START_S + 36_000 * 1e9 / MACS_PER_S)
 
 
 def test_a_file_of_a_fixed_batch_is_evaluated_at_it() -> None:
