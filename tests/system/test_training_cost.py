@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pandas as pd
 import pytest
 from farm import Farm
 
 pytestmark = pytest.mark.system
 EPOCHS, SAMPLES = 3, 1000
+TORCH_PYTHON = os.environ.get("PARETOFLEET_TEST_TORCH_PYTHON")
 
 
 def swept(farm: Farm, name: str, *words: str) -> pd.DataFrame:
@@ -45,3 +48,24 @@ def test_simulated_steps_price_the_rows_of_inferences_of_the_same_device(farm: F
     ranked = farm.command("rank", "both", "--objective", "batch_latency_mean_s", "--objective", "training_s")
     assert "training" in ranked
     assert "mode is training, which is no inference" in ranked
+
+
+@pytest.mark.skipif(
+    not TORCH_PYTHON,
+    reason="NOT TRIED: PARETOFLEET_TEST_TORCH_PYTHON names no Python with torch and torchvision",
+)
+def test_torch_trains_on_a_real_agent_and_prices_what_onnxruntime_times_there(farm: Farm) -> None:
+    (farm.root / "desk").mkdir()
+    (farm.root / "desk" / "agent.ini").write_text(f"[runtimes]\ntorch = {TORCH_PYTHON}\n")
+    farm.start_agent("desk")
+    farm.command("models", "add", "zoo:squeezenet1_1")
+    said = ("--training-epochs", str(EPOCHS), "--training-samples", str(SAMPLES))
+    farm.command("models", "set", "squeezenet1_1", *said)
+    words = ("--model", "squeezenet1_1", "--mode", "latency,training", "--runtime", "onnxruntime,torch")
+    both = swept(farm, "both", *words).set_index(["mode", "runtime"])
+    steps, inferences = both.loc["training", "torch"], both.loc["latency", "torch"]
+    assert steps.step_s > inferences.batch_latency_mean_s, "a way back is work, too"
+    assert steps.step_s_lo < steps.step_s < steps.step_s_hi
+    priced = both.loc["latency", "onnxruntime"]
+    assert priced.training_s == pytest.approx(EPOCHS * SAMPLES * steps.time_per_item_s)
+    assert priced.training_device == "desk"
