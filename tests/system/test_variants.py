@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from farm import Farm
@@ -51,3 +53,25 @@ def test_a_network_is_swept_beside_its_variants(farm: Farm) -> None:
     shown = farm.command("models", "show", f"net@{static}")
     assert "net@file" in shown
     assert "onnxruntime " in shown
+    again = evaluated(farm, ["file", *made])
+    assert again.loc["file", "top1"] == pytest.approx(90.0)
+    assert set(again["top1_source"]) == {"measured"}
+    assert again.loc[["clustered-16", "pruned-50"], "top1"].min() < 90.0, "what a file has right is its own"
+    for name in again.index:
+        (each,) = farm.listing("models", "show", f"net@{name}")
+        assert each["evaluations"][0]["top1"] == pytest.approx(again.loc[name, "top1"])
+    farm.command("analyze", farm.root / "again.parquet", "-o", farm.root / "page.html")
+    assert "clustered-16" in (farm.root / "page.html").read_text(encoding="utf-8")
+
+
+def evaluated(farm: Farm, variants: list[str]) -> pd.DataFrame:
+    """The report of `all` by variant, once all `variants` were evaluated: the network has 9 in 10 right."""
+    random = np.random.default_rng(3)
+    tones = random.normal(0, 2.0, (120, 3, 1, 1))  # images of one tone each: their classes are many
+    x = (tones + random.normal(0, 0.5, (120, 3, 32, 32))).astype(np.float32)
+    session = onnxruntime.InferenceSession(farm.root / "net.onnx", providers=["CPUExecutionProvider"])
+    y = session.run(None, {"image": x})[0].argmax(axis=1)
+    np.savez(farm.root / "set.npz", x=x, y=np.where(np.arange(len(y)) % 10 == 0, (y + 1) % 10, y))
+    farm.command("models", "evaluate", *(f"net@{name}" for name in variants), "--data", "set.npz")
+    farm.command("report", "pull", "all", "-o", farm.root / "again.parquet")
+    return pd.read_parquet(farm.root / "again.parquet").set_index("variant")
