@@ -48,7 +48,8 @@ def dominance_probability(
 def expected_dominators(samples: Samples, *, maximize: Sequence[bool], threads: int = 1) -> Floats:
     """(N,) how many configurations are expected to dominate each: the column sums of `dominance_probability`.
 
-    `samples`, `maximize`, `threads`, errors and source are those of that.
+    `samples`, `maximize`, `threads` and errors are those of that. Source: Pei, Jiang, Lin, Yuan 2007,
+    Probabilistic skylines on uncertain data (VLDB).
 
     >>> expected_dominators([[[1.0], [3.0]], [[2.0]]], maximize=[False]).tolist()
     [0.5, 0.5]

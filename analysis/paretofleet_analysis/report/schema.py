@@ -322,7 +322,7 @@ def schema(version: int = VERSION) -> pa.Schema:
     """The Arrow schema of a `version`, the current one by default, with it in the metadata.
 
     >>> schema().metadata[VERSION_KEY]
-    b'9'
+    b'10'
     >>> schema().field("top1").metadata[b"direction"]
     b'maximize'
     """

@@ -33,13 +33,15 @@ def device_plans(
         beside_s = protocol.block_seconds(kinds)
         works = []
         for each in planned:
-            asked = each.configuration
-            slow = _is_jetson(device) or asked.target_id != "cpu"
-            least_s = protocol.run_seconds(kinds, wakes_slowly=slow, period_s=asked.period_s or 0.0)
-            items = protocol.iterations_min * asked.batch_size
+            configuration = each.configuration
+            slow = _is_jetson(device) or configuration.target_id != "cpu"
+            least_s = protocol.run_seconds(kinds, wakes_slowly=slow, period_s=configuration.period_s or 0.0)
+            items = protocol.iterations_min * configuration.batch_size
             if spec.data:  # an evaluation takes each item of the set once, whatever the protocol asks for
                 least_s, items = 0.0, spec.data.get("n", items)
-            works.append(Work(each.configuration_id, least_s, _times(macs.get(asked.variant_sha256), items)))
+            works.append(
+                Work(each.configuration_id, least_s, _times(macs.get(configuration.variant_sha256), items))
+            )
         block_s = beside_s + sum(work.least_s for work in works)
         yield DevicePlan(
             device=device.name,
