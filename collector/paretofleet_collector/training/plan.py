@@ -43,7 +43,7 @@ class LearningPlan:
 
     @property
     def text(self) -> str:
-        """For people: `AdamW, one cycle of the learning rate to 0.01, batches of 64, 20 epochs`."""
+        """For people: `AdamW, one cycle of the learning rate to 0.01, batches of 128, 20 epochs`."""
         return (
             f"AdamW, one cycle of the learning rate to {self.learning_rate:g}, batches of {self.batch_size}, "
             f"{self.epochs} epochs"
