@@ -208,9 +208,10 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "recipes": "changeable with_calibration",
             "schedule": "* REBOOT_S Reboot",
             "selection": "find_variants",
-            "specification": "PRECISIONS Spec",
+            "specification": "PRECISIONS Spec SpecKey",
             "time_left": "time_left",
             "training": "TRAINING",
+            "values": "checked_choice checked_list checked_name checked_number checked_text",
         },
         "rpc": {
             "access_client": "AccessClient",
