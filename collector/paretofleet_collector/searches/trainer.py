@@ -20,8 +20,8 @@ Split = Literal["validation", "test"]
 class TrainedMember:
     """What a training came to: the `model` with its weights, and `top1` in percent of `top1_n` items.
 
-    `split`: which items. `wall_s` and `cpu_s` in seconds. `memory_peak_bytes`: the most that its processes were
-    seen to have together.
+    `split`: which items. `wall_s` and `cpu_s` in seconds. `memory_peak_bytes`: the most that its processes
+    were seen to have together.
     """
 
     model: Path
