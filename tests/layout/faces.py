@@ -216,6 +216,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "rpc": {
             "access_client": "AccessClient",
             "client": "Client sha256_of",
+            "search_client": "SearchClient",
             "login": "login only_address",
             "server": "serve",
         },
@@ -244,6 +245,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "recipes": "*",
             "reports": "*",
             "restoring": "restore",
+            "searches": "*",
             "submission": "*",
             "sweeps": "*",
             "uploads": "*",
@@ -273,6 +275,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "runs": "* CANCELLABLE ENDED_BADLY OPEN UNDER_WAY",
             "salvage": "salvage",
             "sealed": "* SealedFile",
+            "searches": "*",
             "sessions": "*",
             "sqlite": "damage_of snapshot without_log",
             "sweeps": "*",

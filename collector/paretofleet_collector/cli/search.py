@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli import search_kept
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import notify
@@ -30,6 +31,8 @@ app = typer.Typer(
     help="Architecture searches with measured times and energies.",
     epilog=_EXAMPLE,
 )
+app.command("list", epilog=search_kept.LIST_EXAMPLE)(search_kept.list_)
+app.command("delete", epilog=search_kept.DELETE_EXAMPLE)(search_kept.delete)
 
 
 Table = Annotated[Path, typer.Argument(metavar="TABLE", help="The table: .parquet, .csv or .csv.gz.")]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paretofleet_collector.model.entities import Refusal
     from paretofleet_collector.rpc.access_client import AccessClient
     from paretofleet_collector.rpc.client import Client
+    from paretofleet_collector.rpc.search_client import SearchClient
 
 COLLECTOR_VARIABLE = "PARETOFLEET_COLLECTOR_ADDRESS"
 
@@ -44,6 +45,16 @@ def access_client(context: typer.Context) -> Iterator[AccessClient]:
     from paretofleet_collector.rpc.access_client import AccessClient
 
     with AccessClient(address_of(context)) as client:
+        yield client
+
+
+@contextmanager
+def search_client(context: typer.Context) -> Iterator[SearchClient]:
+    """A client for architecture searches of the collector that the user named."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from paretofleet_collector.rpc.search_client import SearchClient
+
+    with SearchClient(address_of(context)) as client:
         yield client
 
 

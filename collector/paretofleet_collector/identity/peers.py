@@ -33,6 +33,10 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
                 "SkipSweep",
                 "DeleteSweep",
                 "RebuildReport",
+                "CreateSearch",
+                "ChangeSearch",
+                "RecordTrials",
+                "DeleteSearch",
             ),
             frozenset({"admin", "operator"}),
         ),
@@ -70,12 +74,15 @@ def check_role(peer: Peer, service: str, method: str) -> None:
     )
 
 
-def check_submitter(peer: Peer, submitted_by: str, sweep: str) -> None:
-    """Raises SessionRefused where `peer` is an operator and the `sweep` was `submitted_by` another."""
+def check_submitter(peer: Peer, submitted_by: str, name: str, noun: str = "sweep") -> None:
+    """Raises SessionRefused where `peer` is an operator and the sweep `name` was `submitted_by` another.
+
+    `noun`: what it is, if no sweep.
+    """
     if peer.role == "operator" and submitted_by != peer.subject:
         raise SessionRefused(
-            f"The sweep '{sweep}' was submitted by {submitted_by or 'the local user'}; an operator changes "
-            "sweeps of their own only.",
+            f"The {noun} '{name}' was submitted by {submitted_by or 'the local user'}; an operator changes "
+            f"{noun}{'es' if noun.endswith('ch') else 's'} of their own only.",
             "forbidden",
         )
 

@@ -10,6 +10,7 @@ from paretofleet_proto.v1 import control_pb2 as pb
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.rpc.convert import control as convert
 from paretofleet_collector.rpc.convert import models
+from paretofleet_collector.rpc.convert import searches as convert_searches
 from paretofleet_collector.rpc.file_parts import file_parts
 from paretofleet_collector.rpc.gate import peer_now
 from paretofleet_collector.rpc.statuses import single_reply, stream_of_replies
@@ -22,6 +23,7 @@ from paretofleet_collector.service import (
     queues,
     recipes,
     reports,
+    searches,
     submission,
     sweeps,
     watching,
@@ -181,3 +183,34 @@ class ControlServicer:
             rule_version=rebuilt.rule_version,
             faults=rebuilt.faults,
         )
+
+    @single_reply
+    async def CreateSearch(self, request: pb.CreateSearchRequest) -> pb.Search:  # noqa: N802
+        new = convert_searches.new_search_from_proto(request)
+        made = await searches.create(self._context, request.request_id, new, peer_now().subject)
+        return convert_searches.search_to_proto(made)
+
+    @single_reply
+    async def ListSearches(self, _: Any) -> pb.ListSearchesReply:  # noqa: N802
+        listed = await searches.list_searches(self._context)
+        return pb.ListSearchesReply(searches=[convert_searches.search_to_proto(each) for each in listed])
+
+    @single_reply
+    async def ShowSearch(self, request: pb.SearchRequest) -> pb.ShowSearchReply:  # noqa: N802
+        return convert_searches.search_detail_to_proto(await searches.show(self._context, request.search))
+
+    @single_reply
+    async def ChangeSearch(self, request: pb.ChangeSearchRequest) -> pb.Search:  # noqa: N802
+        asked = (peer_now(), request.search, request.state, request.reason)
+        return convert_searches.search_to_proto(await searches.change(self._context, *asked))
+
+    @single_reply
+    async def RecordTrials(self, request: pb.RecordTrialsRequest) -> pb.Search:  # noqa: N802
+        record = convert_searches.record_from_proto(request)
+        changed = await searches.record(self._context, peer_now(), request.search, record)
+        return convert_searches.search_to_proto(changed)
+
+    @single_reply
+    async def DeleteSearch(self, request: pb.SearchRequest) -> pb.Search:  # noqa: N802
+        deleted = await searches.delete(self._context, peer_now(), request.search)
+        return convert_searches.search_to_proto(deleted)

@@ -5,6 +5,160 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class CreateSearchRequest(_message.Message):
+    __slots__ = ("request_id", "name", "spec_json", "digest", "seed", "budget_s", "trials_max")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_S_FIELD_NUMBER: _ClassVar[int]
+    TRIALS_MAX_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    name: str
+    spec_json: str
+    digest: str
+    seed: int
+    budget_s: float
+    trials_max: int
+    def __init__(self, request_id: _Optional[str] = ..., name: _Optional[str] = ..., spec_json: _Optional[str] = ..., digest: _Optional[str] = ..., seed: _Optional[int] = ..., budget_s: _Optional[float] = ..., trials_max: _Optional[int] = ...) -> None: ...
+
+class ListSearchesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSearchesReply(_message.Message):
+    __slots__ = ("searches",)
+    SEARCHES_FIELD_NUMBER: _ClassVar[int]
+    searches: _containers.RepeatedCompositeFieldContainer[Search]
+    def __init__(self, searches: _Optional[_Iterable[_Union[Search, _Mapping]]] = ...) -> None: ...
+
+class SearchRequest(_message.Message):
+    __slots__ = ("search",)
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    search: str
+    def __init__(self, search: _Optional[str] = ...) -> None: ...
+
+class ChangeSearchRequest(_message.Message):
+    __slots__ = ("search", "state", "reason")
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    search: str
+    state: str
+    reason: str
+    def __init__(self, search: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Search(_message.Message):
+    __slots__ = ("search_id", "name", "state", "reason", "spec_json", "digest", "seed", "budget_s", "trials_max", "spent_s", "created_unix_s", "changed_unix_s", "ended_unix_s", "trials", "trainings")
+    SEARCH_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_S_FIELD_NUMBER: _ClassVar[int]
+    TRIALS_MAX_FIELD_NUMBER: _ClassVar[int]
+    SPENT_S_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    ENDED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    TRIALS_FIELD_NUMBER: _ClassVar[int]
+    TRAININGS_FIELD_NUMBER: _ClassVar[int]
+    search_id: str
+    name: str
+    state: str
+    reason: str
+    spec_json: str
+    digest: str
+    seed: int
+    budget_s: float
+    trials_max: int
+    spent_s: float
+    created_unix_s: float
+    changed_unix_s: float
+    ended_unix_s: float
+    trials: int
+    trainings: int
+    def __init__(self, search_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., spec_json: _Optional[str] = ..., digest: _Optional[str] = ..., seed: _Optional[int] = ..., budget_s: _Optional[float] = ..., trials_max: _Optional[int] = ..., spent_s: _Optional[float] = ..., created_unix_s: _Optional[float] = ..., changed_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., trials: _Optional[int] = ..., trainings: _Optional[int] = ...) -> None: ...
+
+class SearchTrial(_message.Message):
+    __slots__ = ("number", "codes", "graph", "model", "device", "kind")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    GRAPH_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    codes: _containers.RepeatedScalarFieldContainer[int]
+    graph: str
+    model: str
+    device: str
+    kind: str
+    def __init__(self, number: _Optional[int] = ..., codes: _Optional[_Iterable[int]] = ..., graph: _Optional[str] = ..., model: _Optional[str] = ..., device: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class SearchBatch(_message.Message):
+    __slots__ = ("number", "trials", "devices", "sweep")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TRIALS_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    trials: _containers.RepeatedScalarFieldContainer[int]
+    devices: _containers.RepeatedScalarFieldContainer[str]
+    sweep: str
+    def __init__(self, number: _Optional[int] = ..., trials: _Optional[_Iterable[int]] = ..., devices: _Optional[_Iterable[str]] = ..., sweep: _Optional[str] = ...) -> None: ...
+
+class SearchTraining(_message.Message):
+    __slots__ = ("trial", "seed", "split", "reason", "top1", "top1_n", "wall_s", "cpu_s", "memory_peak_bytes")
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TOP1_FIELD_NUMBER: _ClassVar[int]
+    TOP1_N_FIELD_NUMBER: _ClassVar[int]
+    WALL_S_FIELD_NUMBER: _ClassVar[int]
+    CPU_S_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    trial: int
+    seed: int
+    split: str
+    reason: str
+    top1: float
+    top1_n: int
+    wall_s: float
+    cpu_s: float
+    memory_peak_bytes: int
+    def __init__(self, trial: _Optional[int] = ..., seed: _Optional[int] = ..., split: _Optional[str] = ..., reason: _Optional[str] = ..., top1: _Optional[float] = ..., top1_n: _Optional[int] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ..., memory_peak_bytes: _Optional[int] = ...) -> None: ...
+
+class RecordTrialsRequest(_message.Message):
+    __slots__ = ("search", "trials", "batches", "trainings", "spent_s")
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    TRIALS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    TRAININGS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_S_FIELD_NUMBER: _ClassVar[int]
+    search: str
+    trials: _containers.RepeatedCompositeFieldContainer[SearchTrial]
+    batches: _containers.RepeatedCompositeFieldContainer[SearchBatch]
+    trainings: _containers.RepeatedCompositeFieldContainer[SearchTraining]
+    spent_s: float
+    def __init__(self, search: _Optional[str] = ..., trials: _Optional[_Iterable[_Union[SearchTrial, _Mapping]]] = ..., batches: _Optional[_Iterable[_Union[SearchBatch, _Mapping]]] = ..., trainings: _Optional[_Iterable[_Union[SearchTraining, _Mapping]]] = ..., spent_s: _Optional[float] = ...) -> None: ...
+
+class ShowSearchReply(_message.Message):
+    __slots__ = ("search", "trials", "batches", "trainings")
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    TRIALS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    TRAININGS_FIELD_NUMBER: _ClassVar[int]
+    search: Search
+    trials: _containers.RepeatedCompositeFieldContainer[SearchTrial]
+    batches: _containers.RepeatedCompositeFieldContainer[SearchBatch]
+    trainings: _containers.RepeatedCompositeFieldContainer[SearchTraining]
+    def __init__(self, search: _Optional[_Union[Search, _Mapping]] = ..., trials: _Optional[_Iterable[_Union[SearchTrial, _Mapping]]] = ..., batches: _Optional[_Iterable[_Union[SearchBatch, _Mapping]]] = ..., trainings: _Optional[_Iterable[_Union[SearchTraining, _Mapping]]] = ...) -> None: ...
+
 class ListDevicesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -124,6 +124,36 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportReply.FromString,
                 )
+        self.CreateSearch = channel.unary_unary(
+                '/paretofleet.v1.Control/CreateSearch',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.CreateSearchRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+                )
+        self.ListSearches = channel.unary_unary(
+                '/paretofleet.v1.Control/ListSearches',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ListSearchesRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ListSearchesReply.FromString,
+                )
+        self.ShowSearch = channel.unary_unary(
+                '/paretofleet.v1.Control/ShowSearch',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ShowSearchReply.FromString,
+                )
+        self.ChangeSearch = channel.unary_unary(
+                '/paretofleet.v1.Control/ChangeSearch',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ChangeSearchRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+                )
+        self.RecordTrials = channel.unary_unary(
+                '/paretofleet.v1.Control/RecordTrials',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.RecordTrialsRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+                )
+        self.DeleteSearch = channel.unary_unary(
+                '/paretofleet.v1.Control/DeleteSearch',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+                )
 
 
 class ControlServicer(object):
@@ -275,6 +305,47 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSearch(self, request, context):
+        """An architecture search: what its driver has proposed, measured and trained. The same request id again
+        returns the search that it made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSearches(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowSearch(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeSearch(self, request, context):
+        """state: running, stopped, finished, failed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordTrials(self, request, context):
+        """Appends all or nothing. What is there already is left as it is; another thing in its place is refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSearch(self, request, context):
+        """Its sweeps stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -387,6 +458,36 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.RebuildReport,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportReply.SerializeToString,
+            ),
+            'CreateSearch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSearch,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.CreateSearchRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.SerializeToString,
+            ),
+            'ListSearches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSearches,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ListSearchesRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ListSearchesReply.SerializeToString,
+            ),
+            'ShowSearch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowSearch,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.ShowSearchReply.SerializeToString,
+            ),
+            'ChangeSearch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeSearch,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.ChangeSearchRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.SerializeToString,
+            ),
+            'RecordTrials': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordTrials,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.RecordTrialsRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.SerializeToString,
+            ),
+            'DeleteSearch': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSearch,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -769,5 +870,107 @@ class Control(object):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/RebuildReport',
             paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CreateSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/CreateSearch',
+            paretofleet__proto_dot_v1_dot_control__pb2.CreateSearchRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListSearches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ListSearches',
+            paretofleet__proto_dot_v1_dot_control__pb2.ListSearchesRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.ListSearchesReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ShowSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ShowSearch',
+            paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.ShowSearchReply.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ChangeSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ChangeSearch',
+            paretofleet__proto_dot_v1_dot_control__pb2.ChangeSearchRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RecordTrials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/RecordTrials',
+            paretofleet__proto_dot_v1_dot_control__pb2.RecordTrialsRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DeleteSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/DeleteSearch',
+            paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -52,6 +52,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
     sweeps: dict[str, pb.Sweep] = field(default_factory=dict)
     by_request: dict[str, str] = field(default_factory=dict)
     specifications: dict[str, str] = field(default_factory=dict)
+    searches: dict[str, pb.ShowSearchReply] = field(default_factory=dict)
     ends_as: str = "finished"
     sample_paths: tuple[str, ...] = ("date=1/run-a.parquet", "run-b.parquet")
     damaged: bool = False
@@ -250,6 +251,18 @@ class FakeControl(control_pb2_grpc.ControlServicer):
     def RebuildReport(self, request: Any, context: grpc.ServicerContext) -> pb.RebuildReportReply:
         self._find(request.sweep, context)
         return pb.RebuildReportReply(runs=10, changed=0, rule_version="1")
+
+    def ListSearches(self, _: Any, __: grpc.ServicerContext) -> pb.ListSearchesReply:
+        return pb.ListSearchesReply(searches=[each.search for each in self.searches.values()])
+
+    def ShowSearch(self, request: Any, context: grpc.ServicerContext) -> pb.ShowSearchReply:
+        if request.search not in self.searches:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"There is no search '{request.search}'.")
+        return self.searches[request.search]
+
+    def DeleteSearch(self, request: Any, __: grpc.ServicerContext) -> pb.Search:
+        (name,) = [key for key, each in self.searches.items() if each.search.search_id == request.search]
+        return self.searches.pop(name).search
 
     def _find(self, name: str, context: grpc.ServicerContext) -> pb.Sweep:
         for sweep in self.sweeps.values():

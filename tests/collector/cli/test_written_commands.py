@@ -34,6 +34,7 @@ ELSEWHERE = {
     "models prune": "tests/system/test_variants.py",
     "models cluster": "tests/system/test_variants.py",
     "search replay": "tests/collector/cli/test_search.py",
+    "search delete": "tests/collector/cli/test_search_kept.py",
     "train": "tests/collector/cli/test_train.py",
     "report export": "tests/collector/cli/test_report_export.py",
     "watch": "tests/system/test_watch.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,15 @@ from paretofleet_collector.model.entities import DevicePlan, Refusal, SensorInfo
 from paretofleet_collector.model.inputs import InputArray, InputFile
 from paretofleet_collector.model.messages import NewModel
 from paretofleet_collector.model.run_time import Span
+from paretofleet_collector.model.searches import (
+    NewSearch,
+    SearchBatch,
+    SearchDetail,
+    SearchRecord,
+    SearchTraining,
+    SearchTrial,
+    SearchView,
+)
 from paretofleet_collector.model.views import (
     ConfigurationState,
     DeviceView,
@@ -23,7 +33,7 @@ from paretofleet_collector.model.views import (
     SweepView,
 )
 from paretofleet_collector.rpc.convert import control as convert
-from paretofleet_collector.rpc.convert import fleet, models
+from paretofleet_collector.rpc.convert import fleet, models, searches
 from paretofleet_proto.v1 import fleet_pb2
 
 DEVICE = DeviceView(
@@ -70,6 +80,13 @@ SWEEP = SweepView(
 DETAIL = SweepDetail(SWEEP, (ConfigurationState(PLANNED, {"failed": 1}, "oom", "too large"),), "{}")
 PROGRESS = SweepProgress(SWEEP, (RunningNow("box", "tiny fp32", "measure", 7),), None, "box: tiny sealed")
 
+SEARCH = SearchDetail(
+    SearchView("id", "s", "failed", "why", "{}", "ab", 1, 2.0, 3, 4.0, 5.0, 6.0, 7.0, 2, 1),
+    (SearchTrial(0, (1, -1), "g", "m", "box", "seed"), SearchTrial(1, (0, 2), "h", "n", "box", "best")),
+    (SearchBatch(0, (0, 1), ("box",), "s-0"),),
+    (SearchTraining(0, 1, "validation", "it hangs"), SearchTraining(1, 1, "test", "", 0.0, 9, 1.0, 2.0, 3)),
+)
+
 
 @pytest.mark.parametrize(
     ("value", "to_proto", "from_proto"),
@@ -112,6 +129,17 @@ PROGRESS = SweepProgress(SWEEP, (RunningNow("box", "tiny fp32", "measure", 7),),
             replace(PROGRESS, left=Span(0.0, 0.0, 1.0)),
             convert.sweep_progress_to_proto,
             convert.sweep_progress_from_proto,
+        ),
+        (SEARCH, searches.search_detail_to_proto, searches.search_detail_from_proto),
+        (
+            SearchRecord(SEARCH.trials, SEARCH.batches, SEARCH.trainings, 2.5),
+            partial(searches.record_to_proto, "s"),
+            searches.record_from_proto,
+        ),
+        (
+            NewSearch("s", "{}", "ab", 1, 2.0, 3),
+            partial(searches.new_search_to_proto, request_id="r"),
+            searches.new_search_from_proto,
         ),
         (
             FilePart("r.parquet", b"x", True, "cd" * 32),

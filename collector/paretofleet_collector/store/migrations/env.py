@@ -14,6 +14,7 @@ from paretofleet_collector.store import (
     models,
     reboots,
     sealed,
+    searches,
     sweeps,
     tokens,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "models",
     "reboots",
     "sealed",
+    "searches",
     "sweeps",
     "tokens",
 ]
