@@ -90,9 +90,9 @@ def bench(
     )
     spec = build(None, flags)
     with private_fleet() as fleet, tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
-        _prepare(fleet, names)
+        measured = replace(spec, models=_prepare(fleet, names))
         so_far = Path(folder) / "report.parquet"
-        ended = _measure(fleet, spec, 60.0 * minutes, so_far if repeats is None else None)
+        ended = _measure(fleet, measured, 60.0 * minutes, so_far if repeats is None else None)
         pulled = fleet.client.pull_report(SWEEP, so_far)
         target_file.write_bytes(pulled.read_bytes())
     has_failed = show_result(target_file, output, minutes=minutes, is_watched=ended == CLEAR)
@@ -104,15 +104,21 @@ def bench(
         raise typer.Exit(SOME_FAILED)
 
 
-def _prepare(fleet: PrivateFleet, names: Mapping[Path, str]) -> None:
-    """Gives the fleet the files by their `names`, and waits until it is ready to measure."""
-    for path, name in names.items():
+def _prepare(fleet: PrivateFleet, names: Mapping[Path, str]) -> tuple[str, ...]:
+    """Gives the fleet the files by their `names`, and waits until it is ready to measure.
+
+    Returns the names that they got: the collector keeps those of its zoo, and a network's file has just that.
+    """
+    zoo = {each.model for each in fleet.client.list_models()}
+    added = {path: f"{name}-file" if name in zoo else name for path, name in names.items()}
+    for path, name in added.items():
         add_model(fleet.client, str(path), FileDetails(name=name))
     with working("looking at this machine"):
         # what judges the runs takes a second to load, and nothing is timed yet
         import paretofleet_analysis.ranking.head_to_head  # noqa: F401
 
         fleet.wait_until_online()
+    return tuple(added.values())
 
 
 def _named(files: Sequence[Path]) -> dict[Path, str]:

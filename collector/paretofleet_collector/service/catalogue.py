@@ -209,7 +209,10 @@ async def _check_new(context: Context, new: NewModel) -> Variant | None:
     stored = await list_models(context)
     if not new.variant_of:
         if new.model in zoo.NAMES:
-            raise Refused(f"'{new.model}' is the name of a network of the zoo; choose another name.")
+            raise Refused(
+                f"'{new.model}' is the name of a network of the zoo; add the file under another: "
+                "`paretofleet models add FILE --name OTHER`."
+            )
         return None
     family = [variant for variant in stored if variant.model == new.variant_of]
     if not family:

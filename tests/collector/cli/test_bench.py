@@ -14,7 +14,7 @@ from typing import Any
 import fake_control
 import pytest
 from command_harness import Command
-from fake_control import FakeControl, device
+from fake_control import FakeControl, device, zoo
 from paretofleet_analysis.report import files
 from paretofleet_analysis.report.rows import build_report
 from paretofleet_collector.cli import bench, local_processes, private_fleet
@@ -125,6 +125,15 @@ def test_files_of_one_name_are_told_apart_by_their_folders(played: Command, cont
     assert [each.model for each in control.variants[-2:]] == ["old-model", "new-model"]
 
 
+def test_a_file_that_is_called_like_a_network_of_the_zoo_is_compared(
+    played: Command, control: FakeControl
+) -> None:
+    """The collector keeps the zoo's names; a network's file has just that name."""
+    control.variants.append(zoo("resnet50"))
+    played("bench", onnx("resnet50.onnx"), onnx("resnet50-int8.onnx"))
+    assert [each.model for each in control.variants[-2:]] == ["resnet50-file", "resnet50-int8"]
+
+
 def test_what_is_fed_and_how_reaches_the_sweep(played: Command, monkeypatch) -> None:
     specs: list[str] = []
     submit = Client.submit_sweep
@@ -165,7 +174,7 @@ def test_bad_input_is_refused_with_a_sentence(
 
 
 def test_a_plan_which_reads_files_is_waited_for_longer_than_a_list(paretofleet: Command, monkeypatch) -> None:
-    monkeypatch.setattr(client, "CALL_S", 1e-6)
+    monkeypatch.setattr(client, "CALL_S", 0.0)
     with Client(paretofleet.address) as connected:
         with pytest.raises(CollectorError, match="did not answer in time"):
             connected.list_devices()

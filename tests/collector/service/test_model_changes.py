@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from paretofleet_collector.errors import NotFound, Refused, Taken
 from paretofleet_collector.lake.files import model_file
-from paretofleet_collector.model.messages import GivenFacts
-from paretofleet_collector.service import model_changes, sweeps
+from paretofleet_collector.model.messages import GivenFacts, NewModel
+from paretofleet_collector.service import catalogue, model_changes, sweeps
 from paretofleet_collector.store import models
 from rig import TINY, Rig
 
@@ -87,3 +87,11 @@ def test_a_model_goes_with_its_file_once_nothing_needs_it(rig):
 def test_what_cannot_be_done_to_a_model_is_refused(rig):
     with pytest.raises(Refused, match="'paint' cannot be done to a model; choose one of set, remove"):
         change(rig, "tiny", "paint")
+
+
+def test_a_file_that_is_called_like_a_network_of_the_zoo_is_refused_with_what_to_type(rig):
+    async def pieces():
+        yield b""
+
+    with pytest.raises(Refused, match="models add FILE --name OTHER"):
+        rig.do(catalogue.add_model(rig.context, NewModel("resnet50", sha256="0" * 64), pieces()))
