@@ -17,6 +17,7 @@ from paretofleet_collector.cli.output import Format, Output, clean, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.sweep_options import Devices, Precisions, Runtimes, Targets, Timeout
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.errors import CollectorError, misused
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _show(client: Client, rows: Sequence[Mapping[str, Any]], output: Format) -> 
     """The `rows` as sentences or as data, and what is probably wrong with them."""
     if output is Format.table:
         for line in _lines(client, rows):
-            typer.echo(clean(line))
+            write_text(clean(line))
     else:
         kept = [{name: row[name] for name in _COLUMNS} for row in rows]
         show(kept, tuple(column(name) for name in _COLUMNS), output)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from paretofleet_collector.cli import units
 from paretofleet_collector.cli.session import notify
-from paretofleet_collector.cli.terminal import folded, terminal_width
 
 if TYPE_CHECKING:  # the store takes half a second to load, and every command loads this file
     from paretofleet_collector.service.garbage import Garbage
@@ -39,12 +38,6 @@ def lines(removable: Garbage) -> list[str]:
     return (
         chunks + models + merged + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]
     )
-
-
-def fitted(line: str) -> list[str]:
-    """The `line` of one thing, on a terminal folded between words."""
-    width = terminal_width()
-    return folded(line, width) if width else [line]
 
 
 def tell_end(shown: Sequence[str], size_bytes: int, *, is_removed: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 
 from paretofleet_collector import config
 from paretofleet_collector.cli import garbage_text
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import size
 
 EXAMPLE = "Example: paretofleet gc --keep resnet50 --yes"
@@ -55,7 +55,7 @@ def gc(
             ]
             freed = removable.size_bytes + sum(map(_size, (*copies, *folders)))
             for line in lines:
-                sys.stdout.writelines(f"{part}\n" for part in garbage_text.fitted(line))
+                write_text(line)
             if yes:
                 garbage.remove(store, lake, removable)
                 _delete((*copies, *folders))

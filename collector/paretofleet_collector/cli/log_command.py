@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections import deque
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from paretofleet_collector.cli.agent_log import agent_lines
 from paretofleet_collector.cli.completion import device_names
 from paretofleet_collector.cli.output import Format, Output, clean, clean_lines, escaped, write_json
 from paretofleet_collector.cli.session import collector_client, notify
-from paretofleet_collector.cli.terminal import folded, terminal_width
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.errors import CollectorError, NotFound, Refused
 from paretofleet_collector.suggest import did_you_mean
 
@@ -62,7 +61,7 @@ def logs_(
             typer.echo(escaped(json.dumps(line)))
     else:
         for line in last:
-            sys.stdout.writelines(f"{part}\n" for part in _fitted(_text(line)))
+            write_text(_text(line))
     if device and by_agent is None:
         notify(ELSEWHERE.format(device))
 
@@ -84,12 +83,6 @@ def _names(context: typer.Context, device: str) -> tuple[str, ...]:
 def _is_of(line: dict[str, Any], names: tuple[str, ...]) -> bool:
     whole = "|".join(re.escape(name) for name in names)
     return not names or re.search(rf"(?<![\w.-])({whole})(?![\w-])", line["message"]) is not None
-
-
-def _fitted(text: str) -> list[str]:
-    """The lines of a `text`, on a terminal folded between words."""
-    width, lines = terminal_width(), text.split("\n")
-    return [part for line in lines for part in folded(line, width)] if width else lines
 
 
 def _text(line: dict[str, Any]) -> str:

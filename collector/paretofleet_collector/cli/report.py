@@ -12,6 +12,7 @@ from paretofleet_collector.cli import report_export, report_import
 from paretofleet_collector.cli.output import Format, Output, clean, row_of, write_csv, write_json
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client, notify
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import counted, size
 from paretofleet_collector.errors import Refused
 
@@ -102,7 +103,7 @@ def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table)
         computed = result.runs - len(result.faults)
         rule = result.rule_version
         done = f"{counted(computed, 'run')} computed again by rule {rule}; {result.changed} changed"
-        typer.echo(clean(done))
+        write_text(clean(done))
     for fault in result.faults:
         notify(f"not computed again: {fault}")
     if result.faults:

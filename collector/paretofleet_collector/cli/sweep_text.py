@@ -21,6 +21,7 @@ from paretofleet_collector.cli.output import (
     write_json,
 )
 from paretofleet_collector.cli.progress import ended, tally, working
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import clock, counted
 from paretofleet_collector.model.views import SweepDetail, SweepView
 
@@ -32,12 +33,12 @@ _SWEEP_COLUMNS = (
     column("state"),
     Column("runs", lambda row: f"{row['ended']}/{row['runs']}", right=True),
     Column("not well", lambda row: row["not_well"] or "-"),
-    column("configurations", right=True),
     Column("created", lambda row: clock(row["created_unix_s"])),
-    column("sweep_id", "id"),
-    column("devices"),
     column("labels"),
     column("note"),
+    column("configurations", right=True),
+    column("devices"),
+    column("sweep_id", "id"),
 )
 #: Shown where any sweep has them.
 _SAID = ("labels", "note")
@@ -86,15 +87,15 @@ def show_detail(detail: SweepDetail, timing: Mapping[str, Any] | None, output: F
         row = sweep_row(detail.sweep)
         show([row], [each for each in sweep_columns([row]) if each.title != "note"], output)
         if detail.sweep.note:
-            typer.echo(f"note: {clean(detail.sweep.note)}")
+            write_text(f"note: {clean(detail.sweep.note)}")
         for note in detail.sweep.notes:
-            typer.echo(clean(note))
+            write_text(clean(note))
         typer.echo()
     is_fed = output is not Format.table or any(row["fed"] for row in rows)
     shown = [each for each in _CONFIGURATION_COLUMNS if is_fed or each.title != "sizes and inputs"]
     show(rows, shown, output)
     for line in reasons(detail) if output is Format.table else ():
-        typer.echo(line)
+        write_text(line)
     if timing is not None and output is Format.table:
         _show_timing(timing)
 
@@ -135,8 +136,7 @@ def pull_timing(client: Client, sweep: str) -> dict[str, Any]:
 
 def _show_timing(summary: Mapping[str, Any]) -> None:
     from paretofleet_analysis.present.timing_text import timing_lines
-    from paretofleet_analysis.present.wrapping import wrapped
 
     typer.echo()
     for line in timing_lines(summary):
-        typer.echo("\n".join(wrapped(clean(line))))
+        write_text(line)

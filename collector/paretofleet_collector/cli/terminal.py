@@ -40,6 +40,13 @@ def write_message(message: str) -> None:
     sys.stderr.flush()
 
 
+def write_text(text: str) -> None:
+    """Writes a `text` as data, without control characters; on a terminal folded between words."""
+    width = terminal_width()
+    for line in map(printable, text.split("\n")):
+        sys.stdout.writelines(f"{part}\n" for part in (folded(line, width) if width else [line]))
+
+
 def folded(message: str, width: int) -> list[str]:
     r"""The `message` in lines of at most `width` columns, all but the first indented.
 

@@ -28,6 +28,7 @@ from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.specification import add_files, build, named
 from paretofleet_collector.cli.sweep_follow import follow_sweep, submit_spec
 from paretofleet_collector.cli.sweep_options import SweepFlags
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import seconds_of
 from paretofleet_collector.errors import CollectorError, Refused, Unreachable
 
@@ -211,6 +212,6 @@ def _compared(
     except RankError as error:
         notify(f"{before} and {after} cannot be compared: {error}")
         return {}
-    typer.echo(f"{before} and {after}, before and after:")
+    write_text(f"{before} and {after}, before and after:")
     write_comparison(compared, CompareFormat.table)
     return {"before": before, "after": after, **comparison_document(compared)}

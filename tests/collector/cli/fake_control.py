@@ -44,7 +44,7 @@ def zoo(name: str) -> Variant:
 
 @dataclass
 class FakeControl(control_pb2_grpc.ControlServicer):
-    """Keeps what it was told; `ends_as` is the state in which a watched sweep ends."""
+    """Keeps what it was told; `ends_as` is the state in which a watched sweep ends, `why` of its failures."""
 
     devices: list[Device] = field(default_factory=lambda: [device("pc"), device("tx2")])
     variants: list[Variant] = field(default_factory=lambda: [zoo("resnet50"), zoo("alexnet")])
@@ -54,6 +54,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
     specifications: dict[str, str] = field(default_factory=dict)
     searches: dict[str, pb.ShowSearchReply] = field(default_factory=dict)
     ends_as: str = "finished"
+    why: str = "no \x1b[31mroom"
     sample_paths: tuple[str, ...] = ("date=1/run-a.parquet", "run-b.parquet")
     damaged: bool = False
     goes_away: int = 0
@@ -183,7 +184,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
             batch_size=64,
         )
         state = pb.ConfigurationState(
-            configuration=one, runs_by_state={"failed": 5}, reason="oom", message="no \x1b[31mroom"
+            configuration=one, runs_by_state={"failed": 5}, reason="oom", message=self.why
         )
         sweep = self._find(request.sweep, context)
         spec_json = self.specifications.get(sweep.name, "{}")
