@@ -63,8 +63,8 @@ class PaperTable:
 def render_paper_table(ranking: Ranking, form: str, *, top: int | None = None) -> str:
     """The rows of a `ranking`, the first `top` or all, as `form` (MARKDOWN, LATEX or HTML).
 
-    Values are rounded to their intervals. LaTeX needs the package booktabs and, for letters beyond Latin ones
-    and usual signs such as ±, LuaLaTeX.
+    Values are rounded to their intervals. LaTeX needs the packages booktabs and graphicx and, for letters
+    beyond Latin ones and usual signs such as ±, LuaLaTeX.
     """
     return render_cells(paper_table(ranking, top=top), form)
 
@@ -195,9 +195,12 @@ def _line(cells: Iterator[str] | Sequence[str]) -> str:
 
 
 def _latex(table: PaperTable) -> Iterator[str]:
-    yield "% needs \\usepackage{booktabs}"
+    yield "% needs \\usepackage{booktabs,graphicx}"
     yield "\\begin{table}"
+    yield "  \\centering"
     yield f"  \\caption{{{latex_text(table.caption)}}}"
+    # as it is where a column of the paper holds it, else as wide as that
+    yield "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
     yield f"  \\begin{{tabular}}{{{''.join('r' if right else 'l' for right in table.is_number)}}}"
     yield "    \\toprule"
     yield f"    {' & '.join(map(latex_text, table.heads))} \\\\"
@@ -205,7 +208,7 @@ def _latex(table: PaperTable) -> Iterator[str]:
     for row in table.rows:
         yield f"    {' & '.join(map(latex_text, row))} \\\\"
     yield "    \\bottomrule"
-    yield "  \\end{tabular}"
+    yield "  \\end{tabular}}"
     yield "\\end{table}"
 
 

@@ -61,7 +61,7 @@ def test_a_table_has_a_cell_for_every_column_whatever_the_names(ranking):
     assert len(rows) == 3
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(table.heads) - 1}
     columns = "".join("r" if right else "l" for right in table.is_number)
-    assert lines[3] == f"  \\begin{{tabular}}{{{columns}}}"
+    assert lines[5] == f"  \\begin{{tabular}}{{{columns}}}"
     markdown = paper.render_paper_table(ranking, "markdown").splitlines()[2:]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in markdown} == {len(table.heads) + 1}
 
@@ -147,9 +147,11 @@ def test_latex_compiles(configuration, tmp_path):
         for k, name in enumerate(NAMES, start=1)
     ]
     table = paper.render_paper_table(rank(build_report(rows)), "latex")
-    page = f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}{table}\\end{{document}}"
+    head = "\\documentclass{article}\\usepackage{booktabs,graphicx}"
+    page = f"{head}\\begin{{document}}{table}\\end{{document}}"
     (tmp_path / "page.tex").write_text(page)
     command = [TEX, *(["-interaction=nonstopmode", "-halt-on-error"] if "tectonic" not in TEX else [])]
     done = subprocess.run([*command, "page.tex"], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode(errors="replace")
     assert (tmp_path / "page.pdf").stat().st_size > 0
+    assert b"Overfull" not in done.stdout, "a usual page is as wide as that"
