@@ -92,7 +92,7 @@ class Propose:
 
 
 @dataclass(frozen=True)
-class Wait:
+class Idle:
     """Nothing can be done for so many `seconds`, for a `reason`."""
 
     reason: str
@@ -100,13 +100,13 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Done:
+class Ended:
     """The search has come to its end, for a `reason`."""
 
     reason: str
 
 
-Action = Measure | Train | Fill | Propose | Wait | Done
+Action = Measure | Train | Fill | Propose | Idle | Ended
 
 
 def step(loop: Loop) -> Action:
@@ -121,9 +121,9 @@ def step(loop: Loop) -> Action:
         return gap
     ended = _ended(loop)
     if ended:
-        return Done(ended)
+        return Ended(ended)
     if not loop.rotation:
-        return Wait("no device of the search is online")
+        return Idle("no device of the search is online")
     left = loop.trials_max - len(loop.trials) if loop.trials_max else BATCH
     return Propose(min(BATCH, left), loop.rotation)
 

@@ -12,14 +12,14 @@ from paretofleet_collector.searches.step import (
     BATCH,
     TRIES_MAX,
     Action,
-    Done,
+    Ended,
     Fill,
+    Idle,
     Loop,
     Measure,
     Propose,
     Train,
     TrialState,
-    Wait,
     gaps,
     step,
 )
@@ -42,9 +42,12 @@ def trials(*states: TrialState) -> tuple[TrialState, ...]:
         (Loop(trials(replace(GOOD, is_trained=True), GOOD), (), HERE), Train(1)),
         (Loop(trials(replace(GOOD, measured={"a": False, "b": False})), (), HERE), Propose(4, ("a", "b"))),
         (Loop((), (), {"a": 599.0, "b": 600.0}), Propose(4, ("a",))),
-        (Loop((), (), {"a": 900.0, "b": 900.0}), Wait("no device of the search is online")),
-        (Loop(trials(replace(GOOD, is_trained=True)), (), HERE, trials_max=1), Done("all 1 trials are done")),
-        (Loop((), (), HERE, is_exhausted=True), Done("every architecture of the space was tried")),
+        (Loop((), (), {"a": 900.0, "b": 900.0}), Idle("no device of the search is online")),
+        (
+            Loop(trials(replace(GOOD, is_trained=True)), (), HERE, trials_max=1),
+            Ended("all 1 trials are done"),
+        ),
+        (Loop((), (), HERE, is_exhausted=True), Ended("every architecture of the space was tried")),
     ],
 )
 def test_one_step_follows_from_the_state(loop: Loop, action: Action) -> None:
@@ -53,7 +56,7 @@ def test_one_step_follows_from_the_state(loop: Loop, action: Action) -> None:
 
 def test_a_budget_ends_a_search_before_the_trial_that_exceeds_it() -> None:
     loop = Loop((), (), HERE, spent_s=90.0, trial_s=11.0, budget_s=100.0)
-    assert step(loop) == Done("the budget of 100 s is spent: 90 s were, and a trial takes 11 s")
+    assert step(loop) == Ended("the budget of 100 s is spent: 90 s were, and a trial takes 11 s")
     assert isinstance(step(replace(loop, trial_s=9.0)), Propose)
 
 
@@ -127,9 +130,9 @@ def test_a_search_ends_whatever_happens_to_its_devices(seed: int, trials_max: in
     while True:
         away_s = {name: chance.choice((0.0, 0.0, 5.0, 1e4)) for name in names}
         action = step(search.loop(away_s))
-        if isinstance(action, Done):
+        if isinstance(action, Ended):
             break
-        if isinstance(action, Wait):
+        if isinstance(action, Idle):
             assert all(each >= 600.0 for each in away_s.values())
             waits += 1
             assert waits < 100_000

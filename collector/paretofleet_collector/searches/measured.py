@@ -1,0 +1,136 @@
+"""What the report of a batch says of its trials: values, beside the anchor's, and how sure they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paretofleet_analysis.objectives import OBJECTIVES
+
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.model.searches import SearchBatch, SearchTrial
+
+#: Units of what drifts with a device's clocks, and so is divided by the anchor's.
+DRIFTING = frozenset({"s", "J", "W", "1/s"})
+#: Reasons for which a trial is not measured yet, as if it had not been sent.
+_ABSENT = frozenset({"offline", "cancelled"})
+
+
+@dataclass(frozen=True)
+class TrialMeasurement:
+    """A trial on a device in an environment: its `values` by column as the report has them, `anchors` those
+    of the anchor beside it, `errors` the standard errors of log10 of value and anchor together. `reason`: why
+    it failed there; empty where it did not.
+    """
+
+    trial: int
+    device: str
+    environment: str
+    batch: int
+    values: Mapping[str, float]
+    anchors: Mapping[str, float]
+    errors: Mapping[str, float]
+    reason: str = ""
+
+
+def measurements(
+    rows: Iterable[Mapping[str, Any]],
+    batch: SearchBatch,
+    trials: Sequence[SearchTrial],
+    anchor: str,
+    columns: Collection[str],
+) -> list[TrialMeasurement]:
+    """What the `rows` of the report of a `batch` say of its `trials` in these `columns`, by device.
+
+    `anchor`: the name of its model. A device that was away, or whose environment changed, has measured what
+    is in the anchor's environment alone. Raises Refused where the anchor itself failed.
+    """
+    numbers = {trial.model: trial.number for trial in trials if trial.number in batch.trials}
+    by_device: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_device.setdefault(row["device"], []).append(row)
+    result = []
+    for device, of_device in by_device.items():
+        anchors = [row for row in of_device if row["model"] == anchor]
+        good = [row for row in anchors if row["status"] in ("ok", "partial")]
+        if not good:
+            _check_anchor(anchors, anchor, device)
+            continue
+        beside = max(good, key=lambda row: row["runs"])
+        variances = {name: _variance(of_device, name) for name in columns}
+        for row in of_device:
+            number = numbers.get(f"{row['model']}@{row['variant']}")
+            is_there = row["environment_id"] in (beside["environment_id"], None)
+            if (
+                number is not None
+                and is_there
+                and row["reason"] not in _ABSENT
+                and row["status"] != "pending"
+            ):
+                result.append(_measurement(number, row, beside, batch.number, variances))
+    return result
+
+
+def _check_anchor(rows: Sequence[Mapping[str, Any]], anchor: str, device: str) -> None:
+    failed = [row for row in rows if row["reason"] not in _ABSENT]
+    if failed:
+        raise Refused(
+            f"The anchor {anchor} failed on {device} ({failed[0]['reason'] or failed[0]['status']}), so its "
+            "batches cannot be compared; name a smaller `measure.anchor` in a new search."
+        )
+
+
+def _measurement(
+    trial: int,
+    row: Mapping[str, Any],
+    anchor: Mapping[str, Any],
+    batch: int,
+    variances: Mapping[str, float],
+) -> TrialMeasurement:
+    present = {name: float(row[name]) for name in variances if row.get(name) is not None}
+    missing = [name for name in variances if name not in present and anchor.get(name) is not None]
+    is_measured = row["status"] in ("ok", "partial")
+    reason = "" if is_measured else row["reason"] or row["status"]
+    if is_measured and missing:
+        reason = f"no {missing[0]}"
+    errors = {
+        name: math.sqrt(variance * (1 / max(row["runs"], 1) + _of_anchor(anchor, name)))
+        for name, variance in variances.items()
+        if name in present
+    }
+    return TrialMeasurement(
+        trial=trial,
+        device=row["device"],
+        environment=anchor["environment_id"],
+        batch=batch,
+        values=present,
+        anchors={name: float(anchor[name]) for name in variances if anchor.get(name) is not None},
+        errors=errors,
+        reason=reason,
+    )
+
+
+def _of_anchor(anchor: Mapping[str, Any], name: str) -> float:
+    """What the mean of an anchor's runs adds to the variance of a ratio, in variances of a run."""
+    return 1 / max(anchor["runs"], 1) if OBJECTIVES[name].unit in DRIFTING else 0.0
+
+
+def _variance(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+    """The variance of log10 of a run's value, pooled over the rows of a device: three runs know too little.
+
+    0 where the model fixes it; NaN where no row has two runs.
+    """
+    if not OBJECTIVES[name].is_measured:
+        return 0.0
+    squares = freedom = 0.0
+    for row in rows:
+        counted = row.get("run_counted") or [True] * len(row.get(f"{name}_runs") or ())
+        runs = zip(row.get(f"{name}_runs") or (), counted, strict=True)
+        logs = [math.log10(value) for value, counts in runs if counts and value is not None and value > 0]
+        if len(logs) > 1:
+            middle = math.fsum(logs) / len(logs)
+            squares += math.fsum((each - middle) ** 2 for each in logs)
+            freedom += len(logs) - 1
+    return squares / freedom if freedom else math.nan

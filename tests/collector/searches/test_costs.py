@@ -1,0 +1,158 @@
+"""From reports and trainings to costs: drift goes with the anchor, failures have their reasons."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from paretofleet_analysis.search.propose import propose
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.model.searches import SearchBatch, SearchTraining, SearchTrial
+from paretofleet_collector.planning.specification import Spec
+from paretofleet_collector.searches.costs import CostTable, cost_table
+from paretofleet_collector.searches.measured import TrialMeasurement, measurements
+from paretofleet_collector.searches.specification import SearchSpecification, TrainCommand
+
+COLUMNS = ("batch_latency_p90_s", "energy_j_per_item", "memory_peak_bytes")
+SPECIFICATION = SearchSpecification(
+    name="edge",
+    module=Path("space.py"),
+    parameters={"width": [8, 16, 32, 64], "depth": [1, 2]},
+    train=TrainCommand(("train",)),
+    measure=Spec(models=("zoo:anchor",)),
+    objectives=("top1", *COLUMNS[:2]),
+    limits={"top1": 60.0, "batch_latency_p90_s": 0.05, "memory_peak_bytes": 5e8},
+    start=0,
+)
+TRIALS = tuple(
+    SearchTrial(number, (number % 4, number // 4), f"g{number}", f"edge-{number}@file", "box", "start")
+    for number in range(4)
+)
+BATCH = SearchBatch(0, (0, 1), ("box", "tx2"), "edge-0")
+SPREAD = (0.99, 1.0, 1.01)
+
+
+def row(model: str, seconds: float, device: str = "box", **changed: Any) -> dict[str, Any]:
+    values = {"batch_latency_p90_s": seconds, "energy_j_per_item": 5 * seconds, "memory_peak_bytes": 1e8}
+    runs = {f"{name}_runs": [value * each for each in SPREAD] for name, value in values.items()}
+    fixed = {"status": "ok", "reason": None, "environment_id": f"env-{device}", "runs": 3}
+    counted = {"run_counted": [True] * 3}
+    return {
+        "model": model,
+        "variant": "file",
+        "device": device,
+        **fixed,
+        **counted,
+        **values,
+        **runs,
+        **changed,
+    }
+
+
+def failed(model: str, reason: str, status: str = "failed", device: str = "box") -> dict[str, Any]:
+    nothing = dict.fromkeys((*COLUMNS, *(f"{name}_runs" for name in COLUMNS), "run_counted"))
+    return {**row(model, 1.0, device), **nothing, "status": status, "reason": reason, "runs": 0}
+
+
+def read(*rows: dict[str, Any], batch: SearchBatch = BATCH) -> list[TrialMeasurement]:
+    return measurements(rows, batch, TRIALS, "anchor", COLUMNS)
+
+
+def table(*measured: TrialMeasurement, trainings: tuple[SearchTraining, ...] = ()) -> CostTable:
+    return cost_table(SPECIFICATION, ("box", "tx2"), TRIALS, measured, trainings)
+
+
+def test_a_value_comes_with_the_anchors_and_the_spread_of_all_rows() -> None:
+    (first, second) = read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04))
+    assert (first.trial, second.trial) == (0, 1)
+    assert first.values["batch_latency_p90_s"] == 0.02
+    assert first.anchors["batch_latency_p90_s"] == 0.01
+    spread = np.std(np.log10(SPREAD), ddof=1)
+    assert first.errors["batch_latency_p90_s"] == pytest.approx(spread * math.sqrt(2 / 3))
+    assert first.errors["memory_peak_bytes"] == pytest.approx(spread * math.sqrt(1 / 3))
+
+
+def test_drift_that_the_anchor_shares_is_no_difference() -> None:
+    again = replace(BATCH, number=1, trials=(2, 3))
+    before = read(row("anchor", 0.01), row("edge-0", 0.02))
+    after = read(row("anchor", 0.013), row("edge-2", 0.026), batch=again)
+    costs = table(*before, *after).costs(SPECIFICATION.space(), "box").costs
+    assert costs[0, 1] == pytest.approx(math.log10(0.02))
+    assert costs[2, 1] == pytest.approx(costs[0, 1])
+
+
+def test_what_fails_and_what_is_beyond_a_limit_has_failed_there_with_its_reason() -> None:
+    known = table(
+        *read(
+            row("anchor", 0.01), failed("edge-0", "oom"), row("edge-1", 0.1),
+            row("anchor", 0.01, "tx2"), row("edge-0", 0.02, "tx2"), row("edge-1", 0.04, "tx2"),
+        )
+    )  # fmt: skip
+    assert known.failure(0, "box") == "oom"
+    assert known.failure(1, "box") == "batch_latency_p90_s 100 ms, 2 times the limit"
+    assert known.failure(0, "tx2") == ""
+    assert known.costs(SPECIFICATION.space(), "box").has_failed.tolist() == [True, True, False, False]
+    assert known.costs(SPECIFICATION.space(), "tx2").has_failed.tolist() == [False] * 4
+    assert not known.is_good(known.by_device["box"][1])
+    assert known.is_good(known.by_device["tx2"][1])
+
+
+def test_a_device_that_was_away_has_measured_nothing() -> None:
+    gone = [failed(name, "offline", "skipped", "tx2") for name in ("anchor", "edge-0")]
+    assert [each.device for each in read(row("anchor", 0.01), row("edge-0", 0.02), *gone)] == ["box"]
+
+
+def test_a_value_that_the_anchor_has_and_a_trial_lacks_is_a_failure() -> None:
+    (lacking,) = read(row("anchor", 0.01), row("edge-0", 0.02, batch_latency_p90_s=None))
+    assert lacking.reason == "no batch_latency_p90_s"
+
+
+def test_an_anchor_that_fails_is_a_sentence() -> None:
+    with pytest.raises(Refused, match="anchor failed on box \\(oom\\)"):
+        read(failed("anchor", "oom"), row("edge-0", 0.02))
+
+
+def test_a_new_environment_is_a_new_device() -> None:
+    later = replace(BATCH, number=1, trials=(2, 3))
+    old = read(row("anchor", 0.01), row("edge-0", 0.02))
+    new = read(
+        row("anchor", 0.02, environment_id="new"), row("edge-2", 0.04, environment_id="new"), batch=later
+    )
+    assert list(table(*old, *new).by_device["box"]) == [2]
+
+
+def test_what_is_measured_again_changes_nothing() -> None:
+    again = replace(BATCH, number=1)
+    first = read(row("anchor", 0.01), row("edge-0", 0.02))
+    second = read(row("anchor", 0.01), row("edge-0", 0.03), batch=again)
+    assert table(*second, *first).by_device["box"][0].values["batch_latency_p90_s"] == 0.02
+
+
+def test_the_error_of_an_accuracy_is_binomial_and_between_seeds() -> None:
+    trained = SearchTraining(0, 1, "validation", top1=80.0, top1_n=400)
+    assert table(trainings=(trained,)).accuracy(0) == (80.0, pytest.approx(2.0))
+    both = table(trainings=(trained, replace(trained, seed=2, top1=84.0)))
+    mean, error = both.accuracy(0) or (0.0, 0.0)
+    assert mean == 82.0
+    assert error == pytest.approx(math.sqrt(1e4 * 0.82 * 0.18 / 400 + 4.0))
+    assert table(trainings=(replace(trained, split="test"),)).accuracy(0) is None
+    hangs = SearchTraining(0, 1, "validation", reason="timeout: it hangs")
+    assert table(trainings=(hangs,)).failure(0, "box") == "timeout: it hangs"
+
+
+def test_the_analysis_proposes_from_such_a_table() -> None:
+    rows = [row("anchor", 0.01), *(row(f"edge-{k}", 0.01 * (k + 1)) for k in range(4))]
+    batch = replace(BATCH, trials=(0, 1, 2, 3))
+    trainings = tuple(SearchTraining(k, 1, "validation", top1=70.0 + 5 * k, top1_n=1000) for k in range(4))
+    known = table(*read(*rows, batch=batch), trainings=trainings)
+    search = known.search(seed=1)
+    assert search.devices == {"box": (0, 1, 2), "tx2": (0, 3, 4)}
+    assert search.limits[0] == 40.0
+    assert search.limits[3] == pytest.approx(math.log10(0.05))
+    (proposal,) = propose(search, known.costs(search.space, "box"), rotation=("box",))
+    assert proposal.device == "box"
+    assert proposal.kind in ("best", "mutant", "control")
