@@ -7,6 +7,7 @@ lacks a run, no number is wild, and what every reader relies on is there.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -32,13 +33,11 @@ _LAST_START_S = 7_258_118_400.0
 _WHOLE_MAX = 2**53
 
 
-def check_columns(table: pa.Table, name: str) -> None:
-    """Raises ReportError where the `table`, which the sentence calls `name`, has a column twice."""
-    twice = [column for column, count in Counter(table.column_names).items() if count > 1]
+def check_columns(names: Sequence[str], name: str) -> None:
+    """Raises ReportError where one of the columns' `names` of a table, called `name`, is there twice."""
+    twice = [(column, count) for column, count in Counter(names).items() if count > 1]
     if twice:
-        raise ReportError(
-            f"{name} has the column {twice[0]} {table.column_names.count(twice[0])} times: keep one of them"
-        )
+        raise ReportError(f"{name} has the column {twice[0][0]} {twice[0][1]} times: keep one of them")
 
 
 def check_content(table: pa.Table, name: str) -> None:

@@ -70,16 +70,7 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
     Raises `ReportError` where the version is newer, a column is missing, doubled or of another type, or
     where a value cannot be meant (`content`).
     """
-    version = _version(table, name)
-    check_columns(table, name)
-    due = [column.name for column in COLUMNS if column.since <= version]
-    missing = [column for column in due if column not in table.column_names]
-    if missing:
-        more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-        raise ReportError(
-            f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing[:6])}{more}: "
-            "pull the report again with `paretofleet report pull`"
-        )
+    check_schema(table.schema, name)
     columns = []
     for column in COLUMNS:
         if column.name not in table.column_names:
@@ -98,6 +89,22 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
     return conformed
 
 
+def check_schema(columns: pa.Schema, name: str) -> None:
+    """Raises ReportError where the `columns` of what a sentence calls `name` are of a newer version, or where
+    one is missing or there twice.
+    """
+    version = _version(columns, name)
+    check_columns(columns.names, name)
+    due = [column.name for column in COLUMNS if column.since <= version]
+    missing = [column for column in due if column not in columns.names]
+    if missing:
+        more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        raise ReportError(
+            f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing[:6])}{more}: "
+            "pull the report again with `paretofleet report pull`"
+        )
+
+
 def _absent(table: pa.Table, column: Column) -> pa.Array:
     """A column of nulls; where it holds a value of each run, a null for each of a row's runs."""
     if not column.name.endswith("_runs") or "run_ids" not in table.column_names:
@@ -106,9 +113,9 @@ def _absent(table: pa.Table, column: Column) -> pa.Array:
     return pa.array([[None] * length for length in lengths], type=column.type)
 
 
-def _version(table: pa.Table, name: str) -> int:
+def _version(columns: pa.Schema, name: str) -> int:
     """The schema version that a file names; a file that names none is taken as current."""
-    text = (table.schema.metadata or {}).get(VERSION_KEY, str(VERSION).encode())
+    text = (columns.metadata or {}).get(VERSION_KEY, str(VERSION).encode())
     if not text.isdigit() or not 1 <= int(text) <= VERSION:
         raise ReportError(
             f"{name} is a report of version {text.decode(errors='replace')}, this program reads 1 to "

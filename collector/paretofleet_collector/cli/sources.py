@@ -53,7 +53,7 @@ class Reported:
 
 
 @dataclass
-class _Pulled:
+class Pulled:
     """What stands in a folder for now: `paths` of reports, and what `Reported` says of them."""
 
     folder: Path
@@ -70,7 +70,7 @@ def read_sources(context: typer.Context, sources: Sequence[str]) -> Reported:
     from paretofleet_analysis.ranking.rank import ROWS_MAX
     from paretofleet_analysis.report import files
 
-    with _files(context, sources) as pulled:
+    with source_files(context, sources) as pulled:
         table = files.concatenate([files.read(path, rows_max=ROWS_MAX) for path in pulled.paths])
         contents = tuple(path.read_bytes() for path in pulled.paths)
     return Reported(
@@ -84,10 +84,12 @@ def read_sources(context: typer.Context, sources: Sequence[str]) -> Reported:
 
 
 @contextmanager
-def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[_Pulled]:
-    """The report files of the sources, those that did not exist before in a folder that goes away."""
+def source_files(context: typer.Context, sources: Sequence[str]) -> Iterator[Pulled]:
+    """The report files of the `sources`, those that did not exist before in a folder that goes away; pulled
+    with the `context`. Raises Refused as `read_sources` does.
+    """
     with tempfile.TemporaryDirectory(prefix="paretofleet-") as folder:
-        pulled = _Pulled(Path(folder))
+        pulled = Pulled(Path(folder))
         for at, source in enumerate(dict.fromkeys(sources)):
             path, room = Path(source), pulled.folder / str(at)
             if path.exists():
@@ -101,10 +103,14 @@ def _files(context: typer.Context, sources: Sequence[str]) -> Iterator[_Pulled]:
         yield pulled
 
 
-def _add_file(path: Path, room: Path, pulled: _Pulled) -> None:
-    """Adds a report's file, or unpacks those of a bundle into the new folder `room`."""
+def _add_file(path: Path, room: Path, pulled: Pulled) -> None:
+    """Adds a report's file, those of a folder of reports, or of a bundle in the new folder `room`."""
     from paretofleet_analysis.report.bundle import is_bundle, read_bundle
+    from paretofleet_analysis.report.dataset import files_below
 
+    if path.is_dir():
+        pulled.paths += files_below(path)
+        return
     if not is_bundle(path):
         pulled.paths.append(path)
         return
@@ -114,7 +120,7 @@ def _add_file(path: Path, room: Path, pulled: _Pulled) -> None:
     pulled.paths += [each for each in bundle.reports if isinstance(each, Path)]
 
 
-def _pull(context: typer.Context, sweep: str, room: Path, pulled: _Pulled) -> None:
+def _pull(context: typer.Context, sweep: str, room: Path, pulled: Pulled) -> None:
     """Adds the report of a `sweep`, pulled into the new folder `room`."""
     room.mkdir()
     with collector_client(context) as client, working(f"pulling the report of {sweep}"):

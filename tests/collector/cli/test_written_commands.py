@@ -37,6 +37,7 @@ ELSEWHERE = {
     "search delete": "tests/collector/cli/test_search_kept.py",
     "train": "tests/collector/cli/test_train.py",
     "report export": "tests/collector/cli/test_report_export.py",
+    "report query": "tests/collector/cli/test_report_query.py",
     "watch": "tests/system/test_watch.py",
     "collector": "tests/system/",
     "token": "tests/system/test_identity.py",
