@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from paretofleet_analysis.report.access import Row, by_block, label, place
+from paretofleet_analysis.special_functions import stdtrit
 from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN
 
 #: A drift of more than this in a block is one that block effects must be fitted for.

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from paretofleet_analysis.report.access import Row, by_block, place
+from paretofleet_analysis.special_functions import stdtr, stdtrit
 from paretofleet_analysis.statistics.intervals import CONFIDENCE, RUNS_MIN, STOPPING_FACTOR
 from paretofleet_analysis.statistics.resolution import grid_step, shared_rounding
 

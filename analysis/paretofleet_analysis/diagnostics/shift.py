@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
 
+from paretofleet_analysis.special_functions import stdtr, stdtrit
 from paretofleet_analysis.statistics.intervals import CONFIDENCE
 from paretofleet_analysis.statistics.variance_prior import ROWS_MIN, fit_variance_prior
 

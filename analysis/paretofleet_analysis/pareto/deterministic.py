@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import moocore
 import numpy as np
 
+from .undominated import undominated_points
 from .validation import check_directions
 
 
@@ -31,4 +31,5 @@ def nondominated(points: np.ndarray, *, maximize: Sequence[bool]) -> np.ndarray:
     if len(wild):
         i, k = (int(at) for at in wild[0])
         raise ValueError(f"point {i}, objective {k} is {points[i, k]}, not a finite number; leave it out")
-    return np.asarray(moocore.is_nondominated(points, maximise=list(maximize), keep_weakly=True), dtype=bool)
+    costs = np.where(np.asarray(maximize, dtype=bool), -points, points)
+    return undominated_points(costs, keep_weakly=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import moocore
 import numpy as np
 
 from .equal_runs import first_of_equals
@@ -12,6 +11,7 @@ from .fleet import Fleet
 from .kernel.rank_codes import RankCodes
 from .samples import Flags, Ints
 from .shared_costs import SharedCosts
+from .undominated import undominated_points
 
 #: Where all values make a grid with at most this share of cells, ties are the rule.
 _CELLS_SHARE = 0.25
@@ -48,7 +48,7 @@ def undominated(ranks: RankCodes) -> Flags:
         return np.zeros(len(ranks.codes), dtype=np.bool_)
     cells, which = np.unique(np.ravel_multi_index(tuple(ranks.codes.T), sizes), return_inverse=True)
     points = np.stack(np.unravel_index(cells, sizes), axis=1).astype(np.float64)
-    return np.asarray(moocore.is_nondominated(points, keep_weakly=True)[which], dtype=np.bool_)
+    return np.asarray(undominated_points(points, keep_weakly=True)[which])
 
 
 def _constant(fleet: Fleet) -> Ints:

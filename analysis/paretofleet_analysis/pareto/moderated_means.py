@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, ndtr
+
+from paretofleet_analysis.special_functions import bdtr, ndtr
 
 from .fleet_prior import FleetPrior, correlations, fit_fleet_prior
 from .samples import Flags, Floats, Ints

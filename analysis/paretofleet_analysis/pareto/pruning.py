@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import moocore
 import numpy as np
 
 from .fleet import Fleet
@@ -15,6 +14,7 @@ from .kernel.rank_codes import float_keys
 from .margins import potentials, surely_ahead
 from .samples import Flags, Floats, Ints
 from .shared_costs import SharedCosts
+from .undominated import undominated_points
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,6 @@ def _not_behind(worst: Floats, rows: Floats, fleet: Fleet, threads: int) -> Flag
     if len(worst) == 0:
         return np.ones(len(rows), dtype=np.bool_)
     # one of equal corners is enough: it dominates what they dominate
-    corners = float_keys(worst[moocore.is_nondominated(worst, keep_weakly=False)], up=True)
+    corners = float_keys(worst[undominated_points(worst, keep_weakly=False)], up=True)
     levels = pyramid(corners[np.argsort(morton(corners), kind="stable")])
     return kernel.engine().surviving(levels, rows, fleet.starts, threads)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import chdtri, ndtri
+
+from paretofleet_analysis.special_functions import chdtri, ndtri
 
 from .equal_runs import DistinctRuns, distinct_runs, in_digits
 from .fleet import NUMBERS_MAX, Fleet, check_magnitude

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtr
+
+from paretofleet_analysis.special_functions import stdtr
 
 from .fleet_prior import FleetPrior
 from .samples import Floats, Ints

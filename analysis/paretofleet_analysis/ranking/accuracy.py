@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv, stdtrit
 
 from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import Absolute, Shared
+from paretofleet_analysis.special_functions import betaincinv, stdtrit
 from paretofleet_analysis.statistics.paired_accuracy import unpacked
 from paretofleet_analysis.statistics.variance_prior import ROWS_MIN, fit_variance_prior
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from paretofleet_analysis.ranking.verdicts import SURE
+from paretofleet_analysis.special_functions import ndtri, stdtrit
 
 #: A gain's uncertainty is taken as half the width of its 95 % interval.
 _SIGMAS = 1.959964

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logit
+
+from paretofleet_analysis.special_functions import logit
 
 #: Fewer runs keep `next_run_probability` between 0.05 and 0.95.
 RUNS_TO_FORETELL = 9

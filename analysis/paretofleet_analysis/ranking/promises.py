@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtr
 
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto.margins import in_margins
 from paretofleet_analysis.ranking.verdicts import SURE, UNDECIDED, tolerances, verdict
+from paretofleet_analysis.special_functions import stdtr
 
 #: What "all" and "share" allow: that any verdict is wrong, and the expected share of wrong ones.
 ANY_WRONG, WRONG_SHARE = 0.10, 0.05

@@ -71,9 +71,10 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
     where a value cannot be meant (`content`).
     """
     check_schema(table.schema, name)
+    names = set(table.column_names)
     columns = []
     for column in COLUMNS:
-        if column.name not in table.column_names:
+        if column.name not in names:
             columns.append(_absent(table, column))
             continue
         values = table[column.name]
@@ -95,8 +96,8 @@ def check_schema(columns: pa.Schema, name: str) -> None:
     """
     version = _version(columns, name)
     check_columns(columns.names, name)
-    due = [column.name for column in COLUMNS if column.since <= version]
-    missing = [column for column in due if column not in columns.names]
+    names = set(columns.names)
+    missing = [column.name for column in COLUMNS if column.since <= version and column.name not in names]
     if missing:
         more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         raise ReportError(

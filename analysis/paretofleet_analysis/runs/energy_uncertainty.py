@@ -25,10 +25,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from paretofleet_analysis.runs.energy_integral import energy_j
 from paretofleet_analysis.runs.power_curve import PowerCurve
+from paretofleet_analysis.special_functions import stdtrit
 from paretofleet_analysis.statistics.correlation import effective_count
 
 #: With fewer effective refreshes than this the t quantile is taken as if there were so many.

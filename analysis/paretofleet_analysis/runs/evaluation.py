@@ -76,7 +76,7 @@ def is_at_chance(correct: np.ndarray, labels: np.ndarray, classes: int) -> bool:
     Chance is the share of the commonest label, which always saying it would reach, or of one class among all
     `classes` where there is but one label. By the exact binomial test, one-sided, at 1 %.
     """
-    from scipy.special import bdtrc
+    from paretofleet_analysis.special_functions import bdtrc
 
     shares = np.unique(labels, return_counts=True)[1] / labels.size
     chance = float(shares.max()) if shares.size > 1 else 1.0 / max(classes, 2)

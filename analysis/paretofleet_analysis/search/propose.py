@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr
 
 from paretofleet_analysis.errors import SearchError
 from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.special_functions import ndtr
 
 from .expected import Expected, expected_of
 from .members import draw, encode, members_at, mutants, numbers_of

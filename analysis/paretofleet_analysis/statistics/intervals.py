@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, stdtrit
 
+from paretofleet_analysis.special_functions import bdtr, stdtrit
 from paretofleet_analysis.statistics.resolution import grid_step, rounding_reach
 from paretofleet_analysis.statistics.variance_prior import VariancePrior
 

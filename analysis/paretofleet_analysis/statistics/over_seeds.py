@@ -16,7 +16,7 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float | None, float | No
     >>> [round(end, 2) for end in over_seeds([97.0, 98.0, 99.0])]
     [98.0, 95.52, 100.48]
     """
-    from scipy.special import stdtrit
+    from paretofleet_analysis.special_functions import stdtrit
 
     count = len(values)
     mean = math.fsum(values) / count

@@ -42,7 +42,7 @@ def accuracy_interval(right: int, count: int) -> tuple[float, float]:
     >>> [round(end, 1) for end in accuracy_interval(350, 360)]
     [95.1, 98.6]
     """
-    from scipy.special import betaincinv
+    from paretofleet_analysis.special_functions import betaincinv
 
     wrong = count - right
     lo = 0.0 if not right else float(betaincinv(right + 0.5, wrong + 0.5, _TAIL))
@@ -83,7 +83,7 @@ def mcnemar_p(gained: int, lost: int) -> float:
     >>> mcnemar_p(0, 0), mcnemar_p(1, 3), round(mcnemar_p(2, 12), 4)
     (1.0, 0.625, 0.0129)
     """
-    from scipy.special import bdtr
+    from paretofleet_analysis.special_functions import bdtr
 
     unlike = gained + lost
     return 1.0 if gained == lost else float(min(1.0, 2 * bdtr(min(gained, lost), unlike, 0.5)))

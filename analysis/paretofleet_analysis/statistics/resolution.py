@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtri
+
+from paretofleet_analysis.special_functions import ndtri
 
 #: Terms of the sum where there is noise; the rest is nothing.
 _HARMONICS = np.arange(1, 65)[:, None]

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma, fdtr, fdtrc, ndtr, ndtri
+
+from paretofleet_analysis.special_functions import fdtr, fdtrc, ndtr, ndtri, psi
 
 Floats = npt.NDArray[np.float64]
 
@@ -116,7 +117,7 @@ def _mean_square(cut: float) -> float:
 def _fit(values: Floats, freedom: Floats, cut: float) -> VariancePrior:
     """Location for each level of freedom, then the level whose scores scatter as they should."""
     due, count = _mean_square(cut), len(values)
-    start = float(np.median(np.log(values) - digamma(freedom / 2) + np.log(freedom / 2)))
+    start = float(np.median(np.log(values) - psi(freedom / 2) + np.log(freedom / 2)))
     at = {"location": start}
 
     def excess(log_level: float) -> float:

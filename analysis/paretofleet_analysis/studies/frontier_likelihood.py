@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri_exp
+
+from paretofleet_analysis.special_functions import log_ndtr, ndtri_exp
 
 Floats = np.ndarray
 LAWS = ("half-normal", "exponential")

@@ -4,6 +4,7 @@ makes it read a compiler of Fortran and a test framework.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -34,3 +35,10 @@ class _Deferrer(MetaPathFinder):
 def defer() -> None:
     """From now on this process runs those parts of numpy only where something of them is used."""
     sys.meta_path.insert(0, _Deferrer())
+
+
+def single_threaded() -> None:
+    """From now on numpy starts no threads for linear algebra, unless the environment says how many: here are
+    small matrices, and each thread takes processor time before it has anything to do.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

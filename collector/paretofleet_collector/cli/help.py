@@ -13,6 +13,8 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from paretofleet_collector.cli import plain_values
+
 HELP_OPTIONS = ["-h", "--help"]
 #: Longer than any summary: it is shown whole.
 _WHOLE = 1 << 16
@@ -101,7 +103,8 @@ def _load(name: str, lazy: LazyCommand) -> Any:
 
 def tidy(command: Any) -> Any:
     """The Typer `command` with `-h` beside `--help`, no `<bool>` behind its flags, the name of an option as
-    what it takes, and each example in a line of its own; so below it.
+    what it takes, and each example in a line of its own, values that need no check taken as they are; so
+    below it.
 
     What older releases of Typer do not show needs no mending there.
     """
@@ -110,6 +113,7 @@ def tidy(command: Any) -> Any:
     if hasattr(command, "get_help_option"):
         options.append(command.get_help_option(typer.Context(command, help_option_names=HELP_OPTIONS)))
     for option in options:
+        plain_values.keep(option)
         if getattr(option, "is_flag", False):
             option.metavar = ""
         elif option.param_type_name == "argument":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli import deferred
 from paretofleet_collector.cli.bundle_file import finish, ranking_json
 from paretofleet_collector.cli.bundles import (
     RANK,
@@ -116,6 +117,7 @@ def rank(
 
     A bundle alone is ranked as it was for whoever wrote it; options change the question.
     """
+    deferred.single_threaded()
     from paretofleet_analysis.ranking.rank import rank_runs
 
     flags = _keywords(locals())
