@@ -290,7 +290,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "figures": {
             "front": "describe specification",
-            "grammar": "MISSING SUFFIXES grammar_version save simulated_mark",
+            "grammar": "DRAWN_BY MISSING SUFFIXES grammar_version save simulated_mark",
             "study": "placed_points study_specification",
         },
         "present": {

@@ -5,7 +5,6 @@ Every two objectives have a panel, and the panels are linked: a row that is poin
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,14 @@ from paretofleet_analysis.figures.grammar import (
     SKY,
     SUFFIXES,
     VERMILION,
-    altair,
+    category,
     heading,
+    layer,
     log_ticks,
+    quantity,
     save,
     simulated_mark,
+    whole,
 )
 from paretofleet_analysis.figures.labels import place, readable
 from paretofleet_analysis.figures.margin_band import margin_band
@@ -77,29 +79,23 @@ def specification(ranking: Ranking, *, runs: Sequence[np.ndarray] = ()) -> dict[
     """The picture of a `ranking`, with its `runs` as of `write_figure`, as a Vega-Lite specification, for
     pages that draw it themselves.
     """
-    alt = altair()
     numbers = drawn_numbers(ranking)
-    pictures = pictures_of(ranking, numbers=numbers)
-    rows = [_data(ranking.rows[number - 1], pictures, at) for at, number in enumerate(numbers)]
-    hovered = alt.selection_point(
-        name=HOVERED, fields=["number"], on="pointerover", clear="pointerout", empty=False
-    )
-    picked = alt.param(name=PICKED, value=0)
-    panels = [_panel(alt, picture, rows, hovered, has_one=len(pictures) == 1) for picture in pictures]
+    pairs = pictures_of(ranking, numbers=numbers)
+    rows = [_data(ranking.rows[number - 1], pairs, at) for at, number in enumerate(numbers)]
+    panels = [_panel(pair, rows, has_one=len(pairs) == 1) for pair in pairs]
+    for number, panel in enumerate(panels, start=1):
+        panel["layer"][0]["name"] = f"panel_{number}"  # what is pointed at in one is seen by all
+    hover = {"type": "point", "fields": ["number"], "on": "pointerover", "clear": "pointerout"}
+    views = [panel["layer"][0]["name"] for panel in panels]
     mark = simulated_mark([row["simulated"] for row in rows])
-    head = heading(alt, mark, [*_explanation(pictures, rows), *_thinned(ranking, numbers)])
-    data = {"rows": rows, "runs": _run_points(ranking, runs, numbers)}
-    whole = panels[0] if len(panels) == 1 else alt.concat(*panels, columns=3, spacing=28)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Automatically deduplicated", UserWarning)  # one for all panels
-        made: dict[str, Any] = (
-            whole.add_params(hovered, picked)
-            .properties(datasets=data, title=head, description=describe(ranking))
-            .configure_axis(gridOpacity=0.35, labelOverlap="greedy", labelSeparation=4)
-            .configure_legend(orient="top", direction="horizontal", symbolOpacity=1)
-            .to_dict()
-        )
-    return made
+    body = {
+        "description": describe(ranking),
+        "title": heading(mark, [*_explanation(pairs, rows), *_thinned(ranking, numbers)]),
+        "datasets": {"rows": rows, "runs": _run_points(ranking, runs, numbers)},
+        "params": [{"name": HOVERED, "select": hover, "views": views}, {"name": PICKED, "value": 0}],
+        **(panels[0] if len(panels) == 1 else {"concat": panels, "columns": 3, "spacing": 28}),
+    }
+    return whole(body, axis={}, legend={})
 
 
 def describe(ranking: Ranking) -> str:
@@ -124,90 +120,108 @@ def _values(row: RankedRow, ranking: Ranking) -> str:
     return ", ".join(f"{objective.short} {text}" for objective, text in texts)
 
 
-def _panel(alt: Any, picture: Picture, rows: list[dict[str, Any]], hovered: Any, *, has_one: bool) -> Any:
+def _panel(pair: Picture, rows: list[dict[str, Any]], *, has_one: bool) -> dict[str, Any]:
     """The margins below, then the runs, the frontier, the intervals, the points and their names."""
-    x_name, y_name = picture.x.name, picture.y.name
-    x = alt.X(f"{x_name}:Q", title=title(picture.x), **_scaled(alt, rows, picture.x))
-    y = alt.Y(f"{y_name}:Q", title=title(picture.y), **_scaled(alt, rows, picture.y))
+    x_name, y_name = pair.x.name, pair.y.name
+    x = quantity(x_name, title=title(pair.x), **_scaled(rows, pair.x))
+    y = quantity(y_name, title=title(pair.y), **_scaled(rows, pair.y))
     order, there = [FRONT, UNDECIDED, BEATEN], {row["verdict"] for row in rows}
-    colour = alt.Color(
-        "verdict:N",
-        scale=alt.Scale(domain=order, range=[_COLOURS[name] for name in order]),
-        legend=alt.Legend(title=None, symbolSize=90, values=[name for name in order if name in there]),
+    colour = category(
+        "verdict",
+        scale={"domain": order, "range": [_COLOURS[name] for name in order]},
+        legend={"title": None, "symbolSize": 90, "values": [name for name in order if name in there]},
     )
-    shape = alt.Shape("verdict:N", scale=alt.Scale(domain=order, range=[_SHAPES[name] for name in order]))
+    placed = {"x": x, "y": y, "color": colour}
+    across = {"x": quantity(f"{x_name}_lo"), "x2": {"field": f"{x_name}_hi"}}
+    up = {"y": quantity(f"{y_name}_lo"), "y2": {"field": f"{y_name}_hi"}}
     size = _ALONE if has_one else _ONE_OF_SEVERAL
-    large, is_picked = alt.value(260), f"datum.number === {PICKED}"
-    area = alt.when(is_picked).then(large).when(hovered).then(large).otherwise(alt.value(70))
-    base = alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y, color=colour)
-    cloud = alt.Chart(alt.NamedData(name="runs")).encode(x=x, y=y, color=colour)
     layers = [
-        *(_band(alt, picture) or _margin_boxes(base, picture, rows)),
-        cloud.mark_circle(size=10, opacity=0.3, aria=False),
-        *_frontier(alt, picture),
-        base.mark_rule(strokeWidth=1.5, aria=False).encode(x=f"{x_name}_lo:Q", x2=f"{x_name}_hi"),
-        base.mark_rule(strokeWidth=1.5, aria=False).encode(y=f"{y_name}_lo:Q", y2=f"{y_name}_hi"),
-        base.mark_point(filled=True, stroke="white", strokeWidth=0.5).encode(
-            shape=shape, opacity=_opacity(alt), size=area, tooltip=_tooltip(alt, picture)
-        ),
-        *_labels(alt, alt.Chart(alt.NamedData(name="rows")).encode(x=x, y=y), picture, rows, size),
+        *(_band(pair) or _margin_boxes(colour, pair, rows)),
+        layer("circle", "runs", placed, size=10, opacity=0.3, aria=False),
+        *_frontier(pair),
+        layer("rule", "rows", placed | across, strokeWidth=1.5, aria=False),
+        layer("rule", "rows", placed | up, strokeWidth=1.5, aria=False),
+        layer("point", "rows", placed | _of_points(pair), filled=True, stroke="white", strokeWidth=0.5),
+        *_labels({"x": x, "y": y}, pair, rows, size),
     ]
-    return alt.layer(*layers).properties(width=size[0], height=size[1])
+    return {"layer": layers, "width": size[0], "height": size[1]}
 
 
-def _band(alt: Any, picture: Picture) -> list[Any]:
+def _of_points(pair: Picture) -> dict[str, Any]:
+    """Shape, opacity and size of the points, of which one may be pointed at, and what is said of it."""
+    order = [FRONT, UNDECIDED, BEATEN]
+    large = [
+        {"test": f"datum.number === {PICKED}", "value": 260},
+        {"param": HOVERED, "empty": False, "value": 260},
+    ]
+    return {
+        "shape": category("verdict", scale={"domain": order, "range": [_SHAPES[name] for name in order]}),
+        "opacity": quantity("p_front", scale={"domain": [0, 1], "range": [0.4, 1]}, legend=None),
+        "size": {"condition": large, "value": 70},
+        "tooltip": _tooltip(pair),
+    }
+
+
+def _band(pair: Picture) -> list[dict[str, Any]]:
     """The band of the margins along the frontier of means; none where the picture lacks an objective."""
-    x, y = picture.x.name, picture.y.name
-    values = [{x: at, y: best, "worst": worst} for at, best, worst in margin_band(picture)]
+    x, y = pair.x.name, pair.y.name
+    values = [{x: at, y: best, "worst": worst} for at, best, worst in margin_band(pair)]
     if not values:
         return []
-    how = "step-before" if picture.x.maximize else "step-after"
-    area = alt.Chart(alt.Data(values=values)).mark_area(interpolate=how, color=SKY, opacity=0.4, aria=False)
-    return [area.encode(x=f"{x}:Q", y=alt.Y(f"{y}:Q", stack=None), y2="worst")]
+    encoding = {"x": quantity(x), "y": quantity(y, stack=None), "y2": {"field": "worst"}}
+    return [layer("area", values, encoding, interpolate=_steps(pair), color=SKY, opacity=0.4, aria=False)]
 
 
-def _margin_boxes(base: Any, picture: Picture, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _steps(pair: Picture) -> str:
+    """How a frontier goes from one of its means to the next."""
+    return "step-before" if pair.x.maximize else "step-after"
+
+
+def _margin_boxes(
+    colour: Mapping[str, Any], pair: Picture, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Boxes around the rows of the front; no layer without them, whose axes would have no extent."""
     if all(row["verdict"] != FRONT for row in rows):
         return []
-    x, y = picture.x.name, picture.y.name
-    encoded = base.encode(
-        x=f"{x}_margin_lo:Q", x2=f"{x}_margin_hi", y=f"{y}_margin_lo:Q", y2=f"{y}_margin_hi"
-    )
-    return [encoded.transform_filter(f"datum.verdict === '{FRONT}'").mark_rect(opacity=0.18, aria=False)]
+    encoding: dict[str, Any] = {"color": colour}
+    for channel, name in (("x", pair.x.name), ("y", pair.y.name)):
+        encoding[channel] = quantity(f"{name}_margin_lo")
+        encoding[f"{channel}2"] = {"field": f"{name}_margin_hi"}
+    only = f"datum.verdict === '{FRONT}'"
+    return [layer("rect", "rows", encoding, only=only, opacity=0.18, aria=False)]
 
 
 def _labels(
-    alt: Any, bare: Any, picture: Picture, rows: Sequence[Mapping[str, Any]], size: tuple[int, int]
-) -> list[Any]:
+    placed: Mapping[str, Any], pair: Picture, rows: Sequence[Mapping[str, Any]], size: tuple[int, int]
+) -> list[dict[str, Any]]:
     """Names or numbers beside the rows that lead, on the better side of them, where nothing else lies; but
     for those that would lie on one another.
     """
     leading = [row for row in rows if row["leads"]]
     field = "name" if size == _ALONE and len(leading) <= _NAMED_MAX else "number"
     places = [
-        tuple(_pixels(rows, axis, row, length) for axis, length in _axes(picture, size)) for row in leading
+        tuple(_pixels(rows, axis, row, length) for axis, length in _axes(pair, size)) for row in leading
     ]
     drawn = readable([(x, y) for x, y in places], [str(row[field]) for row in leading])
     if not drawn:
         return []
-    chosen = alt.FieldOneOfPredicate(field="number", oneOf=[leading[at]["number"] for at in drawn])
-    texts = bare.transform_filter(chosen).encode(text=f"{field}:N")
+    chosen = {"field": "number", "oneOf": [leading[at]["number"] for at in drawn]}
+    texts = {**placed, "text": category(field)}
     # Names are long: to the left they would leave the panel.
-    is_left = field == "number" and not picture.x.maximize
-    look = {
+    is_left = field == "number" and not pair.x.maximize
+    look: dict[str, Any] = {
         "align": "right" if is_left else "left",
         "dx": -7 if is_left else 7,
-        "dy": -8 if picture.y.maximize else 11,
+        "dy": -8 if pair.y.maximize else 11,
         "fontSize": 10,
         "aria": False,
     }
-    halo = texts.mark_text(stroke="white", strokeWidth=3, strokeJoin="round", **look)
-    return [halo, texts.mark_text(**look)]
+    halo = {"stroke": "white", "strokeWidth": 3, "strokeJoin": "round"}
+    return [layer("text", "rows", texts, only=chosen, **more, **look) for more in (halo, {})]
 
 
-def _axes(picture: Picture, size: tuple[int, int]) -> tuple[tuple[Objective, int], tuple[Objective, int]]:
-    return (picture.x, size[0]), (picture.y, size[1])
+def _axes(pair: Picture, size: tuple[int, int]) -> tuple[tuple[Objective, int], tuple[Objective, int]]:
+    return (pair.x, size[0]), (pair.y, size[1])
 
 
 def _pixels(rows: Sequence[Mapping[str, Any]], axis: Objective, row: Mapping[str, Any], length: int) -> float:
@@ -216,17 +230,13 @@ def _pixels(rows: Sequence[Mapping[str, Any]], axis: Objective, row: Mapping[str
     return place(row[axis.name], (least, most), length - 2 * _PADDING, is_log=is_log)
 
 
-def _opacity(alt: Any) -> Any:
-    return alt.Opacity("p_front:Q", scale=alt.Scale(domain=[0, 1], range=[0.4, 1]), legend=None)
-
-
-def _tooltip(alt: Any, picture: Picture) -> list[Any]:
+def _tooltip(pair: Picture) -> list[dict[str, Any]]:
     return [
-        alt.Tooltip("number:Q", title="row"),
-        alt.Tooltip("name:N"),
-        *(alt.Tooltip(f"{axis.name}_text:N", title=title(axis)) for axis in (picture.x, picture.y)),
-        alt.Tooltip("p_front_text:N", title="p_front"),
-        alt.Tooltip("verdict:N"),
+        quantity("number", title="row"),
+        category("name"),
+        *(category(f"{axis.name}_text", title=title(axis)) for axis in (pair.x, pair.y)),
+        category("p_front_text", title="p_front"),
+        category("verdict"),
     ]
 
 
@@ -280,17 +290,15 @@ def _run_points(ranking: Ranking, runs: Sequence[np.ndarray], numbers: Sequence[
     ]
 
 
-def _frontier(alt: Any, picture: Picture) -> list[Any]:
+def _frontier(pair: Picture) -> list[dict[str, Any]]:
     """The line that the means on the frontier attain; none where the picture lacks an objective."""
-    points: list[Point] = picture.frontier()
+    points: list[Point] = pair.frontier()
     if len(points) < 2:
         return []
-    how = "step-before" if picture.x.maximize else "step-after"
-    values = [{picture.x.name: point.x[0], picture.y.name: point.y[0]} for point in points]
-    line = alt.Chart(alt.Data(values=values)).mark_line(
-        interpolate=how, color=SKY, strokeDash=[4, 3], aria=False
-    )
-    return [line.encode(x=f"{picture.x.name}:Q", y=f"{picture.y.name}:Q")]
+    x, y = pair.x.name, pair.y.name
+    values = [{x: point.x[0], y: point.y[0]} for point in points]
+    look = {"interpolate": _steps(pair), "color": SKY, "strokeDash": [4, 3], "aria": False}
+    return [layer("line", values, {"x": quantity(x), "y": quantity(y)}, **look)]
 
 
 def _extent(rows: Sequence[Mapping[str, Any]], axis: Objective) -> tuple[float, float, bool]:
@@ -300,14 +308,14 @@ def _extent(rows: Sequence[Mapping[str, Any]], axis: Objective) -> tuple[float, 
     return least, most, axis.shown_unit != "%" and least > 0 and most / least >= LOG_FROM
 
 
-def _scaled(alt: Any, rows: Sequence[Mapping[str, Any]], axis: Objective) -> dict[str, Any]:
+def _scaled(rows: Sequence[Mapping[str, Any]], axis: Objective) -> dict[str, Any]:
     """The scale of an `axis`, with its ticks where it is logarithmic."""
     least, most, is_log = _extent(rows, axis)
     if not is_log:
-        return {"scale": alt.Scale(type="linear", zero=False, nice=False, padding=_PADDING)}
+        return {"scale": {"type": "linear", "zero": False, "nice": False, "padding": _PADDING}}
     ticks = log_ticks(least, most)
-    made = {"scale": alt.Scale(type="log", nice=False, padding=_PADDING)}
-    return made | {"axis": alt.Axis(values=ticks, format=",~g")} if ticks else made
+    made: dict[str, Any] = {"scale": {"type": "log", "nice": False, "padding": _PADDING}}
+    return made | {"axis": {"values": ticks, "format": ",~g"}} if ticks else made
 
 
 def _explanation(pictures: Sequence[Picture], rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paretofleet_analysis.figures.grammar import BLUE, PALETTE, SKY, altair, heading, log_ticks
+from paretofleet_analysis.figures.grammar import (
+    BLUE,
+    PALETTE,
+    SKY,
+    category,
+    heading,
+    layer,
+    log_ticks,
+    quantity,
+    whole,
+)
 from paretofleet_analysis.studies.answer import Chart
 
 #: The shapes of as many colours: they say the same in print.
@@ -28,10 +38,8 @@ LEGEND_MAX = 24
 def study_specification(chart: Chart, *, simulated: str, description: str) -> dict[str, Any]:
     """The picture of a `chart` as a Vega-Lite specification; `simulated` heads it, "" where nothing is.
 
-    `description` says the same in words. Texts stand on the vertical axis, where they can be read. Raises
-    ImportError without Altair.
+    `description` says the same in words. Texts stand on the vertical axis, where they can be read.
     """
-    alt = altair()
     placed = placed_points(chart)
     has_texts = any(isinstance(point[chart.x], str) for point in placed)
     points = _first_texts(chart, placed) if has_texts else placed
@@ -39,28 +47,22 @@ def study_specification(chart: Chart, *, simulated: str, description: str) -> di
     if has_texts:
         names = without_common_words([str(row["x"]) for row in rows])
         rows = [row | {"x": name} for row, name in zip(rows, names, strict=True)]
-    x, y = _axes(alt, chart, rows, has_texts=has_texts)
-    data = {"points": rows, "fits": [_data(chart, point) for point in chart.lines]}
-    base = alt.Chart(alt.NamedData(name="points")).encode(**_colour(alt, chart, rows))
-    layers = [*_fits(alt, chart, x, y), *_intervals(alt, chart, base, rows, (x, y))]
-    layers += _marks(alt, chart, base, rows, (x, y))
-    height = alt.Step(_ROW) if has_texts else _HEIGHT
+    x, y = _axes(chart, rows, has_texts=has_texts)
+    colour = _colour(chart, rows)
     left_out = len(placed) - len(points)
-    note = [f"{left_out} more are not drawn."] if left_out else []
-    made: dict[str, Any] = (
-        alt.layer(*layers)
-        .properties(
-            width=_WIDTH,
-            height=height,
-            datasets=data,
-            description=description,
-            title=heading(alt, simulated, note),
-        )
-        .configure_axis(gridOpacity=0.35, labelOverlap="greedy", labelSeparation=4, labelLimit=320)
-        .configure_legend(orient="top", direction="horizontal", symbolOpacity=1, columns=3, labelLimit=220)
-        .to_dict()
-    )
-    return made
+    body = {
+        "description": description,
+        "title": heading(simulated, [f"{left_out} more are not drawn."] if left_out else []),
+        "datasets": {"points": rows, "fits": [_data(chart, point) for point in chart.lines]},
+        "layer": [
+            *_fits(chart, x, y),
+            *_intervals(chart, colour, rows, (x, y)),
+            *_marks(chart, colour, rows, (x, y)),
+        ],
+        "width": _WIDTH,
+        "height": {"step": _ROW} if has_texts else _HEIGHT,
+    }
+    return whole(body, axis={"labelLimit": 320}, legend={"columns": 3, "labelLimit": 220})
 
 
 def placed_points(chart: Chart) -> list[Mapping[str, Any]]:
@@ -108,20 +110,18 @@ def _data(chart: Chart, point: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _axes(alt: Any, chart: Chart, rows: Sequence[Mapping[str, Any]], *, has_texts: bool) -> tuple[Any, Any]:
+def _axes(chart: Chart, rows: Sequence[Mapping[str, Any]], *, has_texts: bool) -> tuple[Any, Any]:
     """The channels of x and y; where x has texts it goes up, in the order of the points."""
-    value = _axis(alt, chart, rows, "y", is_log=chart.is_y_log)
+    value = _axis(chart, rows, "y", is_log=chart.is_y_log)
     if has_texts:
         # Several rows of one text are bars over one another, and no sum.
-        across = alt.X("y:Q", title=chart.y_title, stack=None, **value)
-        return across, alt.Y("x:N", title=None, sort=None, axis=alt.Axis(grid=False))
-    across = _axis(alt, chart, rows, "x", is_log=chart.is_x_log)
-    return alt.X("x:Q", title=chart.x_title, **across), alt.Y("y:Q", title=chart.y_title, **value)
+        across = quantity("y", title=chart.y_title, stack=None, **value)
+        return across, category("x", title=None, sort=None, axis={"grid": False})
+    across = _axis(chart, rows, "x", is_log=chart.is_x_log)
+    return quantity("x", title=chart.x_title, **across), quantity("y", title=chart.y_title, **value)
 
 
-def _axis(
-    alt: Any, chart: Chart, rows: Sequence[Mapping[str, Any]], name: str, *, is_log: bool
-) -> dict[str, Any]:
+def _axis(chart: Chart, rows: Sequence[Mapping[str, Any]], name: str, *, is_log: bool) -> dict[str, Any]:
     """Scale and ticks of an axis, with room beside the outermost points; bars, and one value, begin at 0."""
     ends = (name, "lo", "hi") if name == "y" else (name, "x_lo", "x_hi")
     values = sorted({row[end] for row in rows for end in ends if end in row})
@@ -130,95 +130,103 @@ def _axis(
             values if len(values) <= _COUNTS_MAX and all(float(each).is_integer() for each in values) else []
         )
         ticks = counts or log_ticks(values[0], values[-1])
-        scale = alt.Scale(type="log", nice=False, padding=_PADDING)
-        return {"scale": scale, "axis": alt.Axis(values=ticks, format=",~g") if ticks else alt.Axis()}
+        scale = {"type": "log", "nice": False, "padding": _PADDING}
+        return {"scale": scale, "axis": {"values": ticks, "format": ",~g"} if ticks else {}}
     is_counted = name == "x" and all(float(each).is_integer() for each in values)
-    axis = alt.Axis(tickCount=_TICKS, **({"tickMinStep": 1} if is_counted else {}))
+    axis = {"tickCount": _TICKS, **({"tickMinStep": 1} if is_counted else {})}
     if chart.kind == "bar" or len(values) == 1:
-        return {"scale": alt.Scale(zero=True), "axis": axis}
-    return {"scale": alt.Scale(zero=False, nice=False, padding=_PADDING), "axis": axis}
+        return {"scale": {"zero": True}, "axis": axis}
+    return {"scale": {"zero": False, "nice": False, "padding": _PADDING}, "axis": axis}
 
 
-def _colour(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _colour(chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
     if chart.colour is None:
-        return {"color": alt.value(BLUE)}
+        return {"value": BLUE}
     names = list(dict.fromkeys(row["colour"] for row in rows))
     ranges = [PALETTE[at % len(PALETTE)] for at in range(len(names))]
-    scale = alt.Scale(domain=names, range=ranges)
-    return {"color": alt.Color("colour:N", scale=scale, legend=_legend(alt, chart, names))}
+    scale = {"domain": names, "range": ranges}
+    return category("colour", scale=scale, legend=_legend(chart, names))
 
 
-def _shape(alt: Any, chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _shape(chart: Chart, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """As many shapes as colours, under one legend with them."""
     if chart.colour is None:
         return {}
     names = list(dict.fromkeys(row["colour"] for row in rows))
-    scale = alt.Scale(domain=names, range=[_SHAPES[at % len(_SHAPES)] for at in range(len(names))])
-    return {"shape": alt.Shape("colour:N", scale=scale, legend=_legend(alt, chart, names))}
+    scale = {"domain": names, "range": [_SHAPES[at % len(_SHAPES)] for at in range(len(names))]}
+    return {"shape": category("colour", scale=scale, legend=_legend(chart, names))}
 
 
-def _legend(alt: Any, chart: Chart, names: Sequence[str]) -> Any:
+def _legend(chart: Chart, names: Sequence[str]) -> dict[str, Any] | None:
     """The same for colours and shapes, so that they share one; None where there is one, or are too many."""
     if not 1 < len(names) <= LEGEND_MAX:
         return None
-    return alt.Legend(title=(chart.colour or "").replace("_", " "))
+    return {"title": (chart.colour or "").replace("_", " ")}
 
 
 def _intervals(
-    alt: Any, chart: Chart, base: Any, rows: list[dict[str, Any]], axes: tuple[Any, Any]
-) -> list[Any]:
+    chart: Chart, colour: Mapping[str, Any], rows: list[dict[str, Any]], axes: tuple[Any, Any]
+) -> list[dict[str, Any]]:
     """Rules for the intervals of values, along their axis, and of places where these have one."""
     x, y = axes
     layers = []
-    ruled = base.mark_rule(strokeWidth=1.5, aria=False)
+    look = {"strokeWidth": 1.5, "aria": False}
     has_texts = any(isinstance(row["x"], str) for row in rows)
     if any("lo" in row for row in rows):
-        along = {"x": alt.X("lo:Q", title=chart.y_title), "x2": "hi", "y": y}
-        up = {"x": x, "y": alt.Y("lo:Q", title=chart.y_title), "y2": "hi"}
-        layers.append(ruled.transform_filter("isValid(datum.lo)").encode(**(along if has_texts else up)))
+        ends = quantity("lo", title=chart.y_title)
+        along = {"x": ends, "x2": {"field": "hi"}, "y": y}
+        up = {"x": x, "y": ends, "y2": {"field": "hi"}}
+        placed = {"color": colour, **(along if has_texts else up)}
+        layers.append(layer("rule", "points", placed, only="isValid(datum.lo)", **look))
     if any("x_lo" in row for row in rows) and not has_texts:
-        across = {"x": alt.X("x_lo:Q", title=chart.x_title), "x2": "x_hi", "y": y}
-        layers.append(ruled.transform_filter("isValid(datum.x_lo)").encode(**across))
+        placed = {
+            "color": colour,
+            "x": quantity("x_lo", title=chart.x_title),
+            "x2": {"field": "x_hi"},
+            "y": y,
+        }
+        layers.append(layer("rule", "points", placed, only="isValid(datum.x_lo)", **look))
     return layers
 
 
-def _marks(alt: Any, chart: Chart, base: Any, rows: list[dict[str, Any]], axes: tuple[Any, Any]) -> list[Any]:
-    x, y = axes
-    shown = {"x": x, "y": y, "tooltip": _tooltip(alt, chart)}
+def _marks(
+    chart: Chart, colour: Mapping[str, Any], rows: list[dict[str, Any]], axes: tuple[Any, Any]
+) -> list[dict[str, Any]]:
+    placed = {"color": colour, "x": axes[0], "y": axes[1]}
+    shown = placed | {"tooltip": _tooltip(chart)}
     if chart.kind == "bar":
-        return [base.mark_bar(opacity=0.75).encode(**shown)]
-    points = base.mark_point(filled=True, size=_SIZE, opacity=0.9 if len(rows) < _MANY else 0.5).encode(
-        **shown, **_shape(alt, chart, rows), **_size(alt, rows)
-    )
+        return [layer("bar", "points", shown, opacity=0.75)]
+    shown |= {**_shape(chart, rows), **_size(rows)}
+    opacity = 0.9 if len(rows) < _MANY else 0.5
+    points = layer("point", "points", shown, filled=True, size=_SIZE, opacity=opacity)
     if chart.kind == "point":
         return [points]
-    return [base.mark_line(strokeWidth=2, aria=False).encode(x=x, y=y), points]
+    return [layer("line", "points", placed, strokeWidth=2, aria=False), points]
 
 
-def _size(alt: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _size(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sizes of points, where any has one; a point without one is not left out for that."""
     if not any("size" in row for row in rows):
         return {}
-    sized = alt.Size("size:Q", legend=None, scale=alt.Scale(range=[_SIZE / 2, 12 * _SIZE]))
-    return {"size": alt.when("isValid(datum.size)").then(sized).otherwise(alt.value(_SIZE))}
+    sized = quantity("size", legend=None, scale={"range": [_SIZE / 2, 12 * _SIZE]})
+    return {"size": {"condition": {"test": "isValid(datum.size)", **sized}, "value": _SIZE}}
 
 
-def _fits(alt: Any, chart: Chart, x: Any, y: Any) -> list[Any]:
+def _fits(chart: Chart, x: Mapping[str, Any], y: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The lines beside the points, dashed."""
     if not chart.lines:
         return []
-    lines = alt.Chart(alt.NamedData(name="fits")).mark_line(strokeDash=[4, 3], color=SKY, aria=False)
-    encoded = lines.encode(x=x, y=y)
-    return [encoded if chart.colour is None else encoded.encode(color="colour:N")]
+    colour = {} if chart.colour is None else {"color": category("colour")}
+    return [layer("line", "fits", {"x": x, "y": y, **colour}, strokeDash=[4, 3], color=SKY, aria=False)]
 
 
-def _tooltip(alt: Any, chart: Chart) -> list[Any]:
+def _tooltip(chart: Chart) -> list[dict[str, Any]]:
     is_text = any(isinstance(point.get(chart.x), str) for point in chart.points)
     has_more = any(len(point) > 2 for point in chart.points)
-    x = alt.Tooltip("x:N", title=chart.x_title or chart.x)
+    x = category("x", title=chart.x_title or chart.x)
     return [
-        *([alt.Tooltip("more:N", title="of")] if has_more else []),
-        x if is_text else alt.Tooltip("x:Q", title=chart.x_title, format=".4~g"),
-        alt.Tooltip("y:Q", title=chart.y_title, format=".4~g"),
-        *([] if chart.colour is None else [alt.Tooltip("colour:N", title=chart.colour)]),
+        *([category("more", title="of")] if has_more else []),
+        x if is_text else quantity("x", title=chart.x_title, format=".4~g"),
+        quantity("y", title=chart.y_title, format=".4~g"),
+        *([] if chart.colour is None else [category("colour", title=chart.colour)]),
     ]

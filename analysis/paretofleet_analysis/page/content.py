@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.figures.front import describe, specification
-from paretofleet_analysis.figures.grammar import MISSING, simulated_mark
+from paretofleet_analysis.figures.grammar import DRAWN_BY, MISSING, simulated_mark
 from paretofleet_analysis.figures.study import placed_points, study_specification
 from paretofleet_analysis.objectives import OBJECTIVES, PRESETS
 from paretofleet_analysis.page.devices import DeviceTable, device_table
@@ -101,25 +102,21 @@ def gather(
     """
     ranking = ranked.ranking
     simulated = simulated_mark([bool(row.identity["simulated"]) for row in ranking.rows])
-    try:
-        front = _front(ranked)
-        shown = tuple(_answered(answer, at, simulated) for at, answer in enumerate(answers, start=1))
-        drift = tuple(_drift(each, simulated) for each in drift_charts(ranked))
-    except ImportError:
-        raise RankError(MISSING) from None
+    if not all(map(find_spec, DRAWN_BY)):
+        raise RankError(MISSING)
     return Page(
         title=title,
         question=_question(ranking),
         simulated=simulated,
         recommended=tuple(line.strip() for line in recommendation_lines(ranking)) or _by_means(ranking),
-        front=front,
+        front=_front(ranked),
         table=_table(ranking),
         evidence=row_evidence(ranked),
         notes=(*notes, *ranking.notes),
-        answers=shown,
+        answers=tuple(_answered(answer, at, simulated) for at, answer in enumerate(answers, start=1)),
         exclusions=tuple((each.reason, each.rows) for each in ranking.exclusions),
         devices=device_table(ranked),
-        drift=drift,
+        drift=tuple(_drift(each, simulated) for each in drift_charts(ranked)),
         sources=tuple(line.strip() for line in evidence_lines(ranking))[1:],
         ranking=ranking,
     )

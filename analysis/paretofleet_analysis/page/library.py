@@ -19,12 +19,12 @@ _BYTES_MIN = 500_000
 
 
 def vega_script(environment: Mapping[str, str] = os.environ) -> str:
-    """Vega, Vega-Lite and their embedding, of the version whose grammar Altair writes.
+    """Vega, Vega-Lite and their embedding, of the newest version of the grammar.
 
     It is kept in the user's cache, which the `environment` names, where that can be written to. Raises
     ImportError without the extra `figures`.
     """
-    kept = _kept_file(environment, f"vega-{grammar_version()}-{version('vl-convert-python')}.js")
+    kept = _kept_file(environment, f"vega-{version('vl-convert-python')}.js")
     with contextlib.suppress(OSError, UnicodeDecodeError):
         script = kept.read_text(encoding="utf-8") if kept is not None else ""
         if len(script) > _BYTES_MIN:

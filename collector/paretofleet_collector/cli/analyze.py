@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretofleet_collector.cli import deferred
 from paretofleet_collector.cli.bundle_file import finish, recorded
 from paretofleet_collector.cli.bundles import (
     ANALYZE,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from paretofleet_analysis.page.content import Page
 
 #: What the page depends on beside what the ranking does.
-_DRAWN_BY = ("altair", "jinja2", "vl-convert-python")
+_DRAWN_BY = ("jinja2", "vl-convert-python")
 EXAMPLE = "Example: paretofleet analyze report.parquet -o report.html --figures figures"
 
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The page to write.")]
@@ -81,6 +82,7 @@ def analyze(
 
     A bundle alone gives the page that it was written with, byte for byte; options change it.
     """
+    deferred.single_threaded()
     check_target(bundle)
     flags = {**ranking_flags(locals()), "title": title or ", ".join(Path(name).stem for name in sources)}
     for folder in filter(None, (output.absolute().parent, figures and figures.absolute().parent)):

@@ -49,14 +49,13 @@ def test_one_objective_is_no_picture(fleet):
     ("ending", "begins"), [(".svg", b"<svg"), (".pdf", b"%PDF"), (".png", b"\x89PNG\r\n")]
 )
 def test_a_file_is_what_its_ending_says(ranking, tmp_path: Path, ending: str, begins: bytes) -> None:
-    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
     path = tmp_path / f"front{ending}"
     front.write_figure(ranking, path)
     assert path.read_bytes().startswith(begins)
 
 
 def test_the_specification_holds_the_data_and_tells_verdicts_apart_by_colour_and_shape(ranking):
-    pytest.importorskip("altair")
     spec = front.specification(ranking)
     assert len(set(front._COLOURS.values())) == len(set(front._SHAPES.values())) == 3
     assert {row["name"] for row in spec["datasets"]["rows"]} == set(MODELS)
@@ -91,7 +90,6 @@ def labelled(spec):
 
 
 def test_only_rows_that_lead_are_named_and_only_verdicts_that_are_there_explained(ranking):
-    pytest.importorskip("altair")
     spec = front.specification(ranking)
     assert labelled(spec) == {row.number for row in ranking.rows if row.verdict == "front"}
     points = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
@@ -99,7 +97,6 @@ def test_only_rows_that_lead_are_named_and_only_verdicts_that_are_there_explaine
 
 
 def test_a_table_without_runs_labels_its_frontier_and_says_that_nothing_is_sure(published):
-    pytest.importorskip("altair")
     spec = front.specification(rank(published, objectives=["top1", "batch_latency_mean_s"]))
     rows = spec["datasets"]["rows"]
     on = {row["number"] for row in rows if row["leads"]}
@@ -113,7 +110,6 @@ def test_a_table_without_runs_labels_its_frontier_and_says_that_nothing_is_sure(
 
 
 def test_a_share_is_never_on_a_logarithmic_axis_and_a_time_has_round_ticks(fleet):
-    pytest.importorskip("altair")
     wide = {"small": (9.0, 0.001), "large": (76.0, 0.090), "bad": (8.0, 0.095)}
     spec = front.specification(rank(fleet(wide)))
     points = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
@@ -123,7 +119,6 @@ def test_a_share_is_never_on_a_logarithmic_axis_and_a_time_has_round_ticks(fleet
 
 
 def test_the_band_of_the_margins_lies_below_the_points(ranking):
-    pytest.importorskip("altair")
     marks = [layer["mark"]["type"] for layer in front.specification(ranking)["layer"]]
     assert marks[0] == "area"
     assert marks.index("area") < marks.index("point")

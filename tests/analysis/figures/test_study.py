@@ -6,8 +6,6 @@ import pytest
 from paretofleet_analysis.figures.study import LEGEND_MAX, TEXTS_MAX, study_specification
 from paretofleet_analysis.studies.answer import Chart
 
-pytest.importorskip("altair")
-
 
 def chart(points, **more):
     return Chart(**{"kind": "point", "x": "size (MB)", "y": "time [ms]", "colour": None, "points": points,

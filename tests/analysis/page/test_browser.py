@@ -15,7 +15,6 @@ from paretofleet_analysis.page.studies import STUDIES, study_answers
 from paretofleet_analysis.ranking.rank import rank_runs
 from paretofleet_analysis.report import files
 
-pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="the page's tests drive Chromium by playwright"

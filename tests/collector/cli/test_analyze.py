@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_harness import Command
 
-pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
 
 REPORT = Path(__file__).parents[2] / "fixtures" / "stored_sweep" / "report.parquet"
 
@@ -45,7 +45,7 @@ def test_a_page_in_no_folder_is_refused(paretofleet: Command, tmp_path: Path) ->
 def test_without_the_extra_it_says_what_to_install(
     paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "altair", None)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
     done = paretofleet("analyze", REPORT, "-o", tmp_path / "report.html", code=1)
     assert "pip install 'paretofleet-analysis[figures]'" in done.err
 

@@ -114,7 +114,7 @@ def test_samples_and_specifications_of_pulled_sweeps_go_with_it(
     words: tuple[str, ...],
 ) -> None:
     if words[0] == "analyze":
-        pytest.importorskip("altair")
+        pytest.importorskip("vl_convert")
     monkeypatch.setattr(fake_control, "REPORT", report.read_bytes())
     paretofleet("sweep", "submit", "--model", "resnet50", "--name", "first")
     bundle, page = tmp_path / "b.zip", tmp_path / "page.html"

@@ -11,10 +11,12 @@ import pytest
 REPORT = Path(__file__).parents[2] / "fixtures" / "stored_sweep" / "report.parquet"
 COLLECTOR = ("grpc", "google.protobuf", "sqlalchemy", "alembic", "duckdb", "cryptography", "onnx", "yaml")
 LIBRARIES = ("pandas", "altair", "vl_convert", "plotext", "matplotlib")
+#: Typer checks values by models of pydantic; what needs no check needs none.
+MODELS = ("pydantic", "typer._adapters")
 NUMBERS = ("numpy", "pyarrow", "scipy", "paretofleet_analysis.ranking", "paretofleet_collector.rpc")
 #: Of several devices a quadrature of scipy.stats is loaded, which brings most of these.
 NOT_FOR_ONE_DEVICE = (
-    *("scipy.optimize", "scipy.sparse", "scipy.stats"),
+    *("scipy.optimize", "scipy.sparse", "scipy.special", "scipy.stats", "moocore", "urllib.request"),
     *("numpy.f2py.crackfortran", "numpy.testing._private", "unittest"),
 )
 COMMANDS = ("rich", "paretofleet_collector.model.entities", "paretofleet_collector.cli.sweep")
@@ -35,9 +37,10 @@ finally:
         (["--version"], (*COMMANDS, *NUMBERS, *COLLECTOR, *LIBRARIES)),
         (["sweep", "submit", "--help"], (*NUMBERS, *COLLECTOR, *LIBRARIES)),
         (["rank", str(REPORT)], ("paretofleet_collector.model.entities", *COLLECTOR, *LIBRARIES)),
-        (["rank", str(REPORT), "--device", "tx2"], (*NOT_FOR_ONE_DEVICE, *COLLECTOR, *LIBRARIES)),
+        (["rank", str(REPORT), "--figure", "front.svg"], ("pandas", "altair", "plotext", *COLLECTOR)),
+        (["rank", str(REPORT), "--device", "tx2"], (*NOT_FOR_ONE_DEVICE, *MODELS, *COLLECTOR, *LIBRARIES)),
     ],
-    ids=["help", "version", "help of a command", "rank", "rank of one device"],
+    ids=["help", "version", "help of a command", "rank", "rank with a figure", "rank of one device"],
 )
 def test_a_command_loads_only_what_it_needs(words: list[str], heavy: tuple[str, ...], tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, *words]

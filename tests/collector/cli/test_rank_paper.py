@@ -36,7 +36,7 @@ def test_another_form_is_a_usage_error(paretofleet: Command) -> None:
 
 
 def test_a_figure_is_written_and_a_plot_goes_before_the_table(paretofleet: Command, tmp_path: Path) -> None:
-    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
     pytest.importorskip("plotext")
     done = paretofleet("rank", REPORT, "--figure", tmp_path / "front.svg", "--plot")
     assert "mobilenet_v2" in (tmp_path / "front.svg").read_text()
