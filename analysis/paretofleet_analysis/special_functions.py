@@ -27,13 +27,13 @@ def _compiled() -> ModuleType:
         package.__path__ = [str(Path(folder) / "special") for folder in scipy.__path__]
         sys.modules[_WHOLE] = package
         try:
-            found = import_module(f"{_WHOLE}._ufuncs")
+            functions = import_module(f"{_WHOLE}._ufuncs")
         except ImportError:
-            found = package
+            functions = package
         finally:
             del sys.modules[_WHOLE]  # whoever imports it later gets the whole
-        if all(hasattr(found, name) for name in _NAMES):
-            return found
+        if all(hasattr(functions, name) for name in _NAMES):
+            return functions
     return import_module(_WHOLE)
 
 

@@ -53,8 +53,8 @@ def layer(
     only: Any = None,
     **look: Any,
 ) -> dict[str, Any]:
-    """Marks of one kind with their `look`, one for each row of `data`, the name of a data set or rows, that
-    the filter `only` keeps.
+    """A layer of marks: the kind of `mark` with its `look`, one for each row of `data`, the name of a data
+    set or rows, that the filter `only` keeps, placed by its `encoding`: channels by name.
     """
     rows = {"name": data} if isinstance(data, str) else {"values": list(data)}
     made = {"data": rows, "mark": {"type": mark, **look}, "encoding": dict(encoding)}
