@@ -16,11 +16,17 @@ from paretofleet_analysis.ranking.result import Ranking
 from paretofleet_analysis.report import files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The rows of one report or several, as an Arrow `table` with the columns of the report's schema."""
 
     table: pa.Table
+
+    def __repr__(self) -> str:
+        """How many rows of what it has, and what to call, in the place of a hundred columns."""
+        kinds = (("models", "model"), ("devices", "device"), ("sweeps", "sweep"))
+        counts = ", ".join(f"{name}: {len(self.table[column].unique())}" for name, column in kinds)
+        return f"Report(rows: {self.table.num_rows}, {counts}); `rank()` ranks it, `to_pandas()` shows it"
 
     def rank(self, **keywords: Unpack[RankingKeywords]) -> RankedReport:
         """The rows by their probability to be on the frontier.
@@ -36,11 +42,19 @@ class Report:
         return frame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RankedReport:
     """A ranking with its forms; `ranking` holds all that is known of it."""
 
     ranking: Ranking
+
+    def __repr__(self) -> str:
+        """What an interpreter shows: the text of `paretofleet rank`."""
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table with its caption."""
+        return self.table(paper_table.HTML)
 
     def to_pandas(self) -> pd.DataFrame:
         """A row for each configuration: what it is, means with their intervals, probabilities, verdict.

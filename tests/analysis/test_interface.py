@@ -33,6 +33,16 @@ def test_a_report_goes_to_pandas_and_back():
     assert pf.from_pandas(fast).table.num_rows == len(fast) < report.table.num_rows
 
 
+def test_an_interpreter_shows_the_ranking_and_a_notebook_its_table():
+    """And of a report how large it is: a line for each, not every value that it holds."""
+    report = pf.read(REPORT)
+    assert repr(report).startswith(f"Report(rows: {report.table.num_rows}, models: ")
+    assert "to_pandas()" in repr(report)
+    ranked = report.rank(objectives=["top1", "batch_latency_mean_s"])
+    assert repr(ranked) == ranked.text()
+    assert ranked._repr_html_() == ranked.table("html")
+
+
 def test_what_is_no_report_is_refused_by_a_value_error(tmp_path):
     (tmp_path / "no.parquet").write_text("no")
     with pytest.raises(ValueError, match=r"no\.parquet"):
