@@ -178,6 +178,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "models": {
             "onnxfile": "NO_TELEMETRY",
+            "onnxfile.counting": "messages",
+            "onnxfile.reading": "*",
             "recipes": "* tools_of",
             "samples": "*",
             "variants": "*",

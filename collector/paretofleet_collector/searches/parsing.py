@@ -93,7 +93,7 @@ def _mapping(called: str, value: object, keys: Sequence[str], example: str) -> d
     for key in value:
         if key not in keys:
             near = did_you_mean(str(key)[:64], keys, names_max=len(keys))
-            raise Refused(f"{called} has the unknown key {shown(key)}: {near}.")
+            raise Refused(f"{called} has the unknown key {shown(key)}: {near}")
     return {str(key): item for key, item in value.items() if item is not None}
 
 
@@ -119,13 +119,16 @@ def _train(value: object, folder: Path) -> TrainCommand:
     if "command" not in given:
         raise Refused("`train` has no `command`: write what trains a member, as in [python, train.py].")
     default = TrainCommand(())
-    command = given["command"] if isinstance(given["command"], list) else [given["command"]]
-    if not command:
+    arguments = given["command"] if isinstance(given["command"], list) else [given["command"]]
+    if not arguments:
         raise Refused("`train.command` is empty: write what trains a member, as in [python, train.py].")
-    words = [checked_text("train.command", word) for word in command]
+    arguments = [checked_text("train.command", each) for each in arguments]
+    missing = [each for each in arguments if each.endswith(".py") and not (folder / each).is_file()]
+    if missing:
+        raise Refused(f"`train.command`: {folder / missing[0]} is no file; write there what trains a member.")
     return TrainCommand(
         command=tuple(
-            str((folder / word).resolve()) if (folder / word).is_file() else word for word in words
+            str((folder / word).resolve()) if (folder / word).is_file() else word for word in arguments
         ),
         seeds=checked_number("train.seeds", given.get("seeds", default.seeds), 1, SEEDS_MAX),
         timeout_s=_time("train.timeout", given.get("timeout", default.timeout_s)),

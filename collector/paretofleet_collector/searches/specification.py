@@ -57,7 +57,7 @@ SEARCH_KEYS = (
         "list of text",
         "What trains a member: a program with its arguments. It is started in an empty folder; arguments "
         "that are files beside the specification are given by their whole path. `python` is the one that "
-        "is found first, or the one that runs this command.",
+        "runs this command, by which the module is read, too.",
     ),
     SpecKey("train.seeds", "number", f"Trainings of a member, each from another seed: 1 to {SEEDS_MAX}."),
     SpecKey("train.timeout", "time", "How long a training may take, as 90s, 10m or 2h."),
