@@ -11,17 +11,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from paretofleet_collector.cli.patience import Patience
 from paretofleet_collector.errors import CollectorError, Refused
 
 READY = "listening on "
-#: Seconds for the collector to say that it listens, and for a process to end once it was asked to.
-START_S, STOP_S = 60.0, 20.0
+#: Seconds for a process to end once it was asked to.
+STOP_S = 20.0
 COLLECTOR, AGENT = "collector", "agent"
 _PR_SET_PDEATHSIG = 1
 
@@ -103,12 +103,14 @@ def wait_until_ready(
 ) -> str | None:
     """The address at which the collector `part` listens, by its `lines`; None when it `is_stopped` first.
 
-    Raises CollectorError when it ends, or says nothing for START_S seconds.
+    Raises CollectorError when it ends, or works no more (`Patience`).
     """
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if is_stopped():
-            return None
+    patience = Patience(part.name, part.process.pid, "does not listen")
+    while not is_stopped():
+        try:
+            patience.check()
+        except CollectorError as error:
+            raise CollectorError(f"{error} Its lines above say how far it came.") from None
         try:
             line = lines.get(timeout=0.1)
         except queue.Empty:
@@ -120,7 +122,7 @@ def wait_until_ready(
             continue
         if READY in line:
             return line.rpartition(READY)[2].strip()
-    raise CollectorError(f"The collector did not listen within {START_S:.0f} s; see its lines above.")
+    return None
 
 
 def how_ended(part: ChildProcess) -> str:

@@ -26,6 +26,7 @@ from paretofleet_collector.cli.local_processes import (
     start,
     wait_until_ready,
 )
+from paretofleet_collector.cli.patience import Patience
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.config import UNIX, default_home, socket_path
 from paretofleet_collector.errors import CollectorError
@@ -33,8 +34,6 @@ from paretofleet_collector.errors import CollectorError
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
 
-#: Seconds for the agent to look at its machine and to be seen by the collector.
-ONLINE_S = 120.0
 #: Lines of the two processes that are shown where one of them ends by itself.
 _LINES = 12
 
@@ -49,14 +48,18 @@ class PrivateFleet:
 
     def wait_until_online(self) -> str:
         """The name of the device once it is online; raises CollectorError where the agent does not come."""
-        deadline = time.monotonic() + ONLINE_S
-        while time.monotonic() < deadline:
+        patience = [Patience(part.name, part.process.pid, "is not online") for part in self.parts[-1:]]
+        while True:
             self.check()
             for device in self.client.list_devices():
                 if device.state == "online":
                     return device.name
+            try:
+                for each in patience:
+                    each.check()
+            except CollectorError as error:
+                raise CollectorError(f"{error} {self._last_words()}") from None
             time.sleep(0.1)
-        raise CollectorError(f"The agent was not ready within {ONLINE_S:.0f} s. {self._last_words()}")
 
     def check(self) -> None:
         """Raises CollectorError where one of the two processes has ended, with what they said last."""
