@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from paretofleet_collector.cli.patience import Patience
+from paretofleet_collector.cli.slow_start import SlowStart
 from paretofleet_collector.errors import CollectorError, Refused
 
 READY = "listening on "
@@ -103,9 +103,9 @@ def wait_until_ready(
 ) -> str | None:
     """The address at which the collector `part` listens, by its `lines`; None when it `is_stopped` first.
 
-    Raises CollectorError when it ends, or works no more (`Patience`).
+    Raises CollectorError when it ends, or works no more (`SlowStart`).
     """
-    patience = Patience(part.name, part.process.pid, "does not listen")
+    patience = SlowStart(part.name, part.process.pid, "does not listen")
     while not is_stopped():
         try:
             patience.check()

@@ -26,8 +26,8 @@ from paretofleet_collector.cli.local_processes import (
     start,
     wait_until_ready,
 )
-from paretofleet_collector.cli.patience import Patience
 from paretofleet_collector.cli.session import notify
+from paretofleet_collector.cli.slow_start import SlowStart
 from paretofleet_collector.config import UNIX, default_home, socket_path
 from paretofleet_collector.errors import CollectorError
 
@@ -48,7 +48,7 @@ class PrivateFleet:
 
     def wait_until_online(self) -> str:
         """The name of the device once it is online; raises CollectorError where the agent does not come."""
-        patience = [Patience(part.name, part.process.pid, "is not online") for part in self.parts[-1:]]
+        patience = [SlowStart(part.name, part.process.pid, "is not online") for part in self.parts[-1:]]
         while True:
             self.check()
             for device in self.client.list_devices():

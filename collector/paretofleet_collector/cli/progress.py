@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Self
 
 from paretofleet_collector.cli.output import clean
 from paretofleet_collector.cli.session import notify
+from paretofleet_collector.cli.terminal import folded
 from paretofleet_collector.cli.units import duration, left, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from paretofleet_collector.model.views import SweepProgress, SweepView
 
@@ -147,11 +149,19 @@ def _picture(message: SweepProgress, columns: int) -> RenderableType:
     for run in message.running:
         phase = run.phase.replace("_", " ")
         at = f"{phase}, {run.iterations} iterations" if run.iterations else phase
-        lines.append(Text(clean(f"  {run.device}: {run.configuration}  {at}"), style="cyan"))
-    lines += [Text(clean(f"  {note}"), style="yellow") for note in sweep.notes if not sweep.ended_unix_s]
-    if message.event and not sweep.ended_unix_s:
-        lines.append(Text(clean(f"  {message.event}"), style="dim"))
+        lines.append(_between_words(f"{run.device}: {run.configuration}  {at}", columns, "cyan"))
+    if not sweep.ended_unix_s:
+        lines += [_between_words(note, columns, "yellow") for note in sweep.notes]
+        lines += [_between_words(message.event, columns, "dim")] if message.event else []
     if sweep.ended_unix_s:
         took = duration(sweep.ended_unix_s - sweep.created_unix_s)
         lines.append(Text(f"  ended after {took}", style="dim"))
     return Group(*lines)
+
+
+def _between_words(line: str, columns: int, style: str) -> Text:
+    """An indented `line` below the bar; where it is wider than so many `columns` it goes on further in."""
+    from rich.text import Text
+
+    first, *more = folded(clean(line).rstrip(), columns - 2)
+    return Text("\n".join(f"  {part}" for part in (first, *more)), style=style)

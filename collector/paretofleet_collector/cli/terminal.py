@@ -12,7 +12,7 @@ from paretofleet_collector.plain_text import printable
 #: Columns of a terminal that does not say how wide it is.
 _WIDTH = 80
 #: What is typed, with what touches it, a number with its unit, or a word.
-_PARTS = re.compile(r"[^\s`]*`[^`]+`[^\s`]*|\d[\d.,]* (?:ms|s|min|h|[kMG]?B|%)(?!\S)|\S+")
+_PARTS = re.compile(r"[^\s`]*`[^`]+`[^\s`]*|\d[\d.,]* (?:ms|s|min|h|[kMG]?B|%)[,;:.)]*(?!\S)|\S+")
 _INDENT, _GOES_ON = "  ", " \\"
 
 
@@ -55,6 +55,8 @@ def folded(message: str, width: int) -> list[str]:
 
     >>> folded("start one with `paretofleet up`, or name another", 32)
     ['start one with `paretofleet up`,', '  or name another']
+    >>> folded("it was away for 20 s; it is back", 18)
+    ['it was away for', '  20 s; it is back']
     >>> folded("try `paretofleet rank first --objective top1`", 30)
     ['try', '  `paretofleet rank first \\', '  --objective top1`']
     """

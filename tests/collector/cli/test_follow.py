@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from command_harness import Command
 from paretofleet_collector import cli
-from paretofleet_collector.cli import sweep_follow
+from paretofleet_collector.cli import progress, sweep_follow
+from paretofleet_collector.rpc.client import Client
+from rich.console import Console
 from terminal import terminal
 
 SUBMIT = ("sweep", "submit", "--model", "zoo:resnet50", "--name", "first")
@@ -44,3 +48,18 @@ def test_after_ctrl_c_the_sweep_goes_on_and_the_way_back_is_by_its_name(
     assert said.endswith(
         "no longer watching; the sweep goes on, watch it with `paretofleet sweep watch first`\n"
     )
+
+
+def test_what_is_said_below_the_bar_goes_on_between_words_further_in(paretofleet: Command) -> None:
+    """On a terminal of 60 columns: why a device does not work yet."""
+    paretofleet(*SUBMIT)
+    with Client(paretofleet.address) as client:
+        message = next(client.watch_sweep("first"))
+    note = "board-c is offline since 2026-11-27; after 20 s its part ends as skipped (offline)"
+    away = replace(message, sweep=replace(message.sweep, notes=(note,)))
+    screen = io.StringIO()
+    Console(file=screen, width=60).print(progress._picture(away, 60))
+    lines = [line.rstrip() for line in screen.getvalue().splitlines()]
+    assert "  board-c is offline since 2026-11-27; after 20 s its part" in lines
+    assert "    ends as skipped (offline)" in lines
+    assert max(map(len, lines)) <= 60

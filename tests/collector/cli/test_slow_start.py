@@ -9,7 +9,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from paretofleet_collector.cli import local_processes, patience
+from paretofleet_collector.cli import local_processes, slow_start
 from paretofleet_collector.errors import CollectorError
 
 
@@ -19,11 +19,11 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = self.spent_s = 0.0
         self.said: list[str] = []
-        monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: self.now_s))
-        monkeypatch.setattr(patience, "processor_s", lambda _: self.spent_s)
-        monkeypatch.setattr(patience, "notify", self.said.append)
+        monkeypatch.setattr(slow_start, "time", SimpleNamespace(monotonic=lambda: self.now_s))
+        monkeypatch.setattr(slow_start, "processor_s", lambda _: self.spent_s)
+        monkeypatch.setattr(slow_start, "notify", self.said.append)
 
-    def passes(self, waits: patience.Patience, seconds: int, *, works: bool) -> None:
+    def passes(self, waits: slow_start.SlowStart, seconds: int, *, works: bool) -> None:
         for _ in range(seconds):
             self.now_s += 1.0
             self.spent_s += 0.01 if works else 0.0
@@ -36,7 +36,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def test_a_process_that_works_is_waited_for_with_a_sentence(machine: Machine) -> None:
-    waits = patience.Patience("collector", 1, "does not listen")
+    waits = slow_start.SlowStart("collector", 1, "does not listen")
     machine.passes(waits, 59, works=True)
     assert machine.said == []
     machine.passes(waits, 500, works=True)
@@ -46,14 +46,14 @@ def test_a_process_that_works_is_waited_for_with_a_sentence(machine: Machine) ->
 
 
 def test_one_that_never_comes_to_an_end_is_given_up(machine: Machine) -> None:
-    waits = patience.Patience("agent", 1, "is not online")
+    waits = slow_start.SlowStart("agent", 1, "is not online")
     with pytest.raises(CollectorError, match="The agent works for 15 min and is not online"):
         machine.passes(waits, 1000, works=True)
-    assert machine.now_s > patience.MOST_S
+    assert machine.now_s > slow_start.MOST_S
 
 
 def test_one_that_does_nothing_is_given_up_after_a_minute(machine: Machine) -> None:
-    waits = patience.Patience("collector", 1, "does not listen")
+    waits = slow_start.SlowStart("collector", 1, "does not listen")
     machine.passes(waits, 200, works=True)
     with pytest.raises(CollectorError, match="has done nothing for 1 min"):
         machine.passes(waits, 100, works=False)
@@ -65,8 +65,8 @@ def test_processor_time_is_that_of_the_whole_session() -> None:
     work = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     process = subprocess.Popen([sys.executable, "-c", work], start_new_session=True)
     try:
-        before = patience.processor_s(process.pid)
-        while patience.processor_s(process.pid) < before + 0.5:
+        before = slow_start.processor_s(process.pid)
+        while slow_start.processor_s(process.pid) < before + 0.5:
             assert process.poll() is None
     finally:
         os.killpg(process.pid, 9)
@@ -74,7 +74,7 @@ def test_processor_time_is_that_of_the_whole_session() -> None:
 
 
 def test_a_collector_that_does_nothing_is_given_up_by_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "IDLE_S", 0.5)
+    monkeypatch.setattr(slow_start, "IDLE_S", 0.5)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     part = local_processes.start("collector", ["sleep", "600"], lines.put)
     try:

@@ -17,7 +17,7 @@ IDLE_S, MOST_S = 60.0, 900.0
 _LOOK_S = 1.0
 
 
-class Patience:
+class SlowStart:
     """Waits for a process `name` to do what it `lacks`, as in "does not listen"; it may take minutes.
 
     The process leads a session (`pid` is the session's), so that those it starts count, too.
