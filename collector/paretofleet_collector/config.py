@@ -33,6 +33,9 @@ UNIX = "unix:"
 _SOCKET_PATH_MAX = 100
 SQLITE = "sqlite"
 NO_METRICS = "off"
+NO_PAGE = "off"
+#: Where `paretofleet up` serves the live page.
+PAGE_ADDRESS = "127.0.0.1:7413"
 LOCAL = "local"
 _PREFIX = "PARETOFLEET_COLLECTOR_"
 
@@ -47,6 +50,7 @@ class Config:
     store: str = SQLITE
     lake: str = LOCAL
     metrics: str = NO_METRICS
+    web: str = NO_PAGE
     certificate_s: float = 30 * 86_400.0
     heartbeat_s: float = 10.0
     lease_s: float = 60.0
@@ -97,6 +101,12 @@ KEYS = (
         "metrics",
         str,
         "Where Prometheus fetches metrics: HOST:PORT on loopback, `unix:PATH`, or `off`.",
+    ),
+    ConfigKey(
+        "web",
+        str,
+        "Where the live page is served: HOST:PORT on loopback, port 0 picks a free one, or `off`; "
+        "`paretofleet open` opens it. `paretofleet up` serves it at 127.0.0.1:7413.",
     ),
     ConfigKey(
         "certificate_s",
@@ -195,6 +205,12 @@ def load(home: Path | None = None, environ: Mapping[str, str] | None = None, **f
             f"lake is '{config.lake}'; write {LOCAL}, for a folder in the home, or s3://BUCKET/PREFIX."
         )
     return config
+
+
+def is_set(home: Path, key: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the file in `home`, or `environ`, by default the process's own, says what `key` is."""
+    environ = os.environ if environ is None else environ
+    return _PREFIX + key.upper() in environ or key in _from_file(home / FILE_NAME)
 
 
 def render(config: Config) -> str:

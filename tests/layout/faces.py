@@ -145,6 +145,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "identity": {
             "authority": "* Authority URI",
+            "page_sessions": "* PageDoor PageSession SESSION_S",
             "peers": "* LOCAL Peer check_device",
             "tokens": "*",
         },
@@ -167,7 +168,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "chunk_faults": "crc32_of",
             "grants": "*",
             "ingest": "*",
-            "notes": "notes",
+            "notes": "notes waits",
             "rebuilding": "*",
             "shared_meters": "*",
             "transitions": "*",
@@ -243,6 +244,8 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "leases": "*",
             "metrics": "CollectorMetrics",
             "model_changes": "*",
+            "overview": "Overview",
+            "page_access": "*",
             "queues": "*",
             "recipes": "*",
             "reports": "*",
@@ -272,6 +275,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "input_files": "*",
             "leases": "*",
             "models": "*",
+            "overview": "*",
             "progress": "* EndedRun",
             "reboots": "*",
             "runs": "* CANCELLABLE ENDED_BADLY OPEN UNDER_WAY",
@@ -284,6 +288,9 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "tokens": "*",
             "totals": "*",
             "transfer": "copy_rows is_empty",
+        },
+        "web": {
+            "page_server": "serving",
         },
     },
     "analysis": {

@@ -66,10 +66,21 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "collector": {
         "__main__": {"cli"},
         # What works on a home without a running collector is called without the wire.
-        "cli": {"searches", "rpc", "planning", "datasets", "service", "identity", "libraries", "training"},
+        "cli": {
+            "searches",
+            "rpc",
+            "web",
+            "planning",
+            "datasets",
+            "service",
+            "identity",
+            "libraries",
+            "training",
+        },
         # Runs the user's code, so beside the command and not in the collector.
         "searches": {"rpc", "planning", "models"},
         "rpc": {"service", "identity"},
+        "web": {"service", "identity"},
         "service": {"identity", "jobs", "lifecycle", "planning", "models", "store", "lake"},
         "jobs": {"lifecycle", "models", "planning", "store", "lake"},
         "lifecycle": {"planning", "store"},

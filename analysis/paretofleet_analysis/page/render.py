@@ -19,6 +19,7 @@ from markupsafe import Markup
 from paretofleet_analysis.figures.grammar import SUFFIXES, save
 from paretofleet_analysis.page.content import Page
 from paretofleet_analysis.page.library import vega_script
+from paretofleet_analysis.page.style import base_style
 from paretofleet_analysis.present.paper_table import HTML, render_paper_table
 from paretofleet_analysis.studies.answer import Cell
 from paretofleet_analysis.whole_file import written_whole
@@ -38,7 +39,7 @@ def render(page: Page) -> str:
         known_columns=_known_columns,
         is_short=lambda cell: isinstance(cell, str) and len(cell) <= _SHORT,
         rows_of=_rows_of,
-        style=_markup(_asset("page.css")),
+        style=_markup(base_style() + _asset("page.css")),
         script=_markup(_asset("page.js")),
         library=_markup(vega_script()),
         data=htmlsafe_json_dumps(_data(page), separators=(",", ":"), ensure_ascii=False),

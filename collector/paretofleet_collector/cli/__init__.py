@@ -27,6 +27,9 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 #: Every command in the order of the help, with the summary that it shows.
 COMMANDS = {
     "up": LazyCommand("up", "up", "Start a collector and a local agent here; Ctrl-C ends both."),
+    "open": LazyCommand(
+        "open_page", "open_page", "Open the live page of the collector in a browser, or print its link."
+    ),
     "bench": LazyCommand(
         "bench",
         "bench",

@@ -74,6 +74,15 @@ Metrics = Annotated[
     ),
 ]
 
+Web = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Serve the live page at HOST:PORT on loopback; port 0 picks one, `off` serves none.",
+        show_default=config.NO_PAGE,
+    ),
+]
+
 
 @app.command(epilog="Example: paretofleet collector init --home /var/lib/paretofleet/collector")
 def init(
@@ -132,9 +141,11 @@ def rotate(
 def serve(
     home: Home = None,
     listen: Listen = None,
+    *,
     store: StoreAddress = None,
     lake: LakeAddress = None,
     metrics: Metrics = None,
+    web: Web = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log what happens, not only what is wrong.")
     ] = False,
@@ -143,12 +154,16 @@ def serve(
     """Run the collector until it is interrupted."""
     if not sys.platform.startswith("linux"):
         raise Refused(f"The collector runs on Linux, this is {sys.platform}; `paretofleet rank` works here.")
-    settings = config.load(home, listen=listen, store=store, lake=lake, metrics=metrics)
+    settings = config.load(home, listen=listen, store=store, lake=lake, metrics=metrics, web=web)
     logs.set_up(log_format, verbose=verbose, home=settings.home)
     os.environ.update(config.TLS_1_3_ONLY)
     from paretofleet_collector.rpc.server import serve as serve_until_signal
 
-    raise typer.Exit(serve_until_signal(settings))
+    if settings.web == config.NO_PAGE:
+        raise typer.Exit(serve_until_signal(settings))
+    from paretofleet_collector.web.page_server import serving
+
+    raise typer.Exit(serve_until_signal(settings, serving))
 
 
 @app.command(epilog="Example: paretofleet collector gc --orphans-older-than 30 --yes")

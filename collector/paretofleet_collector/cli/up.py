@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -25,8 +27,16 @@ from paretofleet_collector.cli.local_processes import (
     start,
     wait_until_ready,
 )
+from paretofleet_collector.cli.open_page import page_link
 from paretofleet_collector.cli.session import notify
-from paretofleet_collector.config import UNIX, default_home, local_address, socket_path
+from paretofleet_collector.config import (
+    PAGE_ADDRESS,
+    UNIX,
+    default_home,
+    is_set,
+    local_address,
+    socket_path,
+)
 from paretofleet_collector.errors import CollectorError, Refused
 
 EXAMPLE = "Example: paretofleet up --home ./fleet"
@@ -46,6 +56,14 @@ def up(
             show_default="the local socket only",
         ),
     ] = None,
+    web: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Serve the live page at HOST:PORT on loopback; port 0 picks one, `off` serves none.",
+            show_default=f"{PAGE_ADDRESS}, or another port where that is taken",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of this device in the fleet; by default the host's.")] = "",
 ) -> None:
     """Start a collector and a local agent here; Ctrl-C ends both."""
@@ -59,7 +77,11 @@ def up(
     parts: list[ChildProcess] = []
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     try:
-        service = [*collector_command(chosen / "collector"), *(["--listen", listen] if listen else [])]
+        service = [
+            *collector_command(chosen / "collector"),
+            *(["--listen", listen] if listen else []),
+            *_page_options(chosen / "collector", web),
+        ]
         parts.append(start(COLLECTOR, service, _passed_on(COLLECTOR, lines)))
         address = wait_until_ready(parts[0], lines, stop.is_set)
         if address is None:
@@ -67,6 +89,7 @@ def up(
         notify(f"collector at {address}, process {parts[0].process.pid}, home {chosen / 'collector'}")
         more = ["--name", name] if name else []
         local = UNIX + str(socket_path(chosen / "collector"))
+        _tell_page(local)
         options = ["--collector", local, "--home", str(chosen / "agent"), *more]
         beside = {"PARETOFLEET_AGENT_MODELS_BESIDE": str(chosen / "collector" / "lake" / "models")}
         started = start(AGENT, [*agent, "run", *options], _passed_on(AGENT), {**os.environ, **beside})
@@ -79,6 +102,24 @@ def up(
         end(parts, notify)
         if parts:
             notify("ended")
+
+
+def _page_options(home: Path, web: str | None) -> list[str]:
+    """Where the collector of `home` serves the page: as the user said, else at the usual port if free."""
+    if web is None and is_set(home, "web"):
+        return []
+    if web is None:
+        host, _, port = PAGE_ADDRESS.rpartition(":")
+        with socket.socket() as probe:
+            is_taken = probe.connect_ex((host, int(port))) == 0
+        web = f"{host}:0" if is_taken else PAGE_ADDRESS
+    return ["--web", web]
+
+
+def _tell_page(local: str) -> None:
+    """Says the link of the live page of the collector at its `local` socket, if it serves one."""
+    with suppress(Refused):
+        notify(f"live page, opened once by this link: {page_link(local)}")
 
 
 def _passed_on(name: str, lines: queue.SimpleQueue[str] | None = None) -> Callable[[str], None]:

@@ -28,35 +28,53 @@ def notes(connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: 
 
     `now` is in seconds since 1970; a device that was silent for `offline_after_s` seconds is offline.
     """
-    waits = (
-        *_reboots(connection, sweep, now),
-        *_days(connection, sweep, now),
+    waits = [sentence for _, sentence in _waits_within(connection, sweep, now)]
+    away = sorted(sentence for _, sentence in _devices(connection, sweep, now, offline_after_s))
+    more = len(away) - WAITING_MAX
+    summed_up = [f"and {more} more devices wait"] if more > 0 else []
+    return (*_choices(connection, sweep), *waits, *away[:WAITING_MAX], *summed_up)
+
+
+def waits(
+    connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: float
+) -> tuple[tuple[str, str], ...]:
+    """The devices that do not go on with their part of a `sweep` now, by name, each with the reason.
+
+    `connection`, `now` and `offline_after_s` are as of `notes`.
+    """
+    return (
+        *_waits_within(connection, sweep, now),
         *_devices(connection, sweep, now, offline_after_s),
     )
-    return (*_choices(connection, sweep), *waits)
 
 
-def _reboots(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
-    """Which devices wait for a reboot, and which will not reboot."""
-    sentences: list[str] = []
+def _waits_within(connection: sa.Connection, sweep: Sweep, now: float) -> list[tuple[str, str]]:
+    return [*_reboots(connection, sweep, now), *_days(connection, sweep, now)]
+
+
+def _reboots(connection: sa.Connection, sweep: Sweep, now: float) -> list[tuple[str, str]]:
+    """Which devices wait for a reboot, and which will not reboot; each name with a sentence."""
+    sentences: list[tuple[str, str]] = []
     if sweep.repeats.boots < 2 or sweep.state in SWEEP_FINAL:
         return sentences
     for device_id, name in configurations.devices_of(connection, sweep.sweep_id):
         boot_id, may_reboot = devices.boot(connection, device_id)
         asked_unix_s = reboots.asked_unix_s(connection, sweep.sweep_id, device_id, boot_id)
         if not may_reboot:
-            sentences.append(f"{name} does not allow reboots, so its blocks run within one boot")
+            sentences.append((name, f"{name} does not allow reboots, so its blocks run within one boot"))
         elif asked_unix_s is not None and now - asked_unix_s >= REBOOT_S:
-            sentences.append(f"{name} was asked to reboot and did not, so its blocks go on within this boot")
+            why = f"{name} was asked to reboot and did not, so its blocks go on within this boot"
+            sentences.append((name, why))
         else:
             step = transitions.next_step(connection, sweep.sweep_id, device_id, sweep.repeats, now)
             if isinstance(step, Reboot):
-                sentences.append(f"waiting for a reboot of {name}: {grants.done_within_boot(step)}")
+                why = f"waiting for a reboot of {name}: {grants.done_within_boot(step)}"
+                sentences.append((name, why))
     return sentences
 
 
-def _days(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
-    """Which devices wait for another day, and until when."""
+def _days(connection: sa.Connection, sweep: Sweep, now: float) -> list[tuple[str, str]]:
+    """Which devices wait for another day, and until when; each name with a sentence."""
     if sweep.repeats.days < 2 or sweep.state in SWEEP_FINAL:
         return []
     steps = {
@@ -64,30 +82,38 @@ def _days(connection: sa.Connection, sweep: Sweep, now: float) -> list[str]:
         for device_id, name in configurations.devices_of(connection, sweep.sweep_id)
     }
     return [
-        f"{name} waits for another day: {until(step)}"
+        (name, f"{name} waits for another day: {until(step)}")
         for name, step in steps.items()
         if isinstance(step, WaitForDay)
     ]
 
 
-def _devices(connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: float) -> list[str]:
-    """Which devices cannot go on with their part now, and why: away, paused, or busy with an older sweep."""
+def _devices(
+    connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: float
+) -> list[tuple[str, str]]:
+    """Which devices cannot go on with their part now, and why: away, paused, or busy with an older sweep.
+
+    Each name with a sentence.
+    """
     if sweep.state in SWEEP_FINAL:
         return []
     there, leased = devices.presences(connection, now, offline_after_s), leases.live(connection, now)
-    wait, sentences = absence.wait_s(sweep.spec_json), []
+    wait = absence.wait_s(sweep.spec_json)
+    sentences: list[tuple[str, str]] = []
     for device_id in assignments.open_devices(connection, sweep.sweep_id):
         device, works_on = there[device_id], leased.get(device_id)
         if works_on == sweep.sweep_id:
             continue
         if works_on is not None:
-            sentences.append(f"{device.name} works on {sweeps.name_of(connection, works_on)} first")
+            first = sweeps.name_of(connection, works_on)
+            sentences.append((device.name, f"{device.name} works on {first} first"))
         elif device.state == "offline":
-            sentences.append(absence.waiting(device.name, device.last_seen_unix_s, wait))
+            why = absence.waiting(device.name, device.last_seen_unix_s, wait)
+            sentences.append((device.name, why))
         elif device.state == "paused":
-            sentences.append(f"{device.name} is paused; `paretofleet devices resume {device.name}` ends that")
-    more = len(sentences) - WAITING_MAX
-    return [*sorted(sentences)[:WAITING_MAX], *([f"and {more} more devices wait"] if more > 0 else [])]
+            why = f"{device.name} is paused; `paretofleet devices resume {device.name}` ends that"
+            sentences.append((device.name, why))
+    return sentences
 
 
 def _choices(connection: sa.Connection, sweep: Sweep) -> list[str]:

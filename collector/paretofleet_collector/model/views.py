@@ -230,6 +230,8 @@ class RunningNow:
     configuration: str
     phase: str
     iterations: int
+    run_id: str = ""
+    sweep_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,11 @@ class Client:
         request = pb.ChangeDeviceRequest(device=device, action="rename", name=name)
         return convert.device_from_proto(self._call(lambda: self._stub.ChangeDevice(request, timeout=CALL_S)))
 
+    def open_page(self) -> tuple[str, str]:
+        """HOST:PORT of the live page, and a token that opens it once."""
+        reply = self._call(lambda: self._stub.OpenPage(pb.OpenPageRequest(), timeout=CALL_S))
+        return reply.address, reply.token
+
     def list_models(self) -> tuple[Variant, ...]:
         """Every variant, with the networks of the zoo that are not built yet."""
         reply = self._call(lambda: self._stub.ListModels(pb.ListModelsRequest(), timeout=CALL_S))

@@ -20,6 +20,7 @@ from paretofleet_collector.service import (
     evaluations,
     inputs,
     model_changes,
+    page_access,
     queues,
     recipes,
     reports,
@@ -214,3 +215,8 @@ class ControlServicer:
     async def DeleteSearch(self, request: pb.SearchRequest) -> pb.Search:  # noqa: N802
         deleted = await searches.delete(self._context, peer_now(), request.search)
         return convert_searches.search_to_proto(deleted)
+
+    @single_reply
+    async def OpenPage(self, _: Any) -> pb.OpenPageReply:  # noqa: N802
+        address, token = page_access.make_link(self._context, peer_now())
+        return pb.OpenPageReply(address=address, token=token)

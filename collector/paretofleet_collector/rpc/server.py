@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -51,10 +53,12 @@ _OPTIONS = (
     ("grpc.max_connection_idle_ms", 300_000),
 )
 _log = logging.getLogger(__name__)
+#: Serves the live page of a collector at an address while its block runs; yields where.
+Page = Callable[[Context, str], AbstractAsyncContextManager[str]]
 
 
-def serve(config: Config) -> int:
-    """Serves by `config` until SIGTERM or SIGINT and returns 0.
+def serve(config: Config, page: Page | None = None) -> int:
+    """Serves by `config` until SIGTERM or SIGINT and returns 0; with a `page`, also that.
 
     Raises Refused or StorageUnavailable when it cannot start.
     """
@@ -65,14 +69,14 @@ def serve(config: Config) -> int:
         if address is not None:
             home.check_free(*address)
         try:
-            asyncio.run(_serve(config))
+            asyncio.run(_serve(config, page))
         except OSError as error:
             reason = error.strerror or error
             raise Refused(f"The collector cannot work in {config.home}: {reason}.") from error
     return 0
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, page: Page | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,18 +110,17 @@ async def _serve(config: Config) -> None:
             asyncio.create_task(_watch_health(context, checks)),
             asyncio.create_task(gate.watch()),
         ]
-        _say_where(context, place.address)
-        if set_aside:
-            _log.warning("%d files that the store does not list were moved to lake/orphans", set_aside)
-        if context.authorities:
-            _log.info("devices and people join at %s", joining)
-        elif place.address != place.local:
-            _log.warning(
-                "every user of this machine can use %s; without --listen only the local socket is there",
-                place.address,
-            )
-        with metrics_server.serving(collector.context, config.metrics) as metrics:
-            _log.info("metrics at %s", metrics or "no address")
+        async with _beside(context, page):
+            _say_where(context, place.address)
+            if set_aside:
+                _log.warning("%d files that the store does not list were moved to lake/orphans", set_aside)
+            if context.authorities:
+                _log.info("devices and people join at %s", joining)
+            elif place.address != place.local:
+                _log.warning(
+                    "every user of this machine can use %s; without --listen only the local socket is there",
+                    place.address,
+                )
             await _until(stop, tasks)
         await checks.enter_graceful_shutdown()
         for task in tasks:
@@ -133,6 +136,19 @@ async def _serve(config: Config) -> None:
             (config.home / name).unlink(missing_ok=True)
         socket_path(config.home).unlink(missing_ok=True)
         await collector.close()
+
+
+@asynccontextmanager
+async def _beside(context: Context, page: Page | None) -> AsyncIterator[None]:
+    """Serves metrics, and the live page where there is one, while the block runs."""
+    with metrics_server.serving(context, context.config.metrics) as metrics:
+        _log.info("metrics at %s", metrics or "no address")
+        if page is None:
+            yield
+            return
+        async with page(context, context.config.web) as address:
+            _log.info("the live page at http://%s", address)
+            yield
 
 
 class _Health(health.HealthServicer):  # type: ignore[misc]

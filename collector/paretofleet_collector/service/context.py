@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import StorageUnavailable
 from paretofleet_collector.identity.authority import Authority
+from paretofleet_collector.identity.page_sessions import PageDoor
 from paretofleet_collector.jobs.worker import Worker
 from paretofleet_collector.lake.files import Lake
 from paretofleet_collector.planning import schedule
@@ -91,6 +92,8 @@ class Context:
     wake_unfinished: Callable[[], None] = lambda: None
     notices: WorkNotices = field(default_factory=WorkNotices)
     idle_beats: IdleBeats = field(default_factory=IdleBeats)
+    #: The live page's, None where none is served.
+    page_door: PageDoor | None = None
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.
     choosing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     #: Blocks that are being worked out, by sweep and device, and sweeps that a call submits; likewise.

@@ -26,7 +26,7 @@ _PAST_RUNS = 2000
 def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[str, RunningNow]:
     """By device id what it runs, as `connection` sees it: in the sweep `sweep_id`, or for None in all."""
     query = (
-        sa.select(RUNS.c.device_id, PLANNED, ATTEMPTS.c.phase, ATTEMPTS.c.iterations)
+        sa.select(RUNS.c.device_id, RUNS.c.run_id, PLANNED, ATTEMPTS.c.phase, ATTEMPTS.c.iterations)
         .join(PLANNED, configurations.of_run())
         .join(ATTEMPTS, attempts.of_run())
         .where(RUNS.c.state.in_(UNDER_WAY))
@@ -34,7 +34,9 @@ def running_now(connection: sa.Connection, sweep_id: str | None = None) -> dict[
     if sweep_id is not None:
         query = query.where(RUNS.c.sweep_id == sweep_id)
     return {
-        row.device_id: RunningNow(row.device, _describe_configuration(row), row.phase, row.iterations)
+        row.device_id: RunningNow(
+            row.device, _describe_configuration(row), row.phase, row.iterations, row.run_id, row.sweep_id
+        )
         for row in connection.execute(query)
     }
 

@@ -5,6 +5,18 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class OpenPageRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class OpenPageReply(_message.Message):
+    __slots__ = ("address", "token")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    token: str
+    def __init__(self, address: _Optional[str] = ..., token: _Optional[str] = ...) -> None: ...
+
 class CreateSearchRequest(_message.Message):
     __slots__ = ("request_id", "name", "spec_json", "digest", "seed", "budget_s", "trials_max")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]

@@ -154,6 +154,11 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
                 )
+        self.OpenPage = channel.unary_unary(
+                '/paretofleet.v1.Control/OpenPage',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.OpenPageRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.OpenPageReply.FromString,
+                )
 
 
 class ControlServicer(object):
@@ -346,6 +351,13 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenPage(self, request, context):
+        """A link that opens the live page once, as whoever makes the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -488,6 +500,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.DeleteSearch,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Search.SerializeToString,
+            ),
+            'OpenPage': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenPage,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.OpenPageRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.OpenPageReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -972,5 +989,22 @@ class Control(object):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/DeleteSearch',
             paretofleet__proto_dot_v1_dot_control__pb2.SearchRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.Search.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def OpenPage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/OpenPage',
+            paretofleet__proto_dot_v1_dot_control__pb2.OpenPageRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.OpenPageReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

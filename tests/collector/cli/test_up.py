@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Up:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    made = Up(tmp_path, "--listen", "127.0.0.1:0", "--name", "here")
+    made = Up(tmp_path, "--listen", "127.0.0.1:0", "--web", "127.0.0.1:0", "--name", "here")
     try:
         yield made
     finally:
@@ -99,6 +100,32 @@ def test_a_second_one_says_that_the_first_is_to_be_used_and_leaves_it_alone(up: 
     assert "perhaps of `paretofleet up` in another terminal: use that one" in again.text
     assert "everything is stopped" not in again.text
     assert all(psutil.pid_exists(pid) for pid in parts)
+
+
+def test_it_prints_a_link_to_the_live_page_and_open_makes_another(up: Up) -> None:
+    first = up.wait_for(r"opened once by this link: (http://127.0.0.1:\d+/)#(\S+)")
+    address = up.wait_for(r"collector at (\S+),")[1]
+    whole = [str(BIN / "paretofleet"), "--collector", address, "open", "--print"]
+    second = subprocess.run(whole, capture_output=True, text=True, check=True).stdout.strip()
+    assert second.startswith(first[1] + "#")
+    assert second.rpartition("#")[2] != first[2]
+    with urllib.request.urlopen(second, timeout=20) as reply:  # noqa: S310 - loopback
+        assert b"This page opens by a link" in reply.read(), "the fragment is not sent"
+
+
+def test_without_the_page_it_prints_no_link_and_open_says_why(tmp_path: Path) -> None:
+    up = Up(tmp_path, "--listen", "127.0.0.1:0", "--web", "off")
+    try:
+        address = up.wait_for(r"collector at (\S+),")[1]
+        up.pid_of("agent")
+        assert "live page" not in up.text
+        whole = [str(BIN / "paretofleet"), "--collector", address, "open", "--print"]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "serves no page" in done.stderr
+    finally:
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("part", ["collector", "agent"])

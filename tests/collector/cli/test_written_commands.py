@@ -22,6 +22,7 @@ README = Path(__file__).parents[3] / "README.md"
 #: What is run elsewhere, and where: it serves until it is stopped, or needs an identity, a board, weights.
 ELSEWHERE = {
     "up": "tests/collector/cli/test_up.py",
+    "open": "tests/collector/cli/test_up.py",
     "bench": "tests/collector/cli/test_bench.py",
     "doctor": "tests/collector/cli/test_cli.py",
     "gc": "tests/collector/cli/test_gc.py",

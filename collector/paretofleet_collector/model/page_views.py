@@ -1,0 +1,74 @@
+"""What the live page shows beyond what the command does. Wall times: seconds since 1970; None: absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paretofleet_collector.model.entities import RUN_FINAL
+from paretofleet_collector.model.run_time import Span
+from paretofleet_collector.model.views import DeviceView, RunningNow, SweepView
+
+
+@dataclass(frozen=True)
+class SweepMark:
+    """What changes of a sweep: its state, when it ended, and its runs by state."""
+
+    sweep_id: str
+    state: str
+    ended_unix_s: float | None
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class LastFailure:
+    """The run that failed last on a device, and why."""
+
+    run_id: str
+    reason: str
+    message: str
+    ended_unix_s: float | None
+
+
+@dataclass(frozen=True)
+class LastReading:
+    """What the newest sealed run of a device measured: mean power, and its hottest sensor at the end."""
+
+    run_id: str
+    power_w: float | None
+    power_scope: str
+    temperature_c: float | None
+    ended_unix_s: float | None
+
+
+@dataclass(frozen=True)
+class FleetDevice:
+    """A device with what it does now, or why it does nothing, and what it did last."""
+
+    device: DeviceView
+    running: RunningNow | None
+    waits: str
+    failure: LastFailure | None
+    reading: LastReading | None
+
+
+@dataclass(frozen=True)
+class FleetSweep:
+    """A sweep with the time that it still takes, None while nothing shows it, and its failures by reason."""
+
+    view: SweepView
+    left: Span | None
+    reasons: Mapping[str, int]
+
+    @property
+    def ended_runs(self) -> int:
+        """How many runs are over, in whatever way."""
+        return sum(self.view.runs_by_state.get(state, 0) for state in RUN_FINAL)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Every device, removed ones last, and every sweep, the newest first."""
+
+    devices: tuple[FleetDevice, ...]
+    sweeps: tuple[FleetSweep, ...]

@@ -1,0 +1,148 @@
+"""The whole fleet, looked at every second while somebody watches: what is over is counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from paretofleet_collector.lifecycle.notes import waits
+from paretofleet_collector.model.entities import SWEEP_FINAL
+from paretofleet_collector.model.page_views import (
+    Fleet,
+    FleetDevice,
+    FleetSweep,
+    LastFailure,
+    LastReading,
+    SweepMark,
+)
+from paretofleet_collector.model.run_time import Span
+from paretofleet_collector.model.views import DeviceView, RunningNow, SweepView
+from paretofleet_collector.planning.time_left import time_left
+from paretofleet_collector.service import devices
+from paretofleet_collector.service.context import Context
+from paretofleet_collector.store import overview, progress, sweeps
+
+#: The time left of an open sweep is worked out at most so often, and what a device read last after a run.
+LEFT_S = 5.0
+READING_S = 5.0
+
+
+class Overview:
+    """Looks at the fleet of a collector again and again, and keeps what does not change in between."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._sweeps: dict[str, tuple[SweepMark, FleetSweep]] = {}
+        self._left: dict[str, tuple[float, Span | None]] = {}
+        #: By device: the run that it was at, and what it read last with the time until when that counts.
+        self._readings: dict[str, tuple[str, float, LastReading | None]] = {}
+        self._earlier: dict[str, dict[str, float]] = {}
+
+    async def look(self) -> Fleet:
+        """The fleet as it is now."""
+        listed = await devices.list_devices(self._context)
+        return await self._context.store.read(lambda connection: self._look(connection, listed))
+
+    def _look(self, connection: sa.Connection, listed: list[DeviceView]) -> Fleet:
+        now = self._context.now()
+        running = progress.running_now(connection)
+        failures = overview.last_failures(connection)
+        marks = overview.sweep_marks(connection)
+        by_id = {mark.sweep_id: self._sweep(connection, mark, now) for mark in marks}
+        self._forget(by_id)
+        why = self._waits(connection, listed, running, by_id)
+        seen = tuple(self._device(connection, each, running, failures, why) for each in listed)
+        return Fleet(seen, tuple(by_id.values()))
+
+    def _forget(self, there: Mapping[str, FleetSweep]) -> None:
+        for sweep_id in set(self._sweeps) - set(there):
+            del self._sweeps[sweep_id]
+            self._left.pop(sweep_id, None)
+            self._earlier.pop(sweep_id, None)
+
+    def _sweep(self, connection: sa.Connection, mark: SweepMark, now: float) -> FleetSweep:
+        before = self._sweeps.get(mark.sweep_id)
+        is_over = mark.state in SWEEP_FINAL
+        if before is not None and before[0] == mark and is_over:
+            return before[1]
+        if before is None or before[0].state != mark.state:
+            view = SweepView.of(sweeps.find(connection, mark.sweep_id))
+        else:
+            view = _recounted(before[1].view, mark)
+        left = None if is_over else self._time_left(connection, mark.sweep_id, now)
+        why = overview.reasons(connection, (mark.sweep_id,)).get(mark.sweep_id, {})
+        made = FleetSweep(view, left, why)
+        self._sweeps[mark.sweep_id] = mark, made
+        return made
+
+    def _time_left(self, connection: sa.Connection, sweep_id: str, now: float) -> Span | None:
+        until, left = self._left.get(sweep_id, (0.0, None))
+        if now < until:
+            return left
+        times = progress.run_times(connection, sweep_id)
+        if sweep_id not in self._earlier:
+            past = progress.past_times(connection, {run.device_id for run in times})
+            self._earlier[sweep_id] = {each.configuration_id: each.seconds for each in past}
+        left = time_left(times, now, self._earlier[sweep_id])
+        self._left[sweep_id] = now + LEFT_S, left
+        return left
+
+    def _waits(
+        self,
+        connection: sa.Connection,
+        listed: list[DeviceView],
+        running: Mapping[str, RunningNow],
+        by_id: Mapping[str, FleetSweep],
+    ) -> dict[str, str]:
+        """By name why devices with something in their queue do not go on with the first of it."""
+        heads = {each.queue[0] for each in listed if each.queue and each.device_id not in running}
+        why: dict[str, str] = {}
+        for sweep in by_id.values():
+            if sweep.view.name in heads and sweep.view.state not in SWEEP_FINAL:
+                stored = sweeps.find(connection, sweep.view.sweep_id)
+                context = self._context
+                for name, sentence in waits(connection, stored, context.now(), context.offline_after_s):
+                    why.setdefault(name, sentence)
+        return why
+
+    def _device(
+        self,
+        connection: sa.Connection,
+        view: DeviceView,
+        running: Mapping[str, RunningNow],
+        failures: Mapping[str, LastFailure],
+        why: Mapping[str, str],
+    ) -> FleetDevice:
+        now = running.get(view.device_id)
+        reading = self._reading(connection, view.device_id, "" if now is None else now.run_id)
+        reason = "" if now is not None else why.get(view.name) or _idle_reason(view)
+        return FleetDevice(view, now, reason, failures.get(view.device_id), reading)
+
+    def _reading(self, connection: sa.Connection, device_id: str, run_id: str) -> LastReading | None:
+        """What the device read last; after it went on to another run, that is asked until it is sealed."""
+        now = self._context.now()
+        at_run, until, reading = self._readings.get(device_id, ("?", 0.0, None))
+        if at_run != run_id:
+            until = now + READING_S
+        if at_run != run_id or now < until:
+            reading = overview.last_reading(connection, device_id)
+        self._readings[device_id] = run_id, until, reading
+        return reading
+
+
+def _recounted(view: SweepView, mark: SweepMark) -> SweepView:
+    counts = dict(mark.counts)
+    return replace(view, runs=sum(counts.values()), runs_by_state=counts)
+
+
+def _idle_reason(device: DeviceView) -> str:
+    """Why a device does nothing that no sweep waits for, or whose sweep says nothing of it."""
+    reasons = {
+        "offline": "offline: its agent is silent",
+        "paused": f"paused; `paretofleet devices resume {device.name}` ends that",
+        "removed": "removed",
+        "waiting": f"waits to be let in; `paretofleet devices approve {device.name}` does that",
+    }
+    return reasons.get(device.state) or ("" if device.queue else "nothing to do")

@@ -1,0 +1,97 @@
+"""The whole fleet at a glance: every sweep by its counts, and what the devices did last."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from paretofleet_collector.model.page_views import LastFailure, LastReading, SweepMark
+from paretofleet_collector.store import attempts
+from paretofleet_collector.store.attempts import ATTEMPTS
+from paretofleet_collector.store.runs import RUNS
+from paretofleet_collector.store.sealed import SUMMARIES
+from paretofleet_collector.store.sweeps import SWEEPS, VISIBLE
+
+
+def sweep_marks(connection: sa.Connection) -> tuple[SweepMark, ...]:
+    """What changes of each sweep that `connection` sees, the newest first: two queries for all of them."""
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    by_state = sa.select(RUNS.c.sweep_id, RUNS.c.state, sa.func.count().label("runs"))
+    for row in connection.execute(by_state.group_by(RUNS.c.sweep_id, RUNS.c.state)):
+        counts[row.sweep_id][row.state] = row.runs
+    query = sa.select(SWEEPS.c.sweep_id, SWEEPS.c.state, SWEEPS.c.ended_unix_s).where(VISIBLE)
+    return tuple(
+        SweepMark(row.sweep_id, row.state, row.ended_unix_s, tuple(sorted(counts[row.sweep_id].items())))
+        for row in connection.execute(query.order_by(SWEEPS.c.number.desc()))
+    )
+
+
+def last_failures(connection: sa.Connection) -> dict[str, LastFailure]:
+    """The run that failed last on each device, by device id, as `connection` sees them."""
+    newest = (
+        sa.select(RUNS.c.device_id, sa.func.max(RUNS.c.ended_unix_s).label("ended_unix_s"))
+        .where(RUNS.c.state == "failed")
+        .group_by(RUNS.c.device_id)
+        .subquery()
+    )
+    query = sa.select(RUNS).join(
+        newest,
+        sa.and_(RUNS.c.device_id == newest.c.device_id, RUNS.c.ended_unix_s == newest.c.ended_unix_s),
+    )
+    return {
+        row.device_id: LastFailure(row.run_id, row.reason or "", row.message, row.ended_unix_s)
+        for row in connection.execute(query.where(RUNS.c.state == "failed"))
+    }
+
+
+def last_reading(connection: sa.Connection, device_id: str) -> LastReading | None:
+    """What the newest sealed run of the device `device_id` measured, as `connection` sees it, or None."""
+    query = (
+        sa.select(RUNS.c.run_id, RUNS.c.ended_unix_s, ATTEMPTS.c.facts_json, SUMMARIES.c.summary_json)
+        .join(ATTEMPTS, attempts.of_run())
+        .join(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
+        .where(RUNS.c.device_id == device_id, RUNS.c.state == "sealed")
+        .order_by(RUNS.c.ended_unix_s.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    summary = json.loads(row.summary_json)
+    hottest = max(temperatures_c(json.loads(row.facts_json)).values(), default=None)
+    power_w, scope = summary.get("power_w"), summary.get("power_scope") or ""
+    return LastReading(row.run_id, power_w, scope, hottest, row.ended_unix_s)
+
+
+def temperatures_c(facts: Mapping[str, Any]) -> dict[str, float]:
+    """What the sensors of a device showed after a run with these `facts`, in degrees Celsius, by name.
+
+    >>> temperatures_c({"readings_after": {"temperatures_c": {"cpu": 61.0}, "gpu": {"temperature_c": 70}}})
+    {'cpu': 61.0, 'gpu': 70.0}
+    """
+    readings = facts.get("readings_after")
+    if not isinstance(readings, dict):
+        return {}
+    zones = readings.get("temperatures_c")
+    shown = dict(zones) if isinstance(zones, dict) else {}
+    for name, value in readings.items():
+        if isinstance(value, dict) and "temperature_c" in value:
+            shown[name] = value["temperature_c"]
+    return {name: float(value) for name, value in shown.items() if isinstance(value, int | float)}
+
+
+def reasons(connection: sa.Connection, sweep_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """How many runs of each of `sweep_ids` failed or were skipped, by reason, as `connection` sees them."""
+    query = (
+        sa.select(RUNS.c.sweep_id, RUNS.c.reason, sa.func.count().label("runs"))
+        .where(RUNS.c.sweep_id.in_(tuple(sweep_ids)), RUNS.c.state.in_(("failed", "skipped")))
+        .group_by(RUNS.c.sweep_id, RUNS.c.reason)
+    )
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in connection.execute(query):
+        counts[row.sweep_id][row.reason or "unknown"] = row.runs
+    return counts

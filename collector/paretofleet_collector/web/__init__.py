@@ -1,0 +1,1 @@
+"""The live page: what runs, what waits and why, what has failed; over the service, without own logic."""

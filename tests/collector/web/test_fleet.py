@@ -1,0 +1,172 @@
+"""The first view: who is there, what runs, what waits and why; and what a tab hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from paretofleet_collector.errors import Refused
+from paretofleet_collector.model.messages import Heartbeat, Join
+from paretofleet_collector.service import agents, devices, sweeps
+from paretofleet_collector.service.overview import Overview
+from paretofleet_collector.web import fleet_view, page_server
+from paretofleet_collector.web.fragments import Fragments
+from paretofleet_collector.web.hub import Hub
+
+
+def look(rig):
+    return rig.do(Overview(rig.context).look())
+
+
+def test_a_device_shows_what_it_runs_with_phase_and_iterations(rig):
+    session = rig.joined()
+    sweep = rig.submit(name="first")
+    rig.submit(name="second")
+    key = rig.lease(session).key
+    beat = Heartbeat(session, (key,), key, "measure", 1234)
+    rig.do(agents.progress(rig.context, beat))
+    (seen,) = look(rig).devices
+    assert (seen.running.phase, seen.running.iterations) == ("measure", 1234)
+    assert (seen.running.run_id, seen.running.sweep_id) == (key.run_id, sweep.sweep_id)
+    assert seen.device.queue == ("first", "second")
+    assert seen.waits == ""
+
+
+def test_a_device_that_does_nothing_says_why(rig):
+    rig.joined("idle")
+    rig.joined("paused")
+    sweep = rig.submit(devices=["paused"])
+    rig.do(devices.change_device(rig.context, "paused", "pause", {}))
+    waits = {each.device.name: each.waits for each in look(rig).devices}
+    assert waits["idle"] == "nothing to do"
+    assert waits["paused"] == "paused is paused; `paretofleet devices resume paused` ends that"
+    rig.clock[0] += 3600
+    waits = {each.device.name: each.waits for each in look(rig).devices}
+    assert waits["idle"] == "offline: its agent is silent"
+    assert rig.sweep(sweep.name).state == "planned"
+
+
+def test_what_failed_last_and_what_was_measured_last_stand_with_the_device(rig):
+    session = rig.joined()
+    rig.submit(batch_sizes=(1, 2))
+    rig.upload(session, rig.lease(session))
+    rig.seal()
+    rig.fail(session, rig.lease(session), "wrong_output")
+    (seen,) = look(rig).devices
+    assert seen.failure.reason == "wrong_output"
+    assert seen.reading is not None
+    assert (seen.reading.power_w, seen.reading.temperature_c) == (None, None), "nothing is made up"
+
+
+def test_a_sweep_is_counted_anew_where_it_moves_and_kept_where_it_is_over(rig):
+    session = rig.joined()
+    rig.submit(name="sweep", batch_sizes=(1, 2))
+    overview = Overview(rig.context)
+    (before,) = rig.do(overview.look()).sweeps
+    assert before.view.runs_by_state == {"pending": 2}
+    rig.fail(session, rig.lease(session), "wrong_output")
+    (after,) = rig.do(overview.look()).sweeps
+    assert after.view.runs_by_state == {"pending": 1, "failed": 1}
+    assert after.reasons == {"wrong_output": 1}
+    rig.do(sweeps.cancel(rig.context, "sweep"))
+    (over,) = rig.do(overview.look()).sweeps
+    assert over.view.state == "cancelled"
+    assert rig.do(overview.look()).sweeps[0] is over
+    rig.do(sweeps.delete(rig.context, "sweep"))
+    assert rig.do(overview.look()).sweeps == ()
+
+
+def test_text_of_strangers_is_shown_as_text(browser):
+    kind = "<img src=x onerror=alert(1)>\x1b[31m"
+    browser.rig.do(agents.join(browser.rig.context, Join("id-x", "board", kind, {})))
+    browser.sign_in()
+    text = browser.ask("/").text
+    assert "<img" not in text
+    assert "\x1b" not in text
+    assert "&lt;img src=x" in text
+
+
+class Tab:
+    """A stream as a tab reads it."""
+
+    def __init__(self, hub: Hub, view, epoch: str = "", version: int = -1) -> None:
+        async def check() -> None:
+            pass
+
+        self.events = hub.events(view, epoch, version, check)
+
+    async def next(self, kind: str) -> dict:
+        while True:
+            text = (await asyncio.wait_for(anext(self.events), 20)).decode()
+            if text.startswith(f"event: {kind}\n"):
+                return json.loads(text.partition("data: ")[2])
+
+
+def test_all_tabs_share_one_snapshot_and_get_what_has_changed(rig):
+    made = 0
+
+    async def make() -> Fragments:
+        nonlocal made
+        made += 1
+        return Fragments({"clock": str(made), "still": "always"})
+
+    async def play() -> None:
+        hub = Hub(rig.context)
+        view = hub.view(("x",), make)
+        tabs = [Tab(hub, view) for _ in range(50)]
+        first = await asyncio.gather(*(tab.next("parts") for tab in tabs))
+        assert {json.dumps(each) for each in first} == {json.dumps(first[0])}
+        before = made
+        rig.context.changes.bump()
+        second = await asyncio.gather(*(tab.next("parts") for tab in tabs))
+        assert all(set(each["parts"]) == {"clock"} for each in second)
+        assert made - before <= 2, "not one for each tab"
+        for tab in tabs:
+            await tab.events.aclose()
+        assert not view.is_watched
+
+    rig.do(play())
+
+
+def test_a_tab_that_comes_back_hears_what_it_missed_and_of_a_restart(rig):
+    rig.joined()
+
+    async def play() -> None:
+        overview = Overview(rig.context)
+        hub = Hub(rig.context)
+        view = hub.view(("fleet",), lambda: fleet_view.make(overview))
+        _, version = await view.current()
+        restarted = Tab(Hub(rig.context), view, "of-another-start.1", version)
+        assert (await restarted.next("hello"))["restarted"]
+        assert "devices" in (await restarted.next("parts"))["parts"], "everything is new"
+        tab = Tab(hub, view, view.epoch, version)
+        assert not (await tab.next("hello"))["restarted"]
+        for each in (tab, restarted):
+            await each.events.aclose()
+
+    rig.do(play())
+
+
+def test_a_sweep_that_is_deleted_while_it_is_shown_ends_its_stream_with_a_sentence(rig):
+    async def make() -> Fragments:
+        await sweeps.show(rig.context, "deleted")
+        return Fragments()
+
+    async def play() -> None:
+        hub = Hub(rig.context)
+        tab = Tab(hub, hub.view(("sweep", "deleted"), make))
+        assert "There is no sweep 'deleted'" in (await tab.next("gone"))["why"]
+
+    rig.do(play())
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "example.org:80", "nonsense", "socket"])
+def test_the_page_is_served_on_loopback_only(rig, address):
+    async def play() -> None:
+        async with page_server.serving(rig.context, address):
+            pass
+
+    with pytest.raises(Refused):
+        rig.do(play())
+    assert rig.context.page_door is None
