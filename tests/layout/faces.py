@@ -223,6 +223,15 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "login": "login only_address",
             "server": "serve",
         },
+        "searches": {
+            "fronts": "*",
+            "parsing": "parse_search",
+            "process": "*",
+            "reading": "*",
+            "specification": "SearchSpecification",
+            "starting": "devices_of with_measure",
+            "stored": "stored_json stored_specification",
+        },
         "service": {
             "access": "*",
             "adoption": "*",

@@ -34,7 +34,7 @@ Input = tuple[str, str, tuple[int | None, ...]]
 class CandidateFailed:
     """What became of a member that could not be built or trained: a `sentence`, and a `reason` to count by.
 
-    Of building: `build`, `model`. Of training: `timeout`, `memory`, `disk`, `crashed`, `result`, `model`.
+    Of building: `build`, `model`. Training: also `timeout`, `memory`, `disk`, `crashed`, `killed`, `result`.
     """
 
     reason: str

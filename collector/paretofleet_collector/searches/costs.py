@@ -83,8 +83,11 @@ class CostTable:
             return measurement.reason or self.beyond(measurement)
         return next((each.reason for each in self.trained(number) if each.reason), "")
 
-    def search(self, seed: int) -> Search:
-        """The search for which the analysis proposes, from this `seed`; column 0 is the error everywhere."""
+    def search(self, seed: int, device: str) -> Search:
+        """The search for which the analysis proposes for a `device`, from this `seed`.
+
+        Column 0 is the error, which devices share; limits are those of this device.
+        """
         from paretofleet_analysis.search.trials import Search
 
         specification = self.specification
@@ -95,10 +98,9 @@ class CostTable:
         limits = {}
         if TOP1 in specification.limits:
             limits[0] = 100.0 - specification.limits[TOP1]
-        for columns in devices.values():
-            for name, column in zip(self.columns, columns[1:], strict=True):
-                if name in specification.limits:
-                    limits[column] = _cost(name, specification.limits[name])
+        for name, column in zip(self.columns, devices[device][1:], strict=True):
+            if name in specification.limits:
+                limits[column] = _cost(name, specification.limits[name])
         # hand-made members take nobody's place among those that are drawn
         start = specification.start + len(specification.hand_made)
         return Search(specification.space(), devices, seed, start, specification.control, limits)

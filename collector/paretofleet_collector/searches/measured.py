@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from paretofleet_analysis.objectives import OBJECTIVES
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchBatch, SearchTrial
+from paretofleet_collector.searches.specification import TOP1, SearchSpecification
 
 #: Units of what drifts with a device's clocks, and so is divided by the anchor's.
 DRIFTING = frozenset({"s", "J", "W", "1/s"})
@@ -134,3 +136,18 @@ def _variance(rows: Sequence[Mapping[str, Any]], name: str) -> float:
             squares += math.fsum((each - middle) ** 2 for each in logs)
             freedom += len(logs) - 1
     return squares / freedom if freedom else math.nan
+
+
+def report_measurements(
+    report: Path, batch: SearchBatch, trials: Sequence[SearchTrial], specification: SearchSpecification
+) -> list[TrialMeasurement]:
+    """The `measurements` of a `batch` of `trials` in its sweep's `report`, a file.
+
+    In the columns that the `specification` ranks by or limits. Raises Refused where the anchor failed.
+    """
+    from paretofleet_analysis.report import files
+
+    columns = dict.fromkeys((*specification.objectives, *specification.limits))
+    columns.pop(TOP1, None)
+    anchor = specification.anchor.removeprefix("zoo:").partition("@")[0]
+    return measurements(files.read(report).to_pylist(), batch, trials, anchor, tuple(columns))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -145,6 +146,8 @@ def _failure(limits: TrainCommand, end: CommandEnd, log: Path) -> CandidateFaile
         reason = "disk"  # a single file may not grow beyond it
     if reason:
         return CandidateFailed(reason, f"Training {over[reason]}.")
+    if end.code == -signal.SIGKILL:
+        return CandidateFailed("killed", "Training was killed, perhaps for want of memory on this host.")
     if end.code:
         how = f"failed with code {end.code}" if end.code > 0 else f"was ended by signal {-end.code}"
         return CandidateFailed("crashed", f"Training {how}: {last_lines(log).rstrip('.')}.")

@@ -4,62 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from paretofleet_analysis.search.propose import propose
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.model.searches import SearchBatch, SearchTraining, SearchTrial
-from paretofleet_collector.planning.specification import Spec
+from paretofleet_collector.model.searches import SearchTraining
 from paretofleet_collector.searches.costs import CostTable, cost_table
-from paretofleet_collector.searches.measured import TrialMeasurement, measurements
-from paretofleet_collector.searches.specification import SearchSpecification, TrainCommand
-
-COLUMNS = ("batch_latency_p90_s", "energy_j_per_item", "memory_peak_bytes")
-SPECIFICATION = SearchSpecification(
-    name="edge",
-    module=Path("space.py"),
-    parameters={"width": [8, 16, 32, 64], "depth": [1, 2]},
-    train=TrainCommand(("train",)),
-    measure=Spec(models=("zoo:anchor",)),
-    objectives=("top1", *COLUMNS[:2]),
-    limits={"top1": 60.0, "batch_latency_p90_s": 0.05, "memory_peak_bytes": 5e8},
-    start=0,
-)
-TRIALS = tuple(
-    SearchTrial(number, (number % 4, number // 4), f"g{number}", f"edge-{number}@file", "box", "start")
-    for number in range(4)
-)
-BATCH = SearchBatch(0, (0, 1), ("box", "tx2"), "edge-0")
-SPREAD = (0.99, 1.0, 1.01)
-
-
-def row(model: str, seconds: float, device: str = "box", **changed: Any) -> dict[str, Any]:
-    values = {"batch_latency_p90_s": seconds, "energy_j_per_item": 5 * seconds, "memory_peak_bytes": 1e8}
-    runs = {f"{name}_runs": [value * each for each in SPREAD] for name, value in values.items()}
-    fixed = {"status": "ok", "reason": None, "environment_id": f"env-{device}", "runs": 3}
-    counted = {"run_counted": [True] * 3}
-    return {
-        "model": model,
-        "variant": "file",
-        "device": device,
-        **fixed,
-        **counted,
-        **values,
-        **runs,
-        **changed,
-    }
-
-
-def failed(model: str, reason: str, status: str = "failed", device: str = "box") -> dict[str, Any]:
-    nothing = dict.fromkeys((*COLUMNS, *(f"{name}_runs" for name in COLUMNS), "run_counted"))
-    return {**row(model, 1.0, device), **nothing, "status": status, "reason": reason, "runs": 0}
-
-
-def read(*rows: dict[str, Any], batch: SearchBatch = BATCH) -> list[TrialMeasurement]:
-    return measurements(rows, batch, TRIALS, "anchor", COLUMNS)
+from paretofleet_collector.searches.measured import TrialMeasurement
+from search_examples import BATCH, SPECIFICATION, SPREAD, TRIALS, failed, read, row
 
 
 def table(*measured: TrialMeasurement, trainings: tuple[SearchTraining, ...] = ()) -> CostTable:
@@ -149,10 +102,10 @@ def test_the_analysis_proposes_from_such_a_table() -> None:
     batch = replace(BATCH, trials=(0, 1, 2, 3))
     trainings = tuple(SearchTraining(k, 1, "validation", top1=70.0 + 5 * k, top1_n=1000) for k in range(4))
     known = table(*read(*rows, batch=batch), trainings=trainings)
-    search = known.search(seed=1)
+    search = known.search(1, "box")
     assert search.devices == {"box": (0, 1, 2), "tx2": (0, 3, 4)}
-    assert search.limits[0] == 40.0
-    assert search.limits[3] == pytest.approx(math.log10(0.05))
+    assert search.limits == {0: 40.0, 1: pytest.approx(math.log10(0.05))}
+    assert list(known.search(1, "tx2").limits) == [0, 3]
     (proposal,) = propose(search, known.costs(search.space, "box"), rotation=("box",))
     assert proposal.device == "box"
     assert proposal.kind in ("best", "mutant", "control")

@@ -138,6 +138,12 @@ def test_what_fails_is_shown_by_its_last_lines(tmp_path: Path) -> None:
     assert failed == CandidateFailed("crashed", "Training was ended by signal 11: it printed nothing.")
 
 
+def test_a_training_that_somebody_kills_is_told_from_one_that_fails(tmp_path: Path) -> None:
+    failed = trained(tmp_path, "import os; os.kill(os.getpid(), 9)")
+    assert isinstance(failed, CandidateFailed)
+    assert failed.reason == "killed"
+
+
 def test_a_program_that_is_missing_ends_the_search(tmp_path: Path) -> None:
     text = SPECIFICATION.replace("[python, train.py]", "[nosuchprogram, train.py]")
     with pytest.raises(Refused, match="nosuchprogram is no program here"):

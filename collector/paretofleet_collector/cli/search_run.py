@@ -1,0 +1,148 @@
+"""`paretofleet search start | stop | resume`: the process that drives a search, beside the command."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paretofleet_collector.cli.output import clean
+from paretofleet_collector.cli.search_follow import follow_search
+from paretofleet_collector.cli.search_kept import SearchName
+from paretofleet_collector.cli.session import address_of, notify, search_client
+from paretofleet_collector.cli.units import counted, seconds_of
+from paretofleet_collector.errors import Refused, misused
+from paretofleet_collector.model.searches import RUNNING, STOPPED, NewSearch
+
+if TYPE_CHECKING:
+    from paretofleet_collector.searches.specification import SearchSpecification
+
+START_EXAMPLE = "Example: paretofleet search start space.yaml --name edge1 --budget 4h --seed 1 --watch"
+STOP_EXAMPLE = "Example: paretofleet search stop edge1"
+RESUME_EXAMPLE = "Example: paretofleet search resume edge1 --watch"
+#: Seconds for a driver to end what it does once its search is stopped.
+_STOP_S = 30.0
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the search until it has ended.")]
+
+
+def start(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="SPACE.yaml", help="The search's specification.")],
+    *,
+    name: Annotated[str, typer.Option(help="The search's name.", show_default="its own, or the file's")] = "",
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="After so long no further batch begins: 90s, 10m or 4h."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, metavar="N", help="Trials at most.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is proposed.")] = 1,
+    watch: Watch = False,
+) -> None:
+    """Start a search, driven by a process of its own on this machine; its name goes to standard output.
+
+    It trains here, while nothing is measured here, and goes on when this command ends.
+    """
+    if budget is None and trials is None:
+        raise typer.BadParameter("say how far it shall go: --budget TIME, --trials N, or both")
+    budget_s = seconds_of("--budget", budget) if budget else 0.0
+    specification = _specification(file)
+    from paretofleet_collector.cli.model_upload import model_name
+    from paretofleet_collector.cli.specification import add_files
+    from paretofleet_collector.searches import process
+    from paretofleet_collector.searches.starting import devices_of, with_measure
+    from paretofleet_collector.searches.stored import stored_json
+
+    with search_client(context) as client:
+        measure = add_files(client, specification.measure)
+        specification = with_measure(specification, measure)
+        plan = client.plan_sweep(measure.to_json())
+        devices = devices_of(specification, plan, client.list_devices(), budget_s)
+        chosen = name or specification.name or model_name(file.with_suffix(""))
+        text = stored_json(specification, devices)
+        new = NewSearch(chosen, text, specification.digest, seed, budget_s, trials or 0)
+        search = client.create_search(new, secrets.token_hex(16))
+        folder = process.search_folder(search.search_id)
+        process.keep_origin(folder, file)
+        pid = process.start(address_of(context), search.search_id)
+        notify(
+            f"started {search.name} on {', '.join(devices)}: process {pid}, log {folder / process.LOG}; "
+            f"follow it with `paretofleet search resume {search.name} --watch`, end it with "
+            f"`paretofleet search stop {search.name}`"
+        )
+        typer.echo(clean(search.name))
+        if watch:
+            raise typer.Exit(follow_search(client, search.search_id, folder))
+
+
+def stop(context: typer.Context, search: SearchName) -> None:
+    """Stop a search: its trials are kept, a training under way is ended; `resume` goes on with it."""
+    from paretofleet_collector.searches import process
+
+    with search_client(context) as client:
+        view = client.show_search(search).search
+        if view.state != RUNNING:
+            raise Refused(f"'{view.name}' is {view.state} already; there is nothing to stop.")
+        client.change_search(view.search_id, STOPPED, "stopped by its user")
+        folder = process.search_folder(view.search_id)
+        until = time.monotonic() + _STOP_S
+        while process.is_driven(folder) and time.monotonic() < until:
+            time.sleep(0.2)
+        if process.is_driven(folder):
+            notify(f"{view.name} is stopped once its driver has ended what it does")
+        else:
+            notify(f"stopped {view.name}: {counted(view.trials, 'trial')} kept")
+
+
+def resume(
+    context: typer.Context,
+    search: SearchName,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SPACE.yaml]", help="Its specification.", show_default="where it was started from"
+        ),
+    ] = None,
+    *,
+    watch: Watch = False,
+) -> None:
+    """Go on with a search that was stopped, failed or lost its driver; one that has a driver is followed."""
+    from paretofleet_collector.searches import process
+
+    with search_client(context) as client:
+        view = client.show_search(search).search
+        folder = process.search_folder(view.search_id)
+        if not (view.state == RUNNING and process.is_driven(folder)):
+            origin = file or process.origin(folder)
+            if origin is None:
+                raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
+            if _specification(origin).digest != view.digest:
+                raise Refused(
+                    f"{origin} or code that it names has changed since '{view.name}' began: new trials would "
+                    "not be comparable; those there are kept: undo the change, or start a new search."
+                )
+            process.keep_origin(folder, origin)
+            client.change_search(view.search_id, RUNNING)
+            pid = process.start(address_of(context), view.search_id)
+            notify(f"{view.name} goes on: process {pid}, log {folder / process.LOG}")
+        elif not watch:
+            notify(f"{view.name} is driven already; --watch follows it")
+        if watch:
+            raise typer.Exit(follow_search(client, view.search_id, folder))
+
+
+def _specification(file: Path) -> SearchSpecification:
+    from paretofleet_collector.searches.parsing import parse_search
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise misused(f"{file} does not exist; write a search's specification there.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{file} cannot be read: {error}.") from None
+    try:
+        return parse_search(text, file.parent)
+    except Refused as error:
+        raise misused(f"{file}: {error}") from None

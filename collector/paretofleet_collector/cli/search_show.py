@@ -1,0 +1,111 @@
+"""`paretofleet search show`: the fronts of a search beside its random control, its trials, its failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paretofleet_collector.cli.output import Column, Format, Output, column, plain, show
+from paretofleet_collector.cli.search_kept import SearchName
+from paretofleet_collector.cli.session import notify, search_client
+from paretofleet_collector.cli.units import counted, duration
+from paretofleet_collector.errors import NotFound
+from paretofleet_collector.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paretofleet_collector.model.searches import SearchView
+
+EXAMPLE = "Example: paretofleet search show edge1 --device tx2-1 -o csv"
+
+
+def show_(
+    context: typer.Context,
+    search: SearchName,
+    *,
+    trials: Annotated[bool, typer.Option("--trials", help="Every trial on every device, instead.")] = False,
+    device: Annotated[str, typer.Option(metavar="D", help="Of one device only.")] = "",
+    output: Output = Format.table,
+) -> None:
+    """Show the front of a search on each device, with the probability of each member.
+
+    Members are `selected`: until they are measured and trained anew, some owe their place to luck.
+    """
+    from paretofleet_collector.searches import fronts, process, reading
+    from paretofleet_collector.searches.stored import stored_specification
+
+    with search_client(context) as client:
+        detail = client.show_search(search)
+        folder = process.search_folder(detail.search.search_id)
+        absent = reading.pull_reports(client, detail, folder)
+    specification, devices = stored_specification(detail.search.spec_json)
+    if device and device not in devices:
+        raise NotFound(f"'{device}' is no device of {detail.search.name}; {did_you_mean(device, devices)}")
+    chosen = [device] if device else list(devices)
+    table = reading.read_table(specification, devices, detail, folder, {})
+    _notify_state(detail.search, absent)
+    columns = tuple(name for name in specification.objectives)
+    names = tuple(f"member.{name}" for name in specification.parameters)
+    if trials:
+        rows = [row for row in fronts.trial_rows(table) if row["device"] in chosen]
+        show(rows, _trial_columns(columns, names), output, nothing="no trial yet")
+        return
+    rows = [row for name in chosen for row in fronts.front_rows(table, name, detail.search.seed)]
+    show(rows, _front_columns(columns, names), output, nothing="no trial is measured and trained yet")
+    for name in chosen:
+        for sentence in fronts.sentences(table, name):
+            notify(sentence)
+
+
+def _notify_state(search: SearchView, absent: Sequence[str]) -> None:
+    said = f"{search.name} is {search.state}" + (f": {search.reason}" if search.reason else "")
+    notify(f"{said}; {counted(search.trials, 'trial')}, driven for {duration(search.spent_s)}")
+    if absent:
+        notify(f"not measured yet, or gone: {', '.join(absent)}")
+
+
+def _front_columns(objectives: Sequence[str], names: Sequence[str]) -> tuple[Column, ...]:
+    return (
+        column("device", kept=True, shared=True),
+        column("trial", right=True, kept=True),
+        *_values(objectives),
+        Column("p_front", lambda row: f"{row['p_front']:.2f}", right=True),
+        column("verdict", shared=True),
+        column("kind"),
+        Column("member", lambda row: _member(row, names)),
+    )
+
+
+def _trial_columns(objectives: Sequence[str], names: Sequence[str]) -> tuple[Column, ...]:
+    return (
+        column("trial", right=True, kept=True),
+        column("device", kept=True, shared=True),
+        column("kind"),
+        column("state"),
+        *_values(objectives),
+        column("reason"),
+        Column("member", lambda row: _member(row, names)),
+    )
+
+
+def _values(objectives: Sequence[str]) -> tuple[Column, ...]:
+    from paretofleet_analysis.objectives import OBJECTIVES
+
+    def of(name: str) -> Column:
+        objective = OBJECTIVES[name]
+
+        def cell(row: Any) -> str:
+            value = row[name]
+            return "-" if value is None else f"{value * objective.scale:.4g}"
+
+        return Column(f"{objective.short} {objective.shown_unit}".rstrip(), cell, right=True)
+
+    return tuple(of(name) for name in objectives)
+
+
+def _member(row: Any, names: Sequence[str]) -> str:
+    """The values of a member in one line."""
+    values = ((name.removeprefix("member."), row[name]) for name in names)
+    return ", ".join(f"{name} {plain(value)}" for name, value in values if value is not None)

@@ -1,0 +1,162 @@
+"""What a search has come to on each device: its front with probabilities, beside its random control."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from paretofleet_analysis.objectives import OBJECTIVES
+
+from paretofleet_collector.searches.specification import TOP1
+
+if TYPE_CHECKING:
+    from paretofleet_analysis.search.space import Floats
+
+    from paretofleet_collector.searches.costs import CostTable
+
+#: Trials that were drawn at random.
+RANDOM = ("start", "control")
+#: Until its front is measured and trained anew, a member of it may owe its place to luck.
+SELECTED = "selected"
+
+
+def front_rows(table: CostTable, device: str, seed: int) -> list[dict[str, Any]]:
+    """The front of a search on a `device` by its `table`, the most accurate first; draws from `seed`.
+
+    `p_front`: the probability that nobody beats a member by more than the objectives' margins.
+    """
+    import numpy as np
+    from paretofleet_analysis.search.fronts import front_of_trials
+
+    costs, errors, numbers = _usable(table, device)
+    is_front, p_front = front_of_trials(costs, np.nan_to_num(errors), _margins(table), seed=seed)
+    rows = []
+    for at in np.flatnonzero(is_front):
+        trial = table.trials[numbers[at]]
+        accuracy = table.accuracy(trial.number)
+        row = {"device": device, "trial": trial.number, "kind": trial.kind, "verdict": SELECTED}
+        row |= {TOP1: None if accuracy is None else accuracy[0]}
+        row |= {name: _value(table, device, trial.number, name) for name in table.columns}
+        rows.append(
+            {**row, "p_front": float(p_front[at]), "model": trial.model, **_member(table, trial.number)}
+        )
+    return sorted(rows, key=lambda row: -(row[TOP1] or 0.0))
+
+
+def trial_rows(table: CostTable) -> list[dict[str, Any]]:
+    """Every trial of a `table` on every device of it: values, and why it is of no use there."""
+    rows = []
+    for trial in table.trials:
+        accuracy = table.accuracy(trial.number)
+        for device, measured in table.by_device.items():
+            row = {"trial": trial.number, "device": device, "kind": trial.kind}
+            row["state"] = "measured" if trial.number in measured else "missing"
+            row["reason"] = table.failure(trial.number, device)
+            if row["reason"]:
+                row["state"] = "failed"
+            elif accuracy is not None and row["state"] == "measured":
+                row["state"] = "done"
+            row |= {TOP1: None if accuracy is None else accuracy[0]}
+            row |= {name: _value(table, device, trial.number, name) for name in table.columns}
+            rows.append({**row, "model": trial.model, **_member(table, trial.number)})
+    return rows
+
+
+def sentences(table: CostTable, device: str) -> Iterator[str]:
+    """What there is to say of a search on a `device` by its `table`, beside its front."""
+    costs, _, numbers = _usable(table, device)
+    total = len(table.trials)
+    missing = total - len(table.by_device[device])
+    if missing:
+        yield f"{device} has not measured {missing} of {total} trials, so its front may lack some"
+    if len(costs):
+        yield f"{device}: {_reached(table, costs, numbers)}"
+    accuracies = [value[0] for trial in table.trials if (value := table.accuracy(trial.number))]
+    if len(accuracies) > 2 and len(set(accuracies)) == 1:
+        yield f"all {len(accuracies)} trainings came to the same {TOP1}: does training measure it?"
+    reasons = Counter(
+        reason.partition(":")[0].partition(" ")[0]
+        for trial in table.trials
+        if (reason := table.failure(trial.number, device))
+    )
+    if reasons:
+        counted = ", ".join(f"{name} {count}" for name, count in reasons.most_common())
+        yield f"{device}: {sum(reasons.values())} of {total} trials are of no use: {counted}"
+    over = _over_all(table, device)
+    if over:
+        yield over
+
+
+def _reached(table: CostTable, costs: Floats, numbers: list[int]) -> str:
+    """How much of the hypervolume of a front, of trials with these `costs` (n, d), some of them reach alone.
+
+    Those at random, as many of the method's first ones, and those made by hand.
+    """
+    from paretofleet_analysis.search.fronts import front_scale, share_of_front
+
+    scale = front_scale(costs, [None] * costs.shape[1])
+    kinds = [table.trials[number].kind for number in numbers]
+    drawn = [at for at, kind in enumerate(kinds) if kind in RANDOM]
+    chosen = [at for at, kind in enumerate(kinds) if kind in ("best", "mutant")][: len(drawn)]
+    by_hand = [at for at, kind in enumerate(kinds) if kind == "seed"]
+    parts = [
+        f"the {name} {share_of_front(costs[rows], scale):.3f}"
+        for name, rows in (
+            (f"{len(drawn)} at random", drawn),
+            (f"first {len(chosen)} of the method", chosen),
+            (f"{len(by_hand)} made by hand", by_hand),
+        )
+        if rows
+    ]
+    return f"of the hypervolume of its {len(costs)} trials, alone reach {', '.join(parts)}"
+
+
+def _over_all(table: CostTable, device: str) -> str:
+    """Which limit keeps every trial out, and by how much the nearest; empty where one is within all."""
+    measured = table.by_device[device].values()
+    reasons = [table.beyond(each) for each in measured if not each.reason]
+    if not reasons or not all(reasons):
+        return ""
+    name = Counter(reason.partition(" ")[0] for reason in reasons).most_common(1)[0][0]
+    of_it = [each.values[name] for each in measured if name in each.values]
+    limit = table.specification.limits[name]
+    best = max(of_it) / limit if OBJECTIVES[name].maximize else min(of_it) / limit
+    return f"{device}: every trial is beyond a limit; the nearest has {best:.3g} times that of {name}"
+
+
+def _usable(table: CostTable, device: str) -> tuple[Floats, Floats, list[int]]:
+    """Of the trials that are of use on a device their costs (n, d), errors (n, d) and numbers."""
+    import numpy as np
+
+    search = table.search(0, device)
+    trials = table.costs(search.space, device)
+    columns = list(search.devices[device])
+    good = ~trials.has_failed & np.isfinite(trials.costs[:, columns]).all(axis=1)
+    rows = np.flatnonzero(good & search.is_within(trials.costs))
+    return trials.costs[rows][:, columns], trials.errors[rows][:, columns], rows.tolist()
+
+
+def _margins(table: CostTable) -> list[float]:
+    """The objectives' margins in the units of the costs."""
+    margins = [OBJECTIVES[TOP1].margin.value]
+    for name in table.columns:
+        margin = OBJECTIVES[name].margin
+        margins.append(math.log10(1 + margin.value))
+    return margins
+
+
+def _value(table: CostTable, device: str, number: int, name: str) -> float | None:
+    measurement = table.by_device[device].get(number)
+    return None if measurement is None else measurement.values.get(name)
+
+
+def _member(table: CostTable, number: int) -> dict[str, Any]:
+    """The values by name of a trial's member, each under `member.NAME`."""
+    import numpy as np
+    from paretofleet_analysis.search.members import values_of
+
+    space = table.specification.space()
+    values = values_of(space, np.array(table.trials[number].codes))
+    return {f"member.{name}": values.get(name) for name in space.names}

@@ -1,0 +1,82 @@
+"""The process that drives a search: where it keeps its files, how it is started, whether it is there."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from paretofleet_collector.config import default_home
+from paretofleet_collector.errors import Refused
+
+#: The variable by which agents and searches agree on another folder for the lock of this host.
+LOCK_FOLDER = "PARETOFLEET_HOST_LOCK_DIR"
+LOG, _LOCK, _ORIGIN = "driver.log", "driver.lock", "origin.json"
+
+
+def search_folder(search_id: str) -> Path:
+    """Where the driver of the search `search_id` keeps its files on this machine, for this user."""
+    return default_home("searches") / search_id
+
+
+def keep_origin(folder: Path, file: Path) -> None:
+    """Writes into the `folder` of a search from which specification `file` it came."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _ORIGIN).write_text(json.dumps({"file": str(file.resolve())}), encoding="utf-8")
+
+
+def origin(folder: Path) -> Path | None:
+    """The file that `keep_origin` wrote into a `folder`; None where this machine does not know it."""
+    try:
+        return Path(json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))["file"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+@contextmanager
+def driving(folder: Path) -> Iterator[None]:
+    """Holds a search, by its `folder`, so that no second process drives it; raises Refused where one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused("This search is driven already, by another process of this machine.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_driven(folder: Path) -> bool:
+    """Whether a process of this machine drives the search with that `folder`."""
+    if not (folder / _LOCK).exists():
+        return False
+    try:
+        with driving(folder):
+            return False
+    except Refused:
+        return True
+
+
+def start(address: str, search_id: str) -> int:
+    """Starts the process that drives the search `search_id` of the collector at `address`; returns its id.
+
+    It goes on when this one ends; what it says goes to a file of the search's folder.
+    """
+    folder = search_folder(search_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "paretofleet_collector.searches", address, search_id],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return process.pid

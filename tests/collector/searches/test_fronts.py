@@ -1,0 +1,55 @@
+"""What a search has come to on a device: its front, beside its random trials, and why others are useless."""
+
+from __future__ import annotations
+
+from paretofleet_collector.model.searches import SearchTraining
+from paretofleet_collector.searches.costs import CostTable, cost_table
+from paretofleet_collector.searches.fronts import front_rows, sentences, trial_rows
+from paretofleet_collector.searches.measured import TrialMeasurement
+from search_examples import SPECIFICATION, TRIALS, failed, read, row
+
+
+def table(*measured: TrialMeasurement, accuracies: tuple[float, ...] = ()) -> CostTable:
+    trainings = [
+        SearchTraining(number, 1, "validation", top1=top1, top1_n=1000)
+        for number, top1 in enumerate(accuracies)
+    ]
+    return cost_table(SPECIFICATION, ("box", "tx2"), TRIALS, measured, trainings)
+
+
+def test_a_front_has_who_is_not_beaten_with_values_as_the_report_has_them() -> None:
+    measured = read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04))
+    (best, quick) = front_rows(table(*measured, accuracies=(70.0, 80.0)), "box", seed=1)
+    assert (best["trial"], best["top1"], best["batch_latency_p90_s"]) == (1, 80.0, 0.04)
+    assert (quick["trial"], quick["member.width"], quick["member.depth"]) == (0, 8, 1)
+    assert best["verdict"] == quick["verdict"] == "selected"
+    assert best["p_front"] == quick["p_front"] == 1.0
+    (only,) = front_rows(table(*measured, accuracies=(80.0, 70.0)), "box", seed=1)
+    assert only["trial"] == 0
+
+
+def test_a_limit_keeps_a_network_out_of_the_front_of_that_device_alone() -> None:
+    measured = read(
+        row("anchor", 0.01), row("edge-0", 0.2), row("anchor", 0.01, "tx2"), row("edge-0", 0.02, "tx2")
+    )
+    known = table(*measured, accuracies=(70.0,))
+    assert front_rows(known, "box", 1) == []
+    assert [each["trial"] for each in front_rows(known, "tx2", 1)] == [0]
+    said = " ".join(sentences(known, "box"))
+    assert "every trial is beyond a limit; the nearest has 4 times that of batch_latency_p90_s" in said
+    assert "has not measured 3 of 4 trials" in said
+
+
+def test_what_failed_is_counted_by_its_reason_and_listed() -> None:
+    known = table(*read(row("anchor", 0.01), failed("edge-0", "oom"), row("edge-1", 0.02)), accuracies=())
+    assert "box: 1 of 4 trials are of no use: oom 1" in list(sentences(known, "box"))
+    states = {(each["trial"], each["device"]): each["state"] for each in trial_rows(known)}
+    assert states[0, "box"] == "failed"
+    assert states[1, "box"] == "measured"
+    assert states[1, "tx2"] == "missing"
+
+
+def test_random_trials_stand_beside_as_many_others() -> None:
+    measured = read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04))
+    said = list(sentences(table(*measured, accuracies=(70.0, 80.0)), "box"))
+    assert "box: of the hypervolume of its 2 trials, alone reach the 2 at random 1.000" in said
