@@ -13,7 +13,8 @@ from paretofleet_collector.web.fragments import Fragments
 
 async def make(overview: Overview) -> Fragments:
     """The fleet as `overview` sees it now."""
-    return await run_in_threadpool(_fragments, await overview.look())
+    made: Fragments = await run_in_threadpool(_fragments, await overview.look())
+    return made
 
 
 def _fragments(fleet: Fleet) -> Fragments:
