@@ -15,15 +15,19 @@ fi
 }
 if [ "$more" != tools ]; then
     # One folder of build tools for the five packages, in place of five made and thrown away. Whatever pip finds
-    # there counts as installed, so it comes to what the packages need only when the folder is out of its way. What
-    # is installed is compiled: where PYTHONDONTWRITEBYTECODE is set every start would do it again.
+    # there counts as installed, so it comes to what the packages need only when the folder is out of its way.
     tools=$(mktemp -d)
     trap 'rm -rf "$tools"' EXIT
     pip="$venv/bin/python -m pip --quiet --disable-pip-version-check"
     $pip install --no-compile --target "$tools" hatchling editables
     PYTHONPATH=$tools $pip install --no-build-isolation --no-deps -r requirements.txt
     sed -n 's#^-e \./#paretofleet-#p' requirements.txt >"$tools/packages.txt"
-    $pip install -r "$tools/packages.txt"
+    $pip install --no-compile -r "$tools/packages.txt"
+    # Compiled on every core, where pip takes one, and without what no command loads, which is most of it. Else
+    # every start would compile anew where PYTHONDONTWRITEBYTECODE is set. What does not compile is a template.
+    "$venv/bin/python" -m compileall -q -j 0 -x '/(tests?|sympy|mpmath|pandas|pygments/lexers)/' \
+        "$venv/lib" agent/paretofleet_agent graph/paretofleet_graph proto/paretofleet_proto \
+        analysis/paretofleet_analysis collector/paretofleet_collector >/dev/null || :
     # Developers' peers are installed without what they ask for, so only a user's environment is whole.
     [ -e "$venv/.tools" ] || $pip check
     exit
