@@ -6,38 +6,15 @@ than a ranking of a few rows. The compiled functions below it are the same objec
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-_WHOLE = "scipy.special"
+from paretofleet_analysis.bare_module import bare_module
+
 _NAMES = (
     *("bdtr", "bdtrc", "betaincinv", "chdtri", "fdtr", "fdtrc", "log_ndtr", "logit"),
     *("ndtr", "ndtri", "ndtri_exp", "psi", "stdtr", "stdtrit"),
 )
-
-
-def _compiled() -> ModuleType:
-    """The module with the functions; `scipy.special` itself where it is loaded, or keeps them elsewhere."""
-    if _WHOLE not in sys.modules:
-        scipy = import_module("scipy")
-        package = ModuleType(_WHOLE)
-        package.__path__ = [str(Path(folder) / "special") for folder in scipy.__path__]
-        sys.modules[_WHOLE] = package
-        try:
-            functions = import_module(f"{_WHOLE}._ufuncs")
-        except ImportError:
-            functions = package
-        finally:
-            del sys.modules[_WHOLE]  # whoever imports it later gets the whole
-        if all(hasattr(functions, name) for name in _NAMES):
-            return functions
-    return import_module(_WHOLE)
-
-
-_functions = _compiled()
+_functions = bare_module("scipy.special", "_ufuncs", _NAMES)
 bdtr: Any = _functions.bdtr
 bdtrc: Any = _functions.bdtrc
 betaincinv: Any = _functions.betaincinv

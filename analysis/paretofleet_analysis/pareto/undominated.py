@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 
-from .samples import Flags, Floats
+from paretofleet_analysis.bare_module import bare_module
 
-#: Up to so many points each is held against each, which is sooner done than moocore is loaded.
-_PAIRS_UP_TO = 128
+from .samples import Flags, Floats
 
 
 def undominated_points(costs: Floats, *, keep_weakly: bool) -> Flags:
@@ -15,13 +17,10 @@ def undominated_points(costs: Floats, *, keep_weakly: bool) -> Flags:
 
     Of equal points each counts, or not `keep_weakly` one of them.
     """
-    if len(costs) > _PAIRS_UP_TO:
-        import moocore
+    return np.asarray(_moocore().is_nondominated(costs, keep_weakly=keep_weakly), dtype=np.bool_)
 
-        return np.asarray(moocore.is_nondominated(costs, keep_weakly=keep_weakly), dtype=np.bool_)
-    no_worse = (costs[:, None] <= costs).all(axis=2)  # of each row against each column
-    equal = no_worse & no_worse.T
-    beaten = no_worse & ~equal
-    if not keep_weakly:
-        beaten |= np.triu(equal, 1)
-    return np.asarray(~beaten.any(axis=0), dtype=np.bool_)
+
+@cache
+def _moocore() -> Any:
+    """moocore, without the client by which it fetches examples: that takes four times as long to load."""
+    return bare_module("moocore", "_moocore", ["is_nondominated"])

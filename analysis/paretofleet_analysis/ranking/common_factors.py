@@ -13,6 +13,7 @@ import numpy as np
 
 from paretofleet_analysis.ranking.verdicts import SURE
 from paretofleet_analysis.special_functions import ndtri, stdtrit
+from paretofleet_analysis.statistics.sobol import scrambled_sobol
 
 #: A gain's uncertainty is taken as half the width of its 95 % interval.
 _SIGMAS = 1.959964
@@ -41,13 +42,10 @@ class Factors:
 
     def draws(self, size: int) -> Iterator[list[np.ndarray]]:
         """Two independent halves of a scrambled Sobol quadrature: lists of factors (N, d)."""
-        # It takes as long to load as a small ranking takes, and most rankings have no common factors.
-        from scipy.stats import qmc
-
         count = _HALF if size <= _SMALL else _HALF_OF_MANY
         for half in range(2):
-            sobol = qmc.Sobol(len(self.loadings), seed=np.random.default_rng([self.seed, 7, half]))
-            normal = ndtri(np.clip(sobol.random(count), 1e-9, 1 - 1e-9))
+            points = scrambled_sobol(count, len(self.loadings), np.random.default_rng([self.seed, 7, half]))
+            normal = ndtri(np.clip(points, 1e-9, 1 - 1e-9))
             yield [np.exp(sum(z * x for z, x in zip(row, self.loadings, strict=True))) for row in normal]
 
 
