@@ -394,6 +394,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "paired_accuracy": "accuracy_interval compare_paired packed unpacked",
             "prediction": "Prediction another_process",
             "stopping": "DEVICE_ROWS_MIN device_prior is_precise",
+            "sobol": "scrambled_sobol",
             "variance_prior": "ROWS_MIN VariancePrior fit_variance_prior",
         },
     },
