@@ -73,7 +73,9 @@ def test_a_search_measures_trains_and_ends(searching: Farm) -> None:
         assert sweep["labels"] == ("search/edge1",)
     # its last words outlive it, and the sweeps go with the search
     assert "8 of 8" in searching.command("search", "list")
+    assert list((searching.root / "state" / "paretofleet" / "searches").iterdir())
     searching.command("search", "delete", "edge1", "--yes")
+    assert not list((searching.root / "state" / "paretofleet" / "searches").iterdir())
     assert searching.listing("search", "list") == []
     assert searching.listing("sweep", "list") == []
 
@@ -134,6 +136,7 @@ def test_a_driver_that_is_killed_leaves_a_search_to_resume(searching: Farm) -> N
     driver.send_signal(signal.SIGKILL)
     wait_until(lambda: not drivers(searching), "the end of the driver")
     assert detail(searching).search.state == "running"
+    assert "running, no driver" in searching.command("search", "list")
     said = searching.run("search", "resume", "edge1", "--watch")
     assert said.returncode == 0, said.stderr
     assert len(begun(log)) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,16 @@ DELETE_EXAMPLE = "Example: paretofleet search delete edge1 --yes"
 SearchName = Annotated[str, typer.Argument(metavar="SEARCH", help="A search, by its name or id.")]
 
 
+def _state(row: Any) -> str:
+    """Its state; of a search that was started here and has lost its driver, that."""
+    from paretofleet_collector.searches import process
+
+    folder = process.search_folder(row["search_id"])
+    if row["state"] == RUNNING and folder.is_dir() and not process.is_driven(folder):
+        return f"{RUNNING}, no driver"
+    return str(row["state"])
+
+
 def _of(trials: int, most: int) -> str:
     return f"{trials} of {most}" if most else str(trials)
 
@@ -32,7 +43,7 @@ def _driven(row: Any) -> str:
 
 _COLUMNS = (
     column("name", kept=True),
-    column("state"),
+    Column("state", _state),
     Column("trials", lambda row: _of(row["trials"], row["trials_max"]), right=True),
     column("trainings", right=True),
     Column("driven", _driven, right=True),
@@ -62,6 +73,8 @@ def delete(
     """Delete a search with its trials and the sweeps that measured them."""
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Delete {search} with all its trials and samples?", abort=True, err=True)
+    from paretofleet_collector.searches import process
+
     with search_client(context) as client:
         detail = client.show_search(search)
         if detail.search.state == RUNNING:
@@ -74,6 +87,7 @@ def delete(
             except NotFound:
                 continue  # deleted before, or never submitted
         client.delete_search(detail.search.search_id)
+    shutil.rmtree(process.search_folder(detail.search.search_id), ignore_errors=True)
     notify(f"deleted {search}: {counted(detail.search.trials, 'trial')}, {counted(sweeps, 'sweep')}")
 
 

@@ -88,6 +88,7 @@ class Driver:
     _recorded_s: float = -math.inf
     _idle: str = ""
     _is_stopped: bool = False
+    _has_rival: bool = False
     _read: dict[int, list[TrialMeasurement]] = field(default_factory=dict)
     _sweeps: dict[int, str] = field(default_factory=dict)
 
@@ -134,7 +135,7 @@ class Driver:
             self._end(FINISHED, action.reason)
             return False
         self._perform(action, detail, table)
-        return True
+        return not self._has_rival
 
     def is_stopped(self) -> bool:
         """Whether the search shall not go on, asked of the collector now and then; False while it is away.
@@ -173,8 +174,13 @@ class Driver:
                 return
 
     def _record(self, record: SearchRecord) -> None:
+        """Appends a record; where something else stands in its place, another machine drives this search."""
         self._recorded_s = time.monotonic()
-        self.client.record_trials(self.search_id, replace(record, spent_s=self.spent_s))
+        try:
+            self.client.record_trials(self.search_id, replace(record, spent_s=self.spent_s))
+        except Taken as error:
+            _log.error("%s This driver ends.", error)
+            self._has_rival = True
 
     def _loop(self, detail: SearchDetail, table: CostTable) -> Loop:
         states = []

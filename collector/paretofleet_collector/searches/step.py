@@ -125,6 +125,8 @@ def step(loop: Loop) -> Action:
     if not loop.rotation:
         return Idle("no device of the search is online")
     left = loop.trials_max - len(loop.trials) if loop.trials_max else BATCH
+    if loop.budget_s and loop.trial_s:  # at least one fits, or the search had ended
+        left = min(left, max(1, int((loop.budget_s - loop.spent_s) / loop.trial_s)))
     return Propose(min(BATCH, left), loop.rotation)
 
 

@@ -57,7 +57,9 @@ def test_one_step_follows_from_the_state(loop: Loop, action: Action) -> None:
 def test_a_budget_ends_a_search_before_the_trial_that_exceeds_it() -> None:
     loop = Loop((), (), HERE, spent_s=90.0, trial_s=11.0, budget_s=100.0)
     assert step(loop) == Ended("the budget of 100 s is spent: 90 s were, and a trial takes 11 s")
-    assert isinstance(step(replace(loop, trial_s=9.0)), Propose)
+    assert step(replace(loop, trial_s=9.0)) == Propose(1, ("a", "b"))
+    assert step(replace(loop, trial_s=4.0)) == Propose(2, ("a", "b"))
+    assert step(replace(loop, trial_s=0.0)) == Propose(4, ("a", "b"))
 
 
 def test_a_device_that_is_back_gets_what_it_lacks_before_anything_new() -> None:
