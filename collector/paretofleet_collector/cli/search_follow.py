@@ -50,7 +50,7 @@ def follow_search(client: SearchClient, search_id: str, folder: Path) -> int:
                 notify(f"{search.name} is {search.state}: {search.reason or 'no reason given'}")
                 notify(f"see `paretofleet search show {search.name}`")
                 return 0 if search.state == FINISHED else _FAILED_CODE
-            if process.is_driven(folder):
+            if process.is_driven(folder) or process.origin(folder) is None:
                 driven_s = time.monotonic()
             elif time.monotonic() - driven_s > _ALONE_S:
                 notify(

@@ -27,7 +27,7 @@ def _state(row: Any) -> str:
     from paretofleet_collector.searches import process
 
     folder = process.search_folder(row["search_id"])
-    if row["state"] == RUNNING and folder.is_dir() and not process.is_driven(folder):
+    if row["state"] == RUNNING and process.origin(folder) and not process.is_driven(folder):
         return f"{RUNNING}, no driver"
     return str(row["state"])
 

@@ -18,6 +18,7 @@ from paretofleet_collector.errors import Refused, misused
 from paretofleet_collector.model.searches import RUNNING, STOPPED, NewSearch
 
 if TYPE_CHECKING:
+    from paretofleet_collector.model.searches import SearchView
     from paretofleet_collector.searches.specification import SearchSpecification
 
 START_EXAMPLE = "Example: paretofleet search start space.yaml --name edge1 --budget 4h --seed 1 --watch"
@@ -25,6 +26,8 @@ STOP_EXAMPLE = "Example: paretofleet search stop edge1"
 RESUME_EXAMPLE = "Example: paretofleet search resume edge1 --watch"
 #: Seconds for a driver to end what it does once its search is stopped.
 _STOP_S = 30.0
+#: A driver that was silent for so long is gone (`searches.driver.HEARD_S`).
+_SILENT_S = 120.0
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the search until it has ended.")]
 
 
@@ -115,6 +118,7 @@ def resume(
         view = client.show_search(search).search
         folder = process.search_folder(view.search_id)
         if not (view.state == RUNNING and process.is_driven(folder)):
+            _check_not_driven_elsewhere(view, folder)
             origin = file or process.origin(folder)
             if origin is None:
                 raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
@@ -131,6 +135,18 @@ def resume(
             notify(f"{view.name} is driven already; --watch follows it")
         if watch:
             raise typer.Exit(follow_search(client, view.search_id, folder))
+
+
+def _check_not_driven_elsewhere(view: SearchView, folder: Path) -> None:
+    """Refuses a search that another machine drives: it says so every half a minute."""
+    from paretofleet_collector.searches import process
+
+    silent_s = time.time() - view.changed_unix_s
+    if view.state == RUNNING and process.origin(folder) is None and silent_s < _SILENT_S:
+        raise Refused(
+            f"'{view.name}' is driven by another machine, heard {silent_s:.0f} s ago; stop it first with "
+            f"`paretofleet search stop {view.name}`."
+        )
 
 
 def _specification(file: Path) -> SearchSpecification:

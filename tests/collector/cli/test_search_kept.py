@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 from command_harness import Command
 from fake_control import FakeControl
@@ -9,7 +12,8 @@ from paretofleet_proto.v1 import control_pb2 as pb
 
 
 @pytest.fixture
-def searched(control: FakeControl) -> FakeControl:
+def searched(control: FakeControl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeControl:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     search = pb.Search(
         search_id="s1", name="edge1", state="finished", reason="the budget of 4 h is spent",
         spec_json="{}", digest="d", seed=1, budget_s=14_400.0, trials_max=40, spent_s=14_402.0,
@@ -52,3 +56,22 @@ def test_sweeps_may_stay_and_what_runs_is_not_deleted(paretofleet: Command, sear
     searched.searches["edge1"].search.state = "stopped"
     paretofleet("search", "delete", "edge1", "--yes", "--keep-sweeps")
     assert list(searched.sweeps) == ["edge1-0"]
+
+
+def test_a_search_that_another_machine_drives_is_not_driven_here_too(
+    paretofleet: Command, searched: FakeControl
+) -> None:
+    search = searched.searches["edge1"].search
+    search.state, search.changed_unix_s = "running", time.time() - 20
+    said = paretofleet("search", "resume", "edge1", code=1).err
+    assert "driven by another machine" in said
+    assert "search stop edge1" in said
+
+
+def test_a_search_that_was_started_elsewhere_goes_on_with_its_specification_only(
+    paretofleet: Command, searched: FakeControl, tmp_path: Path
+) -> None:
+    assert "give its SPACE.yaml" in paretofleet("search", "resume", "edge1", code=2).err
+    nowhere = tmp_path / "space.yaml"
+    assert "does not exist" in paretofleet("search", "resume", "edge1", nowhere, code=2).err
+    assert searched.searches["edge1"].search.state == "finished"
