@@ -73,6 +73,8 @@ def sentences(table: CostTable, device: str) -> Iterator[str]:
         yield f"{device} has not measured {missing} of {total} trials, so its front may lack some"
     if len(costs):
         yield f"{device}: {_reached(table, costs, numbers)}"
+    else:
+        yield f"{device}: no trial is measured, trained and within the limits yet"
     accuracies = [value[0] for trial in table.trials if (value := table.accuracy(trial.number))]
     if len(accuracies) > 2 and len(set(accuracies)) == 1:
         yield f"all {len(accuracies)} trainings came to the same {TOP1}: does training measure it?"

@@ -43,11 +43,14 @@ def measurements(
     trials: Sequence[SearchTrial],
     anchor: str,
     columns: Collection[str],
+    *,
+    needed: Collection[str] = (),
 ) -> list[TrialMeasurement]:
     """What the `rows` of the report of a `batch` say of its `trials` in these `columns`, by device.
 
     `anchor`: the name of its model. A device that was away, or whose environment changed, has measured what
-    is in the anchor's environment alone. Raises Refused where the anchor itself failed.
+    is in the anchor's environment alone. Raises Refused where the anchor itself failed, or a device has no
+    value of what is `needed`.
     """
     numbers = {trial.model: trial.number for trial in trials if trial.number in batch.trials}
     by_device: dict[str, list[Mapping[str, Any]]] = {}
@@ -61,6 +64,13 @@ def measurements(
             _check_anchor(anchors, anchor, device)
             continue
         beside = max(good, key=lambda row: row["runs"])
+        absent = [name for name in needed if beside.get(name) is None]
+        if absent:
+            raise Refused(
+                f"{device} gives no {absent[0]} of the anchor {anchor}: it has no sensor for it, or a "
+                f"window that is too short; take a longer `measure.protocol`, or leave out that objective "
+                "or the device."
+            )
         variances = {name: _variance(of_device, name) for name in columns}
         for row in of_device:
             number = numbers.get(f"{row['model']}@{row['variant']}")
@@ -150,4 +160,6 @@ def report_measurements(
     columns = dict.fromkeys((*specification.objectives, *specification.limits))
     columns.pop(TOP1, None)
     anchor = specification.anchor.removeprefix("zoo:").partition("@")[0]
-    return measurements(files.read(report).to_pylist(), batch, trials, anchor, tuple(columns))
+    needed = [name for name in specification.objectives if name != TOP1]
+    rows = files.read(report).to_pylist()
+    return measurements(rows, batch, trials, anchor, tuple(columns), needed=needed)

@@ -11,8 +11,8 @@ from paretofleet_analysis.search.propose import propose
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchTraining
 from paretofleet_collector.searches.costs import CostTable, cost_table
-from paretofleet_collector.searches.measured import TrialMeasurement
-from search_examples import BATCH, SPECIFICATION, SPREAD, TRIALS, failed, read, row
+from paretofleet_collector.searches.measured import TrialMeasurement, measurements
+from search_examples import BATCH, COLUMNS, SPECIFICATION, SPREAD, TRIALS, failed, read, row
 
 
 def table(*measured: TrialMeasurement, trainings: tuple[SearchTraining, ...] = ()) -> CostTable:
@@ -67,6 +67,13 @@ def test_a_value_that_the_anchor_has_and_a_trial_lacks_is_a_failure() -> None:
 def test_an_anchor_that_fails_is_a_sentence() -> None:
     with pytest.raises(Refused, match="anchor failed on box \\(oom\\)"):
         read(failed("anchor", "oom"), row("edge-0", 0.02))
+
+
+def test_an_objective_that_a_device_does_not_have_is_a_sentence() -> None:
+    blind = row("anchor", 0.01, energy_j_per_item=None, energy_j_per_item_runs=[None] * 3)
+    assert len(read(blind, row("edge-0", 0.02))) == 1, "a limit alone may lack its column"
+    with pytest.raises(Refused, match="box gives no energy_j_per_item of the anchor anchor"):
+        measurements([blind], BATCH, TRIALS, "anchor", COLUMNS, needed=COLUMNS)
 
 
 def test_a_new_environment_is_a_new_device() -> None:
