@@ -12,7 +12,7 @@ from reference.bench import benches
 from reference.boards import boards
 from reference.commands import commands
 from reference.data import flags, report, samples
-from reference.keys import configuration, specification
+from reference.keys import configuration, search, specification
 from reference.limits import limits_page
 from reference.photographs import PHOTOGRAPHS, page_stamp, stamp_of, take_photographs
 from reference.pictures import frontier_picture, ranking_picture
@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands,
     "specification.md": specification,
+    "search.md": search,
     "configuration.md": configuration,
     "report.md": report,
     "flags.md": flags,

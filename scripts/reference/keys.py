@@ -15,6 +15,7 @@ from paretofleet_collector.planning.absence import WAIT_DAYS_S, WAIT_S
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.specification import KEYS as SPECIFICATION_KEYS
 from paretofleet_collector.planning.specification import Spec
+from paretofleet_collector.searches.specification import SEARCH_KEYS
 
 from reference.markdown import origin, page, paragraph, table
 
@@ -45,6 +46,19 @@ def specification() -> str:
             "What the limits do: [timing](../concepts/timing.md)."
         ),
         table(("limit", *(f"`{name}`" for name in names)), rows),
+    )
+
+
+def search() -> str:
+    """The page of every key of a search's specification with its type and meaning."""
+    return page(
+        "# Specification of a search",
+        paragraph(
+            "What `paretofleet search plan` and `search start` read. Paths are relative to the file. An "
+            "unknown key is refused. How a search is written and run: [search](../how-to/search.md)."
+        ),
+        origin("collector/paretofleet_collector/searches/specification.py"),
+        table(("key", "type", "meaning"), [(f"`{key.name}`", key.kind, key.meaning) for key in SEARCH_KEYS]),
     )
 
 

@@ -214,7 +214,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "specification": "PRECISIONS Spec SpecKey",
             "time_left": "time_left",
             "training": "TRAINING",
-            "values": "checked_choice checked_list checked_name checked_number checked_text",
+            "values": "checked_choice checked_list checked_name checked_number checked_selector checked_text",
         },
         "rpc": {
             "access_client": "AccessClient",
@@ -224,6 +224,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "server": "serve",
         },
         "searches": {
+            "forecast": "SearchForecast forecast",
             "fronts": "*",
             "parsing": "parse_search",
             "process": "*",
@@ -231,6 +232,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "specification": "SearchSpecification",
             "starting": "devices_of with_measure",
             "stored": "stored_json stored_specification",
+            "trainer": "runnable",
         },
         "service": {
             "access": "*",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli import search_kept, search_run, search_show
+from paretofleet_collector.cli import search_kept, search_plan, search_run, search_show
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import notify
@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Architecture searches with measured times and energies.",
     epilog=_EXAMPLE,
 )
+app.command("plan", epilog=search_plan.PLAN_EXAMPLE)(search_plan.plan)
 app.command("start", epilog=search_run.START_EXAMPLE)(search_run.start)
 app.command("stop", epilog=search_run.STOP_EXAMPLE)(search_run.stop)
 app.command("resume", epilog=search_run.RESUME_EXAMPLE)(search_run.resume)

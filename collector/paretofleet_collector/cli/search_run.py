@@ -51,7 +51,7 @@ def start(
     if budget is None and trials is None:
         raise typer.BadParameter("say how far it shall go: --budget TIME, --trials N, or both")
     budget_s = seconds_of("--budget", budget) if budget else 0.0
-    specification = _specification(file)
+    specification = specification_in(file)
     from paretofleet_collector.cli.model_upload import model_name
     from paretofleet_collector.cli.specification import add_files
     from paretofleet_collector.searches import process
@@ -122,7 +122,7 @@ def resume(
             origin = file or process.origin(folder)
             if origin is None:
                 raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
-            if _specification(origin).digest != view.digest:
+            if specification_in(origin).digest != view.digest:
                 raise Refused(
                     f"{origin} or code that it names has changed since '{view.name}' began: new trials would "
                     "not be comparable; those there are kept: undo the change, or start a new search."
@@ -149,7 +149,8 @@ def _check_not_driven_elsewhere(view: SearchView, folder: Path) -> None:
         )
 
 
-def _specification(file: Path) -> SearchSpecification:
+def specification_in(file: Path) -> SearchSpecification:
+    """The search's specification in a `file`; raises Refused, as a misuse where the file is at fault."""
     from paretofleet_collector.searches.parsing import parse_search
 
     try:

@@ -154,7 +154,7 @@ def _given(flags: SweepFlags) -> dict[str, Any]:
     """The flags that were given, under the keys and with the values that the YAML would hold."""
     values = {
         "models": None if flags.models is None else _items(",".join(flags.models)),
-        "devices": None if flags.devices is None else _selector(flags.devices),
+        "devices": None if flags.devices is None else selector_of(flags.devices),
         "targets": None if flags.targets is None else _items(flags.targets),
         "runtimes": None if flags.runtimes is None else _items(flags.runtimes),
         "precisions": None if flags.precisions is None else _items(flags.precisions),
@@ -236,7 +236,7 @@ def _repeats(text: str) -> dict[str, int]:
     return {"min": int(match[1]), "max": int(match[2] or match[1])}
 
 
-def _selector(flags: Sequence[str]) -> dict[str, list[str]]:
+def selector_of(flags: Sequence[str]) -> dict[str, list[str]]:
     """`NAME` chooses by name, `KEY=VALUE` by class or label; several values of a key are alternatives."""
     selector: dict[str, list[str]] = {}
     for text in flags:

@@ -36,6 +36,7 @@ ELSEWHERE = {
     "models cluster": "tests/system/test_variants.py",
     "search replay": "tests/collector/cli/test_search.py",
     "search delete": "tests/collector/cli/test_search_kept.py",
+    "search plan": "tests/system/test_search_plan.py",
     "search start": "tests/system/test_search.py",
     "search stop": "tests/system/test_search.py",
     "search resume": "tests/system/test_search.py",
