@@ -51,7 +51,7 @@ def nas_table() -> PublishedTable:
         "pi5", NAS / "nb201_pi5_latency_energy.parquet", "same_graph_as", "arch_index", {"framework": "onnx"}
     )
     columns = ColumnMap(
-        "pi5.accuracy",
+        "cifar100_top1",
         {"pi5": ("pi5.latency_ms_median", "pi5.energy_mj")},
         letters="ops",
         graph="same_graph_as",

@@ -1,9 +1,10 @@
 """What a search tries next: a pure function of its trials and its seed.
 
-Candidates are members at random and neighbours of the front. Ten weights of ParEGO shorten the list; of those
-left the one that is expected to add most hypervolume is proposed. Every 4th proposal is a mutant of the front
-and every 12th a stranger, so that a model that is wrong does not blind the search. Source: Knowles 2006,
-ParEGO; Emmerich, Giannakoglou, Naujoks 2006, expected hypervolume improvement.
+Candidates are members at random and neighbours of the front. By turns the one is proposed that is expected to
+be the best by a weight of ParEGO, and of those that ten weights choose the one that is expected to add most
+hypervolume. Every 4th proposal is a mutant of the front and every 12th a stranger, so that a model that is
+wrong does not blind the search. Source: Knowles 2006, ParEGO; Emmerich, Giannakoglou, Naujoks 2006, expected
+hypervolume improvement.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from paretofleet_analysis.special_functions import ndtr
 from .expected import Expected, expected_of
 from .members import draw, encode, members_at, mutants, numbers_of
 from .space import Codes, Floats, Space
-from .trials import Search, Trials, optimiser_costs
+from .trials import Search, Trials, in_logs, optimiser_costs
 
 Kind = Literal["start", "best", "mutant", "control"]
 #: Says of a member (p,) which graph it has; members of one graph are measured once.
@@ -30,15 +31,20 @@ GraphOf = Callable[[Codes], Hashable]
 Candidates = Iterator[tuple[Codes, Kind]]
 #: Suggests members for a device, the best first, given a search, its trials and a generator.
 Method = Callable[[Search, Trials, str, np.random.Generator], Candidates]
+#: Rows of a pool of members (m, p) in the order in which they are worth a trial, given what is expected of
+#: them, the box of the front, and a generator.
+Rank = Callable[["Expected", Codes, "Box", np.random.Generator], Codes]
 
 _MUTANT_EVERY = 4
 _POOL, _NEIGHBOURS = 1000, 500
 _WEIGHTS, _PER_WEIGHT, _BY_CHANCE = 10, 30, 30
 _AUGMENT = 0.05
+#: What lies beyond the top of the box pays so much for each span.
+_BEYOND = 10.0
 #: Where hypervolume is looked for, in spans of the front from its ideal, and at how many points.
 _BOTTOM, _TOP, _TOP_MAX, _POINTS = -0.1, 1.1, 2.5, 400
-#: A mutant that works less probably is not tried.
-_WORKS_MIN = 0.9
+#: A mutant, and what a weight chooses, that works less probably is not tried.
+_WORKS_MIN = {"mutant": 0.9, "best": 0.7}
 #: So much what may fail is shunned: the power to which the probability that it works is taken.
 _CAUTION = 8
 _TRIES = 1000
@@ -122,10 +128,20 @@ def strangers(space: Space, random: np.random.Generator, kind: Kind = "control")
             yield codes, kind
 
 
-def by_process(search: Search, trials: Trials, device: str, random: np.random.Generator) -> Candidates:
+def by_process(
+    search: Search,
+    trials: Trials,
+    device: str,
+    random: np.random.Generator,
+    *,
+    ranks: Sequence[Rank] | None = None,
+) -> Candidates:
     """Members that a Gaussian process of the `trials` of a `search` suggests for a `device`, best first;
-    every 4th time mutants of its front. `random` draws candidates.
+    every 4th time mutants of its front. `random` draws candidates; `ranks` take turns, by default the volume
+    that is expected and a weight.
     """
+    ranks = ranks or (by_added_volume, by_weight)
+    search, trials = in_logs(search, trials)
     space, columns = search.space, search.devices[device]
     costs = np.stack([optimiser_costs(trials, column) for column in columns], axis=1)
     good = np.isfinite(costs).all(axis=1) & ~trials.has_failed
@@ -133,15 +149,34 @@ def by_process(search: Search, trials: Trials, device: str, random: np.random.Ge
         good &= search.is_within(trials.costs)
     front = np.flatnonzero(good)[nondominated(costs[good], maximize=[False] * len(columns))]
     expected = expected_of(space, trials, columns)
-    if len(trials.codes) % _MUTANT_EVERY == _MUTANT_EVERY - 1:
+    if _is_mutants_turn(search, len(trials.codes)):
         yield from _mutants(expected, trials.codes[front], random)
     pool = _pool(space, trials.codes[front], random)
     pool = pool[~np.isin(numbers_of(space, pool), numbers_of(space, trials.codes))]
     if len(pool):
         limits = np.array([search.limits.get(column, np.inf) for column in columns])
-        order, rows = _by_added_volume(expected, pool, _Box.around(costs[front], limits), random)
-        for row in rows[order]:
+        rank = ranks[_ranked_before(search, len(trials.codes)) % len(ranks)]
+        for row in rank(expected, pool, Box.around(costs[front], limits), random):
             yield pool[row], "best"
+
+
+def _is_mutants_turn(search: Search, number: int) -> bool:
+    """Whether the proposal of this `number` is a mutant; with an even number of devices it moves on by one in
+    every round, or one of them would get all.
+    """
+    devices = len(search.devices)
+    moved = number if devices % 2 else number + number // devices
+    return moved % _MUTANT_EVERY == _MUTANT_EVERY - 1
+
+
+def _ranked_before(search: Search, number: int) -> int:
+    """How many of the first `number` proposals were neither mutants nor controls, about."""
+    return number - number // _MUTANT_EVERY - int(number * search.control)
+
+
+def _working(works: Floats, kind: Kind) -> Codes:
+    """Those rows that work as probably (m,) as their `kind` has to, or where hardly any does the safest."""
+    return np.flatnonzero(works >= min(_WORKS_MIN[kind], float(np.quantile(works, 0.75))))
 
 
 def _mutants(expected: Expected, front: Codes, random: np.random.Generator) -> Candidates:
@@ -151,7 +186,7 @@ def _mutants(expected: Expected, front: Codes, random: np.random.Generator) -> C
     twice = random.random(len(children)) < 0.3
     children[twice] = mutants(expected.space, children[twice], random)
     works = expected.works(encode(expected.space, children))
-    for codes in children[works >= min(_WORKS_MIN, np.quantile(works, 0.75))]:
+    for codes in children[_working(works, "mutant")]:
         yield codes, "mutant"
 
 
@@ -166,7 +201,7 @@ def _pool(space: Space, front: Codes, random: np.random.Generator) -> Codes:
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
     """Where hypervolume is looked for: `ideal` and `span` (d,) of a front, and `top` (d,), in spans from the
     ideal: where a limit is, or a tenth beyond the worst of the front.
     """
@@ -176,7 +211,7 @@ class _Box:
     top: Floats
 
     @classmethod
-    def around(cls, front: Floats, limits: Floats) -> _Box:
+    def around(cls, front: Floats, limits: Floats) -> Box:
         """The box of the costs of a `front` (f, d) with `limits` (d,), infinite where there is none."""
         ideal, spread = front.min(axis=0), np.ptp(front, axis=0)
         span = np.where(spread > 0.0, spread, 1.0)
@@ -190,28 +225,45 @@ class _Box:
         return np.asarray(points[~(front <= points[:, None]).all(axis=2).any(axis=1)])
 
 
-def _by_added_volume(
-    expected: Expected, pool: Codes, box: _Box, random: np.random.Generator
-) -> tuple[Codes, Codes]:
-    """The order, best first, of those `rows` of the `pool` that are worth a look, and these rows; volume
-    counts in the `box`.
+def _tchebycheff(scaled: Floats, weight: Floats) -> Floats:
+    """(m,) the augmented Tchebycheff value of `scaled` costs (m, d) by a `weight` (d,); less is better."""
+    return np.asarray((weight * scaled).max(axis=1) + _AUGMENT * (weight * scaled).sum(axis=1))
+
+
+def _beyond(scaled: Floats, box: Box) -> Floats:
+    """(m,) what `scaled` costs (m, d) pay for being beyond the top of the `box`."""
+    return np.asarray(_BEYOND * np.maximum(scaled - box.top, 0.0).sum(axis=1))
+
+
+def by_weight(expected: Expected, pool: Codes, box: Box, random: np.random.Generator) -> Codes:
+    """Rows of the `pool`, first the one that is expected to be the best by a weight that `random` draws."""
+    encoded = encode(expected.space, pool)
+    rows = _working(expected.works(encoded), "best")
+    means, _ = expected.means(encoded[rows])
+    scaled = (means - box.ideal) / box.span
+    weight = random.dirichlet(np.ones(len(box.top)))
+    return rows[np.argsort(_tchebycheff(scaled, weight) + _beyond(scaled, box), kind="stable")]
+
+
+def by_added_volume(expected: Expected, pool: Codes, box: Box, random: np.random.Generator) -> Codes:
+    """Those rows of the `pool` that are worth a look, first the one that is expected to add most volume in
+    the `box`.
     """
     encoded = encode(expected.space, pool)
     means, covariances = expected.means(encoded)
     scaled = (means - box.ideal) / box.span
-    dimensions = len(box.top)
-    outside = 10.0 * np.maximum(scaled - box.top, 0.0).sum(axis=1)
+    outside = _beyond(scaled, box)
     best = min(_PER_WEIGHT, len(pool) - 1)
     rows = {int(row) for row in random.integers(0, len(pool), _BY_CHANCE)}
-    for weight in random.dirichlet(np.ones(dimensions), _WEIGHTS):
-        value = (weight * scaled).max(axis=1) + _AUGMENT * (weight * scaled).sum(axis=1) + outside
+    for weight in random.dirichlet(np.ones(len(box.top)), _WEIGHTS):
+        value = _tchebycheff(scaled, weight) + outside
         rows.update(np.argpartition(value, best)[: best + 1].tolist())
     looked_at = np.array(sorted(rows))
     deviations = expected.deviations(covariances, looked_at) / box.span
     reached, _ = expected.means(expected.costs[0].observations.encoded)
     empty = box.points((reached - box.ideal) / box.span, random)
     adds = np.ones((len(looked_at), len(empty)))
-    for k in range(dimensions):
+    for k in range(len(box.top)):
         adds *= ndtr((empty[:, k] - scaled[looked_at, None, k]) / deviations[:, None, k])
     value = adds.sum(axis=1) * expected.works(encoded[looked_at]) ** _CAUTION
-    return np.argsort(-value, kind="stable"), looked_at
+    return np.asarray(looked_at[np.argsort(-value, kind="stable")])

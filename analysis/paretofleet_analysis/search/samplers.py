@@ -59,7 +59,7 @@ def search_of(table: PublishedTable, name: str, seed: int) -> Search:
     """The search of a published `table` from a `seed` as the method called `name` is compared."""
     start, control = _STARTS[name]
     limits = {} if table.worst_error is None else {0: table.worst_error}
-    return Search(table.space, table.devices, seed, start, control, limits)
+    return Search(table.space, table.devices, seed, start, control, limits, frozenset({0}))
 
 
 def method_of(name: str) -> Method:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .space import Codes, Flags, Floats, Space
+
+#: Less than this counts as this where logarithms are taken.
+_LEAST = 1e-2
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Search:
 
     A column may be of several devices, as accuracy is. `seed` makes proposals repeatable. The first `start`
     trials are drawn at random, and later a share `control` of them, which every report shows beside the rest.
-    `limits`: of columns, the cost beyond which a member is of no use.
+    `limits`: of columns, the cost beyond which a member is of no use. `positive`: columns above 0, such as
+    errors in percent, of which the optimiser expects logarithms.
     """
 
     space: Space
@@ -25,6 +29,7 @@ class Search:
     start: int = 20
     control: float = 1 / 12
     limits: Mapping[int, float] = field(default_factory=dict)
+    positive: frozenset[int] = frozenset()
 
     def is_within(self, costs: Floats) -> Flags:
         """(n,) whether the `costs` (n, k) are within all limits; what is NaN is within none."""
@@ -99,3 +104,16 @@ def optimiser_costs(trials: Trials, column: int) -> Floats:
             costs = np.clip(costs, middle - reach, middle + reach)
         costs[trials.has_failed] = np.nanmax(costs)
     return np.asarray(costs)
+
+
+def in_logs(search: Search, trials: Trials) -> tuple[Search, Trials]:
+    """The `search` and its `trials` with logarithms to base 10 of the columns that are `positive`."""
+    costs, errors, limits = trials.costs.copy(), trials.errors.copy(), dict(search.limits)
+    for column in search.positive:
+        seen = np.maximum(trials.costs[:, column], _LEAST)
+        costs[:, column] = np.log10(seen)
+        errors[:, column] = trials.errors[:, column] / (seen * np.log(10.0))
+        if column in limits:
+            limits[column] = float(np.log10(limits[column]))
+    logs = replace(search, limits=limits, positive=frozenset())
+    return logs, replace(trials, costs=costs, errors=errors)

@@ -103,7 +103,8 @@ class CostTable:
                 limits[column] = _cost(name, specification.limits[name])
         # hand-made members take nobody's place among those that are drawn
         start = specification.start + len(specification.hand_made)
-        return Search(specification.space(), devices, seed, start, specification.control, limits)
+        space, control = specification.space(), specification.control
+        return Search(space, devices, seed, start, control, limits, positive=frozenset({0}))
 
     def costs(self, space: Space, device: str) -> Trials:
         """The trials as the analysis sees them when it proposes for a `device` of the `space`.

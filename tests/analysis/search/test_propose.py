@@ -8,7 +8,7 @@ from paretofleet_analysis.errors import SearchError
 from paretofleet_analysis.search.members import draw, numbers_of
 from paretofleet_analysis.search.propose import propose
 from paretofleet_analysis.search.space import space_of
-from paretofleet_analysis.search.trials import Search, Trials, no_trials, optimiser_costs
+from paretofleet_analysis.search.trials import Search, Trials, in_logs, no_trials, optimiser_costs
 
 SPACE = space_of(
     {
@@ -60,9 +60,18 @@ def test_devices_take_turns_and_those_away_are_left_out():
 
 
 def test_mutants_and_the_control_come_in_their_turn():
-    kinds = [propose(SEARCH, measured(count))[0].kind for count in range(24, 36)]
+    alone = replace(SEARCH, devices={"pi": (0, 2)})
+    kinds = [propose(alone, measured(count))[0].kind for count in range(24, 36)]
     assert kinds == ["best", "best", "best", "mutant"] * 2 + ["best", "best", "best", "control"]
     assert propose(SEARCH, no_trials(SEARCH), count=3)[2].kind == "start"
+
+
+def test_every_device_gets_mutants_and_more():
+    devices = ("a", "b", "c", "d")
+    four = replace(SEARCH, devices=dict.fromkeys(devices, (0, 1)), control=0.0)
+    proposals = [propose(four, measured(count))[0] for count in range(20, 36)]
+    for kind in ("best", "mutant"):
+        assert {each.device for each in proposals if each.kind == kind} == set(devices)
 
 
 def test_gaps_of_a_device_that_was_away_are_no_obstacle():
@@ -82,6 +91,18 @@ def test_failures_count_as_the_worst_and_what_is_broken_is_drawn_in():
     seen = optimiser_costs(replace(trials, costs=costs, has_failed=failed), 1)
     assert seen[1] == seen.max()
     assert -1.5 < seen[0] < trials.costs[:, 1].min()
+
+
+def test_of_positive_columns_logarithms_are_expected():
+    trials = measured(30)
+    limited = replace(SEARCH, limits={0: 30.0, 1: 0.5}, positive=frozenset({0}))
+    search, logs = in_logs(limited, trials)
+    assert search.limits == {0: pytest.approx(np.log10(30.0)), 1: 0.5}
+    assert logs.costs[:, 0] == pytest.approx(np.log10(trials.costs[:, 0]))
+    assert logs.costs[:, 1] == pytest.approx(trials.costs[:, 1])
+    # so small an error moves the logarithm by as much as the cost
+    moved = np.log10(trials.costs[:, 0] + 0.01) - logs.costs[:, 0]
+    assert logs.errors[:, 0] == pytest.approx(moved, rel=1e-2)
 
 
 def test_a_member_that_cannot_be_made_is_passed_over():

@@ -64,7 +64,7 @@ def test_devices_take_turns_and_all_get_a_front(tmp_path):
     table = synthetic(tmp_path, devices=2)
     done = searched(table, 4)
     assert set(done.scores) == {"board", "other"}
-    assert all(scores[-1] > 0.9 for scores in done.scores.values())
+    assert all(scores[-1] > 0.85 for scores in done.scores.values())
 
 
 def test_noise_is_added_to_what_the_search_sees_and_never_to_the_score(cells):
