@@ -129,9 +129,11 @@ def _front(costs: Floats) -> Flags:
 
 def _agreement(first: Floats, second: Floats, margins: Floats) -> float:
     """The share of the members of the fronts of costs (n, d) that are near the other front, both ways."""
-    shares = []
-    for here, there in ((first, second), (second, first)):
-        shares.append(is_near(there[_front(here)], there[_front(there)], margins).mean())
+    ours, theirs = _front(first), _front(second)
+    shares = (
+        is_near(second[ours], second[theirs], margins).mean(),
+        is_near(first[theirs], first[ours], margins).mean(),
+    )
     return float(np.mean(shares))
 
 
