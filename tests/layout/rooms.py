@@ -98,7 +98,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "page": {"figures", "present", "studies", "ranking", "report"},
         "figures": {"present", "studies", "ranking"},
         "present": {"ranking", "diagnostics", "statistics"},
-        "studies": {"ranking", "report", "pareto"},
+        "studies": {"search", "ranking", "report", "pareto"},
         "search": {"ranking", "pareto"},
         "imports": {"report"},
         "exports": {"report"},
