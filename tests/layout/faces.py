@@ -346,6 +346,12 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "margins": "beaten_by in_margins tightest",
             "replicate_draws": "Estimated estimate_means",
         },
+        "search": {
+            "fronts": "front_of_trials front_scale share_of_front",
+            "space": "Codes Flags Floats",
+            "statements": "Measured Statement fronts_differ",
+            "trials": "Search Trials",
+        },
         "studies": {
             "canziani": "*",
             "devices": "*",

@@ -106,7 +106,7 @@ def confirmed_front(
     costs: Floats, errors: Floats, margins: Sequence[float], *, seed: int
 ) -> tuple[Flags, Floats]:
     """Which of the members of a front are confirmed by `costs` (n, d) measured anew with standard `errors`
-    (n, d), (n,) booleans, and their `p_front` (n,), as in `front_of_trials`.
+    (n, d), (n,) booleans, and their `p_front` (n,), as in `front_of_trials` with its `seed`.
 
     Confirmed is what nobody beats by the `margins` (d,) with a probability of at least 0.8. As the costs
     are of new measurements, they owe nothing to the luck by which the members were selected.

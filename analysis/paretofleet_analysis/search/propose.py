@@ -236,7 +236,9 @@ def _beyond(scaled: Floats, box: Box) -> Floats:
 
 
 def by_weight(expected: Expected, pool: Codes, box: Box, random: np.random.Generator) -> Codes:
-    """Rows of the `pool`, first the one that is expected to be the best by a weight that `random` draws."""
+    """Rows of the `pool`, first the one that is `expected` to be the best by a weight that `random` draws, in
+    spans of the `box`.
+    """
     encoded = encode(expected.space, pool)
     rows = _working(expected.works(encoded), "best")
     means, _ = expected.means(encoded[rows])
@@ -246,8 +248,8 @@ def by_weight(expected: Expected, pool: Codes, box: Box, random: np.random.Gener
 
 
 def by_added_volume(expected: Expected, pool: Codes, box: Box, random: np.random.Generator) -> Codes:
-    """Those rows of the `pool` that are worth a look, first the one that is expected to add most volume in
-    the `box`.
+    """Those rows of the `pool` that are worth a look, first the one that is `expected` to add most volume in
+    the `box`; `random` draws weights and points.
     """
     encoded = encode(expected.space, pool)
     means, covariances = expected.means(encoded)

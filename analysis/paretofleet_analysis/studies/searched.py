@@ -45,9 +45,10 @@ class Searched:
 
 
 def answers(searched: Searched, *, seed: int = 1) -> list[Answer]:
-    """The figures of a search: for each device the projections of its trials with `p_front`, and their
-    hypervolume beside that of the random ones; for each pair of devices how far their fronts agree. Draws
-    are from `seed`; a device on which fewer than two trials were measured is left out.
+    """The figures of what was `searched`: for each device the projections of its trials with `p_front`, and
+    their hypervolume beside that of the random ones; for each pair of devices how far their fronts agree.
+
+    Draws are from `seed`; a device on which fewer than two trials were measured is left out.
     """
     search, given = searched.search, []
     measured = [device for device in search.devices if len(searched.on(device)[0]) > 1]
@@ -121,7 +122,7 @@ def _is_comparable(search: Search, pair: Sequence[str]) -> bool:
 
 def _fleet(searched: Searched, pairs: Sequence[tuple[str, str]], seed: int) -> Answer:
     """How far the fronts of each pair of devices agree, over the trials that were measured on both."""
-    found = [(pair, _compared(searched, pair, seed)) for pair in pairs]
+    compared = [(pair, _compared(searched, pair, seed)) for pair in pairs]
     points = tuple(
         {
             "pair": f"{first}, {second}",
@@ -130,11 +131,11 @@ def _fleet(searched: Searched, pairs: Sequence[tuple[str, str]], seed: int) -> A
             "hi": max(each.hi, each.value),
             "verdict": each.verdict,
         }
-        for (first, second), each in found
+        for (first, second), each in compared
     )
-    rows = tuple((*pair, each.verdict, each.value, each.lo, each.hi) for pair, each in found)
-    holds = sum(each.verdict == "holds" for _, each in found)
-    sentence = f"In {holds} of {len(found)} pairs of devices the front on one is not that on the other."
+    rows = tuple((*pair, each.verdict, each.value, each.lo, each.hi) for pair, each in compared)
+    holds = sum(each.verdict == "holds" for _, each in compared)
+    sentence = f"In {holds} of {len(compared)} pairs of devices the front on one is not that on the other."
     title = "share of either front that is near the other"
     chart = Chart("point", "pair", "share", "verdict", points, "devices", title)
     columns = ("device", "other device", "fronts differ", title, "from", "to")
@@ -149,4 +150,4 @@ def _compared(searched: Searched, pair: tuple[str, str], seed: int) -> Statement
         errors = np.nan_to_num(searched.trials.errors[both][:, columns])
         sides.append(Measured(device, searched.trials.costs[both][:, columns], errors))
     margins = np.array(searched.on(pair[0])[3])
-    return fronts_differ(*sides, margins, seed=seed)
+    return fronts_differ(sides[0], sides[1], margins, seed=seed)
