@@ -22,7 +22,12 @@ def test_the_examples_plan_says_members_limits_trials_and_hours(boards: Farm) ->
     done = boards.run("search", "plan", EXAMPLE, "--device", "tx2", "--budget", "4h", "--training", "20s")
     assert done.returncode == 0, done.stderr
     assert "tx2" in done.stdout
-    for part in ("373,248 members", "top1, batch_latency_p90_s", "12 members at random first", "top1 60"):
+    for part in (
+        "373,248 members",
+        "top1, batch_latency_p90_s",
+        "12 members at random first, then by gp, 10 % of them random",
+        "top1 60",
+    ):
         assert part in done.stderr
     assert "trials fit into 4 h 0 min" in done.stderr
     assert boards.run("sweep", "list", "-o", "json").stdout.strip() == "[]"
@@ -48,7 +53,7 @@ def test_without_the_time_of_a_training_trials_are_a_range(boards: Farm) -> None
                 "--device",
                 "nosuch",
             ),
-            "No device of `measure.devices` can measure the anchor",
+            "Unknown device 'nosuch': known: tx2",
         ),
         (("--device", "tx2", "--budget", "soon"), "--budget soon: write a time"),
     ],

@@ -80,7 +80,7 @@ def _show(search: SearchSpecification, ahead: SearchForecast, budget_s: float, o
     train = search.train
     notify(
         f"{members:,} members; objectives {', '.join(search.objectives)}; {counted(search.start, 'member')} "
-        f"at random first, then by {search.method}, {search.control:.0%} of them random"
+        f"at random first, then by {search.method}, {100 * search.control:g} % of them random"
     )
     if search.limits:
         notify(f"limits: {', '.join(f'{key} {value:g}' for key, value in search.limits.items())}")

@@ -38,7 +38,8 @@ def _built(request: dict[str, Any], model: Path) -> dict[str, Any]:
         return {"module": f"{module.name} cannot be imported ({_described(error, module)})"}
     if not callable(build):
         return {"module": f"{module.name} has no function `build(member, path, seed)`"}
-    again = model.with_name("again.onnx")
+    again = model.parent / "again" / model.name  # beside it nothing of the first can be taken for its own
+    again.parent.mkdir()
     try:
         for path in (model, again):
             build(dict(request["member"]), path, request["seed"])
@@ -49,7 +50,6 @@ def _built(request: dict[str, Any], model: Path) -> dict[str, Any]:
     if model.read_bytes() != again.read_bytes():
         why = "`build` wrote two files for one member: its weights are to follow from `seed` alone"
         return {"refused": why, "reason": "build"}
-    again.unlink()
     return {}
 
 

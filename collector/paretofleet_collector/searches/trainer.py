@@ -7,7 +7,9 @@ PARETOFLEET_OUT, the folder.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import signal
 import sys
@@ -142,8 +144,9 @@ def _failure(limits: TrainCommand, end: CommandEnd, log: Path) -> CandidateFaile
         ),
     }
     reason = end.stopped_by
-    if not reason and end.code and end.disk_peak_bytes > 0.9 * limits.disk_bytes:
-        reason = "disk"  # a single file may not grow beyond it
+    is_full = os.strerror(errno.EFBIG) in last_lines(log) or end.disk_peak_bytes > 0.9 * limits.disk_bytes
+    if not reason and end.code and is_full:
+        reason = "disk"  # a single file, and what it prints, cannot grow beyond it
     if reason:
         return CandidateFailed(reason, f"Training {over[reason]}.")
     if end.code == -signal.SIGKILL:
