@@ -39,6 +39,10 @@ def _jobs(kind: str) -> Mapping[str, Callable[..., Any]]:
             "build_zoo": variants.build_zoo,
             "make_variant": recipes.make,
         }
+    if kind in ("frontier", "compared"):
+        from paretofleet_collector.jobs import compared, frontier
+
+        return {"frontier": frontier.frontier, "compared": compared.compared}
     from paretofleet_collector.jobs import choose, merge, rebuild, report, seal
 
     return {

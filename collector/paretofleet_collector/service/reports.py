@@ -71,6 +71,17 @@ async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, 
         )
 
 
+async def run_file(context: Context, run_id: str) -> tuple[Path, bool]:
+    """A file with the samples of the run `run_id` of `context` alone, and whether it is a copy to be deleted.
+
+    Raises NotFound where there are none yet, and CollectorError where they are damaged.
+    """
+    files = await context.store.read(lambda connection: sealed.files_of_run(connection, run_id))
+    if not files:
+        raise NotFound(f"Run '{run_id}' has no sealed samples yet.")
+    return await _file_of_run(context, files[-1], {})
+
+
 async def _file_of_run(
     context: Context, file: SealedFile, verified: dict[tuple[str, str], Path]
 ) -> tuple[Path, bool]:

@@ -69,6 +69,22 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
         context.changes.unsubscribe(changed)
 
 
+async def now(context: Context, name: str, earlier: list[dict[str, float]]) -> SweepProgress:
+    """What the sweep in `context` with a `name` or an id does at this moment, without an event.
+
+    Keeps in `earlier` what other sweeps showed, read once. Raises NotFound.
+    """
+
+    def look(connection: sa.Connection) -> SweepProgress:
+        sweep = sweeps.find(connection, name)
+        running = progress.running_now(connection, sweep.sweep_id)
+        is_over = sweep.state in SWEEP_FINAL
+        left = None if is_over else _left(connection, sweep.sweep_id, earlier, context.now())
+        return SweepProgress(SweepView.of(sweep), tuple(running.values()), left)
+
+    return await context.store.read(look)
+
+
 def _left(
     connection: sa.Connection, sweep_id: str, earlier: list[dict[str, float]], now_s: float
 ) -> Span | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from paretofleet_collector.model.entities import PlannedConfiguration, Run
 from paretofleet_collector.model.page_views import LastFailure, LastReading, SweepMark
-from paretofleet_collector.store import attempts
+from paretofleet_collector.store import attempts, configurations, runs
 from paretofleet_collector.store.attempts import ATTEMPTS
 from paretofleet_collector.store.runs import RUNS
 from paretofleet_collector.store.sealed import SUMMARIES
@@ -95,3 +97,76 @@ def reasons(connection: sa.Connection, sweep_ids: Collection[str]) -> dict[str, 
     for row in connection.execute(query):
         counts[row.sweep_id][row.reason or "unknown"] = row.runs
     return counts
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run, what was planned for it, and its sweep's name."""
+
+    run: Run
+    planned: PlannedConfiguration
+    sweep: str
+
+
+def run_row(connection: sa.Connection, run_id: str) -> RunRow | None:
+    """The run `run_id` of a sweep that `connection` shows, or None."""
+    query = (
+        sa.select(RUNS, SWEEPS.c.name.label("sweep_name"))
+        .join(SWEEPS, SWEEPS.c.sweep_id == RUNS.c.sweep_id)
+        .where(RUNS.c.run_id == run_id, VISIBLE)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    planned = configurations.get(connection, row.sweep_id, row.configuration_id)
+    return RunRow(runs.run_of(row), planned, row.sweep_name)
+
+
+def attempts_of(connection: sa.Connection, run_id: str) -> tuple[dict[str, Any], ...]:
+    """The attempts at the run `run_id` that `connection` sees, as columns by name, the first first."""
+    query = ATTEMPTS.select().where(ATTEMPTS.c.run_id == run_id).order_by(ATTEMPTS.c.attempt)
+    return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def summary_of(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], str]:
+    """The summary of the run `run_id` and its environment's id, empty where `connection` shows none."""
+    row = connection.execute(SUMMARIES.select().where(SUMMARIES.c.run_id == run_id)).first()
+    if row is None:
+        return {}, ""
+    return json.loads(row.summary_json), row.environment_id or ""
+
+
+def runs_of_configuration(
+    connection: sa.Connection, sweep_id: str, configuration_id: str
+) -> tuple[dict[str, Any], ...]:
+    """The runs of a configuration in the sweep `sweep_id`, with its mean latency, in the order of blocks.
+
+    `configuration_id` is its id; `connection` is where they are read.
+    """
+    query = (
+        sa.select(RUNS, SUMMARIES.c.batch_latency_mean_s, SUMMARIES.c.counted)
+        .outerjoin(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
+        .where(RUNS.c.sweep_id == sweep_id, RUNS.c.configuration_id == configuration_id)
+        .order_by(RUNS.c.block)
+    )
+    return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def environments_of(connection: sa.Connection, device_id: str) -> tuple[dict[str, Any], ...]:
+    """The environments in which the device `device_id` has measured, with their first and last run.
+
+    As `connection` sees them, the newest first.
+    """
+    query = (
+        sa.select(
+            SUMMARIES.c.environment_id,
+            sa.func.count().label("runs"),
+            sa.func.min(RUNS.c.ended_unix_s).label("first_unix_s"),
+            sa.func.max(RUNS.c.ended_unix_s).label("last_unix_s"),
+        )
+        .join(RUNS, RUNS.c.run_id == SUMMARIES.c.run_id)
+        .where(RUNS.c.device_id == device_id, SUMMARIES.c.environment_id.is_not(None))
+        .group_by(SUMMARIES.c.environment_id)
+        .order_by(sa.func.max(RUNS.c.ended_unix_s).desc())
+    )
+    return tuple(dict(row) for row in connection.execute(query).mappings())

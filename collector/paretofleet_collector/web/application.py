@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -26,6 +27,7 @@ from paretofleet_collector.service import page_access
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.web import actions, rendering, views
 from paretofleet_collector.web.doorway import Doorway, cookie_name
+from paretofleet_collector.web.frame import frame
 from paretofleet_collector.web.site import Site
 
 _STATUSES: tuple[tuple[type[CollectorError], int], ...] = (
@@ -65,6 +67,8 @@ def application(context: Context, door: PageDoor) -> ASGIApp:
 async def _asset(request: Request) -> Response:
     name = request.path_params["name"]
     contents = rendering.assets().get(name)
+    if contents is None and name == rendering.VEGA and rendering.vega_url():
+        contents = await run_in_threadpool(rendering.vega)
     kind = rendering.KINDS.get(PurePosixPath(name).suffix)
     if contents is None or kind is None:
         return PlainTextResponse("There is no such file.\n", 404)
@@ -103,7 +107,7 @@ def _refused(request: Request, error: Exception) -> Response:
     if "hx-request" in request.headers:
         return Response(rendering.render("notice.html", {"sentence": sentence, "is_refusal": True}), status)
     if "text/html" in request.headers.get("accept", ""):
-        values = {"sentence": sentence, **views.frame(request)}
+        values = {"sentence": sentence, **frame(request)}
         return Response(rendering.render("refused.html", values), status, media_type="text/html")
     return PlainTextResponse(sentence + "\n", status)
 

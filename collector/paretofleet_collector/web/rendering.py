@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import shlex
 import time
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -18,7 +20,8 @@ from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.plain_text import printable
 
 _HERE = "paretofleet_collector.web"
-#: The page's own files: name, kind, and where its text comes from.
+VEGA = "vega.js"
+#: What the page's files are, by their endings.
 KINDS = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain", ".svg": "image/svg+xml"}
 
 
@@ -73,6 +76,21 @@ def assets() -> Mapping[str, bytes]:
 def asset_url(name: str) -> str:
     """The address of the file `name`, another where its content is: browsers keep it for long."""
     return f"/assets/{name}?v={hashlib.sha256(assets()[name]).hexdigest()[:12]}"
+
+
+def vega_url() -> str:
+    """The address of Vega, "" where the extra `figures` of the analysis is not installed."""
+    if importlib.util.find_spec("vl_convert") is None:
+        return ""
+    return f"/assets/{VEGA}?v={version('vl-convert-python')}"
+
+
+@cache
+def vega() -> bytes:
+    """Vega as one script, as the page of `analyze` has it; it takes seconds where it was never made here."""
+    from paretofleet_analysis.page.library import vega_script
+
+    return vega_script().encode()
 
 
 def command(*parts: str) -> str:

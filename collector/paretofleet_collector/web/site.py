@@ -8,7 +8,9 @@ from paretofleet_collector.errors import SessionRefused
 from paretofleet_collector.identity import peers
 from paretofleet_collector.identity.peers import Peer
 from paretofleet_collector.service.context import Context
+from paretofleet_collector.service.frontiers import Frontiers
 from paretofleet_collector.service.overview import Overview
+from paretofleet_collector.service.run_details import SampleReader
 from paretofleet_collector.web.doorway import session_of
 from paretofleet_collector.web.hub import Hub
 
@@ -20,6 +22,8 @@ class Site:
         self.context = context
         self.hub = Hub(context)
         self.overview = Overview(context)
+        self.frontiers = Frontiers(context)
+        self.reader = SampleReader(context)
 
 
 def check_may(request: Request, method: str) -> Peer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -11,24 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from paretofleet_collector.errors import NotFound
-from paretofleet_collector.identity.peers import LOCAL
-from paretofleet_collector.service import page_access
-from paretofleet_collector.web import fleet_view, rendering
+from paretofleet_collector.service import page_access, sweeps
+from paretofleet_collector.web import details, fleet_view, rendering, sweep_view
 from paretofleet_collector.web.doorway import cookie_name
+from paretofleet_collector.web.fragments import Fragments
+from paretofleet_collector.web.frame import frame
 from paretofleet_collector.web.hub import View
-from paretofleet_collector.web.site import Site, check_may
+from paretofleet_collector.web.site import Site, check_may, may
 
 #: The session behind a stream is looked at at most so often.
 CHECK_S = 5.0
-
-
-def frame(request: Request) -> dict[str, Any]:
-    """What the frame of every page shows to who makes a `request`: their name, and their forms' token."""
-    session = getattr(request.state, "session", None)
-    peer = None if session is None else session.peer
-    shown = "" if peer is None else "you" if peer.role == LOCAL else f"{peer.subject} ({peer.role})"
-    token = getattr(request.state, "form_token", "")
-    return {"visitor": shown, "form_token": token, "watches": "", "epoch": "", "version": 0}
 
 
 async def _fleet(site: Site, request: Request) -> Response:
@@ -37,16 +30,35 @@ async def _fleet(site: Site, request: Request) -> Response:
     return await _live(site, request, "fleet", "fleet.html", {"title": "Fleet"})
 
 
+async def _sweep(site: Site, request: Request) -> Response:
+    """One sweep."""
+    check_may(request, "ShowSweep")
+    detail = await sweeps.show(site.context, request.path_params["sweep"])
+    devices, _ = sweep_view.matrix(detail.configurations)
+    values = {
+        "title": detail.sweep.name,
+        "name": detail.sweep.name,
+        "sweep_id": detail.sweep.sweep_id,
+        "devices": devices,
+        "vega": rendering.vega_url(),
+        "spec": json.dumps(json.loads(detail.spec_json), indent=2),
+    }
+    return await _live(site, request, f"sweep/{detail.sweep.sweep_id}", "sweep.html", values)
+
+
 def _view(site: Site, request: Request, watched: str) -> View:
     """The view that a page watches, as `fleet` or `sweep/ID`; raises NotFound."""
     kind, _, name = watched.partition("/")
-    makers: Mapping[str, Callable[[], Awaitable[Any]]] = {
+    level = "all" if may(request, "PrioritiseSweeps") else "own" if may(request, "CancelSweep") else ""
+    earlier: list[dict[str, float]] = []
+    makers: Mapping[str, Callable[[], Awaitable[Fragments]]] = {
         "fleet": lambda: fleet_view.make(site.overview),
+        "sweep": lambda: sweep_view.make(site, name, level, earlier),
     }
     if kind not in makers:
         raise NotFound("There is no such view.")
     check_may(request, "ListDevices")
-    return site.hub.view((kind, name), makers[kind])
+    return site.hub.view((kind, name, level), makers[kind])
 
 
 async def _live(
@@ -95,6 +107,8 @@ async def _why(site: Site, request: Request) -> Response:
 #: Every page, by its address.
 PAGES: dict[str, Callable[[Site, Request], Awaitable[Response]]] = {
     "/": _fleet,
+    "/sweeps/{sweep}": _sweep,
+    **details.PAGES,
     "/stream": _stream,
     "/stream/why": _why,
 }

@@ -1,0 +1,69 @@
+"""The frontier of a sweep as it stands, as the page draws it: ranked and specified as `analyze` does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paretofleet_analysis.errors import AnalysisError
+from paretofleet_analysis.figures.front import describe, specification
+from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.present.rounded import parts
+from paretofleet_analysis.ranking.rank import rank_runs
+from paretofleet_analysis.ranking.result import RankedRow, Ranking
+from paretofleet_analysis.ranking.sentences import format_probability
+from paretofleet_analysis.report.rows import build_report
+
+from paretofleet_collector.jobs.report import report_inputs
+from paretofleet_collector.store.engine import reading
+
+#: Rows of the table beside the picture.
+ROWS_MAX = 200
+
+
+def frontier(database: str, sweep_id: str, use: str) -> dict[str, Any]:
+    """What the sweep `sweep_id` in `database` shows so far for a `use`, JSON-ready.
+
+    `why` is empty, or the sentence that says why there is no ranking yet. Raises NotFound.
+    """
+    with reading(database) as connection:
+        rows = report_inputs(connection, sweep_id)
+    try:
+        ranked = rank_runs(build_report(rows), use=use)
+    except AnalysisError as error:
+        return {"why": str(error)}
+    ranking = ranked.ranking
+    has_picture = len(ranking.objectives) > 1 and len(ranking.rows) > 0
+    picture = specification(ranking, runs=ranked.runs) if has_picture else None
+    head = {"text": "", "subtitle": []} if picture is None else picture["title"]
+    return {
+        "why": "",
+        "words": describe(ranking),
+        "notes": list(ranking.notes),
+        "simulated": head["text"],
+        "explanation": list(head["subtitle"]),
+        "specification": picture,
+        "columns": [OBJECTIVES[used.name].short for used in ranking.objectives],
+        "rows": [_row(row, ranking) for row in ranking.rows[:ROWS_MAX]],
+    }
+
+
+def _row(row: RankedRow, ranking: Ranking) -> dict[str, Any]:
+    identity = row.identity
+    return {
+        "number": row.number,
+        "name": f"{identity['model']} {identity['precision']} batch size {identity['batch_size']}",
+        "device": identity["device"],
+        "verdict": row.verdict,
+        "p_front": "-" if row.p_front is None else format_probability(row.p_front),
+        "values": [_value(row, used.name) for used in ranking.objectives],
+    }
+
+
+def _value(row: RankedRow, name: str) -> str:
+    """A mean with its interval, rounded to it, and its unit."""
+    objective = OBJECTIVES[name]
+    rounded = parts(row.compared(name), objective.scale)
+    if rounded is None:
+        return "-"
+    mean, low, high = rounded
+    return f"{mean} [{low}, {high}] {objective.shown_unit}" if low else f"{mean} {objective.shown_unit}"
