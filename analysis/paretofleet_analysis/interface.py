@@ -81,7 +81,9 @@ def read(*paths: str | Path) -> Report:
 
     Raises ReportError, a ValueError, for what is none.
     """
-    return Report(files.concatenate([files.read(Path(path), rows_max=ranking.ROWS_MAX) for path in paths]))
+    return Report(
+        files.concatenate([files.read(Path(path), rows_max=ranking.ROWS_READ_MAX) for path in paths])
+    )
 
 
 def from_pandas(frame: pd.DataFrame) -> Report:

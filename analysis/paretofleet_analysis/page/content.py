@@ -71,7 +71,7 @@ class Page:
     evidence: dict[str, Any]
     notes: tuple[str, ...]
     answers: tuple[PageAnswer, ...]
-    exclusions: tuple[tuple[str, tuple[str, ...]], ...]
+    exclusions: tuple[tuple[str, Sequence[str]], ...]
     devices: DeviceTable
     drift: tuple[PageFigure, ...]
     sources: tuple[str, ...]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from paretofleet_analysis.statistics.flat_runs import FlatRuns
 from paretofleet_analysis.statistics.variance_prior import fit_variance_prior
 
 from .block_components import connected_blocks
@@ -36,7 +37,7 @@ class BlockCorrection:
     a sentence for each device or block that was left as it was, and for each device in several components.
     """
 
-    samples: list[Floats]
+    samples: Sequence[Floats]
     corrected: Flags
     block_share: Floats
     effects: list[dict[int, Floats]]
@@ -91,8 +92,9 @@ def remove_block_effects(
         notes += _component_note(device, components[device])
     values = scale.back(rows)
     values[~np.isin(fleet.owner, np.flatnonzero(corrected))] = fleet.costs[~corrected[fleet.owner]]
-    split = np.split(values, fleet.starts[1:-1])
-    return BlockCorrection(split, corrected, share, effects, components, tuple(notes))
+    split = np.split(values, fleet.starts[1:-1]) if not isinstance(samples, FlatRuns) else None
+    of_rows = FlatRuns(values, fleet.starts) if split is None else split
+    return BlockCorrection(of_rows, corrected, share, effects, components, tuple(notes))
 
 
 def _component_note(device: int, components: list[list[int]]) -> list[str]:
@@ -104,6 +106,8 @@ def _component_note(device: int, components: list[list[int]]) -> list[str]:
 
 
 def _check_blocks(fleet: Fleet, blocks: Sequence[npt.ArrayLike]) -> Ints:
+    if isinstance(blocks, FlatRuns) and np.array_equal(blocks.starts, fleet.starts):
+        return np.asarray(blocks.values, dtype=np.int64)
     if len(blocks) != fleet.size:
         raise ValueError(f"blocks has {len(blocks)} entries for {fleet.size} configurations")
     numbers = [np.asarray(b) for b in blocks]
@@ -148,11 +152,11 @@ def _fit(rows: Floats, owner: Ints, block_of: Ints) -> tuple[Floats, Floats, dic
 
     The first fit takes all configurations alike and says how they scatter; the next weigh each by that.
     """
-    _, i = np.unique(owner, return_inverse=True)
+    i = np.cumsum(np.diff(owner, prepend=owner[:1]) != 0)  # they ascend
     names, b = np.unique(block_of, return_inverse=True)
     runs = np.bincount(i)
-    met = np.zeros((len(runs), len(names)))
-    np.add.at(met, (i, b), 1.0)
+    met = np.bincount(i * len(names) + b, minlength=len(runs) * len(names)).astype(np.float64)
+    met = met.reshape(len(runs), len(names))
     layout = _Layout(i, b, runs, met, _components(i, b, len(names)))
     means = _sum_by(rows, i, len(runs)) / runs[:, None]
     deviations = rows - means[i]
@@ -184,14 +188,17 @@ def _components(i: Ints, b: Ints, blocks: int) -> Floats:
 def _solve(deviations: Floats, layout: _Layout, weights: Floats) -> Floats:
     """The effects (B, d) of blocks on `deviations` (n, d) with the `weights` (R, d) of configurations."""
     effects = np.zeros((len(layout.met.T), deviations.shape[1]))
-    columns, first = np.unique(weights, axis=1, return_inverse=True)
-    for number, column in enumerate(columns.T):
+    # objectives with the same weights are solved at once
+    alike: dict[bytes, list[int]] = {}
+    for k, each in enumerate(weights.T):
+        alike.setdefault(each.tobytes(), []).append(k)
+    for same in alike.values():
+        column = np.ascontiguousarray(weights[:, same[0]])
         weight = column / column.mean()
         # configurations eliminated, what is left is a small system in the blocks, singular by constants
         weighted = layout.met * weight[:, None]
         system = np.diag(weighted.sum(axis=0)) - layout.met.T @ (weighted / layout.runs[:, None])
         system += layout.constants @ layout.constants.T * np.trace(system) / len(system)
-        same = np.flatnonzero(first.ravel() == number)
         right = _sum_by(deviations[:, same] * weight[layout.i, None], layout.b, len(effects))
         effects[:, same] = np.linalg.solve(system, right)
     return effects
@@ -216,6 +223,5 @@ def _scatter(residuals: Floats, layout: _Layout, widening: float) -> Floats:
 
 
 def _sum_by(rows: Floats, group: Ints, count: int) -> Floats:
-    out = np.zeros((count, rows.shape[1]))
-    np.add.at(out, group, rows)
-    return out
+    # in the order of the rows, as np.add.at does at many times the price
+    return np.column_stack([np.bincount(group, column, minlength=count) for column in rows.T])

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretofleet_analysis.statistics.flat_runs import FlatRuns
+
 from .samples import Floats, Ints
 
 
@@ -65,3 +67,76 @@ def distinct_runs(
     number = {int(i): k for k, i in enumerate(first)}
     entry = np.array([number[int(i)] for i in same], dtype=np.int64)
     return DistinctRuns([in_order(samples[i]) for i in first], entry, first)
+
+
+@dataclass(frozen=True)
+class OrderedRuns:
+    """The distinct measurements of N configurations with n runs, in an order of their values.
+
+    `runs`: of each its runs, sorted by value as `in_order` does. `entry` (N,): which measurement is whose.
+    `lines` (n,): the configurations' lines, each one's sorted by value; `at` (n,): where in the lines of
+    `runs` stand those that are equal to them.
+    """
+
+    runs: FlatRuns
+    entry: Ints
+    lines: Ints
+    at: Ints
+
+
+def ordered_runs(runs: FlatRuns) -> OrderedRuns:
+    """`distinct_runs` of many configurations' `runs` at once, by the values as they are, to all digits."""
+    lines = _line_order(runs)
+    ordered = FlatRuns(runs.values[lines], runs.starts)
+    same = first_of_equal_runs(ordered)
+    first = np.flatnonzero(same == np.arange(len(same)))
+    first = first[_order_by_value(ordered, first)]
+    number = np.empty(len(same), dtype=np.int64)
+    number[first] = np.arange(len(first))
+    entry = number[same]
+    distinct = ordered.take(first)
+    offsets = np.arange(len(lines)) - np.repeat(runs.starts[:-1], runs.counts)
+    return OrderedRuns(distinct, entry, lines, np.repeat(distinct.starts[entry], runs.counts) + offsets)
+
+
+def first_of_equal_runs(runs: FlatRuns) -> Ints:
+    """(N,): `first_of_equals` of many configurations' `runs` at once.
+
+    >>> first_of_equal_runs(FlatRuns(np.array([[1.0], [2.0], [2.0], [1.0]]), np.array([0, 2, 4]))).tolist()
+    [0, 0]
+    """
+    bits = np.ascontiguousarray(runs.values, dtype=np.float64).view(np.int64)
+    sums = np.add.reduceat(bits, runs.starts[:-1], axis=0)
+    # equal for the same runs in any order; what is equal by chance is compared
+    prints = (sums * (2 * np.arange(1, bits.shape[1] + 1) + 3)).sum(axis=1) * 31 + runs.counts
+    _, which, count = np.unique(prints, return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(count[which] > 1)
+    same = np.arange(len(runs))
+    if len(alike):
+        same[alike] = alike[first_of_equals([runs[i] for i in alike.tolist()])]
+    return same
+
+
+def _line_order(runs: FlatRuns) -> Ints:
+    """(n,) the lines of the configurations one after the other, each one's sorted as `in_order` does."""
+    last = runs.values[:, -1]
+    follows = np.ones(len(last), dtype=np.bool_)
+    follows[runs.starts[:-1]] = False
+    if (np.diff(last, prepend=-np.inf)[follows] > 0).all():
+        return np.arange(len(last))
+    return np.lexsort((*runs.values.T, runs.owner))
+
+
+def _order_by_value(ordered: FlatRuns, members: Ints) -> Ints:
+    """The order of the `members` by their lines in turn; few have equal first lines and need the others."""
+    heads = ordered.values[ordered.starts[:-1][members]]
+    order = np.lexsort(heads.T[::-1])
+    is_like_last = np.zeros(len(order) + 1, dtype=np.bool_)
+    is_like_last[1:-1] = (heads[order[1:]] == heads[order[:-1]]).all(axis=1)
+    begins = np.flatnonzero(~is_like_last[:-1] & is_like_last[1:])
+    ends = np.flatnonzero(is_like_last[:-1] & ~is_like_last[1:]) + 1
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        part = order[begin:end].tolist()
+        part.sort(key=lambda k: ordered[int(members[k])].tolist())
+        order[begin:end] = part
+    return order

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from paretofleet_analysis.statistics.flat_runs import FlatRuns
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -28,6 +30,10 @@ def join_samples(samples: Samples) -> tuple[Floats, Ints]:
         raise ValueError(f"samples is of type {kind}; give a list with one array (runs, objectives) each")
     if len(samples) == 0:
         raise ValueError("there are no configurations to rank; samples is empty")
+    if isinstance(samples, FlatRuns) and samples.values.shape[1] and samples.counts.all():
+        rows = samples.values + 0.0  # -0.0 and 0.0 are one value
+        _check_finite(rows, samples.starts)
+        return rows, samples.starts
     arrays = [
         a if type(a) is np.ndarray and a.dtype == np.float64 else _as_doubles(i, a)
         for i, a in enumerate(samples)

@@ -23,8 +23,9 @@ _SENTENCES_MAX = 24
 def to_json(ranking: Ranking) -> str:
     """Everything that the `ranking` holds, as one JSON object; absent values are null."""
     content = dataclasses.asdict(ranking)
-    if ranking.robustness is None:
-        del content["robustness"]
+    for name in ("robustness", "left_out"):
+        if content[name] is None:
+            del content[name]
     content = {"schema_version": content.pop("schema_version"), "schema_note": NO_NEAR_FRONT, **content}
     return json.dumps(content, indent=2, ensure_ascii=False)
 
@@ -50,10 +51,24 @@ def render(ranking: Ranking, *, columns: int = WIDTH, top: int | None = None) ->
     texts = [[line for text in part for line in wrapped(text, width)] for part in parts]
     table, left_out = table_lines(ranking, columns, top=top)
     texts.insert(1, [*table, *_legend(ranking, width, top, left_out)])
+    texts.insert(2, [line for text in left_out_lines(ranking) for line in wrapped(text, width)])
     text = "\n\n".join("\n".join(part) for part in texts if part) + "\n"
     if ranking.robustness is not None:
         text += "\n" + render_robustness(ranking.robustness, columns=columns)
     return text
+
+
+def left_out_lines(ranking: Ranking) -> Iterator[str]:
+    """What is said of the rows of a very large report that are not among those of the `ranking`."""
+    left_out = ranking.left_out
+    if left_out is None:
+        return
+    yield (
+        f"{left_out.count:,} more rows are surely dominated and not listed: by ten standard errors of both "
+        "another row is no worse in any objective and better by more than the margin in one. "
+        f"Such as {left_out.example}: row {left_out.ahead} is ahead of it. "
+        "They count in all numbers but those of the groups."
+    )
 
 
 def _question(ranking: Ranking) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretofleet_analysis.pareto.block_components import connected_blocks
+from paretofleet_analysis.statistics.flat_runs import flat
 
 
 def with_unfitted_blocks(fitted: Sequence[list[int]], blocks: Sequence[np.ndarray]) -> list[list[int]]:
@@ -18,8 +19,8 @@ def with_unfitted_blocks(fitted: Sequence[list[int]], blocks: Sequence[np.ndarra
     >>> with_unfitted_blocks([[1, 2]], rows)
     [[1, 2], [7, 8, 9], [5]]
     """
-    of_runs = np.repeat(np.arange(len(blocks)), [len(row) for row in blocks])
-    components = connected_blocks(of_runs, np.concatenate(blocks))
+    runs = flat(blocks)
+    components = connected_blocks(runs.owner, runs.values)
     in_fit = {block for component in fitted for block in component}
     return [*map(list, fitted), *(component for component in components if not in_fit & set(component))]
 

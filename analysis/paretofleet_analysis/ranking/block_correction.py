@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,10 @@ from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, objective
 from paretofleet_analysis.pareto import BlockCorrection, remove_block_effects
 from paretofleet_analysis.ranking.device_blocks import DeviceRows, device_effects
+from paretofleet_analysis.ranking.row_table import column_of
 from paretofleet_analysis.report.access import Row, sampled
 from paretofleet_analysis.report.files import conform
+from paretofleet_analysis.statistics.flat_runs import FlatRuns, flat
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class BlockEffects:
     there are several), or `note` where nothing was done.
     """
 
-    runs: list[np.ndarray]
+    runs: Sequence[np.ndarray]
     components: list[str]
     drifts: Mapping[str, np.ndarray]
     unidentified_drift: Mapping[str, np.ndarray]
@@ -48,12 +50,10 @@ def device_sweeps(rows: Sequence[Row]) -> list[str]:
     ['tx2 in a', 'tx2 in b', 'nano']
     """
     sweeps: dict[str, set[str]] = {}
-    for row in rows:
-        sweeps.setdefault(row["device"], set()).add(row["sweep"])
-    return [
-        f"{row['device']} in {row['sweep']}" if len(sweeps[row["device"]]) > 1 else row["device"]
-        for row in rows
-    ]
+    places = list(zip(column_of(rows, "device"), column_of(rows, "sweep"), strict=True))
+    for device, sweep in dict.fromkeys(places):
+        sweeps.setdefault(device, set()).add(sweep)
+    return [f"{device} in {sweep}" if len(sweeps[device]) > 1 else device for device, sweep in places]
 
 
 def report_block_effects(report: pa.Table, *, objectives: Sequence[str]) -> tuple[list[int], BlockCorrection]:
@@ -84,7 +84,7 @@ def report_block_effects(report: pa.Table, *, objectives: Sequence[str]) -> tupl
 def correct_block_effects(
     runs: Sequence[np.ndarray],
     *,
-    blocks: Sequence[Sequence[int]],
+    blocks: Sequence[Sequence[int]] | FlatRuns,
     devices: Sequence[str],
     is_measured: Mapping[str, bool],
     environments: Sequence[str | None] | None = None,
@@ -96,27 +96,42 @@ def correct_block_effects(
     apart; where the environment did not change between them either (all have one if `environments` is
     None), their drift is unidentified.
     """
-    corrected = [np.array(values) for values in runs]
+    whole, of_runs = flat(runs), flat([np.asarray(b) for b in blocks] if not _is_flat(blocks) else blocks)
+    corrected = whole.values.copy()
     components = list(devices)
     drifts: dict[str, np.ndarray] = {}
     unidentified: dict[str, np.ndarray] = {}
     details: list[dict[str, Any]] = []
     if not any(is_measured.values()):
-        return BlockEffects(corrected, components, drifts, unidentified, details)
-    for device in sorted(set(devices)):
-        members = [i for i, name in enumerate(devices) if name == device]
+        return BlockEffects(_as_given(corrected, runs), components, drifts, unidentified, details)
+    members_of: dict[str, list[int]] = {}
+    for i, device in enumerate(devices):
+        members_of.setdefault(device, []).append(i)
+    for device, members in sorted(members_of.items()):
+        chosen = np.array(members)
         effects = device_effects(
             DeviceRows(
                 device,
-                [corrected[i] for i in members],
-                [np.asarray(blocks[i]) for i in members],
+                whole.take(chosen),
+                of_runs.take(chosen),
                 [None if environments is None else environments[i] for i in members],
                 is_measured,
             )
         )
-        for i, values, component in zip(members, effects.runs, effects.components, strict=True):
-            corrected[i], components[i] = values, component
+        corrected[whole.lines(chosen)] = effects.runs.values
+        for i, component in zip(members, effects.components, strict=True):
+            components[i] = component
         drifts |= effects.drifts
         unidentified |= effects.unidentified_drift
         details.append(effects.details)
-    return BlockEffects(corrected, components, drifts, unidentified, details)
+    return BlockEffects(_as_given(corrected, runs), components, drifts, unidentified, details)
+
+
+def _is_flat(each: object) -> TypeGuard[FlatRuns]:
+    return isinstance(each, FlatRuns)
+
+
+def _as_given(values: np.ndarray, runs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """The `values` (n, d) in N arrays as the `runs` have them."""
+    of_rows = FlatRuns(values, flat(runs).starts)
+    return of_rows if _is_flat(runs) else list(of_rows)

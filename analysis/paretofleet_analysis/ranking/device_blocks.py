@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from paretofleet_analysis.pareto import BlockCorrection, remove_block_effects
-from paretofleet_analysis.pareto.equal_runs import distinct_runs
+from paretofleet_analysis.pareto.equal_runs import ordered_runs
 from paretofleet_analysis.ranking.block_components import block_spans, with_unfitted_blocks
+from paretofleet_analysis.statistics.flat_runs import FlatRuns, flat, mapped
+from paretofleet_analysis.statistics.moments import moments
 
 #: Effects that are rounding only; values are then left as they came, so that ties stay ties.
 _ROUNDING = 1e-9
@@ -20,13 +22,13 @@ _WIDE = 3.0
 
 @dataclass(frozen=True)
 class DeviceRows:
-    """The n rows of one device. `runs`: (m_i, d) values; `blocks`: (m_i,) of each run; `environments`: of
+    """The rows of one device. `runs`: (m_i, d) values; `blocks`: (m_i,) of each run; `environments`: of
     each row. `is_measured`: by objective, in the order of the d columns.
     """
 
     device: str
-    runs: Sequence[np.ndarray]
-    blocks: Sequence[np.ndarray]
+    runs: FlatRuns
+    blocks: FlatRuns
     environments: Sequence[str | None]
     is_measured: Mapping[str, bool]
 
@@ -43,7 +45,7 @@ class DeviceEffects:
     `drifts`, `unidentified_drift` and `details` as in `BlockEffects`, for this device.
     """
 
-    runs: list[np.ndarray]
+    runs: FlatRuns
     components: list[str]
     drifts: dict[str, np.ndarray]
     unidentified_drift: dict[str, np.ndarray]
@@ -56,7 +58,7 @@ class _Fit:
     the lists of them that share configurations. Empty where nothing could be fitted.
     """
 
-    runs: list[np.ndarray]
+    runs: FlatRuns
     blocks: list[int]
     effects: np.ndarray
     connected: list[list[int]]
@@ -88,7 +90,7 @@ def _component(blocks: np.ndarray, blocks_of: Mapping[str, list[int]]) -> str:
 
 
 def _unidentified_drift(
-    rows: DeviceRows, runs: Sequence[np.ndarray], components: Sequence[str], names: Sequence[str]
+    rows: DeviceRows, runs: FlatRuns, components: Sequence[str], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """By component the (d,) log deviations of its drift from the largest, the first; none where what the
     environment did tells them apart anyway.
@@ -96,7 +98,7 @@ def _unidentified_drift(
     of_component: dict[str, set[str | None]] = {name: set() for name in names}
     for component, environment in zip(components, rows.environments, strict=True):
         of_component[component].add(environment)
-    spread = np.ptp([np.log(values).mean(axis=0) for values in runs], axis=0)
+    spread = np.ptp(moments(mapped(np.log, runs)).means, axis=0)
     wide = np.where(rows.measured, _WIDE * spread, 0.0)
     return {
         name: wide
@@ -112,25 +114,22 @@ def _fit(rows: DeviceRows) -> _Fit:
     moves anybody else.
     """
     columns = np.flatnonzero(rows.measured)
-    with_blocks = [
-        np.column_stack([runs[:, columns], block]) for runs, block in zip(rows.runs, rows.blocks, strict=True)
-    ]
-    distinct = distinct_runs(with_blocks, by_value=True)
+    with_blocks = np.column_stack([rows.runs.values[:, columns], rows.blocks.values])
+    distinct = ordered_runs(FlatRuns(with_blocks, rows.runs.starts))
     fit = remove_block_effects(
-        [values[:, :-1] for values in distinct.arrays],
-        blocks=[values[:, -1].astype(int) for values in distinct.arrays],
+        distinct.runs.columns(0, -1),
+        blocks=FlatRuns(distinct.runs.values[:, -1].astype(int), distinct.runs.starts),
     )
     details: dict[str, Any] = {"device": rows.device, "corrected": bool(fit.corrected.any())}
-    runs = [np.array(x) for x in rows.runs]
     if not details["corrected"]:
         note = fit.notes[-1].partition(": ")[2]
-        return _Fit(runs, [], np.empty((0, len(rows.measured))), [], details | {"note": note})
+        return _Fit(rows.runs, [], np.empty((0, len(rows.measured))), [], details | {"note": note})
     in_fit = sorted(fit.effects[0])
     effects = np.array([fit.effects[0][block] for block in in_fit])
     is_real = np.abs(effects).max(axis=0) > _ROUNDING
-    for k, values in enumerate(with_blocks):
-        order = np.lexsort(values.T)
-        runs[k][np.ix_(order, columns[is_real])] = fit.samples[distinct.entry[k]][:, is_real]
+    corrected = rows.runs.values.copy()
+    corrected[np.ix_(distinct.lines, columns[is_real])] = flat(fit.samples).values[distinct.at][:, is_real]
+    runs = FlatRuns(corrected, rows.runs.starts)
     drift = np.zeros((len(effects), len(rows.measured)))
     drift[:, columns] = effects * is_real
     details |= _fit_details(rows, fit, effects, in_fit)
@@ -146,6 +145,6 @@ def _fit_details(
     return {
         "share_of_variance": dict(zip(objectives, fit.block_share[0].tolist(), strict=True)),
         "largest": dict(zip(objectives, largest.tolist(), strict=True)),
-        "blocks_left": sorted({int(block) for blocks in rows.blocks for block in blocks} - set(in_fit)),
+        "blocks_left": sorted(set(np.unique(rows.blocks.values).tolist()) - set(in_fit)),
         "apart": [],
     }

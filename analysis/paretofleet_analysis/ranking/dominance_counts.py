@@ -8,9 +8,10 @@ import numpy as np
 
 from paretofleet_analysis.objectives import Margin
 from paretofleet_analysis.pareto import dominator_distribution, expected_dominators, rank_interval
-from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.pareto.deterministic import dominator_counts, nondominated
 from paretofleet_analysis.pareto.margins import tightest
 from paretofleet_analysis.ranking.verdicts import tolerances
+from paretofleet_analysis.statistics.flat_runs import flat, mapped
 from paretofleet_analysis.statistics.moments import moments
 
 #: Dominators are told apart up to this many; beyond, a rank is only "more than".
@@ -22,6 +23,8 @@ _REACH = 10.0
 _POINTS_MAX = 60_000
 _POINTS_MIN = 20
 _CELLS = 4_000_000
+#: Worst corners that are looked at before the others, and rows from which on there are only so few.
+_FIRST, _MANY = 32, 20_000
 
 
 def dominance_counts(
@@ -55,15 +58,16 @@ def is_surely_dominated(
     settled.
     """
     signs = np.where(np.asarray(maximize), -1.0, 1.0)
-    constant: np.ndarray = np.all([np.ptp(values, axis=0) == 0 for values in runs], axis=0)
+    whole = flat(runs)
+    first = whole.values[whole.starts[:-1]]
+    constant: np.ndarray = (whole.values == np.repeat(first, whole.counts, axis=0)).all(axis=0)
     if any(not margin.relative and not fixed for margin, fixed in zip(margins, constant, strict=True)):
         return np.zeros(len(runs), dtype=bool)
-    logs = moments([np.log(values) for values in runs])
+    logs = moments(mapped(np.log, whole))
     spreads = np.maximum(logs.spreads, np.median(logs.spreads, axis=0))
     reach = np.where(constant, 0.0, _REACH * spreads / np.sqrt(logs.counts)[:, None])
     middle = logs.means * signs
-    fixed = np.array([values[0] for values in runs]) * signs
-    middle[:, constant] = fixed[:, constant]
+    middle[:, constant] = (first * signs)[:, constant]
     bars = middle - reach
     cuts = bars.copy()
     for k, (margin, tolerance) in enumerate(zip(margins, tolerances(margins), strict=True)):
@@ -74,8 +78,21 @@ def is_surely_dominated(
 def _is_dominated(worst: np.ndarray, bars: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """(N,) whether some worst corner is at most the bars everywhere and below a cut somewhere."""
     corners = worst[nondominated(worst, maximize=[False] * worst.shape[1])]
+    if len(corners) <= _FIRST:
+        return _is_behind(corners, bars, cuts)
+    # a few corners in the middle leave most rows behind, and the others need not look at those
+    apart = np.abs(corners - np.median(corners, axis=0)) / np.maximum(np.ptp(corners, axis=0), 1e-300)
+    first = np.argsort(apart.max(axis=1), kind="stable")[: len(corners) // 8 if len(bars) < _MANY else _FIRST]
+    dominated = _is_behind(corners[first], bars, cuts)
+    rest = np.flatnonzero(~dominated)
+    dominated[rest] = _is_behind(corners, bars[rest], cuts[rest])
+    return dominated
+
+
+def _is_behind(corners: np.ndarray, bars: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """(N,) whether one of the `corners` is at most the bars everywhere and below a cut somewhere."""
     dominated = np.zeros(len(bars), dtype=bool)
-    step = max(1, _CELLS // corners.size)
+    step = max(1, _CELLS // max(corners.size, 1))
     for a in range(0, len(bars), step):
         below = np.zeros((len(bars[a : a + step]), len(corners)), dtype=bool)
         everywhere = np.ones_like(below)
@@ -92,15 +109,4 @@ def dominators_of_means(means: np.ndarray, rivals: np.ndarray, *, maximize: Sequ
     `maximize` (d,): whether more is better.
     """
     signs = np.where(np.asarray(maximize), -1.0, 1.0)
-    costs, others = means * signs, rivals * signs
-    counts = np.zeros(len(costs), dtype=np.int64)
-    step = max(1, _CELLS // max(others.size, 1))
-    for a in range(0, len(costs), step):
-        part = costs[a : a + step]
-        at_most = np.ones((len(part), len(others)), dtype=bool)
-        less = np.zeros_like(at_most)
-        for k in range(costs.shape[1]):
-            at_most &= others[None, :, k] <= part[:, None, k]
-            less |= others[None, :, k] < part[:, None, k]
-        counts[a : a + step] = (at_most & less).sum(axis=1)
-    return counts
+    return dominator_counts(means * signs, rivals * signs)

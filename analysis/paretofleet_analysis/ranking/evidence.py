@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
-from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +15,15 @@ from paretofleet_analysis.ranking import accuracy
 from paretofleet_analysis.ranking.block_correction import BlockEffects
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.request import RankingRequest
+from paretofleet_analysis.ranking.row_table import (
+    column_of,
+    entries_by_device,
+    entries_of,
+    entry_counts,
+    first_longest,
+    lacks_entries,
+    with_entry,
+)
 from paretofleet_analysis.ranking.selection import Selection
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.report.published import PUBLISHED, UNKNOWN
@@ -44,43 +52,45 @@ _MEANING_OF_SOURCES = {
 def collect_evidence(
     request: RankingRequest,
     selection: Selection,
+    rows: Sequence[Row],
     *,
     reported: Sequence[Row],
     probable: Probabilities,
     effects: BlockEffects,
     changes: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """The evidence of a ranking, JSON-ready: of its `request`, its `selection` and what came of it.
+    """The evidence of a ranking, JSON-ready: of its `request`, its `selection`, the `rows` of that and what
+    came of it.
 
     `reported` are all rows, also those that are not ranked; `probable` and `effects` are of those ranked;
     `changes` are the verdicts that hang on a few runs.
     """
-    rows = selection.rows
+    is_published = with_entry(rows, "flags", PUBLISHED)
     return {
         "report_rows": len(reported),
         "ranked_rows": len(rows),
-        "excluded_rows": len(selection.excluded),
+        "excluded_rows": selection.excluded_count,
         "devices_per_class": _devices_per_class(rows),
-        "runs": sum(row["runs"] for row in rows if PUBLISHED not in (row["flags"] or ())),
-        "published_rows": sum(PUBLISHED in (row["flags"] or ()) for row in rows),
-        "runs_set_aside": sum(not counted for row in rows for counted in row["run_counted"]),
-        "boots": len({boot for row in rows for boot in row["run_boots"] if boot}) or None,
-        "days": sorted({_day(start) for row in rows for start in row["run_started_s"] if start}),
+        "runs": sum(
+            runs for runs, other in zip(column_of(rows, "runs"), is_published, strict=True) if not other
+        ),
+        "published_rows": sum(is_published),
+        "runs_set_aside": entry_counts(rows, "run_counted").get(False, 0),
+        "boots": len(entries_of(rows, "run_boots") - {""}) or None,
+        "days": sorted({_day(start) for start in entries_of(rows, "run_started_s") if start}),
         "speaks_for": _speaks_for(rows),
         "in_blocks": _are_in_blocks(rows),
-        "protocols": sorted({row["protocol"] for row in rows}),
-        "flags": dict(sorted(Counter(flag for row in rows for flag in row["flags"] or ()).items())),
+        "protocols": sorted(set(column_of(rows, "protocol"))),
+        "flags": dict(sorted(entry_counts(rows, "flags").items())),
         "accuracy_sources": _accuracy_sources(rows),
         "accuracy_question": accuracy.QUESTIONS[request.accuracy_question],
         "power_sources": sorted(
-            {
-                row["power_scope"] + (f" by {row['power_source']}" if row["power_source"] else "")
-                for row in rows
-                if row["power_scope"]
-            }
+            scope + (f" by {source}" if source else "")
+            for scope, source in _distinct(rows, "power_scope", "power_source")
+            if scope
         ),
         "block_effects": list(effects.details),
-        "canary_drift": _drift(reported, selection),
+        "canary_drift": _drift(reported, rows, selection.objectives),
         "verdicts_that_change": None if changes is None else list(changes),
         "method": _method(probable),
         "replicates": probable.replicates,
@@ -94,11 +104,16 @@ def collect_evidence(
     }
 
 
-def _drift(reported: Sequence[Row], selection: Selection) -> list[dict[str, Any]]:
-    """What the canaries of the ranked devices did, ranked themselves or not."""
-    devices = {row["device"] for row in selection.rows}
-    names = [name for name in selection.objectives if OBJECTIVES[name].is_measured]
-    return canary.device_drifts([row for row in reported if row["device"] in devices], names)
+def _drift(reported: Sequence[Row], rows: Sequence[Row], objectives: Sequence[str]) -> list[dict[str, Any]]:
+    """What the canaries of the devices of the ranked `rows` did, ranked themselves or not."""
+    devices = set(column_of(rows, "device"))
+    names = [name for name in objectives if OBJECTIVES[name].is_measured]
+    return canary.device_drifts([row for row in first_longest(reported) if row["device"] in devices], names)
+
+
+def _distinct(rows: Sequence[Row], *names: str) -> list[tuple[Any, ...]]:
+    """The unlike values that the `rows` have in the columns `names`."""
+    return list(dict.fromkeys(zip(*(column_of(rows, name) for name in names), strict=True)))
 
 
 def _method(probable: Probabilities) -> str:
@@ -125,22 +140,21 @@ def _method(probable: Probabilities) -> str:
 
 def _devices_per_class(rows: Sequence[Row]) -> dict[str, int]:
     classes: dict[str, set[str]] = {}
-    for row in rows:
-        classes.setdefault(row["device_class"], set()).add(row["device"])
+    for device_class, device in _distinct(rows, "device_class", "device"):
+        classes.setdefault(device_class, set()).add(device)
     return {name: len(devices) for name, devices in sorted(classes.items())}
 
 
 def _speaks_for(rows: Sequence[Row]) -> str:
     """Which repetition intervals and probabilities hold for: what varied among the runs of every device."""
-    boots: dict[str, set[str]] = {}
-    starts: dict[str, list[float]] = {}
-    for row in rows:
-        boots.setdefault(row["device"], set()).update(boot for boot in row["run_boots"] if boot)
-        starts.setdefault(row["device"], []).extend(at for at in row["run_started_s"] if at)
-    boot = "another boot" if all(len(each) > 1 for each in boots.values()) else "the same boot"
+    boots = entries_by_device(rows, "run_boots")
+    starts: dict[str, list[float]] = entries_by_device(rows, "run_started_s")
+    boot = "another boot" if all(len(set(each)) > 1 for each in boots.values()) else "the same boot"
     spans = [max(each, default=0.0) - min(each, default=0.0) for each in starts.values()]
     day = "another day" if all(span >= _DAY_APART_S for span in spans) else "the same day"
-    process = "another process" if all(row["runs"] > 1 for row in rows) else "the processes measured"
+    process = (
+        "another process" if all(runs > 1 for runs in column_of(rows, "runs")) else "the processes measured"
+    )
     return f"{process}, in {boot}, on {day}, on these very boards"
 
 
@@ -148,8 +162,7 @@ def _are_in_blocks(rows: Sequence[Row]) -> bool:
     """Whether the runs of the `rows` are known to have come in blocks: each has its start, and values by one
     of our rules, which imported figures lack.
     """
-    started = all(at is not None for row in rows for at in row["run_started_s"])
-    return started and all(row["rule_version"] for row in rows)
+    return all(column_of(rows, "rule_version")) and not lacks_entries(rows, "run_started_s")
 
 
 def _day(start_s: float) -> str:
@@ -159,9 +172,9 @@ def _day(start_s: float) -> str:
 def _accuracy_sources(rows: Sequence[Row]) -> list[str]:
     """How many models' accuracy comes from where, said plainly."""
     models: dict[str | None, set[str]] = {}
-    for row in rows:
-        if row["top1"] is not None:
-            models.setdefault(row["top1_source"], set()).add(row["accuracy_group"] or row["model"])
+    for top1, source, group, model in _distinct(rows, "top1", "top1_source", "accuracy_group", "model"):
+        if top1 is not None:
+            models.setdefault(source, set()).add(group or model)
     return [
         f"{len(names)} x {source or 'unknown'} ({_MEANING_OF_SOURCES.get(source, 'as the report says')})"
         for source, names in sorted(models.items(), key=lambda item: str(item[0]))
@@ -170,7 +183,7 @@ def _accuracy_sources(rows: Sequence[Row]) -> list[str]:
 
 def _versions(rows: Sequence[Row]) -> dict[str, str]:
     packages = ("paretofleet-analysis", "moocore", "numpy", "scipy", "pyarrow")
-    rules = sorted({row["rule_version"] for row in rows if row["rule_version"]})
+    rules = sorted(set(column_of(rows, "rule_version")) - {None, ""})
     return {
         **{name: version(name) for name in packages},
         "python": platform.python_version(),

@@ -9,6 +9,7 @@ import numpy as np
 from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.front_query import FrontQuery
 from paretofleet_analysis.ranking.probability import probabilities
+from paretofleet_analysis.ranking.row_table import with_entry
 from paretofleet_analysis.ranking.verdicts import UNDECIDED, verdict
 from paretofleet_analysis.report.published import PUBLISHED
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
@@ -24,7 +25,7 @@ def few_runs_notes(fleet: RankedFleet) -> list[str]:
     few = len(fleet.rows) - len(fleet.compared)
     if not few:
         return []
-    published = sum(PUBLISHED in (row["flags"] or ()) for row in fleet.rows)
+    published = sum(with_entry(fleet.rows, "flags", PUBLISHED))
     which = f"All {published} rows" if published == len(fleet.rows) else f"{published} of the rows"
     of_others = f"{which} are published values of an unknown number of runs"
     if fleet.compared:

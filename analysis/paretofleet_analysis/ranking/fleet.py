@@ -9,15 +9,21 @@ import numpy as np
 
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, Objective
 from paretofleet_analysis.ranking.block_correction import BlockEffects, correct_block_effects, device_sweeps
+from paretofleet_analysis.ranking.row_table import (
+    MeasuredRuns,
+    RowTable,
+    RunsWithBlocks,
+    column_of,
+    flat_samples,
+    runs_of,
+)
 from paretofleet_analysis.ranking.run_resemblance import device_resemblances, widened
 from paretofleet_analysis.ranking.run_resolution import Rounding, resolutions, rounding, with_rounding
 from paretofleet_analysis.report.access import Row, sampled
+from paretofleet_analysis.statistics.flat_runs import FlatRuns
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 from paretofleet_analysis.statistics.moments import moments
 from paretofleet_analysis.statistics.resemblance import Resemblance
-
-#: What a row was measured as: its (m, d) runs and the block of each.
-RunsWithBlocks = tuple[np.ndarray, list[int]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,24 @@ class Coarseness:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Rows of a very large report that are surely dominated, and on which nothing hangs that is said of the
+    others: their `numbers` (R,) in the selection, and the (S, d) `means` of their distinct measurements.
+
+    `listed` (N,): the numbers of the rows that stayed, and which of those are surely `dominated` (N,), too.
+    """
+
+    numbers: np.ndarray
+    means: np.ndarray
+    listed: np.ndarray
+    dominated: np.ndarray
+
+    def subset(self, chosen: Sequence[int]) -> LeftOut:
+        """The same of those rows that stayed that are numbered in `chosen`."""
+        return replace(self, listed=self.listed[chosen], dominated=self.dominated[chosen])
+
+
+@dataclass(frozen=True)
 class RankedFleet:
     """N rows of a report with the runs that are compared by d objectives.
 
@@ -77,46 +101,61 @@ class RankedFleet:
     are (m_i, d + l). `corrected`: the (m_i, d) runs without what blocks did; `means`: (N, d) of them.
     `effects`: what blocks did, with the corrected runs, spread as far as their means are less sure than they
     look: where runs resemble the ones before them (`resemblances`, by device), and where values are coarse
-    (`coarseness`, of the d + l columns). `rounding`: what that leaves unknown.
+    (`coarseness`, of the d + l columns). `rounding`: what that leaves unknown. `left_out`: further rows, with
+    which all of this was found.
     """
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     criteria: Criteria
-    measured: tuple[RunsWithBlocks, ...]
-    corrected: tuple[np.ndarray, ...]
+    measured: Sequence[RunsWithBlocks]
+    corrected: Sequence[np.ndarray]
     effects: BlockEffects
     means: np.ndarray
     resemblances: Mapping[str, Resemblance]
     coarseness: Coarseness
     rounding: Rounding
+    left_out: LeftOut | None = None
 
     @property
-    def runs(self) -> list[np.ndarray]:
+    def size(self) -> int:
+        """How many rows there are with those that were left out."""
+        return len(self.rows) + (0 if self.left_out is None else len(self.left_out.numbers))
+
+    @property
+    def runs(self) -> Sequence[np.ndarray]:
         """N arrays (m_i, d): the runs without what blocks did to them."""
         return self.effects.runs
 
     @property
-    def limited(self) -> list[np.ndarray]:
+    def limited(self) -> Sequence[np.ndarray]:
         """N arrays (m_i, l): the runs in the columns with limits, drift and all."""
         d = len(self.criteria.margins)
-        return with_rounding([values[:, d:] for values, _ in self.measured], self.rounding.columns(d))
+        return with_rounding(runs_of(self.measured, d), self.rounding.columns(d))
 
     @property
     def compared(self) -> list[int]:
         """The rows with runs enough to be compared, of which alone there are probabilities."""
+        if isinstance(self.runs, FlatRuns):
+            return [int(i) for i in np.flatnonzero(self.runs.counts >= RUNS_MIN)]
         return [i for i, values in enumerate(self.runs) if len(values) >= RUNS_MIN]
 
 
 def make_fleet(rows: Sequence[Row], criteria: Criteria) -> RankedFleet:
     """The fleet of the `rows` of a selection, to be compared by `criteria`."""
-    measured = tuple(sampled(row, criteria.columns) for row in rows)
+    measured = _measured(rows, criteria.columns)
     effects = _without_blocks(rows, criteria, measured)
     resemblances: dict[str, Resemblance] = {}
     if criteria.measured and criteria.question == "mean":
         column = criteria.names.index(criteria.measured[0].name)
         resemblances = device_resemblances(rows, effects.runs, criteria.names, column)
-    widths, showed = resolutions(rows, [values for values, _ in measured], criteria.columns)
-    return _fleet(tuple(rows), criteria, measured, effects, (resemblances, Coarseness(widths, showed)))
+    widths, showed = resolutions(rows, runs_of(measured), criteria.columns)
+    return _fleet(rows, criteria, measured, effects, (resemblances, Coarseness(widths, showed)))
+
+
+def _measured(rows: Sequence[Row], columns: Sequence[str]) -> Sequence[RunsWithBlocks]:
+    if isinstance(rows, RowTable):
+        return flat_samples(rows, columns)
+    return tuple(sampled(row, columns) for row in rows)
 
 
 def with_runs(fleet: RankedFleet, measured: Sequence[RunsWithBlocks]) -> RankedFleet:
@@ -127,9 +166,9 @@ def with_runs(fleet: RankedFleet, measured: Sequence[RunsWithBlocks]) -> RankedF
 
 
 def _fleet(
-    rows: tuple[Row, ...],
+    rows: Sequence[Row],
     criteria: Criteria,
-    measured: tuple[RunsWithBlocks, ...],
+    measured: Sequence[RunsWithBlocks],
     effects: BlockEffects,
     unsure: tuple[Mapping[str, Resemblance], Coarseness],
 ) -> RankedFleet:
@@ -139,8 +178,8 @@ def _fleet(
     means = moments(effects.runs).means
     # one more run is rounded as the others were
     widths = coarseness.widths if criteria.question == "mean" else np.zeros(coarseness.widths.shape)
-    unknown = rounding([values for values, _ in measured], widths)
-    corrected = tuple(effects.runs)
+    unknown = rounding(runs_of(measured), widths)
+    corrected = effects.runs
     spread = widened(rows, corrected, resemblances, is_measured)
     effects = replace(effects, runs=with_rounding(spread, unknown.columns(0, len(is_measured))))
     return RankedFleet(rows, criteria, measured, corrected, effects, means, resemblances, coarseness, unknown)
@@ -150,9 +189,9 @@ def _without_blocks(
     rows: Sequence[Row], criteria: Criteria, measured: Sequence[RunsWithBlocks]
 ) -> BlockEffects:
     return correct_block_effects(
-        [runs[:, : len(criteria.margins)] for runs, _ in measured],
-        blocks=[blocks for _, blocks in measured],
+        runs_of(measured, 0, len(criteria.margins)),
+        blocks=measured.blocks if isinstance(measured, MeasuredRuns) else [blocks for _, blocks in measured],
         devices=device_sweeps(rows),
         is_measured={objective.name: objective.is_measured for objective in criteria.objectives},
-        environments=[row["environment_id"] for row in rows],
+        environments=column_of(rows, "environment_id"),
     )

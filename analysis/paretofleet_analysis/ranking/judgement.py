@@ -11,9 +11,9 @@ import numpy as np
 from paretofleet_analysis.ranking.accuracy import joint_accuracies, random_objectives, shared_quantities
 from paretofleet_analysis.ranking.common_factors import Factors, Gain, common_factors
 from paretofleet_analysis.ranking.energy_scope import OF_POWER
-from paretofleet_analysis.ranking.fleet import RankedFleet
+from paretofleet_analysis.ranking.fleet import LeftOut, RankedFleet
 from paretofleet_analysis.ranking.front_query import FrontQuery
-from paretofleet_analysis.ranking.probability import Probabilities, probabilities
+from paretofleet_analysis.ranking.probability import Probabilities, errors_of_all, probabilities
 from paretofleet_analysis.ranking.probability_maps import next_run_probability
 from paretofleet_analysis.ranking.promises import jointly_sure, promised_verdicts
 from paretofleet_analysis.ranking.verdicts import ORDER, UNDECIDED, best_rivals, verdict
@@ -24,19 +24,22 @@ from paretofleet_analysis.report.access import Row, label
 class Judgement:
     """Of a fleet of N rows: `probabilities` of those compared, `verdicts` (N,) of all, the printed `order` of
     row numbers from 0, and of each row `rivals` (N,), who beats it and gains the most if the means are true.
+    `left_out`: rows that are surely beaten besides.
     """
 
     probabilities: Probabilities
     verdicts: list[str]
     order: list[int]
     rivals: list[int | None]
+    left_out: LeftOut | None = None
 
     @property
     def jointly_sure(self) -> np.ndarray:
         """(C,) of the rows compared those whose verdicts of 95 % are right all at once with at least 90 %."""
         probable = self.probabilities
         is_given = np.array([verdict(p) != UNDECIDED for p in probable.front.tolist()], dtype=bool)
-        return np.asarray(jointly_sure(probable.errors) & is_given)
+        errors, places = errors_of_all(probable, self.left_out)
+        return np.asarray(jointly_sure(errors)[places] & is_given)
 
     @property
     def numbers(self) -> list[int]:
@@ -49,7 +52,8 @@ def judge(fleet: RankedFleet) -> Judgement:
     probable = fleet_probabilities(fleet)
     verdicts = row_verdicts(fleet, probable)
     rivals = best_rivals(fleet.means, fleet.criteria.maximize, list(fleet.criteria.margins.values()))
-    return Judgement(probable, verdicts, printed_order(fleet, probable, verdicts, rivals), rivals)
+    order = printed_order(fleet, probable, verdicts, rivals)
+    return Judgement(probable, verdicts, order, rivals, _left_out(fleet))
 
 
 def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabilities:
@@ -74,11 +78,17 @@ def fleet_probabilities(fleet: RankedFleet, *, is_whole: bool = True) -> Probabi
         query,
         is_held=[criteria.objectives[k].unit == "percent" for k in columns],
         is_whole=is_whole,
+        left_out=_left_out(fleet),
     )
     if criteria.question == "run":
         counts = np.array([len(fleet.runs[i]) for i in compared])
         answer = replace(answer, front=next_run_probability(answer.front, counts))
     return answer
+
+
+def _left_out(fleet: RankedFleet) -> LeftOut | None:
+    """What was left out, beside the rows of `fleet` that are compared."""
+    return None if fleet.left_out is None else fleet.left_out.subset(fleet.compared)
 
 
 def front_query(fleet: RankedFleet, columns: list[int]) -> FrontQuery:
@@ -133,9 +143,12 @@ def _gain(row: Row) -> Gain:
 def row_verdicts(fleet: RankedFleet, probable: Probabilities) -> list[str]:
     """(N,) the verdicts of the rows of `fleet`, by the `probable` of those compared; the others are open."""
     verdicts = [UNDECIDED] * len(fleet.rows)
-    given = promised_verdicts(probable.front, probable.errors, fleet.criteria.promise)
-    for i, compared in zip(fleet.compared, given, strict=True):
-        verdicts[i] = compared
+    errors, places = errors_of_all(probable, _left_out(fleet))
+    front = np.zeros(len(errors))
+    front[places] = probable.front
+    given = promised_verdicts(front, errors, fleet.criteria.promise)
+    for i, place in zip(fleet.compared, places.tolist(), strict=True):
+        verdicts[i] = given[place]
     return verdicts
 
 

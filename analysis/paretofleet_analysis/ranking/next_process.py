@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from paretofleet_analysis.ranking.row_table import column_of, rows_at
 from paretofleet_analysis.report.access import Row, label, samples
 from paretofleet_analysis.report.published import PUBLISHED
 from paretofleet_analysis.statistics.prediction import Prediction, another_process
@@ -38,7 +39,8 @@ def next_process(row: Row, rows: Sequence[Row], names: Iterable[str]) -> tuple[N
 
 def one_process_notes(rows: Sequence[Row]) -> list[str]:
     """A sentence on those of the `rows` that were measured in one process only; not on published values."""
-    alone = [row for row in rows if row["runs"] == 1 and PUBLISHED not in (row["flags"] or ())]
+    single = [i for i, runs in enumerate(column_of(rows, "runs")) if runs == 1]
+    alone = [row for row in rows_at(rows, single) if PUBLISHED not in (row["flags"] or ())]
     if not alone:
         return []
     named = "; ".join(label(row) for row in alone[:2])

@@ -15,9 +15,11 @@ from paretofleet_analysis.ranking.few_runs import few_runs_notes
 from paretofleet_analysis.ranking.fleet import RankedFleet
 from paretofleet_analysis.ranking.next_process import one_process_notes
 from paretofleet_analysis.ranking.probability_maps import RUNS_TO_FORETELL
+from paretofleet_analysis.ranking.row_table import column_of, counted_runs, rows_at, runs_of
 from paretofleet_analysis.ranking.run_resemblance import resemblance_notes
 from paretofleet_analysis.ranking.run_resolution import resolution_notes
 from paretofleet_analysis.report.access import label
+from paretofleet_analysis.statistics.flat_runs import flat
 
 
 def fleet_notes(fleet: RankedFleet) -> list[str]:
@@ -65,10 +67,10 @@ def _component_notes(effects: BlockEffects) -> list[str]:
 
 def _gain_notes(fleet: RankedFleet) -> list[str]:
     """What a sensor's unknown gain, one factor per device, does to the probabilities."""
-    sensors = {(row["device"], row["power_source"]) for row in fleet.rows}
+    sensors = set(zip(column_of(fleet.rows, "device"), column_of(fleet.rows, "power_source"), strict=True))
     if not set(fleet.criteria.names) & set(OF_POWER) or len(sensors) < 2:
         return []
-    gains = [row["energy_gain_uncertainty"] for row in fleet.rows]
+    gains = column_of(fleet.rows, "energy_gain_uncertainty")
     uncertain = [gain for gain in gains if gain is not None]
     if not uncertain:
         return [f"Energy comes from {len(sensors)} sensors of unknown gain: taken as exact."]
@@ -84,7 +86,7 @@ def _training_notes(fleet: RankedFleet) -> list[str]:
         return []
     notes = []
     for name in (name for name in fleet.criteria.names if name in TRAINING_COSTS):
-        bounds = [(row[name], row[f"{name}_hi"]) for row in fleet.rows]
+        bounds = zip(column_of(fleet.rows, name), column_of(fleet.rows, f"{name}_hi"), strict=True)
         widest = max((hi / value - 1 for value, hi in bounds if value and hi is not None), default=0.0)
         if widest > 0:
             notes.append(
@@ -96,13 +98,11 @@ def _training_notes(fleet: RankedFleet) -> list[str]:
 
 def _incomplete_notes(fleet: RankedFleet) -> list[str]:
     """Counted runs that lack an objective cannot be compared, and which rows and objectives they are."""
-    rows = [
-        (row, sum(row["run_counted"]) - len(values))
-        for row, (values, _) in zip(fleet.rows, fleet.measured, strict=True)
-        if sum(row["run_counted"]) > len(values)
-    ]
-    if not rows:
+    missing = counted_runs(fleet.rows) - flat(runs_of(fleet.measured)).counts
+    numbers = np.flatnonzero(missing > 0).tolist()
+    if not numbers:
         return []
+    rows = list(zip(rows_at(fleet.rows, numbers), missing[numbers].tolist(), strict=True))
     lacking = [
         objective.name
         for objective in fleet.criteria.measured

@@ -23,6 +23,7 @@ from paretofleet_analysis.ranking.dominance_counts import (
     is_surely_dominated,
 )
 from paretofleet_analysis.ranking.factor_integral import integrate_over_factors
+from paretofleet_analysis.ranking.fleet import LeftOut
 from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front
 from paretofleet_analysis.ranking.probability_maps import interpolate_calibration, next_run_probability
 from paretofleet_analysis.ranking.promises import tail_errors
@@ -91,6 +92,7 @@ def probabilities(
     is_held: Sequence[bool] | None = None,
     is_whole: bool = True,
     has_ranks: bool = True,
+    left_out: LeftOut | None = None,
 ) -> Probabilities:
     """The probabilities for N configurations, each an (m_i, d) array of positive values, a row a run; with
     limits (m_i, d + l).
@@ -98,7 +100,7 @@ def probabilities(
     `samples` are asked by `query`: of true means exactly given replicates of them, then calibrated; of one
     more run exactly given the runs, nothing drawn. `is_held` (d,): see `efficiency_intervals`; None leaves it
     out. Not `is_whole`: the raw probabilities only, quickly. Not `has_ranks`: without tails, dominators and
-    ranks.
+    ranks. `left_out`: further configurations, and which of the N are surely dominated as those are.
 
     >>> from paretofleet_analysis.objectives import Margin
     >>> fast, slow = np.array([[1.0], [1.01], [1.0]]), np.array([[2.0], [2.1], [2.0]])
@@ -112,7 +114,7 @@ def probabilities(
     # a ranking must not depend on the order of entry, in which `pareto` keeps them
     groups = None if query.shared is None else list(np.asarray(query.shared.groups))
     distinct = distinct_runs(samples, groups, by_value=True)
-    kept = _kept(distinct, query)
+    kept = _kept(distinct, query, left_out)
     runs = [distinct.arrays[i] for i in kept]
     query_of_kept = query.subset(distinct.first[kept])
     count = REPLICATES if len(runs) <= SMALL_FLEET else REPLICATES_OF_MANY
@@ -132,23 +134,38 @@ def probabilities(
     if not has_ranks:
         return answer
     points, means = [values[:, :d] for values in points], moments(distinct.arrays).means[:, :d]
-    dominators, ranks = _dominance(points, means, kept, query.maximize)
+    dominators, ranks = _dominance(points, means, kept, query.maximize, left_out)
     efficient = None
     if is_held is not None and not all(is_held):
+        limits = tolerances(query.margins)
         efficient = efficiency_intervals(
-            points,
-            means,
-            kept,
-            maximize=query.maximize,
-            is_held=is_held,
-            margin=tolerances(query.margins),
-        )
-        efficient = efficient.subset(entry)
+            points, means, kept, maximize=query.maximize, is_held=is_held, margin=limits
+        ).subset(entry)
     return replace(answer, dominators=dominators[entry], ranks=ranks[entry], efficiency=efficient)
 
 
-def _kept(distinct: DistinctRuns, query: FrontQuery) -> np.ndarray:
-    """Of large fleets those not surely dominated; that is not sure across devices with unknown factors."""
+def errors_of_all(probable: Probabilities, left_out: LeftOut | None) -> tuple[np.ndarray, np.ndarray]:
+    """(C + R,) the errors of what is said of the `probable` rows and of those that were `left_out`, in order
+    of the selection; (C,) the places of the former.
+    """
+    if left_out is None:
+        return probable.errors, np.arange(len(probable.errors))
+    least = SURELY_NOT if probable.tails is None else SURELY_WRONG
+    numbers = np.concatenate([left_out.listed, left_out.numbers])
+    order = np.argsort(numbers, kind="stable")
+    errors = np.concatenate([probable.errors, np.full(len(left_out.numbers), least)])
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order))
+    return errors[order], places[: len(probable.errors)]
+
+
+def _kept(distinct: DistinctRuns, query: FrontQuery, left_out: LeftOut | None) -> np.ndarray:
+    """Of large fleets those not surely dominated; that is not sure across devices with unknown factors.
+
+    Where some were `left_out` it is known already.
+    """
+    if left_out is not None:
+        return np.flatnonzero(~left_out.dominated[distinct.first])
     size = len(distinct.arrays)
     if query.question != "mean" or query.shared is not None or size <= SMALL_FLEET:
         return np.arange(size)
@@ -244,9 +261,17 @@ def _tails(points: list[np.ndarray], answer: Probabilities, query: FrontQuery) -
 
 
 def _dominance(
-    points: list[np.ndarray], means: np.ndarray, kept: np.ndarray, maximize: Sequence[bool]
+    points: list[np.ndarray],
+    means: np.ndarray,
+    kept: np.ndarray,
+    maximize: Sequence[bool],
+    left_out: LeftOut | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Expected dominators and ranks; of surely dominated configurations those of the means."""
+    """Expected dominators and ranks; of surely dominated configurations those of the means, to which
+    those that were `left_out` belong.
+    """
+    size = len(means)
+    means = means if left_out is None else np.concatenate([means, left_out.means])
     rest = np.setdiff1d(np.arange(len(means)), kept)
     dominators, ranks = np.zeros(len(means)), np.zeros((len(means), 2), dtype=np.int64)
     dominators[kept], ranks[kept] = dominance_counts(points, maximize=maximize)
@@ -254,7 +279,8 @@ def _dominance(
         more = dominators_of_means(means[kept], means[rest], maximize=maximize)
         dominators[kept] += more
         ranks[kept] += more[:, None]
-        dominators[rest] = dominators_of_means(means[rest], means, maximize=maximize)
-        ranks[rest] = 1 + dominators[rest, None]
+        told = rest[rest < size]
+        dominators[told] = dominators_of_means(means[told], means, maximize=maximize)
+        ranks[told] = 1 + dominators[told, None]
         ranks = np.minimum(ranks, RANKS + 2)
-    return dominators, ranks
+    return dominators[:size], ranks[:size]

@@ -18,7 +18,7 @@ from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective, parse
 from paretofleet_analysis.ranking import accuracy
 from paretofleet_analysis.ranking.evidence import collect_evidence
 from paretofleet_analysis.ranking.explanation import explain
-from paretofleet_analysis.ranking.fleet import Criteria, make_fleet
+from paretofleet_analysis.ranking.fleet import Criteria, RankedFleet, make_fleet
 from paretofleet_analysis.ranking.judgement import judge
 from paretofleet_analysis.ranking.measured_twice import disagreement_notes
 from paretofleet_analysis.ranking.notes import fleet_notes
@@ -27,8 +27,18 @@ from paretofleet_analysis.ranking.request import QUESTIONS, RankingKeywords, Ran
 from paretofleet_analysis.ranking.result import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.ranking.result_rows import result_rows, row_groups
 from paretofleet_analysis.ranking.robustness import robust_rows
-from paretofleet_analysis.ranking.selection import Exclusion, columns_of, measured_limits, select
+from paretofleet_analysis.ranking.row_table import RowTable
+from paretofleet_analysis.ranking.selection import (
+    Exclusion,
+    Selection,
+    columns_of,
+    measured_limits,
+    select,
+    select_from,
+)
 from paretofleet_analysis.ranking.sensitivity import change_sentence, changed_verdicts
+from paretofleet_analysis.ranking.surely_dominated import left_out_rows, without_surely_dominated
+from paretofleet_analysis.ranking.table_selection import TableSelection
 from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.report.files import conform
 
@@ -44,8 +54,11 @@ __all__ = [
     "rank_runs",
 ]
 
-#: More rows at once would take minutes and gigabytes, and nobody reads them.
-ROWS_MAX = 100_000
+#: More rows at once would take minutes and gigabytes, and nobody reads them: of so many others, which are
+#: surely dominated, it is only said how many they are.
+ROWS_MAX, ROWS_READ_MAX = 100_000, 4_000_000
+#: Rows from which on those that are surely dominated are left out.
+TABLE_FROM = ROWS_MAX + 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,10 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
     """The same of a `report` and `keywords`, with the rows and runs behind it."""
     request = checked_request(RankingRequest(**keywords))
     reported = _rows(report, request)
-    selection = select(reported, request)
+    if isinstance(reported, RowTable):
+        selection: Selection = select_from(TableSelection.of(reported), request)
+    else:
+        selection = select(reported, request)
     criteria = Criteria(
         _margins(selection.objectives, request.margins or {}),
         request.question,
@@ -82,7 +98,7 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
         request.promise,
     )
     accuracy.check(request.accuracy_question, selection.objectives)
-    fleet = make_fleet(selection.rows, criteria)
+    whole, fleet = _fleets(selection, criteria, request.why)
     judgement = judge(fleet)
     groups = row_groups(fleet, judgement)
     changes = changed_verdicts(fleet, judgement)
@@ -96,18 +112,20 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
         rows=rows,
         groups=groups,
         exclusions=selection.exclusions(),
-        notes=(*disagreement_notes(rows, criteria.margins), *selection.notes, *fleet_notes(fleet)),
+        notes=(*disagreement_notes(rows, criteria.margins), *selection.notes, *fleet_notes(whole)),
         evidence=collect_evidence(
             request,
             selection,
+            whole.rows,
             reported=reported,
             probable=judgement.probabilities,
-            effects=fleet.effects,
+            effects=whole.effects,
             changes=None if changes is None else [change_sentence(each, fleet.rows) for each in changes],
         ),
         why=None if number is None else explain(fleet, judgement, number),
         recommendations=recommendations(fleet, judgement) if request.why is None else (),
         robustness=robust_rows(fleet, judgement, list(map(label, fleet.rows))) if request.robust else None,
+        left_out=left_out_rows(whole, fleet, judgement),
     )
     return RankedRuns(
         ranking,
@@ -116,16 +134,42 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
     )
 
 
-def _rows(report: pa.Table, request: RankingRequest) -> list[Row]:
-    """The report's rows as far as they are read; too many are refused before they cost anything."""
-    if report.num_rows > ROWS_MAX:
+def _fleets(selection: Selection, criteria: Criteria, why: str | None) -> tuple[RankedFleet, RankedFleet]:
+    """The fleet of all rows of the `selection`, and that of those that are listed."""
+    whole = fleet = make_fleet(selection.ranked(), criteria)
+    if isinstance(whole.rows, RowTable):
+        fleet = without_surely_dominated(whole, whole.rows, _meant(whole.rows, why))
+    if len(fleet.rows) > ROWS_MAX:
         raise RankError(
-            f"the report has {report.num_rows:,} rows and at most {ROWS_MAX:,} are ranked at once: "
+            f"of {len(whole.rows):,} rows {len(fleet.rows):,} are not surely dominated, and at most "
+            f"{ROWS_MAX:,} are ranked at once: rank fewer sweeps together"
+        )
+    return whole, fleet
+
+
+def _rows(report: pa.Table, request: RankingRequest) -> Sequence[Row]:
+    """The report's rows as far as they are read; too many are refused before they cost anything."""
+    is_plain = request.question == "mean" and request.accuracy_question == "fixed"
+    is_plain = is_plain and request.power_scope is None and request.rate_hz is None
+    most = ROWS_READ_MAX if is_plain else ROWS_MAX
+    if report.num_rows > most:
+        why = "" if is_plain else " by another question, accuracy, rate or power scope than the default"
+        raise RankError(
+            f"the report has {report.num_rows:,} rows and at most {most:,} are ranked at once{why}: "
             "rank fewer sweeps together"
         )
-    table = conform(report, name="the report")
-    rows: list[Row] = table.select(columns_of(request)).to_pylist()
+    table = conform(report, name="the report").select(columns_of(request))
+    if is_plain and table.num_rows >= TABLE_FROM:
+        return RowTable(table)
+    rows: list[Row] = table.to_pylist()
     return rows
+
+
+def _meant(table: RowTable, why: str | None) -> list[int]:
+    """The rows of the `table` that `why`, the beginning of a configuration id, may mean."""
+    if why is None or len(why) < 4:
+        return []
+    return [i for i, identifier in enumerate(table.values("configuration_id")) if identifier.startswith(why)]
 
 
 def _number(rows: Sequence[RankedRow], exclusions: Sequence[Exclusion], name: str) -> int:

@@ -68,7 +68,7 @@ def recommendations(fleet: RankedFleet, judgement: Judgement) -> tuple[Recommend
     """What to take of the rows of `fleet` for each use that their objectives speak of, by the numbers of the
     `judgement`; nothing of one more run, of one row, or of more than ROWS_MAX.
     """
-    if fleet.criteria.question != "mean" or not 2 <= len(fleet.compared) <= ROWS_MAX:
+    if fleet.criteria.question != "mean" or not 2 <= len(fleet.compared) <= fleet.size <= ROWS_MAX:
         return ()
     return tuple(
         _recommended(fleet, judgement, use, objective, members)

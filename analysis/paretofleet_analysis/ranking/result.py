@@ -110,13 +110,27 @@ class RankedRow:
 
 
 @dataclass(frozen=True)
+class LeftOutRows:
+    """`count` rows of a very large report that are surely dominated: by ten standard errors of both another
+    is no worse in any objective and better by more than the margin in one.
+
+    `example`: what one of them is called; `ahead`: the number of the row that beats it, by the means.
+    """
+
+    count: int
+    example: str
+    ahead: int
+
+
+@dataclass(frozen=True)
 class Ranking:
     """Ranked rows in printed order, groups of equivalents (row numbers), exclusions, evidence.
 
     `use`: "realtime", "offline", "deadline=30ms", or `NAMED` where the caller named the objectives instead.
     `why`: the explanation of one row, where one was asked for. `schema_version`: of these names and what they
     mean, as in JSON and CSV. `recommendations`: what to take for which use. `robustness`: what each row hangs
-    on, where that was asked for.
+    on, where that was asked for. `left_out`: of a very large report further rows, which count in everything
+    else, but are not among `rows`.
     """
 
     use: str
@@ -132,3 +146,4 @@ class Ranking:
     schema_version: int = SCHEMA_VERSION
     recommendations: tuple[Recommendation, ...] = ()
     robustness: tuple[RobustRow, ...] | None = None
+    left_out: LeftOutRows | None = None

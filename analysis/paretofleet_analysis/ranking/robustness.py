@@ -48,7 +48,7 @@ def robust_rows(fleet: RankedFleet, judgement: Judgement, labels: Sequence[str])
 
     Empty for more rows than `SENSITIVITY_ROWS_MAX`.
     """
-    if len(fleet.rows) > SENSITIVITY_ROWS_MAX:
+    if fleet.size > SENSITIVITY_ROWS_MAX:
         return ()
     front = {i: float(p) for i, p in zip(fleet.compared, judgement.probabilities.front, strict=True)}
     by_run, by_block = _run_ranges(fleet, judgement), _block_ranges(fleet, judgement)

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from paretofleet_analysis.pareto.equal_runs import first_of_equals
+from paretofleet_analysis.pareto.equal_runs import first_of_equal_runs
+from paretofleet_analysis.ranking.row_table import column_of, rows_at
 from paretofleet_analysis.report.access import Row, start_order
-from paretofleet_analysis.statistics.resemblance import Resemblance, resemblance
+from paretofleet_analysis.statistics.flat_runs import FlatRuns, flat
+from paretofleet_analysis.statistics.resemblance import ROWS_MAX, Resemblance, resemblance
 
 #: Rows of a device below which nothing is claimed: a few rows rise together by chance, or by a ramp.
 ROWS_MIN = 4
@@ -22,12 +24,15 @@ def device_resemblances(
     of `sampled` by `names` without what blocks did. The p-values allow for the number of devices.
     """
     devices: dict[str, list[int]] = {}
-    distinct = np.unique(first_of_equals([np.asarray(values) for values in runs]))
+    distinct = np.unique(first_of_equal_runs(flat(runs)))
+    names_of = column_of(rows, "device")
     for i in distinct.tolist():
-        devices.setdefault(str(rows[i]["device"]), []).append(i)
+        devices.setdefault(str(names_of[i]), []).append(i)
     seen: dict[str, Resemblance] = {}
-    for device, members in devices.items():
-        ordered = [np.log(runs[i][start_order(rows[i], names), column]) for i in members]
+    for device, every in devices.items():
+        members = every[:: -(-len(every) // ROWS_MAX)]
+        asked = zip(members, rows_at(rows, members), strict=True)
+        ordered = [np.log(runs[i][start_order(row, names), column]) for i, row in asked]
         of_device = resemblance(ordered)
         if of_device is not None and of_device.rows >= ROWS_MIN:
             seen[device] = of_device
@@ -41,14 +46,16 @@ def widened(
     runs: Sequence[np.ndarray],
     resemblances: Mapping[str, Resemblance],
     is_measured: Sequence[bool],
-) -> list[np.ndarray]:
+) -> Sequence[np.ndarray]:
     """The (m, d) `runs` of `rows`, spread around their means as far as resembling runs leave these unknown.
 
     `resemblances` by device. Only the columns that are `is_measured` (d,) are touched; means stay.
     """
+    if not any(each.is_found for each in resemblances.values()):
+        return runs
     out = []
-    for row, values in zip(rows, runs, strict=True):
-        of_device = resemblances.get(str(row["device"]))
+    for device, values in zip(column_of(rows, "device"), runs, strict=True):
+        of_device = resemblances.get(str(device))
         factor = 1.0 if of_device is None else of_device.widening(len(values))
         if factor == 1.0:
             out.append(values)
@@ -57,7 +64,7 @@ def widened(
         spread = np.exp(logs.mean(axis=0) + factor * (logs - logs.mean(axis=0)))
         spread *= values.mean(axis=0) / spread.mean(axis=0)
         out.append(np.where(np.asarray(is_measured), spread, values))
-    return out
+    return flat(out) if isinstance(runs, FlatRuns) else out
 
 
 def resemblance_notes(resemblances: Mapping[str, Resemblance]) -> list[str]:

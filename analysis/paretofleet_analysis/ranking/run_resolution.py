@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.ranking.row_table import column_of
 from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.statistics.flat_runs import FlatRuns, flat, mapped
 from paretofleet_analysis.statistics.moments import moments
 from paretofleet_analysis.statistics.resolution import grid_step, shared_rounding
 
@@ -29,13 +31,20 @@ def resolutions(
     for k, name in enumerate(names):
         if not OBJECTIVES[name].is_measured:
             continue
-        stated = [row.get(f"{name}_resolution") for row in rows]
+        stated = column_of(rows, f"{name}_resolution")
         silent = [i for i, width in enumerate(stated) if width is None]
         widths[:, k] = [0.0 if width is None else width for width in stated]
-        step = grid_step(np.concatenate([runs[i][:, k] for i in silent])) if silent else None
+        step = grid_step(_of(runs, silent, k)) if silent else None
         if step is not None:
             widths[silent, k], shown[name] = step, step
     return widths, shown
+
+
+def _of(runs: Sequence[np.ndarray], rows: Sequence[int], k: int) -> np.ndarray:
+    """(n,) the values in column `k` of all `runs` of those `rows`."""
+    if isinstance(runs, FlatRuns):
+        return np.asarray(runs.values[runs.lines(np.array(rows)), k])
+    return np.concatenate([runs[i][:, k] for i in rows])
 
 
 @dataclass(frozen=True)
@@ -62,17 +71,19 @@ def rounding(runs: Sequence[np.ndarray], widths: np.ndarray) -> Rounding:
     return Rounding(own / seen.means, shared / seen.means)
 
 
-def with_rounding(runs: Sequence[np.ndarray], unknown: Rounding) -> list[np.ndarray]:
+def with_rounding(runs: Sequence[np.ndarray], unknown: Rounding) -> Sequence[np.ndarray]:
     """The (m_i, d) `runs` spread around their means, which stay, so that the mean of each row is as unsure as
     what is `unknown` of it besides.
 
     Runs that vary less than their rounding do so by chance.
     """
-    out = list(runs)
-    seen = moments([np.log(values) for values in runs])
+    seen = moments(mapped(np.log, runs))
     counts = seen.counts[:, None]
     due = np.sqrt(np.maximum(seen.spreads, unknown.single) ** 2 + counts * unknown.shared**2)
     concerned = (due > (1 + _MORE_MIN) * seen.spreads) & (due > 0) & (counts > 1)
+    if not concerned.any():
+        return runs
+    out = list(runs)
     for i, k in np.argwhere(concerned):
         values = np.array(out[i])
         logs, count = np.log(values[:, k]), len(values)
@@ -83,7 +94,7 @@ def with_rounding(runs: Sequence[np.ndarray], unknown: Rounding) -> list[np.ndar
         values[:, k] = np.exp(spread * due[i, k] / spread.std(ddof=1))
         values[:, k] *= runs[i][:, k].mean() / values[:, k].mean()
         out[i] = values
-    return out
+    return flat(out) if isinstance(runs, FlatRuns) else out
 
 
 def resolution_notes(shown: Mapping[str, float], unknown: Rounding, names: Sequence[str]) -> list[str]:

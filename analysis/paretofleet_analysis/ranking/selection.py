@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Exclusion:
     """Rows that are not ranked, by what a table calls them, and the one reason."""
 
     reason: str
-    rows: tuple[str, ...]
+    rows: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,39 @@ class Selection:
     excluded: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
-    def exclude(self, reasons: Sequence[str | None]) -> Selection:
+    def exclude(self, reasons: Sequence[str | None]) -> Self:
         """The same without the rows that have one of the `reasons`, which are those of its rows in order."""
         pairs = list(zip(self.rows, reasons, strict=True))
         excluded = [(reason, label(row)) for row, reason in pairs if reason]
         rows = tuple(row for row, reason in pairs if not reason)
         return replace(self, rows=rows, excluded=(*self.excluded, *excluded))
 
-    def with_notes(self, *notes: str) -> Selection:
+    @property
+    def excluded_count(self) -> int:
+        """How many rows were left out."""
+        return len(self.excluded)
+
+    def labels(self, chosen: Sequence[bool]) -> list[str]:
+        """What sentences call the `chosen` of the rows (N,)."""
+        return [label(row) for row, is_chosen in zip(self.rows, chosen, strict=True) if is_chosen]
+
+    def repeat_reasons(self) -> list[str | None]:
+        """Of each row that it holds the runs of one before, as `exclusion_reasons` says it."""
+        return reasons.repeat_reasons(self.rows)
+
+    def limit_reasons(self, name: str, limit: float) -> list[str | None]:
+        """Of each row that it is surely above the `limit` of column `name`, in its unit."""
+        return [reasons.limit_reason(row, name, limit) for row in self.rows]
+
+    def value_reasons(self, names: Sequence[str]) -> list[str | None]:
+        """Of each row that it lacks one of the objectives `names`."""
+        return [reasons.value_reason(row, names) for row in self.rows]
+
+    def ranked(self) -> Sequence[Row]:
+        """The rows that are left, with all their values."""
+        return self.rows
+
+    def with_notes(self, *notes: str) -> Self:
         """The same with more `notes`."""
         return replace(self, notes=(*self.notes, *notes))
 
@@ -56,6 +82,9 @@ class Selection:
             by_reason.setdefault(reason, []).append(name)
         ordered = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
         return tuple(Exclusion(reason, tuple(names)) for reason, names in ordered)
+
+
+_Selected = TypeVar("_Selected", bound=Selection)
 
 
 def columns_of(request: RankingRequest) -> list[str]:
@@ -89,11 +118,16 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
     The energies of `rows` become those of the scope or the rate that the `request` names. Raises RankError
     where what was asked for cannot be compared honestly, or where nothing is left.
     """
-    if not rows:
+    return select_from(Selection(tuple(rows)), request)
+
+
+def select_from(selection: _Selected, request: RankingRequest) -> _Selected:
+    """The same of all rows that a `selection` begins with, by the `request`; raises RankError."""
+    if not selection.rows:
         raise RankError("the report has no rows: wait for the first run of the sweep to be sealed")
-    selection = _of_devices(Selection(tuple(rows)), request.devices)
+    selection = _of_devices(selection, request.devices)
     selection = selection.exclude([reasons.state_reason(row) for row in selection.rows])
-    selection = selection.exclude(reasons.repeat_reasons(selection.rows))
+    selection = selection.exclude(selection.repeat_reasons())
     selection = selection.with_notes(*_simulation_notes(selection, request))
     selection = _with_work(selection, request)
     batch_size = PRESETS[request.use].batch_size
@@ -105,11 +139,11 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
     selection = _of_modes(selection, request.rate_hz)
     selection = _with_energy_as_requested(selection, request)
     for name, limit in _limits(request).items():
-        selection = selection.exclude([reasons.limit_reason(row, name, limit) for row in selection.rows])
+        selection = selection.exclude(selection.limit_reasons(name, limit))
     objectives, notes = choose_objectives(selection.rows, request)
     selection = replace(selection, objectives=objectives).with_notes(*notes)
     needed = list(dict.fromkeys([*objectives, *measured_limits(request)]))
-    selection = selection.exclude([reasons.value_reason(row, needed) for row in selection.rows])
+    selection = selection.exclude(selection.value_reasons(needed))
     selection = selection.exclude(reasons.other_origin_reasons(selection.rows, objectives))
     _refuse_nothing_left(selection)
     sizes = {row["batch_size"] for row in selection.rows}
@@ -117,7 +151,7 @@ def select(rows: Sequence[Row], request: RankingRequest) -> Selection:
     return selection
 
 
-def _of_devices(selection: Selection, devices: Sequence[str]) -> Selection:
+def _of_devices(selection: _Selected, devices: Sequence[str]) -> _Selected:
     """Only the rows of the devices asked for, if any; each must have one."""
     check_devices(devices, {row["device"] for row in selection.rows})
     if not devices:
@@ -148,7 +182,7 @@ def _simulation_notes(selection: Selection, request: RankingRequest) -> list[str
     return [f"Simulated ({', '.join(simulated)}) and real devices are ranked together, as told."]
 
 
-def _of_modes(selection: Selection, rate_hz: float | None) -> Selection:
+def _of_modes(selection: _Selected, rate_hz: float | None) -> _Selected:
     """Only rows whose items come in one way; with a rate, in 1/s, its paced rows stay to be looked at."""
     if rate_hz is None:
         paces = [pace_of(row) for row in selection.rows]
@@ -158,17 +192,17 @@ def _of_modes(selection: Selection, rate_hz: float | None) -> Selection:
     return selection.exclude([None if row["mode"] == PACED else next(others) for row in selection.rows])
 
 
-def _with_work(selection: Selection, request: RankingRequest) -> Selection:
+def _with_work(selection: _Selected, request: RankingRequest) -> _Selected:
     """Without the rows whose model does not do its work, or with a note that they are ranked."""
     idle = [reasons.work_reason(row) for row in selection.rows]
     if not request.with_no_work:
         return selection.exclude(idle)
-    names = [label(row) for row, reason in zip(selection.rows, idle, strict=True) if reason]
+    names = selection.labels([reason is not None for reason in idle])
     notes = [f"Ranked as told, with the flag no_work: {', '.join(names)}."] if names else []
     return selection.with_notes(*notes)
 
 
-def _with_energy_as_requested(selection: Selection, request: RankingRequest) -> Selection:
+def _with_energy_as_requested(selection: _Selected, request: RankingRequest) -> _Selected:
     """The energies of the scope, and of the rate in 1/s, that are asked for; rows without are excluded."""
     scope, rate_hz = request.power_scope, request.rate_hz
     if scope is not None:

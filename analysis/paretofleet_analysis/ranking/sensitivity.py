@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from paretofleet_analysis.ranking.fleet import RankedFleet, RunsWithBlocks, with_runs
+from paretofleet_analysis.ranking.fleet import RankedFleet, with_runs
 from paretofleet_analysis.ranking.judgement import Judgement, fleet_probabilities, row_verdicts
 from paretofleet_analysis.ranking.probability import Probabilities
 from paretofleet_analysis.ranking.probability_maps import interpolate_calibration
+from paretofleet_analysis.ranking.row_table import RunsWithBlocks
 from paretofleet_analysis.report.access import Row, label, sampled
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
 
@@ -33,7 +34,7 @@ def changed_verdicts(fleet: RankedFleet, judgement: Judgement) -> list[ChangedVe
 
     None where there are too many rows, or too few runs to leave any out.
     """
-    if len(fleet.rows) > SENSITIVITY_ROWS_MAX:
+    if fleet.size > SENSITIVITY_ROWS_MAX:
         return None
     changes: list[ChangedVerdict] = []
     is_tried = False

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from paretofleet_analysis.errors import ReportError
@@ -14,6 +16,13 @@ from paretofleet_analysis.report.content import check_columns, check_content
 from paretofleet_analysis.report.schema import COLUMNS, VERSION, VERSION_KEY, VERSION_WRITTEN_MIN, schema
 from paretofleet_analysis.report.strangers import read_bounded
 from paretofleet_analysis.whole_file import written_whole
+
+#: Columns with a number for each run, or none.
+VALUES_OF_RUNS = frozenset(
+    column.name
+    for column in COLUMNS
+    if column.name.endswith("_runs") and column.type == pa.list_(pa.float64())
+)
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -54,7 +63,7 @@ def read(path: Path, *, rows_max: int | None = None) -> pa.Table:
     rows than `rows_max`, or beyond another limit of `strangers`, before they are read.
     """
     try:
-        table = read_bounded(Path(path), [column.name for column in COLUMNS], rows_max)
+        table = read_bounded(Path(path), [column.name for column in COLUMNS], rows_max, VALUES_OF_RUNS)
     except FileNotFoundError as error:
         raise ReportError(f"there is no report at {path}: pull one with `paretofleet report pull`") from error
     except (pa.ArrowException, OSError) as error:
@@ -71,11 +80,12 @@ def conform(table: pa.Table, *, name: str) -> pa.Table:
     where a value cannot be meant (`content`).
     """
     check_schema(table.schema, name)
-    names = set(table.column_names)
-    columns = []
+    kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
+    columns: list[pa.Array | pa.ChunkedArray] = []
+    absent: dict[tuple[bool, pa.DataType], pa.Array] = {}
     for column in COLUMNS:
-        if column.name not in names:
-            columns.append(_absent(table, column))
+        if column.name not in kinds or pa.types.is_null(kinds[column.name]):
+            columns.append(_absent(table, column, absent))
             continue
         values = table[column.name]
         try:
@@ -106,12 +116,21 @@ def check_schema(columns: pa.Schema, name: str) -> None:
         )
 
 
-def _absent(table: pa.Table, column: Column) -> pa.Array:
-    """A column of nulls; where it holds a value of each run, a null for each of a row's runs."""
-    if not column.name.endswith("_runs") or "run_ids" not in table.column_names:
-        return pa.nulls(table.num_rows, column.type)
-    lengths = [len(run_ids or ()) for run_ids in table["run_ids"].to_pylist()]
-    return pa.array([[None] * length for length in lengths], type=column.type)
+def _absent(table: pa.Table, column: Column, made: dict[tuple[bool, pa.DataType], pa.Array]) -> pa.Array:
+    """A column of nulls; where it holds a value of each run, a null for each of a row's runs. Columns of one
+    type share it: `made` holds those so far.
+    """
+    key = (column.name in VALUES_OF_RUNS and "run_ids" in table.column_names, column.type)
+    if key not in made:
+        made[key] = _null_runs(table, column.type) if key[0] else pa.nulls(table.num_rows, column.type)
+    return made[key]
+
+
+def _null_runs(table: pa.Table, kind: pa.DataType) -> pa.Array:
+    """Lists of a `kind` with a null for each run."""
+    lengths = pc.fill_null(pc.list_value_length(table["run_ids"]), 0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.nulls(offsets[-1].as_py(), kind.value_type))
 
 
 def _version(columns: pa.Schema, name: str) -> int:

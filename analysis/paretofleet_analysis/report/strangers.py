@@ -22,8 +22,13 @@ _TEXT_BYTES_MAX = 16 << 20
 _FIX = "rank fewer sweeps together, or pull the report again with `paretofleet report pull`"
 
 
-def read_bounded(path: Path, columns: Collection[str], rows_max: int | None = None) -> pa.Table:
+def read_bounded(
+    path: Path, columns: Collection[str], rows_max: int | None = None, of_runs: Collection[str] = ()
+) -> pa.Table:
     """Those of the `columns` that the Parquet file at `path` has.
+
+    One with a value a row, or named in `of_runs` (lists of numbers), that has no value at all is a column of
+    nulls without a type, which costs nothing.
 
     Raises ReportError for a file of more than `rows_max` rows, or that is too large, too wide or too deep,
     before its values are read; OSError and ArrowException for one that cannot be read.
@@ -36,7 +41,12 @@ def read_bounded(path: Path, columns: Collection[str], rows_max: int | None = No
     with pq.ParquetFile(path, **limits) as file:
         texts = _checked(file.metadata, path, set(columns), rows_max)
     with pq.ParquetFile(path, read_dictionary=texts, **limits) as file:
-        names = [name for name in dict.fromkeys(file.schema_arrow.names) if name in set(columns)]
+        empty = _without_a_value(file.metadata, set(of_runs))
+        names = [
+            name
+            for name in dict.fromkeys(file.schema_arrow.names)
+            if name in set(columns) and name not in empty
+        ]
         table = file.read(columns=names)
     size = sum(_text_bytes(table[number]) for number in range(table.num_columns))
     if size > BYTES_MAX:
@@ -44,7 +54,10 @@ def read_bounded(path: Path, columns: Collection[str], rows_max: int | None = No
             f"the texts in {path} have {size:,} bytes and at most {BYTES_MAX:,} are read: {_FIX}"
         )
     plain = [field.with_type(_plain(field.type)) for field in table.schema]
-    return table.cast(pa.schema(plain, table.schema.metadata))
+    table = table.cast(pa.schema(plain, table.schema.metadata))
+    for name in sorted(empty & set(columns)):
+        table = table.append_column(name, pa.nulls(table.num_rows))
+    return table
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -77,6 +90,27 @@ def _checked(facts: pq.FileMetaData, path: Path, columns: set[str], rows_max: in
             f"{BYTES_MAX:,} are read: {_FIX}"
         )
     return [leaves[number].path for number in used if leaves[number].physical_type == "BYTE_ARRAY"]
+
+
+def _without_a_value(facts: pq.FileMetaData, columns: set[str]) -> set[str]:
+    """Those of the `columns` that hold a value a row, or are lists of numbers, in which the file says that
+    all are null.
+    """
+    empty = set()
+    for number in range(facts.num_columns):
+        leaf = facts.schema.column(number)
+        name = leaf.path.partition(".")[0]
+        if leaf.path != name and (name not in columns or leaf.physical_type != "DOUBLE"):
+            continue
+        chunks = [facts.row_group(group).column(number) for group in range(facts.num_row_groups)]
+        if all(
+            chunk.statistics is not None
+            and chunk.statistics.has_null_count
+            and chunk.statistics.null_count == chunk.num_values
+            for chunk in chunks
+        ):
+            empty.add(name)
+    return empty
 
 
 def _text_bytes(column: pa.ChunkedArray) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretofleet_analysis.statistics.flat_runs import flat
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -29,9 +31,8 @@ def moments(samples: Sequence[np.ndarray]) -> Moments:
     >>> both.means.tolist(), both.spreads.round(3).tolist()
     ([[0.1], [2.0]], [[0.0], [1.414]])
     """
-    counts = np.array([len(values) for values in samples])
-    starts = np.cumsum(counts) - counts
-    rows = np.concatenate(samples)
+    runs = flat(samples)
+    counts, starts, rows = runs.counts, runs.starts[:-1], runs.values
     lowest = np.minimum.reduceat(rows, starts, axis=0)
     constant = lowest == np.maximum.reduceat(rows, starts, axis=0)
     means = np.where(constant, lowest, np.add.reduceat(rows, starts, axis=0) / counts[:, None])

@@ -18,6 +18,8 @@ RUNS_MIN = 4
 FALSE_ALARMS = 0.05
 _ORDERS = 999
 _CORRELATION_MAX = 0.9
+#: Of more rows so many are asked, evenly: they tell as much, and each costs a thousand random orders.
+ROWS_MAX = 2_000
 
 
 @dataclass(frozen=True)

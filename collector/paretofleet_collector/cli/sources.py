@@ -67,11 +67,11 @@ def read_sources(context: typer.Context, sources: Sequence[str]) -> Reported:
     """What the `sources` report: each the file of that name, the reports in that bundle, or the sweep, pulled
     with the `context`. Raises Refused for a file that does not exist, ReportError for one that is none.
     """
-    from paretofleet_analysis.ranking.rank import ROWS_MAX
+    from paretofleet_analysis.ranking.rank import ROWS_READ_MAX
     from paretofleet_analysis.report import files
 
     with source_files(context, sources) as pulled:
-        table = files.concatenate([files.read(path, rows_max=ROWS_MAX) for path in pulled.paths])
+        table = files.concatenate([files.read(path, rows_max=ROWS_READ_MAX) for path in pulled.paths])
         contents = tuple(path.read_bytes() for path in pulled.paths)
     return Reported(
         table,
