@@ -68,7 +68,8 @@ def parse_search(text: str, folder: Path) -> SearchSpecification:
     train = _train(value["train"], folder)
     measure = _measure(value["measure"], folder)
     objectives = _objectives(value["objectives"], measure)
-    sources = [path for path in (module, *map(Path, train.command)) if path.is_relative_to(folder)]
+    named = (path for path in map(Path, train.command) if path.is_relative_to(folder) and path.is_file())
+    sources = [path for path in (module, *named) if path.is_relative_to(folder)]
     digests = {str(path.relative_to(folder)): _sha256(path) for path in sources}
     return SearchSpecification(
         name=checked_name(value.get("name", "")),

@@ -79,6 +79,13 @@ def test_the_digest_is_of_all_that_decides_a_trial(tmp_path: Path) -> None:
     assert [name for name in after.files if after.files[name] != before.files[name]] == ["space.py"]
 
 
+def test_an_argument_that_is_no_file_is_an_argument(tmp_path: Path) -> None:
+    cache = f"[python, train.py, {tmp_path / 'cache'}]"
+    text = SPECIFICATION.replace("[python, train.py]", cache)
+    (tmp_path / "cache").mkdir()
+    assert set(written(tmp_path, text=text).files) == {"specification", "space.py", "train.py"}
+
+
 def test_a_folder_that_was_moved_holds_the_same_search(tmp_path: Path) -> None:
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
