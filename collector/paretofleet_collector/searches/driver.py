@@ -227,7 +227,7 @@ class Driver:
         if isinstance(action, Measure):
             self._measure(detail, detail.batches[action.batch])
         elif isinstance(action, Train):
-            self._train(detail.trials[action.trial], table)
+            self._train(detail, detail.trials[action.trial], table)
         elif isinstance(action, Fill):
             _log.info("%s lacks the trials %s: they are measured there", action.device, action.trials)
             self._record(SearchRecord(batches=(next_batch(detail, action.trials, (action.device,)),)))
@@ -299,7 +299,7 @@ class Driver:
             raise Refused(f"The network of trial {trial.number} cannot be built again: {why}")
         return made
 
-    def _train(self, trial: SearchTrial, table: CostTable) -> None:
+    def _train(self, detail: SearchDetail, trial: SearchTrial, table: CostTable) -> None:
         """Trains a trial from its next seed, or reports what a driver before this one trained."""
         done = {each.seed for each in table.trained(trial.number)}
         seed = next(each for each in range(1, self.specification.train.seeds + 1) if each not in done)
@@ -318,6 +318,7 @@ class Driver:
             self._record(SearchRecord(trainings=(result,)))
             said = result.reason or f"{TOP1} {result.top1:.2f} % of {result.top1_n}"
             _log.info("trial %d, seed %d: %s", trial.number, seed, said)
+            training.refuse_constant([*detail.trainings, result])
 
 
 def stored_search(client: SearchClient, search_id: str) -> tuple[SearchSpecification, tuple[str, ...]]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchTraining
 from paretofleet_collector.plain_text import printable
 from paretofleet_collector.searches.building import CandidateFailed
 from paretofleet_collector.searches.specification import SearchSpecification
 from paretofleet_collector.searches.trainer import TrainedMember, TrainingTask, train
 
-__all__ = ["REASON_BYTES", "TrainingTask", "stored", "train_and_store"]
+__all__ = ["REASON_BYTES", "TrainingTask", "refuse_constant", "stored", "train_and_store"]
 #: A training that somebody killed is begun so often; one that the kernel kills for want of memory, too.
 _TRIES = 3
 _FILE = "outcome.json"
 #: Of a reason, so that it can be recorded.
 REASON_BYTES = 1000
+#: So many members that all have one accuracy were not judged by their networks.
+_CONSTANT = 6
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +62,17 @@ def train_and_store(
     new.replace(folder / _FILE)
     shutil.rmtree(folder / "training", ignore_errors=True)
     return outcome
+
+
+def refuse_constant(trainings: Sequence[SearchTraining]) -> None:
+    """Raises Refused where the `trainings` of a search, failed ones left out, all have one accuracy."""
+    known = [each for each in trainings if not each.reason]
+    trials = {each.trial for each in known}
+    if len(trials) >= _CONSTANT and len({(each.top1, each.top1_n) for each in known}) == 1:
+        raise Refused(
+            f"All {len(trials)} members that were trained have the same top1, {known[0].top1:g} %: let "
+            "training judge the network that it trained. The trials are kept."
+        )
 
 
 def _outcome(result: TrainedMember | CandidateFailed, task: TrainingTask) -> SearchTraining:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchTraining
 from paretofleet_collector.searches.building import BuiltMember
 from paretofleet_collector.searches.members import Members
 from paretofleet_collector.searches.specification import SearchSpecification, TrainCommand
-from paretofleet_collector.searches.training import TrainingTask, stored, train_and_store
+from paretofleet_collector.searches.training import TrainingTask, refuse_constant, stored, train_and_store
 from search_examples import SPECIFICATION
 from tiny_search import MODULE, PYTHON, TRAINER
 
@@ -75,3 +76,14 @@ def test_nothing_is_kept_of_one_that_was_stopped(tmp_path: Path, task: TrainingT
     stopped = train_and_store(trainer, task, tmp_path / "0-1", lock_folder=tmp_path, is_stopped=lambda: True)
     assert stopped is None
     assert stored(tmp_path / "0-1") is None
+
+
+def test_one_accuracy_for_all_members_ends_a_search() -> None:
+    same = [SearchTraining(trial, 1, "validation", top1=71.5, top1_n=4000) for trial in range(6)]
+    failed = SearchTraining(6, 1, "validation", reason="crashed: out of ideas")
+    other = SearchTraining(7, 1, "validation", top1=71.6, top1_n=4000)
+    refuse_constant(same[:5])
+    refuse_constant([*same, failed, other])
+    refuse_constant([replace(same[0], seed=seed) for seed in range(1, 9)])
+    with pytest.raises(Refused, match="All 6 members that were trained have the same top1"):
+        refuse_constant([*same, failed])
