@@ -74,6 +74,16 @@ def lead_sentence(result: HeadToHead) -> str | None:
     return None
 
 
+def open_sentence(result: HeadToHead) -> str | None:
+    """How far apart the two fastest of a `result` may be; None where their runs say who is faster."""
+    fastest, *others = result.contenders or (None,)
+    for other in others[:1]:
+        speed = [each for each in other.differences if each.paired.objective == SPEED]
+        if fastest is not None and speed and speed[0].outcome == OPEN:
+            return f"undecided is the {_open(speed[0], fastest.row['model'], other.row['model'])}"
+    return None
+
+
 def _table(contenders: Sequence[Contender], columns: int) -> list[str]:
     """The means with their intervals, a row each, and what a narrow terminal has no room for."""
     if not contenders:

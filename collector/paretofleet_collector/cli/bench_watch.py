@@ -22,15 +22,15 @@ def until_clear(
 ) -> Iterator[SweepProgress]:
     """The `messages` of a sweep of `size` files; calls `stop` once what is measured is clear.
 
-    After every block from the third on the report that `pull` fetches is looked at. The first time that it
-    tells who is faster a line says so.
+    After every block from the third on the report that `pull` fetches is looked at. A line says what is known
+    after the third, and the first time that it tells who is faster.
     """
     from paretofleet_analysis.errors import AnalysisError
-    from paretofleet_analysis.present.head_to_head_text import lead_sentence
+    from paretofleet_analysis.present.head_to_head_text import lead_sentence, open_sentence
     from paretofleet_analysis.ranking.head_to_head import head_to_head
     from paretofleet_analysis.report import files
 
-    looked, is_said = BLOCKS_MIN - 1, False
+    looked, is_first, is_said = BLOCKS_MIN - 1, True, False
     for message in messages:
         yield message
         blocks = message.sweep.runs_by_state.get("sealed", 0) // size
@@ -46,6 +46,7 @@ def until_clear(
             notify(f"after {counted(blocks, 'run')} of each all is clear; `--repeats 5-20` measures on")
             stop()
             return
-        if lead and not is_said:
-            is_said = True
-            notify(f"so far, after {counted(blocks, 'run')} of each: {lead}")
+        said = lead if lead and not is_said else open_sentence(result) if is_first else None
+        is_first, is_said = False, is_said or bool(lead)
+        if said:
+            notify(f"so far, after {counted(blocks, 'run')} of each: {said}")

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from paretofleet_analysis.diagnostics.paired import PAIR_FACTOR, blocks_to_decide, compare
 from paretofleet_analysis.errors import RankError
-from paretofleet_analysis.present.head_to_head_text import further_blocks, render_head_to_head
+from paretofleet_analysis.present.head_to_head_text import (
+    further_blocks,
+    lead_sentence,
+    open_sentence,
+    render_head_to_head,
+)
 from paretofleet_analysis.ranking.head_to_head import (
     ALIKE,
     MORE,
@@ -92,6 +97,15 @@ def test_what_is_open_says_how_many_blocks_would_settle_it(configuration):
     assert more.blocks > 5
     assert more.more_s == pytest.approx((more.blocks - 5) * result.block_s)
     assert "Undecided: latency of b against a (" in text(result)
+
+
+def test_the_two_fastest_are_said_to_be_apart_or_how_far_they_may_be(configuration):
+    clear = head_to_head(report(configuration, (1.62, 1.0)))
+    assert str(lead_sentence(clear)).startswith("b is 1.62 times faster than a (")
+    assert open_sentence(clear) is None
+    near = head_to_head(report(configuration, (1.03, 1.0), noise=20.0))
+    assert lead_sentence(near) is None
+    assert str(open_sentence(near)).startswith("undecided is the latency of a against b (-")
 
 
 def test_values_that_never_differ_are_said_without_an_interval(configuration):
