@@ -11,13 +11,14 @@ from typing import Any
 from paretofleet_analysis.bare_module import bare_module
 
 _NAMES = (
-    *("bdtr", "bdtrc", "betaincinv", "chdtri", "fdtr", "fdtrc", "log_ndtr", "logit"),
+    *("bdtr", "bdtrc", "betaincinv", "chdtrc", "chdtri", "fdtr", "fdtrc", "log_ndtr", "logit"),
     *("ndtr", "ndtri", "ndtri_exp", "psi", "stdtr", "stdtrit"),
 )
 _functions = bare_module("scipy.special", "_ufuncs", _NAMES)
 bdtr: Any = _functions.bdtr
 bdtrc: Any = _functions.bdtrc
 betaincinv: Any = _functions.betaincinv
+chdtrc: Any = _functions.chdtrc
 chdtri: Any = _functions.chdtri
 fdtr: Any = _functions.fdtr
 fdtrc: Any = _functions.fdtrc

@@ -25,6 +25,7 @@ print(wrappers, scipy.special.stdtrit is stdtrit, round(scipy.stats.t(3).ppf(0.9
         ("bdtr", (3, 10, 0.4)),
         ("bdtrc", (3, 10, 0.4)),
         ("betaincinv", (2.5, 4.0, 0.3)),
+        ("chdtrc", (1.0, 2.7)),
         ("chdtri", (7.0, 0.2)),
         ("fdtr", (4.0, 9.0, 1.7)),
         ("fdtrc", (4.0, 9.0, 1.7)),

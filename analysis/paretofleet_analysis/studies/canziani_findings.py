@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.studies.answer import Answer, Cell, Verdict, left_out
 from paretofleet_analysis.studies.places import Place, log_error, single_values
+from paretofleet_analysis.studies.rank_agreement import spearman
 from paretofleet_analysis.studies.resampling import MODELS_MIN, Interval, decide, over_models
 from paretofleet_analysis.studies.upper_bound import upper_line
 
@@ -198,7 +198,7 @@ def _rank_correlation(columns: np.ndarray) -> float:
     """Spearman's, of the powers in the first column with the operations in the third."""
     if np.ptp(columns[:, 0]) == 0 or np.ptp(columns[:, 2]) == 0:
         return math.nan
-    return float(spearmanr(columns[:, 0], columns[:, 2]).statistic)
+    return spearman(columns[:, 0], columns[:, 2])
 
 
 def _line_less_hyperbola(columns: np.ndarray) -> float:

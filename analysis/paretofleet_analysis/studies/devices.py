@@ -12,14 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import spearmanr
 
 from paretofleet_analysis.objectives import objective
 from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.studies.answer import Answer, Cell, Chart, Verdict, left_out
 from paretofleet_analysis.studies.places import Place, places_of, single_values
 from paretofleet_analysis.studies.places_compared import NEAR, Pair, overlap, pairs_of, regret
-from paretofleet_analysis.studies.rank_agreement import agreement
+from paretofleet_analysis.studies.rank_agreement import agreement, spearman
 from paretofleet_analysis.studies.resampling import Interval, decide
 
 STUDY = "devices"
@@ -251,7 +250,7 @@ def _comparison(cells: tuple[Cell, ...]) -> str:
 
 
 def _spearman(x: np.ndarray, y: np.ndarray) -> float | None:
-    rho = float(spearmanr(x, y).statistic) if np.ptp(x) and np.ptp(y) else math.nan
+    rho = spearman(x, y) if np.ptp(x) and np.ptp(y) else math.nan
     return rho if math.isfinite(rho) else None
 
 

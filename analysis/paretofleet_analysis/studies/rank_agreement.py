@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from paretofleet_analysis.studies.resampling import MODELS_MIN, Interval
 
@@ -15,6 +14,36 @@ _REACH = 1.96
 _HELD_MAX = 300
 #: On the scale of Fisher's z the variance of tau of normal variables (Fieller, Hartley, Pearson 1957).
 _FIELLER = 0.437
+
+
+def kendall(x: Floats, y: Floats) -> float:
+    """Kendall's tau-b of (n,) values `x` and `y`; NaN where all values of one are the same.
+
+    >>> kendall(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])).__round__(3)
+    0.333
+    """
+    x_order, y_order = (np.sign(values[:, None] - values) for values in (x, y))
+    pairs = [float(np.count_nonzero(order)) / 2 for order in (x_order, y_order)]
+    if 0.0 in pairs:
+        return math.nan
+    difference = float((x_order * y_order).sum()) / 2
+    return float(np.clip(difference / np.sqrt(pairs[0]) / np.sqrt(pairs[1]), -1.0, 1.0))
+
+
+def spearman(x: Floats, y: Floats) -> float:
+    """Spearman's rho of (n,) values `x` and `y`, which are not all the same.
+
+    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))
+    0.5
+    """
+    return float(np.corrcoef(np.column_stack([_ranks(x), _ranks(y)]), rowvar=False)[1, 0])
+
+
+def _ranks(values: Floats) -> Floats:
+    """(n,) ranks from 1; values that are equal share the mean of theirs."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[which])
 
 
 def agreement(x: Floats, y: Floats) -> Interval:
@@ -28,7 +57,7 @@ def agreement(x: Floats, y: Floats) -> Interval:
     True
     """
     count = len(x)
-    tau = float(kendalltau(x, y).statistic) if count > 1 else math.nan
+    tau = kendall(x, y) if count > 1 else math.nan
     if count < MODELS_MIN or not math.isfinite(tau):
         return Interval(tau, None, None)
     pairs = count * (count - 1) / 2

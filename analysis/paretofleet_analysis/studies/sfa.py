@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import chi2
+
+from paretofleet_analysis.special_functions import chdtrc
 
 from . import frontier_fit, frontier_likelihood
 from .frontier_likelihood import LAWS, Floats, UnitRuns
@@ -88,7 +89,7 @@ def fit(
         sigma_u=float(np.exp(best[-2])) if has_any else 0.0,
         sigma_v=float(np.exp(best[-1])) if has_any else sigma,
         log_likelihood=value if has_any else plain,
-        p_value=0.5 * float(chi2.sf(ratio, 1)) if has_any else 1.0,
+        p_value=0.5 * float(chdtrc(1, ratio)) if has_any else 1.0,
         has_inefficiency=has_any,
         efficiency=frontier_likelihood.expected_efficiency(left) if has_any else ones,
         jondrow=np.exp(-frontier_likelihood.expected(left)) if has_any else ones,
