@@ -2,10 +2,13 @@
 
 `--help` of both commands, `paretofleet rank` of 24 rows of five runs on one device, and the same with
 `--figure`: the whole process, from the start of the interpreter to its end, by the CPU seconds (user and
-system) that it and its children took. A shared core makes these longer, too, so a control stands beside them:
-an interpreter that imports numpy. Modules are compiled before, in a folder of this bench, whatever the
-environment says of bytecode. The best and the median of nine, and the median in controls. Exit code 1 where
-the best of one exceeds its limit.
+system) that it and its children took. Modules are compiled before, in a folder of this bench, whatever the
+environment says of bytecode.
+
+A limit holds for the best of nine. The work is the same each time, and what others do on a shared core (its
+caches, its twin, its clock) only makes CPU seconds longer: the least is nearest to the command's own. The
+median says how it goes on the machine as it was, and stands beside, as do controls: an interpreter that
+imports numpy. Exit code 1 where the best of one exceeds its limit.
 """
 
 from __future__ import annotations
