@@ -246,10 +246,11 @@ class Daemon:
         if free is None or free >= ROOM_BYTES:
             return True
         log.error(
-            "The disk of %s has %d bytes left, a run may need %d: free some space; nothing is measured.",
+            "The disk of %s has %.0f MB left, a run may need %.0f MB: free some there, or start it with "
+            "--home on another disk; nothing is measured until then.",
             self._config.home,
-            free,
-            ROOM_BYTES,
+            free / 1e6,
+            ROOM_BYTES / 1e6,
         )
         return False
 

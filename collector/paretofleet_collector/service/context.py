@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from paretofleet_collector.config import Config
 from paretofleet_collector.errors import StorageUnavailable
@@ -105,7 +106,8 @@ class Context:
     latest: LatestTime = field(init=False)
     #: Why the lake could not be written the last time, empty once it could.
     lake_fault: str = ""
-    _room: tuple[float, bool] = field(default=(float("-inf"), True), init=False)
+    #: When it was looked up how much is free, and what is wrong with it.
+    _room: tuple[float, str] = field(default=(float("-inf"), ""), init=False)
 
     def __post_init__(self) -> None:
         self.latest = LatestTime(self.store, self.now)
@@ -119,9 +121,9 @@ class Context:
         """Why nothing can be stored now, in one sentence; empty while it can."""
         if self.lake_fault:
             return self.lake_fault
-        if not self.store.is_writable:
-            return "The store cannot be written."
-        return "" if self._has_room() else f"The disk of {self.config.home} is nearly full."
+        if fault := self._room_fault():  # which also keeps the store from writing, and has a fix
+            return fault
+        return "" if self.store.is_writable else "The store cannot be written."
 
     async def check_lake(self) -> None:
         """Tries to write in the lake, and keeps what came of it."""
@@ -131,19 +133,29 @@ class Context:
         except StorageUnavailable as error:
             self.lake_fault = str(error)
 
-    def _has_room(self) -> bool:
-        """False when less is free under the home than the configuration asks for."""
-        checked_s, has_room = self._room
+    def _room_fault(self) -> str:
+        """What is wrong when less is free under the home than the configuration asks for, and the fix.
+
+        The same sentence as long as it lasts.
+        """
+        checked_s, fault = self._room
         if time.monotonic() - checked_s > _ROOM_S:
-            has_room = shutil.disk_usage(self.config.home).free >= self.config.disk_low_bytes
-            self._room = (time.monotonic(), has_room)
-        return has_room
+            home, least = self.config.home, self.config.disk_low_bytes
+            free = shutil.disk_usage(home).free
+            fault = "" if free >= least else fault or _little_room(home, free, least)
+            self._room = (time.monotonic(), fault)
+        return fault
 
     def check_room(self) -> None:
         """Raises StorageUnavailable when the disk is nearly full."""
-        if not self._has_room():
-            least = self.config.disk_low_bytes / 1e6
-            raise StorageUnavailable(
-                f"The collector's disk has less than {least:.0f} MB free; free some space under "
-                f"{self.config.home} (or lower disk_low_bytes), nothing was stored."
-            )
+        if fault := self._room_fault():
+            raise StorageUnavailable(f"{fault} Nothing was stored.")
+
+
+def _little_room(home: Path, free: int, least: int) -> str:
+    """Which disk has only so many bytes `free` of the `least` that have to stay so, and what frees more."""
+    disk = next(path for path in (home.absolute(), *home.absolute().parents) if path.is_mount())
+    return (
+        f"The collector's disk {disk} is nearly full: {free / 1e6:.0f} MB are free, and {least / 1e6:.0f} MB "
+        f"have to stay so. Free some (`paretofleet gc` says what may go of {home}), or lower disk_low_bytes."
+    )

@@ -35,12 +35,19 @@ async def list_sweeps(
     return [SweepView.of(sweep) for sweep in found]
 
 
+def view_of(context: Context, connection: sa.Connection, sweep: Sweep) -> SweepView:
+    """The view of a `sweep` in `context` with who waits for what, and why nothing is stored now."""
+    fault = "" if sweep.state in SWEEP_FINAL else context.write_fault()
+    waits = notes(connection, sweep, context.now(), context.offline_after_s)
+    return SweepView.of(sweep, (f"nothing is measured now: {fault}", *waits) if fault else waits)
+
+
 async def show(context: Context, name: str) -> SweepDetail:
     """The sweep in `context` with a `name` or an id, with its configurations; raises NotFound."""
 
     def work(connection: sa.Connection) -> SweepDetail:
         sweep = sweeps.find(connection, name)
-        view = SweepView.of(sweep, notes(connection, sweep, context.now(), context.offline_after_s))
+        view = view_of(context, connection, sweep)
         states = progress.configuration_states(connection, sweep.sweep_id)
         return SweepDetail(view, states, sweep.spec_json)
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
-from paretofleet_collector.lifecycle.notes import notes
 from paretofleet_collector.model.entities import SWEEP_FINAL
 from paretofleet_collector.model.run_time import Span
-from paretofleet_collector.model.views import SweepProgress, SweepView
+from paretofleet_collector.model.views import SweepProgress
 from paretofleet_collector.planning.time_left import time_left
 from paretofleet_collector.service.context import Context
+from paretofleet_collector.service.sweeps import view_of
 from paretofleet_collector.store import progress, sweeps
 from paretofleet_collector.store.progress import EndedRun
 
@@ -40,7 +40,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
 
     def look(connection: sa.Connection) -> tuple[SweepProgress, list[EndedRun]]:
         sweep = sweeps.find(connection, sweep_id or name)
-        view = SweepView.of(sweep, notes(connection, sweep, context.now(), context.offline_after_s))
+        view = view_of(context, connection, sweep)
         running = progress.running_now(connection, sweep.sweep_id)
         is_over = sweep.state in SWEEP_FINAL
         left = None if is_over else _left(connection, sweep.sweep_id, earlier, context.now())

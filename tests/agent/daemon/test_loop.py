@@ -314,7 +314,7 @@ def test_nothing_is_leased_when_the_disk_is_nearly_full(collector, tmp_path, mon
     monkeypatch.setattr(loop, "free_bytes", lambda _: 1000)
     collector.grant("run-1")
     agent = Agent(tmp_path, collector.address).start()
-    wait_for(lambda: "1000 bytes left" in caplog.text)
+    wait_for(lambda: "0 MB left, a run may need 34 MB" in caplog.text)
     agent.daemon.stop()
     agent.join()
     assert len(collector.grants) == 1

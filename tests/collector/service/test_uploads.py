@@ -177,13 +177,18 @@ def test_facts_that_are_no_json_object(rig, facts):
 
 def test_without_room_nothing_is_taken_and_nothing_granted(rig):
     session = rig.joined()
-    rig.submit()
+    sweep = rig.submit()
     key = rig.lease(session).key
     rig.context.config = replace(rig.context.config, disk_low_bytes=1 << 60)
-    rig.context._room = (float("-inf"), True)
-    with pytest.raises(StorageUnavailable, match="MB free"):
+    rig.context._room = (float("-inf"), "")
+    with pytest.raises(
+        StorageUnavailable,
+        match=r"disk /\S* is nearly full: \d+ MB are free, .*paretofleet gc.*Nothing was stored",
+    ):
         rig.send(session, chunk(key, "iterations", 0, [1], [2]))
     assert rig.lease(session) is None
+    (note,) = rig.sweep(sweep.sweep_id).notes
+    assert note.startswith("nothing is measured now: The collector's disk /")
 
 
 def test_an_end_that_was_damaged_on_the_way_is_asked_for_again(rig):
