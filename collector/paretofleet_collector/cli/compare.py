@@ -21,6 +21,7 @@ from paretofleet_collector.cli.bundles import (
     check_target,
     prepare,
 )
+from paretofleet_collector.cli.completion import sweep_names
 from paretofleet_collector.cli.limits import pairs
 from paretofleet_collector.cli.output import Format, clean_lines, show, write_json
 from paretofleet_collector.cli.progress import working
@@ -68,9 +69,16 @@ class CompareFormat(StrEnum):
 def compare(
     context: typer.Context,
     *,
-    before: Annotated[str, typer.Argument(metavar="A", help="The sweep or report before.")],
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="The sweep or report before.", autocompletion=sweep_names)
+    ],
     after: Annotated[
-        str, typer.Argument(metavar="B", help="The sweep or report after; none with a bundle of both.")
+        str,
+        typer.Argument(
+            metavar="B",
+            help="The sweep or report after; none with a bundle of both.",
+            autocompletion=sweep_names,
+        ),
     ] = "",
     measures: Measures = None,
     margins: Margins = None,

@@ -10,6 +10,8 @@ import typer
 
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings, collector_client
 
+_ZOO = "zoo:"
+
 
 def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
     """Sweeps."""
@@ -26,10 +28,23 @@ def device_names(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def model_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Models, stored or of the zoo."""
+    """Models, stored or of the zoo; as `zoo:NAME` where that was begun."""
+    prefix = _ZOO if incomplete.startswith(_ZOO) else ""
     return _names(
-        context, incomplete, lambda client: dict.fromkeys(each.model for each in client.list_models())
+        context,
+        incomplete,
+        lambda client: dict.fromkeys(f"{prefix}{each.model}" for each in client.list_models()),
     )
+
+
+def zoo_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Networks of the zoo as `zoo:NAME` once that was begun: else it is a file, which the shell completes."""
+    return model_names(context, incomplete) if incomplete.startswith(_ZOO) else []
+
+
+def one_of(*words: str) -> Callable[[str], list[str]]:
+    """What completes an option that takes one of these `words`."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def _names(context: typer.Context, incomplete: str, names_of: Callable[[Any], Iterable[str]]) -> list[str]:

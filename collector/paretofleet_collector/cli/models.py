@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from paretofleet_collector.cli import variant_commands
-from paretofleet_collector.cli.completion import model_names
+from paretofleet_collector.cli.completion import model_names, zoo_names
 from paretofleet_collector.cli.evaluate import EXAMPLE as EVALUATE_EXAMPLE
 from paretofleet_collector.cli.evaluate import evaluate
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes, inputs_of, sizes_of
@@ -109,6 +109,7 @@ NewModels = Annotated[
     typer.Argument(
         metavar="FILE|zoo:NAME|torchvision:NAME|timm:NAME..",
         help="Files, or networks of the zoo, of torchvision or of timm where those are installed.",
+        autocompletion=zoo_names,
     ),
 ]
 WeightsFile = Annotated[
@@ -156,7 +157,9 @@ def list_(context: typer.Context, output: Output = Format.table) -> None:
 @app.command("show", epilog="Example: paretofleet models show resnet18")
 def show_(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or NAME@VARIANT.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Its name, or NAME@VARIANT.", autocompletion=model_names)
+    ],
     output: Output = Format.table,
 ) -> None:
     """Show the variants of one model."""

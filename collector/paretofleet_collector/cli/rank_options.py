@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli.completion import device_names, one_of, sweep_names
 from paretofleet_collector.cli.limits import limits, pairs
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SWEEP|REPORT..", help="Sweeps, or pulled report files.")
+    list[str],
+    typer.Argument(
+        metavar="SWEEP|REPORT..", help="Sweeps, or pulled report files.", autocompletion=sweep_names
+    ),
 ]
 Objectives = Annotated[
     list[str] | None,
@@ -30,7 +34,12 @@ Requirements = Annotated[
 ]
 Devices = Annotated[
     list[str] | None,
-    typer.Option("--device", metavar="NAME", help="Only rows of this device. Repeatable."),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Only rows of this device. Repeatable.",
+        autocompletion=device_names,
+    ),
 ]
 Rate = Annotated[
     float | None,
@@ -39,7 +48,15 @@ Rate = Annotated[
 PowerScope = Annotated[str | None, typer.Option(help="The scope whose energy counts, such as module.")]
 MixedScopes = Annotated[bool, typer.Option("--allow-mixed-scopes", help="Rank energies of unlike scopes.")]
 WithSimulated = Annotated[bool, typer.Option("--with-simulated", help="Rank simulated and real together.")]
-Use = Annotated[str, typer.Option("--for", metavar="USE", help="realtime, offline or deadline=30ms.")]
+Use = Annotated[
+    str,
+    typer.Option(
+        "--for",
+        metavar="USE",
+        help="realtime, offline or deadline=30ms.",
+        autocompletion=one_of("realtime", "offline", "deadline="),
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the resampling.")]
 
 

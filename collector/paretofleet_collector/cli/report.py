@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretofleet_collector.cli import report_export, report_import, report_query
+from paretofleet_collector.cli.completion import sweep_names
 from paretofleet_collector.cli.output import Format, Output, clean, row_of, write_csv, write_json
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client, notify
@@ -32,7 +33,9 @@ app.add_typer(report_import.app, name="import")
 app.add_typer(report_export.app, name="export")
 app.command(epilog=report_query.EXAMPLE)(report_query.query)
 
-Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.")]
+Sweep = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="A sweep's name or id.", autocompletion=sweep_names)
+]
 
 
 @app.command(epilog="Example: paretofleet report pull edge-classifiers -o report.parquet")

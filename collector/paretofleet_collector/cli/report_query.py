@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paretofleet_collector.cli.completion import sweep_names
 from paretofleet_collector.cli.output import Format, Row, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import notify
@@ -44,7 +45,11 @@ _WHY_LETTERS = 300
 Query = Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over the table `report`.")]
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SWEEP|REPORT..", help="Sweeps, reports, bundles, or folders of reports."),
+    typer.Argument(
+        metavar="SWEEP|REPORT..",
+        help="Sweeps, reports, bundles, or folders of reports.",
+        autocompletion=sweep_names,
+    ),
 ]
 Form = Annotated[
     str,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector.cli import sweep_queue
+from paretofleet_collector.cli.completion import one_of
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.notification import Notify, check_notices
 from paretofleet_collector.cli.output import Format, Output, show
@@ -200,7 +201,12 @@ def list_(
     *,
     states: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="STATE", help=f"Only {', '.join(SWEEP_STATES)}. Repeatable."),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help=f"Only {', '.join(SWEEP_STATES)}. Repeatable.",
+            autocompletion=one_of(*SWEEP_STATES),
+        ),
     ] = None,
     labels: Annotated[
         list[str] | None,

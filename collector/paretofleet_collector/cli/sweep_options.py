@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.completion import device_names, model_names, sweep_names
+from paretofleet_collector.cli.completion import device_names, model_names, one_of, sweep_names
 from paretofleet_collector.planning.specification import PRECISIONS
 
 SpecFile = Annotated[
@@ -74,7 +74,14 @@ Data = Annotated[
         "--data", metavar="SET", help="For --mode accuracy: digits, an .npz with x and y, a folder of images."
     ),
 ]
-Protocol = Annotated[str | None, typer.Option("--protocol", help="quick, standard or sustained.")]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="quick, standard or sustained.",
+        autocompletion=one_of("quick", "standard", "sustained"),
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", help="How long a run may take; by default the protocol's."),

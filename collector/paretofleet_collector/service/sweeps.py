@@ -36,7 +36,9 @@ async def list_sweeps(
 
 
 def view_of(context: Context, connection: sa.Connection, sweep: Sweep) -> SweepView:
-    """The view of a `sweep` in `context` with who waits for what, and why nothing is stored now."""
+    """The view of a `sweep` in `context`, by its `connection`: with who waits for what, and why nothing is
+    stored now.
+    """
     fault = "" if sweep.state in SWEEP_FINAL else context.write_fault()
     waits = notes(connection, sweep, context.now(), context.offline_after_s)
     return SweepView.of(sweep, (f"nothing is measured now: {fault}", *waits) if fault else waits)
