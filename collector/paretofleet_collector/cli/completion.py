@@ -42,9 +42,9 @@ def zoo_names(context: typer.Context, incomplete: str) -> list[str]:
     return model_names(context, incomplete) if incomplete.startswith(_ZOO) else []
 
 
-def one_of(*words: str) -> Callable[[str], list[str]]:
-    """What completes an option that takes one of these `words`."""
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+def any_of(*choices: str) -> Callable[[str], list[str]]:
+    """What completes an option that takes any of these `choices`."""
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 def _names(context: typer.Context, incomplete: str, names_of: Callable[[Any], Iterable[str]]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.completion import device_names, one_of, sweep_names
+from paretofleet_collector.cli.completion import any_of, device_names, sweep_names
 from paretofleet_collector.cli.limits import limits, pairs
 
 Sources = Annotated[
@@ -54,7 +54,7 @@ Use = Annotated[
         "--for",
         metavar="USE",
         help="realtime, offline or deadline=30ms.",
-        autocompletion=one_of("realtime", "offline", "deadline="),
+        autocompletion=any_of("realtime", "offline", "deadline="),
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the resampling.")]

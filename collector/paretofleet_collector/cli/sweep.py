@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from paretofleet_collector.cli import sweep_queue
-from paretofleet_collector.cli.completion import one_of
+from paretofleet_collector.cli.completion import any_of
 from paretofleet_collector.cli.fed_options import FedInputs, Sizes
 from paretofleet_collector.cli.notification import Notify, check_notices
 from paretofleet_collector.cli.output import Format, Output, show
@@ -205,7 +205,7 @@ def list_(
             "--state",
             metavar="STATE",
             help=f"Only {', '.join(SWEEP_STATES)}. Repeatable.",
-            autocompletion=one_of(*SWEEP_STATES),
+            autocompletion=any_of(*SWEEP_STATES),
         ),
     ] = None,
     labels: Annotated[

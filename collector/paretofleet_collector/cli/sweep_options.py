@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.completion import device_names, model_names, one_of, sweep_names
+from paretofleet_collector.cli.completion import any_of, device_names, model_names, sweep_names
 from paretofleet_collector.planning.specification import PRECISIONS
 
 SpecFile = Annotated[
@@ -79,7 +79,7 @@ Protocol = Annotated[
     typer.Option(
         "--protocol",
         help="quick, standard or sustained.",
-        autocompletion=one_of("quick", "standard", "sustained"),
+        autocompletion=any_of("quick", "standard", "sustained"),
     ),
 ]
 Timeout = Annotated[
