@@ -106,7 +106,8 @@ def _post(url: str, message: Mapping[str, Any]) -> str:
         with urlopen(request, timeout=HOOK_S):  # noqa: S310 - as above
             return ""
     except (OSError, HTTPException, ValueError) as error:
-        return str(error) or type(error).__name__
+        why = getattr(error, "reason", error)  # of an address that does not answer: what the system says
+        return getattr(why, "strerror", "") or str(error) or type(error).__name__
 
 
 def _run(command: str, message: Mapping[str, Any]) -> str:

@@ -87,8 +87,10 @@ def test_a_notice_that_fails_is_told_and_the_end_is_that_of_the_sweep(
 ) -> None:
     control.ends_as = "finished_with_failures"
     address, heard = hook
-    notices = ("--notify", f"{address}/no", "--notify", "false", "--notify", f"{address}/yes")
+    gone = ("--notify", "http://127.0.0.1:1/gone")
+    notices = (*gone, "--notify", f"{address}/no", "--notify", "false", "--notify", f"{address}/yes")
     said = paretofleet(*SUBMIT, *notices, code=3).err
+    assert "--notify http://127.0.0.1:1/gone failed: Connection refused; the sweep is as it is" in said
     assert f"--notify {address}/no failed: HTTP Error 500" in said
     assert "--notify false failed: it ended with 1; the sweep is as it is" in said
     assert len(heard) == 2, "the others are told all the same"
