@@ -15,6 +15,7 @@ from paretofleet_collector import config
 from paretofleet_collector.cli import garbage_text, logs
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.session import access_client, notify
+from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import Refused
 
@@ -192,7 +193,7 @@ def gc(
         removable = garbage.collect(store, lake, garbage.Scope(orphans_older_than, models))
         lines = garbage_text.lines(removable)
         for line in lines:
-            print(line)
+            write_text(line)
         if yes:
             garbage.remove(store, lake, removable)
     garbage_text.tell_end(lines, removable.size_bytes, is_removed=yes)

@@ -45,6 +45,7 @@ LISTINGS = {
     "doctor": ("doctor", "--home", "{folder}/up/collector"),
     "logs": ("logs", "--home", "{folder}/up/collector"),
     "gc": ("gc", "--home", "{folder}/up"),
+    "collector_gc": ("collector", "gc", "--models", "--home", "{folder}/up/collector"),
 }
 #: What must stand somewhere in a row: names as they are once the lines of a cell are put together.
 NAMES = {
@@ -59,6 +60,7 @@ NAMES = {
     "doctor": ("database", "staged chunks", "unlisted files", "addresses"),
     "logs": DEVICES,
     "gc": MODELS,
+    "collector_gc": MODELS,
 }
 
 
