@@ -87,8 +87,12 @@ def _home(home: Path) -> Iterator[Finding]:
         yield Finding("home", True, f"{home} is its user's alone; {runs}")
     free = free_bytes(home)
     if free is not None:
-        is_well, text = free >= ROOM_BYTES, f"{free >> 20} MiB are free"
-        fix = "" if is_well else f"free some space: nothing is measured with less than {ROOM_BYTES >> 20} MiB"
+        is_well, text = free >= ROOM_BYTES, f"{free / 1e6:.0f} MB are free"
+        fix = (
+            ""
+            if is_well
+            else f"free some space: nothing is measured with less than {ROOM_BYTES / 1e6:.0f} MB"
+        )
         yield Finding("disk", is_well, text, fix)
 
 

@@ -268,7 +268,8 @@ class TestDoctor:
         code, findings = self.examined(tmp_path, capsys)
         assert code == 1
         assert findings["clock"]["fix"].startswith("set it")
-        assert findings["disk"]["fix"].startswith("free some space")
+        assert findings["disk"]["finding"] == "1 MB are free"
+        assert findings["disk"]["fix"] == "free some space: nothing is measured with less than 34 MB"
         assert findings["home"]["fix"] == f"run `chmod 700 {tmp_path}`"
         assert "nobody answers at 127.0.0.1:1" in findings["collector"]["finding"]
         assert "is damaged" in findings["identity"]["finding"]
