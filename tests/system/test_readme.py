@@ -127,6 +127,12 @@ def test_every_command_of_the_readme_is_typed_or_named_with_where_it_is() -> Non
     assert [place for place in ELSEWHERE.values() if not (ROOT / place).exists()] == []
 
 
+def test_the_command_is_installed_before_it_is_first_typed() -> None:
+    written = commands()
+    first = next(at for at, line in enumerate(written) if line.startswith("paretofleet "))
+    assert any(line.startswith("make install") for line in written[:first])
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_what_make_is_asked_for_is_there() -> None:
     targets = {line.split()[1] for line in commands() if line.startswith("make ")}
