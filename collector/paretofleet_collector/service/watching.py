@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.model.entities import SWEEP_FINAL
 from paretofleet_collector.model.run_time import Span
-from paretofleet_collector.model.views import SweepProgress
+from paretofleet_collector.model.views import SweepProgress, SweepView
 from paretofleet_collector.planning.time_left import time_left
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.service.sweeps import view_of
