@@ -12,7 +12,7 @@ from paretofleet_collector.service.context import Context
 
 #: A sweep is ranked no more often than this, and for no more than one part of the time in so many.
 AGAIN_S = 20.0
-SHARE = 10.0
+SHARE = 5.0
 #: So many sweeps' frontiers are kept.
 KEPT_MAX = 20
 USE = "realtime"
@@ -36,17 +36,18 @@ class Frontiers:
         self._context = context
         self._kept: dict[str, _Newest] = {}
 
-    def newest(self, sweep_id: str, sealed_runs: int) -> tuple[int, dict[str, Any]]:
+    def newest(self, sweep_id: str, sealed_runs: int, *, is_over: bool = False) -> tuple[int, dict[str, Any]]:
         """The number and the newest frontier of `sweep_id`; begins another one where `sealed_runs` differ.
 
-        The number is 0, and the frontier empty, until there is one.
+        The number is 0, and the frontier empty, until there is one. The last, of a sweep that `is_over`, does
+        not wait.
         """
         kept = self._kept.pop(sweep_id, None) or _Newest()
         self._kept[sweep_id] = kept
         while len(self._kept) > KEPT_MAX:
             del self._kept[next(iter(self._kept))]
         is_made = kept.task is not None and not kept.task.done()
-        if kept.sealed_runs != sealed_runs and not is_made and time.monotonic() >= kept.again_s:
+        if kept.sealed_runs != sealed_runs and not is_made and (is_over or time.monotonic() >= kept.again_s):
             kept.task = asyncio.create_task(self._make(kept, sweep_id, sealed_runs))
         return kept.number, kept.result
 

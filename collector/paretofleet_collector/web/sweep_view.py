@@ -49,7 +49,8 @@ async def make(site: Site, name: str, level: str, earlier: list[dict[str, float]
     detail = await sweeps.show(site.context, name)
     now = await watching.now(site.context, detail.sweep.sweep_id, earlier)
     sealed = detail.sweep.runs_by_state.get("sealed", 0)
-    number, frontier = site.frontiers.newest(detail.sweep.sweep_id, sealed)
+    is_over = detail.sweep.state in SWEEP_FINAL
+    number, frontier = site.frontiers.newest(detail.sweep.sweep_id, sealed, is_over=is_over)
     made: Fragments = await run_in_threadpool(_fragments, detail, now, (number, frontier), level)
     return made
 
