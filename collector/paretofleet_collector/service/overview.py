@@ -24,8 +24,8 @@ from paretofleet_collector.service import devices
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import overview, progress, sweeps
 
-#: The time left of an open sweep is worked out at most so often, and what a device read last after a run.
-LEFT_S = 5.0
+#: The time left of a sweep is worked out at most so often; so long after a run its seal is awaited.
+LEFT_S = 15.0
 READING_S = 5.0
 
 
@@ -71,15 +71,19 @@ class Overview:
             view = SweepView.of(sweeps.find(connection, mark.sweep_id))
         else:
             view = _recounted(before[1].view, mark)
-        left = None if is_over else self._time_left(connection, mark.sweep_id, now)
+        has_moved = before is None or before[0] != mark
+        left = None if is_over else self._time_left(connection, mark.sweep_id, now, has_moved=has_moved)
         why = overview.reasons(connection, (mark.sweep_id,)).get(mark.sweep_id, {})
         made = FleetSweep(view, left, why)
         self._sweeps[mark.sweep_id] = mark, made
         return made
 
-    def _time_left(self, connection: sa.Connection, sweep_id: str, now: float) -> Span | None:
+    def _time_left(
+        self, connection: sa.Connection, sweep_id: str, now: float, *, has_moved: bool
+    ) -> Span | None:
+        """The time left, worked out anew where the sweep `has_moved` since, but not too often."""
         until, left = self._left.get(sweep_id, (0.0, None))
-        if now < until:
+        if sweep_id in self._left and (now < until or not has_moved):
             return left
         times = progress.run_times(connection, sweep_id)
         if sweep_id not in self._earlier:
@@ -123,10 +127,12 @@ class Overview:
     def _reading(self, connection: sa.Connection, device_id: str, run_id: str) -> LastReading | None:
         """What the device read last; after it went on to another run, that is asked until it is sealed."""
         now = self._context.now()
-        at_run, until, reading = self._readings.get(device_id, ("?", 0.0, None))
+        if device_id not in self._readings:
+            self._readings[device_id] = run_id, now, overview.last_reading(connection, device_id)
+        at_run, until, reading = self._readings[device_id]
         if at_run != run_id:
             until = now + READING_S
-        if at_run != run_id or now < until:
+        if now < until:
             reading = overview.last_reading(connection, device_id)
         self._readings[device_id] = run_id, until, reading
         return reading
