@@ -19,6 +19,7 @@ from paretofleet_analysis.page.row_evidence import row_evidence
 from paretofleet_analysis.page.studies import STUDIES
 from paretofleet_analysis.present.evidence_text import evidence_lines
 from paretofleet_analysis.present.ranking_table import format_mean, table_columns
+from paretofleet_analysis.present.ranking_text import left_out_lines
 from paretofleet_analysis.present.recommendation_text import recommendation_lines
 from paretofleet_analysis.present.row_names import common_names, naming_columns, short_name
 from paretofleet_analysis.ranking.rank import RankedRuns, Ranking
@@ -112,7 +113,7 @@ def gather(
         front=_front(ranked),
         table=_table(ranking),
         evidence=row_evidence(ranked),
-        notes=(*notes, *ranking.notes),
+        notes=(*notes, *left_out_lines(ranking), *ranking.notes),
         answers=tuple(_answered(answer, at, simulated) for at, answer in enumerate(answers, start=1)),
         exclusions=tuple((each.reason, each.rows) for each in ranking.exclusions),
         devices=device_table(ranked),

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from paretofleet_analysis.errors import RankError
+from paretofleet_analysis.page.content import gather
 from paretofleet_analysis.present import ranking_text
 from paretofleet_analysis.ranking import rank as ranks
 from paretofleet_analysis.ranking.dominance_counts import dominators_of_means
@@ -105,6 +106,12 @@ def test_a_table_says_how_many_are_left_out_and_who_is_ahead(monkeypatch):
     assert f"{listed.left_out.count} more rows are surely dominated and not listed" in text
     assert listed.left_out.example in text
     assert '"left_out": {' in ranking_text.to_json(listed)
+
+
+def test_the_page_says_so_too(monkeypatch):
+    monkeypatch.setattr(ranks, "TABLE_FROM", 0)
+    page = gather(ranks.rank_runs(report(600, seed=7)), title="many")
+    assert any("more rows are surely dominated" in note for note in page.notes)
 
 
 def test_a_row_that_is_meant_is_listed_whatever_beats_it(monkeypatch):
