@@ -320,7 +320,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "methods_text": "*",
             "paper_table": "* HTML render_paper_table",
             "ranking_table": "format_mean table_columns",
-            "ranking_text": "*",
+            "ranking_text": "* left_out_lines",
             "recommendation_text": "recommendation_lines",
             "rounded": "parts",
             "row_names": "common_names naming_columns short_name",
