@@ -19,17 +19,18 @@ def training_columns(training: Mapping[str, Any]) -> dict[str, Any]:
     Its `s`, `cpu_s`, `energy_j` and `images_s` hold a value for each training, in s, s, J and 1/s; a cost
     that one of them lacks is null, and its interval is that of a mean. `epochs` of one training, `samples` of
     one epoch, `source` in words, the `device` that was measured; `compute_tflops_days` that `compute_source`
-    published.
+    published. `grids`: the steps of the grids on which costs stand, by key; what the values show otherwise.
 
     >>> found = training_columns({"s": [2.0, 4.0], "energy_j": [30.0, None], "epochs": 20})
     >>> found["training_s"], found["training_s_seeds"], found["training_energy_j"]
     (3.0, [2.0, 4.0], None)
     """
     columns: dict[str, Any] = {}
+    grids = training.get("grids") or {}
     for key, name in _COSTS.items():
         values = _whole(training.get(key))
         columns[name] = None if values is None else float(np.mean(values))
-        estimate = mean_interval(values or ())
+        estimate = mean_interval(values or (), resolution=grids.get(key))
         columns |= {f"{name}_seeds": values, f"{name}_lo": estimate.lo, f"{name}_hi": estimate.hi}
     rates = _whole(training.get("images_s"))
     columns["training_images_s"] = None if rates is None else float(np.mean(rates))

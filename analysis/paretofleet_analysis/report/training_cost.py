@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.statistics.intervals import RUNS_MIN
+from paretofleet_analysis.statistics.resolution import grid_step
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ def cheapest(steps: Sequence[MeasuredSteps]) -> MeasuredSteps | None:
 def costs_of(steps: MeasuredSteps, epochs: float, samples: int) -> dict[str, object]:
     """What so many `epochs` of so many `samples` cost by the `steps`, as `training_columns` reads it.
 
-    One value for each run; an energy where each run has one. Raises ReportError for a number that is not
-    positive.
+    One value for each run; an energy where each run has one. `grids`: on which grid the costs stand, since
+    that of an item is multiplied, too. Raises ReportError for a number that is not positive.
 
     >>> found = costs_of(MeasuredSteps("desk", "torch 2", (0.5, 0.25), (4.0, None)), epochs=10, samples=100)
     >>> found["s"], found["energy_j"], found["images_s"], found["source"]
@@ -48,7 +51,13 @@ def costs_of(steps: MeasuredSteps, epochs: float, samples: int) -> dict[str, obj
     return {
         "s": [items * each for each in steps.item_s],
         "energy_j": [None if each is None else items * each for each in steps.item_j],
+        "grids": {"s": items * _grid(steps.item_s), "energy_j": items * _grid(steps.item_j)},
         "images_s": [1.0 / each for each in steps.item_s],
         "source": f"epochs x samples x step: {steps.maker} on {steps.device}",
         "device": steps.device,
     }
+
+
+def _grid(values: Sequence[float | None]) -> float:
+    """The step of the grid on which the `values` stand; 0 where none shows."""
+    return grid_step(np.array([value for value in values if value is not None])) or 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.training import training_columns
@@ -19,6 +19,7 @@ def steps(item_s, item_j=None, device="desk"):
     )
 
 
+@example(item_s=[1.0, 1.0, 1.0], epochs=1, samples=2)  # a grid of whole seconds becomes one of two
 @given(item_s=SECONDS, epochs=st.integers(1, 500), samples=st.integers(1, 2_000_000))
 def test_the_cost_and_its_interval_are_those_of_an_item_times_all_items(item_s, epochs, samples):
     columns = training_columns(costs_of(steps(item_s), epochs, samples))
