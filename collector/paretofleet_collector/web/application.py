@@ -42,9 +42,9 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[Site, Request], Awaitable[Response]]
 
 
-def application(context: Context, door: PageDoor) -> ASGIApp:
-    """The live page of `context`, behind its `door`."""
-    site = Site(context)
+def application(site: Site, door: PageDoor) -> ASGIApp:
+    """The live page of a `site`, behind its `door`."""
+    context = site.context
 
     def route(path: str, handler: Handler, method: str = "GET") -> Route:
         return Route(path, partial(handler, site), methods=[method])

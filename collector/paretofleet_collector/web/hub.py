@@ -60,12 +60,24 @@ class View:
     async def watched(self) -> AsyncIterator[None]:
         """Keeps the view fresh while the block runs."""
         self._watchers += 1
-        if self._task is None or self._task.done():
+        if self._watchers == 1:
             self._task = asyncio.create_task(self._keep_fresh())
         try:
             yield
         finally:
             self._watchers -= 1
+            if not self._watchers:
+                self._stop()
+
+    async def close(self) -> None:
+        """Makes nothing more; returns once what is being made has ended."""
+        self._stop()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
     async def after(self, number: int) -> tuple[dict[str, str], int]:
         """What has changed after version `number`, and the version now; nothing after QUIET_S seconds."""
@@ -123,6 +135,11 @@ class Hub:
             self._made += 1
             self._views[key] = View(self._context, make, f"{self._start}.{self._made}")
         return self._views[key]
+
+    async def close(self) -> None:
+        """Ends every view: their tasks would outlive the loop of a collector that stops."""
+        for view in list(self._views.values()):
+            await view.close()
 
     async def events(
         self, view: View, epoch: str, number: int, check: Callable[[], Awaitable[None]]

@@ -15,6 +15,7 @@ from paretofleet_collector.errors import Refused
 from paretofleet_collector.service import home, page_access
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.web.application import application
+from paretofleet_collector.web.site import Site
 
 #: Seconds for what is being answered when the collector ends; streams are cut.
 STOP_S = 1
@@ -31,8 +32,9 @@ async def serving(context: Context, address: str) -> AsyncIterator[str]:
     """
     listening, bound = _bound(address)
     door = page_access.open_door(context.config.home, bound)
+    site = Site(context)
     config = uvicorn.Config(
-        application(context, door),
+        application(site, door),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -56,6 +58,7 @@ async def serving(context: Context, address: str) -> AsyncIterator[str]:
         server.should_exit = True
         with suppress(Exception):
             await task
+        await site.hub.close()
         listening.close()
 
 

@@ -109,7 +109,8 @@ def test_it_prints_a_link_to_the_live_page_and_open_makes_another(up: Up) -> Non
     second = subprocess.run(whole, capture_output=True, text=True, check=True).stdout.strip()
     assert second.startswith(first[1] + "#")
     assert second.rpartition("#")[2] != first[2]
-    with urllib.request.urlopen(second, timeout=20) as reply:  # noqa: S310 - loopback
+    asked = urllib.request.Request(second, headers={"Accept": "text/html"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(asked, timeout=20) as reply:  # noqa: S310 - loopback
         assert b"This page opens by a link" in reply.read(), "the fragment is not sent"
 
 

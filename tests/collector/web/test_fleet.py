@@ -7,10 +7,13 @@ import json
 
 import pytest
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.identity import page_sessions
+from paretofleet_collector.identity.peers import LOCAL, Peer
 from paretofleet_collector.model.messages import Heartbeat, Join
 from paretofleet_collector.service import agents, devices, sweeps
 from paretofleet_collector.service.overview import Overview
 from paretofleet_collector.web import fleet_view, page_server
+from paretofleet_collector.web.doorway import cookie_name
 from paretofleet_collector.web.fragments import Fragments
 from paretofleet_collector.web.hub import Hub
 
@@ -170,3 +173,48 @@ def test_the_page_is_served_on_loopback_only(rig, address):
     with pytest.raises(Refused):
         rig.do(play())
     assert rig.context.page_door is None
+
+
+def test_nothing_is_made_once_nobody_watches_or_the_server_stops(rig):
+    async def make() -> Fragments:
+        return Fragments({"still": "always"})
+
+    def makers() -> set[str]:
+        names = {each.get_coro().__qualname__ for each in asyncio.all_tasks()}
+        return {name for name in names if name.startswith("View.")}
+
+    async def play() -> None:
+        hub = Hub(rig.context)
+        left, watched = (Tab(hub, hub.view((name,), make)) for name in ("left", "watched"))
+        await left.next("parts")
+        await left.events.aclose()
+        await asyncio.sleep(0)
+        assert makers() == set()
+        await watched.next("parts")
+        assert makers() == {"View._keep_fresh"}
+        await hub.close()
+        assert makers() == set()
+        await watched.events.aclose()
+
+    rig.do(play())
+
+
+def test_the_server_stops_though_a_tab_watches(rig):
+    rig.joined()
+
+    async def play() -> None:
+        async with page_server.serving(rig.context, "127.0.0.1:0") as address:
+            host, port = address.split(":")
+            door = rig.context.page_door
+            session = page_sessions.issue(Peer(LOCAL), door.key, rig.context.now())
+            reader, writer = await asyncio.open_connection(host, int(port))
+            cookie = f"{cookie_name(rig.context)}={session}"
+            writer.write(
+                f"GET /stream?view=fleet HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n".encode()
+            )
+            await reader.readuntil(b"event: parts")
+        writer.close()
+        left = {each.get_coro().__qualname__ for each in asyncio.all_tasks()}
+        assert not [name for name in left if name.startswith("View.")]
+
+    rig.do(play())
