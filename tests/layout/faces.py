@@ -224,6 +224,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "server": "serve",
         },
         "searches": {
+            "costs": "CostTable",
             "forecast": "SearchForecast forecast",
             "fronts": "*",
             "parsing": "parse_search",
@@ -231,6 +232,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "reading": "*",
             "specification": "SearchSpecification",
             "starting": "devices_of with_measure",
+            "statements": "statement_rows",
             "stored": "stored_json stored_specification",
             "trainer": "runnable",
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,8 @@ from paretofleet_collector.suggest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paretofleet_collector.model.searches import SearchView
+    from paretofleet_collector.model.searches import SearchDetail
+    from paretofleet_collector.searches.costs import CostTable
 
 EXAMPLE = "Example: paretofleet search show edge1 --device tx2-1 -o csv"
 
@@ -33,19 +35,15 @@ def show_(
 
     Members are `selected`: until they are measured and trained anew, some owe their place to luck.
     """
-    from paretofleet_collector.searches import fronts, process, reading
-    from paretofleet_collector.searches.stored import stored_specification
+    read = read_search(context, search)
+    from paretofleet_collector.searches import fronts
 
-    with search_client(context) as client:
-        detail = client.show_search(search)
-        folder = process.search_folder(detail.search.search_id)
-        absent = reading.pull_reports(client, detail, folder)
-    specification, devices = stored_specification(detail.search.spec_json)
+    table, specification, detail = read.table, read.table.specification, read.detail
+    devices = tuple(table.by_device)
     if device and device not in devices:
         raise NotFound(f"'{device}' is no device of {detail.search.name}; {did_you_mean(device, devices)}")
     chosen = [device] if device else list(devices)
-    table = reading.read_table(specification, devices, detail, folder, {})
-    _notify_state(detail.search, absent)
+    read.notify_state()
     columns = tuple(name for name in specification.objectives)
     names = tuple(f"member.{name}" for name in specification.parameters)
     if trials:
@@ -59,11 +57,37 @@ def show_(
             notify(sentence)
 
 
-def _notify_state(search: SearchView, absent: Sequence[str]) -> None:
-    said = f"{search.name} is {search.state}" + (f": {search.reason}" if search.reason else "")
-    notify(f"{said}; {counted(search.trials, 'trial')}, driven for {duration(search.spent_s)}")
-    if absent:
-        notify(f"not measured yet, or gone: {', '.join(absent)}")
+@dataclass(frozen=True)
+class ReadSearch:
+    """A search by its `detail`, its `table`, and the sweeps that are not over or are `absent`."""
+
+    detail: SearchDetail
+    table: CostTable
+    absent: Sequence[str]
+
+    def notify_state(self) -> None:
+        """Says how the search stands, and what is not measured."""
+        search = self.detail.search
+        said = f"{search.name} is {search.state}" + (f": {search.reason}" if search.reason else "")
+        notify(f"{said}; {counted(search.trials, 'trial')}, driven for {duration(search.spent_s)}")
+        if self.absent:
+            notify(f"not measured yet, or gone: {', '.join(self.absent)}")
+
+
+def read_search(context: typer.Context, search: str) -> ReadSearch:
+    """What is known of a `search`, by its name or id; reports that this machine lacks are pulled.
+
+    Raises NotFound, Refused where an anchor failed.
+    """
+    from paretofleet_collector.searches import process, reading
+    from paretofleet_collector.searches.stored import stored_specification
+
+    with search_client(context) as client:
+        detail = client.show_search(search)
+        folder = process.search_folder(detail.search.search_id)
+        absent = reading.pull_reports(client, detail, folder)
+    specification, devices = stored_specification(detail.search.spec_json)
+    return ReadSearch(detail, reading.read_table(specification, devices, detail, folder, {}), absent)
 
 
 def _front_columns(objectives: Sequence[str], names: Sequence[str]) -> tuple[Column, ...]:

@@ -41,6 +41,15 @@ class CostTable:
         """The objectives that devices measure."""
         return tuple(name for name in self.specification.objectives if name != TOP1)
 
+    @property
+    def simulated(self) -> frozenset[str]:
+        """The devices whose measurements are simulated."""
+        return frozenset(
+            name
+            for name, measured in self.by_device.items()
+            if any(each.is_simulated for each in measured.values())
+        )
+
     def is_good(self, measurement: TrialMeasurement) -> bool:
         """Whether a `measurement` is within the limits of what is measured."""
         return not measurement.reason and not self.beyond(measurement)

@@ -30,8 +30,8 @@ def front_rows(table: CostTable, device: str, seed: int) -> list[dict[str, Any]]
     import numpy as np
     from paretofleet_analysis.search.fronts import front_of_trials
 
-    costs, errors, numbers = _usable(table, device)
-    is_front, p_front = front_of_trials(costs, np.nan_to_num(errors), _margins(table), seed=seed)
+    costs, errors, numbers = within_limits(table, device)
+    is_front, p_front = front_of_trials(costs, np.nan_to_num(errors), margins(table), seed=seed)
     rows = []
     for at in np.flatnonzero(is_front):
         trial = table.trials[numbers[at]]
@@ -66,7 +66,7 @@ def trial_rows(table: CostTable) -> list[dict[str, Any]]:
 
 def sentences(table: CostTable, device: str) -> Iterator[str]:
     """What there is to say of a search on a `device` by its `table`, beside its front."""
-    costs, _, numbers = _usable(table, device)
+    costs, _, numbers = within_limits(table, device)
     total = len(table.trials)
     missing = total - len(table.by_device[device])
     if missing:
@@ -128,8 +128,8 @@ def _over_all(table: CostTable, device: str) -> str:
     return f"{device}: every trial is beyond a limit; the nearest has {best:.3g} times that of {name}"
 
 
-def _usable(table: CostTable, device: str) -> tuple[Floats, Floats, list[int]]:
-    """Of the trials that are of use on a device their costs (n, d), errors (n, d) and numbers."""
+def within_limits(table: CostTable, device: str) -> tuple[Floats, Floats, list[int]]:
+    """Of the trials of a `table` that are of use on a `device` their costs (n, d), errors (n, d), numbers."""
     import numpy as np
 
     search = table.search(0, device)
@@ -140,13 +140,13 @@ def _usable(table: CostTable, device: str) -> tuple[Floats, Floats, list[int]]:
     return trials.costs[rows][:, columns], trials.errors[rows][:, columns], rows.tolist()
 
 
-def _margins(table: CostTable) -> list[float]:
-    """The objectives' margins in the units of the costs."""
-    margins = [OBJECTIVES[TOP1].margin.value]
+def margins(table: CostTable) -> list[float]:
+    """The margins of a `table`'s objectives, in the units of its costs."""
+    values = [OBJECTIVES[TOP1].margin.value]
     for name in table.columns:
         margin = OBJECTIVES[name].margin
-        margins.append(math.log10(1 + margin.value))
-    return margins
+        values.append(math.log10(1 + margin.value))
+    return values
 
 
 def _value(table: CostTable, device: str, number: int, name: str) -> float | None:

@@ -35,6 +35,7 @@ class TrialMeasurement:
     anchors: Mapping[str, float]
     errors: Mapping[str, float]
     reason: str = ""
+    is_simulated: bool = False
 
 
 def measurements(
@@ -121,6 +122,7 @@ def _measurement(
         anchors={name: float(anchor[name]) for name in variances if anchor.get(name) is not None},
         errors=errors,
         reason=reason,
+        is_simulated=bool(row.get("simulated")),
     )
 
 

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "search stop": "tests/system/test_search.py",
     "search resume": "tests/system/test_search.py",
     "search show": "tests/system/test_search.py",
+    "search statements": "tests/collector/cli/test_search_statements.py",
     "train": "tests/collector/cli/test_train.py",
     "report export": "tests/collector/cli/test_report_export.py",
     "report query": "tests/collector/cli/test_report_query.py",
