@@ -3,13 +3,14 @@
 A real collector whose store holds 100 devices and 100 sweeps of 1,000 runs (`--short`: 20 and 20), and a
 simulated agent that measures meanwhile. CPU of the collector, as a share of a core, with no tab and with 50
 tabs that read their streams; bytes that a tab gets a second; the time of the first page; in Chromium, where
-that and playwright are installed, its first paint; and the CPU seconds of a run of a million iterations.
+that and playwright are installed, its first paint; and the time to open a run of a million iterations.
 Exit code 1 where a limit is missed: 5 % of a core more for 50 tabs, a first paint within 1 s, 2 s for a run.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import http.client
 import json
 import shutil
@@ -30,9 +31,10 @@ sys.path.insert(0, str(parts.ROOT / "tests" / "system"))
 
 from farm import Farm
 from networks import convolution
-from paretofleet_collector.lake.samples import Stream
+from paretofleet_analysis.runs.sample_schemas import PHASES
+from paretofleet_collector.lake.samples import Stream, write_parquet
 from paretofleet_collector.model.entities import Inventory
-from paretofleet_collector.service.run_details import RunSamples
+from paretofleet_collector.service import run_details
 from paretofleet_collector.store import Store
 from paretofleet_collector.store.assignments import ASSIGNMENTS
 from paretofleet_collector.store.configurations import PLANNED
@@ -215,17 +217,31 @@ def paint_s(place: str, cookie: str) -> float | None:
     return max(paints) / 1e3
 
 
-def run_cpu_s() -> float:
-    """CPU seconds to draw a run of a million iterations, from its samples in memory."""
+def run_s(folder: Path) -> tuple[float, float]:
+    """Seconds, and CPU seconds, to open a run of a million iterations from its sealed file in `folder`.
+
+    With its power at 100 Hz: the file is read and held against its hash, thinned, and drawn.
+    """
     starts = np.arange(ITERATIONS, dtype=np.int64) * 1_000_000
-    lengths = np.random.default_rng(1).integers(800_000, 990_000, ITERATIONS)
-    end_s = ITERATIONS / 1e3
-    streams = {"iterations": Stream("iterations/1", starts, lengths)}
-    samples = RunSamples(streams, (("measure", 0.0, end_s),), 0, end_s)
-    begin = time.process_time()
+    draws = np.random.default_rng(1)
+    ticks = np.arange(ITERATIONS // 10, dtype=np.int64) * 10_000_000
+    watts = draws.integers(4_000_000, 5_000_000, ticks.size)
+    marks = np.array([0, int(starts[-1])], dtype=np.int64)
+    streams = {
+        "iterations": Stream("iterations/1", starts, draws.integers(800_000, 990_000, ITERATIONS)),
+        "power:simulated/module": Stream("power/1", ticks, watts),
+        "marks": Stream("marks/1", marks, np.array([PHASES.index("measure"), 0], dtype=np.int64)),
+    }
+    path = folder / "run.parquet"
+    write_parquet(path, streams, "0" * 16, 1, {})
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    begin, cpu_begin = time.perf_counter(), time.process_time()
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise ValueError(f"{path} is not what was written.")
+    samples = run_details.read_run(path)
     for drawn in trace.draw(samples, trace.window_of(samples, {})):
         rendering.render("trace.svg", {"drawn": drawn})
-    return time.process_time() - begin
+    return time.perf_counter() - begin, time.process_time() - cpu_begin
 
 
 def main() -> int:
@@ -273,9 +289,12 @@ def main() -> int:
     finally:
         farm.close()
         shutil.rmtree(farm.root, ignore_errors=True)
-    drawn_s = run_cpu_s()
-    kept.append(drawn_s < RUN_S_MAX)
-    print(f"a run of {ITERATIONS:,} iterations: {drawn_s:.2f} s CPU to draw" + (" MISSED" * (not kept[-1])))
+    with tempfile.TemporaryDirectory() as folder:
+        watch = machine.Watch()
+        opened_s, cpu_s = run_s(Path(folder))
+        verdict = machine.judged(kept=opened_s < RUN_S_MAX, idle=watch.had(1))
+    print(f"a run of {ITERATIONS:,} iterations opened in {opened_s:.2f} s, {cpu_s:.2f} s CPU {verdict}")
+    kept.append(verdict != "MISSED")
     return 0 if all(kept) else 1
 
 

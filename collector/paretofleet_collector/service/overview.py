@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -26,6 +28,8 @@ from paretofleet_collector.store import overview, progress, sweeps
 
 #: The time left of a sweep is worked out at most so often; so long after a run its seal is awaited.
 LEFT_S = 15.0
+#: Once a look has worked out times left for so many seconds, the next look goes on with it.
+LEFT_SPENT_S = 0.05
 READING_S = 5.0
 
 
@@ -34,64 +38,87 @@ class Overview:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._one_at_a_time = asyncio.Lock()
         self._sweeps: dict[str, tuple[SweepMark, FleetSweep]] = {}
         self._left: dict[str, tuple[float, Span | None]] = {}
+        #: Those that moved since their time left was worked out.
+        self._moved: set[str] = set()
         #: By device: the run that it was at, and what it read last with the time until when that counts.
         self._readings: dict[str, tuple[str, float, LastReading | None]] = {}
         self._earlier: dict[str, dict[str, float]] = {}
 
     async def look(self) -> Fleet:
         """The fleet as it is now."""
-        listed = await devices.list_devices(self._context)
-        return await self._context.store.read(lambda connection: self._look(connection, listed))
+        async with self._one_at_a_time:
+            listed = await devices.list_devices(self._context)
+            return await self._context.store.read(lambda connection: self._look(connection, listed))
 
     def _look(self, connection: sa.Connection, listed: list[DeviceView]) -> Fleet:
         now = self._context.now()
         running = progress.running_now(connection)
         failures = overview.last_failures(connection)
         marks = overview.sweep_marks(connection)
-        by_id = {mark.sweep_id: self._sweep(connection, mark, now) for mark in marks}
-        self._forget(by_id)
+        by_id = self._sweeps_now(connection, marks, now)
         why = self._waits(connection, listed, running, by_id)
         seen = tuple(self._device(connection, each, running, failures, why) for each in listed)
         return Fleet(seen, tuple(by_id.values()))
 
-    def _forget(self, there: Mapping[str, FleetSweep]) -> None:
+    def _sweeps_now(
+        self, connection: sa.Connection, marks: Sequence[SweepMark], now: float
+    ) -> dict[str, FleetSweep]:
+        """The sweeps by their ids, in the order of `marks`: what did not move since is as it was."""
+        before = self._sweeps
+        moved = [mark for mark in marks if mark.sweep_id not in before or before[mark.sweep_id][0] != mark]
+        ids = [mark.sweep_id for mark in moved]
+        unlike = [each for each in moved if not self._has_state(each)]
+        views = {
+            sweep.sweep_id: SweepView.of(sweep)
+            for sweep in sweeps.by_ids(connection, [mark.sweep_id for mark in unlike])
+        }
+        why = overview.reasons(connection, ids)
+        for mark in moved:
+            view = views.get(mark.sweep_id) or _recounted(before[mark.sweep_id][1].view, mark)
+            left = self._left.get(mark.sweep_id, (0.0, None))[1]
+            before[mark.sweep_id] = mark, FleetSweep(view, left, why.get(mark.sweep_id, {}))
+        self._moved |= set(ids)
+        self._forget({mark.sweep_id for mark in marks})
+        self._work_out_left(connection, now)
+        return {mark.sweep_id: before[mark.sweep_id][1] for mark in marks}
+
+    def _has_state(self, mark: SweepMark) -> bool:
+        """Whether the sweep of `mark` was seen in the state that it is in."""
+        before = self._sweeps.get(mark.sweep_id)
+        return before is not None and before[0].state == mark.state
+
+    def _forget(self, there: Collection[str]) -> None:
         for sweep_id in set(self._sweeps) - set(there):
             del self._sweeps[sweep_id]
+            self._moved.discard(sweep_id)
             self._left.pop(sweep_id, None)
             self._earlier.pop(sweep_id, None)
 
-    def _sweep(self, connection: sa.Connection, mark: SweepMark, now: float) -> FleetSweep:
-        before = self._sweeps.get(mark.sweep_id)
-        is_over = mark.state in SWEEP_FINAL
-        if before is not None and before[0] == mark and is_over:
-            return before[1]
-        if before is None or before[0].state != mark.state:
-            view = SweepView.of(sweeps.find(connection, mark.sweep_id))
-        else:
-            view = _recounted(before[1].view, mark)
-        has_moved = before is None or before[0] != mark
-        left = None if is_over else self._time_left(connection, mark.sweep_id, now, has_moved=has_moved)
-        why = overview.reasons(connection, (mark.sweep_id,)).get(mark.sweep_id, {})
-        made = FleetSweep(view, left, why)
-        self._sweeps[mark.sweep_id] = mark, made
-        return made
+    def _work_out_left(self, connection: sa.Connection, now: float) -> None:
+        """The time left of sweeps that moved: not of each too often, nor of more than a look has time for."""
+        due = sorted((self._left.get(each, (0.0, None))[0], each) for each in self._moved)
+        begun = time.monotonic()
+        for until, sweep_id in due:
+            mark, shown = self._sweeps[sweep_id]
+            is_over = mark.state in SWEEP_FINAL
+            if until > now and not is_over:
+                continue
+            left = None if is_over else self._time_left(connection, sweep_id, now)
+            self._left[sweep_id] = now + LEFT_S, left
+            self._sweeps[sweep_id] = mark, replace(shown, left=left)
+            self._moved.discard(sweep_id)
+            if not is_over and time.monotonic() - begun > LEFT_SPENT_S:
+                break
 
-    def _time_left(
-        self, connection: sa.Connection, sweep_id: str, now: float, *, has_moved: bool
-    ) -> Span | None:
-        """The time left, worked out anew where the sweep `has_moved` since, but not too often."""
-        until, left = self._left.get(sweep_id, (0.0, None))
-        if sweep_id in self._left and (now < until or not has_moved):
-            return left
+    def _time_left(self, connection: sa.Connection, sweep_id: str, now: float) -> Span | None:
         times = progress.run_times(connection, sweep_id)
         if sweep_id not in self._earlier:
             past = progress.past_times(connection, {run.device_id for run in times})
             self._earlier[sweep_id] = {each.configuration_id: each.seconds for each in past}
-        left = time_left(times, now, self._earlier[sweep_id])
-        self._left[sweep_id] = now + LEFT_S, left
-        return left
+        return time_left(times, now, self._earlier[sweep_id])
 
     def _waits(
         self,

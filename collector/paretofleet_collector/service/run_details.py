@@ -130,13 +130,17 @@ class SampleReader:
         async with self._lock:
             if run_id not in self._kept:
                 path, is_temporary = await reports.run_file(self._context, run_id)
-                self._kept[run_id] = await asyncio.to_thread(_read, path, is_temporary=is_temporary)
+                self._kept[run_id] = await asyncio.to_thread(read_run, path, is_temporary=is_temporary)
                 while len(self._kept) > KEPT_MAX:
                     del self._kept[next(iter(self._kept))]
             return self._kept[run_id]
 
 
-def _read(path: Path, *, is_temporary: bool) -> RunSamples:
+def read_run(path: Path, *, is_temporary: bool = False) -> RunSamples:
+    """The samples of the run in the sealed file `path`, which is deleted where it `is_temporary`.
+
+    Raises CollectorError.
+    """
     try:
         streams = sealed_samples.read_parquet(path)
     except (AnalysisError, OSError, ValueError) as error:

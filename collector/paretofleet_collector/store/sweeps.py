@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,6 +51,8 @@ SWEEPS = sa.Table(
 SUBMITTING, DELETING = "submitting", "deleting"
 _HIDDEN = (SUBMITTING, DELETING)
 VISIBLE = SWEEPS.c.state.not_in(_HIDDEN)
+#: Sweeps that one query asks for: databases limit what a query may name.
+_AT_ONCE = 500
 
 
 def begin(connection: sa.Connection, spec_json: str, repeats: Repeats, remarks: Remarks, now: float) -> str:
@@ -150,7 +153,7 @@ def find(connection: sa.Connection, name: str) -> Sweep:
         near = near_names(name, connection.execute(sa.select(SWEEPS.c.name).where(VISIBLE)).scalars())
         listed = f"{near} `paretofleet sweep list` shows those there are.".lstrip()
         raise NotFound(f"There is no sweep '{name}'; {listed}")
-    return _sweep(connection, row)
+    return _counted(connection, [row])[0]
 
 
 def submitted_by(connection: sa.Connection, name: str) -> str:
@@ -170,7 +173,7 @@ def note_submitter(connection: sa.Connection, sweep_id: str, person: str) -> Non
 def by_request(connection: sa.Connection, request_id: str) -> Sweep | None:
     """The sweep that `request_id` made, with its counts, as `connection` sees it, or None."""
     row = connection.execute(SWEEPS.select().where(SWEEPS.c.request_id == request_id, VISIBLE)).first()
-    return None if row is None else _sweep(connection, row)
+    return None if row is None else _counted(connection, [row])[0]
 
 
 def listing(
@@ -190,8 +193,17 @@ def listing(
         row.sweep_id for row in connection.execute(query) if set(labels) <= set(json.loads(row.labels_json))
     ]
     chosen = found if last is None else found[max(0, len(found) - last) :]
-    rows = (connection.execute(SWEEPS.select().where(SWEEPS.c.sweep_id == each)).one() for each in chosen)
-    return [_sweep(connection, row) for row in rows]
+    return by_ids(connection, chosen)
+
+
+def by_ids(connection: sa.Connection, sweep_ids: Sequence[str]) -> list[Sweep]:
+    """The sweeps `sweep_ids`, which `connection` must see, with their counts, in that order."""
+    made: dict[str, Sweep] = {}
+    for at in range(0, len(sweep_ids), _AT_ONCE):
+        some = SWEEPS.c.sweep_id.in_(sweep_ids[at : at + _AT_ONCE])
+        rows = connection.execute(SWEEPS.select().where(some)).all()
+        made |= {sweep.sweep_id: sweep for sweep in _counted(connection, rows)}
+    return [made[each] for each in sweep_ids]
 
 
 def heading(connection: sa.Connection, sweep_id: str) -> tuple[str, str, Repeats]:
@@ -278,20 +290,27 @@ def _repeats(row: sa.Row[Any]) -> Repeats:
     )
 
 
-def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
-    counts = connection.execute(
-        sa.select(RUNS.c.state, sa.func.count()).where(RUNS.c.sweep_id == row.sweep_id).group_by(RUNS.c.state)
-    )
-    by_state = {state: count for state, count in counts}  # noqa: C416 - rows are not pairs to a type checker
-    devices = connection.execute(
-        sa.select(PLANNED.c.device)
-        .where(PLANNED.c.sweep_id == row.sweep_id)
-        .distinct()
-        .order_by(PLANNED.c.device)
-    ).scalars()
-    count = connection.execute(
-        sa.select(sa.func.count()).select_from(PLANNED).where(PLANNED.c.sweep_id == row.sweep_id)
-    ).scalar_one()
+def _counted(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Sweep]:
+    """The sweeps in `rows` with their counts: two queries for all of them."""
+    ids = [row.sweep_id for row in rows]
+    states: dict[str, dict[str, int]] = defaultdict(dict)
+    by_state = sa.select(RUNS.c.sweep_id, RUNS.c.state, sa.func.count().label("runs"))
+    by_state = by_state.where(RUNS.c.sweep_id.in_(ids)).group_by(RUNS.c.sweep_id, RUNS.c.state)
+    for row in connection.execute(by_state):
+        states[row.sweep_id][row.state] = row.runs
+    devices: dict[str, list[str]] = defaultdict(list)
+    counts: dict[str, int] = defaultdict(int)
+    by_device = sa.select(PLANNED.c.sweep_id, PLANNED.c.device, sa.func.count().label("configurations"))
+    by_device = by_device.where(PLANNED.c.sweep_id.in_(ids)).group_by(PLANNED.c.sweep_id, PLANNED.c.device)
+    for row in connection.execute(by_device.order_by(PLANNED.c.device)):
+        devices[row.sweep_id].append(row.device)
+        counts[row.sweep_id] += row.configurations
+    return [_sweep(row, counts[row.sweep_id], states[row.sweep_id], devices[row.sweep_id]) for row in rows]
+
+
+def _sweep(
+    row: sa.Row[Any], configurations: int, by_state: Mapping[str, int], devices: Sequence[str]
+) -> Sweep:
     return Sweep(
         sweep_id=row.sweep_id,
         name=row.name,
@@ -300,9 +319,9 @@ def _sweep(connection: sa.Connection, row: sa.Row[Any]) -> Sweep:
         repeats=_repeats(row),
         created_unix_s=row.created_unix_s,
         ended_unix_s=row.ended_unix_s,
-        configurations=count,
+        configurations=configurations,
         runs=sum(by_state.values()),
-        runs_by_state=by_state,
+        runs_by_state=dict(by_state),
         devices=tuple(devices),
         remarks=Remarks(row.note, tuple(json.loads(row.labels_json))),
     )

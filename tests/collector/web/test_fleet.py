@@ -6,11 +6,12 @@ import asyncio
 import json
 
 import pytest
+import sqlalchemy as sa
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import page_sessions
 from paretofleet_collector.identity.peers import LOCAL, Peer
 from paretofleet_collector.model.messages import Heartbeat, Join
-from paretofleet_collector.service import agents, devices, sweeps
+from paretofleet_collector.service import agents, devices, overview, sweeps
 from paretofleet_collector.service.overview import Overview
 from paretofleet_collector.web import fleet_view, page_server
 from paretofleet_collector.web.doorway import cookie_name
@@ -78,6 +79,46 @@ def test_a_sweep_is_counted_anew_where_it_moves_and_kept_where_it_is_over(rig):
     assert rig.do(overview.look()).sweeps[0] is over
     rig.do(sweeps.delete(rig.context, "sweep"))
     assert rig.do(overview.look()).sweeps == ()
+
+
+def test_a_first_look_asks_as_often_for_many_sweeps_as_for_two(rig):
+    rig.joined()
+    asked = []
+
+    def first_look() -> int:
+        asked.clear()
+        seen = look(rig).sweeps
+        assert [each.view.runs_by_state for each in seen] == [{"cancelled": 2}] * len(seen)
+        assert {each.view.devices for each in seen} == {("box",)}
+        return len(asked)
+
+    def note(*given: object) -> None:
+        asked.append(given[2])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        for number in range(6):
+            rig.submit(name=f"sweep-{number}", batch_sizes=(1, 2))
+            rig.do(sweeps.cancel(rig.context, f"sweep-{number}"))
+            if number == 1:
+                few = first_look()
+        assert first_look() == few
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def test_the_time_left_of_many_sweeps_comes_with_the_looks_after(rig, monkeypatch):
+    monkeypatch.setattr(overview, "LEFT_SPENT_S", 0.0)
+    session = rig.joined()
+    names = [rig.submit(name=name, runs_min=2, runs_max=2).name for name in ("first", "second", "third")]
+    rig.upload(session, rig.lease(session))
+    rig.seal()
+    seen = Overview(rig.context)
+    shown = []
+    for _ in names:
+        rig.clock[0] += 1
+        shown.append(sum(each.left is not None for each in rig.do(seen.look()).sweeps))
+    assert shown == [1, 2, 3]
 
 
 def test_text_of_strangers_is_shown_as_text(browser):
