@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from paretofleet_analysis.diagnostics.timing import timing_summary
 from paretofleet_analysis.errors import AnalysisError
 from paretofleet_analysis.figures.front import describe, specification
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.present.rounded import parts
+from paretofleet_analysis.present.timing_text import timing_lines
 from paretofleet_analysis.ranking.rank import rank_runs
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from paretofleet_analysis.ranking.sentences import format_probability
@@ -23,20 +25,23 @@ ROWS_MAX = 200
 def frontier(database: str, sweep_id: str, use: str) -> dict[str, Any]:
     """What the sweep `sweep_id` in `database` shows so far for a `use`, JSON-ready.
 
-    `why` is empty, or the sentence that says why there is no ranking yet. Raises NotFound.
+    `why` is empty, or the sentence that says why there is no ranking yet; `timing` says in sentences how
+    devices drifted by their canaries, and whether more runs would help. Raises NotFound.
     """
     with reading(database) as connection:
-        rows = report_inputs(connection, sweep_id)
+        report = build_report(report_inputs(connection, sweep_id))
+    timing = list(timing_lines(timing_summary(report)))
     try:
-        ranked = rank_runs(build_report(rows), use=use)
+        ranked = rank_runs(report, use=use)
     except AnalysisError as error:
-        return {"why": str(error)}
+        return {"why": str(error), "timing": timing}
     ranking = ranked.ranking
     has_picture = len(ranking.objectives) > 1 and len(ranking.rows) > 0
     picture = specification(ranking, runs=ranked.runs) if has_picture else None
     head = {"text": "", "subtitle": []} if picture is None else picture["title"]
     return {
         "why": "",
+        "timing": timing,
         "words": describe(ranking),
         "notes": list(ranking.notes),
         "simulated": head["text"],

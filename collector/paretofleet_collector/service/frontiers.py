@@ -58,7 +58,7 @@ class Frontiers:
                 "frontier", database=self._context.store.address, sweep_id=sweep_id, use=USE
             )
         except CollectorError as error:
-            kept.result = {"why": str(error)}
+            kept.result = {"why": str(error), "timing": []}
         kept.sealed_runs = sealed_runs
         kept.number += 1
         kept.again_s = time.monotonic() + max(AGAIN_S, SHARE * (time.monotonic() - started))

@@ -13,6 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from paretofleet_analysis.errors import AnalysisError
+from paretofleet_analysis.report.environment import facts_of
 from paretofleet_analysis.report.flags import FLAGS
 from paretofleet_analysis.runs.sample_schemas import PHASES
 
@@ -29,6 +30,8 @@ from paretofleet_collector.store import overview
 KEPT_MAX = 3
 #: Points of a line that is drawn: more are thinned to the least and the most of each span.
 POINTS_MAX = 1600
+#: Environments of a device that are compared.
+ENVIRONMENTS_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -170,9 +173,45 @@ async def runs_of(context: Context, sweep_id: str, configuration_id: str) -> tup
     )
 
 
-async def environments(context: Context, device_id: str) -> tuple[Mapping[str, Any], ...]:
+@dataclass(frozen=True)
+class MeasuredIn:
+    """An environment that a device has measured in: how many runs, and when the first and the last ended.
+
+    `changes`: the facts that are unlike the environment before it, as (name, before, now), "" where absent;
+    None for the first that is known.
+    """
+
+    environment_id: str
+    runs: int
+    first_unix_s: float | None
+    last_unix_s: float | None
+    changes: tuple[tuple[str, str, str], ...] | None
+
+
+async def environments(context: Context, device_id: str) -> list[MeasuredIn]:
     """The environments in which the device `device_id` of `context` has measured, the newest first."""
-    return await context.store.read(lambda connection: overview.environments_of(connection, device_id))
+    rows = await context.store.read(
+        lambda connection: overview.environments_of(connection, device_id, ENVIRONMENTS_MAX)
+    )
+    facts = [facts_of({"environment": json.dumps(row["environment"])}) for row in rows]
+    return [
+        MeasuredIn(
+            row["environment_id"],
+            row["runs"],
+            row["first_unix_s"],
+            row["last_unix_s"],
+            _changes(facts[at + 1], facts[at]) if at + 1 < len(rows) else None,
+        )
+        for at, row in enumerate(rows)
+    ]
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (name, before.get(name, ""), now.get(name, ""))
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    )
 
 
 def meanings_of(detail: RunDetail) -> list[tuple[str, str]]:

@@ -152,21 +152,40 @@ def runs_of_configuration(
     return tuple(dict(row) for row in connection.execute(query).mappings())
 
 
-def environments_of(connection: sa.Connection, device_id: str) -> tuple[dict[str, Any], ...]:
-    """The environments in which the device `device_id` has measured, with their first and last run.
+def environments_of(connection: sa.Connection, device_id: str, last: int) -> tuple[dict[str, Any], ...]:
+    """The `last` environments in which the device `device_id` has measured, with their first and last run.
 
-    As `connection` sees them, the newest first.
+    As `connection` sees them, the newest first; `environment` is what the newest run in it said of it.
     """
+    newest = sa.func.max(RUNS.c.ended_unix_s)
     query = (
         sa.select(
             SUMMARIES.c.environment_id,
             sa.func.count().label("runs"),
             sa.func.min(RUNS.c.ended_unix_s).label("first_unix_s"),
-            sa.func.max(RUNS.c.ended_unix_s).label("last_unix_s"),
+            newest.label("last_unix_s"),
         )
         .join(RUNS, RUNS.c.run_id == SUMMARIES.c.run_id)
         .where(RUNS.c.device_id == device_id, SUMMARIES.c.environment_id.is_not(None))
         .group_by(SUMMARIES.c.environment_id)
-        .order_by(sa.func.max(RUNS.c.ended_unix_s).desc())
+        .order_by(newest.desc())
+        .limit(last)
     )
-    return tuple(dict(row) for row in connection.execute(query).mappings())
+    rows = connection.execute(query).mappings().all()
+    return tuple(
+        {**row, "environment": _environment(connection, device_id, row["environment_id"])} for row in rows
+    )
+
+
+def _environment(connection: sa.Connection, device_id: str, environment_id: str) -> dict[str, Any]:
+    query = (
+        sa.select(ATTEMPTS.c.facts_json)
+        .join(RUNS, attempts.of_run())
+        .join(SUMMARIES, SUMMARIES.c.run_id == RUNS.c.run_id)
+        .where(RUNS.c.device_id == device_id, SUMMARIES.c.environment_id == environment_id)
+        .order_by(RUNS.c.ended_unix_s.desc())
+        .limit(1)
+    )
+    facts = json.loads(connection.execute(query).scalar() or "{}")
+    environment = facts.get("environment")
+    return environment if isinstance(environment, dict) else {}

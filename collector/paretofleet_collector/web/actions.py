@@ -56,7 +56,12 @@ async def _resume(site: Site, request: Request) -> Response:
 async def _change(site: Site, request: Request, action: str, done: str) -> Response:
     check_may(request, "ChangeDevice")
     view = await devices.change_device(site.context, request.path_params["device"], action, {})
-    return _done(f"{view.name} {done}.", "devices", action, view.name)
+    values = {"device": view, "may_change": True, "is_swapped": True}
+    return _done(
+        f"{view.name} {done}.",
+        *("devices", action, view.name),
+        beside=rendering.render("device_actions.html", values),
+    )
 
 
 async def _own_sweep(site: Site, request: Request, method: str) -> str:
@@ -65,9 +70,10 @@ async def _own_sweep(site: Site, request: Request, method: str) -> str:
     return await submission.check_submitter(site.context, peer, request.path_params["sweep"])
 
 
-def _done(sentence: str, *command: str) -> Response:
+def _done(sentence: str, *command: str, beside: str = "") -> Response:
+    """A notice with the command that does the same, and `beside` it other HTML that the page swaps in."""
     values = {"sentence": sentence, "typed": rendering.command(*command), "is_refusal": False}
-    return Response(rendering.render("notice.html", values), media_type="text/html")
+    return Response(rendering.render("notice.html", values) + beside, media_type="text/html")
 
 
 #: Every action, by its address.

@@ -20,7 +20,7 @@ from paretofleet_collector.errors import NotFound
 from paretofleet_collector.service import devices, reports, run_details, sweeps
 from paretofleet_collector.web import rendering, trace
 from paretofleet_collector.web.frame import frame
-from paretofleet_collector.web.site import Site, check_may
+from paretofleet_collector.web.site import Site, check_may, may
 
 
 async def _page(request: Request, template: str, **values: Any) -> Response:
@@ -108,6 +108,8 @@ async def _device(site: Site, request: Request) -> Response:
         "device.html",
         title=device.name,
         device=device,
+        may_change=may(request, "ChangeDevice"),
+        is_swapped=False,
         environment=json.loads(device.environment_json or "{}"),
         environments=environments,
     )

@@ -118,7 +118,7 @@ def _fragments(
     }
     parts = {
         name: str(rendering.macro("sweep_parts.html", name)(values))
-        for name in ("head", "actions", "running", "frontier")
+        for name in ("head", "actions", "running", "frontier", "timing")
     }
     row = rendering.macro("sweep_parts.html", "matrix_row")
     lines = {

@@ -16,6 +16,7 @@ from paretofleet_collector.service import sweeps
 from paretofleet_collector.service.frontiers import Frontiers
 from paretofleet_collector.service.run_details import RunSamples
 from paretofleet_collector.web import sweep_view, trace
+from rig import end_of, samples_of
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_the_frontier_is_made_beside_the_page_and_not_again_without_news(measure
     number, result = rig.do(newest())
     assert number == 1
     assert "why" in result
+    assert result["timing"][0] == "drift of box: unknown, no configuration ran in 3 blocks"
     assert rig.do(newest_number(frontiers, sweep_id)) == 1
 
 
@@ -180,3 +182,33 @@ def test_a_report_comes_as_parquet_too(measured):
 
     assert pq.read_table(io.BytesIO(measured.rig.do(asyncio.to_thread(fetched)))).num_rows == 3
     connection.close()
+
+
+def test_a_device_says_which_facts_of_its_environment_changed(measured):
+    rig = measured.rig
+    rig.submit(batch_sizes=(8,), name="after")
+    session = rig.joined("box", instance=2)
+    key = rig.lease(session).key
+    chunks = samples_of(key)
+    for one in chunks:
+        rig.send(session, one)
+    rig.clock[0] += 60
+    rig.end(session, end_of(key, chunks, facts={"environment": {"kernel": "7", "gpu": {"clock": "max"}}}))
+    rig.seal()
+    text = measured.ask("/devices/box").text
+    assert re.findall(r"<li><code>([\w.]+)</code> (.+?)</li>", text) == [
+        ("gpu.clock", "absent → max"),
+        ("kernel", "6 → 7"),
+    ]
+
+
+def test_a_button_of_a_device_gives_way_to_its_opposite_and_says_both_commands(measured):
+    page = measured.ask("/devices/box").text
+    assert "paretofleet devices pause box" in page
+    answer = measured.act("/devices/box/pause").text
+    assert 'hx-swap-oob="true"' in answer
+    assert "/resume" in answer
+    assert "paretofleet devices resume box" in answer
+    assert "paretofleet devices resume box" in measured.ask("/devices/box").text
+    measured.sign_in(Peer("viewer", "ada"))
+    assert "/resume" not in measured.ask("/devices/box").text
