@@ -5,14 +5,19 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import re
 import socket
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
+import yaml
 from paretofleet_collector.cli import logs
 from paretofleet_collector.errors import Refused, StorageUnavailable
+from paretofleet_collector.model.entities import RUN_FINAL, SWEEP_FINAL
 from paretofleet_collector.rpc import metrics_server
+from paretofleet_collector.store.runs import OPEN
 from prometheus_client.parser import text_string_to_metric_families
 from rig import chunk
 
@@ -116,3 +121,89 @@ def test_a_line_of_the_log_is_one_object_whatever_is_in_it():
     assert read["level"] == "WARNING"
     assert "ValueError: two\nlines" in read["error"]
     assert read["time"].endswith("Z")
+
+
+GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
+#: Words of the query language that its expressions use; what else looks like a name is a metric.
+WORDS = {"sum", "min", "rate", "by", "state", "or", "vector"}
+
+
+def test_the_dashboard_asks_only_for_what_the_collector_exports(rig):
+    with (
+        metrics_server.serving(rig.context, "127.0.0.1:0") as address,
+        urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as reply,
+    ):
+        families = list(text_string_to_metric_families(reply.read().decode()))
+    exported = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    dashboard = json.loads((GRAFANA / "paretofleet.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = {name for each in expressions for name in metric_names(each)}
+    assert asked <= exported
+    own = {name for name in exported if name.startswith("paretofleet_")}
+    assert own - asked <= {"paretofleet_chunks_total", "paretofleet_lake_samples"}, (
+        "a metric that nobody sees"
+    )
+
+
+def metric_names(expression: str) -> set[str]:
+    """The metrics in an expression: its names outside of braces, brackets and strings."""
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", expression)
+    return set(re.findall(r"[a-z_]+", bare)) - WORDS
+
+
+def test_the_states_that_the_dashboard_picks_are_states_of_the_collector():
+    text = (GRAFANA / "paretofleet.json").read_text()
+    kinds = {
+        "devices": {"online", "offline", "paused", "removed"},
+        "sweeps": {"planned", "running", *SWEEP_FINAL},
+        "runs": {*OPEN, *RUN_FINAL},
+    }
+    picked = re.findall(r'paretofleet_(\w+)\{job=~\\"\$job\\", state=~?\\"([\w|]+)\\"\}', text)
+    assert len(picked) == 5
+    for kind, states in picked:
+        assert set(states.split("|")) <= kinds[kind]
+
+
+def test_the_dashboard_is_one_that_grafana_reads():
+    dashboard = json.loads((GRAFANA / "paretofleet.json").read_text())
+    assert dashboard["schemaVersion"] >= 36
+    assert dashboard["uid"]
+    assert len(dashboard["uid"]) <= 40
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    variables = {each["name"] for each in dashboard["templating"]["list"]}
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        assert panel["type"] in ("stat", "timeseries")
+        assert panel["title"]
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, f"{panel['title']} lies over another"
+        taken |= cells
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+        for each in (panel, *panel["targets"]):
+            assert each["datasource"] == {"type": "prometheus", "uid": "${source}"}
+            used = set(re.findall(r"\$\{?(\w+)", each.get("expr", ""))) - {"__rate_interval"}
+            assert used <= variables
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("dashboards.yaml", "providers"), ("datasource.yaml", "datasources")]
+)
+def test_what_provisions_it_is_what_grafana_reads(name, part):
+    read = yaml.safe_load((GRAFANA / name).read_text())
+    assert read["apiVersion"] == 1
+    (only,) = read[part]
+    assert {"name", "type"} <= set(only)
+
+
+def test_prometheus_is_shown_the_address_of_the_documentation():
+    (job,) = yaml.safe_load((GRAFANA / "prometheus.yml").read_text())["scrape_configs"]
+    (targets,) = (each["targets"] for each in job["static_configs"])
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "team.md").read_text()
+    assert f'metrics = "{targets[0]}"' in page
