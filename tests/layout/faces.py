@@ -224,9 +224,11 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "server": "serve",
         },
         "searches": {
+            "confirmed": "confirmations confirmed_name confirmed_table pull_confirmed",
+            "confirming": "Confirming selected_members",
             "costs": "CostTable",
             "forecast": "SearchForecast forecast",
-            "fronts": "*",
+            "fronts": "* CONFIRMED Confirmation",
             "parsing": "parse_search",
             "process": "*",
             "reading": "*",

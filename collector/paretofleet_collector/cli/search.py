@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli import search_kept, search_plan, search_run, search_show, search_statements
+from paretofleet_collector.cli import (
+    search_confirm,
+    search_kept,
+    search_plan,
+    search_run,
+    search_show,
+    search_statements,
+)
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import notify
@@ -36,6 +43,7 @@ app.command("start", epilog=search_run.START_EXAMPLE)(search_run.start)
 app.command("stop", epilog=search_run.STOP_EXAMPLE)(search_run.stop)
 app.command("resume", epilog=search_run.RESUME_EXAMPLE)(search_run.resume)
 app.command("show", epilog=search_show.EXAMPLE)(search_show.show_)
+app.command("confirm", epilog=search_confirm.EXAMPLE)(search_confirm.confirm)
 app.command("statements", epilog=search_statements.EXAMPLE)(search_statements.statements)
 app.command("list", epilog=search_kept.LIST_EXAMPLE)(search_kept.list_)
 app.command("delete", epilog=search_kept.DELETE_EXAMPLE)(search_kept.delete)

@@ -74,15 +74,17 @@ def delete(
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Delete {search} with all its trials and samples?", abort=True, err=True)
     from paretofleet_collector.searches import process
+    from paretofleet_collector.searches.confirmed import confirmed_name
 
     with search_client(context) as client:
         detail = client.show_search(search)
         if detail.search.state == RUNNING:
             raise Refused(f"'{search}' is running; stop it first with `paretofleet search stop {search}`.")
         sweeps = 0
-        for batch in () if keep_sweeps else detail.batches:
+        named = [*(batch.sweep for batch in detail.batches), confirmed_name(detail.search.name)]
+        for sweep in () if keep_sweeps else named:
             try:
-                client.delete_sweep(batch.sweep)
+                client.delete_sweep(sweep)
                 sweeps += 1
             except NotFound:
                 continue  # deleted before, or never submitted

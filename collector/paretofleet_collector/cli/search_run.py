@@ -119,15 +119,7 @@ def resume(
         folder = process.search_folder(view.search_id)
         if not (view.state == RUNNING and process.is_driven(folder)):
             _check_not_driven_elsewhere(view, folder)
-            origin = file or process.origin(folder)
-            if origin is None:
-                raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
-            if specification_in(origin).digest != view.digest:
-                raise Refused(
-                    f"{origin} or code that it names has changed since '{view.name}' began: new trials would "
-                    "not be comparable; those there are kept: undo the change, or start a new search."
-                )
-            process.keep_origin(folder, origin)
+            process.keep_origin(folder, checked_origin(view, file or process.origin(folder)))
             client.change_search(view.search_id, RUNNING)
             pid = process.start(address_of(context), view.search_id)
             notify(f"{view.name} goes on: process {pid}, log {folder / process.LOG}")
@@ -147,6 +139,18 @@ def _check_not_driven_elsewhere(view: SearchView, folder: Path) -> None:
             f"'{view.name}' is driven by another machine, heard {silent_s:.0f} s ago; stop it first with "
             f"`paretofleet search stop {view.name}`."
         )
+
+
+def checked_origin(view: SearchView, origin: Path | None) -> Path:
+    """The specification of a search in `origin`; refused where it, or code that it names, has changed."""
+    if origin is None:
+        raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
+    if specification_in(origin).digest != view.digest:
+        raise Refused(
+            f"{origin} or code that it names has changed since '{view.name}' began: new trials would "
+            "not be comparable; those there are kept: undo the change, or start a new search."
+        )
+    return origin
 
 
 def specification_in(file: Path) -> SearchSpecification:

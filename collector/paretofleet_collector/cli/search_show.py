@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paretofleet_collector.model.searches import SearchDetail
+    from paretofleet_collector.rpc.search_client import SearchClient
     from paretofleet_collector.searches.costs import CostTable
+    from paretofleet_collector.searches.fronts import Confirmation
 
 EXAMPLE = "Example: paretofleet search show edge1 --device tx2-1 -o csv"
 
@@ -33,7 +35,7 @@ def show_(
 ) -> None:
     """Show the front of a search on each device, with the probability of each member.
 
-    Members are `selected`: until they are measured and trained anew, some owe their place to luck.
+    Members are `selected`, some of them by luck; after `search confirm` they are `confirmed`, or not.
     """
     read = read_search(context, search)
     from paretofleet_collector.searches import fronts
@@ -50,8 +52,18 @@ def show_(
         rows = [row for row in fronts.trial_rows(table) if row["device"] in chosen]
         show(rows, _trial_columns(columns, names), output, nothing="no trial yet")
         return
-    rows = [row for name in chosen for row in fronts.front_rows(table, name, detail.search.seed)]
-    show(rows, _front_columns(columns, names), output, nothing="no trial is measured and trained yet")
+    confirmations = read.confirmations()
+    rows = [
+        row
+        for name in chosen
+        for row in fronts.front_rows(table, name, detail.search.seed, confirmations.get(name))
+    ]
+    show(
+        rows,
+        _front_columns(columns, names, has_confirmed=bool(confirmations)),
+        output,
+        nothing="no trial is measured and trained yet",
+    )
     for name in chosen:
         for sentence in fronts.sentences(table, name):
             notify(sentence)
@@ -59,11 +71,22 @@ def show_(
 
 @dataclass(frozen=True)
 class ReadSearch:
-    """A search by its `detail`, its `table`, and the sweeps that are not over or are `absent`."""
+    """A search by its `detail`, its `table`, and the sweeps that are not over or are `absent`.
+
+    `anew`: the table of what was trained and measured to confirm it; None where nothing was.
+    """
 
     detail: SearchDetail
     table: CostTable
     absent: Sequence[str]
+    anew: CostTable | None = None
+
+    def confirmations(self) -> dict[str, dict[int, Confirmation]]:
+        """By device what was measured anew of it, by trial; empty where nothing was."""
+        from paretofleet_collector.searches.confirmed import confirmations
+
+        anew, seed = self.anew, self.detail.search.seed
+        return {} if anew is None else {name: confirmations(anew, name, seed) for name in anew.by_device}
 
     def notify_state(self) -> None:
         """Says how the search stands, and what is not measured."""
@@ -79,23 +102,36 @@ def read_search(context: typer.Context, search: str) -> ReadSearch:
 
     Raises NotFound, Refused where an anchor failed.
     """
+    with search_client(context) as client:
+        return read_from(client, search)
+
+
+def read_from(client: SearchClient, search: str) -> ReadSearch:
+    """The same of a `search` that the collector of `client` has."""
     from paretofleet_collector.searches import process, reading
+    from paretofleet_collector.searches.confirmed import confirmed_table, pull_confirmed
     from paretofleet_collector.searches.stored import stored_specification
 
-    with search_client(context) as client:
-        detail = client.show_search(search)
-        folder = process.search_folder(detail.search.search_id)
-        absent = reading.pull_reports(client, detail, folder)
+    detail = client.show_search(search)
+    folder = process.search_folder(detail.search.search_id)
+    absent = reading.pull_reports(client, detail, folder)
+    report = pull_confirmed(client, detail, folder)
     specification, devices = stored_specification(detail.search.spec_json)
-    return ReadSearch(detail, reading.read_table(specification, devices, detail, folder, {}), absent)
+    table = reading.read_table(specification, devices, detail, folder, {})
+    anew = None if report is None else confirmed_table(specification, devices, detail, report)
+    return ReadSearch(detail, table, absent, anew)
 
 
-def _front_columns(objectives: Sequence[str], names: Sequence[str]) -> tuple[Column, ...]:
+def _front_columns(
+    objectives: Sequence[str], names: Sequence[str], *, has_confirmed: bool
+) -> tuple[Column, ...]:
+    anew = (Column("anew", lambda row: _share(row["confirmed.p_front"]), right=True),)
     return (
         column("device", kept=True, shared=True),
         column("trial", right=True, kept=True),
         *_values(objectives),
-        Column("p_front", lambda row: f"{row['p_front']:.2f}", right=True),
+        Column("p_front", lambda row: _share(row["p_front"]), right=True),
+        *(anew if has_confirmed else ()),
         column("verdict", shared=True),
         column("kind"),
         Column("member", lambda row: _member(row, names)),
@@ -112,6 +148,10 @@ def _trial_columns(objectives: Sequence[str], names: Sequence[str]) -> tuple[Col
         column("reason"),
         Column("member", lambda row: _member(row, names)),
     )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _values(objectives: Sequence[str]) -> tuple[Column, ...]:

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class CostTable:
     """What is known of a search: its `trials`, and `by_device` what was measured of each in the environment
-    that the device has now; `trainings` of the split that the search reads.
+    that the device has now; `trainings`, of which those of the `split` count.
     """
 
     specification: SearchSpecification
     trials: Sequence[SearchTrial]
     by_device: Mapping[str, Mapping[int, TrialMeasurement]]
     trainings: Sequence[SearchTraining]
+    split: str = "validation"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ class CostTable:
 
     def trained(self, number: int) -> list[SearchTraining]:
         """The trainings of trial `number`, by seed."""
-        return [each for each in self.trainings if each.trial == number and each.split == "validation"]
+        return [each for each in self.trainings if each.trial == number and each.split == self.split]
 
     def accuracy(self, number: int) -> tuple[float, float] | None:
         """Top-1 of trial `number` in percent over its seeds, with its standard error; None without one.

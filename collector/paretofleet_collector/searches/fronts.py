@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paretofleet_analysis.objectives import OBJECTIVES
@@ -20,28 +21,49 @@ if TYPE_CHECKING:
 RANDOM = ("start", "control")
 #: Until its front is measured and trained anew, a member of it may owe its place to luck.
 SELECTED = "selected"
+CONFIRMED, NOT_CONFIRMED = "confirmed", "not confirmed"
 
 
-def front_rows(table: CostTable, device: str, seed: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Confirmation:
+    """A trial on a device, measured anew: its `verdict`, `p_front` among those measured anew, its values."""
+
+    verdict: str
+    p_front: float
+    values: Mapping[str, float | None]
+
+
+def front_rows(
+    table: CostTable, device: str, seed: int, anew: Mapping[int, Confirmation] | None = None
+) -> list[dict[str, Any]]:
     """The front of a search on a `device` by its `table`, the most accurate first; draws from `seed`.
 
-    `p_front`: the probability that nobody beats a member by more than the objectives' margins.
+    `p_front`: the probability that nobody beats a member by more than the objectives' margins. `anew`: what
+    was measured anew there; who is confirmed by that is listed, even if selected for another device.
     """
     import numpy as np
     from paretofleet_analysis.search.fronts import front_of_trials
 
     costs, errors, numbers = within_limits(table, device)
     is_front, p_front = front_of_trials(costs, np.nan_to_num(errors), margins(table), seed=seed)
+    anew = anew or {}
+    is_confirmed = [number in anew and anew[number].verdict == CONFIRMED for number in numbers]
     rows = []
-    for at in np.flatnonzero(is_front):
+    for at in np.flatnonzero(is_front | np.array(is_confirmed, dtype=np.bool_)):
         trial = table.trials[numbers[at]]
+        again = anew.get(trial.number)
         accuracy = table.accuracy(trial.number)
-        row = {"device": device, "trial": trial.number, "kind": trial.kind, "verdict": SELECTED}
+        row = {"device": device, "trial": trial.number, "kind": trial.kind}
+        row["verdict"] = SELECTED if again is None else again.verdict
         row |= {TOP1: None if accuracy is None else accuracy[0]}
         row |= {name: _value(table, device, trial.number, name) for name in table.columns}
-        rows.append(
-            {**row, "p_front": float(p_front[at]), "model": trial.model, **_member(table, trial.number)}
-        )
+        row["p_front"] = float(p_front[at])
+        row["confirmed.p_front"] = None if again is None else again.p_front
+        row |= {
+            f"confirmed.{name}": None if again is None else again.values.get(name)
+            for name in (TOP1, *table.columns)
+        }
+        rows.append({**row, "model": trial.model, **_member(table, trial.number)})
     return sorted(rows, key=lambda row: -(row[TOP1] or 0.0))
 
 

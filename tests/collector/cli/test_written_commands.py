@@ -40,6 +40,7 @@ ELSEWHERE = {
     "search start": "tests/system/test_search.py",
     "search stop": "tests/system/test_search.py",
     "search resume": "tests/system/test_search.py",
+    "search confirm": "tests/system/test_search_confirm.py",
     "search show": "tests/system/test_search.py",
     "search statements": "tests/collector/cli/test_search_statements.py",
     "train": "tests/collector/cli/test_train.py",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from paretofleet_collector.model.searches import SearchTraining
+from paretofleet_collector.searches.confirmed import confirmations
 from paretofleet_collector.searches.costs import CostTable, cost_table
 from paretofleet_collector.searches.fronts import front_rows, sentences, trial_rows
 from paretofleet_collector.searches.measured import TrialMeasurement
@@ -26,6 +29,26 @@ def test_a_front_has_who_is_not_beaten_with_values_as_the_report_has_them() -> N
     assert best["p_front"] == quick["p_front"] == 1.0
     (only,) = front_rows(table(*measured, accuracies=(80.0, 70.0)), "box", seed=1)
     assert only["trial"] == 0
+
+
+def test_what_is_measured_anew_is_confirmed_or_not_by_that_alone() -> None:
+    selected = table(
+        *read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04)), accuracies=(70.0, 80.0)
+    )
+    # on the test split the slow one is no better, and the quick one is as quick
+    trainings = [SearchTraining(number, 1, "test", top1=70.0, top1_n=1000) for number in range(2)]
+    again = read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04))
+    anew = replace(cost_table(SPECIFICATION, ("box",), TRIALS, again, trainings), split="test")
+    found = confirmations(anew, "box", seed=1)
+    assert {number: each.verdict for number, each in found.items()} == {0: "confirmed", 1: "not confirmed"}
+    shown = {each["trial"]: each for each in front_rows(selected, "box", 1, found)}
+    assert (shown[1]["verdict"], shown[1]["top1"], shown[1]["confirmed.top1"]) == (
+        "not confirmed",
+        80.0,
+        70.0,
+    )
+    assert shown[0]["verdict"] == "confirmed"
+    assert shown[0]["confirmed.p_front"] >= 0.8
 
 
 def test_a_limit_keeps_a_network_out_of_the_front_of_that_device_alone() -> None:
