@@ -81,8 +81,9 @@ def test_a_front_is_confirmed_by_new_trainings_and_measurements_once(searching: 
 
 
 def test_what_runs_or_was_changed_is_not_confirmed(searching: Farm) -> None:
-    file, log = write_search(searching.root / "space", ["tx2"])
-    watched(searching, "start", file, "--name", "edge1", "--trials", "4", "--watch")
+    file, log = write_search(searching.root / "space", ["elsewhere"])
+    watched(searching, "start", file, "--name", "edge1", "--device", "tx2", "--trials", "4", "--watch")
+    assert {batch.devices for batch in detail(searching).batches} == {("tx2",)}
     with SearchClient(searching.address) as client:
         client.change_search("edge1", "running")
         refused = searching.run("search", "confirm", "edge1")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
-from paretofleet_collector.cli.search_run import specification_in
+from paretofleet_collector.cli.search_run import Devices, on_devices, specification_in
 from paretofleet_collector.cli.session import notify, search_client
 from paretofleet_collector.cli.units import counted, duration, seconds_of
 
@@ -29,10 +28,7 @@ def plan(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="SPACE.yaml", help="The search's specification.")],
     *,
-    devices: Annotated[
-        list[str] | None,
-        typer.Option("--device", metavar="NAME|KEY=VALUE", help="Instead of the file's. Repeatable."),
-    ] = None,
+    devices: Devices = None,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="How long it may go on: 90s, 10m or 4h.")
     ] = None,
@@ -47,17 +43,13 @@ def plan(
     """Show a search's members and limits, and how many trials fit into a budget; runs nothing."""
     budget_s = seconds_of("--budget", budget) if budget else 0.0
     training_s = seconds_of("--training", training) if training else None
-    specification = specification_in(file)
-    from paretofleet_collector.cli.specification import add_files, selector_of
-    from paretofleet_collector.planning.values import checked_selector
+    specification = on_devices(specification_in(file), devices)
+    from paretofleet_collector.cli.specification import add_files
     from paretofleet_collector.searches.forecast import forecast
     from paretofleet_collector.searches.starting import devices_of, with_measure
     from paretofleet_collector.searches.trainer import runnable
 
     runnable(specification.train)
-    if devices:
-        chosen = checked_selector(dict(selector_of(devices)))
-        specification = with_measure(specification, replace(specification.measure, devices=chosen))
     with search_client(context) as client:
         specification = with_measure(specification, add_files(client, specification.measure))
         planned = client.plan_sweep(specification.measure.to_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,8 @@ from paretofleet_collector.errors import Refused, misused
 from paretofleet_collector.model.searches import RUNNING, STOPPED, NewSearch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from paretofleet_collector.model.searches import SearchView
     from paretofleet_collector.searches.specification import SearchSpecification
 
@@ -29,12 +32,17 @@ _STOP_S = 30.0
 #: A driver that was silent for so long is gone (`searches.driver.HEARD_S`).
 _SILENT_S = 120.0
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the search until it has ended.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="NAME|KEY=VALUE", help="Instead of the file's. Repeatable."),
+]
 
 
 def start(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="SPACE.yaml", help="The search's specification.")],
     *,
+    devices: Devices = None,
     name: Annotated[str, typer.Option(help="The search's name.", show_default="its own, or the file's")] = "",
     budget: Annotated[
         str | None,
@@ -51,7 +59,7 @@ def start(
     if budget is None and trials is None:
         raise typer.BadParameter("say how far it shall go: --budget TIME, --trials N, or both")
     budget_s = seconds_of("--budget", budget) if budget else 0.0
-    specification = specification_in(file)
+    specification = on_devices(specification_in(file), devices)
     from paretofleet_collector.cli.model_upload import model_name
     from paretofleet_collector.cli.specification import add_files
     from paretofleet_collector.searches import process
@@ -62,16 +70,16 @@ def start(
         measure = add_files(client, specification.measure)
         specification = with_measure(specification, measure)
         plan = client.plan_sweep(measure.to_json())
-        devices = devices_of(specification, plan, client.list_devices(), budget_s)
+        names = devices_of(specification, plan, client.list_devices(), budget_s)
         chosen = name or specification.name or model_name(file.with_suffix(""))
-        text = stored_json(specification, devices)
+        text = stored_json(specification, names)
         new = NewSearch(chosen, text, specification.digest, seed, budget_s, trials or 0)
         search = client.create_search(new, secrets.token_hex(16))
         folder = process.search_folder(search.search_id)
         process.keep_origin(folder, file)
         pid = process.start(address_of(context), search.search_id)
         notify(
-            f"started {search.name} on {', '.join(devices)}: process {pid}, log {folder / process.LOG}; "
+            f"started {search.name} on {', '.join(names)}: process {pid}, log {folder / process.LOG}; "
             f"follow it with `paretofleet search resume {search.name} --watch`, end it with "
             f"`paretofleet search stop {search.name}`"
         )
@@ -139,6 +147,18 @@ def _check_not_driven_elsewhere(view: SearchView, folder: Path) -> None:
             f"'{view.name}' is driven by another machine, heard {silent_s:.0f} s ago; stop it first with "
             f"`paretofleet search stop {view.name}`."
         )
+
+
+def on_devices(specification: SearchSpecification, devices: Sequence[str] | None) -> SearchSpecification:
+    """The same `specification` on `devices`, as options name them, if any do; raises Refused."""
+    if not devices:
+        return specification
+    from paretofleet_collector.cli.specification import selector_of
+    from paretofleet_collector.planning.values import checked_selector
+    from paretofleet_collector.searches.starting import with_measure
+
+    chosen = checked_selector(dict(selector_of(devices)))
+    return with_measure(specification, replace(specification.measure, devices=chosen))
 
 
 def checked_origin(view: SearchView, origin: Path | None) -> Path:

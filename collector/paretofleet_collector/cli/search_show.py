@@ -127,7 +127,7 @@ def _front_columns(
 ) -> tuple[Column, ...]:
     anew = (Column("anew", lambda row: _share(row["confirmed.p_front"]), right=True),)
     return (
-        column("device", kept=True, shared=True),
+        Column("device", _device, kept=True, shared=True),
         column("trial", right=True, kept=True),
         *_values(objectives),
         Column("p_front", lambda row: _share(row["p_front"]), right=True),
@@ -141,13 +141,17 @@ def _front_columns(
 def _trial_columns(objectives: Sequence[str], names: Sequence[str]) -> tuple[Column, ...]:
     return (
         column("trial", right=True, kept=True),
-        column("device", kept=True, shared=True),
+        Column("device", _device, kept=True, shared=True),
         column("kind"),
         column("state"),
         *_values(objectives),
         column("reason"),
         Column("member", lambda row: _member(row, names)),
     )
+
+
+def _device(row: Any) -> str:
+    return f"{row['device']}, simulated" if row["simulated"] else str(row["device"])
 
 
 def _share(value: float | None) -> str:

@@ -53,7 +53,8 @@ def front_rows(
         trial = table.trials[numbers[at]]
         again = anew.get(trial.number)
         accuracy = table.accuracy(trial.number)
-        row = {"device": device, "trial": trial.number, "kind": trial.kind}
+        row = {"device": device, "simulated": device in table.simulated}
+        row |= {"trial": trial.number, "kind": trial.kind}
         row["verdict"] = SELECTED if again is None else again.verdict
         row |= {TOP1: None if accuracy is None else accuracy[0]}
         row |= {name: _value(table, device, trial.number, name) for name in table.columns}
@@ -73,7 +74,8 @@ def trial_rows(table: CostTable) -> list[dict[str, Any]]:
     for trial in table.trials:
         accuracy = table.accuracy(trial.number)
         for device, measured in table.by_device.items():
-            row = {"trial": trial.number, "device": device, "kind": trial.kind}
+            row = {"trial": trial.number, "device": device, "simulated": device in table.simulated}
+            row["kind"] = trial.kind
             row["state"] = "measured" if trial.number in measured else "missing"
             row["reason"] = table.failure(trial.number, device)
             if row["reason"]:

@@ -37,9 +37,12 @@ def devices_of(
         why = f": {plan.refusals[0].why}" if plan.refusals else ""
         raise Refused(f"No device of `measure.devices` can measure the anchor{why}.".replace("..", "."))
     simulated = [each.name for each in chosen if each.simulated]
-    if simulated and len(simulated) < len(chosen):
+    if 0 < len(simulated) < len(chosen) and set(specification.measure.devices) != {"name"}:
         real = next(each.name for each in chosen if not each.simulated)
-        raise Refused(f"{simulated[0]} is simulated and {real} is not: choose one kind by `measure.devices`.")
+        raise Refused(
+            f"{simulated[0]} is simulated and {real} is not: choose one kind by `measure.devices`, or name "
+            f"there each device, as in [{real}, {simulated[0]}], if both are meant."
+        )
     energies = _ENERGY & {*specification.objectives, *specification.limits}
     without = [each.name for each in chosen if not each.sensors]
     if energies and without:

@@ -70,3 +70,11 @@ def test_a_simulated_device_is_never_compared_with_a_real_one(paretofleet: Comma
     assert not [pair for pair in pairs if "wide1" in pair and pair[1]]
     assert "deep1 is simulated and wide1 is not: they are not compared" in done.err
     assert "simulated)" in paretofleet("search", "statements", "edge1").out
+
+
+def test_a_simulated_device_is_marked_in_what_is_shown(paretofleet: Command, store: Store) -> None:
+    store("wide1", "deep1", simulated=("deep1",))
+    for words in ((), ("--trials",)):
+        rows = paretofleet("search", "show", "edge1", *words, "-o", "json").json
+        assert {(row["device"], row["simulated"]) for row in rows} == {("wide1", False), ("deep1", True)}
+    assert "deep1, simulated" in paretofleet("search", "show", "edge1").out

@@ -57,6 +57,15 @@ def test_what_allows_no_search_is_a_sentence(
         chosen(*fleet, budget_s=budget_s)
 
 
+def test_simulated_and_real_devices_are_searched_together_where_each_is_named() -> None:
+    fleet = (device("box"), device("sim", simulated=True))
+    named = replace(SPECIFICATION.measure, devices={"name": ("box", "sim")})
+    assert chosen(*fleet, measure=named) == ("box", "sim")
+    by_class = replace(SPECIFICATION.measure, devices={"class": ("cpu",)})
+    with pytest.raises(Refused, match=r"name there each device, as in \[box, sim\]"):
+        chosen(*fleet, measure=by_class)
+
+
 def test_a_search_without_energy_needs_no_sensor() -> None:
     assert chosen(device("box", sensors=()), objectives=("top1", "batch_latency_p90_s")) == ("box",)
 
