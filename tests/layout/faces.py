@@ -228,6 +228,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "confirming": "Confirming selected_members",
             "costs": "CostTable",
             "forecast": "SearchForecast forecast",
+            "figures": "searched",
             "fronts": "* CONFIRMED Confirmation",
             "parsing": "parse_search",
             "process": "*",

@@ -32,18 +32,30 @@ _SHORT = 32
 
 def render(page: Page) -> str:
     """The HTML of a `page`. Raises ImportError without the extra `figures`."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(_asset("page.html")).render(
+    return _rendered(
+        "page.html",
         page=page,
-        text_of=_text_of,
-        known_columns=_known_columns,
-        is_short=lambda cell: isinstance(cell, str) and len(cell) <= _SHORT,
-        rows_of=_rows_of,
         style=_markup(base_style() + _asset("page.css")),
         script=_markup(_asset("page.js")),
         library=_markup(vega_script()),
         data=htmlsafe_json_dumps(_data(page), separators=(",", ":"), ensure_ascii=False),
         plain_table=_markup(render_paper_table(page.ranking, HTML, top=_PLAIN_ROWS)),
+    )
+
+
+def plain_page(template: str, **content: Any) -> str:
+    """The HTML of a `template` without a script, with its `content` by name, in the look of all pages."""
+    return _rendered(template, style=_markup(base_style() + _asset("page.css")), **content)
+
+
+def _rendered(template: str, **content: Any) -> str:
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    return environment.from_string(_asset(template)).render(
+        text_of=_text_of,
+        known_columns=_known_columns,
+        is_short=lambda cell: isinstance(cell, str) and len(cell) <= _SHORT,
+        rows_of=_rows_of,
+        **content,
     )
 
 

@@ -24,7 +24,7 @@ _TITLES = ("What was tried", "Hypervolume beside random members", "From device t
 @dataclass(frozen=True)
 class Searched:
     """n `trials` of a `search`: `kinds` (n,) as proposed, `hours` (n,) that each took, `names` (n,).
-    `titles` and `margins` of the columns of costs, titles with their unit.
+    `titles` and `margins` of the columns of costs, titles with their unit. `simulated`: the devices that are.
     """
 
     search: Search
@@ -34,6 +34,7 @@ class Searched:
     names: tuple[str, ...]
     titles: Mapping[int, str]
     margins: Mapping[int, float]
+    simulated: frozenset[str] = frozenset()
 
     def on(self, device: str) -> tuple[Codes, Floats, Floats, list[float]]:
         """Which trials have all costs of a `device` (m,), these and their errors (m, d), and margins (d,)."""
@@ -57,7 +58,7 @@ def answers(searched: Searched, *, seed: int = 1) -> list[Answer]:
             given.append(left_out(STUDY, f"{_TITLES[0]}: {device}", "fewer than two trials were measured"))
             continue
         given += [*_projections(searched, device, seed), _reached(searched, device)]
-    pairs = [pair for pair in combinations(measured, 2) if _is_comparable(search, pair)]
+    pairs = [pair for pair in combinations(measured, 2) if _is_comparable(searched, pair)]
     if pairs:
         given.append(_fleet(searched, pairs, seed))
     return given
@@ -116,8 +117,10 @@ def _reached(searched: Searched, device: str) -> Answer:
     return Answer(STUDY, f"{_TITLES[1]}: {device}", "told", sentence, columns, tuple(table), chart)
 
 
-def _is_comparable(search: Search, pair: Sequence[str]) -> bool:
-    return len({len(search.devices[device]) for device in pair}) == 1
+def _is_comparable(searched: Searched, pair: Sequence[str]) -> bool:
+    """Whether two devices have the same costs, and both or neither are simulated."""
+    kinds = {(len(searched.search.devices[each]), each in searched.simulated) for each in pair}
+    return len(kinds) == 1
 
 
 def _fleet(searched: Searched, pairs: Sequence[tuple[str, str]], seed: int) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from paretofleet_collector.cli.output import Column, Format, Output, column, pla
 from paretofleet_collector.cli.search_kept import SearchName
 from paretofleet_collector.cli.session import notify, search_client
 from paretofleet_collector.cli.units import counted, duration
-from paretofleet_collector.errors import NotFound
+from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def show_(
     *,
     trials: Annotated[bool, typer.Option("--trials", help="Every trial on every device, instead.")] = False,
     device: Annotated[str, typer.Option(metavar="D", help="Of one device only.")] = "",
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Also write its figures there, as one page.")
+    ] = None,
     output: Output = Format.table,
 ) -> None:
     """Show the front of a search on each device, with the probability of each member.
@@ -46,6 +50,8 @@ def show_(
         raise NotFound(f"'{device}' is no device of {detail.search.name}; {did_you_mean(device, devices)}")
     chosen = [device] if device else list(devices)
     read.notify_state()
+    if page is not None:
+        _write_page(read, page)
     columns = tuple(name for name in specification.objectives)
     names = tuple(f"member.{name}" for name in specification.parameters)
     if trials:
@@ -67,6 +73,30 @@ def show_(
     for name in chosen:
         for sentence in fronts.sentences(table, name):
             notify(sentence)
+
+
+def _write_page(read: ReadSearch, page: Path) -> None:
+    """Writes the figures of a search, each front with its probabilities, to a `page`."""
+    if not page.absolute().parent.is_dir():
+        raise Refused(f"{page.absolute().parent} is no folder; make it, or choose another.")
+    from paretofleet_analysis.page.search_page import write_search_page
+    from paretofleet_analysis.studies.searched import answers
+
+    from paretofleet_collector.searches import fronts
+    from paretofleet_collector.searches.figures import searched
+
+    table, search = read.table, read.detail.search
+    simulated = ", ".join(name for name in table.by_device if name in table.simulated)
+    notes = [sentence for name in table.by_device for sentence in fronts.sentences(table, name)]
+    made = answers(searched(table, read.detail), seed=search.seed)
+    write_search_page(
+        made,
+        page,
+        title=f"The search {search.name}",
+        notes=notes,
+        simulated=f"SIMULATED: {simulated}" if simulated else "",
+    )
+    notify(f"wrote {page}")
 
 
 @dataclass(frozen=True)

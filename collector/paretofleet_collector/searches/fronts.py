@@ -186,3 +186,11 @@ def _member(table: CostTable, number: int) -> dict[str, Any]:
     space = table.specification.space()
     values = values_of(space, np.array(table.trials[number].codes))
     return {f"member.{name}": values.get(name) for name in space.names}
+
+
+def member_values(table: CostTable, number: int) -> str:
+    """The values of trial `number` of a `table` in one line, without those that its member does not have."""
+    values = _member(table, number)
+    return ", ".join(
+        f"{name.removeprefix('member.')} {value}" for name, value in values.items() if value is not None
+    )

@@ -74,3 +74,10 @@ def test_the_figures_can_be_drawn():
     figures = pytest.importorskip("paretofleet_analysis.figures.study")
     for each in answers(searched()):
         json.dumps(figures.study_specification(each.chart, simulated="", description=each.sentence))
+
+
+def test_a_simulated_device_is_not_compared_with_a_real_one():
+    found = answers(replace(searched(), simulated=frozenset({"tx2"})))
+    assert "From device to device" not in [each.title for each in found]
+    both = answers(replace(searched(), simulated=frozenset({"pi", "tx2"})))
+    assert both[-1].title == "From device to device"
