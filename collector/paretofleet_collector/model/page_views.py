@@ -52,6 +52,11 @@ class FleetDevice:
     reading: LastReading | None
 
 
+def ended_runs(sweep: SweepView) -> int:
+    """How many runs of a `sweep` are over on their device, in whatever way."""
+    return sum(sweep.runs_by_state.get(state, 0) for state in (*RUN_FINAL, "uploaded"))
+
+
 @dataclass(frozen=True)
 class FleetSweep:
     """A sweep with the time that it still takes, None while nothing shows it, and its failures by reason."""
@@ -62,8 +67,8 @@ class FleetSweep:
 
     @property
     def ended_runs(self) -> int:
-        """How many runs are over, in whatever way."""
-        return sum(self.view.runs_by_state.get(state, 0) for state in RUN_FINAL)
+        """How many runs are over on their device, in whatever way; some of them wait for their seal."""
+        return ended_runs(self.view)
 
 
 @dataclass(frozen=True)

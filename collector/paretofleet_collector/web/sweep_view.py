@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from paretofleet_collector.model.entities import RUN_FINAL, SWEEP_FINAL
+from paretofleet_collector.model.entities import SWEEP_FINAL
+from paretofleet_collector.model.page_views import ended_runs
 from paretofleet_collector.model.views import ConfigurationState, PlannedView, SweepDetail, SweepProgress
 from paretofleet_collector.service import sweeps, watching
 from paretofleet_collector.web import rendering
@@ -107,7 +108,8 @@ def _fragments(
         "sweep": sweep,
         "left": now.left,
         "running": now.running,
-        "ended": sum(sweep.runs_by_state.get(state, 0) for state in RUN_FINAL),
+        "unsealed": sweep.runs_by_state.get("uploaded", 0),
+        "ended": ended_runs(sweep),
         "reasons": _reasons(detail),
         "is_over": sweep.state in SWEEP_FINAL,
         "level": level,

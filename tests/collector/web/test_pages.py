@@ -63,6 +63,18 @@ def test_a_sweeps_page_has_its_failures_its_matrix_and_what_to_take_along(measur
     assert report.text.count("\n") == 4, "a head and three rows"
 
 
+def test_a_run_that_waits_for_its_seal_counts_as_over_at_the_head_as_in_the_matrix(browser):
+    rig = browser.rig
+    session = rig.joined()
+    rig.submit(batch_sizes=(1, 2), name="sweep")
+    rig.upload(session, rig.lease(session))
+    browser.sign_in()
+    text = browser.ask("/sweeps/sweep").text
+    assert "1 of 2 runs</span>, 1 not sealed yet" in text
+    assert ">1 of 1</a>" in text
+    assert '<span class="of">1 of 2</span>' in browser.ask("/").text
+
+
 def test_a_viewer_sees_a_sweep_without_buttons(measured):
     measured.sign_in(Peer("viewer", "ada"))
     text = measured.ask("/sweeps/sweep").text
