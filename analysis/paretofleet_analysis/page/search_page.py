@@ -33,24 +33,24 @@ def write_search_page(
 ) -> str:
     """Writes the `answers` on a search to `path`, whole or not at all, under a `title` with `notes`.
 
-    `simulated`: what heads each picture, "" where no device is. Returns the page's SHA-256. Raises RankError
-    without the extra `figures`, ReportError where it cannot be written.
+    `simulated`: what heads it where devices are, which titles name, else "". Returns the page's
+    SHA-256. Raises RankError without the extra `figures`, ReportError where it cannot be written.
     """
     if not all(map(find_spec, DRAWN_BY)):
         raise RankError(MISSING)
     from paretofleet_analysis.page.render import plain_page
 
-    drawn = [DrawnAnswer(answer, _picture(answer, simulated)) for answer in answers]
+    drawn = [DrawnAnswer(answer, _picture(answer)) for answer in answers]
     content = plain_page("search.html", title=title, notes=notes, simulated=simulated, answers=drawn).encode()
     with written_whole(path, "a page") as file:
         file.write(content)
     return hashlib.sha256(content).hexdigest()
 
 
-def _picture(answer: Answer, simulated: str) -> str:
+def _picture(answer: Answer) -> str:
     if answer.chart is None or not placed_points(answer.chart):
         return ""
-    specification = study_specification(answer.chart, simulated=simulated, description=answer.sentence)
+    specification = study_specification(answer.chart, simulated="", description=answer.sentence)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figure.svg"
         save(specification, path)

@@ -44,6 +44,10 @@ class Searched:
         errors = np.nan_to_num(self.trials.errors[rows][:, columns])
         return rows, costs[rows], errors, [self.margins[column] for column in columns]
 
+    def called(self, device: str) -> str:
+        """What a `device` is called in titles, where a simulated one says so."""
+        return f"{device} (simulated)" if device in self.simulated else device
+
 
 def answers(searched: Searched, *, seed: int = 1) -> list[Answer]:
     """The figures of what was `searched`: for each device the projections of its trials with `p_front`, and
@@ -55,7 +59,11 @@ def answers(searched: Searched, *, seed: int = 1) -> list[Answer]:
     measured = [device for device in search.devices if len(searched.on(device)[0]) > 1]
     for device in search.devices:
         if device not in measured:
-            given.append(left_out(STUDY, f"{_TITLES[0]}: {device}", "fewer than two trials were measured"))
+            given.append(
+                left_out(
+                    STUDY, f"{_TITLES[0]}: {searched.called(device)}", "fewer than two trials were measured"
+                )
+            )
             continue
         given += [*_projections(searched, device, seed), _reached(searched, device)]
     pairs = [pair for pair in combinations(measured, 2) if _is_comparable(searched, pair)]
@@ -86,7 +94,8 @@ def _projections(searched: Searched, device: str, seed: int) -> Iterator[Answer]
         )
         titles = (searched.titles[columns[x]], searched.titles[columns[y]])
         chart = Chart("point", "x", "y", "place", points, *titles, size="p_front")
-        yield Answer(STUDY, f"{_TITLES[0]}: {device}, {titles[1]}", "told", sentence, chart=chart)
+        title = f"{_TITLES[0]}: {searched.called(device)}, {titles[1]}"
+        yield Answer(STUDY, title, "told", sentence, chart=chart)
 
 
 def _reached(searched: Searched, device: str) -> Answer:
@@ -114,7 +123,9 @@ def _reached(searched: Searched, device: str) -> Answer:
     title = "hypervolume, of what all trials reach"
     chart = Chart("line", "trials", "share", "members", tuple(points), "trials", title)
     columns = ("members", "trials", "hours", title)
-    return Answer(STUDY, f"{_TITLES[1]}: {device}", "told", sentence, columns, tuple(table), chart)
+    return Answer(
+        STUDY, f"{_TITLES[1]}: {searched.called(device)}", "told", sentence, columns, tuple(table), chart
+    )
 
 
 def _is_comparable(searched: Searched, pair: Sequence[str]) -> bool:
@@ -128,7 +139,7 @@ def _fleet(searched: Searched, pairs: Sequence[tuple[str, str]], seed: int) -> A
     compared = [(pair, _compared(searched, pair, seed)) for pair in pairs]
     points = tuple(
         {
-            "pair": f"{first}, {second}",
+            "pair": f"{searched.called(first)}, {searched.called(second)}",
             "share": each.value,
             "lo": min(each.lo, each.value),
             "hi": max(each.hi, each.value),

@@ -81,3 +81,7 @@ def test_a_simulated_device_is_not_compared_with_a_real_one():
     assert "From device to device" not in [each.title for each in found]
     both = answers(replace(searched(), simulated=frozenset({"pi", "tx2"})))
     assert both[-1].title == "From device to device"
+    assert [each.title for each in found][1::2] == [
+        "Hypervolume beside random members: pi",
+        "Hypervolume beside random members: tx2 (simulated)",
+    ]

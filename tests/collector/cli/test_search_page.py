@@ -34,8 +34,8 @@ def test_a_page_has_projections_hypervolume_and_the_pair_of_devices(
         "Hypervolume beside random members: wide1",
         "What was tried: deep1",
         "Hypervolume beside random members: deep1",
-        "What was tried: deep2",
-        "Hypervolume beside random members: deep2",
+        "What was tried: deep2 (simulated)",
+        "Hypervolume beside random members: deep2 (simulated)",
         "From device to device",
     ]
     pictures = [base64.b64decode(each) for each in re.findall('src="data:image/svg[^,]*,([^"]*)"', text)]
