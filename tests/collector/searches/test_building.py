@@ -56,7 +56,10 @@ BAD_MEMBERS = [
     ("original(member, path, seed, batch=4)", "model", "has no batch axis"),
     ("original(member, path, seed, spoilt=True)", "model", "weights that are not a number, in kernel"),
     (
-        "original(member, path, 1); onnx.save(onnx.load(path), path, True, location='w', size_threshold=0)",
+        (
+            "original(member, path, 1); os.chdir(path.parent); onnx.save(onnx.load(path.name), path.name, "
+            "save_as_external_data=True, location='w', size_threshold=0); os.chdir(here)"
+        ),
         "model",
         "in another file",
     ),
@@ -70,7 +73,7 @@ def test_a_member_that_cannot_be_built_fails_with_one_sentence(
     line: str, reason: str, sentence: str, tmp_path: Path
 ) -> None:
     module = (
-        f"{MODULE}\nimport itertools\noriginal, COUNT = build, itertools.count()\n"
+        f"{MODULE}\nimport itertools, os\noriginal, COUNT, here = build, itertools.count(), os.getcwd()\n"
         f"def build(member, path, seed):\n    {line}\n"
     )
     failed = build(written(tmp_path, module=module), MEMBER, tmp_path / "built", lock_folder=tmp_path)
