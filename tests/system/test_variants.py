@@ -23,13 +23,13 @@ def test_a_network_is_swept_beside_its_variants(farm: Farm) -> None:
     assert "static quantisation to int8 (QDQ), per channel" in sentence
     static = sentence.split()[0].removeprefix("net@")  # 7 bits where this processor has no VNNI
     made = (static, *MADE)
-    farm.command("models", "quantize", "net", "--dynamic")
-    farm.command("models", "prune", "net")
-    farm.command("models", "cluster", "net")
     farm.command(
         "sweep", "submit", "--name", "first", "--model", "net", "--precision", "fp32,int8",
         "--protocol", "quick", "--repeats", "1", "--watch",
     )  # fmt: skip
+    farm.command("models", "quantize", "net", "--dynamic")
+    farm.command("models", "prune", "net")
+    farm.command("models", "cluster", "net")
     variants = ",".join(f"net@{name}" for name in made)
     farm.command(
         "sweep", "submit", "--name", "all", "--model", f"net,{variants}",
