@@ -9,7 +9,7 @@ import psutil
 import pytest
 from farm import BIN, Farm, wait_until
 from paretofleet_collector.rpc.search_client import SearchClient
-from test_search import PATIENCE_S, detail, drivers, watched
+from search_farm import PATIENCE_S, detail, drivers, watched
 from tiny_search import begun, write_search
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from farm import Farm
-from test_search import detail, drivers, watched
+from search_farm import detail, drivers, watched
 from tiny_search import write_search
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
