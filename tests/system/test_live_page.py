@@ -181,7 +181,9 @@ def test_the_page_goes_on_when_the_collector_was_killed_and_started_again(watche
     watched.farm.start_collector(web=watched.web)
     watched.see("The collector was started again; this page goes on.")
     submit(watched.farm, "after")
-    watched.page.get_by_role("link", name="after").wait_for(timeout=100_000)
+    link = watched.page.get_by_role("link", name="after")
+    link.wait_for(timeout=100_000)
+    assert str(link.get_attribute("href")).startswith("/sweeps/")
 
 
 def test_a_hidden_tab_holds_no_stream_and_hears_all_when_it_is_back(watched: Visitor) -> None:

@@ -44,7 +44,9 @@ def study(**more):
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_the_picture_of_a_study_keeps_to_the_grammar(schema, name):
-    schema(study(**CHARTS[name]))
+    made = study(**CHARTS[name])
+    schema(made)
+    assert made["description"] == "in words"
 
 
 @pytest.mark.parametrize("objectives", [None, ["batch_latency_p90_s", "top1", "size_bytes"]])

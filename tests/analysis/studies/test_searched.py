@@ -73,7 +73,8 @@ def test_unlike_fronts_are_named_and_a_device_without_values_is_left_out():
 def test_the_figures_can_be_drawn():
     figures = pytest.importorskip("paretofleet_analysis.figures.study")
     for each in answers(searched()):
-        json.dumps(figures.study_specification(each.chart, simulated="", description=each.sentence))
+        made = figures.study_specification(each.chart, simulated="", description=each.sentence)
+        assert json.loads(json.dumps(made))["description"] == each.sentence
 
 
 def test_a_simulated_device_is_not_compared_with_a_real_one():

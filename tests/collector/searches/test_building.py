@@ -43,8 +43,12 @@ def test_members_of_one_architecture_have_one_graph_whatever_the_weights(tmp_pat
 
 
 def test_the_module_may_take_from_what_stands_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "blocks.py").write_text(MODULE)
-    built_in(tmp_path, written(tmp_path, module="from blocks import build"))
+    alone, beside = tmp_path / "alone", tmp_path / "beside"
+    alone.mkdir()
+    beside.mkdir()
+    (beside / "blocks.py").write_text(MODULE)
+    taken = built_in(beside, written(beside, module="from blocks import build"))
+    assert taken.graph == built_in(alone, written(alone)).graph
 
 
 BAD_MEMBERS = [
