@@ -21,9 +21,9 @@ from paretofleet_collector.model.page_views import (
 )
 from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import DeviceView, RunningNow, SweepView
-from paretofleet_collector.planning.time_left import time_left
 from paretofleet_collector.service import devices
 from paretofleet_collector.service.context import Context
+from paretofleet_collector.service.watching import Earlier, left_of
 from paretofleet_collector.store import overview, progress, sweeps
 
 #: The time left of a sweep is worked out at most so often; so long after a run its seal is awaited.
@@ -45,7 +45,7 @@ class Overview:
         self._moved: set[str] = set()
         #: By device: the run that it was at, and what it read last with the time until when that counts.
         self._readings: dict[str, tuple[str, float, LastReading | None]] = {}
-        self._earlier: dict[str, dict[str, float]] = {}
+        self._earlier: Earlier = {}
 
     async def look(self) -> Fleet:
         """The fleet as it is now."""
@@ -106,19 +106,12 @@ class Overview:
             is_over = mark.state in SWEEP_FINAL
             if until > now and not is_over:
                 continue
-            left = None if is_over else self._time_left(connection, sweep_id, now)
+            left = None if is_over else left_of(connection, sweep_id, self._earlier, now)
             self._left[sweep_id] = now + LEFT_S, left
             self._sweeps[sweep_id] = mark, replace(shown, left=left)
             self._moved.discard(sweep_id)
             if not is_over and time.monotonic() - begun > LEFT_SPENT_S:
                 break
-
-    def _time_left(self, connection: sa.Connection, sweep_id: str, now: float) -> Span | None:
-        times = progress.run_times(connection, sweep_id)
-        if sweep_id not in self._earlier:
-            past = progress.past_times(connection, {run.device_id for run in times})
-            self._earlier[sweep_id] = {each.configuration_id: each.seconds for each in past}
-        return time_left(times, now, self._earlier[sweep_id])
 
     def _waits(
         self,

@@ -18,6 +18,8 @@ from paretofleet_collector.service.sweeps import view_of
 from paretofleet_collector.store import progress, sweeps
 from paretofleet_collector.store.progress import EndedRun
 
+#: By sweep: of its configurations the seconds that their runs took in other sweeps.
+Earlier = dict[str, dict[str, float]]
 #: A watched sweep is looked at no more often than this, and at least so often.
 WATCH_MIN_S = 0.2
 WATCH_MAX_S = 2.0
@@ -36,14 +38,14 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
     changed = context.changes.subscribe()
     first, before = True, None
     sweep_id = ""
-    earlier: list[dict[str, float]] = []
+    earlier: Earlier = {}
 
     def look(connection: sa.Connection) -> tuple[SweepProgress, list[EndedRun]]:
         sweep = sweeps.find(connection, sweep_id or name)
         view = view_of(context, connection, sweep)
         running = progress.running_now(connection, sweep.sweep_id)
         is_over = sweep.state in SWEEP_FINAL
-        left = None if is_over else _left(connection, sweep.sweep_id, earlier, context.now())
+        left = None if is_over else left_of(connection, sweep.sweep_id, earlier, context.now())
         ended = progress.just_ended(connection, sweep.sweep_id, announced)
         return SweepProgress(view, tuple(running.values()), left), ended
 
@@ -69,7 +71,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
         context.changes.unsubscribe(changed)
 
 
-async def now(context: Context, name: str, earlier: list[dict[str, float]]) -> SweepProgress:
+async def now(context: Context, name: str, earlier: Earlier) -> SweepProgress:
     """What the sweep in `context` with a `name` or an id does at this moment, without an event.
 
     Keeps in `earlier` what other sweeps showed, read once. Raises NotFound.
@@ -79,21 +81,22 @@ async def now(context: Context, name: str, earlier: list[dict[str, float]]) -> S
         sweep = sweeps.find(connection, name)
         running = progress.running_now(connection, sweep.sweep_id)
         is_over = sweep.state in SWEEP_FINAL
-        left = None if is_over else _left(connection, sweep.sweep_id, earlier, context.now())
+        left = None if is_over else left_of(connection, sweep.sweep_id, earlier, context.now())
         return SweepProgress(SweepView.of(sweep), tuple(running.values()), left)
 
     return await context.store.read(look)
 
 
-def _left(
-    connection: sa.Connection, sweep_id: str, earlier: list[dict[str, float]], now_s: float
-) -> Span | None:
-    """How long the sweep `sweep_id` still takes; keeps in `earlier` what other sweeps showed, read once."""
+def left_of(connection: sa.Connection, sweep_id: str, earlier: Earlier, now_s: float) -> Span | None:
+    """How long the sweep `sweep_id` still takes at `now_s`, seconds since 1970, by what `connection` sees.
+
+    Keeps in `earlier` what other sweeps showed, read once.
+    """
     times = progress.run_times(connection, sweep_id)
-    if not earlier:
+    if sweep_id not in earlier:
         past = progress.past_times(connection, {run.device_id for run in times})
-        earlier.append({each.configuration_id: each.seconds for each in past})
-    return time_left(times, now_s, earlier[0])
+        earlier[sweep_id] = {each.configuration_id: each.seconds for each in past}
+    return time_left(times, now_s, earlier[sweep_id])
 
 
 def _shortened(lines: list[str]) -> list[str]:

@@ -42,7 +42,7 @@ class MatrixCell:
     message: str
 
 
-async def make(site: Site, name: str, level: str, earlier: list[dict[str, float]]) -> Fragments:
+async def make(site: Site, name: str, level: str, earlier: watching.Earlier) -> Fragments:
     """The sweep of `site` with a `name` or an id as it is now, with the buttons of a `level` of rights.
 
     Keeps in `earlier` what other sweeps showed. Raises NotFound.

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from paretofleet_collector.errors import NotFound
-from paretofleet_collector.service import page_access, sweeps
+from paretofleet_collector.service import page_access, sweeps, watching
 from paretofleet_collector.web import details, fleet_view, rendering, sweep_view
 from paretofleet_collector.web.doorway import cookie_name
 from paretofleet_collector.web.fragments import Fragments
@@ -50,7 +50,7 @@ def _view(site: Site, request: Request, watched: str) -> View:
     """The view that a page watches, as `fleet` or `sweep/ID`; raises NotFound."""
     kind, _, name = watched.partition("/")
     level = "all" if may(request, "PrioritiseSweeps") else "own" if may(request, "CancelSweep") else ""
-    earlier: list[dict[str, float]] = []
+    earlier: watching.Earlier = {}
     makers: Mapping[str, Callable[[], Awaitable[Fragments]]] = {
         "fleet": lambda: fleet_view.make(site.overview),
         "sweep": lambda: sweep_view.make(site, name, level, earlier),
