@@ -40,7 +40,8 @@ KEYS: Mapping[str, Mapping[str, Setting]] = {
     "agent": {
         "collector": Setting(
             "",
-            "HOST:PORT of the collector, or unix:/PATH of its local socket; by default the one "
+            "HOST:PORT of the collector, or unix:/PATH of its local socket; of a fleet with several "
+            "collectors their addresses with commas between, tried in turn; by default the one "
             f"that was joined, else this user's on this machine, else {DEFAULT_COLLECTOR}.",
         ),
         "name": Setting("", "The device's name, unique in the fleet; by default the host's name."),
@@ -186,7 +187,7 @@ def load(flags: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Conf
     joined = _joined(home)
     return Config(
         home=home.absolute(),
-        collector=checked_address(
+        collector=checked_addresses(
             agent["collector"] or joined["address"] or local_collector(env) or DEFAULT_COLLECTOR
         ),
         name=_name("name", agent["name"] or joined["name"] or _host_name()),
@@ -330,6 +331,11 @@ def _device_class(value: str, simulate: str | None) -> str:
             f"The class {value!r} is kept for simulated devices: choose another or give --simulate."
         )
     return _name("class", value or "cpu")
+
+
+def checked_addresses(value: str) -> str:
+    """The addresses in `value`, with commas between, each as `checked_address` has it."""
+    return ",".join(checked_address(each.strip()) for each in value.split(","))
 
 
 def checked_address(value: str) -> str:

@@ -43,7 +43,7 @@ def examine(config: Config, device: DeviceUnderTest, now: float | None = None) -
     findings += [
         _models(config),
         _clock(time.time() if now is None else now),
-        _collector(config),
+        *(_collector(config, address) for address in config.collector.split(",")),
         _lock(config),
     ]
     return [*findings, *_device(device)]
@@ -130,9 +130,8 @@ def _clock(now: float) -> Finding:
     return Finding("clock", True, f"it says {at}")
 
 
-def _collector(config: Config) -> Finding:
-    """Whether anybody answers at the collector's address, and with which identity."""
-    address = config.collector
+def _collector(config: Config, address: str) -> Finding:
+    """Whether anybody answers at a collector's address, and with which identity."""
     fix = f"start the collector, open the tunnel, or name another by --collector (now {address})"
     try:
         if address.startswith(UNIX):

@@ -19,6 +19,13 @@ def test_without_settings_the_defaults_hold(tmp_path):
     assert config.NAME.fullmatch(settings.name)
 
 
+def test_several_collectors_have_commas_between(tmp_path):
+    settings = load(tmp_path, {"collector": "a.lan:7411, b.lan:7411"})
+    assert settings.collector == "a.lan:7411,b.lan:7411"
+    with pytest.raises(ConfigError, match=r"'b\.lan' is not HOST:PORT"):
+        load(tmp_path, {"collector": "a.lan:7411,b.lan"})
+
+
 def test_a_flag_goes_over_the_environment_over_the_file(tmp_path):
     (tmp_path / "agent.ini").write_text("[agent]\nname = of-file\nclass = file\nseed = 3\n")
     env = {"PARETOFLEET_AGENT_NAME": "of-env", "PARETOFLEET_AGENT_CLASS": "env"}

@@ -105,7 +105,7 @@ class Daemon:
             self._has_served = True
             self.heartbeat.start()
             name, known_as = self._config.name, self._client.fleet_name
-            log.info("serving the collector at %s as %s", self._config.collector, known_as)
+            log.info("serving the collector at %s as %s", self._client.address, known_as)
             if name != known_as:
                 log.warning(
                     "the fleet calls this device %s, not %s; where the collector is, `paretofleet devices "
@@ -120,7 +120,7 @@ class Daemon:
         if welcome.collector_id == self._spool.collector_id:
             return welcome
         if not welcome.collector_id:
-            raise Unreachable(f"What answers at {self._config.collector} does not say which collector it is.")
+            raise Unreachable(f"What answers at {self._client.address} does not say which collector it is.")
         # Older agents wrote down no collector.
         if not self._spool.collector_id and upload.knows_none(welcome.attempts):
             log.warning(
@@ -135,13 +135,13 @@ class Daemon:
                 "another collector (%s) answers at %s: what waits for the one before is kept in %s "
                 "and goes out when that one answers again",
                 welcome.collector_id,
-                self._config.collector,
+                self._client.address,
                 aside,
             )
         self._recover()
         again = self._client.hello(self._spool.held(), welcome.collector_id)
         if again.collector_id != welcome.collector_id:
-            raise Unreachable(f"Two collectors answer at {self._config.collector} by turns.")
+            raise Unreachable(f"Two collectors answer at {self._client.address} by turns.")
         return again
 
     def _recover(self) -> None:
@@ -153,7 +153,7 @@ class Daemon:
         if self.heartbeat.refusal is not None:
             raise self.heartbeat.refusal
         if self.heartbeat.is_foreign:
-            raise Unreachable(f"Another collector answers at {self._config.collector}.")
+            raise Unreachable(f"Another collector answers at {self._client.address}.")
         upload.drain(self._spool, self._client.upload, self._window, self.stopping, batch=self._batch)
         self.heartbeat.attempts = self._spool.attempts()
         if not self._has_room():

@@ -223,8 +223,8 @@ def _add_run(subparsers: Any) -> None:
     run.add_argument(
         "--collector",
         metavar="HOST:PORT",
-        help="the collector to serve (default: the one that was joined, else yours on this machine, "
-        "else 127.0.0.1:7411)",
+        help="the collector to serve, or several of one fleet with commas between, tried in turn (default: "
+        "the one that was joined, else yours on this machine, else 127.0.0.1:7411)",
     )
     run.add_argument("--name", help="the device's name, unique in the fleet (default: the host's name)")
     run.add_argument(

@@ -1,4 +1,7 @@
-"""The agent's calls to the collector over one channel, which is renewed when the connection was lost."""
+"""The agent's calls to the collector over one channel, which is renewed when the connection was lost.
+
+Of a fleet's several collectors it speaks to one; where that is lost, to the next.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ ACK_S = 15.0
 
 
 class CollectorClient:
-    """A channel to one collector, for several threads. Calls raise Unreachable, `hello` also Refused."""
+    """A channel to one collector at a time, for several threads.
+
+    Calls raise Unreachable, `hello` also Refused.
+    """
 
     def __init__(
         self,
@@ -50,10 +56,15 @@ class CollectorClient:
         self._lost = False
         #: What the fleet calls this device, once it has said hello.
         self.fleet_name = config.name
-        self._is_local = config.collector.startswith(UNIX)
+        self._addresses = config.collector.split(",")
         self._credentials = credentials.load(config.home)
         self._retired: grpc.Channel | None = None
         self._channel, self._stub = self._open()
+
+    @property
+    def address(self) -> str:
+        """Where the collector is that it speaks to now."""
+        return self._addresses[0]
 
     def close(self) -> None:
         """Ends every call and the connection."""
@@ -79,10 +90,13 @@ class CollectorClient:
             return self._hello(held, collector_id)
         except Unreachable:
             # TLS refuses without a word.
-            why = None if self._is_local else tls_probe.diagnosis(self._config.collector, self._credentials)
+            why = self._why_unreachable()
             if why is None:
                 raise
             raise why from None
+
+    def _why_unreachable(self) -> PfError | None:
+        return None if self.address.startswith(UNIX) else tls_probe.diagnosis(self.address, self._credentials)
 
     def _hello(self, attempts: Iterable[AttemptKey], collector_id: str) -> Welcome:
         join = wire.join_to_proto(self._identity, self._config)
@@ -112,7 +126,7 @@ class CollectorClient:
         if self._credentials is None:
             return
         try:
-            made = joining.renew(self._channel, self._config.collector, self._config.home, self._credentials)
+            made = joining.renew(self._channel, self.address, self._config.home, self._credentials)
         except PfError as error:
             log.warning("the certificate could not be renewed: %s", error)
             return
@@ -169,10 +183,9 @@ class CollectorClient:
 
     def upload(self, ack_s: float = ACK_S) -> UploadStream:
         """Opens the stream of chunks and ends; without an answer for `ack_s` seconds it is given up."""
-        address = self._config.collector
         with self._calling() as stub:
             on_loss = functools.partial(self._note_loss, stub)
-            return UploadStream(stub.Upload, self._identity, address, ack_s=ack_s, on_loss=on_loss)
+            return UploadStream(stub.Upload, self._identity, self.address, ack_s=ack_s, on_loss=on_loss)
 
     def _take_place(self, device_id: str) -> None:
         """Is another device from now on, where the collector says so; empty from older collectors."""
@@ -180,11 +193,11 @@ class CollectorClient:
             self._identity = identity.adopt(self._config.home, self._identity, device_id)
 
     def _open(self) -> tuple[grpc.Channel, fleet_pb2_grpc.FleetStub]:
-        channel = open_channel(self._config.collector, self._credentials)
+        channel = open_channel(self.address, self._credentials)
         return channel, fleet_pb2_grpc.FleetStub(channel)  # type: ignore[no-untyped-call]
 
     def _renew(self) -> None:
-        """Takes a new channel when the connection was lost.
+        """Takes a new channel when the connection was lost, to the next collector where there are several.
 
         The channel of grpcio 1.68 to 1.70, the last for Python 3.8, may never connect again after a refused
         connection; a new one does.
@@ -192,6 +205,7 @@ class CollectorClient:
         with self._lock:
             if self._lost:
                 old = self._channel
+                self._addresses = [*self._addresses[1:], self._addresses[0]]
                 self._channel, self._stub = self._open()
                 self._lost = False
                 old.close()
@@ -213,7 +227,7 @@ class CollectorClient:
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNAVAILABLE or meaning is as_refusal:
                 self._note_loss(stub)
-            raise meaning(error, self._config.collector) from error
+            raise meaning(error, self.address) from error
         except ValueError as error:
             # What grpc raises for a call on a channel that was closed meanwhile.
-            raise Unreachable(f"The connection to {self._config.collector} was given up.") from error
+            raise Unreachable(f"The connection to {self.address} was given up.") from error

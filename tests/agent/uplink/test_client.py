@@ -104,6 +104,23 @@ def test_nobody_there_is_one_sentence(tmp_path):
     assert "\n" not in str(raised.value)
 
 
+def test_of_several_collectors_the_next_is_spoken_to_when_one_is_lost(tmp_path):
+    first, second = FakeCollector(), FakeCollector()
+    with first.running(), second.running():
+        both = f"{first.address},{second.address}"
+        client = CollectorClient(config(tmp_path, both), WHO, INVENTORY)
+        client.hello([])
+        assert client.address == first.address
+        first.stop()
+        with pytest.raises(Unreachable, match=first.address):
+            client.lease()
+        client.hello([])
+        assert client.address == second.address
+        client.lease()
+        client.close()
+    assert (len(first.hellos), len(second.hellos)) == (1, 1)
+
+
 def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from fake_collector import FakeCollector\n"
