@@ -21,8 +21,12 @@ OVER_EVERY_STORE = (
     "service/test_agents.py",
     "service/test_backup.py",
     "service/test_garbage.py",
+    "service/test_paused_sweeps.py",
+    "service/test_queues.py",
     "service/test_sweeps.py",
     "service/test_uploads.py",
+    "web/test_fleet.py",
+    "web/test_pages.py",
 )
 
 

@@ -168,7 +168,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "chunk_faults": "crc32_of",
             "grants": "*",
             "ingest": "*",
-            "notes": "notes waits",
+            "notes": "notes paused_since waits",
             "rebuilding": "*",
             "shared_meters": "*",
             "transitions": "*",

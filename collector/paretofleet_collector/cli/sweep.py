@@ -61,6 +61,8 @@ app = typer.Typer(
     epilog="Example: paretofleet sweep submit --model zoo:resnet18 --batch-size 1,2 --watch",
 )
 
+app.command("pause", epilog=sweep_queue.PAUSE_EXAMPLE)(sweep_queue.pause)
+app.command("resume", epilog=sweep_queue.RESUME_EXAMPLE)(sweep_queue.resume)
 app.command("skip", epilog=sweep_queue.SKIP_EXAMPLE)(sweep_queue.skip)
 app.command("prioritise", epilog=sweep_queue.PRIORITISE_EXAMPLE)(sweep_queue.prioritise)
 

@@ -1,8 +1,8 @@
-"""`paretofleet sweep skip` and `prioritise`: what a device leaves, and in which order it works."""
+"""`paretofleet sweep pause`, `resume`, `skip` and `prioritise`: what is worked on, and in which order."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,35 @@ from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.sweep_options import Sweep
 from paretofleet_collector.cli.units import counted
 
+if TYPE_CHECKING:
+    from paretofleet_collector.model.views import SweepView
+
+PAUSE_EXAMPLE = "Example: paretofleet sweep pause edge-classifiers"
+RESUME_EXAMPLE = "Example: paretofleet sweep resume edge-classifiers"
 SKIP_EXAMPLE = "Example: paretofleet sweep skip edge-classifiers --device tx2-a"
 PRIORITISE_EXAMPLE = "Example: paretofleet sweep prioritise edge-classifiers --device tx2-a"
+
+
+def pause(context: typer.Context, sweep: Sweep) -> None:
+    """Begin no further run of a sweep; runs under way are finished, and devices go on with other sweeps."""
+    with collector_client(context) as client:
+        changed = client.pause_sweep(sweep)
+    under_way = sum(changed.runs_by_state.get(state, 0) for state in ("leased", "running"))
+    notify(
+        f"{changed.name} is paused: {counted(under_way, 'run')} under way, {_extent(changed)}; "
+        f"`paretofleet sweep resume {changed.name}` lets it go on"
+    )
+
+
+def resume(context: typer.Context, sweep: Sweep) -> None:
+    """Let a paused sweep go on."""
+    with collector_client(context) as client:
+        changed = client.resume_sweep(sweep)
+    notify(f"{changed.name} goes on: {_extent(changed)}")
+
+
+def _extent(sweep: SweepView) -> str:
+    return f"{ended(sweep)}/{sweep.runs} runs ended"
 
 
 def skip(

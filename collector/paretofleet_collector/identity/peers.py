@@ -29,6 +29,8 @@ _MAY: dict[str, dict[str, frozenset[str]]] = {
                 "MakeVariant",
                 "SubmitSweep",
                 "CancelSweep",
+                "PauseSweep",
+                "ResumeSweep",
                 "RetrySweep",
                 "SkipSweep",
                 "DeleteSweep",

@@ -25,7 +25,7 @@ def absent_parts(connection: sa.Connection, now: float, offline_after_s: float) 
     """The open parts, by what `connection` sees, of devices that are away and have nothing under way.
 
     A device is away that was silent for more than `offline_after_s` seconds before `now` (since 1970); one
-    that is paused is not.
+    that is paused is not, and a sweep that is paused waits for nobody.
     """
     there = devices.presences(connection, now, offline_after_s)
     away = {device_id for device_id, device in there.items() if device.state == "offline"}
@@ -33,7 +33,7 @@ def absent_parts(connection: sa.Connection, now: float, offline_after_s: float) 
     waits: dict[str, float] = {}
     parts = []
     for sweep_id, device_id in assignments.unended(connection):
-        if device_id not in away:
+        if device_id not in away or sweeps.state_of(connection, sweep_id) == sweeps.PAUSED:
             continue
         if sweep_id not in waits:
             waits[sweep_id] = absence.wait_s(sweeps.spec_json(connection, sweep_id))

@@ -1,4 +1,4 @@
-"""Sentences about a sweep for who looks at it: who chooses its blocks, who waits for which reboot."""
+"""Sentences about a sweep for who looks at it: who paused it, who chooses its blocks, who waits for what."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def notes(connection: sa.Connection, sweep: Sweep, now: float, offline_after_s: 
 
     `now` is in seconds since 1970; a device that was silent for `offline_after_s` seconds is offline.
     """
+    if sweep.paused_unix_s is not None:
+        return (_paused(sweep), *_choices(connection, sweep))
     waits = [sentence for _, sentence in _waits_within(connection, sweep, now)]
     away = sorted(sentence for _, sentence in _devices(connection, sweep, now, offline_after_s))
     more = len(away) - WAITING_MAX
@@ -42,10 +44,24 @@ def waits(
 
     `connection`, `now` and `offline_after_s` are as of `notes`.
     """
+    if sweep.paused_unix_s is not None:
+        known = devices.by_id(connection)
+        open_ids = assignments.open_devices(connection, sweep.sweep_id)
+        return tuple((known[each].name, f"{sweep.name} is {_paused(sweep)}") for each in open_ids)
     return (
         *_waits_within(connection, sweep, now),
         *_devices(connection, sweep, now, offline_after_s),
     )
+
+
+def paused_since(sweep: Sweep) -> str:
+    """Since when the paused `sweep` is, and by whom: "paused since 2026-11-27 09:30 UTC by ana"."""
+    since = "" if sweep.paused_unix_s is None else f" since {absence.minute(sweep.paused_unix_s)}"
+    return f"paused{since}{f' by {sweep.paused_by}' if sweep.paused_by else ''}"
+
+
+def _paused(sweep: Sweep) -> str:
+    return f"{paused_since(sweep)}; `paretofleet sweep resume {sweep.name}` ends that"
 
 
 def _waits_within(connection: sa.Connection, sweep: Sweep, now: float) -> list[tuple[str, str]]:

@@ -21,20 +21,12 @@ from paretofleet_collector.model.run_time import Span
 #: States of a run; the last four are final.
 RUN_STATES = ("pending", "leased", "running", "uploaded", "sealed", "failed", "skipped", "cancelled")
 RUN_FINAL = ("sealed", "failed", "skipped", "cancelled")
-SWEEP_STATES = ("planned", "running", "finished", "finished_with_failures", "cancelled")
+SWEEP_STATES = ("planned", "running", "paused", "finished", "finished_with_failures", "cancelled")
 SWEEP_FINAL = ("finished", "finished_with_failures", "cancelled")
 #: Why a run failed or was skipped.
 REASONS = (
-    "oom",
-    "unsupported",
-    "unsupported_isa",
-    "runtime_missing",
-    "model_unavailable",
-    "wrong_output",
-    "crashed",
-    "timeout",
-    "lost",
-    "cancelled",
+    *("oom", "unsupported", "unsupported_isa", "runtime_missing", "model_unavailable", "wrong_output"),
+    *("crashed", "timeout", "lost", "cancelled"),
 )
 
 
@@ -313,7 +305,10 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A plan under way. `ended_unix_s` is None while it runs."""
+    """A plan under way. `ended_unix_s` is None while it runs.
+
+    `paused_unix_s`: since when it is paused, None where it is not; `paused_by`: whose certificate did it.
+    """
 
     sweep_id: str
     name: str
@@ -327,6 +322,8 @@ class Sweep:
     runs_by_state: Mapping[str, int] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
     remarks: Remarks = field(default_factory=Remarks)
+    paused_unix_s: float | None = None
+    paused_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,9 @@ class SweepView:
     #: What its submitter said of it, and the labels by which it is found.
     note: str = ""
     labels: tuple[str, ...] = ()
+    #: Since when it is paused, None where it is not, and by whom, empty for the local command.
+    paused_unix_s: float | None = None
+    paused_by: str = ""
 
     @classmethod
     def of(cls, sweep: Sweep, notes: tuple[str, ...] = ()) -> SweepView:
@@ -125,6 +128,8 @@ class SweepView:
             notes=notes,
             note=sweep.remarks.note,
             labels=sweep.remarks.labels,
+            paused_unix_s=sweep.paused_unix_s,
+            paused_by=sweep.paused_by,
         )
 
 

@@ -38,6 +38,15 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def minute(unix_s: float) -> str:
+    """The time `unix_s`, in seconds since 1970, to the minute.
+
+    >>> minute(90.0)
+    '1970-01-01 00:01 UTC'
+    """
+    return f"{dt.datetime.fromtimestamp(unix_s, dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def waiting(name: str, last_seen_unix_s: float | None, wait: float) -> str:
     """That the device with a `name` is away since `last_seen_unix_s`, and how long its sweep will `wait`.
 
@@ -45,7 +54,7 @@ def waiting(name: str, last_seen_unix_s: float | None, wait: float) -> str:
     """
     since = "was never online"
     if last_seen_unix_s is not None:
-        since = f"is offline since {dt.datetime.fromtimestamp(last_seen_unix_s, dt.UTC):%Y-%m-%d %H:%M} UTC"
+        since = f"is offline since {minute(last_seen_unix_s)}"
     return f"{name} {since}; after {duration(wait)} its part ends as skipped (offline)"
 
 

@@ -232,6 +232,16 @@ class Client:
         request = pb.SweepRequest(sweep=sweep)
         return convert.sweep_from_proto(self._call(lambda: self._stub.CancelSweep(request, timeout=CALL_S)))
 
+    def pause_sweep(self, sweep: str) -> views.SweepView:
+        """Has nothing further of a sweep begun; what runs is finished."""
+        request = pb.SweepRequest(sweep=sweep)
+        return convert.sweep_from_proto(self._call(lambda: self._stub.PauseSweep(request, timeout=CALL_S)))
+
+    def resume_sweep(self, sweep: str) -> views.SweepView:
+        """Lets a paused sweep go on."""
+        request = pb.SweepRequest(sweep=sweep)
+        return convert.sweep_from_proto(self._call(lambda: self._stub.ResumeSweep(request, timeout=CALL_S)))
+
     def skip_sweep(self, sweep: str, device: str) -> views.SweepView:
         """Skips what a `device` has left of a sweep; `retry_sweep` takes it up again."""
         request = pb.SkipSweepRequest(sweep=sweep, device=device)

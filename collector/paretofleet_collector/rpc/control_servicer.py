@@ -134,6 +134,17 @@ class ControlServicer:
         return convert.sweep_to_proto(await sweeps.cancel(self._context, sweep))
 
     @single_reply
+    async def PauseSweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
+        peer = peer_now()
+        sweep = await submission.check_submitter(self._context, peer, request.sweep)
+        return convert.sweep_to_proto(await sweeps.pause(self._context, sweep, peer.subject))
+
+    @single_reply
+    async def ResumeSweep(self, request: pb.SweepRequest) -> pb.Sweep:  # noqa: N802
+        sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
+        return convert.sweep_to_proto(await sweeps.resume(self._context, sweep))
+
+    @single_reply
     async def SkipSweep(self, request: pb.SkipSweepRequest) -> pb.Sweep:  # noqa: N802
         sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
         return convert.sweep_to_proto(await sweeps.skip(self._context, sweep, request.device))

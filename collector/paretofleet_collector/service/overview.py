@@ -106,7 +106,7 @@ class Overview:
             is_over = mark.state in SWEEP_FINAL
             if until > now and not is_over:
                 continue
-            left = None if is_over else left_of(connection, sweep_id, self._earlier, now)
+            left = left_of(connection, sweep_id, mark.state, self._earlier, now)
             self._left[sweep_id] = now + LEFT_S, left
             self._sweeps[sweep_id] = mark, replace(shown, left=left)
             self._moved.discard(sweep_id)
@@ -120,14 +120,18 @@ class Overview:
         running: Mapping[str, RunningNow],
         by_id: Mapping[str, FleetSweep],
     ) -> dict[str, str]:
-        """By name why devices with something in their queue do not go on with the first of it."""
-        heads = {each.queue[0] for each in listed if each.queue and each.device_id not in running}
+        """By name why devices do not go on with the first of their queue, or with a sweep that is paused."""
+        idle = {each.name: each.queue for each in listed if each.device_id not in running}
+        heads = {queue[0] for queue in idle.values() if queue}
         why: dict[str, str] = {}
         for sweep in by_id.values():
-            if sweep.view.name in heads and sweep.view.state not in SWEEP_FINAL:
-                stored = sweeps.find(connection, sweep.view.sweep_id)
-                context = self._context
-                for name, sentence in waits(connection, stored, context.now(), context.offline_after_s):
+            is_paused = sweep.view.state == sweeps.PAUSED
+            if not (is_paused or (sweep.view.name in heads and sweep.view.state not in SWEEP_FINAL)):
+                continue
+            stored = sweeps.find(connection, sweep.view.sweep_id)
+            context = self._context
+            for name, sentence in waits(connection, stored, context.now(), context.offline_after_s):
+                if not (is_paused and idle.get(name)):
                     why.setdefault(name, sentence)
         return why
 

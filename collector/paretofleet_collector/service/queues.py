@@ -24,6 +24,12 @@ async def prioritise(
 
     def work(connection: sa.Connection) -> list[DeviceQueue]:
         named = [sweeps.find(connection, name) for name in names]
+        for sweep in named:
+            if sweep.paused_unix_s is not None:
+                raise Refused(
+                    f"Sweep '{sweep.name}' is paused and in no queue; first let it go on with "
+                    f"`paretofleet sweep resume {sweep.name}`."
+                )
         sweep_ids = list(dict.fromkeys(sweep.sweep_id for sweep in named))
         if device_name:
             device = devices.find(connection, device_name, context.now(), context.offline_after_s)

@@ -1,4 +1,4 @@
-"""What the command asks for about sweeps that are there: list, show, cancel, skip, retry, delete."""
+"""What is done with sweeps that are there: list, show, cancel, pause, resume, skip, retry, delete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.lifecycle import cancelling
-from paretofleet_collector.lifecycle.notes import notes
+from paretofleet_collector.lifecycle.notes import notes, paused_since
 from paretofleet_collector.model.entities import SWEEP_FINAL, SWEEP_STATES, Sweep
 from paretofleet_collector.model.views import Deleted, SweepDetail, SweepView
 from paretofleet_collector.service import unfinished
@@ -74,8 +74,44 @@ async def cancel(context: Context, name: str) -> SweepView:
 
     sweep_id = await context.store.write(work)
     await _finish(context, unfinished.cancel_runs(context, sweep_id))
-    await _announce(context, sweep_id)
-    return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep_id)))
+    return await _changed(context, sweep_id)
+
+
+async def pause(context: Context, name: str, person: str = "") -> SweepView:
+    """Has nothing further of the sweep in `context` with a `name` or an id begun; what runs is finished.
+
+    A `person` asks for it, the local command where that is empty. Raises NotFound, and Refused for a sweep
+    that is paused already or over.
+    """
+
+    def work(connection: sa.Connection) -> str:
+        sweep = sweeps.find(connection, name)
+        if sweep.paused_unix_s is not None:
+            raise Refused(f"Sweep '{sweep.name}' is {paused_since(sweep)} already.")
+        if not sweeps.pause(connection, sweep.sweep_id, person, context.now()):
+            raise Refused(
+                f"Sweep '{sweep.name}' is {sweep.state.replace('_', ' ')}; there is nothing to pause."
+            )
+        return sweep.sweep_id
+
+    return await _changed(context, await context.store.write(work))
+
+
+async def resume(context: Context, name: str) -> SweepView:
+    """Lets the paused sweep in `context` with a `name` or an id go on.
+
+    Raises NotFound, and Refused for one that is not paused.
+    """
+
+    def work(connection: sa.Connection) -> str:
+        sweep = sweeps.find(connection, name)
+        if not sweeps.resume(connection, sweep.sweep_id):
+            state = sweep.state.replace("_", " ")
+            how = "it goes on by itself" if sweep.state not in SWEEP_FINAL else "there is nothing to resume"
+            raise Refused(f"Sweep '{sweep.name}' is {state}, not paused; {how}.")
+        return sweep.sweep_id
+
+    return await _changed(context, await context.store.write(work))
 
 
 async def skip(context: Context, name: str, device_name: str) -> SweepView:
@@ -98,6 +134,11 @@ async def skip(context: Context, name: str, device_name: str) -> SweepView:
 
     sweep_id, device_id = await context.store.write(work)
     await _finish(context, unfinished.skip_runs(context, sweep_id, device_id))
+    return await _changed(context, sweep_id)
+
+
+async def _changed(context: Context, sweep_id: str) -> SweepView:
+    """The sweep as it is after a change, of which its devices hear."""
     await _announce(context, sweep_id)
     return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep_id)))
 
@@ -138,8 +179,7 @@ async def retry(context: Context, name: str) -> SweepView:
             f"Sweep '{sweep.name}' has no failed, skipped or cancelled run to try again on a device that "
             "was not removed."
         )
-    await _announce(context, sweep.sweep_id)
-    return SweepView.of(await context.store.read(lambda connection: sweeps.find(connection, sweep.sweep_id)))
+    return await _changed(context, sweep.sweep_id)
 
 
 async def delete(context: Context, name: str) -> Deleted:

@@ -44,8 +44,7 @@ async def watch(context: Context, name: str) -> AsyncIterator[SweepProgress]:
         sweep = sweeps.find(connection, sweep_id or name)
         view = view_of(context, connection, sweep)
         running = progress.running_now(connection, sweep.sweep_id)
-        is_over = sweep.state in SWEEP_FINAL
-        left = None if is_over else left_of(connection, sweep.sweep_id, earlier, context.now())
+        left = left_of(connection, sweep.sweep_id, sweep.state, earlier, context.now())
         ended = progress.just_ended(connection, sweep.sweep_id, announced)
         return SweepProgress(view, tuple(running.values()), left), ended
 
@@ -80,18 +79,22 @@ async def now(context: Context, name: str, earlier: Earlier) -> SweepProgress:
     def look(connection: sa.Connection) -> SweepProgress:
         sweep = sweeps.find(connection, name)
         running = progress.running_now(connection, sweep.sweep_id)
-        is_over = sweep.state in SWEEP_FINAL
-        left = None if is_over else left_of(connection, sweep.sweep_id, earlier, context.now())
+        left = left_of(connection, sweep.sweep_id, sweep.state, earlier, context.now())
         return SweepProgress(SweepView.of(sweep), tuple(running.values()), left)
 
     return await context.store.read(look)
 
 
-def left_of(connection: sa.Connection, sweep_id: str, earlier: Earlier, now_s: float) -> Span | None:
+def left_of(
+    connection: sa.Connection, sweep_id: str, state: str, earlier: Earlier, now_s: float
+) -> Span | None:
     """How long the sweep `sweep_id` still takes at `now_s`, seconds since 1970, by what `connection` sees.
 
-    Keeps in `earlier` what other sweeps showed, read once.
+    None while nothing shows it, and in a `state` in which it does not go on. Keeps in `earlier` what other
+    sweeps showed, read once.
     """
+    if state == sweeps.PAUSED or state in SWEEP_FINAL:
+        return None
     times = progress.run_times(connection, sweep_id)
     if sweep_id not in earlier:
         past = progress.past_times(connection, {run.device_id for run in times})

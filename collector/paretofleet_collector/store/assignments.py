@@ -10,7 +10,7 @@ from paretofleet_collector.model.entities import SWEEP_FINAL
 from paretofleet_collector.store import runs
 from paretofleet_collector.store.base import METADATA, changed
 from paretofleet_collector.store.devices import DEVICES, NOT_REMOVED
-from paretofleet_collector.store.sweeps import SUBMITTING, SWEEPS
+from paretofleet_collector.store.sweeps import PAUSED, SUBMITTING, SWEEPS
 
 ASSIGNMENTS = sa.Table(
     "assignments",
@@ -33,7 +33,7 @@ ASSIGNMENTS = sa.Table(
 _IN_QUEUE = (
     ASSIGNMENTS.c.is_done.is_(sa.false()),
     ASSIGNMENTS.c.is_skipped.is_(sa.false()),
-    SWEEPS.c.state.not_in((*SWEEP_FINAL, SUBMITTING)),
+    SWEEPS.c.state.not_in((*SWEEP_FINAL, SUBMITTING, PAUSED)),
 )
 
 

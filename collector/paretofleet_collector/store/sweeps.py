@@ -45,11 +45,17 @@ SWEEPS = sa.Table(
     sa.Column("submitted_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("created_unix_s", sa.Float, nullable=False),
     sa.Column("ended_unix_s", sa.Float),
+    #: Of a sweep that is paused: since when, and whose certificate did it; empty for the local command.
+    sa.Column("paused_unix_s", sa.Float),
+    sa.Column("paused_by", sa.String(64), nullable=False, server_default=""),
 )
 
 #: States of sweeps that nobody sees: not yet whole, no longer whole.
 SUBMITTING, DELETING = "submitting", "deleting"
 _HIDDEN = (SUBMITTING, DELETING)
+#: The state of a sweep of which nothing is granted until somebody lets it go on.
+PAUSED = "paused"
+_NOT_PAUSED: Mapping[str, Any] = {"paused_unix_s": None, "paused_by": ""}
 VISIBLE = SWEEPS.c.state.not_in(_HIDDEN)
 #: Sweeps that one query asks for: databases limit what a query may name.
 _AT_ONCE = 500
@@ -261,16 +267,34 @@ def set_state(connection: sa.Connection, sweep_id: str, state: str, now: float) 
             connection,
             SWEEPS.update()
             .where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state.not_in((*SWEEP_FINAL, *_HIDDEN, state)))
-            .values(state=state, ended_unix_s=ended_unix_s),
+            .values(state=state, ended_unix_s=ended_unix_s, **_NOT_PAUSED),
         )
     )
 
 
+def pause(connection: sa.Connection, sweep_id: str, person: str, now: float) -> bool:
+    """Pauses the sweep `sweep_id` through `connection` for a `person`, `now` (seconds since 1970).
+
+    False, and nothing done, where it is paused already or over.
+    """
+    goes_on = SWEEPS.c.state.in_(("planned", "running"))
+    statement = SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id, goes_on)
+    return bool(changed(connection, statement.values(state=PAUSED, paused_unix_s=now, paused_by=person)))
+
+
+def resume(connection: sa.Connection, sweep_id: str) -> bool:
+    """Lets the paused sweep `sweep_id` go on, through `connection`; False where it is not paused."""
+    is_begun = sa.select(RUNS.c.run_id).where(RUNS.c.sweep_id == sweep_id, RUNS.c.state != "pending").limit(1)
+    state = "planned" if connection.execute(is_begun).first() is None else "running"
+    statement = SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state == PAUSED)
+    return bool(changed(connection, statement.values(state=state, **_NOT_PAUSED)))
+
+
 def reopen(connection: sa.Connection, sweep_id: str) -> None:
-    """Makes the sweep `sweep_id`, which was over, run again, through `connection`."""
-    connection.execute(
-        SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id).values(state="running", ended_unix_s=None)
-    )
+    """Makes the sweep `sweep_id` run again, through `connection`, if it was over."""
+    was_over = SWEEPS.c.state.in_(SWEEP_FINAL)
+    statement = SWEEPS.update().where(SWEEPS.c.sweep_id == sweep_id, was_over)
+    connection.execute(statement.values(state="running", ended_unix_s=None))
 
 
 def delete(connection: sa.Connection, sweep_id: str) -> None:
@@ -324,4 +348,6 @@ def _sweep(
         runs_by_state=dict(by_state),
         devices=tuple(devices),
         remarks=Remarks(row.note, tuple(json.loads(row.labels_json))),
+        paused_unix_s=row.paused_unix_s,
+        paused_by=row.paused_by,
     )

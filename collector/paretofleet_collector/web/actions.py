@@ -19,6 +19,20 @@ async def _cancel(site: Site, request: Request) -> Response:
     return _done(f"{view.name} is cancelled.", "sweep", "cancel", view.name)
 
 
+async def _pause_sweep(site: Site, request: Request) -> Response:
+    """Has nothing further of a sweep begun."""
+    name = await _own_sweep(site, request, "PauseSweep")
+    view = await sweeps.pause(site.context, name, check_may(request, "PauseSweep").subject)
+    return _done(f"{view.name} is paused; what runs is finished.", "sweep", "pause", view.name)
+
+
+async def _resume_sweep(site: Site, request: Request) -> Response:
+    """Lets a paused sweep go on."""
+    name = await _own_sweep(site, request, "ResumeSweep")
+    view = await sweeps.resume(site.context, name)
+    return _done(f"{view.name} goes on.", "sweep", "resume", view.name)
+
+
 async def _retry(site: Site, request: Request) -> Response:
     """Takes up again what failed, was skipped or cancelled."""
     name = await _own_sweep(site, request, "RetrySweep")
@@ -79,6 +93,8 @@ def _done(sentence: str, *command: str, beside: str = "") -> Response:
 #: Every action, by its address.
 ACTIONS: dict[str, Callable[[Site, Request], Awaitable[Response]]] = {
     "/sweeps/{sweep}/cancel": _cancel,
+    "/sweeps/{sweep}/pause": _pause_sweep,
+    "/sweeps/{sweep}/resume": _resume_sweep,
     "/sweeps/{sweep}/retry": _retry,
     "/sweeps/{sweep}/skip/{device}": _skip,
     "/sweeps/{sweep}/prioritise": _prioritise,

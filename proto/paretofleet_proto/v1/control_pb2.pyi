@@ -588,7 +588,7 @@ class SubmitSweepReply(_message.Message):
     def __init__(self, sweep: _Optional[_Union[Sweep, _Mapping]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
 
 class Sweep(_message.Message):
-    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices", "notes", "note", "labels")
+    __slots__ = ("sweep_id", "name", "state", "configurations", "runs", "runs_by_state", "created_unix_s", "ended_unix_s", "devices", "notes", "note", "labels", "paused_unix_s", "paused_by")
     class RunsByStateEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -608,6 +608,8 @@ class Sweep(_message.Message):
     NOTES_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_BY_FIELD_NUMBER: _ClassVar[int]
     sweep_id: str
     name: str
     state: str
@@ -620,7 +622,9 @@ class Sweep(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     note: str
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    paused_unix_s: float
+    paused_by: str
+    def __init__(self, sweep_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., configurations: _Optional[int] = ..., runs: _Optional[int] = ..., runs_by_state: _Optional[_Mapping[str, int]] = ..., created_unix_s: _Optional[float] = ..., ended_unix_s: _Optional[float] = ..., devices: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., paused_unix_s: _Optional[float] = ..., paused_by: _Optional[str] = ...) -> None: ...
 
 class ListSweepsRequest(_message.Message):
     __slots__ = ("states", "labels", "last")

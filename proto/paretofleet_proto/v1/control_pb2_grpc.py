@@ -89,6 +89,16 @@ class ControlStub(object):
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
                 )
+        self.PauseSweep = channel.unary_unary(
+                '/paretofleet.v1.Control/PauseSweep',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+                )
+        self.ResumeSweep = channel.unary_unary(
+                '/paretofleet.v1.Control/ResumeSweep',
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
+                response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+                )
         self.SkipSweep = channel.unary_unary(
                 '/paretofleet.v1.Control/SkipSweep',
                 request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SkipSweepRequest.SerializeToString,
@@ -258,6 +268,19 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelSweep(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseSweep(self, request, context):
+        """Of a paused sweep nothing is granted; what runs is finished.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSweep(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -433,6 +456,16 @@ def add_ControlServicer_to_server(servicer, server):
             ),
             'CancelSweep': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelSweep,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.SerializeToString,
+            ),
+            'PauseSweep': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseSweep,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.FromString,
+                    response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.SerializeToString,
+            ),
+            'ResumeSweep': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSweep,
                     request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.Sweep.SerializeToString,
             ),
@@ -766,6 +799,40 @@ class Control(object):
             timeout=None,
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/CancelSweep',
+            paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PauseSweep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/PauseSweep',
+            paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ResumeSweep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/ResumeSweep',
             paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.Sweep.FromString,
             options, channel_credentials,

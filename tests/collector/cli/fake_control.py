@@ -218,6 +218,16 @@ class FakeControl(control_pb2_grpc.ControlServicer):
 
     RetrySweep = CancelSweep
 
+    def PauseSweep(self, request: Any, context: grpc.ServicerContext) -> pb.Sweep:
+        sweep = self._find(request.sweep, context)
+        sweep.state, sweep.paused_unix_s, sweep.paused_by = "paused", 60.0, "ana"
+        return sweep
+
+    def ResumeSweep(self, request: Any, context: grpc.ServicerContext) -> pb.Sweep:
+        sweep = self._find(request.sweep, context)
+        sweep.state, sweep.paused_unix_s, sweep.paused_by = "running", 0.0, ""
+        return sweep
+
     def SkipSweep(self, request: Any, context: grpc.ServicerContext) -> pb.Sweep:
         said = pb.Sweep()
         said.CopyFrom(self._find(request.sweep, context))

@@ -52,7 +52,8 @@ def commands() -> list[list[str]]:
         ),
         "models": ("list", "show", "add", "quantize", "prune", "cluster", "set", "remove"),
         "sweep": (
-            *("plan", "submit", "list", "show", "watch", "skip", "prioritise", "cancel", "retry", "delete"),
+            *("plan", "submit", "list", "show", "watch", "pause", "resume", "skip", "prioritise"),
+            *("cancel", "retry", "delete"),
         ),
         "report": ("pull", "samples", "rebuild"),
         "collector": ("init", "serve", "rotate"),
@@ -559,6 +560,15 @@ def test_samples_stay_below_their_folder(swept: Command, control: FakeControl, t
         control.sample_paths = (path,)
         assert "not a relative one" in swept("report", "samples", "first", "-o", folder, code=1).err
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_pause_and_resume_say_what_is_under_way_and_how_it_goes_on(swept: Command) -> None:
+    said = swept("sweep", "pause", "first").err
+    assert "first is paused: 0 runs under way, 0/20 runs ended; `paretofleet sweep resume first`" in said
+    (row,) = swept("sweep", "list", "--state", "paused", "-o", "json").json
+    assert (row["state"], row["paused_by"]) == ("paused", "ana")
+    assert "first goes on: 0/20 runs ended" in swept("sweep", "resume", "first").err
+    assert swept("sweep", "show", "first", "-o", "json").json["sweep"]["paused_unix_s"] is None
 
 
 def test_rebuild_cancel_retry_and_delete_say_what_they_did(swept: Command) -> None:

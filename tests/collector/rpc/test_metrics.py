@@ -15,7 +15,7 @@ import pytest
 import yaml
 from paretofleet_collector.cli import logs
 from paretofleet_collector.errors import Refused, StorageUnavailable
-from paretofleet_collector.model.entities import RUN_FINAL, SWEEP_FINAL
+from paretofleet_collector.model.entities import RUN_FINAL, SWEEP_STATES
 from paretofleet_collector.rpc import metrics_server
 from paretofleet_collector.store.runs import OPEN
 from prometheus_client.parser import text_string_to_metric_families
@@ -155,7 +155,7 @@ def test_the_states_that_the_dashboard_picks_are_states_of_the_collector():
     text = (GRAFANA / "paretofleet.json").read_text()
     kinds = {
         "devices": {"online", "offline", "paused", "removed"},
-        "sweeps": {"planned", "running", *SWEEP_FINAL},
+        "sweeps": set(SWEEP_STATES),
         "runs": {*OPEN, *RUN_FINAL},
     }
     picked = re.findall(r'paretofleet_(\w+)\{job=~\\"\$job\\", state=~?\\"([\w|]+)\\"\}', text)

@@ -105,9 +105,9 @@ def test_every_answer_forbids_what_no_page_needs(browser, path):
     ("peer", "may"),
     [
         (VIEWER, set()),
-        (OPERATOR, {"cancel"}),
-        (ADMIN, {"cancel", "prioritise", "pause"}),
-        (Peer(LOCAL), {"cancel", "prioritise", "pause"}),
+        (OPERATOR, {"hold", "go on", "cancel"}),
+        (ADMIN, {"hold", "go on", "cancel", "prioritise", "pause"}),
+        (Peer(LOCAL), {"hold", "go on", "cancel", "prioritise", "pause"}),
     ],
 )
 def test_a_role_may_what_the_command_lets_it(browser, peer, may):
@@ -119,6 +119,8 @@ def test_a_role_may_what_the_command_lets_it(browser, peer, may):
     paths = {
         "prioritise": f"/sweeps/{sweep.sweep_id}/prioritise",
         "pause": "/devices/box/pause",
+        "hold": f"/sweeps/{sweep.sweep_id}/pause",
+        "go on": f"/sweeps/{sweep.sweep_id}/resume",
         "cancel": f"/sweeps/{sweep.sweep_id}/cancel",
     }
     answers = {name: browser.act(path) for name, path in paths.items()}

@@ -91,6 +91,25 @@ def test_an_action_says_which_command_does_the_same(measured):
     assert "no failed, skipped or cancelled run" in again.text
 
 
+def test_a_sweep_is_paused_and_goes_on_by_its_button(browser):
+    browser.rig.joined()
+    sweep = browser.rig.submit(name="sweep")
+    browser.sign_in(Peer("admin", "ada"))
+    assert ">Pause</button>" in browser.ask("/sweeps/sweep").text
+    answer = browser.act(f"/sweeps/{sweep.sweep_id}/pause")
+    assert "paretofleet sweep pause sweep" in answer.text
+    text = browser.ask("/sweeps/sweep").text
+    assert '<span class="state paused">paused</span>' in text
+    assert "UTC by ada; `paretofleet sweep resume sweep` ends that" in text
+    assert ">Pause</button>" not in text
+    assert ">Put first</button>" not in text
+    again = browser.act(f"/sweeps/{sweep.sweep_id}/pause")
+    assert (again.status, "by ada already" in again.text) == (409, True), "as by a second tab"
+    answer = browser.act(f"/sweeps/{sweep.sweep_id}/resume")
+    assert "paretofleet sweep resume sweep" in answer.text
+    assert ">Resume</button>" not in browser.ask("/sweeps/sweep").text
+
+
 def test_a_run_shows_its_iterations_with_the_phases(measured):
     first = run_ids(measured)[0]
     text = measured.ask(f"/runs/{first}").text

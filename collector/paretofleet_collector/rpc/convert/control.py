@@ -178,6 +178,8 @@ def sweep_to_proto(sweep: SweepView) -> pb.Sweep:
         notes=sweep.notes,
         note=sweep.note,
         labels=sweep.labels,
+        paused_unix_s=sweep.paused_unix_s or 0.0,
+        paused_by=sweep.paused_by,
     )
 
 
@@ -196,6 +198,8 @@ def sweep_from_proto(message: pb.Sweep) -> SweepView:
         notes=tuple(message.notes),
         note=message.note,
         labels=tuple(message.labels),
+        paused_unix_s=message.paused_unix_s or None,
+        paused_by=message.paused_by,
     )
 
 
