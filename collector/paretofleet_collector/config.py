@@ -57,6 +57,7 @@ class Config:
     window_chunks: int = 64
     disk_low_bytes: int = 256 * 1024 * 1024
     model_max_bytes: int = 8 * 1024 * 1024 * 1024
+    keep_samples_days: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,12 @@ KEYS = (
         "disk_low_bytes", int, "With less free space than this, in bytes, no chunk and no model is accepted."
     ),
     ConfigKey("model_max_bytes", int, "The largest model file that is accepted, in bytes."),
+    ConfigKey(
+        "keep_samples_days",
+        float,
+        "Days after which `paretofleet collector gc` frees a run's samples, whose summary stays; 0 keeps "
+        "them for ever.",
+    ),
 )
 _KINDS = {key.name: key.kind for key in KEYS}
 

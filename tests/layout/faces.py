@@ -296,6 +296,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "overview": "*",
             "progress": "* EndedRun",
             "reboots": "*",
+            "retired": "* OldFile Retirement",
             "runs": "* CANCELLABLE ENDED_BADLY OPEN UNDER_WAY",
             "salvage": "salvage",
             "sealed": "* SealedFile",

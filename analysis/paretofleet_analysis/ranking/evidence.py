@@ -183,7 +183,7 @@ def _accuracy_sources(rows: Sequence[Row]) -> list[str]:
 
 def _versions(rows: Sequence[Row]) -> dict[str, str]:
     packages = ("paretofleet-analysis", "moocore", "numpy", "scipy", "pyarrow")
-    rules = sorted(set(column_of(rows, "rule_version")) - {None, ""})
+    rules = sorted({rule for text in column_of(rows, "rule_version") if text for rule in text.split(", ")})
     return {
         **{name: version(name) for name in packages},
         "python": platform.python_version(),

@@ -95,7 +95,8 @@ def _row(configuration: ReportInput, environment: str | None, runs: Sequence[Run
         "runs": len(used),
         "iterations": sum(_summary(run).get("iterations") or 0 for run in used),
         "simulated": configuration.simulated,
-        "rule_version": max((str(s["rule_version"]) for s in summaries if "rule_version" in s), default=None),
+        "rule_version": ", ".join(sorted({str(s["rule_version"]) for s in summaries if "rule_version" in s}))
+        or None,
         **power,
         "run_ids": [run.run_id for run in sealed],
         "run_blocks": [run.block for run in sealed],

@@ -145,7 +145,11 @@ _OUTCOME = (
     Column("iterations", INT, "measured iterations in all counted runs"),
     Column("simulated", YES_NO, "whether runtime and sensors were simulated"),
     Column("largest_batch_that_fits", INT, "largest batch that ran where a larger one ran out of memory"),
-    Column("rule_version", TEXT, "version of the rule that computed the runs' values"),
+    Column(
+        "rule_version",
+        TEXT,
+        "version of the rule that computed the runs' values; several after samples were removed",
+    ),
 )
 
 _RUNS = (

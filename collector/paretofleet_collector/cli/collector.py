@@ -179,6 +179,15 @@ def gc(
     models: Annotated[
         bool, typer.Option("--models", help="Also models and samples that no sweep plans.")
     ] = False,
+    samples_older_than: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            help="Also samples of runs sealed so long ago; their summaries, and so the reports, stay.",
+            show_default="keep_samples_days of collector.toml",
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Remove it; without this, only say what it would be.")
     ] = False,
@@ -189,8 +198,13 @@ def gc(
     """
     from paretofleet_collector.service import garbage
 
-    with garbage.opened(config.load(home)) as (store, lake):
-        removable = garbage.collect(store, lake, garbage.Scope(orphans_older_than, models))
+    settings = config.load(home)
+    if samples_older_than is None and settings.keep_samples_days:
+        samples_older_than = settings.keep_samples_days
+    with garbage.opened(settings) as (store, lake):
+        scope = garbage.Scope(orphans_older_than, models, samples_older_than)
+        removable = garbage.collect(store, lake, scope)
+        garbage_text.tell_what_stays(removable)
         lines = garbage_text.lines(removable)
         for line in lines:
             write_text(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,35 @@ def lines(removable: Garbage) -> list[str]:
         f"{units.size(sum(sizes))}"
         for folder, sizes in by_folder.items()
     ]
+    runs: Counter[str] = Counter()
+    freed: Counter[str] = Counter()
+    for file in removable.old:
+        runs[file.sweep] += file.runs
+        freed[file.sweep] += file.size_bytes
+    old = [
+        f"old samples, whose summaries stay: sweep {sweep}, {units.counted(runs[sweep], 'run')}, "
+        f"{units.size(freed[sweep])}"
+        for sweep in runs
+    ]
     return (
-        chunks + models + merged + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]
+        chunks
+        + models
+        + merged
+        + old
+        + [f"orphan: {path}, {units.size(size)}" for path, size in removable.orphans]
     )
+
+
+def tell_what_stays(removable: Garbage) -> None:
+    """Says which old samples stay, since no summary by the rule of today stands for them."""
+    by_sweep: Counter[str] = Counter()
+    for file in removable.old_that_stay:
+        by_sweep[file.sweep] += file.unsummarised
+    for sweep, runs in by_sweep.items():
+        notify(
+            f"old samples of sweep {sweep} stay: {units.counted(runs, 'run')} without a summary by today's "
+            f"rule; start the collector and run `paretofleet report rebuild {sweep}`"
+        )
 
 
 def tell_end(shown: Sequence[str], size_bytes: int, *, is_removed: bool) -> None:

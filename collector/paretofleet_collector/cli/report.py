@@ -108,6 +108,8 @@ def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table)
         rule = result.rule_version
         done = f"{counted(computed, 'run')} computed again by rule {rule}; {result.changed} changed"
         write_text(clean(done))
+    if result.kept:
+        notify(result.kept)
     for fault in result.faults:
         notify(f"not computed again: {fault}")
     if result.faults:

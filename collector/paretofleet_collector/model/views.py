@@ -269,13 +269,15 @@ class Deleted:
 class Rebuilt:
     """How many summaries were computed again, how many changed, and by which version of the rule.
 
-    `faults` has a sentence for each run that could not be computed again.
+    `faults` has a sentence for each run that could not be computed again, `kept` one on those whose samples
+    were removed.
     """
 
     runs: int
     changed: int
     rule_version: str
     faults: tuple[str, ...] = ()
+    kept: str = ""
 
 
 @dataclass(frozen=True)

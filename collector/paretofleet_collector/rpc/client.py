@@ -282,7 +282,7 @@ class Client:
         """Has every summary computed again from the stored samples."""
         request = pb.SweepRequest(sweep=sweep)
         reply = self._call(lambda: self._stub.RebuildReport(request, timeout=WORK_S))
-        return views.Rebuilt(reply.runs, reply.changed, reply.rule_version, tuple(reply.faults))
+        return views.Rebuilt(reply.runs, reply.changed, reply.rule_version, tuple(reply.faults), reply.kept)
 
     def _call(self, call: Callable[[], T]) -> T:
         try:

@@ -194,6 +194,7 @@ class ControlServicer:
             changed=rebuilt.changed,
             rule_version=rebuilt.rule_version,
             faults=rebuilt.faults,
+            kept=rebuilt.kept,
         )
 
     @single_reply

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from paretofleet_analysis.runs.summary import RULE_VERSION
+
 from paretofleet_collector.config import SQLITE, Config
 from paretofleet_collector.errors import NotFound, Refused
 from paretofleet_collector.lake.address import address_of, open_lake
@@ -16,9 +18,10 @@ from paretofleet_collector.lake.files import Lake, inputs_file, model_file
 from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.model.inputs import InputFile
 from paretofleet_collector.service import home
-from paretofleet_collector.store import Store, discarded, garbage, input_files, models
+from paretofleet_collector.store import Store, discarded, garbage, input_files, models, retired
 from paretofleet_collector.store.engine import FILE_NAME
 from paretofleet_collector.store.garbage import KeptAside
+from paretofleet_collector.store.retired import OldFile
 from paretofleet_collector.suggest import did_you_mean
 
 DAY_S = 86_400.0
@@ -27,13 +30,14 @@ DAY_S = 86_400.0
 @dataclass(frozen=True)
 class Scope:
     """What is asked for beside chunks that are kept aside and files that others took the place of: orphans of
-    so many days, models of no sweep.
+    so many days, models of no sweep, samples of runs that were sealed so many days ago.
 
     With the models go files of samples that neither a sweep nor a model needs; `kept`: models that stay.
     """
 
     orphans_older_than_days: float | None = None
     models: bool = False
+    samples_older_than_days: float | None = None
     kept: tuple[str, ...] = ()
 
 
@@ -48,6 +52,11 @@ class Garbage:
     inputs: tuple[InputFile, ...] = ()
     #: Files of samples that were merged into others, or whose sweeps are gone, and their sizes in bytes.
     discarded: tuple[tuple[str, int], ...] = ()
+    #: Files of runs sealed before `old_before_unix_s`, whose summaries stay.
+    old: tuple[OldFile, ...] = ()
+    #: Files as old, with runs that no summary by today's rule stands for.
+    old_that_stay: tuple[OldFile, ...] = ()
+    old_before_unix_s: float = 0.0
 
     @property
     def size_bytes(self) -> int:
@@ -56,6 +65,7 @@ class Garbage:
             *(each.size_bytes for each in self.kept_aside),
             *(each.size_bytes for each in self.models),
             *(each.size_bytes for each in self.inputs),
+            *(each.size_bytes for each in self.old),
             *(size for _, size in (*self.orphans, *self.discarded)),
         ]
         return sum(sizes)
@@ -85,11 +95,25 @@ def collect(store: Store, lake: Lake, scope: Scope, now: float | None = None) ->
     unplanned = [each for each in unplanned if each.model not in scope.kept]
     inputs = store.read_now(input_files.unused) if scope.models else []
     orphans: list[tuple[str, int]] = []
+    now = time.time() if now is None else now
     if scope.orphans_older_than_days is not None:
-        before = (time.time() if now is None else now) - scope.orphans_older_than_days * DAY_S
+        before = now - scope.orphans_older_than_days * DAY_S
         orphans = [(each.path, each.size_bytes) for each in lake.orphan_files() if each.since_unix_s < before]
     merged = [(path, lake.size_bytes(path)) for path in store.read_now(garbage.discarded_files)]
-    return Garbage(tuple(kept_aside), tuple(unplanned), tuple(orphans), tuple(inputs), tuple(merged))
+    old, old_before = [], 0.0
+    if scope.samples_older_than_days is not None:
+        old_before = now - scope.samples_older_than_days * DAY_S
+        old = store.read_now(partial(retired.old_files, before_unix_s=old_before, rule_version=RULE_VERSION))
+    return Garbage(
+        tuple(kept_aside),
+        tuple(unplanned),
+        tuple(orphans),
+        tuple(inputs),
+        tuple(merged),
+        tuple(file for file in old if not file.unsummarised),
+        tuple(file for file in old if file.unsummarised),
+        old_before,
+    )
 
 
 @contextmanager
@@ -128,10 +152,24 @@ def remove(store: Store, lake: Lake, removable: Garbage) -> None:
     for file in removable.inputs:
         if store.submit(partial(input_files.drop_unused, sha256=file.sha256)).result():
             lake.remove(inputs_file(file.sha256))
-    unlisted = set(store.read_now(garbage.discarded_files)) if removable.discarded else set()
-    for path, _ in removable.discarded:
+    gone = [file.path for file in removable.old if _retire(store, file.path, removable.old_before_unix_s)]
+    discardable = [*gone, *(path for path, _ in removable.discarded)]
+    unlisted = set(store.read_now(garbage.discarded_files)) if discardable else set()
+    for path in discardable:
         if path in unlisted:
             lake.remove(path)
             store.submit(partial(discarded.forget, paths=[path])).result()
     for path, _ in removable.orphans:
         lake.remove(path)
+
+
+def _retire(store: Store, path: str, before_unix_s: float) -> bool:
+    """Takes the runs of an old file off the manifest; the list of retired runs says so from then on."""
+    retire = partial(
+        retired.retire,
+        path=path,
+        before_unix_s=before_unix_s,
+        rule_version=RULE_VERSION,
+        now=time.time(),
+    )
+    return store.submit(retire).result()

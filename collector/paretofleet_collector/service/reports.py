@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from paretofleet_collector.lake.files import is_merged
 from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.views import Rebuilt
 from paretofleet_collector.service.context import Context
-from paretofleet_collector.store import sealed, sweeps
+from paretofleet_collector.store import retired, sealed, sweeps
+from paretofleet_collector.store.retired import Retirement
 from paretofleet_collector.store.sealed import SealedFile
 
 REBUILD_BATCH = 200
@@ -38,15 +40,19 @@ async def report_file(context: Context, name: str) -> tuple[str, Path]:
 async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, Path]]:
     """The sealed files of the sweep in `context` with a `name` or an id: path to show, and where each lies.
 
-    Each is checked before. What is damaged is left out and, after all others, raised as CollectorError.
+    Each is checked before. What is damaged or was removed for its age is left out and, after all others,
+    raised as CollectorError.
     Raises NotFound, also where there are none yet.
     """
 
-    def work(connection: sa.Connection) -> tuple[str, list[SealedFile]]:
+    def work(connection: sa.Connection) -> tuple[str, list[SealedFile], Retirement | None]:
         sweep = sweeps.find(connection, name)
-        return sweep.name, sealed.files(connection, sweep.sweep_id)
+        files = sealed.files(connection, sweep.sweep_id)
+        return sweep.name, files, retired.of_sweep(connection, sweep.sweep_id)
 
-    sweep_name, files = await context.store.read(work)
+    sweep_name, files, retirement = await context.store.read(work)
+    if not files and retirement is not None:
+        raise NotFound(f"Sweep '{sweep_name}' has no samples: {_sentence(retirement)}")
     if not files:
         raise NotFound(
             f"Sweep '{sweep_name}' has no sealed samples yet; see `paretofleet sweep watch {sweep_name}`."
@@ -64,10 +70,12 @@ async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, 
         finally:
             if is_temporary:
                 path.unlink(missing_ok=True)
-    if faults:
+    removed = retirement.runs if retirement is not None else 0
+    if faults or removed:
         more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
+        said = [*([_sentence(retirement)] if retirement is not None else []), *faults[:FAULTS_SHOWN]]
         raise CollectorError(
-            f"{len(faults)} of {len(files)} files were left out: {' '.join(faults[:FAULTS_SHOWN])}{more}"
+            f"{len(faults) + removed} of {len(files) + removed} files were left out: {' '.join(said)}{more}"
         )
 
 
@@ -78,6 +86,9 @@ async def run_file(context: Context, run_id: str) -> tuple[Path, bool]:
     """
     files = await context.store.read(lambda connection: sealed.files_of_run(connection, run_id))
     if not files:
+        removed_s = await context.store.read(lambda connection: retired.since(connection, run_id))
+        if removed_s is not None:
+            raise NotFound(f"The samples of run '{run_id}' were removed on {_day(removed_s)} for their age.")
         raise NotFound(f"Run '{run_id}' has no sealed samples yet.")
     return await _file_of_run(context, files[-1], {})
 
@@ -121,11 +132,12 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
     it has and is named in the answer. Raises NotFound.
     """
 
-    def sealed_runs(connection: sa.Connection) -> tuple[str, list[str]]:
-        sweep = sweeps.find(connection, name)
-        return sweep.sweep_id, [file.run_id for file in sealed.files(connection, sweep.sweep_id)]
+    def sealed_runs(connection: sa.Connection) -> tuple[str, list[str], Retirement | None]:
+        sweep_id = sweeps.find(connection, name).sweep_id
+        run_ids = [file.run_id for file in sealed.files(connection, sweep_id)]
+        return sweep_id, run_ids, retired.of_sweep(connection, sweep_id)
 
-    sweep_id, run_ids = await context.store.read(sealed_runs)
+    sweep_id, run_ids, retirement = await context.store.read(sealed_runs)
     changed, faults = 0, []
     for start in range(0, len(run_ids), REBUILD_BATCH):
         results = await _summaries(context, run_ids[start : start + REBUILD_BATCH])
@@ -141,7 +153,8 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
     if changed:
         now = context.now()
         await context.store.write(lambda connection: rebuilding.settle_sweep(connection, sweep_id, now))
-    return Rebuilt(len(run_ids), changed, RULE_VERSION, tuple(faults))
+    kept = _sentence(retirement) if retirement is not None else ""
+    return Rebuilt(len(run_ids), changed, RULE_VERSION, tuple(faults), kept)
 
 
 async def _summaries(context: Context, run_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -149,6 +162,20 @@ async def _summaries(context: Context, run_ids: list[str]) -> dict[str, dict[str
         "summarize_again", database=context.store.address, lake=context.lake.address, run_ids=run_ids
     )
     return results
+
+
+def _sentence(retirement: Retirement) -> str:
+    """What is left of runs whose samples were removed."""
+    rules = " and ".join(retirement.rule_versions)
+    noun = "run" if retirement.runs == 1 else "runs"
+    return (
+        f"The samples of {retirement.runs} {noun} were removed for their age, last on "
+        f"{_day(retirement.last_unix_s)}; their summaries by rule {rules} stay."
+    )
+
+
+def _day(unix_s: float) -> str:
+    return f"{dt.datetime.fromtimestamp(unix_s, dt.UTC):%Y-%m-%d}"
 
 
 def _fault(run_id: str, result: Mapping[str, Any]) -> str:

@@ -756,13 +756,15 @@ class FilePart(_message.Message):
     def __init__(self, path: _Optional[str] = ..., data: _Optional[bytes] = ..., is_last: bool = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class RebuildReportReply(_message.Message):
-    __slots__ = ("runs", "changed", "rule_version", "faults")
+    __slots__ = ("runs", "changed", "rule_version", "faults", "kept")
     RUNS_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     RULE_VERSION_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     runs: int
     changed: int
     rule_version: str
     faults: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, runs: _Optional[int] = ..., changed: _Optional[int] = ..., rule_version: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
+    kept: str
+    def __init__(self, runs: _Optional[int] = ..., changed: _Optional[int] = ..., rule_version: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., kept: _Optional[str] = ...) -> None: ...
