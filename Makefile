@@ -49,10 +49,12 @@ proto:
 bench: tools
 	@$(BIN)/python bench/all.py
 
-# Every fault of tests/system/faults with many seeds; hours. Writes the table of docs/faults.md.
+# Every fault of tests/system/faults with many seeds; hours. Writes the table of docs/faults.md. Then the long
+# forms of what happens to a search, minutes.
 SEEDS ?= 100
 soak: tools
 	$(BIN)/python tests/system/faults/soak.py --seeds $(SEEDS) --page docs/faults.md
+	$(BIN)/python tests/system/faults/search_soak.py --trials 12 --kills 20 --away 30 60
 
 bundle: install
 	@bash deploy/bundle.sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ Path("result.json").write_text(json.dumps({"top1": top1, "top1_n": 4000, "split"
 SPACE = """
 space:
   module: ./space.py
-  parameters: {{width: [4, 8, 12, 16, 24], depth: [1, 2, 3], kernel: [1, 3], twin: [0, 1]}}
+  parameters: {{width: {widths}, depth: [1, 2, 3], kernel: [1, 3], twin: [0, 1]}}
 train: {{command: [{python}, train.py, {begun}, "{pause_s}"], seeds: 1, timeout: 60s}}
 measure:
   devices: {devices}
@@ -75,7 +76,12 @@ control: 0.25
 
 
 def write_search(
-    folder: Path, devices: list[str], *, pause_s: float = 0.0, wait_s: float = 600.0
+    folder: Path,
+    devices: list[str],
+    *,
+    pause_s: float = 0.0,
+    wait_s: float = 600.0,
+    widths: Sequence[int] = (4, 8, 12, 16, 24),
 ) -> tuple[Path, Path]:
     """The specification of the tiny search on these devices, and where its trainer says that it began."""
     from networks import convolution  # of the system tests
@@ -86,7 +92,12 @@ def write_search(
     convolution(folder / "anchor.onnx", channels=4, side=16)
     begun = folder.parent / "begun.txt"
     text = SPACE.format(
-        python=PYTHON, begun=begun, pause_s=pause_s, devices=f"[{', '.join(devices)}]", wait_s=wait_s
+        python=PYTHON,
+        begun=begun,
+        pause_s=pause_s,
+        devices=f"[{', '.join(devices)}]",
+        wait_s=wait_s,
+        widths=list(widths),
     )
     (folder / "space.yaml").write_text(text)
     return folder / "space.yaml", begun

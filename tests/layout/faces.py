@@ -233,6 +233,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "parsing": "parse_search",
             "process": "*",
             "reading": "*",
+            "second_seeds": "seed_sentences",
             "specification": "SearchSpecification",
             "starting": "devices_of with_measure",
             "statements": "statement_rows",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from farm import Farm, wait_until
+from search_away import Absence, play_absence
 from search_farm import PATIENCE_S, detail, drivers, start, wait_for, watched
 from tiny_search import begun, write_search
 
@@ -114,26 +115,8 @@ def test_a_driver_that_is_killed_leaves_a_search_to_resume(searching: Farm) -> N
 
 
 def test_a_device_that_goes_away_keeps_nobody_and_gets_what_it_missed(searching: Farm) -> None:
-    tx1 = searching.start_agent("tx1", "--simulate", "jetson-tx1")
-    file, _ = write_search(searching.root / "space", ["tx2", "tx1"], wait_s=10.0)
-    start(searching, file, trials=12)
-    wait_until(lambda: len(detail(searching).trials) > 4, "the second batch", PATIENCE_S)
-    tx1.send_signal(signal.SIGKILL)
-    tx1.wait()
-    wait_until(lambda: len(detail(searching).trials) > 8, "the third batch", PATIENCE_S)
-    alone = detail(searching)
-    assert alone.batches[-1].devices == ("tx2",)
-    shown = searching.run("search", "show", "edge1", "--device", "tx1")
-    assert "tx1 has not measured" in shown.stderr, shown.stderr
-
-    searching.start_agent("tx1", "--simulate", "jetson-tx1")
-    ended = wait_for(searching, "finished")
-    assert [trial.number for trial in ended.trials] == list(range(12)), "the others lose no trial"
-    filled = [batch for batch in ended.batches if batch.devices == ("tx1",)]
-    assert filled
-    rows = searching.listing("search", "show", "edge1", "--trials")
-    assert not [row for row in rows if row["state"] == "missing"]
-    assert len(rows) == 24
+    """In the long form, of `make soak`, from trial 30 to 60: tests/system/faults/search_soak.py."""
+    play_absence(searching, Absence(trials=12, gone_at=4, back_at=8))
     fronts = searching.listing("search", "show", "edge1")
     assert {row["device"] for row in fronts} == {"tx2", "tx1"}
     assert {row["verdict"] for row in fronts} == {"selected"}

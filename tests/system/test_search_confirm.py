@@ -49,6 +49,7 @@ def test_a_front_is_confirmed_by_new_trainings_and_measurements_once(searching: 
     assert len(begun(log)) <= before + SEEDS * count + 1, "one was under way when it was killed"
     assert "edge1-confirmed\n" in said
     assert "tx2: confirmed" in said
+    assert "another seed on the test split" in said
     assert "paretofleet rank edge1-confirmed" in said
     sweep = searching.sweep("edge1-confirmed")
     assert sweep["configurations"] == count + 1

@@ -120,6 +120,7 @@ def _conclude(read: ReadSearch) -> None:
     """Says of each device who is confirmed, and what can be done next."""
     from paretofleet_collector.searches.confirmed import confirmed_name
     from paretofleet_collector.searches.fronts import CONFIRMED
+    from paretofleet_collector.searches.second_seeds import seed_sentences
 
     name = read.detail.search.name
     for device, verdicts in read.confirmations().items():
@@ -128,4 +129,6 @@ def _conclude(read: ReadSearch) -> None:
         notify(
             f"{device}: confirmed {'are' if len(sure) > 1 else 'is'} {who} of {len(verdicts)} measured anew"
         )
+    for sentence in seed_sentences(read.table, read.anew):
+        notify(sentence)
     notify(f"see `paretofleet search show {name}`, and `paretofleet rank {confirmed_name(name)}`")

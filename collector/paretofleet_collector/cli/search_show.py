@@ -43,6 +43,7 @@ def show_(
     """
     read = read_search(context, search)
     from paretofleet_collector.searches import fronts
+    from paretofleet_collector.searches.second_seeds import seed_sentences
 
     table, specification, detail = read.table, read.table.specification, read.detail
     devices = tuple(table.by_device)
@@ -73,6 +74,8 @@ def show_(
     for name in chosen:
         for sentence in fronts.sentences(table, name):
             notify(sentence)
+    for sentence in seed_sentences(table, read.anew):
+        notify(sentence)
 
 
 def _write_page(read: ReadSearch, page: Path) -> None:
@@ -84,10 +87,12 @@ def _write_page(read: ReadSearch, page: Path) -> None:
 
     from paretofleet_collector.searches import fronts
     from paretofleet_collector.searches.figures import searched
+    from paretofleet_collector.searches.second_seeds import seed_sentences
 
     table, search = read.table, read.detail.search
     simulated = ", ".join(name for name in table.by_device if name in table.simulated)
     notes = [sentence for name in table.by_device for sentence in fronts.sentences(table, name)]
+    notes += seed_sentences(table, read.anew)
     made = answers(searched(table, read.detail), seed=search.seed)
     write_search_page(
         made,
