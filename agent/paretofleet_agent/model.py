@@ -111,6 +111,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class LiveReading:
+    """What is known of a device at this moment, for people who watch it. None: nothing was read.
+
+    `power_w`: what the running attempt's power sensors of `power_scope` showed last; `temperature_c`: the
+    hottest thermal zone.
+    """
+
+    power_w: float | None = None
+    power_scope: str = ""
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True)
 class AttemptEnd:
     """The last thing an agent says of an attempt: how it ended and how many chunks each stream has."""
 

@@ -63,10 +63,14 @@ class Watch:
 
     def __init__(self, stop_in: str | None = None) -> None:
         self.phases: list[str] = []
+        self.powers: list[tuple[float | None, str]] = []
         self.stop_in = stop_in
 
     def stopped(self) -> bool:
         return self.stop_in in self.phases
+
+    def power(self, power_w: float | None, scope: str) -> None:
+        self.powers.append((power_w, scope))
 
     def phase(self, phase: str, iterations: int) -> None:
         assert iterations >= 0

@@ -55,6 +55,9 @@ class Watch:
     def stopped(self):
         return False
 
+    def power(self, _power_w, _scope):
+        pass
+
     def phase(self, phase, _iterations):
         if phase == "measure" and self._spoil is not None:
             threading.Timer(0.3, self._spoil).start()

@@ -93,10 +93,10 @@ class Rig:
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
-    def joined(self, name: str = "box", instance: int = 1) -> Session:
+    def joined(self, name: str = "box", instance: int = 1, inventory: Inventory = INVENTORY) -> Session:
         session = Session(f"id-{name}", instance, secrets.token_hex(4))
         self.do(agents.join(self.context, Join(session.device_id, name, "cpu", {})))
-        self.hello(session)
+        self.hello(session, inventory=inventory)
         return session
 
     def hello(

@@ -52,6 +52,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "probe": "* probe_device",
             "reboot": "*",
             "selftest_result": "*",
+            "thermometer": "Thermometer",
         },
         "hardware": {
             "boards": (
@@ -262,7 +263,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "leases": "*",
             "metrics": "CollectorMetrics",
             "model_changes": "*",
-            "overview": "Overview",
+            "overview": "Overview live_reading",
             "page_access": "*",
             "queues": "*",
             "recipes": "*",

@@ -6,12 +6,13 @@ import contextlib
 import logging
 import random
 import time
-from typing import Iterator
+from typing import Callable, Iterator
 
 from paretofleet_agent.config import Config
 from paretofleet_agent.daemon.outcome import attempt_outcome
 from paretofleet_agent.device.device import DeviceUnderTest
 from paretofleet_agent.device.host_lock import host_lock
+from paretofleet_agent.device.thermometer import Thermometer
 from paretofleet_agent.errors import HomeError, Refused, Unreachable
 from paretofleet_agent.files import free_bytes
 from paretofleet_agent.model import AttemptKey, Chunk, Lease, Outcome
@@ -33,6 +34,11 @@ ROOM_WAIT_S = 10.0
 FLUSH_ON_EXIT_S = 3.0
 
 
+def _thermometer(device: DeviceUnderTest) -> Callable[[], float | None]:
+    """The temperature of the machine, where the device is one."""
+    return (lambda: None) if device.simulation else Thermometer(device.sysroot).newest_c
+
+
 class Daemon:
     """The one thread that works; `heartbeat` is the other one."""
 
@@ -51,7 +57,7 @@ class Daemon:
         self._has_served = False
         self._stopping = False
         self.wants_reboot = False
-        self.heartbeat = Heartbeat(client, heartbeat_s=5.0)
+        self.heartbeat = Heartbeat(client, heartbeat_s=5.0, temperature_c=_thermometer(device))
 
     def stop(self) -> None:
         """Ends the work soon: the attempt that runs is abandoned. Safe in a signal handler."""

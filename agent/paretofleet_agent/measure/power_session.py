@@ -93,6 +93,8 @@ class PowerSession:
             at += size
         if header.get("report"):
             self._keep_report(now_ns, header["report"])
+        scope = "+".join(sorted({rail.scope for rail in self._rails}))
+        self._record.show_power(stopping.power_now_w(self._rails, self._samples, now_ns), scope)
 
     def close(self) -> None:
         """Ends the sampler."""

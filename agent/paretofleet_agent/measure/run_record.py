@@ -32,6 +32,9 @@ class RunMonitor(Protocol):
     def phase(self, phase: str, iterations: int) -> None:
         """Takes note of the phase and of the iterations so far, for heartbeats."""
 
+    def power(self, power_w: float | None, scope: str) -> None:
+        """Takes note of what the power sensors of a `scope` showed last; None: nothing yet."""
+
 
 class RunRecord:
     """The samples, marks, facts and flags of one attempt, also of one that fails."""
@@ -87,6 +90,10 @@ class RunRecord:
     def show_phase(self, phase: str) -> None:
         """Tells the monitor the phase and the iterations so far."""
         self._monitor.phase(phase, self._iterations)
+
+    def show_power(self, power_w: float | None, scope: str) -> None:
+        """Tells the monitor what the power sensors of a `scope` showed last."""
+        self._monitor.power(power_w, scope)
 
     def mark(self, now_ns: int, phase: str) -> None:
         """A phase begins at `now_ns` of the attempt's clock."""

@@ -42,6 +42,8 @@ FAST_PERIOD_S, SLOW_PERIOD_S, METER_PERIOD_S = 0.01, 0.3, 1.0
 #: So many refreshes say how far an energy may be off: of a counter, and of a power, whose spread must be seen
 #: first. Windows of a real board that ended from the third on were off by more than they said in one of five.
 COUNTER_REFRESHES_MIN, POWER_REFRESHES_MIN = 3, 20
+#: What is said of this moment looks back so far, or over so many periods of a slow sensor.
+NOW_S, NOW_PERIODS = 2.0, 6.0
 #: With fewer effective refreshes the t quantile is taken as if there were so many.
 FREEDOM_MIN = 4.0
 CORRELATION_MAX = 0.95
@@ -193,6 +195,21 @@ def seen_power(rail: RailFacts, samples: Samples, start_ns: int, end_ns: int) ->
     """What power the `samples` of a `rail` show from `start_ns` to `end_ns`, and by how many refreshes."""
     seen = _refreshes(rail, samples, start_ns, end_ns)
     return SeenPower(len(seen), _mean_w(rail, seen) if len(seen) >= COUNTER_REFRESHES_MIN else None)
+
+
+def power_now_w(rails: Sequence[RailFacts], samples: Mapping[str, Samples], now_ns: int) -> float | None:
+    """Watts that all `rails` together showed in the seconds before `now_ns`, by their `samples` by stream.
+
+    For people who watch, and in no result. None without rails, or where one of them showed too little.
+    """
+    total_w = 0.0
+    for rail in rails:
+        since_ns = now_ns - int(max(NOW_S, NOW_PERIODS * rail.period_s) * 1e9)
+        mean_w = seen_power(rail, samples.get(rail.stream, ((), ())), since_ns, now_ns).mean_w
+        if mean_w is None:
+            return None
+        total_w += mean_w
+    return total_w if rails else None
 
 
 def refresh_times_ns(rail: RailFacts, samples: Samples) -> list[int]:

@@ -117,6 +117,9 @@ class Progress:
             sys.stderr.write(f"\r\033[K{self._label}: {phase}, {iterations} iterations")
             sys.stderr.flush()
 
+    def power(self, power_w: float | None, scope: str) -> None:
+        """Not shown: the summary has the energy."""
+
     def done(self, summary: str) -> None:
         """Ends the line."""
         sys.stderr.write(("\r\033[K" if self._moves else "") + f"{self._label}: {summary}\n")

@@ -17,7 +17,7 @@ from paretofleet_proto.v1 import fleet_pb2_grpc
 
 from paretofleet_agent.config import UNIX, Config
 from paretofleet_agent.errors import PfError, Refused, Unreachable
-from paretofleet_agent.model import AttemptKey, Inventory
+from paretofleet_agent.model import AttemptKey, Inventory, LiveReading
 from paretofleet_agent.uplink import credentials, identity, joining, tls_probe, wire
 from paretofleet_agent.uplink.call_errors import as_missing, as_refusal, as_unreachable
 from paretofleet_agent.uplink.channels import open_channel
@@ -160,13 +160,18 @@ class CollectorClient:
             return wire.lease_reply_from_proto(stub.Lease(request, timeout=CALL_S))
 
     def progress(
-        self, attempts: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
+        self,
+        attempts: Iterable[AttemptKey],
+        running: AttemptKey | None,
+        phase: str,
+        iterations: int,
+        live: LiveReading,
     ) -> dict[AttemptKey, AttemptStatus]:
         """Renews the leases of `attempts` and of the `running` one, None when idle; returns their status.
 
-        `phase` and `iterations` say how far the running one is.
+        `phase` and `iterations` say how far the running one is, `live` what was read of the device last.
         """
-        request = wire.progress_to_proto(self._identity, attempts, running, phase, iterations)
+        request = wire.progress_to_proto(self._identity, attempts, running, phase, iterations, live)
         with self._calling() as stub:
             reply = stub.Progress(request, timeout=CALL_S)
         if reply.renew:

@@ -7,7 +7,7 @@ import threading
 from typing import Callable, Iterable, Mapping, Protocol
 
 from paretofleet_agent.errors import PfError, Refused
-from paretofleet_agent.model import AttemptKey
+from paretofleet_agent.model import AttemptKey, LiveReading
 from paretofleet_agent.uplink.replies import AttemptState, AttemptStatus, Welcome
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,12 @@ class Collector(Protocol):
 
     def hello(self, attempts: Iterable[AttemptKey], collector_id: str = "") -> Welcome: ...
     def progress(
-        self, attempts: Iterable[AttemptKey], running: AttemptKey | None, phase: str, iterations: int
+        self,
+        attempts: Iterable[AttemptKey],
+        running: AttemptKey | None,
+        phase: str,
+        iterations: int,
+        live: LiveReading,
     ) -> Mapping[AttemptKey, AttemptStatus]: ...
 
 
@@ -28,6 +33,7 @@ class RunningAttempt:
     def __init__(self, key: AttemptKey, shutting_down: Callable[[], bool]) -> None:
         self.key = key
         self.progress: tuple[str, int] = ("", 0)
+        self.power_now: tuple[float | None, str] = (None, "")
         self.stop_reason = ""
         self._shutting_down = shutting_down
 
@@ -39,6 +45,10 @@ class RunningAttempt:
         """Takes note of how far the attempt is."""
         self.progress = (phase, iterations)
 
+    def power(self, power_w: float | None, scope: str) -> None:
+        """Takes note of what the power sensors of a `scope` showed last, in watts."""
+        self.power_now = (power_w, scope)
+
     def give_up(self, why: str) -> None:
         """Ends the attempt when it next asks whether it is stopped."""
         self.stop_reason = why
@@ -48,11 +58,15 @@ class Heartbeat:
     """Beats every `heartbeat_s` seconds; a beat that fails is followed by a hello.
 
     The daemon sets `running`, `attempts`, those in the spool, and `collector_id`, whose they are. It reads
-    `refusal`, and `is_foreign`: another collector answers.
+    `refusal`, and `is_foreign`: another collector answers. `temperature_c` gives degrees Celsius at once, or
+    None.
     """
 
-    def __init__(self, collector: Collector, heartbeat_s: float) -> None:
+    def __init__(
+        self, collector: Collector, heartbeat_s: float, temperature_c: Callable[[], float | None]
+    ) -> None:
         self._collector = collector
+        self._temperature_c = temperature_c
         self.heartbeat_s = heartbeat_s
         self.running: RunningAttempt | None = None
         self.attempts: tuple[AttemptKey, ...] = ()
@@ -100,10 +114,13 @@ class Heartbeat:
         return {} if self.is_foreign else welcome.attempts
 
     def _report(self, running: RunningAttempt | None) -> Mapping[AttemptKey, AttemptStatus]:
+        temperature_c = self._temperature_c()
         if running is None:
-            return self._collector.progress(self.attempts, None, "", 0)
+            idle = LiveReading(temperature_c=temperature_c)
+            return self._collector.progress(self.attempts, None, "", 0, idle)
         phase, iterations = running.progress
-        return self._collector.progress(self.attempts, running.key, phase, iterations)
+        live = LiveReading(*running.power_now, temperature_c)
+        return self._collector.progress(self.attempts, running.key, phase, iterations, live)
 
     def _beat_on(self) -> None:
         while not self._end.wait(self.heartbeat_s):

@@ -11,7 +11,16 @@ from paretofleet_proto.v1 import fleet_pb2 as pb
 from paretofleet_agent import __version__
 from paretofleet_agent.config import Config
 from paretofleet_agent.errors import Refused
-from paretofleet_agent.model import Artifact, AttemptEnd, AttemptKey, Chunk, Inventory, Lease, Limits
+from paretofleet_agent.model import (
+    Artifact,
+    AttemptEnd,
+    AttemptKey,
+    Chunk,
+    Inventory,
+    Lease,
+    Limits,
+    LiveReading,
+)
 from paretofleet_agent.uplink.ends import end_crc32
 from paretofleet_agent.uplink.identity import Identity
 from paretofleet_agent.uplink.replies import (
@@ -116,9 +125,10 @@ def progress_to_proto(
     running: AttemptKey | None,
     phase: str,
     iterations: int,
+    live: LiveReading,
 ) -> pb.ProgressRequest:
     """The heartbeat of `identity`: the `attempts` it still has, and of the `running` one, None when idle, the
-    `phase` and the `iterations` so far.
+    `phase` and the `iterations` so far; and the `live` reading.
     """
     return pb.ProgressRequest(
         session=session_to_proto(identity),
@@ -126,6 +136,9 @@ def progress_to_proto(
         running=key_to_proto(running) if running else None,
         phase=phase,
         iterations=iterations,
+        power_w=live.power_w,
+        power_scope=live.power_scope,
+        temperature_c=live.temperature_c,
     )
 
 

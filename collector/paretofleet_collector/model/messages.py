@@ -96,6 +96,19 @@ class Hello:
 
 
 @dataclass(frozen=True)
+class LiveReading:
+    """What an agent read of its device at this moment, for who watches; None: nothing was read.
+
+    `power_w`: watts that the running attempt's power sensors of `power_scope` showed last. `temperature_c`:
+    degrees Celsius of the hottest thermal zone.
+    """
+
+    power_w: float | None = None
+    power_scope: str = ""
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True)
 class Heartbeat:
     """What an agent sends from time to time. `running` is the attempt that runs now, if any."""
 
@@ -104,6 +117,7 @@ class Heartbeat:
     running: AttemptKey | None
     phase: str
     iterations: int
+    live: LiveReading = field(default_factory=LiveReading)
 
 
 class AttemptState(Enum):

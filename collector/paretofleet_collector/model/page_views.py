@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from paretofleet_collector.model.entities import RUN_FINAL
+from paretofleet_collector.model.messages import LiveReading
 from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import DeviceView, RunningNow, SweepView
 
@@ -50,6 +51,27 @@ class FleetDevice:
     waits: str
     failure: LastFailure | None
     reading: LastReading | None
+    live: LiveReading = field(default_factory=LiveReading)
+
+    @property
+    def why_no_power(self) -> str:
+        """Why no power is shown of this moment."""
+        if self.device.state == "offline":
+            return "its agent is silent"
+        if not self.device.sensors:
+            return "it has no power sensor"
+        if not self.device.running:
+            return "power is read during runs only"
+        return "its sensors have shown too little yet, or its agent is older than these readings"
+
+    @property
+    def why_no_temperature(self) -> str:
+        """Why no temperature is shown of this moment."""
+        if self.device.state == "offline":
+            return "its agent is silent"
+        if self.device.simulated:
+            return "a simulated device has no thermal zone"
+        return "no thermal zone can be read there, or its agent is older than these readings"
 
 
 def ended_runs(sweep: SweepView) -> int:

@@ -106,6 +106,7 @@ async def progress(context: Context, request: Heartbeat) -> tuple[AttemptStatus,
     """
     if request.running is None and not request.held:
         await context.idle_beats.beat(request.session, partial(_note_idle, context))
+        context.live_readings.note(request.session.device_id, request.live, context.now())
         return ()
 
     def work(connection: sa.Connection) -> tuple[AttemptStatus, ...]:
@@ -122,7 +123,9 @@ async def progress(context: Context, request: Heartbeat) -> tuple[AttemptStatus,
             keys.append(request.running)
         return _renew(connection, request.session, keys, now + context.config.lease_s)
 
-    return await context.store.write(work)
+    statuses = await context.store.write(work)
+    context.live_readings.note(request.session.device_id, request.live, context.now())
+    return statuses
 
 
 async def _note_idle(context: Context, idle: frozenset[Session]) -> dict[Session, SessionRefused]:

@@ -23,6 +23,7 @@ from paretofleet_collector.service.counters import Counters
 from paretofleet_collector.service.idle_beats import IdleBeats
 from paretofleet_collector.service.in_flight import OpenUploads
 from paretofleet_collector.service.latest_time import LatestTime
+from paretofleet_collector.service.live_readings import LiveReadings
 from paretofleet_collector.service.work_notices import WorkNotices
 from paretofleet_collector.store import Store
 
@@ -93,6 +94,7 @@ class Context:
     wake_unfinished: Callable[[], None] = lambda: None
     notices: WorkNotices = field(default_factory=WorkNotices)
     idle_beats: IdleBeats = field(default_factory=IdleBeats)
+    live_readings: LiveReadings = field(default_factory=LiveReadings)
     #: The live page's, None where none is served.
     page_door: PageDoor | None = None
     #: Blocks that are being chosen, by sweep and device; only so that none is chosen twice at once.

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from paretofleet_collector.lifecycle.notes import waits
 from paretofleet_collector.model.entities import SWEEP_FINAL
+from paretofleet_collector.model.messages import LiveReading
 from paretofleet_collector.model.page_views import (
     Fleet,
     FleetDevice,
@@ -146,7 +147,8 @@ class Overview:
         now = running.get(view.device_id)
         reading = self._reading(connection, view.device_id, "" if now is None else now.run_id)
         reason = "" if now is not None else why.get(view.name) or _idle_reason(view)
-        return FleetDevice(view, now, reason, failures.get(view.device_id), reading)
+        live = live_reading(self._context, view)
+        return FleetDevice(view, now, reason, failures.get(view.device_id), reading, live)
 
     def _reading(self, connection: sa.Connection, device_id: str, run_id: str) -> LastReading | None:
         """What the device read last; after it went on to another run, that is asked until it is sealed."""
@@ -160,6 +162,11 @@ class Overview:
             reading = overview.last_reading(connection, device_id)
         self._readings[device_id] = run_id, until, reading
         return reading
+
+
+def live_reading(context: Context, device: DeviceView) -> LiveReading:
+    """What the agent of a `device` in `context` read last; empty where it is silent."""
+    return context.live_readings.of(device.device_id, context.now() - context.offline_after_s)
 
 
 def _recounted(view: SweepView, mark: SweepMark) -> SweepView:

@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from paretofleet_collector.errors import NotFound
+from paretofleet_collector.model.page_views import FleetDevice
 from paretofleet_collector.service import devices, reports, run_details, sweeps
+from paretofleet_collector.service.overview import live_reading
 from paretofleet_collector.web import rendering, trace
 from paretofleet_collector.web.frame import frame
 from paretofleet_collector.web.site import Site, check_may, may
@@ -108,6 +110,7 @@ async def _device(site: Site, request: Request) -> Response:
         "device.html",
         title=device.name,
         device=device,
+        seen=FleetDevice(device, None, "", None, None, live_reading(site.context, device)),
         may_change=may(request, "ChangeDevice"),
         is_swapped=False,
         environment=json.loads(device.environment_json or "{}"),

@@ -285,18 +285,24 @@ class LeaseReply(_message.Message):
     def __init__(self, grant: _Optional[_Union[Grant, _Mapping]] = ..., ask_again_s: _Optional[float] = ..., reboot: _Optional[str] = ...) -> None: ...
 
 class ProgressRequest(_message.Message):
-    __slots__ = ("session", "held", "running", "phase", "iterations")
+    __slots__ = ("session", "held", "running", "phase", "iterations", "power_w", "power_scope", "temperature_c")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    POWER_W_FIELD_NUMBER: _ClassVar[int]
+    POWER_SCOPE_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_C_FIELD_NUMBER: _ClassVar[int]
     session: Session
     held: _containers.RepeatedCompositeFieldContainer[AttemptRef]
     running: AttemptRef
     phase: str
     iterations: int
-    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., running: _Optional[_Union[AttemptRef, _Mapping]] = ..., phase: _Optional[str] = ..., iterations: _Optional[int] = ...) -> None: ...
+    power_w: float
+    power_scope: str
+    temperature_c: float
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., held: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., running: _Optional[_Union[AttemptRef, _Mapping]] = ..., phase: _Optional[str] = ..., iterations: _Optional[int] = ..., power_w: _Optional[float] = ..., power_scope: _Optional[str] = ..., temperature_c: _Optional[float] = ...) -> None: ...
 
 class ProgressReply(_message.Message):
     __slots__ = ("held", "renew")

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -23,7 +24,7 @@ from paretofleet_agent.model import Outcome, Unavailable
 from paretofleet_agent.uplink.client import CollectorClient
 from paretofleet_agent.uplink.spool import Spool
 
-DEVICE = DeviceUnderTest(INVENTORY, sysroot=None, housekeeping_cpu=1, runner_cpus=(0,))
+DEVICE = DeviceUnderTest(INVENTORY, sysroot=Path(__file__).parent, housekeeping_cpu=1, runner_cpus=(0,))
 
 
 def well(lease, path, sink, watch, device):
@@ -130,6 +131,28 @@ def test_a_run_from_lease_to_committed_end(collector, tmp_path, monkeypatch):
     assert collector.fetches == [0], "the model is fetched once"
     with contextlib.closing(Spool.open(tmp_path)) as spool:
         assert spool.attempts() == ()
+
+
+def test_a_heartbeat_carries_the_power_of_the_run_and_the_temperature_of_the_machine(
+    collector, tmp_path, monkeypatch
+):
+    def with_power(lease, path, sink, watch, device):
+        watch.power(6.25, "module")
+        return well(lease, path, sink, watch, device)
+
+    monkeypatch.setattr(outcome, "measure", with_power)
+    monkeypatch.setattr(loop.Thermometer, "newest_c", lambda _: 61.5)
+    agent = Agent(tmp_path, collector.address).start()
+    wait_for(lambda: any(not beat.HasField("running") for beat in collector.beats))
+    collector.grant("run-1")
+    wait_for(lambda: any(beat.HasField("running") for beat in collector.beats))
+    agent.daemon.stop()
+    agent.join()
+    measuring = next(beat for beat in collector.beats if beat.HasField("running"))
+    assert (measuring.power_w, measuring.power_scope, measuring.temperature_c) == (6.25, "module", 61.5)
+    idle = next(beat for beat in collector.beats if not beat.HasField("running"))
+    assert not idle.HasField("power_w"), "nothing reads it between runs"
+    assert idle.temperature_c == 61.5
 
 
 def test_nothing_is_uploaded_while_a_run_measures(collector, tmp_path, monkeypatch):

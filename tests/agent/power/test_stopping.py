@@ -37,6 +37,27 @@ def correlated(mean, deviation, rho, n, seed=1):
     return values
 
 
+def series(one, watts, seconds):
+    """Samples of a sensor that shows so many `watts` for so many seconds."""
+    times = [round(k * one.period_s * S) for k in range(int(seconds / one.period_s))]
+    if one.is_counter:
+        return times, [round(watts * t_ns / S * 1e6) for t_ns in times]
+    return times, [round(watts * 1e6)] * len(times)
+
+
+def test_the_power_of_this_moment_is_the_sum_of_what_the_rails_showed_last():
+    counter = sensor("nvml-counter")
+    times, values = series(counter, 20.0, 30)
+    later = [(t_ns + 30 * S, values[-1] + round(8.0 * t_ns / S * 1e6)) for t_ns in times]
+    samples = {counter.stream: (times + [t for t, _ in later], values + [v for _, v in later])}
+    assert stopping.power_now_w([counter], samples, 60 * S) == pytest.approx(8.0, rel=0.01)
+    assert stopping.power_now_w([counter], samples, 29 * S) == pytest.approx(20.0, rel=0.01)
+    assert stopping.power_now_w([counter], samples, 90 * S) is None, "nothing came for half a minute"
+    other = sensor("meter")
+    assert stopping.power_now_w([counter, other], samples, 60 * S) is None, "one rail is no sum"
+    assert stopping.power_now_w([], {}, 60 * S) is None
+
+
 def stops_after_s(name, watts, *, step_s=1.0, scope="gpu-board", edge_w=None):
     """Seconds after which the window ends, its guard at `edge_w`; and the verdict."""
     one = sensor(name, scope=scope)

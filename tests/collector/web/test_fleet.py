@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import page_sessions
 from paretofleet_collector.identity.peers import LOCAL, Peer
-from paretofleet_collector.model.messages import Heartbeat, Join
+from paretofleet_collector.model.entities import SensorInfo
+from paretofleet_collector.model.messages import Heartbeat, Join, LiveReading
 from paretofleet_collector.service import agents, devices, overview, sweeps
 from paretofleet_collector.service.overview import Overview
 from paretofleet_collector.web import fleet_view, page_server
 from paretofleet_collector.web.doorway import cookie_name
 from paretofleet_collector.web.fragments import Fragments
 from paretofleet_collector.web.hub import Hub
+from rig import INVENTORY
+
+WITH_SENSOR = replace(INVENTORY, sensors=(SensorInfo("ina3221", "VDD_IN", "module", "boxcar"),))
+
+
+def whole(rig) -> str:
+    """The HTML of every part of the view."""
+    fragments = rig.do(fleet_view.make(Overview(rig.context)))
+    return " ".join(fragments.whole().values())
 
 
 def look(rig):
@@ -49,6 +60,39 @@ def test_a_device_that_does_nothing_says_why(rig):
     waits = {each.device.name: each.waits for each in look(rig).devices}
     assert waits["idle"] == "offline: its agent is silent"
     assert rig.sweep(sweep.name).state == "planned"
+
+
+def test_power_and_temperature_of_this_moment_are_what_the_agent_said_last(rig):
+    session = rig.joined(inventory=WITH_SENSOR)
+    rig.submit()
+    key = rig.lease(session).key
+    live = LiveReading(6.25, "module", 61.5)
+    rig.do(agents.progress(rig.context, Heartbeat(session, (key,), key, "measure", 1, live)))
+    (seen,) = look(rig).devices
+    assert seen.live == live
+    page = whole(rig)
+    assert "6.25 W" in page
+    assert "61.5 °C" in page
+    rig.clock[0] += 3600
+    (seen,) = look(rig).devices
+    assert seen.live == LiveReading(), "a silent agent's reading is not of this moment"
+    assert 'title="its agent is silent">-' in whole(rig)
+
+
+def test_what_is_not_read_is_a_dash_that_says_why(rig):
+    bare = rig.joined("bare")
+    measuring = rig.joined("measuring", inventory=WITH_SENSOR)
+    old = Heartbeat(bare, (), None, "", 0)
+    rig.do(agents.progress(rig.context, old))
+    page = whole(rig)
+    assert 'title="it has no power sensor">-' in page
+    assert 'title="power is read during runs only">-' in page
+    assert 'title="no thermal zone can be read there, or its agent is older than these readings">-' in page
+    rig.submit(devices=["measuring"])
+    key = rig.lease(measuring).key
+    rig.do(agents.progress(rig.context, Heartbeat(measuring, (key,), key, "warm_up", 1)))
+    assert "have shown too little yet, or its agent is older" in whole(rig)
+    assert " W<" not in whole(rig)
 
 
 def test_what_failed_last_and_what_was_measured_last_stand_with_the_device(rig):

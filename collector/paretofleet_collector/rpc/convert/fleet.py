@@ -23,6 +23,7 @@ from paretofleet_collector.model.messages import (
     Hello,
     Join,
     LeaseReply,
+    LiveReading,
     Session,
     UploadReply,
     Welcome,
@@ -121,6 +122,11 @@ def heartbeat_from_proto(message: pb.ProgressRequest) -> Heartbeat:
         running=attempt_from_proto(message.running) if message.HasField("running") else None,
         phase=message.phase,
         iterations=message.iterations,
+        live=LiveReading(
+            message.power_w if message.HasField("power_w") else None,
+            message.power_scope,
+            message.temperature_c if message.HasField("temperature_c") else None,
+        ),
     )
 
 
