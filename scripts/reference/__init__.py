@@ -11,7 +11,7 @@ from pathlib import Path
 from reference.bench import benches
 from reference.boards import boards
 from reference.commands import commands
-from reference.data import flags, report, samples
+from reference.data import flags, lake, report, samples
 from reference.keys import configuration, search, specification
 from reference.limits import limits_page
 from reference.photographs import PHOTOGRAPHS, page_stamp, stamp_of, take_photographs
@@ -29,6 +29,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "report.md": report,
     "flags.md": flags,
     "samples.md": samples,
+    "lake.md": lake,
     "boards.md": boards,
     "bench.md": benches,
     "limits.md": limits_page,

@@ -1,4 +1,4 @@
-"""The pages of data: flags, the columns of a report, the samples of a run."""
+"""The pages of data: flags, the columns of a report, the samples of a run, what a lake holds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from paretofleet_analysis.report.flags import FLAGS, Flag
 from paretofleet_analysis.report.rail_schema import ENERGY_TYPE, RAIL_COLUMNS
 from paretofleet_analysis.report.schema import COLUMNS, MEASURES, VERSION, Measure
 from paretofleet_analysis.runs.sample_schemas import PHASE_MEANINGS, SAMPLE_SCHEMAS
+from paretofleet_collector.lake.manifest import COLUMNS as MANIFEST_COLUMNS
 
-from reference.markdown import origin, table
+from reference.markdown import origin, page, paragraph, table
 
 _TYPES = {TEXT: "text", INT: "integer", REAL: "number", YES_NO: "yes or no", ENERGY_TYPE: "list of rails"}
 _EFFECTS = {"time": "times", "energy": "energies", "both": "times and energies", "none": "-"}
@@ -120,6 +121,37 @@ A mark begins a phase, which lasts until the next mark.
 
 {table(("number", "phase", "meaning"), phases)}
 """
+
+
+def lake() -> str:
+    """The page of what a lake holds, and of the columns of its manifest."""
+    columns = [(f"`{name}`", f"`{kind}`", meaning) for name, (kind, meaning) in MANIFEST_COLUMNS.items()]
+    return page(
+        "# Lake",
+        paragraph(
+            "A lake is a folder, or a prefix in a bucket, with what the collector sealed. Files never "
+            "change once they are there, but for the manifests, which are replaced whole."
+        ),
+        origin("collector/paretofleet_collector/lake/manifest.py"),
+        table(
+            ("path", "what"),
+            [
+                ("`samples/SWEEP_ID/RUN_ID-ATTEMPT.parquet`", "the samples of one run"),
+                ("`samples/SWEEP_ID/merged-*.parquet`", "those of several runs, one after the other"),
+                ("`models/SHA256.onnx`, `models/SHA256.npz`", "models and inputs by their SHA-256"),
+                ("`manifest/SWEEP_ID.parquet`", "which rows of which file are whose, a row a run"),
+                ("`orphans/`", "files that nothing listed, at their old paths"),
+                ("`tmp/`, `probe/`", "what is being written, and signs of life"),
+            ],
+        ),
+        "## Manifest",
+        paragraph(
+            "Read files by the manifest, not by their names: one that was merged into another lies there "
+            "for a minute more, and its rows would count twice. A running collector writes a sweep's "
+            "manifest within ten minutes of a change. What a file of samples holds: [samples](samples.md)."
+        ),
+        table(("column", "type", "meaning"), columns),
+    )
 
 
 def _unit(column: str) -> str:

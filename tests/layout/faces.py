@@ -302,6 +302,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "runs": "* CANCELLABLE ENDED_BADLY OPEN UNDER_WAY",
             "salvage": "salvage",
             "sealed": "* SealedFile",
+            "sealed_runs": "*",
             "searches": "*",
             "sessions": "*",
             "sqlite": "damage_of snapshot without_log",

@@ -43,13 +43,15 @@ def _jobs(kind: str) -> Mapping[str, Callable[..., Any]]:
         from paretofleet_collector.jobs import compared, frontier
 
         return {"frontier": frontier.frontier, "compared": compared.compared}
-    from paretofleet_collector.jobs import choose, merge, rebuild, report, seal
+    from paretofleet_collector.jobs import choose, manifest, merge, rebuild, report, seal
 
     return {
         "seal": seal.seal,
         "summarize_again": rebuild.summarize_again,
         "merge": merge.merge,
         "extract": merge.extract,
+        "manifest_versions": manifest.manifest_versions,
+        "write_manifest": manifest.write_manifest,
         "choose": choose.choose,
         "report": report.write_report,
     }

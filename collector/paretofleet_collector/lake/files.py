@@ -195,6 +195,10 @@ class Lake:
         ]
         return sorted(unlisted)
 
+    def files_below(self, folder: str) -> list[str]:
+        """The paths of all files below the `folder` of the lake."""
+        return sorted(self._relative(path) for path in (self.root / folder).rglob("*") if path.is_file())
+
     def merged_files(self, sweep_id: str) -> list[str]:
         """The files that hold several runs of the sweep `sweep_id`, listed or not."""
         return sorted(self._relative(path) for path in (self.root / SAMPLES / sweep_id).glob(f"{_MERGED}*"))

@@ -221,6 +221,10 @@ class ObjectLake(Lake):
         samples = [each for each in self._below(SAMPLES) if each not in listed]
         return sorted(samples + [each for each in self._below("models") if Path(each).stem not in models])
 
+    def files_below(self, folder: str) -> list[str]:
+        """The paths of all objects below the `folder` of the lake; raises StorageUnavailable."""
+        return sorted(self._below(folder))
+
     def merged_files(self, sweep_id: str) -> list[str]:
         """The objects that hold several runs of the sweep `sweep_id`, listed or not.
 

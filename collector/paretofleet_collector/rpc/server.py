@@ -106,6 +106,7 @@ async def _serve(config: Config, page: Page | None) -> None:
             asyncio.create_task(collector.sealer.run()),
             asyncio.create_task(collector.unfinished.run()),
             asyncio.create_task(collector.merger.run()),
+            asyncio.create_task(collector.manifests.run()),
             asyncio.create_task(collector.absences.run()),
             asyncio.create_task(_watch_health(context, checks)),
             asyncio.create_task(gate.watch()),

@@ -20,6 +20,7 @@ from paretofleet_collector.service.lake_age import (
     left_by_merging,
     unlisted_files,
 )
+from paretofleet_collector.service.manifests import Manifests
 from paretofleet_collector.service.merging import Merger
 from paretofleet_collector.service.sealing import Sealer
 from paretofleet_collector.service.unfinished import Unfinished
@@ -36,6 +37,7 @@ class Collector:
     sealing_worker: Worker
     unfinished: Unfinished
     merger: Merger
+    manifests: Manifests
     absences: Absences
 
     async def tidy_lake(self) -> int:
@@ -78,5 +80,11 @@ def assemble(config: Config) -> Collector:
     unfinished = Unfinished(context)
     context.wake_unfinished = unfinished.wake
     return Collector(
-        context, sealer, sealing_worker, unfinished, Merger(context, sealing_worker), Absences(context)
+        context,
+        sealer,
+        sealing_worker,
+        unfinished,
+        Merger(context, sealing_worker),
+        Manifests(context, sealing_worker),
+        Absences(context),
     )
