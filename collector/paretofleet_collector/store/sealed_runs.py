@@ -18,7 +18,7 @@ _OF_CONFIGURATION = ("runtime", "precision", "batch_size", "threads", "mode")
 
 
 def versions(connection: sa.Connection) -> dict[str, str]:
-    """For each sweep with sealed runs, by its id, a text that changes with what `rows` gives of it."""
+    """By id of each sweep that `connection` sees with sealed runs: a text that changes with its `rows`."""
     listed = (
         sa.select(
             RUNS.c.sweep_id,
