@@ -102,7 +102,7 @@ def _default(key: str, defaults: Mapping[str, Any]) -> str:
         return f"{WAIT_S:,.0f}, of several days {WAIT_DAYS_S:,.0f}"
     if key == "only":
         return "all"
-    if key in ("data", "note", "labels"):  # nothing is said
+    if key in ("data", "simulated", "note", "labels"):  # nothing is said
         return ""
     value: Any = defaults
     for part in key.split("."):

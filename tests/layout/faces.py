@@ -236,11 +236,12 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "process": "*",
             "reading": "*",
             "second_seeds": "seed_sentences",
-            "specification": "SearchSpecification",
+            "specification": "SearchSpecification TruthFile",
             "starting": "devices_of with_measure",
             "statements": "statement_rows",
             "stored": "stored_json stored_specification",
             "trainer": "runnable",
+            "truth": "truth_file with_truth",
         },
         "service": {
             "access": "*",

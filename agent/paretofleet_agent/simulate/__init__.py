@@ -29,6 +29,9 @@ idle time g an iteration takes 1 + 0.35 (1 - exp(-g / 0.06 s)) times as long, at
 rest of the period, that is what T_run becomes; an item then costs P_run while it is worked on and P_idle
 between.
 
+A configuration may say what is true instead: `simulated` has the seconds of an item, T for B = 1, and perhaps
+its joules E, so that P = E / T. Drift, noise, sensors and memory stay those of the class.
+
 The sensor of a Jetson TX2 or TX1 is the rail VDD_IN: module scope, instantaneous, read once at random in
 every 50 ms, with a gain that is one unknown factor of the device m(0.02, e[device]), noise of 3 % and steps
 of 152 mW. A Nano's rail POM_5V_IN averages over its refresh of 0.42 s in steps of 40 mW, and cpu-server
@@ -258,6 +261,10 @@ def expected(
     precision = PRECISION_FACTORS.get(configuration["precision"], 1.0)
     item_s = device.item_s * (size_bytes / MB) ** 0.7 * (0.6 + 0.8 * u2) * precision
     seconds = (device.overhead_s * (0.5 + u1) + batch_size * item_s) / threads**0.85 * _steps(configuration)
+    given = configuration.get("simulated") or {}
+    seconds = given.get("item_s", seconds)
+    if "item_j" in given:
+        return seconds, given["item_j"] / seconds
     share = math.sqrt(batch_size / (batch_size + 1)) * math.sqrt(threads / device.cores)
     return seconds, device.idle_w + device.span_w * (0.5 + 0.4 * u3) * share
 

@@ -33,7 +33,7 @@ from paretofleet_agent.uplink.replies import (
 )
 
 #: The newest number of the protocol in fleet.proto that this agent speaks.
-WIRE_VERSION = 4
+WIRE_VERSION = 5
 #: A collector takes no more attempts in one message; the newest go first, older ones when those are gone.
 HELD_MAX = 256
 #: Nor a longer text about the environment.

@@ -21,6 +21,8 @@ from .space import Codes, Flags, Floats, Space, space_of
 #: and of an energy.
 ACCURACY_POINTS, TIME_SHARE, ENERGY_SHARE = 0.4, 0.01, 0.02
 _SHOWN = 12
+#: The value of a parameter whose cell is empty.
+NO_VALUE = "absent"
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Join:
 @dataclass(frozen=True)
 class ColumnMap:
     """Which columns are what. `parameters` are columns, each a parameter; `letters` a column of texts, each
-    letter of which is one. `accuracy` is in percent; `devices` have a column of times and perhaps one of
-    energies. `graph` is alike where architectures are the same; `failed` is not empty, 0 or false where a
-    member fails.
+    letter of which is one. `accuracy` is in percent, empty for none; `devices` have a column of times and
+    perhaps one of energies. `graph` is alike where architectures are the same; `failed` is not empty, 0 or
+    false where a member fails.
     """
 
     accuracy: str
@@ -153,7 +155,8 @@ def _joined(table: pa.Table, join: Join) -> pa.Table:
 
 def _costs(table: pa.Table, columns: ColumnMap) -> tuple[Floats, Floats, dict[str, tuple[int, ...]]]:
     """Costs (n, k), the noise (k,) of each, and each device's columns; column 0 is the error."""
-    costs = [100.0 - _numbers(table, columns.accuracy)]
+    errors = 100.0 - _numbers(table, columns.accuracy) if columns.accuracy else np.zeros(table.num_rows)
+    costs = [errors]
     noise = [ACCURACY_POINTS]
     devices = {}
     for device, names in columns.devices.items():
@@ -188,7 +191,7 @@ def _is_failed(table: pa.Table, name: str) -> Flags:
 
 def _space(names: Sequence[str], chosen: Sequence[Sequence[Any]]) -> tuple[Space, Codes]:
     """The space of all values that occur, and the rows as its members; an empty cell is a value, too."""
-    columns = [["absent" if value is None else value for value in column] for column in chosen]
+    columns = [[NO_VALUE if value is None else value for value in column] for column in chosen]
     values = [sorted(set(column), key=lambda value: (isinstance(value, str), value)) for column in columns]
     space = space_of(dict(zip(names, values, strict=True)))
     codes = [_numbered_values(column, each) for column, each in zip(columns, values, strict=True)]

@@ -17,6 +17,7 @@ from paretofleet_collector.cli import (
 )
 from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.progress import working
+from paretofleet_collector.cli.search_columns import device_columns
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.errors import misused
 
@@ -174,12 +175,7 @@ def _columns(
 
     if not parameters and not letters:
         raise typer.BadParameter("name the parameters: --parameter COLUMN for each, or --letters COLUMN")
-    mapped = {}
-    for text in devices:
-        name, equals, values = text.partition("=")
-        if not name or not equals or not values:
-            raise typer.BadParameter(f"--device '{text}': write NAME=TIME or NAME=TIME,ENERGY, two columns")
-        mapped[name] = tuple(values.split(","))
+    mapped = device_columns("--device", devices)
     return ColumnMap(accuracy, mapped, tuple(parameters), letters, graph, failed)
 
 

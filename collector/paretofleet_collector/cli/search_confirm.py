@@ -104,13 +104,13 @@ def _confirm(client: SearchClient, search_id: str, folder: Path, anew: Anew) -> 
     return code
 
 
-def _trained(confirming: Confirming, numbers: Sequence[int], seeds: int) -> list[str]:
-    """The trained networks of those trials that could be trained, as the collector calls them."""
-    models = []
+def _trained(confirming: Confirming, numbers: Sequence[int], seeds: int) -> dict[int, str]:
+    """The trained networks of those trials that could be trained, by trial, as the collector calls them."""
+    models = {}
     for number in numbers:
         trainings = confirming.train(number, seeds)
         if not any(each.reason for each in trainings):
-            models.append(confirming.send(trainings))
+            models[number] = confirming.send(trainings)
     if not models:
         raise Refused(f"None of {counted(len(numbers), 'member')} could be trained; the reasons stand above.")
     return models

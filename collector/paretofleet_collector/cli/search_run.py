@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paretofleet_collector.model.searches import SearchView
-    from paretofleet_collector.searches.specification import SearchSpecification
+    from paretofleet_collector.searches.specification import SearchSpecification, TruthFile
 
 START_EXAMPLE = "Example: paretofleet search start space.yaml --name edge1 --budget 4h --seed 1 --watch"
 STOP_EXAMPLE = "Example: paretofleet search stop edge1"
@@ -38,11 +38,31 @@ Devices = Annotated[
 ]
 
 
+TruthTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--simulate-truth",
+        metavar="TABLE",
+        help="Simulated devices show its times and energies: .parquet, .csv or .csv.gz, by parameters.",
+    ),
+]
+Truths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--truth",
+        metavar="DEVICE=TIME[,ENERGY]",
+        help="A device's columns of the table, in ms and mJ. Repeatable.",
+    ),
+]
+
+
 def start(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="SPACE.yaml", help="The search's specification.")],
     *,
     devices: Devices = None,
+    truth_table: TruthTable = None,
+    truths: Truths = None,
     name: Annotated[str, typer.Option(help="The search's name.", show_default="its own, or the file's")] = "",
     budget: Annotated[
         str | None,
@@ -59,18 +79,23 @@ def start(
     if budget is None and trials is None:
         raise typer.BadParameter("say how far it shall go: --budget TIME, --trials N, or both")
     budget_s = seconds_of("--budget", budget) if budget else 0.0
+    truth = _truth(truth_table, truths or ())
     specification = on_devices(specification_in(file), devices)
     from paretofleet_collector.cli.model_upload import model_name
     from paretofleet_collector.cli.specification import add_files
     from paretofleet_collector.searches import process
     from paretofleet_collector.searches.starting import devices_of, with_measure
     from paretofleet_collector.searches.stored import stored_json
+    from paretofleet_collector.searches.truth import with_truth
 
     with search_client(context) as client:
         measure = add_files(client, specification.measure)
         specification = with_measure(specification, measure)
         plan = client.plan_sweep(measure.to_json())
-        names = devices_of(specification, plan, client.list_devices(), budget_s)
+        fleet = client.list_devices()
+        names = devices_of(specification, plan, fleet, budget_s)
+        if truth is not None:
+            specification = with_truth(specification, truth, names, fleet)
         chosen = name or specification.name or model_name(file.with_suffix(""))
         text = stored_json(specification, names)
         new = NewSearch(chosen, text, specification.digest, seed, budget_s, trials or 0)
@@ -86,6 +111,16 @@ def start(
         typer.echo(clean(search.name))
         if watch:
             raise typer.Exit(follow_search(client, search.search_id, folder))
+
+
+def _truth(table: Path | None, truths: Sequence[str]) -> TruthFile | None:
+    """The table of --simulate-truth with the columns of --truth; BadParameter for anything else."""
+    from paretofleet_collector.cli.search_columns import device_columns
+    from paretofleet_collector.searches.truth import truth_file
+
+    if (table is None) is bool(truths):
+        raise typer.BadParameter("give --simulate-truth TABLE and --truth DEVICE=TIME[,ENERGY] together")
+    return None if table is None else truth_file(table, device_columns("--truth", truths))
 
 
 def stop(context: typer.Context, search: SearchName) -> None:

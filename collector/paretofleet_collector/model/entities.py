@@ -151,11 +151,10 @@ class Variant:
 class Configuration:
     """What is run, as requested; the same id in every sweep. `threads` None: the device's default.
 
-    `items_s`: in mode `paced` the items that come a second; it is no part of the identity of other modes.
-    `sizes`: elements of the free axes, by name, or as INPUT.AXIS where the axis has none. `inputs`: by name
-    the law of an input's values or a number, or the SHA-256 of the user's samples. `data`: in mode `accuracy`
-    the labelled set, as `planning.data.of_configuration` has it. What is asked for in none of these ways is
-    no part of the identity.
+    `items_s`: in mode `paced` the items that come a second. `sizes`: elements of the free axes, by name, or
+    as INPUT.AXIS. `inputs`: by name the law of an input's values, a number, or the SHA-256 of the user's
+    samples. `data`: in mode `accuracy` the labelled set, as `planning.data.of_configuration` has it.
+    `simulated`: what a simulated device shows. What is not asked for is no part of the identity.
     """
 
     batch_size: int
@@ -173,12 +172,13 @@ class Configuration:
     sizes: Mapping[str, int] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    simulated: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name, JSON-ready, without a rate, sizes, inputs and data where there are none."""
+        """The fields by name, JSON-ready, without what is not asked for."""
         fields = asdict(self)
-        absent = [name for name in ("items_s", "sizes", "inputs", "data") if fields[name] in (None, {})]
-        return {name: value for name, value in fields.items() if name not in absent}
+        optional = ("items_s", "sizes", "inputs", "data", "simulated")
+        return {name: each for name, each in fields.items() if name not in optional or each not in (None, {})}
 
     @property
     def pace(self) -> str:

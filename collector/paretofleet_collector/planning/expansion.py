@@ -40,6 +40,7 @@ from paretofleet_collector.planning.placements import Placement, placements
 from paretofleet_collector.planning.precisions import ExecutedVariant, executed_variants
 from paretofleet_collector.planning.protocols import protocol_of
 from paretofleet_collector.planning.selection import find_variants, select_devices
+from paretofleet_collector.planning.simulated import truth_of
 from paretofleet_collector.planning.specification import Spec
 from paretofleet_collector.planning.training import training_refusal
 
@@ -172,6 +173,10 @@ def _configurations(
         others = ", ".join(str(size) for size in spec.batch_sizes if size != fixed)
         why = f"{variant.model} has a batch axis fixed at {fixed}; export it with a free one."
         yield Refusal(f"{variant.model} at batch size {others}", why)
+    truth = truth_of(spec.simulated, variant, device)
+    if isinstance(truth, Refusal):
+        yield truth
+        return
     feeds = list((_evaluated if spec.data else _feeds)(spec, placement, variant, sizes, files))
     yield from (each for each in feeds if isinstance(each, Refusal))
     for threads in spec.threads:
@@ -207,6 +212,7 @@ def _configurations(
                     sizes=fed.sizes,
                     inputs=fed.inputs,
                     data=data,
+                    simulated=truth,
                 ),
                 device=device.name,
                 model=variant.model,

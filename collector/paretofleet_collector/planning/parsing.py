@@ -16,6 +16,7 @@ from paretofleet_collector.planning.data import ACCURACY, check_alone, checked_d
 from paretofleet_collector.planning.inputs import checked_inputs, checked_sizes
 from paretofleet_collector.planning.protocols import PROTOCOLS
 from paretofleet_collector.planning.repeats import checked_repeats, with_adaptive
+from paretofleet_collector.planning.simulated import checked_simulated
 from paretofleet_collector.planning.specification import KEYS, TIMING_SCOPES, Spec
 from paretofleet_collector.planning.values import (
     checked_batch_size,
@@ -164,6 +165,7 @@ def spec_from_mapping(value: object) -> Spec:
         threads=checked_list("threads", given.get("threads", [*_DEFAULT.threads]), checked_threads),
         modes=modes,
         data=data,
+        simulated=checked_simulated(given.get("simulated", {}), sizes, modes),
         timing_scope=checked_choice(
             "timing_scope", given.get("timing_scope", _DEFAULT.timing_scope), TIMING_SCOPES
         ),

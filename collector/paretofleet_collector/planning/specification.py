@@ -116,6 +116,12 @@ KEYS = (
         "`layout`.",
     ),
     SpecKey(
+        "simulated",
+        "mapping",
+        "What simulated devices show instead of their own model: by model and device the true time of an "
+        "item and perhaps its energy, as in `{net@file: {tx2-1: {item_s: 0.012, item_j: 0.05}}}`.",
+    ),
+    SpecKey(
         "timing_scope", "text", "What the time covers: from an array on the host to an array on the host."
     ),
     SpecKey(
@@ -207,7 +213,8 @@ class Spec:
     submitted. `sizes`: of each axis those to measure; `inputs` as `inputs.checked_inputs` has them. `only`:
     ids of the configurations that are measured of all that is meant; empty: all. `remarks`: a note and
     labels, which change nothing of what runs. `data`: the labelled set of mode accuracy, as
-    `data.checked_data` has it; empty in other modes.
+    `data.checked_data` has it; empty in other modes. `simulated`: as
+    `simulated.checked_simulated` has it.
     """
 
     models: tuple[str, ...]
@@ -223,6 +230,7 @@ class Spec:
     threads: tuple[int | None, ...] = (None,)
     modes: tuple[Mode, ...] = (Mode("latency"),)
     data: Mapping[str, Any] = field(default_factory=dict)
+    simulated: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     timing_scope: str = "copy+compute"
     protocol: str = "standard"
     timeout_s: float | None = None
@@ -240,6 +248,11 @@ class Spec:
         rest |= {key: value for key, value in lists.items() if value}
         if self.data:
             rest["data"] = dict(self.data)
+        if self.simulated:
+            rest["simulated"] = {
+                model: {device: dict(truth) for device, truth in devices.items()}
+                for model, devices in self.simulated.items()
+            }
         return json.dumps(
             {
                 "name": self.name,

@@ -11,6 +11,7 @@ from paretofleet_collector.model.remarks import Remarks
 from paretofleet_collector.model.searches import SearchBatch, SearchDetail, SearchTrial
 
 if TYPE_CHECKING:
+    from paretofleet_collector.planning.simulated import Truths
     from paretofleet_collector.searches.members import Chosen
     from paretofleet_collector.searches.specification import SearchSpecification
 
@@ -53,8 +54,16 @@ def request_id(search_id: str, batch: int) -> str:
     return hashlib.sha256(f"{search_id}/{batch}".encode()).hexdigest()[:32]
 
 
-def sweep_json(specification: SearchSpecification, detail: SearchDetail, batch: SearchBatch) -> str:
-    """The sweep of a `batch` of a search by its `specification` and `detail`: the anchor, then its trials."""
+def sweep_json(
+    specification: SearchSpecification,
+    detail: SearchDetail,
+    batch: SearchBatch,
+    simulated: Truths | None = None,
+) -> str:
+    """The sweep of a `batch` of a search by its `specification` and `detail`: the anchor, then its trials.
+
+    `simulated`: what simulated devices are to show of them.
+    """
     measure, search = specification.measure, detail.search
     spec = replace(
         measure,
@@ -62,6 +71,7 @@ def sweep_json(specification: SearchSpecification, detail: SearchDetail, batch: 
         models=(*measure.models, *(detail.trials[number].model for number in batch.trials)),
         devices={"name": batch.devices},
         wait_s=away_max_s(specification),
+        simulated=simulated or {},
         repeats=replace(measure.repeats, seed=search.seed),
         remarks=Remarks(
             f"batch {batch.number} of the search {search.name}", (f"search/{search.name[:_NAME]}",)

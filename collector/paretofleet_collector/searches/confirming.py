@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +22,10 @@ from paretofleet_collector.searches.building import MODEL, BuiltMember
 from paretofleet_collector.searches.confirmed import TEST, confirmed_name, search_label, trained_name
 from paretofleet_collector.searches.fronts import front_rows
 from paretofleet_collector.searches.members import Members
+from paretofleet_collector.searches.truth import load_truth
 
 if TYPE_CHECKING:
+    from paretofleet_collector.planning.simulated import Truths
     from paretofleet_collector.planning.specification import Spec
     from paretofleet_collector.rpc.search_client import SearchClient
     from paretofleet_collector.searches.costs import CostTable
@@ -62,6 +64,7 @@ class Confirming:
     note: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
+        self.truth = load_truth(self.specification)
         self.members = Members(self.specification, self.folder / "members", self.lock_folder)
 
     def train(self, number: int, seeds: int) -> tuple[SearchTraining, ...]:
@@ -135,18 +138,31 @@ class Confirming:
         self.client.add_model(path, new)
         return f"{name}@file"
 
-    def sweep(self, models: Sequence[str], devices: Sequence[str], protocol: str) -> Spec:
-        """The sweep that measures the trained `models` beside the anchor on `devices` by a `protocol`."""
+    def sweep(self, models: Mapping[int, str], devices: Sequence[str], protocol: str) -> Spec:
+        """The sweep that measures the trained `models`, by trial, beside the anchor on `devices`.
+
+        By the limits of a `protocol`.
+        """
         measure, search = self.specification.measure, self.detail.search
         return replace(
             measure,
             name=confirmed_name(search.name),
-            models=(*measure.models, *models),
+            models=(*measure.models, *models.values()),
             devices={"name": tuple(devices)},
+            simulated=self._simulated(models, devices),
             protocol=protocol,
             repeats=replace(measure.repeats, seed=search.seed + 1),
             remarks=Remarks(f"the front of the search {search.name}, anew", (search_label(search.name),)),
         )
+
+    def _simulated(self, models: Mapping[int, str], devices: Sequence[str]) -> Truths:
+        if self.truth is None:
+            return {}
+        import numpy as np
+
+        trials = self.detail.trials
+        members = {model: self.members.values(np.array(trials[at].codes)) for at, model in models.items()}
+        return self.truth.simulated(members, devices)
 
     def request_id(self, spec: Spec) -> str:
         """The request by which this `spec` of the search is submitted, once."""

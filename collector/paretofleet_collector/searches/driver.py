@@ -55,8 +55,10 @@ from paretofleet_collector.searches.step import (
     step,
 )
 from paretofleet_collector.searches.stored import stored_specification
+from paretofleet_collector.searches.truth import Truth, load_truth
 
 if TYPE_CHECKING:
+    from paretofleet_collector.planning.simulated import Truths
     from paretofleet_collector.rpc.search_client import SearchClient
     from paretofleet_collector.searches.specification import SearchSpecification
 
@@ -80,6 +82,7 @@ class Driver:
     devices: Sequence[str]
     folder: Path
     lock_folder: Path | None = None
+    truth: Truth | None = field(init=False)
     members: Members = field(init=False)
     began_s: float = field(default_factory=time.monotonic)
     spent_before_s: float | None = None
@@ -93,7 +96,10 @@ class Driver:
     _sweeps: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.members = Members(self.specification, self.folder / "members", self.lock_folder, self.is_stopped)
+        self.truth = load_truth(self.specification)
+        self.members = Members(
+            self.specification, self.folder / "members", self.lock_folder, self.is_stopped, self.truth
+        )
 
     def drive(self) -> None:
         """Takes steps until the search has ended, failed or was stopped; waits for a collector that is away.
@@ -258,7 +264,7 @@ class Driver:
         if sweep_id is None:
             self._upload(detail, batch)
             sweep, refusals = self.client.submit_sweep(
-                sweep_json(self.specification, detail, batch),
+                sweep_json(self.specification, detail, batch, self._simulated(detail, batch)),
                 request_id(self.search_id, batch.number),
                 keep_name=True,
             )
@@ -277,6 +283,16 @@ class Driver:
         report.parent.mkdir(parents=True, exist_ok=True)
         self.client.pull_report(sweep_id, report)
         self._record(SearchRecord())
+
+    def _simulated(self, detail: SearchDetail, batch: SearchBatch) -> Truths:
+        """What the devices of a `batch` are to show of its trials; empty without a table of truths."""
+        if self.truth is None:
+            return {}
+        import numpy as np
+
+        trials = [detail.trials[number] for number in batch.trials]
+        members = {trial.model: self.members.values(np.array(trial.codes)) for trial in trials}
+        return self.truth.simulated(members, batch.devices)
 
     def _upload(self, detail: SearchDetail, batch: SearchBatch) -> None:
         """Sends the networks of a batch that the collector does not have."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paretofleet_collector.searches.costs import CostTable
     from paretofleet_collector.searches.specification import SearchSpecification
     from paretofleet_collector.searches.step import Propose
+    from paretofleet_collector.searches.truth import Truth
 
 #: After so many members in a row that cannot be built, the fault is that of the space.
 _FAULTS_MAX = 50
@@ -25,12 +26,16 @@ _BUILT = "built.json"
 
 @dataclass
 class Members:
-    """The members of a search that were built, below its `folder`, which outlives the driver."""
+    """The members of a search that were built, below its `folder`, which outlives the driver.
+
+    Where there is a `truth`, a member that it lacks cannot be tried.
+    """
 
     specification: SearchSpecification
     folder: Path
     lock_folder: Path | None = None
     is_stopped: Callable[[], bool] = lambda: False
+    truth: Truth | None = None
     space: Space = field(init=False)
     _made: dict[int, BuiltMember | CandidateFailed] = field(default_factory=dict)
 
@@ -51,6 +56,9 @@ class Members:
         from paretofleet_analysis.search.members import numbers_of
 
         number = int(numbers_of(self.space, codes)[0])
+        lacking = "" if self.truth is None else self.truth.lacking(self.values(codes))
+        if lacking:
+            return CandidateFailed("truth", f"{lacking[0].upper()}{lacking[1:]}.")
         if number not in self._made:
             folder = self.folder / str(number)
             made = _stored(folder) or self._build(codes, folder)

@@ -113,6 +113,17 @@ class TrainCommand:
 
 
 @dataclass(frozen=True)
+class TruthFile:
+    """A table by its `path` and `sha256` whose values simulated `devices` show: each one's column of times in
+    ms, and perhaps of energies in mJ, of an item.
+    """
+
+    path: str
+    sha256: str
+    devices: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
 class SearchSpecification:
     """What is searched, where, and how; every path is absolute.
 
@@ -120,7 +131,7 @@ class SearchSpecification:
     candidates are to stand behind it. `limits`: of columns, in the report's units: the least of what is
     better the more, the most of others. `hand_made`: members that are tried first. `control`: a share.
     `files`: the SHA-256 of the specification's values, of the module, and of each file in the command, by
-    name.
+    name. `truth`: what simulated devices show, None for their own model.
     """
 
     name: str
@@ -135,6 +146,7 @@ class SearchSpecification:
     hand_made: tuple[Mapping[str, Scalar], ...] = ()
     control: float = 1 / 12
     files: Mapping[str, str] = field(default_factory=dict)
+    truth: TruthFile | None = None
 
     @property
     def anchor(self) -> str:

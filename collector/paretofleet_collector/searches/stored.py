@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from paretofleet_collector.planning.parsing import parse_json
-from paretofleet_collector.searches.specification import SearchSpecification, TrainCommand
+from paretofleet_collector.searches.specification import SearchSpecification, TrainCommand, TruthFile
 
 _PLAIN = ("name", "parameters", "limits", "method", "start", "control", "files")
 
@@ -24,6 +24,7 @@ def stored_json(specification: SearchSpecification, devices: tuple[str, ...]) ->
             "objectives": list(specification.objectives),
             "hand_made": [dict(member) for member in specification.hand_made],
             "devices": list(devices),
+            "truth": None if specification.truth is None else asdict(specification.truth),
         },
         ensure_ascii=False,
     )
@@ -40,5 +41,6 @@ def stored_specification(text: str) -> tuple[SearchSpecification, tuple[str, ...
         measure=parse_json(json.dumps(value["measure"])),
         objectives=tuple(value["objectives"]),
         hand_made=tuple(value["hand_made"]),
+        truth=TruthFile(**value["truth"]) if value.get("truth") else None,
     )
     return specification, tuple(value["devices"])

@@ -172,3 +172,17 @@ def test_a_step_of_training_takes_three_inferences_and_holds_three_times_as_much
         facts[mode] = (statistics.fmean(window), outcome.facts["memory_peak_bytes"] - base)
     assert facts["training"][0] == pytest.approx(3 * facts["latency"][0], rel=0.1)
     assert facts["training"][1] == pytest.approx(3 * facts["latency"][1])
+
+
+def test_what_a_configuration_says_is_true_stands_instead_of_the_classs_formula(kit):
+    board = simulate.device_class("jetson-tx2")
+    plain = kit.lease_of(size_bytes=5_000_000, batch_size=1).configuration
+    seconds, watts = simulate.expected(board, plain, 5_000_000, 1)
+    timed = simulate.expected(board, {**plain, "simulated": {"item_s": 0.5}}, 5_000_000, 1)
+    assert timed == (0.5, watts)
+    both = {**plain, "simulated": {"item_s": 0.5, "item_j": 2.0}}
+    assert simulate.expected(board, both, 5_000_000, 1) == (0.5, 4.0)
+    drawn = simulate.simulate("jetson-tx2", 1, kit.lease_of(size_bytes=5_000_000, **{**plain, **both}), 1)
+    assert drawn.truth["batch_latency_mean_s"] == 0.5
+    assert drawn.truth["energy_j_per_item"] == 2.0
+    assert seconds != 0.5

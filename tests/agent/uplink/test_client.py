@@ -30,7 +30,7 @@ def test_a_hello_says_who_and_what_this_device_is(tmp_path):
     (join,), (hello,) = collector.joins, collector.hellos
     assert (join.name, join.device_class, dict(join.labels)) == ("dev-1", "cpu", {"room": "b12"})
     assert (hello.session.device_id, hello.session.instance) == (WHO.device_id, WHO.instance)
-    assert (hello.agent_version, hello.wire_version, hello.boot_id) == (__version__, 4, "boot")
+    assert (hello.agent_version, hello.wire_version, hello.boot_id) == (__version__, 5, "boot")
     assert [(ref.run_id, ref.attempt) for ref in hello.held] == [("a", 2)]
     assert hello.inventory.runtimes[0].version == "1.19.2"
     assert (hello.inventory.sensors[0].scope, list(hello.inventory.cpus)) == ("package", [0, 1])
