@@ -213,6 +213,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "recipes": "changeable with_calibration",
             "schedule": "* REBOOT_S Reboot",
             "selection": "find_variants",
+            "simulated": "Truths",
             "specification": "PRECISIONS Spec SpecKey",
             "time_left": "time_left",
             "training": "TRAINING",
