@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paretofleet_collector.cli.progress import ended, tally
+from paretofleet_collector.cli.progress import tally
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.errors import misused
 from paretofleet_collector.model.views import SweepView
@@ -57,7 +57,7 @@ def give_notices(notices: Iterable[str], sweep: SweepView, more: Mapping[str, An
 def end_sentence(sweep: SweepView) -> str:
     """How a `sweep` ended, in one sentence."""
     bad = tally(sweep)
-    how = f"{sweep.name} {sweep.state.replace('_', ' ')}: {ended(sweep)}/{sweep.runs} runs"
+    how = f"{sweep.name} {sweep.state.replace('_', ' ')}: {sweep.ended_runs}/{sweep.runs} runs"
     return f"{how}; {bad}" if bad else how
 
 

@@ -75,13 +75,6 @@ def follow(messages: Iterable[SweepProgress]) -> SweepView | None:
     return _follow_live(messages) if sys.stderr.isatty() else _follow_plain(messages)
 
 
-def ended(sweep: SweepView) -> int:
-    """The number of its runs that have ended, in whatever way."""
-    from paretofleet_collector.model.entities import RUN_FINAL
-
-    return sum(sweep.runs_by_state.get(state, 0) for state in RUN_FINAL)
-
-
 def tally(sweep: SweepView) -> str:
     """The runs that did not go well, as in "2 failed, 1 skipped"; empty when all did."""
     bad = ((state, sweep.runs_by_state.get(state, 0)) for state in ("failed", "skipped", "cancelled"))
@@ -106,7 +99,7 @@ def _follow_plain(messages: Iterable[SweepProgress]) -> SweepView | None:
 def _line(message: SweepProgress) -> str:
     sweep = message.sweep
     parts = [
-        f"{sweep.name}: {ended(sweep)}/{sweep.runs} runs",
+        f"{sweep.name}: {sweep.ended_runs}/{sweep.runs} runs",
         tally(sweep),
         message.event,
         left(message.left),
@@ -139,8 +132,10 @@ def _picture(message: SweepProgress, columns: int) -> RenderableType:
     bad = tally(sweep)
     head.add_row(
         Text(clean(sweep.name), style="bold"),
-        ProgressBar(total=max(1, sweep.runs), completed=ended(sweep), width=32 if columns >= _WIDE else 12),
-        Text(clean(f"{ended(sweep)}/{sweep.runs} runs")),
+        ProgressBar(
+            total=max(1, sweep.runs), completed=sweep.ended_runs, width=32 if columns >= _WIDE else 12
+        ),
+        Text(clean(f"{sweep.ended_runs}/{sweep.runs} runs")),
         Text(bad, style="red")
         if bad
         else Text(clean(sweep.state if sweep.ended_unix_s else left(message.left))),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from paretofleet_collector.cli.progress import ended, working
+from paretofleet_collector.cli.progress import working
 from paretofleet_collector.cli.session import collector_client
 from paretofleet_collector.cli.units import counted
 from paretofleet_collector.errors import misused
@@ -132,7 +132,7 @@ def _pull(context: typer.Context, sweep: str, room: Path, pulled: Pulled) -> Non
 def _still_running(sweeps: Sequence[SweepView], source: str) -> list[str]:
     """That the sweep which the `source` names has not ended, and how far it is; empty where it has."""
     return [
-        f"{sweep.name} has not ended ({ended(sweep)} of {counted(sweep.runs, 'run')}, {sweep.state}): "
+        f"{sweep.name} has not ended ({sweep.ended_runs} of {counted(sweep.runs, 'run')}, {sweep.state}): "
         "this is what its runs show so far."
         for sweep in sweeps
         if source in (sweep.name, sweep.sweep_id) and sweep.ended_unix_s is None

@@ -20,7 +20,7 @@ from paretofleet_collector.cli.plan_text import (
     refusal_row,
     show_plan,
 )
-from paretofleet_collector.cli.progress import ended, tally
+from paretofleet_collector.cli.progress import tally
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.sources import read_sources
 from paretofleet_collector.cli.specification import add_files, build, named
@@ -259,7 +259,7 @@ def cancel(context: typer.Context, sweep: Sweep) -> None:
     with collector_client(context) as client:
         changed = client.cancel_sweep(sweep)
     notify(
-        f"{changed.name} is {changed.state}: {ended(changed)}/{changed.runs} runs ended"
+        f"{changed.name} is {changed.state}: {changed.ended_runs}/{changed.runs} runs ended"
         + (f"; {tally(changed)}" if tally(changed) else "")
     )
 
@@ -269,7 +269,7 @@ def retry(context: typer.Context, sweep: Sweep) -> None:
     """Run again what failed or was cancelled."""
     with collector_client(context) as client:
         changed = client.retry_sweep(sweep)
-    to_go = counted(changed.runs - ended(changed), "run")
+    to_go = counted(changed.runs - changed.ended_runs, "run")
     notify(f"{changed.name} is {changed.state}: {to_go} to go")
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretofleet_collector.cli.completion import device_names, sweep_names
-from paretofleet_collector.cli.progress import ended
 from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.sweep_options import Sweep
 from paretofleet_collector.cli.units import counted
@@ -40,7 +39,7 @@ def resume(context: typer.Context, sweep: Sweep) -> None:
 
 
 def _extent(sweep: SweepView) -> str:
-    return f"{ended(sweep)}/{sweep.runs} runs ended"
+    return f"{sweep.ended_runs}/{sweep.runs} runs ended"
 
 
 def skip(
@@ -56,7 +55,7 @@ def skip(
     skipped = counted(changed.runs_by_state.get("skipped", 0), "run")
     notify(
         f"{changed.name} is {changed.state.replace('_', ' ')}, its part on {device} is skipped: {skipped} "
-        f"skipped, {ended(changed)}/{changed.runs} ended; "
+        f"skipped, {changed.ended_runs}/{changed.runs} ended; "
         f"`paretofleet sweep retry {changed.name}` takes them up"
     )
 

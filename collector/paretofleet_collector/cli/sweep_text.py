@@ -20,7 +20,7 @@ from paretofleet_collector.cli.output import (
     show,
     write_json,
 )
-from paretofleet_collector.cli.progress import ended, tally, working
+from paretofleet_collector.cli.progress import tally, working
 from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import clock, counted
 from paretofleet_collector.model.views import SweepDetail, SweepView
@@ -66,7 +66,7 @@ def extent(sweep: SweepView) -> str:
 
 def sweep_row(sweep: SweepView) -> dict[str, Any]:
     """A sweep as a row of a listing."""
-    return {**row_of(sweep), "ended": ended(sweep), "not_well": tally(sweep)}
+    return {**row_of(sweep), "ended": sweep.ended_runs, "not_well": tally(sweep)}
 
 
 def sweep_columns(rows: Sequence[Row]) -> list[Column]:

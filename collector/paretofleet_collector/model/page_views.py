@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from paretofleet_collector.model.entities import RUN_FINAL
 from paretofleet_collector.model.messages import LiveReading
 from paretofleet_collector.model.run_time import Span
 from paretofleet_collector.model.views import DeviceView, RunningNow, SweepView
@@ -74,11 +73,6 @@ class FleetDevice:
         return "no thermal zone can be read there, or its agent is older than these readings"
 
 
-def ended_runs(sweep: SweepView) -> int:
-    """How many runs of a `sweep` are over on their device, in whatever way."""
-    return sum(sweep.runs_by_state.get(state, 0) for state in (*RUN_FINAL, "uploaded"))
-
-
 @dataclass(frozen=True)
 class FleetSweep:
     """A sweep with the time that it still takes, None while nothing shows it, and its failures by reason."""
@@ -86,11 +80,6 @@ class FleetSweep:
     view: SweepView
     left: Span | None
     reasons: Mapping[str, int]
-
-    @property
-    def ended_runs(self) -> int:
-        """How many runs are over on their device, in whatever way; some of them wait for their seal."""
-        return ended_runs(self.view)
 
 
 @dataclass(frozen=True)

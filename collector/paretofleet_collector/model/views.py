@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from paretofleet_collector.model.entities import (
+    RUN_FINAL,
     Device,
     DevicePlan,
     Plan,
@@ -111,6 +112,11 @@ class SweepView:
     #: Since when it is paused, None where it is not, and by whom, empty for the local command.
     paused_unix_s: float | None = None
     paused_by: str = ""
+
+    @property
+    def ended_runs(self) -> int:
+        """How many of its runs are over on their device, in whatever way; some wait for their seal."""
+        return sum(self.runs_by_state.get(state, 0) for state in (*RUN_FINAL, "uploaded"))
 
     @classmethod
     def of(cls, sweep: Sweep, notes: tuple[str, ...] = ()) -> SweepView:

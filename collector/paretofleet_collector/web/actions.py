@@ -71,11 +71,10 @@ async def _change(site: Site, request: Request, action: str, done: str) -> Respo
     check_may(request, "ChangeDevice")
     view = await devices.change_device(site.context, request.path_params["device"], action, {})
     values = {"device": view, "may_change": True, "is_swapped": True}
-    return _done(
-        f"{view.name} {done}.",
-        *("devices", action, view.name),
-        beside=rendering.render("device_actions.html", values),
-    )
+    # The fleet's row comes by its stream; the device's own page has none.
+    is_its_page = "/devices/" in request.headers.get("hx-current-url", "")
+    beside = rendering.render("device_actions.html", values) if is_its_page else ""
+    return _done(f"{view.name} {done}.", "devices", action, view.name, beside=beside)
 
 
 async def _own_sweep(site: Site, request: Request, method: str) -> str:

@@ -11,13 +11,13 @@ from paretofleet_collector.web import rendering
 from paretofleet_collector.web.fragments import Fragments
 
 
-async def make(overview: Overview) -> Fragments:
-    """The fleet as `overview` sees it now."""
-    made: Fragments = await run_in_threadpool(_fragments, await overview.look())
+async def make(overview: Overview, *, may_change: bool = False) -> Fragments:
+    """The fleet as `overview` sees it now, with the buttons of who `may_change` devices."""
+    made: Fragments = await run_in_threadpool(_fragments, await overview.look(), may_change)
     return made
 
 
-def _fragments(fleet: Fleet) -> Fragments:
+def _fragments(fleet: Fleet, may_change: bool) -> Fragments:
     device_row = rendering.macro("fleet_rows.html", "device_row")
     sweep_row = rendering.macro("fleet_rows.html", "sweep_row")
     summary = rendering.macro("fleet_rows.html", "summary")
@@ -32,7 +32,9 @@ def _fragments(fleet: Fleet) -> Fragments:
     return Fragments(
         {"summary": str(summary(counts))},
         {
-            "devices": {f"device-{each.device.device_id}": str(device_row(each)) for each in fleet.devices},
+            "devices": {
+                f"device-{each.device.device_id}": str(device_row(each, may_change)) for each in fleet.devices
+            },
             "sweeps": {f"sweep-{each.view.sweep_id}": str(sweep_row(each)) for each in fleet.sweeps},
         },
     )

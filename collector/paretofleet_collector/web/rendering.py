@@ -17,6 +17,7 @@ from markupsafe import Markup
 from paretofleet_analysis.page.style import base_style
 
 from paretofleet_collector.model.run_time import Span
+from paretofleet_collector.model.views import DeviceView
 from paretofleet_collector.plain_text import printable
 
 _HERE = "paretofleet_collector.web"
@@ -39,6 +40,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters |= {
         "duration": duration,
+        "pausing": pausing,
         "left": left,
         "number": number,
         "utc": utc,
@@ -100,6 +102,11 @@ def command(*parts: str) -> str:
     "paretofleet sweep cancel 'my sweep'"
     """
     return shlex.join(["paretofleet", *(printable(part) for part in parts)])
+
+
+def pausing(device: DeviceView) -> str:
+    """Which of pause and resume a `device` can have; empty for one that was removed, or waits to join."""
+    return {"paused": "resume", "online": "pause", "offline": "pause"}.get(device.state, "")
 
 
 def duration(seconds: float | None) -> str:

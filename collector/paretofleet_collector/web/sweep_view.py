@@ -10,7 +10,6 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from paretofleet_collector.model.entities import SWEEP_FINAL
-from paretofleet_collector.model.page_views import ended_runs
 from paretofleet_collector.model.views import ConfigurationState, PlannedView, SweepDetail, SweepProgress
 from paretofleet_collector.service import sweeps, watching
 from paretofleet_collector.web import rendering
@@ -109,7 +108,7 @@ def _fragments(
         "left": now.left,
         "running": now.running,
         "unsealed": sweep.runs_by_state.get("uploaded", 0),
-        "ended": ended_runs(sweep),
+        "ended": sweep.ended_runs,
         "reasons": _reasons(detail),
         "is_over": sweep.state in SWEEP_FINAL,
         "level": level,

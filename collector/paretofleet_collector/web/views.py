@@ -52,7 +52,7 @@ def _view(site: Site, request: Request, watched: str) -> View:
     level = "all" if may(request, "PrioritiseSweeps") else "own" if may(request, "CancelSweep") else ""
     earlier: watching.Earlier = {}
     makers: Mapping[str, Callable[[], Awaitable[Fragments]]] = {
-        "fleet": lambda: fleet_view.make(site.overview),
+        "fleet": lambda: fleet_view.make(site.overview, may_change=level == "all"),
         "sweep": lambda: sweep_view.make(site, name, level, earlier),
     }
     if kind not in makers:

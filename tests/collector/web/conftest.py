@@ -63,9 +63,10 @@ class Browser:
         assert found
         return found[1]
 
-    def act(self, path: str) -> Answer:
-        """What a button does."""
-        return self.ask(path, "POST", "", X_Form_Token=self.form_token(), HX_Request="true")
+    def act(self, path: str, page: str = "/") -> Answer:
+        """What a button of a page does."""
+        where = {"HX_Current_URL": f"http://{self.address}{page}"}
+        return self.ask(path, "POST", "", X_Form_Token=self.form_token(), HX_Request="true", **where)
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ def test_a_run_that_waits_for_its_seal_counts_as_over_at_the_head_as_in_the_matr
     assert "1 of 2 runs</span>, 1 not sealed yet" in text
     assert ">1 of 1</a>" in text
     assert '<span class="of">1 of 2</span>' in browser.ask("/").text
+    assert rig.sweep("sweep").ended_runs == 1, "as the command says it"
 
 
 def test_a_viewer_sees_a_sweep_without_buttons(measured):
@@ -89,6 +90,22 @@ def test_an_action_says_which_command_does_the_same(measured):
     again = measured.act("/sweeps/sweep/retry")
     assert again.status == 409
     assert "no failed, skipped or cancelled run" in again.text
+
+
+def test_a_device_is_paused_and_goes_on_from_its_row_of_the_fleet(browser):
+    browser.rig.joined()
+    browser.sign_in(Peer("viewer", "ada"))
+    assert "/devices/id-box/pause" not in browser.ask("/").text
+    browser.sign_in(Peer("admin", "ada"))
+    assert 'title="paretofleet devices pause box">Pause</button>' in browser.ask("/").text
+    answer = browser.act("/devices/id-box/pause")
+    assert "paretofleet devices pause box" in answer.text
+    assert "hx-swap-oob" not in answer.text, "the row comes by the stream"
+    text = browser.ask("/").text
+    assert "/devices/id-box/resume" in text
+    assert '<span class="state paused">paused</span>' in text
+    browser.act("/devices/id-box/resume")
+    assert "/devices/id-box/pause" in browser.ask("/").text
 
 
 def test_a_sweep_is_paused_and_goes_on_by_its_button(browser):
@@ -236,7 +253,7 @@ def test_a_device_says_which_facts_of_its_environment_changed(measured):
 def test_a_button_of_a_device_gives_way_to_its_opposite_and_says_both_commands(measured):
     page = measured.ask("/devices/box").text
     assert "paretofleet devices pause box" in page
-    answer = measured.act("/devices/box/pause").text
+    answer = measured.act("/devices/box/pause", "/devices/box").text
     assert 'hx-swap-oob="true"' in answer
     assert "/resume" in answer
     assert "paretofleet devices resume box" in answer
