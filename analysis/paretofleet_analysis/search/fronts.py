@@ -47,12 +47,27 @@ def front_scale(costs: Floats, reference: Sequence[float | None]) -> FrontScale:
     given = np.array([np.inf if each is None else each for each in reference])
     inside = costs[np.isfinite(costs).all(axis=1) & (costs <= given).all(axis=1)]
     if not len(inside):
-        raise SearchError("no member is within the reference point: give a worse one")
+        raise SearchError(f"no member is within the reference point{_beyond(costs, given)}: give a worse one")
     front = inside[nondominated(inside, maximize=[False] * costs.shape[1])]
     ideal, nadir = front.min(axis=0), front.max(axis=0)
     span = np.where(nadir > ideal, nadir - ideal, 1.0)
     scaled = np.where(np.isfinite(given), (given - ideal) / span, REACH)
     return FrontScale(ideal, span, scaled, hypervolume((front - ideal) / span, scaled))
+
+
+def _beyond(costs: Floats, reference: Floats) -> str:
+    """By how much the best of the `costs` (n, d) is beyond the `reference` (d,), in words, where that alone
+    keeps all out.
+    """
+    finite = costs[np.isfinite(costs).all(axis=1)]
+    if not len(finite):
+        return ", as none has costs"
+    best = finite.min(axis=0)
+    beyond = [
+        f"objective {k + 1} is {best[k]:.4g} at best, {best[k] - reference[k]:.4g} beyond it"
+        for k in np.flatnonzero(best > reference)
+    ]
+    return f" ({'; '.join(beyond)})" if beyond else ""
 
 
 def share_of_front(costs: Floats, scale: FrontScale) -> float:

@@ -75,9 +75,11 @@ def propose(
 
     Devices take turns: those in the `rotation`, or all. `graph_of` tells which members have the same graph;
     without it each is its own. `method`: the Gaussian process by default. The same trials and seed give the
-    same proposals. Raises SearchError for a device that the search does not have.
+    same proposals. Raises SearchError for a device that the search does not have, and for a search of none.
     """
     turns = list(rotation) or list(search.devices)
+    if not turns:
+        raise SearchError("the search has no devices: name one at least")
     strange = [device for device in turns if device not in search.devices]
     if strange:
         raise SearchError(f"{strange[0]} is no device of this search: it has {', '.join(search.devices)}")

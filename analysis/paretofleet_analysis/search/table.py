@@ -88,7 +88,8 @@ def read_table(
     `worst_error`: of the reference point, in percent.
 
     Members without an accuracy or a time are left out. Raises SearchError for a file that cannot be read, a
-    column that is missing or no number, and for two members with the same parameters.
+    column that is missing or no number, one that leaves no member, accuracies that are no percentages, and
+    for two members with the same parameters.
     """
     texts = {columns.letters} if columns.letters else set()
     table = _read(path, texts)
@@ -105,6 +106,9 @@ def read_table(
         names += [f"{columns.letters}{i}" for i in range(width)]
     costs, noise, devices = _costs(table, columns)
     kept = np.flatnonzero(np.isfinite(costs).all(axis=1) | _is_failed(table, columns.failed))
+    if not len(kept):
+        raise SearchError(f"{path} has no row with an accuracy and a time above 0: name other columns")
+    _refuse_shares(costs[kept, 0], columns.accuracy)
     space, codes = _space(names, [[column[i] for i in kept] for column in chosen])
     rows = np.full(space.size, -1, dtype=np.int64)
     numbers = numbers_of(space, codes)
@@ -171,6 +175,20 @@ def _costs(table: pa.Table, columns: ColumnMap) -> tuple[Floats, Floats, dict[st
             costs.append(np.log10(np.where(values > 0.0, values, np.nan)))
             noise.append(float(np.log10(1.0 + share)))
     return np.stack(costs, axis=1), np.array(noise), devices
+
+
+def _refuse_shares(errors: Floats, name: str) -> None:
+    """Raises SearchError where the accuracies behind the `errors` (n,) are no percentages."""
+    accuracies = 100.0 - errors[np.isfinite(errors)]
+    if not accuracies.size:
+        return
+    if accuracies.min() < 0.0 or accuracies.max() > 100.0:
+        outside = accuracies[(accuracies < 0.0) | (accuracies > 100.0)][0]
+        raise SearchError(f"the column {name} has {outside:g}, which is no percentage: name another")
+    if 0.0 < accuracies.max() <= 1.0:
+        raise SearchError(
+            f"the column {name} is at most {accuracies.max():g}: give accuracies in percent, not as shares"
+        )
 
 
 def _numbers(table: pa.Table, name: str) -> Floats:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from paretofleet_analysis.errors import SearchError
+
 from .space import Codes, Flags, Floats, Space
 
 #: Less than this counts as this where logarithms are taken.
@@ -77,7 +79,9 @@ class Trials:
 
 
 def no_trials(search: Search) -> Trials:
-    """The trials of a `search` that has not begun."""
+    """The trials of a `search` that has not begun. Raises SearchError for one without devices."""
+    if not search.devices:
+        raise SearchError("the search has no devices: name one at least")
     width = 1 + max(max(columns) for columns in search.devices.values())
     return Trials(
         np.zeros((0, len(search.space.parameters)), dtype=np.int64),

@@ -1,5 +1,6 @@
 """Proposals: a pure function of the trials and the seed, by turns for devices, for batches and with gaps."""
 
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 from paretofleet_analysis.errors import SearchError
 from paretofleet_analysis.search.members import draw, numbers_of
 from paretofleet_analysis.search.propose import propose
+from paretofleet_analysis.search.samplers import method_of
 from paretofleet_analysis.search.space import space_of
 from paretofleet_analysis.search.trials import Search, Trials, in_logs, no_trials, optimiser_costs
 
+HAS_OPTUNA = importlib.util.find_spec("optuna") is not None
 SPACE = space_of(
     {
         "width": [8, 12, 16, 24],
@@ -120,6 +123,39 @@ def test_a_space_that_is_used_up_gives_no_more():
             costs[-1] = each.codes
             trials = replace(trials, costs=costs, errors=np.full(costs.shape, 0.1))
     assert sorted(trials.graphs) == list(range(6))
+
+
+@pytest.mark.parametrize("name", ["gp", "tpe", "nsga2"])
+@pytest.mark.parametrize("case", ["one accuracy", "all alike", "all over the limits", "two that work"])
+def test_trials_that_say_little_still_lead_to_proposals(name, case):
+    if name != "gp" and not HAS_OPTUNA:
+        pytest.skip("Optuna is not installed")
+    trials, search = measured(30), replace(SEARCH, positive=frozenset({0}))
+    costs, failed = trials.costs.copy(), trials.has_failed.copy()
+    if case == "one accuracy":
+        costs[:, 0] = 50.0
+    elif case == "all alike":
+        costs[:] = 1.0
+    elif case == "all over the limits":
+        search = replace(search, limits={0: 1.0, 1: -9.0, 2: -9.0})
+    else:
+        costs[2:], failed[2:] = np.nan, True
+    proposals = propose(
+        search, replace(trials, costs=costs, has_failed=failed), count=4, method=method_of(name)
+    )
+    assert len({each.graph for each in proposals} - set(trials.graphs)) == 4
+
+
+def test_a_search_without_devices_is_refused():
+    alone = replace(SEARCH, devices={})
+    with pytest.raises(SearchError, match="no devices: name one"):
+        no_trials(alone)
+    with pytest.raises(SearchError, match="no devices: name one"):
+        propose(alone, measured(30))
+
+
+def test_no_proposals_are_none():
+    assert propose(SEARCH, measured(30), count=0) == []
 
 
 def test_what_is_beyond_a_limit_does_not_make_the_front():

@@ -109,6 +109,32 @@ def test_a_column_that_is_not_there_is_named(tmp_path, columns, sentence):
         read_table(written(tmp_path), columns)
 
 
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("", "no row with an accuracy and a time above 0"),
+        ("1,,2\n2,,3\n", "no row with an accuracy and a time above 0"),
+        ("1,50,-2\n2,50,0\n", "no row with an accuracy and a time above 0"),
+        ("1,50,2\n", "1 member"),
+        ("1,0.93,2\n2,0.5,3\n", "at most 0.93: give accuracies in percent"),
+        ("1,150,2\n2,50,3\n", "has 150, which is no percentage"),
+    ],
+)
+def test_a_table_of_which_nothing_can_be_made_is_refused(tmp_path, rows, sentence):
+    path = tmp_path / "table.csv"
+    path.write_text(f"width,accuracy,ms\n{rows}")
+    with pytest.raises(SearchError, match=sentence):
+        read_table(path, ColumnMap("accuracy", {"board": ("ms",)}, parameters=("width",)))
+
+
+def test_where_all_are_over_the_limit_it_says_by_how_much(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("width,accuracy,ms\n1,5,2\n2,8,3\n")
+    columns = ColumnMap("accuracy", {"board": ("ms",)}, parameters=("width",))
+    with pytest.raises(SearchError, match="objective 1 is 92 at best, 32 beyond it"):
+        read_table(path, columns, worst_error=60.0).scale("board")
+
+
 def test_an_unknown_method_is_refused_with_those_there_are():
     with pytest.raises(SearchError, match="gp, tpe, nsga2, random"):
         method_of("annealing")
