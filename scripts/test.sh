@@ -21,6 +21,12 @@ else
     echo "NOT TRIED: ai-edge-litert could not be installed, so no tflite file is run." >&2
 fi
 
+if command -v java >/dev/null && bash scripts/spark.sh .venv/bin/python; then
+    export PARETOFLEET_TEST_SPARK_PYTHON="$PWD/build/spark/bin/python"
+else
+    echo "NOT TRIED: Java is missing or PySpark could not be installed, so no report is rebuilt by Spark." >&2
+fi
+
 both_halves() {
     nice -n 10 "$@" -m "not timed" -n "$workers" --dist loadscope --durations=25
     "$@" -m timed --durations=25

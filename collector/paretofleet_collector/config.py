@@ -37,6 +37,7 @@ NO_PAGE = "off"
 #: Where `paretofleet up` serves the live page.
 PAGE_ADDRESS = "127.0.0.1:7413"
 LOCAL = "local"
+NO_SPARK = "off"
 _PREFIX = "PARETOFLEET_COLLECTOR_"
 
 
@@ -51,6 +52,8 @@ class Config:
     lake: str = LOCAL
     metrics: str = NO_METRICS
     web: str = NO_PAGE
+    spark_python: str = NO_SPARK
+    spark_master: str = "local[*,4]"
     certificate_s: float = 30 * 86_400.0
     heartbeat_s: float = 10.0
     lease_s: float = 60.0
@@ -108,6 +111,18 @@ KEYS = (
         str,
         "Where the live page is served: HOST:PORT on loopback, port 0 picks a free one, or `off`; "
         "`paretofleet open` opens it. `paretofleet up` serves it at 127.0.0.1:7413.",
+    ),
+    ConfigKey(
+        "spark_python",
+        str,
+        "The Python whose environment has `paretofleet-collector[spark]`, for `report rebuild --engine "
+        "spark`, or `off`.",
+    ),
+    ConfigKey(
+        "spark_master",
+        str,
+        "Where Spark computes: `local[*,4]` is every core of this machine, and a task that fails is tried 4 "
+        "times; or `spark://HOST:PORT`.",
     ),
     ConfigKey(
         "certificate_s",

@@ -158,7 +158,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "worker": "Worker",
         },
         "lake": {
-            "address": "CACHE address_of open_lake",
+            "address": "CACHE address_of existing_lake open_lake",
             "files": "FOLDER Lake inputs_file is_merged merged_file model_file samples_file sha256_of",
             "manifest": "* manifest_file",
             "merged": "*",

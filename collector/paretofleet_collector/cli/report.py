@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 #: The exit code where it was done for some and not for all.
 SOME_FAILED = 3
+
+
+class Engine(StrEnum):
+    """Who computes summaries: the collector's own process, or Spark, where the collector has it."""
+
+    local = "local"
+    spark = "spark"
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -97,10 +106,20 @@ def _pull_csv(client: Client, sweep: str, output: Path) -> None:
 
 
 @app.command(epilog="Example: paretofleet report rebuild edge-classifiers")
-def rebuild(context: typer.Context, sweep: Sweep, output: Output = Format.table) -> None:
-    """Compute every number again from the stored samples."""
+def rebuild(
+    context: typer.Context,
+    sweep: Sweep,
+    engine: Annotated[
+        Engine, typer.Option(help="Who computes: the collector's own process, or the Spark that it has.")
+    ] = Engine.local,
+    output: Output = Format.table,
+) -> None:
+    """Compute every number again from the stored samples.
+
+    Nothing changes before all were computed. A run whose samples cannot be read keeps what it has.
+    """
     with collector_client(context) as client, working(f"rebuilding the report of {sweep}"):
-        result = client.rebuild_report(sweep)
+        result = client.rebuild_report(sweep, engine)
     if output is Format.json:
         write_json(row_of(result))
     else:

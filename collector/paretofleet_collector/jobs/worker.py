@@ -30,9 +30,13 @@ _ERRORS = {kind.__name__: kind for kind in (ModelRefused, NotFound, Refused, Sto
 
 
 class Worker:
-    """Runs jobs one after the other in one process, which is started for the first of them."""
+    """Runs jobs one after the other in one process, which is started for the first of them.
 
-    def __init__(self) -> None:
+    It is one of the interpreter `python`; `remedy` is what to do where that fails.
+    """
+
+    def __init__(self, python: str = sys.executable, remedy: str = "try again") -> None:
+        self._python, self._remedy = python, remedy
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
 
@@ -62,11 +66,11 @@ class Worker:
             except (OSError, ValueError, TimeoutError) as error:
                 await self.close()
                 raise CollectorError(
-                    f"The collector's worker process failed ({error!r}); try again."
+                    f"The collector's worker process failed ({error!r}); {self._remedy}."
                 ) from error
             if not reply:
                 await self.close()
-                raise CollectorError("The collector's worker process died; try again.")
+                raise CollectorError(f"The collector's worker process died; {self._remedy}.")
         answer = json.loads(reply)
         if "error" in answer:
             raise _ERRORS.get(answer["error"], CollectorError)(answer["message"])
@@ -75,7 +79,7 @@ class Worker:
     async def _exchange(self, line: str) -> bytes:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                self._python,
                 "-m",
                 "paretofleet_collector.jobs",
                 stdin=asyncio.subprocess.PIPE,

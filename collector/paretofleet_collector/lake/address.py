@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from paretofleet_collector.config import LOCAL
+from paretofleet_collector.errors import NotFound
 from paretofleet_collector.lake.files import FOLDER, Lake
 
 #: Below the home: what this machine keeps of a lake that is elsewhere.
@@ -22,6 +24,16 @@ def open_lake(address: str) -> Lake:
 
     url, _, folder = address.rpartition("#")
     return ObjectLake(url, Path(folder))
+
+
+def existing_lake(address: str) -> Lake:
+    """The lake at an `address`, as `open_lake`; raises NotFound where its folder is not on this machine."""
+    if not address.startswith("s3://") and not Path(address).is_dir():
+        raise NotFound(
+            f"The lake {address} is not there on {socket.gethostname()}; bring its folder back, or mount it "
+            "at the same path."
+        )
+    return open_lake(address)
 
 
 def address_of(home: Path, lake: str) -> str:

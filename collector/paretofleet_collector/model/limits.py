@@ -216,6 +216,8 @@ FIELDS: Mapping[str, Limit] = {
     "ProgressRequest.running": _ANY,
     "ProgressRequest.session": _ANY,
     "ProgressRequest.temperature_c": Number(-300, 10_000),
+    "RebuildReportRequest.engine": _SHORT,
+    "RebuildReportRequest.sweep": _NAME,
     "RecordTrialsRequest.batches": Many(64),
     "RecordTrialsRequest.search": _NAME,
     "RecordTrialsRequest.spent_s": Number(0, 10 * 366 * 86_400),

@@ -278,9 +278,9 @@ class Client:
         parts = self._stream(lambda: self._stub.PullSamples(pb.SweepRequest(sweep=sweep), timeout=WORK_S))
         return receive_files(map(convert.file_part_from_proto, parts), place_below(folder))
 
-    def rebuild_report(self, sweep: str) -> views.Rebuilt:
-        """Has every summary computed again from the stored samples."""
-        request = pb.SweepRequest(sweep=sweep)
+    def rebuild_report(self, sweep: str, engine: str) -> views.Rebuilt:
+        """Has every summary computed again from the stored samples, by the `engine` of that name."""
+        request = pb.RebuildReportRequest(sweep=sweep, engine=engine)
         reply = self._call(lambda: self._stub.RebuildReport(request, timeout=WORK_S))
         return views.Rebuilt(reply.runs, reply.changed, reply.rule_version, tuple(reply.faults), reply.kept)
 

@@ -186,9 +186,9 @@ class ControlServicer:
                 yield convert.file_part_to_proto(part)
 
     @single_reply
-    async def RebuildReport(self, request: pb.SweepRequest) -> pb.RebuildReportReply:  # noqa: N802
+    async def RebuildReport(self, request: pb.RebuildReportRequest) -> pb.RebuildReportReply:  # noqa: N802
         sweep = await submission.check_submitter(self._context, peer_now(), request.sweep)
-        rebuilt = await reports.rebuild(self._context, sweep)
+        rebuilt = await reports.rebuild(self._context, sweep, request.engine)
         return pb.RebuildReportReply(
             runs=rebuilt.runs,
             changed=rebuilt.changed,

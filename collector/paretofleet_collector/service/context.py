@@ -104,6 +104,8 @@ class Context:
     submitting: set[str] = field(default_factory=set)
     #: Held while a variant is made, so that two who ask for the same one get one.
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Held while Spark computes, so that two who rebuild do not share the machine's memory.
+    spreading: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: For what expires; everything else goes by `now`.
     latest: LatestTime = field(init=False)
     #: Why the lake could not be written the last time, empty once it could.

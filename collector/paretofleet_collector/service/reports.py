@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from paretofleet_collector.errors import CollectorError, NotFound
 from paretofleet_collector.lake.files import is_merged
 from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.views import Rebuilt
+from paretofleet_collector.service import engines
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import retired, sealed, sweeps
 from paretofleet_collector.store.retired import Retirement
 from paretofleet_collector.store.sealed import SealedFile
 
+#: So many summaries are stored at once, for others write, too.
 REBUILD_BATCH = 200
 #: So many faults are spelled out in one error, whose length the wire limits.
 FAULTS_SHOWN = 5
@@ -125,11 +129,13 @@ async def _verified(context: Context, file: SealedFile, verified: dict[tuple[str
     return verified[key]
 
 
-async def rebuild(context: Context, name: str) -> Rebuilt:
+async def rebuild(context: Context, name: str, engine: str = engines.LOCAL) -> Rebuilt:
     """Computes every summary of a sweep again from its sealed samples and stores what comes out.
 
-    The sweep in `context` with a `name` or an id. A run whose samples cannot be read or summarised keeps what
-    it has and is named in the answer. Raises NotFound.
+    The sweep in `context` with a `name` or an id; the `engine` is one of ENGINES, by default the collector's
+    own process. Nothing is stored before all was computed. A run whose samples cannot be read or summarised
+    keeps what it has and is named in the answer. Raises NotFound, Refused for an engine that is not here, and
+    CollectorError where it fails.
     """
 
     def sealed_runs(connection: sa.Connection) -> tuple[str, list[str], Retirement | None]:
@@ -138,18 +144,13 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
         return sweep_id, run_ids, retired.of_sweep(connection, sweep_id)
 
     sweep_id, run_ids, retirement = await context.store.read(sealed_runs)
-    changed, faults = 0, []
-    for start in range(0, len(run_ids), REBUILD_BATCH):
-        results = await _summaries(context, run_ids[start : start + REBUILD_BATCH])
-        unreadable = [run_id for run_id, result in results.items() if "unreadable" in result]
-        if unreadable:  # their files may have been merged meanwhile
-            results |= await _summaries(context, unreadable)
-
-        def store(connection: sa.Connection, results: dict[str, dict[str, Any]] = results) -> int:
-            return sum(rebuilding.store_summary(connection, *each) for each in results.items())
-
-        changed += await context.store.write(store)
-        faults += [sentence for each in results.items() if (sentence := _fault(*each))]
+    computed = context.lake.temporary(".jsonl")
+    try:
+        async with engines.summarizer(context, engine) as summaries:
+            faults = await _compute(summaries, run_ids, computed)
+        changed = await _store(context, computed)
+    finally:
+        computed.unlink(missing_ok=True)
     if changed:
         now = context.now()
         await context.store.write(lambda connection: rebuilding.settle_sweep(connection, sweep_id, now))
@@ -157,11 +158,32 @@ async def rebuild(context: Context, name: str) -> Rebuilt:
     return Rebuilt(len(run_ids), changed, RULE_VERSION, tuple(faults), kept)
 
 
-async def _summaries(context: Context, run_ids: list[str]) -> dict[str, dict[str, Any]]:
-    results: dict[str, dict[str, Any]] = await context.worker.run(
-        "summarize_again", database=context.store.address, lake=context.lake.address, run_ids=run_ids
-    )
-    return results
+async def _compute(summaries: engines.Summarizer, run_ids: Sequence[str], computed: Path) -> list[str]:
+    """Writes what becomes of the runs `run_ids` to `computed`, a run a line; a sentence for each fault."""
+    faults = []
+    with computed.open("w", encoding="utf-8") as file:
+        for start in range(0, len(run_ids), summaries.batch):
+            results = await summaries.of(list(run_ids[start : start + summaries.batch]))
+            unreadable = [run_id for run_id, result in results.items() if "unreadable" in result]
+            if unreadable:  # their files may have been merged meanwhile
+                results |= await summaries.of(unreadable)
+            faults += [sentence for each in results.items() if (sentence := _fault(*each))]
+            for each in results.items():
+                file.write(json.dumps(each) + "\n")
+    return faults
+
+
+async def _store(context: Context, computed: Path) -> int:
+    """Stores the results in the file `computed`, a batch in each transaction; how many changed anything."""
+    changed = 0
+    with computed.open(encoding="utf-8") as file:
+        while lines := list(islice(file, REBUILD_BATCH)):
+
+            def store(connection: sa.Connection, lines: list[str] = lines) -> int:
+                return sum(rebuilding.store_summary(connection, *json.loads(line)) for line in lines)
+
+            changed += await context.store.write(store)
+    return changed
 
 
 def _sentence(retirement: Retirement) -> str:

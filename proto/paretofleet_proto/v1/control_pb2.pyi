@@ -755,6 +755,14 @@ class FilePart(_message.Message):
     sha256: str
     def __init__(self, path: _Optional[str] = ..., data: _Optional[bytes] = ..., is_last: bool = ..., sha256: _Optional[str] = ...) -> None: ...
 
+class RebuildReportRequest(_message.Message):
+    __slots__ = ("sweep", "engine")
+    SWEEP_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    sweep: str
+    engine: str
+    def __init__(self, sweep: _Optional[str] = ..., engine: _Optional[str] = ...) -> None: ...
+
 class RebuildReportReply(_message.Message):
     __slots__ = ("runs", "changed", "rule_version", "faults", "kept")
     RUNS_FIELD_NUMBER: _ClassVar[int]

@@ -131,7 +131,7 @@ class ControlStub(object):
                 )
         self.RebuildReport = channel.unary_unary(
                 '/paretofleet.v1.Control/RebuildReport',
-                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
+                request_serializer=paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportRequest.SerializeToString,
                 response_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportReply.FromString,
                 )
         self.CreateSearch = channel.unary_unary(
@@ -501,7 +501,7 @@ def add_ControlServicer_to_server(servicer, server):
             ),
             'RebuildReport': grpc.unary_unary_rpc_method_handler(
                     servicer.RebuildReport,
-                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.FromString,
+                    request_deserializer=paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportRequest.FromString,
                     response_serializer=paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportReply.SerializeToString,
             ),
             'CreateSearch': grpc.unary_unary_rpc_method_handler(
@@ -952,7 +952,7 @@ class Control(object):
             timeout=None,
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/paretofleet.v1.Control/RebuildReport',
-            paretofleet__proto_dot_v1_dot_control__pb2.SweepRequest.SerializeToString,
+            paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportRequest.SerializeToString,
             paretofleet__proto_dot_v1_dot_control__pb2.RebuildReportReply.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

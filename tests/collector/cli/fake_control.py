@@ -261,6 +261,7 @@ class FakeControl(control_pb2_grpc.ControlServicer):
 
     def RebuildReport(self, request: Any, context: grpc.ServicerContext) -> pb.RebuildReportReply:
         self._find(request.sweep, context)
+        self.engine = request.engine
         return pb.RebuildReportReply(runs=10, changed=0, rule_version="1")
 
     def ListSearches(self, _: Any, __: grpc.ServicerContext) -> pb.ListSearchesReply:

@@ -571,8 +571,12 @@ def test_pause_and_resume_say_what_is_under_way_and_how_it_goes_on(swept: Comman
     assert swept("sweep", "show", "first", "-o", "json").json["sweep"]["paused_unix_s"] is None
 
 
-def test_rebuild_cancel_retry_and_delete_say_what_they_did(swept: Command) -> None:
+def test_rebuild_cancel_retry_and_delete_say_what_they_did(swept: Command, control: FakeControl) -> None:
     assert "10 runs computed again by rule 1; 0 changed" in swept("report", "rebuild", "first").out
+    assert control.engine == "local"
+    swept("report", "rebuild", "first", "--engine", "spark")
+    assert control.engine == "spark"
+    assert "'sparc' is not one of" in swept("report", "rebuild", "first", "--engine", "sparc", code=2).err
     assert swept("report", "rebuild", "first", "-o", "json").json["changed"] == 0
     assert "first is planned" in swept("sweep", "cancel", "first").err
     assert "20 runs to go" in swept("sweep", "retry", "first").err
