@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from paretofleet_analysis.runs.summary import RULE_VERSION
 
-from paretofleet_collector.errors import CollectorError, NotFound
+from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
 from paretofleet_collector.lake.files import is_merged
 from paretofleet_collector.lifecycle import rebuilding
 from paretofleet_collector.model.views import Rebuilt
@@ -149,6 +149,10 @@ async def rebuild(context: Context, name: str, engine: str = engines.LOCAL) -> R
         async with engines.summarizer(context, engine) as summaries:
             faults = await _compute(summaries, run_ids, computed)
         changed = await _store(context, computed)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{computed} cannot be written: {error.strerror or error}; see to the disk, nothing was changed."
+        ) from error
     finally:
         computed.unlink(missing_ok=True)
     if changed:
