@@ -37,7 +37,7 @@ _NAMES = ("device", "model", "variant", "target")
 
 
 @dataclass(frozen=True)
-class SealedRun:
+class RunWork:
     """All that a summary needs of a run beside its samples: where those are, facts, and what was planned."""
 
     file: SealedFile
@@ -57,12 +57,12 @@ def summarize_again(
     """
     existing_lake(lake)
     result: dict[str, dict[str, Any]] = {}
-    by_file: dict[tuple[str, str], list[SealedRun]] = defaultdict(list)
+    by_file: dict[tuple[str, str], list[RunWork]] = defaultdict(list)
     with reading(database) as connection:
         device_of = devices.by_id(connection)
         for run_id in run_ids:
             try:
-                run = _sealed_run(connection, run_id, device_of)
+                run = _work_of(connection, run_id, device_of)
             except CollectorError as error:
                 result[run_id] = {"unreadable": str(error)}
             else:
@@ -80,7 +80,7 @@ def summarize_again(
 def summarize_file(work: bytes) -> bytes:
     """The summaries of the runs of one sealed file, as JSON by run id; Spark calls it in its processes.
 
-    `work` is JSON: the address of the lake, and what `SealedRun` has of each run. Raises NotFound where the
+    `work` is JSON: the address of the lake, and what `RunWork` has of each run. Raises NotFound where the
     lake is not there.
     """
     given = json.loads(work)
@@ -94,7 +94,7 @@ def summarize_file(work: bytes) -> bytes:
     return json.dumps({run.file.run_id: _summary(run, path, root) for run in listed}).encode()
 
 
-def _work(lake: str, listed: Iterable[SealedRun]) -> bytes:
+def _work(lake: str, listed: Iterable[RunWork]) -> bytes:
     """What `summarize_file` takes."""
     runs_json = [
         {
@@ -111,7 +111,7 @@ def _work(lake: str, listed: Iterable[SealedRun]) -> bytes:
     return json.dumps({"lake": lake, "runs": runs_json}).encode()
 
 
-def _run_of(fields: Mapping[str, Any]) -> SealedRun:
+def _run_of(fields: Mapping[str, Any]) -> RunWork:
     """A run of the work; of its device that which a report says."""
     planned = PlannedConfiguration(Configuration.from_json(fields["configuration"]), **fields["names"])
     device = Device(
@@ -121,10 +121,10 @@ def _run_of(fields: Mapping[str, Any]) -> SealedRun:
         inventory=Inventory(simulated=fields["simulated"]),
     )
     place = report.RunPlace(planned, device, fields["block"])
-    return SealedRun(SealedFile(**fields["file"]), fields["facts_json"], place)
+    return RunWork(SealedFile(**fields["file"]), fields["facts_json"], place)
 
 
-def _summary(run: SealedRun, path: Path, root: Lake) -> dict[str, Any]:
+def _summary(run: RunWork, path: Path, root: Lake) -> dict[str, Any]:
     try:
         streams = samples.read_parquet(path, run.file.first_row, run.file.samples)
     except (OSError, pa.ArrowException) as error:  # as where it was merged and removed meanwhile
@@ -139,7 +139,7 @@ def _summary(run: SealedRun, path: Path, root: Lake) -> dict[str, Any]:
     }
 
 
-def _sealed_run(connection: sa.Connection, run_id: str, device_of: Mapping[str, Device]) -> SealedRun:
+def _work_of(connection: sa.Connection, run_id: str, device_of: Mapping[str, Device]) -> RunWork:
     run = runs.get(connection, run_id)
     files = sealed.files_of_run(connection, run_id)
     if run is None or not files:
@@ -147,4 +147,4 @@ def _sealed_run(connection: sa.Connection, run_id: str, device_of: Mapping[str, 
     row = attempts.row_of(connection, AttemptKey(run_id, files[0].attempt))
     planned = configurations.get(connection, run.sweep_id, run.configuration_id)
     place = report.RunPlace(planned, device_of[run.device_id], run.block)
-    return SealedRun(files[0], row.facts_json if row is not None else "", place)
+    return RunWork(files[0], row.facts_json if row is not None else "", place)

@@ -134,8 +134,8 @@ async def rebuild(context: Context, name: str, engine: str = engines.LOCAL) -> R
 
     The sweep in `context` with a `name` or an id; the `engine` is one of ENGINES, by default the collector's
     own process. Nothing is stored before all was computed. A run whose samples cannot be read or summarised
-    keeps what it has and is named in the answer. Raises NotFound, Refused for an engine that is not here, and
-    CollectorError where it fails.
+    keeps what it has and is named in the answer. Raises NotFound, Refused for an engine that is not here,
+    CollectorError where it fails, StorageUnavailable where the disk is full.
     """
 
     def sealed_runs(connection: sa.Connection) -> tuple[str, list[str], Retirement | None]:
