@@ -62,6 +62,11 @@ class Config:
     model_max_bytes: int = 8 * 1024 * 1024 * 1024
     keep_samples_days: float = 0.0
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several collectors may serve: nothing that counts is on this machine alone."""
+        return self.store != SQLITE and self.lake != LOCAL
+
 
 @dataclass(frozen=True)
 class ConfigKey:

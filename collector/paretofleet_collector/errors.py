@@ -7,6 +7,7 @@
     │   └── Taken           a name or identity that belongs to something else
     ├── SessionRefused      who may not speak: replaced, copied, too old, expired, revoked, of another role
     ├── StorageUnavailable  the store or the lake cannot be written now: full, read-only, out of reach
+    │   └── StoreHeld       another collector works with the store
     └── Unreachable         the command cannot reach the collector
 
 Every message is one sentence that names the thing and says what to do; it is shown as it stands.
@@ -71,6 +72,10 @@ class SessionRefused(CollectorError):
 
 class StorageUnavailable(CollectorError):
     """The store or the lake cannot be used now: full, read-only or out of reach; nothing was stored."""
+
+
+class StoreHeld(StorageUnavailable):
+    """Another collector works with the store, and does not let this one in."""
 
 
 class Unreachable(CollectorError):

@@ -195,11 +195,13 @@ def build(
     clock: list[float],
     *,
     worker: Worker | None = None,
+    shared: bool = False,
     **config: Any,
 ) -> Rig:
     changes = Changes(loop)
     settings = Config(home=home, disk_low_bytes=1, **config)
-    store = Store.at(home, changes.bump, settings.store)
+    store = Store.at(home, changes.bump, settings.store, shared=shared)
+    store.end_start()
     context = Context(
         settings,
         store,

@@ -298,6 +298,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "input_files": "*",
             "leases": "*",
             "models": "*",
+            "neighbours": "* Neighbour",
             "overview": "*",
             "progress": "* EndedRun",
             "reboots": "*",

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from farm import Farm
 from postgres_server import postgres  # noqa: F401  a fixture
+from seaweed import objects  # noqa: F401  a fixture
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc, join_pb2_grpc
 
-from paretofleet_collector.config import SQLITE, Config, socket_path
+from paretofleet_collector.config import LOCAL, SQLITE, Config, socket_path
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import authority
 from paretofleet_collector.model import limits
@@ -89,8 +90,8 @@ async def _serve(config: Config, page: Page | None) -> None:
     server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
     servers = [server]
     try:
+        set_aside = await collector.enter()
         await enrolment.check_not_lost(context)
-        set_aside = await collector.tidy_lake()
         checks = _add_servicers(server, context)
         place = listeners.listen(server, context)
         if context.authorities:
@@ -103,13 +104,8 @@ async def _serve(config: Config, page: Page | None) -> None:
         home.note_started(config.home, place.local)
         home.write_atomically(config.home / home.ENDPOINT, place.address + "\n")
         tasks = [
-            asyncio.create_task(collector.sealer.run()),
-            asyncio.create_task(collector.unfinished.run()),
-            asyncio.create_task(collector.merger.run()),
-            asyncio.create_task(collector.manifests.run()),
-            asyncio.create_task(collector.absences.run()),
-            asyncio.create_task(_watch_health(context, checks)),
-            asyncio.create_task(gate.watch()),
+            asyncio.create_task(work)
+            for work in (*collector.works(), _watch_health(context, checks), gate.watch())
         ]
         async with _beside(context, page):
             _say_where(context, place.address)
@@ -197,6 +193,7 @@ async def _watch_health(context: Context, checks: Any) -> None:
     names = ("", "paretofleet.v1.Fleet", "paretofleet.v1.Control")
     before: str | None = None
     failures = 0
+    asked_s = time.monotonic()
     while True:
         fault = context.write_fault()
         if bool(fault) != bool(before) or before is None:
@@ -217,3 +214,6 @@ async def _watch_health(context: Context, checks: Any) -> None:
             await context.check_lake()
         else:
             await asyncio.sleep(HEALTH_S)
+            if context.config.lake != LOCAL and time.monotonic() - asked_s > PROBE_S:
+                await context.check_lake()
+                asked_s = time.monotonic()

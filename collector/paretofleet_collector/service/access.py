@@ -98,6 +98,11 @@ async def rotate(context: Context, *, finish: bool, force: bool) -> RotationView
     It refuses to finish while certificates of an older one count, unless by `force`. Raises Refused.
     """
     enrolment.bundle(context)
+    if others := await context.neighbours.others():
+        raise Refused(
+            f"Another collector of this fleet runs on {others[0].host}: stop all but this one, change the "
+            "authority here, copy the folder `identity` into the homes of the others, and start them."
+        )
     home = context.config.home
     if not finish and len(context.authorities) > 1:
         raise Refused(
@@ -116,6 +121,7 @@ async def rotate(context: Context, *, finish: bool, force: bool) -> RotationView
     else:
         authority.add(home, authority.make_authority(context.collector_id))
     context.authorities = authority.load(home)
+    context.neighbours.change_authorities([each.sha256 for each in context.authorities])
     context.certificates_changed.set()
     behind = await context.store.read(lambda connection: _behind(connection, context))
     return RotationView(tuple(each.sha256 for each in context.authorities), tuple(behind))

@@ -45,8 +45,11 @@ def start(context: Context, request: BlockRequest) -> None:
 
 async def _choose(context: Context, request: BlockRequest) -> None:
     try:
-        answer = await _answer(context, request)
-        await context.store.write(lambda connection: _store(connection, request, answer, context.now()))
+        async with context.neighbours.claimed(f"choose {request.sweep_id} {request.device_id}") as is_own:
+            if not is_own:
+                return
+            answer = await _answer(context, request)
+            await context.store.write(lambda connection: _store(connection, request, answer, context.now()))
         context.notices.announce((request.device_id,))
     except CollectorError as error:
         _log.warning(

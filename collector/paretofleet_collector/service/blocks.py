@@ -34,8 +34,20 @@ async def settle_if_due(context: Context, sweep_id: str, device_id: str) -> None
         await settle(context, sweep_id, device_id)
 
 
+def _work_of(sweep_id: str, device_id: str) -> str:
+    """What a collector claims that settles a part of a sweep."""
+    return f"settle {sweep_id} {device_id}"
+
+
 async def _settle(context: Context, sweep_id: str, device_id: str) -> schedule.Step | None:
+    async with context.neighbours.claimed(_work_of(sweep_id, device_id), waits=True):
+        return await _settle_alone(context, sweep_id, device_id)
+
+
+async def _settle_alone(context: Context, sweep_id: str, device_id: str) -> schedule.Step | None:
     def drop(connection: sa.Connection) -> bool:
+        if not context.neighbours.holds(connection, _work_of(sweep_id, device_id)):
+            return False
         blocks = assignments.blocks(connection, sweep_id, device_id)
         return blocks is not None and runs.drop_half_block(connection, sweep_id, device_id, blocks)
 
@@ -63,6 +75,8 @@ async def _add(context: Context, sweep_id: str, device_id: str, step: schedule.A
     """Adds the block; until its last run is there, none is granted."""
 
     def is_next(connection: sa.Connection) -> bool:
+        if not context.neighbours.holds(connection, _work_of(sweep_id, device_id)):
+            return False
         blocks = assignments.blocks(connection, sweep_id, device_id)
         return blocks == step.block - 1 and not transitions.gets_no_more(connection, sweep_id, device_id)
 

@@ -135,6 +135,11 @@ async def keep(context: Context, variant: Variant, path: Path) -> Variant:
 
     Without the row the file goes again. Raises Taken and StorageUnavailable.
     """
+    async with context.neighbours.claimed(f"model {variant.sha256}", waits=True):
+        return await _keep_alone(context, variant, path)
+
+
+async def _keep_alone(context: Context, variant: Variant, path: Path) -> Variant:
     relative = model_file(variant.sha256)
     if variant.is_private:
         await asyncio.to_thread(path.chmod, 0o600)

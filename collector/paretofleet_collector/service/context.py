@@ -24,6 +24,7 @@ from paretofleet_collector.service.idle_beats import IdleBeats
 from paretofleet_collector.service.in_flight import OpenUploads
 from paretofleet_collector.service.latest_time import LatestTime
 from paretofleet_collector.service.live_readings import LiveReadings
+from paretofleet_collector.service.neighbours import Neighbours
 from paretofleet_collector.service.work_notices import WorkNotices
 from paretofleet_collector.store import Store
 
@@ -92,7 +93,7 @@ class Context:
     uploads: OpenUploads = field(default_factory=OpenUploads)
     counters: Counters = field(default_factory=Counters)
     wake_unfinished: Callable[[], None] = lambda: None
-    notices: WorkNotices = field(default_factory=WorkNotices)
+    notices: WorkNotices = field(init=False)
     idle_beats: IdleBeats = field(default_factory=IdleBeats)
     live_readings: LiveReadings = field(default_factory=LiveReadings)
     #: The live page's, None where none is served.
@@ -108,13 +109,20 @@ class Context:
     spreading: asyncio.Lock = field(default_factory=asyncio.Lock)
     #: For what expires; everything else goes by `now`.
     latest: LatestTime = field(init=False)
+    #: The other collectors of the fleet.
+    neighbours: Neighbours = field(init=False)
     #: Why the lake could not be written the last time, empty once it could.
     lake_fault: str = ""
     #: When it was looked up how much is free, and what is wrong with it.
     _room: tuple[float, str] = field(default=(float("-inf"), ""), init=False)
 
     def __post_init__(self) -> None:
+        authorities = [each.sha256 for each in self.authorities]
+        self.neighbours = Neighbours(self.store, self.lake.shown, authorities)
+        if self.neighbours.are_possible and self.now is time.time:
+            self.now = self.neighbours.now
         self.latest = LatestTime(self.store, self.now)
+        self.notices = WorkNotices(self.neighbours.announce)
 
     @property
     def offline_after_s(self) -> float:

@@ -101,18 +101,26 @@ def check_restored(home: Path) -> None:
         )
 
 
+def noted_id(home: Path) -> str:
+    """The id of the collector whose folder is `home`; empty before its first start."""
+    path = home / ID
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+def note_id(home: Path, collector_id: str) -> None:
+    """Keeps `collector_id` as that of the collector whose folder is `home`; raises StorageUnavailable."""
+    write_atomically(home / ID, collector_id + "\n")
+
+
 def collector_id(home: Path) -> str:
     """The random id of the collector whose folder is `home`, made at its first start.
 
     Raises StorageUnavailable.
     """
-    path = home / ID
-    if path.exists():
-        text = path.read_text(encoding="utf-8").strip()
-        if text:
-            return text
+    if noted := noted_id(home):
+        return noted
     made = secrets.token_hex(8)
-    write_atomically(path, made + "\n")
+    note_id(home, made)
     return made
 
 

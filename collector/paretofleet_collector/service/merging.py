@@ -49,8 +49,9 @@ class Merger:
     async def merge_due(self) -> int:
         """Merges until nothing is left to merge; returns how many files went into others."""
         count = 0
-        while group := await self._context.store.read(self._next_group):
-            count += await self._merge(group)
+        async with self._context.neighbours.claimed("merge") as is_own:
+            while is_own and (group := await self._context.store.read(self._next_group)):
+                count += await self._merge(group)
         return count
 
     def _next_group(self, connection: sa.Connection) -> list[SealedFile]:

@@ -83,7 +83,7 @@ async def make(context: Context, parent: Variant, recipe: Recipe, name: str = ""
     recipe = with_calibration(parent, changeable(parent, recipe), files)
     tools = await asyncio.to_thread(tools_of, recipe)
     record = recorded(recipe, tools)
-    async with context.making:
+    async with context.making, context.neighbours.claimed("make", waits=True):
         stored = await context.store.read(models.listing)
         key = key_of(parent.sha256, record)
         for each in stored:

@@ -29,6 +29,8 @@ SUMMARY_TRIES = 2
 #: So often chunks are read again before a run counts as damaged.
 READ_TRIES = 3
 IDLE_S = 30.0
+#: What another collector seals is looked at again after so long.
+OTHERS_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -87,7 +89,10 @@ class Sealer:
         return max(min([*due, IDLE_S]), 0.0)
 
     async def _seal_or_wait(self, run: Run) -> None:
-        """Seals a run, or leaves it for another try."""
+        """Seals a run, or leaves it for another try, or to another collector that is at it."""
+        if not await self._context.neighbours.take(_work_of(run)):
+            self._due_s[run.run_id] = self._loop.time() + OTHERS_S
+            return
         try:
             await self._seal(run)
         except StorageUnavailable as error:
@@ -124,10 +129,7 @@ class Sealer:
             context.notices.announce((run.device_id,))
             return
         is_listed = await context.store.write(lambda connection: self._commit(connection, run, result))
-        if (
-            not is_listed
-            and await context.store.read(lambda connection: runs.get(connection, run.run_id)) is None
-        ):
+        if not is_listed and await context.store.read(lambda connection: _is_left(connection, run, result)):
             await asyncio.to_thread(context.lake.remove, result["path"])
             return
         self._failures.pop(run.run_id, None)
@@ -139,6 +141,7 @@ class Sealer:
 
         False, and nothing done, when the run is not uploaded any more.
         """
+        self._context.neighbours.release(connection, _work_of(run))
         values = _without_summary(connection, run, result["why_not"]) if result["summary"] is None else None
         if not runs.transition(
             connection, run.run_id, "sealed", come_from=("uploaded",), attempt=run.attempt, values=values
@@ -162,6 +165,7 @@ class Sealer:
 
         That is no try of the run. In a sweep that is over the run fails.
         """
+        self._context.neighbours.release(connection, _work_of(run))
         message = f"The collector's disk damaged what was acknowledged: {damage}; see to the disk."
         values = {"reason": runs.DAMAGED, "message": message, "lease_until_unix_s": None}
         state = "failed" if sweeps.is_over(connection, run.sweep_id) else "pending"
@@ -185,6 +189,17 @@ def _without_summary(connection: sa.Connection, run: Run, why_not: str) -> dict[
     )
     _log.error("run %s: %s", run.run_id, message)
     return {"reason": runs.NOT_SUMMARISED, "message": message}
+
+
+def _work_of(run: Run) -> str:
+    return f"seal {run.run_id}"
+
+
+def _is_left(connection: sa.Connection, run: Run, result: dict[str, Any]) -> bool:
+    """Whether nobody needs the unlisted file of a run: that is gone, or sealed in another file."""
+    now = runs.get(connection, run.run_id)
+    is_sealed = now is not None and now.state == "sealed"
+    return now is None or (is_sealed and not sealed.listed_paths(connection, [result["path"]]))
 
 
 def _uploaded(connection: sa.Connection) -> list[Run]:

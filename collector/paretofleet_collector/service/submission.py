@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import CollectorError, Refused
 from paretofleet_collector.identity import peers
 from paretofleet_collector.identity.peers import Peer
 from paretofleet_collector.lifecycle import transitions
@@ -22,7 +23,7 @@ from paretofleet_collector.planning.expansion import Feed, feed_of, plan
 from paretofleet_collector.planning.inputs import check_sent
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.planning.specification import Spec
-from paretofleet_collector.service import catalogue, inputs, recipes
+from paretofleet_collector.service import catalogue, inputs, recipes, unfinished
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import (
     assignments,
@@ -83,9 +84,12 @@ async def submit(
         spec, planned = await _planned(context, spec_json)
     await _build_missing(context, planned)
 
-    sweep_id = await context.store.write(
-        lambda connection: sweeps.begin(connection, spec.to_json(), spec.repeats, spec.remarks, context.now())
-    )
+    def begin(connection: sa.Connection) -> str:
+        sweep_id = sweeps.begin(connection, spec.to_json(), spec.repeats, spec.remarks, context.now())
+        context.neighbours.claim(connection, unfinished.work_of(sweep_id))
+        return sweep_id
+
+    sweep_id = await context.store.write(begin)
     context.submitting.add(sweep_id)
     try:
         await _store_parts(context, sweep_id, spec, planned)
@@ -94,6 +98,7 @@ async def submit(
                 connection, sweep_id, (request_id, submitted_by), spec.name, keep_name=keep_name
             )
         )
+        await context.neighbours.give_back(unfinished.work_of(sweep_id))
         context.notices.announce({item.configuration.device_id for item in planned.configurations})
         return view, planned.refusals
     finally:
@@ -105,15 +110,30 @@ async def _store_parts(context: Context, sweep_id: str, spec: Spec, planned: Pla
     """Stores configurations and runs of a sweep that nobody sees yet, slice by slice."""
     everything = planned.everything
     device_ids = dict.fromkeys(item.configuration.device_id for item in everything)
+
+    def add_rows(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+        _check_submitted(connection, sweep_id)
+        configurations.insert(connection, rows)
+
+    def add_runs(connection: sa.Connection, new: list[runs.NewRun]) -> None:
+        _check_submitted(connection, sweep_id)
+        runs.append(connection, sweep_id, new, now)
+
     await context.store.write(
         lambda connection: assignments.insert(connection, sweep_id, device_ids, spec.repeats.runs_min)
     )
     for start in range(0, len(everything), runs.SLICE_RUNS):
         rows = configurations.rows_of(sweep_id, everything[start : start + runs.SLICE_RUNS], start)
-        await context.store.write(partial(configurations.insert, rows=rows))
+        await context.store.write(partial(add_rows, rows=rows))
     further, now = transitions.first_blocks(planned, spec.repeats), context.now()
     while part := list(islice(further, runs.SLICE_RUNS)):
-        await context.store.write(partial(runs.append, sweep_id=sweep_id, new=part, now=now))
+        await context.store.write(partial(add_runs, new=part))
+
+
+def _check_submitted(connection: sa.Connection, sweep_id: str) -> None:
+    """Raises CollectorError where another collector has given the submission up: this one stood still."""
+    if not sweeps.is_submitted(connection, sweep_id):
+        raise CollectorError("The sweep was taken away while it was stored; submit it again.")
 
 
 def _publish(
@@ -127,6 +147,7 @@ def _publish(
     again = sweeps.by_request(connection, request_id)
     if again is not None:
         return SweepView.of(again)
+    _check_submitted(connection, sweep_id)
     if person:
         sweeps.note_submitter(connection, sweep_id, person)
     sweeps.publish(connection, sweep_id, request_id, name, keep_name=keep_name)

@@ -87,7 +87,7 @@ async def _set_leftovers_aside(context: Context, sweep_id: str) -> None:
 async def finish_all(context: Context) -> None:
     """Finishes in `context` all that is half done and that no call is busy with."""
     for sweep_id in await context.store.read(sweeps.hidden):
-        if sweep_id not in context.submitting:
+        if sweep_id not in context.submitting and await _take_away(context, sweep_id):
             await delete_sweep(context, sweep_id)
     for sweep_id in await context.store.read(_half_cancelled):
         await cancel_runs(context, sweep_id)
@@ -97,6 +97,24 @@ async def finish_all(context: Context) -> None:
         await cancel_runs_of_device(context, device_id)
     for sweep_id, device_id in await context.store.read(_without_open_run):
         await blocks.settle(context, sweep_id, device_id)
+
+
+def work_of(sweep_id: str) -> str:
+    """What a collector claims that submits the sweep `sweep_id`."""
+    return f"submit {sweep_id}"
+
+
+async def _take_away(context: Context, sweep_id: str) -> bool:
+    """Marks a hidden sweep as one to be deleted; not where it is published now, or another submits it."""
+
+    def work(connection: sa.Connection) -> bool:
+        is_anothers = context.neighbours.is_anothers(connection, work_of(sweep_id))
+        if is_anothers or sweep_id not in sweeps.hidden(connection):
+            return False
+        sweeps.hide(connection, sweep_id)
+        return True
+
+    return await context.store.write(work)
 
 
 def _half_cancelled(connection: sa.Connection) -> list[str]:

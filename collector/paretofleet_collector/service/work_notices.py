@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 
 
 class WorkNotices:
@@ -12,11 +12,22 @@ class WorkNotices:
     A notice is no grant: the device then asks for its run, and a notice that was lost costs a minute.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spread: Callable[[Collection[str]], None] = lambda _: None) -> None:
+        """`spread` tells other collectors of a fleet what is announced here."""
+        self._spread = spread
         self._listening: dict[str, asyncio.Queue[bool]] = {}
 
-    def announce(self, device_ids: Iterable[str]) -> None:
-        """Says that there may be a run for each of `device_ids`; several notices that wait are one."""
+    def announce(self, device_ids: Collection[str]) -> None:
+        """Says, to other collectors too, that there may be a run for each of `device_ids`."""
+        self.wake(device_ids)
+        self._spread(device_ids)
+
+    def listening(self) -> list[str]:
+        """The devices that listen here."""
+        return list(self._listening)
+
+    def wake(self, device_ids: Iterable[str]) -> None:
+        """Says that there may be a run to those of `device_ids` that listen here; several notices are one."""
         for device_id in device_ids:
             waiting = self._listening.get(device_id)
             if waiting is not None and waiting.empty():

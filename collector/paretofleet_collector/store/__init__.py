@@ -7,7 +7,7 @@ functions over them, which take a connection first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,9 @@ from paretofleet_collector.store import (
     input_files,
     leases,
     models,
+    neighbours,
+    postgres,
+    postgres_notices,
     progress,
     reboots,
     retired,
@@ -40,7 +43,14 @@ from paretofleet_collector.store import (
     sweeps,
     tokens,
 )
-from paretofleet_collector.store.engine import FILE_NAME, Address, failure_of, open_engine, open_writing
+from paretofleet_collector.store.engine import (
+    FILE_NAME,
+    Address,
+    failure_of,
+    open_engine,
+    open_shared,
+    open_writing,
+)
 from paretofleet_collector.store.writer import Writer, Writes
 
 __all__ = [
@@ -59,6 +69,7 @@ __all__ = [
     "input_files",
     "leases",
     "models",
+    "neighbours",
     "progress",
     "reboots",
     "retired",
@@ -80,24 +91,64 @@ class Store:
     `write` and `read` take a function of a connection; `write` returns only after the commit.
     """
 
-    def __init__(self, address: Address, after_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, address: Address, after_commit: Callable[[], None] = lambda: None, *, shared: bool = False
+    ) -> None:
         """Opens the database at `address`, creating or migrating it; raises Refused or StorageUnavailable.
 
-        `address` is the path of a SQLite file or a URL `postgresql://USER@HOST/DATABASE`.
+        `address` is the path of a SQLite file or a URL `postgresql://USER@HOST/DATABASE`. One that is
+        `shared`, a URL, may be opened by several collectors: until `end_start` no other starts.
         """
         self.address = str(address)
-        self._writing = open_writing(address)
+        self.is_shared = shared
+        self._start = postgres.hold_start(self.address) if shared else None
+        #: Whether no other collector worked with it at the start.
+        self.is_alone = True
+        try:
+            if shared:
+                self._writing, self.is_alone = open_shared(self.address)
+            else:
+                self._writing = open_writing(address)
+        except BaseException:
+            self.end_start()
+            raise
         self._reading = open_engine(address, writes=False)
         self._writer = Writer(self._writing, after_commit)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     @classmethod
-    def at(cls, home: Path, after_commit: Callable[[], None] = lambda: None, address: str = SQLITE) -> Store:
+    def at(
+        cls,
+        home: Path,
+        after_commit: Callable[[], None] = lambda: None,
+        address: str = SQLITE,
+        *,
+        shared: bool = False,
+    ) -> Store:
         """The store of the collector with that `home`: a file in it, or the `address` of its configuration.
 
-        Raises Refused or StorageUnavailable.
+        `shared` with other collectors or not. Raises Refused or StorageUnavailable.
         """
-        return cls(home / FILE_NAME if address == SQLITE else address, after_commit)
+        return cls(home / FILE_NAME if address == SQLITE else address, after_commit, shared=shared)
+
+    def end_start(self) -> None:
+        """Lets other collectors start over a shared store."""
+        if self._start is not None:
+            self._start.close()
+            self._start = None
+
+    def announce(self, sender: str, device_ids: Sequence[str]) -> None:
+        """Tells every collector over a shared store, in the name of `sender`, that devices may have work."""
+        self.submit(lambda connection: postgres_notices.announce(connection, sender, device_ids))
+
+    async def heard(self) -> AsyncIterator[tuple[str, list[str]]]:
+        """Yields who announced work over a shared store, and for which devices.
+
+        The first time, once it listens, nobody and none. Raises StorageUnavailable when the connection is
+        lost.
+        """
+        async for each in postgres_notices.heard(self.address):
+            yield each
 
     def submit(self, work: Callable[[sa.Connection], T]) -> Future[T]:
         """Queues a write and returns at once; the future is done after the commit."""
@@ -146,6 +197,7 @@ class Store:
 
     def close(self) -> None:
         """Writes what is queued and closes the database."""
+        self.end_start()
         self._writer.close()
         self._readers.shutdown()
         self._reading.dispose()

@@ -50,6 +50,16 @@ def are_there(connection: sa.Connection) -> bool:
     return connection.execute(sa.select(CERTIFICATES.c.certificate_id).limit(1)).first() is not None
 
 
+def stamp(connection: sa.Connection) -> tuple[int, float, float]:
+    """What differs after any change of certificates, by `connection`: how many, and the last times of two."""
+    columns = CERTIFICATES.c
+    query = sa.select(
+        sa.func.count(), sa.func.max(columns.issued_unix_s), sa.func.max(columns.revoked_unix_s)
+    ).select_from(CERTIFICATES)
+    row = connection.execute(query).one()
+    return row[0], row[1] or 0.0, row[2] or 0.0
+
+
 def newest(connection: sa.Connection) -> dict[tuple[bool, str], sa.Row[Any]]:
     """The newest certificate of each subject that `connection` sees, by (is a device, subject)."""
     rows = connection.execute(CERTIFICATES.select().order_by(CERTIFICATES.c.issued_unix_s))

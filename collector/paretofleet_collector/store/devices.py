@@ -58,6 +58,11 @@ def is_removed(connection: sa.Connection, device_id: str) -> bool:
     return row is None or bool(row.removed)
 
 
+def are_there(connection: sa.Connection) -> bool:
+    """Whether `connection` sees any device."""
+    return connection.execute(sa.select(DEVICES.c.device_id).limit(1)).first() is not None
+
+
 def removed_ids(connection: sa.Connection) -> list[str]:
     """Ids of the removed devices that `connection` sees."""
     query = sa.select(DEVICES.c.device_id).where(DEVICES.c.removed.is_(sa.true()))

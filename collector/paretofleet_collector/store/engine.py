@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import Refused, StoreHeld
 from paretofleet_collector.store import postgres, sqlite
 
 FILE_NAME = "collector.sqlite3"
@@ -63,22 +63,55 @@ def reading(address: Address) -> Iterator[sa.Connection]:
         engine.dispose()
 
 
-def open_writing(address: Address) -> sa.Engine:
+def open_shared(address: str) -> tuple[sa.Engine, bool]:
+    """The engine that writes to the PostgreSQL database at `address` beside those of other collectors.
+
+    Returns also whether there is none; then the schema is brought to this version's. Whoever calls holds the
+    right to start (`postgres.hold_start`). Raises what `open_writing` raises, Refused also where others work
+    with a schema of another version.
+    """
+    is_alone = True
+    try:
+        open_writing(address, wait_s=0.0).dispose()
+    except StoreHeld:
+        is_alone = False
+        with reading(address) as connection:
+            _check_beside_others(connection, address)
+    engine = postgres.open_engine(address, writes=True, shared=True)
+    try:
+        with engine.connect():
+            postgres.bound_waits(engine)
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise postgres.start_failure(error, address) from None
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine, is_alone
+
+
+def open_writing(address: Address, wait_s: float | None = None) -> sa.Engine:
     """The engine that writes to the database at `address`, whose schema it brings to this version's.
 
-    Of a SQLite file a copy is kept before that. Raises Refused for a database that a newer collector wrote
+    Of a SQLite file a copy is kept before that. Another collector's end is waited for, `wait_s` seconds, by
+    default 10, where it is PostgreSQL. Raises Refused for a database that a newer collector wrote
     or that is none, StorageUnavailable when it is out of reach, has no room, or another collector holds it.
     """
     if not is_postgres(address):
         _check_file(Path(address))
-    engine = open_engine(address, writes=True)
+    is_server = is_postgres(address)
+    engine = (
+        postgres.open_engine(str(address), writes=True, wait_s=wait_s)
+        if is_server
+        else sqlite.open_engine(Path(address), writes=True)
+    )
     try:
         _migrate(engine, address)
-        if is_postgres(address):
+        if is_server:
             postgres.bound_waits(engine)
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        if is_postgres(address):
+        if is_server:
             raise postgres.start_failure(error, str(address)) from None
         raise sqlite.start_failure(error, Path(address)) from None
     except BaseException:
@@ -95,6 +128,28 @@ def check_current(connection: sa.Connection, address: Address) -> None:
             f"{shown(address)} is of another version of the collector (schema {current}); start this one "
             "with it once, or install that version."
         )
+
+
+def _check_beside_others(connection: sa.Connection, address: str) -> None:
+    """Raises Refused where other collectors work with a schema of another version than this one's."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    scripts = _scripts(Config())
+    if current == scripts.get_current_head():
+        return
+    if current not in {script.revision for script in scripts.walk_revisions()}:
+        raise _newer(address, current, scripts)
+    raise Refused(
+        f"{shown(address)} is of an older version (schema {current}, this one needs "
+        f"{scripts.get_current_head()}), and other collectors work with it: stop them all, start one of this "
+        "version, then the others."
+    )
+
+
+def _newer(address: Address, current: str | None, scripts: ScriptDirectory) -> Refused:
+    return Refused(
+        f"{shown(address)} was written by a newer collector (schema {current}, this one knows "
+        f"{scripts.get_current_head()}); install that version again or start with another --home."
+    )
 
 
 def _scripts(config: Config) -> ScriptDirectory:
@@ -120,10 +175,7 @@ def _migrate(engine: sa.Engine, address: Address) -> None:
     if current == head:
         return
     if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise Refused(
-            f"{shown(address)} was written by a newer collector (schema {current}, this one knows {head}); "
-            "install that version again or start with another --home."
-        )
+        raise _newer(address, current, scripts)
     if current is not None and not is_postgres(address):
         sqlite.back_up(Path(address), current)
     with engine.begin() as connection:

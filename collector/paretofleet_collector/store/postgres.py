@@ -1,7 +1,8 @@
 """The store as a PostgreSQL database: how it is opened and held, and what its errors mean.
 
-Only PostgreSQL understands this. One collector writes: it holds an advisory lock through the very connection
-that writes, so that whoever loses the connection has lost the right to write with it.
+Only PostgreSQL understands this. A collector holds an advisory lock through the very connection that writes,
+so that whoever loses the connection has lost the right to write with it: alone, or beside others with which
+it shares the lake. Those take turns, a transaction each.
 """
 
 from __future__ import annotations
@@ -11,14 +12,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.errors import Refused, StorageUnavailable
+from paretofleet_collector.errors import Refused, StorageUnavailable, StoreHeld
 
 SCHEME = "postgresql://"
 READERS = 5
 #: "pfleet" in hexadecimal; the second key is the schema, so that several stores may share a database.
 _LOCK_KEY = 0x70666C65
+#: Of the turn to write, held for a transaction, and of the start, held by one collector at a time.
+_TURN_KEY, _START_KEY = _LOCK_KEY + 1, _LOCK_KEY + 2
+_SCHEMA = "hashtext(coalesce(current_schema(), ''))"
 #: So long a collector waits for the lock: the server needs a moment to see that a killed one is gone.
 _LOCK_WAIT_S = 10
+#: The start of another may bring the schema up to date, and look through the lake.
+_START_WAIT_S = 60
+#: A collector that stands still in the middle of a turn loses it after so long.
+_TURN_S = 10
 _CONNECT_S = 5
 _VERSION_LEAST = 120000
 #: A peer that does not answer for so long is given up, on both sides, unless the address says otherwise.
@@ -65,16 +73,10 @@ def hidden(address: str) -> str:
     return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
-def open_engine(address: str, *, writes: bool) -> sa.Engine:
-    """An engine over the database at `address`; a commit is on the server's disk when it returns.
-
-    One that `writes` has a single connection, which holds the store's lock; connecting raises
-    StorageUnavailable while another collector does. Others read, each transaction one consistent state.
-    Raises Refused for an address that is none.
-    """
-    url = checked_url(address)
+def _options(url: sa.URL) -> dict[str, Any]:
+    """What psycopg is told beside the `url`, unless that says otherwise."""
     silence_s = _silence_s(url)
-    options: dict[str, Any] = {
+    options = {
         "connect_timeout": _CONNECT_S,
         "keepalives_idle": max(int(silence_s / 2), 1),
         "keepalives_interval": max(int(silence_s / 4), 1),
@@ -82,6 +84,56 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
         "tcp_user_timeout": int(silence_s * 1000),
         "application_name": "paretofleet",
     }
+    return {name: value for name, value in options.items() if name not in url.query}
+
+
+def connection_options(address: str) -> dict[str, Any]:
+    """What psycopg takes to connect to the database at `address` as a collector does; raises Refused."""
+    url = checked_url(address)
+    _, options = url.get_dialect()().create_connect_args(url)
+    return {**_options(url), **options}
+
+
+def hold_start(address: str) -> sa.Connection:
+    """A connection that holds the right to start over the shared store at `address` until it is closed.
+
+    Raises Refused, and StorageUnavailable where the server is out of reach or another start takes too long.
+    """
+    url = checked_url(address)
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_options(url))
+
+    @sa.event.listens_for(engine, "connect", insert=True)
+    def _prepare(connection: Any, _record: Any) -> None:
+        _check_server(connection.info, address)
+
+    try:
+        connection = engine.connect()
+        connection.exec_driver_sql(f"SET lock_timeout = '{_START_WAIT_S}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_START_KEY}, {_SCHEMA})")
+        connection.commit()
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        if _state(error) == _LOCK_TIMEOUT:
+            raise StorageUnavailable(
+                f"Another collector has been starting over {hidden(address)} for {_START_WAIT_S} s; look at "
+                "its log, and start this one again."
+            ) from None
+        raise start_failure(error, address) from None
+    return connection
+
+
+def open_engine(
+    address: str, *, writes: bool, shared: bool = False, wait_s: float | None = None
+) -> sa.Engine:
+    """An engine over the database at `address`; a commit is on the server's disk when it returns.
+
+    One that `writes` has a single connection, which holds the store's lock: alone, or `shared` with others of
+    which each transaction waits for its turn. Connecting raises StoreHeld, after `wait_s` seconds, by default
+    10, where another collector does not let it in. Others read, each transaction one consistent state. Raises
+    Refused for an address that is none.
+    """
+    url = checked_url(address)
+    silence_s = _silence_s(url)
     engine = sa.create_engine(
         url,
         isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
@@ -89,7 +141,7 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
         pool_size=1 if writes else READERS,
         max_overflow=0 if writes else -1,
         pool_pre_ping=True,
-        connect_args={name: value for name, value in options.items() if name not in url.query},
+        connect_args=_options(url),
     )
 
     @sa.event.listens_for(engine, "do_connect")
@@ -106,10 +158,16 @@ def open_engine(address: str, *, writes: bool) -> sa.Engine:
         with connection.cursor() as cursor:
             _prepare_session(cursor, silence_s)
             if writes:
-                _hold(cursor, address)
+                _hold(cursor, address, shared=shared, wait_s=_LOCK_WAIT_S if wait_s is None else wait_s)
         connection.commit()
         # A migration takes as long as it takes; see `bound_waits`.
         connection.answer_s = None if writes else _READ_S
+
+    if writes and shared:
+        # What was committed before the turn came is seen by every statement after this one.
+        @sa.event.listens_for(engine, "begin")
+        def _take_turn(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN_KEY}, {_SCHEMA})")
 
     return engine
 
@@ -143,19 +201,27 @@ def _prepare_session(cursor: Any, silence_s: float) -> None:
         cursor.execute("SELECT set_config(%s, %s, false)", (setting, value))
 
 
-def _hold(cursor: Any, address: str) -> None:
-    """Takes the store's lock for as long as the connection lives; raises StorageUnavailable."""
+def _hold(cursor: Any, address: str, *, shared: bool, wait_s: float) -> None:
+    """Takes the store's lock for as long as the connection lives; raises StoreHeld."""
     from psycopg.errors import LockNotAvailable
 
-    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_WAIT_S}s",))
+    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{max(int(wait_s * 1000), 1)}ms",))
+    function = "pg_advisory_lock_shared" if shared else "pg_advisory_lock"
     try:
-        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(coalesce(current_schema(), '')))", (_LOCK_KEY,))
+        cursor.execute(f"SELECT {function}({_LOCK_KEY}, {_SCHEMA})")
     except LockNotAvailable:
-        raise StorageUnavailable(
-            f"Another collector works with the store {hidden(address)}; stop it, or give this one a "
-            "database of its own with --store."
+        others = (
+            "works with the store {} and keeps its lake for itself" if shared else "works with the store {}"
+        )
+        raise StoreHeld(
+            f"Another collector {others.format(hidden(address))}; stop it, or give this one a database of "
+            "its own with --store (several share a store where all have --lake s3://..)."
         ) from None
     cursor.execute("SELECT set_config('lock_timeout', '0', false)")
+    if shared:
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (f"{_TURN_S}s",)
+        )
 
 
 def _check_server(server: Any, address: str) -> None:

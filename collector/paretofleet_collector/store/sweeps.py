@@ -118,6 +118,12 @@ def hidden(connection: sa.Connection) -> list[str]:
     return list(connection.execute(sa.select(SWEEPS.c.sweep_id).where(SWEEPS.c.state.in_(_HIDDEN))).scalars())
 
 
+def is_submitted(connection: sa.Connection, sweep_id: str) -> bool:
+    """Whether the sweep `sweep_id` is being submitted, as `connection` sees it."""
+    query = sa.select(SWEEPS.c.sweep_id).where(SWEEPS.c.sweep_id == sweep_id, SWEEPS.c.state == SUBMITTING)
+    return connection.execute(query).first() is not None
+
+
 def in_state(connection: sa.Connection, state: str) -> list[str]:
     """Ids of the sweeps in a `state` that `connection` sees."""
     return list(connection.execute(sa.select(SWEEPS.c.sweep_id).where(SWEEPS.c.state == state)).scalars())

@@ -34,7 +34,7 @@ def tidied(rig: Rig) -> int:
     async def work() -> int:
         collector = assemble(rig.context.config)
         try:
-            return await collector.tidy_lake()
+            return await collector.enter()
         finally:
             await collector.close()
 

