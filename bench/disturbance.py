@@ -5,6 +5,9 @@ sampler that reads power counters (files of a recorded desktop where this machin
 come in random order; "without" means that both are stopped by SIGSTOP. The collector, which on a fleet is
 another machine, keeps to the housekeeping CPU and runs throughout. Pairs are added, 20 to 300, until the 95 %
 interval of the median change is narrower than 1 %.
+
+`--page`: as on the machine of `paretofleet up` while somebody watches. The collector serves the live page,
+whose fleet one tab watches by its stream, and is let run and stopped with the others.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import page_tab
 import parts
 from paretofleet_agent.device import probe
 from paretofleet_agent.device.device import DeviceUnderTest
@@ -41,29 +45,35 @@ def with_power(root: Path) -> tuple[DeviceUnderTest, str]:
     return replace(device, sysroot=root, inventory=inventory), f"{len(inventory.sensors)} files of a desktop"
 
 
-def start(farm: Farm, device: DeviceUnderTest) -> int:
-    """Starts a collector on the housekeeping CPU and an agent that serves it; returns the agent's process
-    id.
+def start(farm: Farm, device: DeviceUnderTest, *, has_page: bool) -> list[int]:
+    """Starts a collector on the housekeeping CPU and an agent that serves it; returns the ids of the
+    processes that are stopped and let run: the agent's and, where it serves the page, the collector's.
     """
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {device.housekeeping_cpu})
     try:
-        farm.start_collector()
+        collector = farm.start_collector(web="127.0.0.1:0" if has_page else "off")
     finally:
         os.sched_setaffinity(0, allowed)
-    return farm.start_agent("disturber").pid
+    agent = farm.start_agent("disturber").pid
+    return [agent, collector.pid] if has_page else [agent]
 
 
 def main() -> int:
     """Prints the interval."""
-    options = parts.arguments(__doc__ or "", networks=("squeezenet1_1",)).parse_args()
+    parser = parts.arguments(__doc__ or "", networks=("squeezenet1_1",))
+    parser.add_argument("--page", action="store_true", help="with the live page and a tab that watches it")
+    options = parser.parse_args()
     until_s = time.monotonic() + SHORT_S if options.short else math.inf
     print(parts.conditions())
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         device, read = with_power(Path(name) / "tree")
         farm = stack.enter_context(contextlib.closing(Farm(Path(name))))
-        daemon = start(farm, device)
+        process_ids = start(farm, device, has_page=options.page)
         os.sched_setaffinity(0, {device.housekeeping_cpu})
+        tab = page_tab.Tab(*page_tab.signed_in(farm)) if options.page else None
+        if tab is not None:
+            tab.start()
         for network in options.networks:
             model = parts.network(network)
             lease = parts.lease(model, 2)
@@ -71,9 +81,11 @@ def main() -> int:
                 measured.enter_context(parts.host())
                 runner = measured.enter_context(contextlib.closing(WarmRunner(lease, model, device)))
                 sampler = measured.enter_context(contextlib.closing(WarmSampler(device, lease)))
-                logs = compare(runner, [daemon, sampler.pid], between=sampler.collect, until_s=until_s)
+                logs = compare(runner, [*process_ids, sampler.pid], between=sampler.collect, until_s=until_s)
             print(f"{network}: {sampler.samples} samples read from {read}")
             tell(paired.change(logs), len(logs))
+        if tab is not None:
+            print(f"the tab got {tab.received} bytes")
     return 0
 
 

@@ -16,13 +16,13 @@ import json
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import machine
 import numpy as np
+import page_tab
 import parts
 import psutil
 import sqlalchemy as sa
@@ -155,35 +155,11 @@ def _add_sweep(connection: sa.Connection, number: int, ids: list[str], *, is_ove
     connection.execute(ASSIGNMENTS.insert(), [{**each, "is_done": is_over} for each in shares])
 
 
-class Tab(threading.Thread):
-    """A stream that is read as it comes."""
-
-    def __init__(self, place: str, cookie: str) -> None:
-        super().__init__(daemon=True)
-        self._connection = http.client.HTTPConnection(place, timeout=60)
-        self._cookie = cookie
-        self.received = 0
-
-    def run(self) -> None:
-        self._connection.request("GET", "/stream?view=fleet", headers={"Cookie": self._cookie})
-        reply = self._connection.getresponse()
-        while line := reply.readline():
-            self.received += len(line)
-
-
 def share(process: psutil.Process, seconds: float) -> float:
     """CPU of a process, as a share of a core, over so many `seconds`."""
     before = sum(process.cpu_times()[:2])
     time.sleep(seconds)
     return (sum(process.cpu_times()[:2]) - before) / seconds
-
-
-def signed_in(farm: Farm) -> tuple[str, str]:
-    """Where the page is, and the cookie of a browser."""
-    place, token = farm.command("open", "--print").strip().removeprefix("http://").split("/#")
-    connection = http.client.HTTPConnection(place, timeout=60)
-    connection.request("POST", "/session", token)
-    return place, connection.getresponse().headers["Set-Cookie"].partition(";")[0]
 
 
 def page_s(place: str, cookie: str) -> tuple[float, int]:
@@ -255,7 +231,7 @@ def main() -> int:
     try:
         fill(farm.collector_home, devices, sweeps)
         collector = psutil.Process(farm.start_collector(web="127.0.0.1:0").pid)
-        place, cookie = signed_in(farm)
+        place, cookie = page_tab.signed_in(farm)
         first_s, size = page_s(place, cookie)
         print(
             f"{devices} devices, {sweeps} sweeps of 1,000 runs: page in {first_s:.2f} s, {size / 1e3:.0f} kB"
@@ -272,7 +248,7 @@ def main() -> int:
         (farm.root / "busy.yaml").write_text(json.dumps(spec))
         farm.command("sweep", "submit", farm.root / "busy.yaml")
         alone = share(collector, seconds)
-        tabs = [Tab(place, cookie) for _ in range(TABS)]
+        tabs = [page_tab.Tab(place, cookie) for _ in range(TABS)]
         for tab in tabs:
             tab.start()
         time.sleep(5.0)

@@ -1,4 +1,4 @@
-"""The live page in Chromium, over a real collector with simulated agents: submit to frontier, and faults."""
+"""The live page in Chromium, over a real collector: from submit to frontier, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from farm import Farm, wait_until
 from networks import convolution
+from paretofleet_proto.v1 import fleet_pb2, fleet_pb2_grpc
 from secured import Secured
 
 pytestmark = pytest.mark.system
@@ -26,6 +28,14 @@ if CHROMIUM is None:
 WIDTHS = (390, 1280, 2560)
 #: What is looked at by eye goes there, where it is set.
 SHOTS = os.environ.get("PARETOFLEET_TEST_SCREENSHOTS", "")
+
+
+#: What a script on a page could do: call the address of a button that is not there.
+CALL = """async (path) => {
+    const token = document.querySelector("[name=form-token]").content;
+    const reply = await fetch(path, {method: "POST", headers: {"X-Form-Token": token}});
+    return [reply.status, await reply.text()];
+}"""
 
 
 def free_port() -> int:
@@ -131,6 +141,8 @@ def test_a_sweep_is_watched_from_submit_to_frontier(watched: Visitor) -> None:
     watched.shoot("sweep")
 
     page.locator("#matrix td.cell a").first.click()
+    page.locator("tbody a").first.wait_for()
+    assert faults_of(page) == []
     page.locator("tbody a").first.click()
     page.get_by_text("Duration of an iteration, ms").first.wait_for()
     assert page.locator("svg polyline").count() >= 2, "iterations and power"
@@ -148,8 +160,74 @@ def test_a_sweep_is_watched_from_submit_to_frontier(watched: Visitor) -> None:
     watched.see("Environments it measured in")
     assert faults_of(page) == []
     watched.shoot("device")
+    page.goto(f"{watched.origin}/compare?a=seen&b=seen")
+    assert faults_of(page) == []
+    watched.shoot("compare")
     assert watched.faults == []
+    page.goto(f"{watched.origin}/devices/none")
+    watched.see("There is no device 'none'")
+    assert faults_of(page) == []
+    watched.context.clear_cookies()
+    page.goto(f"{watched.origin}/")
+    watched.see("paretofleet open")
+    assert faults_of(page) == []
     assert watched.hosts == {watched.web}, "no other host is asked"
+
+
+def test_a_real_agent_is_watched_from_submit_to_frontier(tmp_path: Path, browser: Any) -> None:
+    farm = Farm(tmp_path)
+    watched = Visitor(browser, farm, f"127.0.0.1:{free_port()}")
+    farm.start_collector(web=watched.web)
+    page = watched.page
+    try:
+        farm.command("models", "add", convolution(farm.root / "net.onnx"), "--top1", "70", "--top1-n", "1000")
+        farm.start_agent("here")
+        watched.open()
+        watched.see("1 of 1 device online")
+        submit(farm, "real")
+        page.get_by_role("link", name="real").click()
+        page.locator("#running td").first.wait_for(timeout=100_000)
+        watched.see("4 of 4 runs")
+        watched.see("finished")
+        page.locator("#drawn svg").wait_for(timeout=100_000)
+        assert "SIMULATED" not in page.locator("#frontier").inner_text().upper()
+        page.locator("#matrix td.cell a").first.click()
+        page.locator("tbody a").first.click()
+        page.get_by_text("Duration of an iteration, ms").first.wait_for()
+        assert page.locator("svg polyline").count() >= 1
+        assert watched.faults == []
+    finally:
+        watched.context.close()
+        farm.close()
+
+
+def test_names_from_boards_are_text_and_two_tabs_that_pause_at_once_agree(watched: Visitor) -> None:
+    page, markup = watched.page, "<img src=x onerror=alert(1)>"
+    with grpc.insecure_channel(watched.farm.address) as channel:
+        board = fleet_pb2.JoinRequest(device_id="f" * 32, name="board", device_class=markup)
+        fleet_pb2_grpc.FleetStub(channel).Join(board)
+    submit(watched.farm, "long", batch_sizes=[1, 2, 4, 8, 16], repeats=20, devices=["tx2"], note=markup)
+    watched.open()
+    watched.see(markup)
+    page.goto(f"{watched.origin}/sweeps/long")
+    watched.see(markup)
+    assert page.locator("main img").count() == 0
+    other = watched.context.new_page()
+    other.goto(f"{watched.origin}/sweeps/long")
+    for tab in (page, other):
+        tab.get_by_role("button", name="Pause").wait_for()
+    for tab in (page, other):
+        tab.evaluate("document.querySelector('[hx-post$=\"/pause\"]').click()")
+    for tab in (page, other):
+        tab.locator("#notice .notice").wait_for()
+        tab.get_by_role("button", name="Resume").wait_for()
+    said = sorted(tab.locator("#notice").inner_text() for tab in (page, other))
+    assert any("paretofleet sweep pause long" in each for each in said), said
+    assert any("already" in each for each in said), said
+    assert watched.farm.sweep("long")["state"] == "paused"
+    page.get_by_role("button", name="Resume").click()
+    other.get_by_role("button", name="Pause").wait_for()
+    assert watched.farm.sweep("long")["paused_unix_s"] is None
 
 
 def test_a_click_cancels_and_says_the_command_and_a_second_tab_is_told(watched: Visitor) -> None:
@@ -216,6 +294,8 @@ def test_a_role_sees_what_it_may_and_a_revoked_one_is_shown_out(tmp_path: Path, 
         visitor.open("/", {"link": re.search(r"http://\S+", said)[0]})
         visitor.see("vera (viewer)")
         assert visitor.page.get_by_role("button", name="Pause").count() == 0
+        status, sentence = visitor.page.evaluate(CALL, "/devices/any/pause")
+        assert (status, "'vera' (viewer)" in sentence) == (403, True), sentence
         with farm.client() as client:
             client.revoke_user("vera")
         visitor.see("This certificate was revoked")

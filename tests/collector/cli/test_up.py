@@ -89,6 +89,15 @@ def test_both_are_processes_and_both_end_with_it(up: Up, number: signal.Signals)
     assert "Traceback" not in up.text
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU: there is no housekeeping CPU apart")
+def test_the_collector_that_serves_the_page_keeps_to_the_housekeeping_cpu(up: Up) -> None:
+    collector = psutil.Process(up.pid_of("collector"))
+    up.wait_for("opened once by this link")
+    housekeeping = [max(os.sched_getaffinity(0))]
+    for process in (collector, *collector.children(recursive=True)):
+        assert process.cpu_affinity() == housekeeping
+
+
 def test_a_second_one_says_that_the_first_is_to_be_used_and_leaves_it_alone(up: Up, tmp_path: Path) -> None:
     parts = [up.pid_of("collector"), up.pid_of("agent")]
     second = tmp_path / "second"

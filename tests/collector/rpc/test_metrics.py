@@ -5,8 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -149,6 +152,33 @@ def metric_names(expression: str) -> set[str]:
     """The metrics in an expression: its names outside of braces, brackets and strings."""
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", expression)
     return set(re.findall(r"[a-z_]+", bare)) - WORDS
+
+
+#: Prometheus's own checker, as of Debian's package `prometheus`.
+PROMTOOL = shutil.which(os.environ.get("PARETOFLEET_TEST_PROMTOOL", "promtool"))
+
+
+def promtool(kind: str, file: Path) -> subprocess.CompletedProcess[str]:
+    """What it says of a file of this kind."""
+    return subprocess.run(
+        [str(PROMTOOL), "check", kind, str(file)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool: Prometheus parses nothing of the dashboard")
+def test_prometheus_parses_what_the_dashboard_asks_and_takes_its_configuration(tmp_path):
+    dashboard = json.loads((GRAFANA / "paretofleet.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    filled = [each.replace("$job", "paretofleet").replace("$__rate_interval", "1m") for each in asked]
+    rules = [{"record": f"dashboard:{number}", "expr": each} for number, each in enumerate(filled)]
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    checked = promtool("rules", file)
+    assert (checked.returncode, f"{len(rules)} rules found" in checked.stdout) == (0, True), checked.stderr
+    configured = promtool("config", GRAFANA / "prometheus.yml")
+    assert configured.returncode == 0, configured.stderr
+    file.write_text(file.read_text().replace("sum(", "sum((", 1))
+    assert promtool("rules", file).returncode != 0, "a mistake is seen"
 
 
 def test_the_states_that_the_dashboard_picks_are_states_of_the_collector():

@@ -143,6 +143,17 @@ def test_an_operator_changes_sweeps_of_their_own_only(browser):
     assert "sweeps of their own only" in answer.text
 
 
+def test_a_session_that_has_expired_says_so_on_the_page_and_to_a_stream_that_asks_why(browser):
+    browser.sign_in()
+    assert "The fleet" in browser.ask("/").text
+    browser.rig.clock[0] += 8 * 86_400
+    text = browser.ask("/").text
+    assert "The fleet" not in text
+    assert "paretofleet open" in text
+    why = browser.ask("/stream/why?view=fleet", Accept="*/*")
+    assert (why.status, "paretofleet open" in why.text) == (401, True), why.text
+
+
 def test_a_certificate_that_is_not_there_any_more_ends_the_session(browser):
     browser.sign_in(Peer("viewer", "ada", "gone"))
     assert "does not know this certificate" in browser.ask("/").text
