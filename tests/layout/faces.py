@@ -232,7 +232,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "costs": "CostTable",
             "forecast": "SearchForecast forecast",
             "figures": "searched",
-            "fronts": "* CONFIRMED Confirmation",
+            "fronts": "* CONFIRMED Confirmation FAILED",
             "parsing": "parse_search",
             "process": "*",
             "reading": "*",

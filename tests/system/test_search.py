@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from farm import Farm, wait_until
+from farm import BIN, Farm, wait_until
 from search_away import Absence, play_absence
 from search_farm import PATIENCE_S, detail, drivers, start, wait_for, watched
 from tiny_search import begun, write_search
@@ -100,7 +100,7 @@ def test_what_cannot_be_searched_is_a_sentence_and_starts_nothing(searching: Far
     assert not failed.trials
 
 
-def test_a_driver_that_is_killed_leaves_a_search_to_resume(searching: Farm) -> None:
+def test_a_driver_that_is_killed_leaves_a_search_to_resume_by_two_at_once(searching: Farm) -> None:
     file, log = write_search(searching.root / "space", ["tx2"])
     start(searching, file, trials=4)
     wait_until(lambda: detail(searching).batches, "the first batch", PATIENCE_S)
@@ -109,7 +109,9 @@ def test_a_driver_that_is_killed_leaves_a_search_to_resume(searching: Farm) -> N
     wait_until(lambda: not drivers(searching), "the end of the driver")
     assert detail(searching).search.state == "running"
     assert "running, no driver" in searching.command("search", "list")
-    watched(searching, "resume", "edge1", "--watch")
+    command = (BIN / "paretofleet", "--collector", searching.address, "search", "resume", "edge1", "--watch")
+    rivals = [searching.start(*command, log=f"rival{number}.log") for number in range(2)]
+    assert [rival.wait(PATIENCE_S) for rival in rivals] == [0, 0], "either follows the one that drives"
     assert len(begun(log)) == 4
     assert [each["name"] for each in searching.listing("sweep", "list")] == ["edge1-b000"]
 

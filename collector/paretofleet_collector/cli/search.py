@@ -33,11 +33,12 @@ _EXAMPLE = (
     "Example: paretofleet search replay nb201.csv.gz --letters ops --graph same_graph_as "
     "--accuracy cifar10_top1 --device tx2=tx2_ms,tx2_mj --worst-error 60 --method gp --seeds 12"
 )
+_SEARCH_EXAMPLE = "Example: paretofleet search start space.yaml --budget 4h --watch"
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Architecture searches with measured times and energies.",
-    epilog=_EXAMPLE,
+    epilog=_SEARCH_EXAMPLE,
 )
 app.command("plan", epilog=search_plan.PLAN_EXAMPLE)(search_plan.plan)
 app.command("start", epilog=search_run.START_EXAMPLE)(search_run.start)

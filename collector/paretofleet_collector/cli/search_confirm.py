@@ -119,7 +119,7 @@ def _trained(confirming: Confirming, numbers: Sequence[int], seeds: int) -> dict
 def _conclude(read: ReadSearch) -> None:
     """Says of each device who is confirmed, and what can be done next."""
     from paretofleet_collector.searches.confirmed import confirmed_name
-    from paretofleet_collector.searches.fronts import CONFIRMED
+    from paretofleet_collector.searches.fronts import CONFIRMED, FAILED
     from paretofleet_collector.searches.second_seeds import seed_sentences
 
     name = read.detail.search.name
@@ -127,8 +127,11 @@ def _conclude(read: ReadSearch) -> None:
         sure = [str(number) for number, each in sorted(verdicts.items()) if each.verdict == CONFIRMED]
         who = f"trials {', '.join(sure)}" if len(sure) > 1 else f"trial {sure[0]}" if sure else "none"
         notify(
-            f"{device}: confirmed {'are' if len(sure) > 1 else 'is'} {who} of {len(verdicts)} measured anew"
+            f"{device}: confirmed {'are' if len(sure) > 1 else 'is'} {who} of {len(verdicts)} trained anew"
         )
+        for number, each in sorted(verdicts.items()):
+            if each.verdict == FAILED:
+                notify(f"{device}: trial {number} failed anew: {each.reason}")
     for sentence in seed_sentences(read.table, read.anew):
         notify(sentence)
     notify(f"see `paretofleet search show {name}`, and `paretofleet rank {confirmed_name(name)}`")

@@ -200,10 +200,16 @@ def checked_origin(view: SearchView, origin: Path | None) -> Path:
     """The specification of a search in `origin`; refused where it, or code that it names, has changed."""
     if origin is None:
         raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
-    if specification_in(origin).digest != view.digest:
+    from paretofleet_collector.searches.stored import stored_specification
+
+    now = specification_in(origin).files
+    began, _ = stored_specification(view.spec_json)  # what training has written since is none of its files
+    changed = [name for name, sha256 in began.files.items() if now.get(name) != sha256]
+    if changed:
+        what = str(origin) if changed[0] == "specification" else f"{origin.parent / changed[0]}"
         raise Refused(
-            f"{origin} or code that it names has changed since '{view.name}' began: new trials would "
-            "not be comparable; those there are kept: undo the change, or start a new search."
+            f"{what} has changed since '{view.name}' began: new trials would not be comparable; those there "
+            "are kept: undo the change, or start a new search."
         )
     return origin
 

@@ -153,7 +153,7 @@ def read_from(client: SearchClient, search: str) -> ReadSearch:
     report = pull_confirmed(client, detail, folder)
     specification, devices = stored_specification(detail.search.spec_json)
     table = reading.read_table(specification, devices, detail, folder, {})
-    anew = None if report is None else confirmed_table(specification, devices, detail, report)
+    anew = confirmed_table(specification, devices, detail, report)
     return ReadSearch(detail, table, absent, anew)
 
 

@@ -13,6 +13,7 @@ from paretofleet_collector.model.searches import SearchBatch
 from paretofleet_collector.searches.costs import CostTable, cost_table
 from paretofleet_collector.searches.fronts import (
     CONFIRMED,
+    FAILED,
     NOT_CONFIRMED,
     Confirmation,
     margins,
@@ -66,20 +67,24 @@ def pull_confirmed(client: Client, detail: SearchDetail, folder: Path) -> Path |
 
 
 def confirmed_table(
-    specification: SearchSpecification, devices: Sequence[str], detail: SearchDetail, report: Path
-) -> CostTable:
+    specification: SearchSpecification, devices: Sequence[str], detail: SearchDetail, report: Path | None
+) -> CostTable | None:
     """The table of what was trained and measured anew of a search on `devices`, from the sweep's `report`.
 
-    `specification`, `detail`: the search's. Raises Refused where the anchor failed.
+    `specification`, `detail`: the search's. Without a report what was trained is known alone; None where
+    nothing was. Raises Refused where the anchor failed.
     """
     numbers = sorted({each.trial for each in detail.trainings if each.split == TEST})
+    if not numbers:
+        return None
     batch = SearchBatch(
         len(detail.batches), tuple(numbers), tuple(devices), confirmed_name(detail.search.name)
     )
     trained = [
         replace(detail.trials[number], model=f"{trained_name(detail, number)}@file") for number in numbers
     ]
-    measured = report_measurements(report, batch, (*detail.trials, *trained), specification)
+    trials = (*detail.trials, *trained)
+    measured = [] if report is None else report_measurements(report, batch, trials, specification)
     table = cost_table(specification, devices, detail.trials, measured, detail.trainings)
     return replace(table, split=TEST)
 
@@ -87,7 +92,8 @@ def confirmed_table(
 def confirmations(table: CostTable, device: str, seed: int) -> dict[int, Confirmation]:
     """Of each trial that was measured anew on a `device`, by the `table` of these, whether it is confirmed.
 
-    Confirmed is what nobody of them beats with a probability of at least 0.8; draws from `seed`.
+    Confirmed is what nobody of them beats with a probability of at least 0.8; draws from `seed`. Who could
+    not be trained or measured anew has failed.
     """
     import numpy as np
     from paretofleet_analysis.search.fronts import confirmed_front
@@ -100,15 +106,22 @@ def confirmations(table: CostTable, device: str, seed: int) -> dict[int, Confirm
         )
         for at, number in enumerate(numbers)
     }
-    for number in table.by_device[device]:
-        if number not in verdicts and table.failure(number, device):
-            verdicts[number] = Confirmation(NOT_CONFIRMED, 0.0, _values(table, device, number))
+    for number in dict.fromkeys([*table.by_device[device], *(each.trial for each in table.trainings)]):
+        reason = table.failure(number, device)
+        if number in verdicts or not reason:
+            continue
+        measured = table.by_device[device].get(number)
+        has_failed = measured is None or measured.reason or table.accuracy(number) is None
+        verdicts[number] = Confirmation(
+            FAILED if has_failed else NOT_CONFIRMED, 0.0, _values(table, device, number), reason
+        )
     return verdicts
 
 
 def _values(table: CostTable, device: str, number: int) -> dict[str, Any]:
     accuracy = table.accuracy(number)
-    values = table.by_device[device][number].values
+    measured = table.by_device[device].get(number)
+    values = {} if measured is None else measured.values
     return {"top1": None if accuracy is None else accuracy[0]} | {
         name: values.get(name) for name in table.columns
     }

@@ -107,14 +107,17 @@ class Confirming:
     def send(self, trainings: Sequence[SearchTraining]) -> str:
         """What the collector calls a member's trained network, by its `trainings`; sent unless it is there.
 
-        Its weights and accuracy are of the first seed; it keeps what every seed came to. Raises Refused where
-        its file is on another machine.
+        Its weights and accuracy are of the first seed; it keeps what every seed came to, and is sent again
+        where there are more. Raises Refused where its file is on another machine.
         """
-        first = trainings[0]
+        first, record = trainings[0], _record(trainings)
         name = trained_name(self.detail, first.trial)
         stored = [each for each in self.client.list_models() if each.stored]
-        if any(each.model == name for each in stored):
-            return f"{name}@file"
+        for each in stored:
+            if each.model == name:
+                if len(each.training.get("seeds", ())) >= len(trainings):
+                    return f"{name}@file"
+                record = {**each.training, **record}
         path = self._folder(first.trial, first.seed) / MODEL
         if not path.is_file():
             raise Refused(
@@ -123,7 +126,7 @@ class Confirming:
             )
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         for each in stored:
-            if each.sha256 == sha256:  # training changed no weight
+            if each.sha256 == sha256 and each.model != name:  # training changed no weight
                 given = GivenFacts(top1=first.top1, top1_n=first.top1_n)
                 self.client.change_model(f"{each.model}@{each.variant}", "set", given)
                 return f"{each.model}@{each.variant}"
@@ -133,7 +136,7 @@ class Confirming:
             top1_n=first.top1_n,
             top1_source=TRAINED,
             weights_source=f"trial {first.trial} of the search {self.detail.search.name}, seed {first.seed}",
-            training_json=json.dumps(_record(trainings)),
+            training_json=json.dumps(record),
         )
         self.client.add_model(path, new)
         return f"{name}@file"

@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 RANDOM = ("start", "control")
 #: Until its front is measured and trained anew, a member of it may owe its place to luck.
 SELECTED = "selected"
-CONFIRMED, NOT_CONFIRMED = "confirmed", "not confirmed"
+CONFIRMED, NOT_CONFIRMED, FAILED = "confirmed", "not confirmed", "failed"
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A trial on a device, measured anew: its `verdict`, `p_front` among those measured anew, its values."""
+    """A trial on a device, measured anew: its `verdict`, `p_front` among those measured anew, its values.
+
+    `reason`: why it failed when it was trained or measured anew, in words; empty where it did not.
+    """
 
     verdict: str
     p_front: float
     values: Mapping[str, float | None]
+    reason: str = ""
 
 
 def front_rows(
@@ -59,7 +63,8 @@ def front_rows(
         row |= {TOP1: None if accuracy is None else accuracy[0]}
         row |= {name: _value(table, device, trial.number, name) for name in table.columns}
         row["p_front"] = float(p_front[at])
-        row["confirmed.p_front"] = None if again is None else again.p_front
+        row["confirmed.p_front"] = None if again is None or again.verdict == FAILED else again.p_front
+        row["confirmed.reason"] = "" if again is None else again.reason
         row |= {
             f"confirmed.{name}": None if again is None else again.values.get(name)
             for name in (TOP1, *table.columns)

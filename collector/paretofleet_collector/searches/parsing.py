@@ -171,11 +171,19 @@ def _measure(value: object, folder: Path) -> Spec:
             raise Refused(
                 f"`measure.{key}` has {len(given[key])} entries: give one, and start a search for each."
             )
+    several = [name for name, sizes in _sizes(given).items() if isinstance(sizes, list) and len(sizes) > 1]
+    if several:
+        raise Refused(f"`measure.sizes.{several[0]}` has several: give one, and start a search for each.")
     try:
         spec = spec_from_mapping({"models": [checked_text("anchor", anchor)], "protocol": "quick", **given})
     except Refused as error:
         raise Refused(f"`measure`: {error}") from None
     return spec.resolved(folder)
+
+
+def _sizes(measure: Mapping[str, Any]) -> Mapping[str, Any]:
+    sizes = measure.get("sizes", {})
+    return sizes if isinstance(sizes, dict) else {}
 
 
 def _objectives(value: object, measure: Spec) -> tuple[str, ...]:

@@ -51,6 +51,25 @@ def test_what_is_measured_anew_is_confirmed_or_not_by_that_alone() -> None:
     assert shown[0]["confirmed.p_front"] >= 0.8
 
 
+def test_who_could_not_be_trained_anew_has_failed_and_is_selected_no_more() -> None:
+    selected = table(
+        *read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04)), accuracies=(70.0, 80.0)
+    )
+    trainings = [
+        SearchTraining(0, 1, "test", top1=70.0, top1_n=1000),
+        SearchTraining(1, 1, "test", "crashed: Training failed with code 1: out of ideas."),
+    ]
+    again = read(row("anchor", 0.01), row("edge-0", 0.02))
+    for measured, first in ((again, "confirmed"), ([], "selected")):
+        anew = replace(cost_table(SPECIFICATION, ("box",), TRIALS, measured, trainings), split="test")
+        shown = {
+            each["trial"]: each for each in front_rows(selected, "box", 1, confirmations(anew, "box", 1))
+        }
+        assert (shown[0]["verdict"], shown[1]["verdict"]) == (first, "failed")
+        assert shown[1]["confirmed.reason"].endswith("out of ideas.")
+        assert shown[1]["confirmed.p_front"] is None
+
+
 def test_a_limit_keeps_a_network_out_of_the_front_of_that_device_alone() -> None:
     measured = read(
         row("anchor", 0.01), row("edge-0", 0.2), row("anchor", 0.01, "tx2"), row("edge-0", 0.02, "tx2")

@@ -127,6 +127,7 @@ BAD = [
     ({"measure__anchor": None}, "`measure` has no `anchor`"),
     ({"measure__runtimes": ["onnxruntime", "torch"]}, "has 2 entries: give one"),
     ({"measure__batch_sizes": [1, 8]}, "has 2 entries: give one"),
+    ({"measure__sizes": {"height": [32, 64]}}, "`measure.sizes.height` has several: give one"),
     ({"measure__protocol": "fast"}, "`measure`: `protocol`: 'fast' is not offered"),
     ({"objectives": ["batch_latency_p90_s"]}, "has no `top1`"),
     ({"objectives": ["top1"]}, "`top1` alone"),
