@@ -52,31 +52,30 @@ def expected_of(space: Space, trials: Trials, columns: Sequence[int]) -> Expecte
 
     Trials under way count with what is expected of them, so that a batch does not ask one thing four times.
     """
-    owners = np.repeat(np.arange(len(space.parameters)), [len(p.values) for p in space.parameters])
     done = trials.subset(trials.is_done)
     early = done.subset(np.arange(len(done.codes) // _REFIT * _REFIT or len(done.codes)))
     waiting = encode(space, trials.codes[~trials.is_done])
     costs = []
     for column in columns:
-        logs = _fitted(_observed(space, early, column, owners))
-        costs.append(_with_waiting(condition(_observed(space, done, column, owners), logs), waiting))
+        logs = _fitted(_observed(space, early, column))
+        costs.append(_with_waiting(condition(_observed(space, done, column), logs), waiting))
     failing = None
     if done.has_failed.any() and not done.has_failed.all():
-        seen = _failures(space, done, owners)
-        failing = condition(seen, np.log([*[6.0] * len(space.parameters), 8.0, 1e-2]))
+        seen = _failures(space, done)
+        failing = condition(seen, np.log([*[6.0] * seen.encoded.shape[1], 8.0, 1e-2]))
     return Expected(space, tuple(costs), failing)
 
 
-def _observed(space: Space, trials: Trials, column: int, owners: Codes) -> Observations:
+def _observed(space: Space, trials: Trials, column: int) -> Observations:
     costs = optimiser_costs(trials, column)
     has_cost = np.isfinite(costs)
     errors = np.nan_to_num(trials.errors[has_cost, column])
-    return Observations(encode(space, trials.codes[has_cost]), owners, costs[has_cost], errors**2)
+    return Observations(encode(space, trials.codes[has_cost]), costs[has_cost], errors**2)
 
 
-def _failures(space: Space, trials: Trials, owners: Codes) -> Observations:
+def _failures(space: Space, trials: Trials) -> Observations:
     failed = trials.has_failed.astype(np.float64)
-    return Observations(encode(space, trials.codes), owners, failed, np.full(len(failed), _FAILURE_VARIANCE))
+    return Observations(encode(space, trials.codes), failed, np.full(len(failed), _FAILURE_VARIANCE))
 
 
 def _with_waiting(process: Surrogate, waiting: Floats) -> Surrogate:
@@ -86,7 +85,6 @@ def _with_waiting(process: Surrogate, waiting: Floats) -> Surrogate:
     seen = process.observations
     believed = Observations(
         np.concatenate([seen.encoded, waiting]),
-        seen.owners,
         np.concatenate([seen.values, process.mean(process.covariance(waiting))]),
         np.concatenate([seen.variances, np.full(len(waiting), np.median(seen.variances))]),
     )
@@ -95,17 +93,16 @@ def _with_waiting(process: Surrogate, waiting: Floats) -> Surrogate:
 
 def _fitted(seen: Observations) -> Floats:
     """`fit`, remembered: a search asks the same until it has 20 more trials."""
-    arrays = (seen.encoded, seen.owners, seen.values, seen.variances)
+    arrays = (seen.encoded, seen.values, seen.variances)
     logs = _fit_bytes(*(array.tobytes() for array in arrays), seen.encoded.shape[1])
     return np.frombuffer(logs)
 
 
 @lru_cache(maxsize=64)
-def _fit_bytes(encoded: bytes, owners: bytes, values: bytes, variances: bytes, width: int) -> bytes:
+def _fit_bytes(encoded: bytes, values: bytes, variances: bytes, width: int) -> bytes:
     return fit(
         Observations(
             np.frombuffer(encoded).reshape(-1, width),
-            np.frombuffer(owners, dtype=np.int64),
             np.frombuffer(values),
             np.frombuffer(variances),
         )

@@ -36,7 +36,7 @@ Method = Callable[[Search, Trials, str, np.random.Generator], Candidates]
 Rank = Callable[["Expected", Codes, "Box", np.random.Generator], Codes]
 
 _MUTANT_EVERY = 4
-_POOL, _NEIGHBOURS = 1000, 500
+_POOL, _NEIGHBOURS, _MUTANTS = 1000, 500, 64
 _WEIGHTS, _PER_WEIGHT, _BY_CHANCE = 10, 30, 30
 _AUGMENT = 0.05
 #: What lies beyond the top of the box pays so much for each span.
@@ -183,13 +183,24 @@ def _working(works: Floats, kind: Kind) -> Codes:
 
 def _mutants(expected: Expected, front: Codes, random: np.random.Generator) -> Candidates:
     """Mutants of members of the `front`, some of two steps, that are expected to work."""
-    parents = front[random.integers(0, len(front), 64)]
+    parents = front[_spread(expected, front, _MUTANTS, random)]
     children = mutants(expected.space, parents, random)
     twice = random.random(len(children)) < 0.3
     children[twice] = mutants(expected.space, children[twice], random)
     works = expected.works(encode(expected.space, children))
     for codes in children[_working(works, "mutant")]:
         yield codes, "mutant"
+
+
+def _spread(expected: Expected, front: Codes, count: int, random: np.random.Generator) -> Codes:
+    """(count,) rows of the `front` (f, p), each the best by a weight of its own, so that what is alone at an
+    end is taken as often as the many in the middle.
+    """
+    means, _ = expected.means(encode(expected.space, front))
+    box = Box.around(means, np.full(means.shape[1], np.inf))
+    scaled = (means - box.ideal) / box.span
+    weights = random.dirichlet(np.ones(means.shape[1]), count)
+    return np.array([np.argmin(_tchebycheff(scaled, weight)) for weight in weights])
 
 
 def _pool(space: Space, front: Codes, random: np.random.Generator) -> Codes:

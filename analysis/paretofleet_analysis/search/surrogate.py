@@ -1,7 +1,8 @@
 """A Gaussian process over members: what is expected of one that nobody has measured, and how unsure that is.
 
-Matern 5/2 over zeros and ones, with a length scale for each parameter of the space. The noise of each
-observation is what its measurement says; a small nugget stands for what the kernel cannot follow.
+Matern 5/2 over zeros and ones, with a length scale for each value of each parameter, so that two
+convolutions can be near each other and far from no operation. The noise of each observation is what its
+measurement says; a small nugget stands for what the kernel cannot follow.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 if TYPE_CHECKING:
-    from .space import Codes, Floats
+    from .space import Floats
 
 _ROOT5 = 5**0.5
 _JITTER = 1e-8
@@ -31,12 +32,9 @@ _STEPS_MAX = 25
 
 @dataclass(frozen=True)
 class Observations:
-    """What was measured: `encoded` members (n, w), whose columns belong to parameters `owners` (w,); `values`
-    (n,) and the `variances` (n,) of their noise.
-    """
+    """What was measured: `encoded` members (n, w), their `values` (n,), and `variances` (n,) of the noise."""
 
     encoded: Floats
-    owners: Codes
     values: Floats
     variances: Floats
 
@@ -54,8 +52,7 @@ class Surrogate:
 
     def covariance(self, encoded: Floats) -> Floats:
         """(m, n) between members `encoded` (m, w) and the observations, in squared units."""
-        reaches = np.exp(-2.0 * self.logs[:-2])
-        squares = _squares(encoded, self.observations.encoded, reaches[self.observations.owners])
+        squares = _squares(encoded, self.observations.encoded, np.exp(-2.0 * self.logs[:-2]))
         return np.asarray(np.exp(self.logs[-2]) * _matern(squares))
 
     def mean(self, covariance: Floats) -> Floats:
@@ -75,8 +72,7 @@ def fit(observations: Observations) -> Floats:
     The maximum of likelihood times prior, by L-BFGS from the prior's middle. Source: Rasmussen, Williams
     2006, Gaussian processes for machine learning, 5.4.1.
     """
-    count = int(observations.owners.max()) + 1
-    terms = [_LENGTH] * count + [_VARIANCE, _NUGGET]
+    terms = [_LENGTH] * observations.encoded.shape[1] + [_VARIANCE, _NUGGET]
     middle, spread = (np.array([term[k] for term in terms]) for k in (0, 1))
     centre, unit = _standard(observations.values)
     values, noise = (observations.values - centre) / unit, observations.variances / unit**2
@@ -94,7 +90,7 @@ def fit(observations: Observations) -> Floats:
 def condition(observations: Observations, logs: Floats) -> Surrogate:
     """The process with these `logs` (of `fit`) given the `observations`."""
     centre, unit = _standard(observations.values)
-    reaches = np.exp(-2.0 * logs[:-2])[observations.owners]
+    reaches = np.exp(-2.0 * logs[:-2])
     covariance = np.exp(logs[-2]) * _matern(_squares(observations.encoded, observations.encoded, reaches))
     covariance[np.diag_indices_from(covariance)] += (
         observations.variances / unit**2 + np.exp(logs[-1]) + _JITTER
@@ -127,9 +123,8 @@ def _negative_likelihood(
     logs: Floats, observations: Observations, values: Floats, noise: Floats
 ) -> tuple[float, Floats]:
     """Minus the logarithm of the likelihood without its constant, and its slope in each of the `logs`."""
-    encoded, owners = observations.encoded, observations.owners
-    reaches = np.exp(-2.0 * logs[:-2])
-    distances = _ROOT5 * np.sqrt(_squares(encoded, encoded, reaches[owners]))
+    encoded, reaches = observations.encoded, np.exp(-2.0 * logs[:-2])
+    distances = _ROOT5 * np.sqrt(_squares(encoded, encoded, reaches))
     decay = np.exp(logs[-2]) * np.exp(-distances)
     signal = (1.0 + distances + distances**2 / 3.0) * decay
     covariance = signal.copy()
@@ -142,7 +137,7 @@ def _negative_likelihood(
     # the slope in a squared distance; over a column it is a sum over pairs of which one has it
     by_square = pull * (1.0 + distances) * decay * (-5.0 / 6.0)
     columns = 2.0 * (by_square.sum(axis=1) @ encoded - ((by_square @ encoded) * encoded).sum(axis=0))
-    lengths = -2.0 * reaches * np.bincount(owners, columns, minlength=len(reaches))
+    lengths = -2.0 * reaches * columns
     last = [(pull * signal).sum(), np.exp(logs[-1]) * np.trace(pull)]
     value = 0.5 * float(values @ weights) + float(np.log(np.diag(root)).sum())
     return value, np.concatenate([lengths, last])

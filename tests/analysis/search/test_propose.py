@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from paretofleet_analysis.errors import SearchError
+from paretofleet_analysis.search.expected import expected_of
 from paretofleet_analysis.search.members import draw, numbers_of
-from paretofleet_analysis.search.propose import propose
+from paretofleet_analysis.search.propose import _spread, propose
 from paretofleet_analysis.search.samplers import method_of
 from paretofleet_analysis.search.space import space_of
 from paretofleet_analysis.search.trials import Search, Trials, in_logs, no_trials, optimiser_costs
@@ -67,6 +68,18 @@ def test_mutants_and_the_control_come_in_their_turn():
     kinds = [propose(alone, measured(count))[0].kind for count in range(24, 36)]
     assert kinds == ["best", "best", "best", "mutant"] * 2 + ["best", "best", "best", "control"]
     assert propose(SEARCH, no_trials(SEARCH), count=3)[2].kind == "start"
+
+
+def test_mutants_descend_from_the_ends_of_the_front_as_often_as_from_its_crowded_middle():
+    """Eight members close together in the middle, one alone at either end."""
+    codes = draw(SPACE, 10, np.random.default_rng(4))
+    middle = np.linspace(0.0, 0.01, 8)
+    costs = np.stack([[10.0, *(20.0 - middle), 30.0], [1.0, *(0.5 + middle), 0.0]], axis=1)
+    trials = Trials(codes, tuple(range(10)), costs, np.full(costs.shape, 1e-3), np.zeros(10, dtype=np.bool_))
+    expected = expected_of(SPACE, trials, (0, 1))
+    rows = _spread(expected, codes, 400, np.random.default_rng(5))
+    assert np.mean(rows == 0) > 0.2
+    assert np.mean(rows == 9) > 0.2
 
 
 def test_every_device_gets_mutants_and_more():
