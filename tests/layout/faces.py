@@ -222,6 +222,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         "rpc": {
             "access_client": "AccessClient",
             "client": "Client sha256_of",
+            "health": "can_store",
             "search_client": "SearchClient",
             "login": "login only_address",
             "server": "serve",

@@ -17,7 +17,7 @@ from paretofleet_collector.cli.output import Format, Output, column, show
 from paretofleet_collector.cli.session import access_client, notify
 from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import counted
-from paretofleet_collector.errors import Refused
+from paretofleet_collector.errors import Refused, StorageUnavailable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -165,6 +165,21 @@ def serve(
     from paretofleet_collector.web.page_server import serving
 
     raise typer.Exit(serve_until_signal(settings, serving))
+
+
+@app.command(epilog="Example: paretofleet collector health --home /var/lib/paretofleet/collector")
+def health(home: Home = None) -> None:
+    """Say whether the collector can store what comes, by the exit code: for probes on its machine."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from paretofleet_collector.rpc.health import can_store
+
+    folder = config.load(home).home
+    if not can_store(folder):
+        raise StorageUnavailable(
+            f"The collector in {folder} cannot store what comes: store, lake or disk are away; `paretofleet "
+            "logs` says which."
+        )
+    write_text("serving")
 
 
 @app.command(epilog="Example: paretofleet collector gc --orphans-older-than 30 --yes")

@@ -130,6 +130,41 @@ def test_a_submission_that_goes_on_elsewhere_is_left_alone_and_ended_once_that_i
         )
 
 
+def test_a_bucket_that_vanishes_is_named_and_nothing_is_granted_until_it_is_back(pair, moto):
+    here, _ = pair
+    session = here.joined()
+    here.submit()
+    client, bucket = bucket_of(here, moto)
+    for each in client.list_objects_v2(Bucket=bucket)["Contents"]:
+        client.delete_object(Bucket=bucket, Key=each["Key"])
+    client.delete_bucket(Bucket=bucket)
+    look(here)
+    assert (
+        here.context.write_fault() == f"There is no bucket '{bucket}' at the lake's address; make it first."
+    )
+    assert here.lease(session) is None
+    client.create_bucket(Bucket=bucket)
+    look(here)
+    assert here.context.write_fault() == ""
+    assert here.lease(session) is not None
+
+
+def look(rig: Rig) -> None:
+    """Asks the object store now, not half a minute after the last time."""
+    rig.context.lake._asked_s = float("-inf")
+    rig.do(rig.context.check_lake())
+
+
+def bucket_of(rig: Rig, moto: tuple[str, int]) -> tuple[Any, str]:
+    """A client of the server, and the bucket of the lake of `rig`."""
+    client = (
+        pytest.importorskip("boto3")
+        .Session()
+        .client("s3", endpoint_url=f"http://{moto[0]}:{moto[1]}", region_name="us-east-1")
+    )
+    return client, rig.context.lake.shown.split("/")[2]
+
+
 def test_an_authority_is_changed_where_one_collector_is_left(pair):
     here, there = pair
     here.context.authorities = (make_authority("c"),)
