@@ -5,8 +5,9 @@
 A sweep of generated runs, written as the product does: 96 % iterations, the rest readings of two rails, a
 file each or, `--merged`, in files of 10,000,000 samples. Each engine is the process that the collector starts
 and computes batch after batch; counted are the CPU seconds of it and all its children, Java and Python alike,
-and the largest memory of each kind of process. Exit code 1 where a digit differs, Spark takes more than 1.5
-times the CPU seconds, or a process that computes has 1 GB or more. `--short`: 100 runs of 100,000.
+and the largest memory of each kind of process. Exit code 1 where a digit differs, a process that computes has
+1 GB or more, or Spark takes more than 1.5 times the CPU seconds; of fewer than 10^8 samples, as with
+`--short` (100 runs), its start alone takes that.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ sys.path.insert(0, str(parts.ROOT / "tests"))
 import rig as rigs
 
 MASTER, CPU_MAX, MEMORY_MAX = "local[2,4]", 1.5, 10**9
+#: Samples from which on the CPU seconds are judged.
+JUDGED = 10**8
 ITERATION_NS, READING_S = 500_000, 0.05
 RAILS = ("VDD_IN", "VDD_CPU")
 
@@ -236,9 +239,10 @@ def main() -> None:
     ratio = spark.cpu_s / local.cpu_s
     largest = max(size for kind, size in spark.memory.items() if kind != "java")
     print(f"equal to the last digit: {equal}; not summarised: {len(faults)}; CPU {ratio:.2f} times")
+    is_judged = count * chosen.samples >= JUDGED
     missed = [
         *(["a digit differs"] if not equal or faults else []),
-        *([f"CPU {ratio:.2f} times, at most {CPU_MAX}"] if ratio > CPU_MAX else []),
+        *([f"CPU {ratio:.2f} times, at most {CPU_MAX}"] if ratio > CPU_MAX and is_judged else []),
         *([f"{largest / 1e6:.0f} MB, below {MEMORY_MAX / 1e6:.0f}"] if largest >= MEMORY_MAX else []),
     ]
     for each in missed:
