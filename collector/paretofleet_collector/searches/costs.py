@@ -51,6 +51,12 @@ class CostTable:
             if any(each.is_simulated for each in measured.values())
         )
 
+    def scopes(self, device: str) -> frozenset[str]:
+        """What the powers and energies of a `device` are of, such as module; empty where none is ranked."""
+        if not any(OBJECTIVES[name].unit in ("J", "W") for name in self.columns):
+            return frozenset()
+        return frozenset(each.scope for each in self.by_device[device].values() if each.scope)
+
     def is_good(self, measurement: TrialMeasurement) -> bool:
         """Whether a `measurement` is within the limits of what is measured."""
         return not measurement.reason and not self.beyond(measurement)
@@ -165,8 +171,8 @@ def cost_table(
 ) -> CostTable:
     """The table of the `trials` of a `specification` on `devices`, from what was `measured` and `trainings`.
 
-    A device is in the environment of its last batch; what it measured in another counts no more, and the
-    first measurement of a trial counts.
+    A device is in the environment of its last batch; what it measured in another, or with power of another
+    scope, counts no more, and the first measurement of a trial counts.
     """
     latest: dict[str, TrialMeasurement] = {}
     everything = sorted(measured, key=lambda each: each.batch)
@@ -174,7 +180,8 @@ def cost_table(
         latest[each.device] = each
     by_device: dict[str, dict[int, TrialMeasurement]] = {name: {} for name in devices}
     for each in everything:
-        if each.device in by_device and each.environment == latest[each.device].environment:
+        last = latest[each.device]
+        if each.device in by_device and (each.environment, each.scope) == (last.environment, last.scope):
             by_device[each.device].setdefault(each.trial, each)
     return CostTable(specification, trials, by_device, trainings)
 

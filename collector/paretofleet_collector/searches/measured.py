@@ -24,7 +24,7 @@ _ABSENT = frozenset({"offline", "cancelled"})
 class TrialMeasurement:
     """A trial on a device in an environment: its `values` by column as the report has them, `anchors` those
     of the anchor beside it, `errors` the standard errors of log10 of value and anchor together. `reason`: why
-    it failed there; empty where it did not.
+    it failed there; empty where it did not. `scope`: what its power is of, such as module, empty for none.
     """
 
     trial: int
@@ -36,6 +36,7 @@ class TrialMeasurement:
     errors: Mapping[str, float]
     reason: str = ""
     is_simulated: bool = False
+    scope: str = ""
 
 
 def measurements(
@@ -49,9 +50,9 @@ def measurements(
 ) -> list[TrialMeasurement]:
     """What the `rows` of the report of a `batch` say of its `trials` in these `columns`, by device.
 
-    `anchor`: the name of its model. A device that was away, or whose environment changed, has measured what
-    is in the anchor's environment alone. Raises Refused where the anchor itself failed, or a device has no
-    value of what is `needed`.
+    `anchor`: the name of its model. A device that was away, or whose environment or scope of power changed,
+    has measured what is in the anchor's alone. Raises Refused where the anchor itself failed, or a device
+    has no value of what is `needed`.
     """
     numbers = {trial.model: trial.number for trial in trials if trial.number in batch.trials}
     by_device: dict[str, list[Mapping[str, Any]]] = {}
@@ -76,6 +77,7 @@ def measurements(
         for row in of_device:
             number = numbers.get(f"{row['model']}@{row['variant']}")
             is_there = row["environment_id"] in (beside["environment_id"], None)
+            is_there = is_there and row.get("power_scope") in (beside.get("power_scope"), None)
             if (
                 number is not None
                 and is_there
@@ -123,6 +125,7 @@ def _measurement(
         errors=errors,
         reason=reason,
         is_simulated=bool(row.get("simulated")),
+        scope=anchor.get("power_scope") or "",
     )
 
 

@@ -66,8 +66,9 @@ SEARCH_KEYS = (
     SpecKey(
         "measure",
         "mapping",
-        f"Where and how it is measured, by a sweep's keys: {', '.join(MEASURE_KEYS)}. Each list has one "
-        "entry; other runtimes and precisions are searches of their own.",
+        f"Where and how it is measured, by a sweep's keys: {', '.join(MEASURE_KEYS)}. Devices may "
+        "be many, as in `{class: [cpu, jetson-tx2]}`; each other list has one entry, for other runtimes, "
+        "batch sizes and precisions are searches of their own.",
     ),
     SpecKey(
         "measure.anchor",

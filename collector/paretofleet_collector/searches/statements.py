@@ -27,7 +27,8 @@ def statement_rows(table: CostTable, seed: int) -> tuple[list[Row], list[str]]:
     """Every statement that the trials of a `table` can test, as rows, and sentences on what they cannot.
 
     Pairs of devices are compared over what was measured on both and trained, limits aside: the best of one
-    may be too slow for the other. Simulated devices are never compared with real ones. Draws from `seed`.
+    may be too slow for the other. Simulated devices are never compared with real ones, and fronts with power
+    of another scope are not. Draws from `seed`.
     """
     rows: list[Row] = []
     unsaid: list[str] = []
@@ -55,13 +56,22 @@ def _of_pair(table: CostTable, first: str, second: str, seed: int) -> tuple[list
         return [], (
             f"{first} and {second}: {count} trials are measured on both and trained, of at least {TRIALS_MIN}"
         )
-    differ = fronts_differ(sides[first], sides[second], _array(margins(table)), seed=seed)
-    rows = [_row(table, differ, (first, second), "", count)]
+    scopes = [table.scopes(name) for name in (first, second)]
+    rows, unsaid = [], ""
+    if scopes[0] == scopes[1]:
+        differ = fronts_differ(sides[first], sides[second], _array(margins(table)), seed=seed)
+        rows.append(_row(table, differ, (first, second), "", count))
+    else:
+        theirs = [" and ".join(sorted(each)) or "nothing" for each in scopes]
+        unsaid = (
+            f"the power of {first} is of {theirs[0]}, that of {second} of {theirs[1]}: "
+            "their fronts are not compared"
+        )
     times = [(at, name) for at, name in enumerate(table.columns, 1) if OBJECTIVES[name].unit in _TIMES]
     for (ours, theirs), (at, name) in _product(permutations((first, second)), times):
         slow = best_is_slow(sides[ours], sides[theirs], at, seed=seed)
         rows.append(_row(table, slow, (ours, theirs), name, count))
-    return rows, ""
+    return rows, unsaid
 
 
 def _product(pairs: Iterator[tuple[str, ...]], times: Sequence[tuple[int, str]]) -> Iterator[Any]:

@@ -85,6 +85,19 @@ def test_a_new_environment_is_a_new_device() -> None:
     assert list(table(*old, *new).by_device["box"]) == [2]
 
 
+def test_power_of_another_scope_is_another_device() -> None:
+    board = {"power_scope": "module"}
+    first = read(row("anchor", 0.01, **board), row("edge-0", 0.02, **board))
+    assert [each.scope for each in first] == ["module"]
+    again = replace(BATCH, number=1, trials=(0, 1))
+    wall = {"power_scope": "wall"}
+    mixed = read(
+        row("anchor", 0.01, **wall), row("edge-0", 0.02, **board), row("edge-1", 0.02, **wall), batch=again
+    )
+    assert [each.trial for each in mixed] == [1], "what is not of the anchor's scope is measured again"
+    assert list(table(*first, *mixed).by_device["box"]) == [1]
+
+
 def test_what_is_measured_again_changes_nothing() -> None:
     again = replace(BATCH, number=1)
     first = read(row("anchor", 0.01), row("edge-0", 0.02))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from paretofleet_collector.errors import Taken
-from paretofleet_collector.model.searches import RUNNING, SearchDetail, SearchRecord, SearchView
+from paretofleet_collector.model.searches import FAILED, RUNNING, SearchDetail, SearchRecord, SearchView
+from paretofleet_collector.searches import driver as driver_module
 from paretofleet_collector.searches.driver import Driver
-from search_examples import SPECIFICATION, TRIALS
+from paretofleet_collector.searches.measured import measurements
+from search_examples import BATCH, COLUMNS, SPECIFICATION, TRIALS, failed
 
 VIEW = SearchView("s1", "edge1", RUNNING, "", "{}", "d", 7, 0.0, 0, 0.0, 0.0, 0.0, None)
 
@@ -19,6 +22,7 @@ class Collector:
     def __init__(self) -> None:
         self.records: list[SearchRecord] = []
         self.states: list[str] = []
+        self.reasons: list[str] = []
 
     def show_search(self, _search: str) -> SearchDetail:
         return SearchDetail(VIEW, TRIALS)
@@ -28,10 +32,12 @@ class Collector:
 
     def record_trials(self, _search: str, record: SearchRecord) -> None:
         self.records.append(record)
-        raise Taken("Batch 0 of edge1 is recorded, and another.")
+        if record.batches:
+            raise Taken("Batch 0 of edge1 is recorded, and another.")
 
-    def change_search(self, _search: str, state: str, _reason: str = "") -> None:
+    def change_search(self, _search: str, state: str, reason: str = "") -> None:
         self.states.append(state)
+        self.reasons.append(reason)
 
 
 def test_a_driver_ends_where_another_records_and_leaves_the_search_running(tmp_path: Path) -> None:
@@ -41,3 +47,17 @@ def test_a_driver_ends_where_another_records_and_leaves_the_search_running(tmp_p
     assert len(collector.records) == 1, "nothing is tried again"
     assert collector.records[0].batches, "what it would have recorded"
     assert collector.states == [], "the other goes on with it"
+
+
+def test_an_anchor_that_fails_ends_the_search_with_its_sentence_and_keeps_the_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        measurements([failed("anchor", "oom")], BATCH, TRIALS, "anchor", COLUMNS)
+
+    monkeypatch.setattr(driver_module, "read_table", read)
+    collector = Collector()
+    Driver(collector, "s1", SPECIFICATION, ("box",), tmp_path, tmp_path).drive()
+    assert collector.states == [FAILED]
+    assert collector.reasons[0].startswith("The anchor anchor failed on box (oom), so its batches cannot")
+    assert all(not record.trials and not record.batches for record in collector.records)

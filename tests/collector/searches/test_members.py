@@ -51,6 +51,16 @@ def test_every_architecture_is_tried_once_hand_made_ones_first(members: Members)
     assert any("passed over" in note and "odd" in note for note in notes)
 
 
+def test_a_member_of_another_input_is_passed_over(members: Members, tmp_path: Path) -> None:
+    module = MODULE.replace("3, 16, 16]", "3, 16 * member['depth'], 16]")
+    (tmp_path / "space.py").write_text(module)
+    found, notes = chosen(members, 4)
+    assert {members.values(np.array(each.codes))["depth"] for each in found} == {1}
+    assert any(
+        "takes float N x 3 x 32 x 16, the first one took float N x 3 x 16 x 16" in note for note in notes
+    )
+
+
 def test_the_same_trials_give_the_same_members(members: Members, tmp_path: Path) -> None:
     first = chosen(members, 1)[0][0]
     trial = SearchTrial(0, first.codes, first.built.graph, "edge-0@file", first.device, first.kind)

@@ -118,6 +118,17 @@ MODELS = [
         f"{says()}{OTHER}w = m.graph.initializer[0]\nw.raw_data = bytes([255]) * len(w.raw_data)\n{WRITTEN}",
         "weights that are not a number",
     ),
+    (
+        (
+            f"{says()}{OTHER}onnx.save(m, 'model.onnx', save_as_external_data=True, location='w', "
+            "size_threshold=0)\n"
+        ),
+        "in another file",
+    ),
+    (
+        f"{says()}{OTHER}m.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4\n{WRITTEN}",
+        "has no batch axis",
+    ),
 ]
 
 
@@ -136,6 +147,17 @@ def test_what_fails_is_shown_by_its_last_lines(tmp_path: Path) -> None:
     )
     failed = trained(tmp_path, "import os; os.kill(os.getpid(), 11)")
     assert failed == CandidateFailed("crashed", "Training was ended by signal 11: it printed nothing.")
+
+
+def test_rubbish_that_is_printed_does_no_harm(tmp_path: Path) -> None:
+    rubbish = "import sys\nsys.stdout.buffer.write(bytes(range(256)) * 1000 + b'\\x1b[2Jend')\n"
+    failed = trained(tmp_path, f"{rubbish}sys.exit(3)")
+    assert isinstance(failed, CandidateFailed)
+    assert failed.sentence.startswith("Training failed with code 3: ")
+    assert failed.sentence.isprintable()
+    assert len(failed.sentence) < 500
+    done = trained(tmp_path, f"{rubbish}sys.stdout.flush()\n{TRAINING}")
+    assert isinstance(done, TrainedMember), "what it wrote counts"
 
 
 def test_a_training_that_somebody_kills_is_told_from_one_that_fails(tmp_path: Path) -> None:
