@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from paretofleet_collector.jobs.merge import merge
@@ -50,9 +51,17 @@ def facts_of(generator: np.random.Generator) -> str:
     return json.dumps({**shared, **seen, "memory_peak_bytes": int(generator.integers(10**9, 2 * 10**9))})
 
 
-def main() -> None:
-    """Prints bytes per sample before and after."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+class Sizes(NamedTuple):
+    """Runs as a file each (`alone`) and merged, in bytes; their samples; seconds that the merge took."""
+
+    samples: int
+    alone_bytes: int
+    merged_bytes: int
+    took_s: float
+
+
+def measured(count: int) -> Sizes:
+    """What `count` runs take."""
     generator = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder))
@@ -75,10 +84,16 @@ def main() -> None:
             size, total = size + path.stat().st_size, total + rows
         began = time.perf_counter()
         result = merge(folder, SWEEP, parts)
-        took_s = time.perf_counter() - began
-    print(f"{count} runs of {total // count} samples")
-    print(f"a file each: {size / total:.1f} bytes a sample")
-    print(f"merged:      {result['size_bytes'] / total:.2f} bytes a sample, in {took_s:.1f} s")
+        return Sizes(total, size, result["size_bytes"], time.perf_counter() - began)
+
+
+def main() -> None:
+    """Prints bytes per sample before and after."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    sizes = measured(count)
+    print(f"{count} runs of {sizes.samples // count} samples")
+    print(f"a file each: {sizes.alone_bytes / sizes.samples:.1f} bytes a sample")
+    print(f"merged:      {sizes.merged_bytes / sizes.samples:.2f} bytes a sample, in {sizes.took_s:.1f} s")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Many idle agents on one collector: what they cost, and how they come back after a restart.
 
     python bench/scale.py [--short] [--agents 1000] [--seconds 30]
+    python bench/scale.py --growth [--short] [--full]
 
 Each agent is a channel of its own in this process, which says hello, listens for work and beats as the
 product's agents do; the collector is the command `collector serve`. Printed: the collector's CPU and memory
@@ -8,99 +9,34 @@ with all of them idle, the seconds until the last is connected again after the c
 started, and descriptors that are left when all have gone. A client in a process of its own sends chunks and
 heartbeats while all are idle, and again from the restart on: what its answers take is judged. The beats of
 the many wait for this one process, too, so theirs are only printed.
+
+With `--growth` it is bench/growth.py: what agents, chunks, runs, rows and samples cost, by their number.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-import os
-import random
-import resource
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import grpc
+import growth
 import machine
 import parts
 import psutil
-from paretofleet_proto.v1 import fleet_pb2 as pb
-from paretofleet_proto.v1 import fleet_pb2_grpc
+from idle_agents import IdleAgent, allow_many, cores, leave, until
 
 sys.path.insert(0, str(parts.ROOT / "tests" / "system"))
 
 from farm import Farm
 
 CORES_MAX_1000, BACK_S_MAX, P99_S_MAX, MEMORY_BYTES_MAX = 0.1, 60.0, 1.0, 1.5e9
-OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000))
-BACKOFF_S = 5.0
-POLL_S = 0.05
 WARM, SETTLE_S = 16, 2.0
 #: What the store's readers open once, however many agents there are: a file and its log each.
 DESCRIPTORS_MAX = 16
-
-
-class IdleAgent:
-    """A device that waits for work."""
-
-    def __init__(self, address: str, number: int) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self._stub = fleet_pb2_grpc.FleetStub(self._channel)
-        self._name = f"idle-{number}"
-        self._session = pb.Session(device_id=f"device-{number}", session_id=f"session-{number}")
-        self.hellos = 0
-        self.notices = 0
-        self.beats_s: list[float] = []
-
-    async def run(self) -> None:
-        """Lives until cancelled; after a loss it comes back with full jitter."""
-        while True:
-            with suppress(grpc.RpcError, asyncio.TimeoutError):
-                beats = asyncio.create_task(self._beat(await self._greet()))
-                try:
-                    async for _ in self._stub.Listen(pb.ListenRequest(session=self._session)):
-                        self.notices += 1
-                finally:
-                    beats.cancel()
-                    await asyncio.gather(beats, return_exceptions=True)
-            await asyncio.sleep(random.uniform(0, BACKOFF_S))
-
-    async def close(self) -> None:
-        """Ends the connection."""
-        await self._channel.close()
-
-    async def _greet(self) -> float:
-        self._session.instance += 1
-        device_id = self._session.device_id
-        await self._stub.Join(pb.JoinRequest(device_id=device_id, name=self._name), timeout=30)
-        hello = pb.HelloRequest(session=self._session, boot_id="boot", wire_version=1, machine=self._name)
-        welcome = await self._stub.Hello(hello, timeout=30)
-        self.hellos += 1
-        return float(welcome.heartbeat_s)
-
-    async def _beat(self, heartbeat_s: float) -> None:
-        await asyncio.sleep(random.uniform(0, heartbeat_s))
-        while True:
-            begin_s = time.perf_counter()
-            await self._stub.Progress(pb.ProgressRequest(session=self._session), timeout=30)
-            self.beats_s.append(time.perf_counter() - begin_s)
-            await asyncio.sleep(heartbeat_s)
-
-
-async def until(condition: Callable[[], bool], limit_s: float) -> float:
-    """Waits until `condition()` is true, `limit_s` at most; the seconds that took."""
-    begin_s = time.perf_counter()
-    for _ in range(round(limit_s / POLL_S)):
-        if condition():
-            break
-        await asyncio.sleep(POLL_S)
-    return time.perf_counter() - begin_s
 
 
 async def good_load(address: str, name: str, seconds: float) -> dict[str, Any]:
@@ -113,17 +49,6 @@ async def good_load(address: str, name: str, seconds: float) -> dict[str, Any]:
     if process.returncode:
         raise SystemExit(f"the good load ended with {process.returncode}")
     return dict(json.loads(out))
-
-
-async def leave(agents: list[IdleAgent], tasks: list[asyncio.Task[None]]) -> None:
-    """Ends the `agents` and the `tasks` that they live in."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*(agent.close() for agent in agents))
-    agents.clear()
-    tasks.clear()
-    gc.collect()  # what closes the sockets of a channel
 
 
 async def come_and_go(address: str, numbers: Iterable[int]) -> None:
@@ -173,23 +98,18 @@ async def measure(farm: Farm, count: int, seconds: float) -> dict[str, float]:
     return figures
 
 
-async def cores(process: psutil.Process, seconds: float) -> float:
-    """Cores that the process used on average."""
-    before, begin_s = process.cpu_times(), time.perf_counter()
-    await asyncio.sleep(seconds)
-    after = process.cpu_times()
-    return (after.user + after.system - before.user - before.system) / (time.perf_counter() - begin_s)
-
-
 def main() -> int:
     """Measures and prints; 1 when a goal is missed on an idle machine."""
     parser = parts.arguments(__doc__)
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
+    growth.add_arguments(parser)
+    parser.add_argument("--growth", action="store_true", help="bench/growth.py instead")
     options = parser.parse_args()
+    if options.growth:
+        return growth.print_tables(is_short=options.short, is_full=options.full)
     count, seconds = (100, 10.0) if options.short else (options.agents, options.seconds)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    allow_many()
     watch = machine.Watch()
     with tempfile.TemporaryDirectory() as folder:
         farm = Farm(Path(folder))
