@@ -243,7 +243,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "statements": "statement_rows",
             "stored": "stored_json stored_specification",
             "trainer": "runnable",
-            "truth": "truth_file with_truth",
+            "truth": "load_truth truth_file with_truth",
         },
         "service": {
             "access": "*",

@@ -197,10 +197,11 @@ def on_devices(specification: SearchSpecification, devices: Sequence[str] | None
 
 
 def checked_origin(view: SearchView, origin: Path | None) -> Path:
-    """The specification of a search in `origin`; refused where it, or code that it names, has changed."""
+    """The specification of a search in `origin`; refused where it, or what it names, has changed."""
     if origin is None:
         raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
     from paretofleet_collector.searches.stored import stored_specification
+    from paretofleet_collector.searches.truth import load_truth
 
     now = specification_in(origin).files
     began, _ = stored_specification(view.spec_json)  # what training has written since is none of its files
@@ -211,6 +212,7 @@ def checked_origin(view: SearchView, origin: Path | None) -> Path:
             f"{what} has changed since '{view.name}' began: new trials would not be comparable; those there "
             "are kept: undo the change, or start a new search."
         )
+    load_truth(began)
     return origin
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from paretofleet_collector.errors import CollectorError, NotFound, Unreachable
+from paretofleet_collector.errors import CollectorError, NotFound, Refused, Unreachable
 from paretofleet_collector.model.searches import FAILED
 from paretofleet_collector.searches.process import LOCK_FOLDER, driving, search_folder
 
@@ -24,11 +24,15 @@ def main(address: str, search_id: str) -> int:
     try:
         with driving(folder), SearchClient(address) as client:
             specification, devices = stored_search(client, search_id)
-            driver = Driver(client, search_id, specification, devices, folder, Path(lock) if lock else None)
             try:
-                driver.drive()
+                Driver(
+                    client, search_id, specification, devices, folder, Path(lock) if lock else None
+                ).drive()
             except NotFound:
                 raise
+            except Refused as error:
+                client.change_search(search_id, FAILED, str(error)[:900])
+                return 1
             except Exception as error:
                 logging.getLogger(__name__).exception("the driver failed")
                 reason = f"its driver failed inside ({type(error).__name__}: {error})"
