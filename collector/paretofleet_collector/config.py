@@ -151,6 +151,7 @@ KEYS = (
     ),
 )
 _KINDS = {key.name: key.kind for key in KEYS}
+_OFF_AT_ZERO = frozenset({"keep_samples_days"})
 
 
 def default_home(part: str = "collector") -> Path:
@@ -278,7 +279,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _converted(key: str, value: object, where: str) -> Any:
-    """The value in the key's type, positive where it is a number; `where` names it in the error."""
+    """The value in the key's type, a number above 0, or 0 where that is off; `where` is in the error."""
     kind = _KINDS[key]
     if kind is str:
         if not isinstance(value, str) or not value:
@@ -288,6 +289,8 @@ def _converted(key: str, value: object, where: str) -> Any:
         number = None if isinstance(value, bool) else kind(value)
     except (TypeError, ValueError):
         number = None
+    if number == 0 and key in _OFF_AT_ZERO:
+        return number
     if number is None or not 0 < number < float("inf"):
         raise Refused(f"{where}: {key} is {value!r}, not a number above 0.")
     return number
