@@ -41,6 +41,10 @@ class LastReading:
     ended_unix_s: float | None
 
 
+#: Why what an agent reads may be unknown here.
+_NOT_HEARD = "its agent is older than these readings or speaks to another collector of this fleet"
+
+
 @dataclass(frozen=True)
 class FleetDevice:
     """A device with what it does now, or why it does nothing, and what it did last."""
@@ -61,7 +65,7 @@ class FleetDevice:
             return "it has no power sensor"
         if not self.device.running:
             return "power is read during runs only"
-        return "its sensors have shown too little yet, or its agent is older than these readings"
+        return f"its sensors have shown too little yet, or {_NOT_HEARD}"
 
     @property
     def why_no_temperature(self) -> str:
@@ -70,7 +74,7 @@ class FleetDevice:
             return "its agent is silent"
         if self.device.simulated:
             return "a simulated device has no thermal zone"
-        return "no thermal zone can be read there, or its agent is older than these readings"
+        return f"no thermal zone can be read there, or {_NOT_HEARD}"
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ def test_a_device_shows_its_sensors_and_the_environments_it_measured_in(measured
     text = measured.ask("/devices/box").text
     assert "onnxruntime 1.19.2" in text
     assert "Environments it measured in" in text
+    assert '<span class="under">it has no power sensor</span>' in text
     assert '<td class="number">2</td>' in text, "two runs in one environment"
 
 
