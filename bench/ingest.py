@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import ingest_agent
@@ -61,13 +61,19 @@ def send(address: str, home: Path, n: int, seconds: float) -> None:
     agent.close()
 
 
-def ours(farm: Farm, agents: int, n: int, seconds: float) -> tuple[float, float]:
-    """Chunks a second of so many agents with chunks of `n` samples, and the collector's CPU us a chunk."""
+def ours(
+    farm: Farm, agents: int, n: int, seconds: float, addresses: Sequence[str] = ()
+) -> tuple[float, float, int]:
+    """Chunks a second of so many agents with chunks of `n` samples, the collectors' CPU us a chunk, how many.
+
+    The agents speak to the collectors at `addresses` by turns, by default to the one of `farm`.
+    """
     tag = f"{random.randrange(1 << 30):x}"
     processes = []
     for number in range(agents):
         home = farm.root / f"{tag}-{number}"
-        command = [sys.executable, __file__, "--agent", farm.address, str(home), str(n), str(seconds)]
+        address = addresses[number % len(addresses)] if addresses else farm.address
+        command = [sys.executable, __file__, "--agent", address, str(home), str(n), str(seconds)]
         processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
     for process in processes:
         process.stdout.readline()
@@ -86,15 +92,15 @@ def ours(farm: Farm, agents: int, n: int, seconds: float) -> tuple[float, float]
     total = sum(sent for sent, _ in results)
     cpu_us = (collector_cpu_s(farm) - before_s) / total * 1e6
     farm.command("sweep", "cancel", tag)
-    return sum(sent / took_s for sent, took_s in results), cpu_us
+    return sum(sent / took_s for sent, took_s in results), cpu_us, total
 
 
 def collector_cpu_s(farm: Farm) -> float:
-    """CPU seconds of the collector so far."""
+    """CPU seconds of the collectors so far: `farm` has started nothing else."""
     import psutil
 
-    times = psutil.Process(farm.processes[0].pid).cpu_times()
-    return float(times.user + times.system)
+    times = [psutil.Process(process.pid).cpu_times() for process in farm.processes]
+    return float(sum(each.user + each.system for each in times))
 
 
 def peers(seconds: float) -> Iterator[tuple[str, float | None, float]]:
@@ -128,8 +134,8 @@ def main() -> int:
         farm = Farm(Path(folder))
         farm.start_collector()
         try:
-            small, small_us = ours(farm, options.agents, 256, seconds)
-            large, large_us = ours(farm, options.agents, 16_384, seconds)
+            small, small_us, _ = ours(farm, options.agents, 256, seconds)
+            large, large_us, _ = ours(farm, options.agents, 16_384, seconds)
         finally:
             farm.close()
     rows = [
