@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import sys
@@ -138,7 +139,8 @@ class Collector:
         made = chunks_of(grant.key, samples, self._draws)
         for each in made:
             self._rig.send(self._session, each)
-        self._rig.end(self._session, rigs.end_of(grant.key, made))
+        facts = json.loads(merged_files.facts_of(self._draws))
+        self._rig.end(self._session, rigs.end_of(grant.key, made, facts=facts))
 
     def _store_bytes(self) -> float:
         """What the store's tables take; pages that were given back do not count."""

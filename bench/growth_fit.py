@@ -99,9 +99,12 @@ def fitted_row(growth: Growth) -> str:
         return f"| {growth.name} | | {growth.limit.words} | too few sizes were resolved | |"
     law, (largest, cost) = fit(points), max(points)
     error = "" if law.error is None else f" ± {law.error:.2f}"
-    reached = (law.size_at(growth.limit.cost), largest * growth.limit.cost / cost)
-    cells = " | ".join(_reached(growth, size) for size in reached)
-    return f"| {growth.name} | {law.exponent:.2f}{error} | {growth.limit.words} | {cells} |"
+    size, measured = law.size_at(growth.limit.cost), max(size for size, _ in growth.points)
+    by_law = f"more than {_reached(growth, measured * FURTHEST)}"
+    if size <= measured * FURTHEST:
+        by_law = _reached(growth, size)
+    by_last = _reached(growth, largest * growth.limit.cost / cost)
+    return f"| {growth.name} | {law.exponent:.2f}{error} | {growth.limit.words} | {by_law} | {by_last} |"
 
 
 def in_words(value: float, unit: str) -> str:
@@ -128,8 +131,5 @@ def _cost(growth: Growth, cost: float, size: float) -> str:
 
 
 def _reached(growth: Growth, size: float) -> str:
-    largest = max(measured for measured, _ in growth.points)
-    if size > largest * FURTHEST:
-        return f"more than {rounded(largest * FURTHEST, 2)} {growth.things}, {BEYOND}"
-    mark = f", {BEYOND}" if size > largest else ""
-    return f"{rounded(size, 2)} {growth.things}{mark}"
+    is_beyond = size > max(measured for measured, _ in growth.points)
+    return f"{rounded(size, 2)} {growth.things}" + (f", {BEYOND}" if is_beyond else "")

@@ -82,6 +82,13 @@ def test_no_law_is_followed_further_than_a_thousand_times_what_was_measured(expo
     assert law == "more than 5,000,000 agents, beyond what was measured"
 
 
+def test_what_each_cost_is_divided_into_any_limit():
+    """A disk is filled by more than a thousand times what a bench writes."""
+    measured = growth([(size, 1e-3 * size) for size in SIZES], limit=Limit(1e9, "a disk"))
+    last = growth_fit.fitted_row(measured).split("|")[5].strip()
+    assert last == "1,000,000,000,000 agents, beyond what was measured"
+
+
 def test_a_cost_that_the_instrument_cannot_see_is_shown_as_such_and_is_in_no_fit():
     points = [(10.0, 1e-6), *((size, 1e-4 * size) for size in SIZES[1:])]
     measured = growth(points, resolution=2e-3)
