@@ -198,12 +198,14 @@ async def rebuilt(rig: rigs.Rig, run_ids: list[str], python: str, master: str) -
     summarizer = engines.Summarizer(rig.context, worker, batch, master)
     results: dict[str, Any] = {}
     began = time.perf_counter()
-    with Processes() as processes:
-        for start in range(0, len(run_ids), batch):
-            results |= await summarizer.of(run_ids[start : start + batch])
-        await asyncio.sleep(0.3)
-    took_s = time.perf_counter() - began
-    await worker.close()
+    try:
+        with Processes() as processes:
+            for start in range(0, len(run_ids), batch):
+                results |= await summarizer.of(run_ids[start : start + batch])
+            await asyncio.sleep(0.3)
+        took_s = time.perf_counter() - began
+    finally:
+        await worker.close()
     sizes = ", ".join(f"{kind} {size / 1e6:.0f} MB" for kind, size in sorted(processes.memory.items()))
     print(
         f"{'spark' if master else 'local'}: {took_s:.1f} s, {processes.cpu_s:.1f} CPU s; {sizes}", flush=True
