@@ -136,7 +136,8 @@ class Answers:
 
 def sampling_of(name, put=lambda *_: None, **more):
     sampler = Answers(MODELS[name].rail("sim", name, "gpu-board").facts(), **more)
-    power = PowerSession(sampler, types.SimpleNamespace(put=put))
+    record = types.SimpleNamespace(put=put, show_power=lambda *_: None)
+    power = PowerSession(sampler, record)
     power.choose_rails(power.prepare({}, (), {}), "cpu")
     return power
 
