@@ -58,7 +58,8 @@ class Overview:
         now = self._context.now()
         running = progress.running_now(connection)
         failures = overview.last_failures(connection)
-        marks = overview.sweep_marks(connection)
+        before = {sweep_id: mark for sweep_id, (mark, _) in self._sweeps.items()}
+        marks = overview.sweep_marks(connection, before)
         by_id = self._sweeps_now(connection, marks, now)
         why = self._waits(connection, listed, running, by_id)
         seen = tuple(self._device(connection, each, running, failures, why) for each in listed)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from paretofleet_collector.model.entities import PlannedConfiguration, Run
+from paretofleet_collector.model.entities import SWEEP_FINAL, PlannedConfiguration, Run
 from paretofleet_collector.model.page_views import LastFailure, LastReading, SweepMark
 from paretofleet_collector.store import attempts, configurations, runs
 from paretofleet_collector.store.attempts import ATTEMPTS
@@ -19,17 +19,38 @@ from paretofleet_collector.store.sealed import SUMMARIES
 from paretofleet_collector.store.sweeps import SWEEPS, VISIBLE
 
 
-def sweep_marks(connection: sa.Connection) -> tuple[SweepMark, ...]:
-    """What changes of each sweep that `connection` sees, the newest first: two queries for all of them."""
+def sweep_marks(connection: sa.Connection, before: Mapping[str, SweepMark]) -> tuple[SweepMark, ...]:
+    """What changes of each sweep that `connection` sees, the newest first: two queries for all of them.
+
+    Runs of a sweep that is over as it was `before`, by its id, are not counted again.
+    """
+    query = sa.select(SWEEPS.c.sweep_id, SWEEPS.c.state, SWEEPS.c.ended_unix_s).where(VISIBLE)
+    rows = list(connection.execute(query.order_by(SWEEPS.c.number.desc())))
+    moving = {
+        row.sweep_id for row in rows if not _is_settled(row.state, row.ended_unix_s, before.get(row.sweep_id))
+    }
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     by_state = sa.select(RUNS.c.sweep_id, RUNS.c.state, sa.func.count().label("runs"))
-    for row in connection.execute(by_state.group_by(RUNS.c.sweep_id, RUNS.c.state)):
+    of_moving = by_state.where(RUNS.c.sweep_id.in_(moving)).group_by(RUNS.c.sweep_id, RUNS.c.state)
+    for row in connection.execute(of_moving):
         counts[row.sweep_id][row.state] = row.runs
-    query = sa.select(SWEEPS.c.sweep_id, SWEEPS.c.state, SWEEPS.c.ended_unix_s).where(VISIBLE)
     return tuple(
         SweepMark(row.sweep_id, row.state, row.ended_unix_s, tuple(sorted(counts[row.sweep_id].items())))
-        for row in connection.execute(query.order_by(SWEEPS.c.number.desc()))
+        if row.sweep_id in moving
+        else before[row.sweep_id]
+        for row in rows
     )
+
+
+def _is_settled(state: str, ended_unix_s: float | None, before: SweepMark | None) -> bool:
+    """Whether a sweep had ended as it has now when it was marked `before`, and no run of it can move."""
+    if (
+        before is None
+        or state not in SWEEP_FINAL
+        or (before.state, before.ended_unix_s) != (state, ended_unix_s)
+    ):
+        return False
+    return not any(of_runs in runs.OPEN for of_runs, _ in before.counts)
 
 
 def last_failures(connection: sa.Connection) -> dict[str, LastFailure]:

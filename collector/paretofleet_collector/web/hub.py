@@ -39,6 +39,9 @@ class View:
         #: What its versions count from.
         self.epoch = epoch
         self._versions = Versions()
+        #: Of the version `_encoded_of` the events, by the version that a tab saw before.
+        self._encoded: dict[int, bytes] = {}
+        self._encoded_of = 0
         self._watchers = 0
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
@@ -79,14 +82,27 @@ class View:
         if self._task is not None:
             self._task.cancel()
 
-    async def after(self, number: int) -> tuple[dict[str, str], int]:
-        """What has changed after version `number`, and the version now; nothing after QUIET_S seconds."""
+    async def after(self, number: int) -> tuple[bytes, int]:
+        """The event with what has changed after version `number`, and the version now.
+
+        No bytes after QUIET_S seconds without a change.
+        """
         async with self._news:
             with suppress(TimeoutError):
                 await asyncio.wait_for(
                     self._news.wait_for(lambda: self.gone or self._versions.number != number), QUIET_S
                 )
-        return self._versions.since(number), self._versions.number
+        return self._event_since(number), self._versions.number
+
+    def _event_since(self, number: int) -> bytes:
+        """What tabs are given that have seen version `number`: made once for all of them."""
+        version = self._versions.number
+        if self._encoded_of != version:
+            self._encoded_of, self._encoded = version, {}
+        if number not in self._encoded:
+            parts = self._versions.since(number)
+            self._encoded[number] = _event("parts", {"version": version, "parts": parts}) if parts else b""
+        return self._encoded[number]
 
     async def _keep_fresh(self) -> None:
         changed = self._context.changes.subscribe()
@@ -158,7 +174,7 @@ class Hub:
             async with view.watched():
                 yield _event("hello", {"epoch": view.epoch, "restarted": is_restarted})
                 while True:
-                    parts, seen = await view.after(seen)
+                    event, seen = await view.after(seen)
                     if view.gone:
                         yield _event("gone", {"why": view.gone})
                         return
@@ -167,7 +183,7 @@ class Hub:
                     except CollectorError as error:
                         yield _event("refused", {"why": str(error)})
                         return
-                    yield _event("parts", {"version": seen, "parts": parts}) if parts else b": quiet\n\n"
+                    yield event or b": quiet\n\n"
         finally:
             self._tabs -= 1
 
