@@ -37,19 +37,21 @@ class Sizes:
     send_s: float
     sweeps: tuple[int, ...]
     rows: tuple[int, ...]
+    many_rows: tuple[int, ...]
     merged_runs: tuple[int, ...]
     small_runs: tuple[int, ...]
     large_runs: tuple[int, ...]
 
 
-SHORT = Sizes((10, 50, 100), 4.0, (1, 2), 1.5, (1, 5), (1_000, 5_000), (10, 50), (5, 20), (1, 5))
+SHORT = Sizes((10, 50, 100), 4.0, (1, 2), 1.5, (1, 5), (1_000, 5_000), (30_000,), (10, 50), (5, 20), (1, 5))
 USUAL = Sizes(
     agents=(10, 100, 1_000, 5_000),
     idle_s=10.0,
     senders=(1, 2, 4, 8),
     send_s=3.0,
     sweeps=(1, 10, 100),
-    rows=(1_000, 10_000, 50_000),
+    rows=(1_000, 5_000, 20_000),
+    many_rows=(30_000, 100_000),
     merged_runs=(10, 100, 1_000),
     small_runs=(10, 50, 200),
     large_runs=(1, 10, 100, 300),
@@ -58,7 +60,7 @@ FULL = replace(
     USUAL,
     idle_s=30.0,
     sweeps=(1, 10, 100, 1_000),
-    rows=(1_000, 10_000, 100_000, 1_000_000),
+    many_rows=(30_000, 100_000, 1_000_000),
     small_runs=(10, 100, 1_000),
     large_runs=(1, 10, 100, 1_000, 10_000),
 )
@@ -78,7 +80,8 @@ def measurements(sizes: Sizes) -> list[Callable[[], list[Growth]]]:
         lambda: growth_data.sealed_runs(sizes.small_runs, SMALL_RUN),
         lambda: growth_data.sealed_runs(sizes.large_runs, LARGE_RUN),
         lambda: growth_data.merged(sizes.merged_runs),
-        lambda: growth_data.ranked(sizes.rows),
+        lambda: growth_data.ranked("rank of all rows", sizes.rows),
+        lambda: growth_data.ranked("rank of more", sizes.many_rows),
     ]
 
 

@@ -37,8 +37,11 @@ FEW_ROWS = 10
 CLOCK_S, PAGES_BYTES, MEMORY_SEEN_BYTES = 0.04, 65_536.0, 1e6
 
 
-def ranked(sizes: Sequence[int]) -> list[Growth]:
-    """CPU and memory of `paretofleet rank` for reports of so many rows, above those of one of ten."""
+def ranked(name: str, sizes: Sequence[int]) -> list[Growth]:
+    """CPU and memory of `paretofleet rank` for reports of so many rows, above those of one of ten.
+
+    Up to 20,000 rows each is listed; of more, those are counted that are surely dominated.
+    """
     least_s, least_bytes = _rank(FEW_ROWS)
     costs = [_rank(size) for size in sizes]
     cpu = tuple((float(size), max(0.0, cpu - least_s)) for size, (cpu, _) in zip(sizes, costs, strict=True))
@@ -46,8 +49,8 @@ def ranked(sizes: Sequence[int]) -> list[Growth]:
         (float(size), max(0.0, peak - least_bytes)) for size, (_, peak) in zip(sizes, costs, strict=True)
     )
     return [
-        Growth("rank, CPU", "rows", "s", cpu, COMMAND, CLOCK_S),
-        Growth("rank, memory", "rows", "B", memory, MEMORY, MEMORY_SEEN_BYTES),
+        Growth(f"{name}, CPU", "rows", "s", cpu, COMMAND, CLOCK_S),
+        Growth(f"{name}, memory", "rows", "B", memory, MEMORY, MEMORY_SEEN_BYTES),
     ]
 
 
