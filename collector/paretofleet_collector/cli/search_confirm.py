@@ -132,6 +132,6 @@ def _conclude(read: ReadSearch) -> None:
         for number, each in sorted(verdicts.items()):
             if each.verdict == FAILED:
                 notify(f"{device}: trial {number} failed anew: {each.reason}")
-    for sentence in seed_sentences(read.table, read.anew):
+    for sentence in seed_sentences(read.table, read.anew, name):
         notify(sentence)
     notify(f"see `paretofleet search show {name}`, and `paretofleet rank {confirmed_name(name)}`")

@@ -74,7 +74,7 @@ def show_(
     for name in chosen:
         for sentence in fronts.sentences(table, name):
             notify(sentence)
-    for sentence in seed_sentences(table, read.anew):
+    for sentence in seed_sentences(table, read.anew, read.detail.search.name):
         notify(sentence)
 
 
@@ -92,7 +92,7 @@ def _write_page(read: ReadSearch, page: Path) -> None:
     table, search = read.table, read.detail.search
     simulated = ", ".join(name for name in table.by_device if name in table.simulated)
     notes = [sentence for name in table.by_device for sentence in fronts.sentences(table, name)]
-    notes += seed_sentences(table, read.anew)
+    notes += seed_sentences(table, read.anew, read.detail.search.name)
     made = answers(searched(table, read.detail), seed=search.seed)
     write_search_page(
         made,

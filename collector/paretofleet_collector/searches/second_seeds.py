@@ -13,23 +13,48 @@ if TYPE_CHECKING:
 
 #: With fewer members nothing is said: an interval over so few is a guess.
 MEMBERS_MIN = 5
+#: From so many seeds a front is confirmed.
+SEEDS = 3
 Pairs = Sequence[tuple[float, float]]
 
 
-def seed_sentences(table: CostTable, anew: CostTable | None) -> Iterator[str]:
-    """Kendall's tau of the accuracies of a search, by its `table`, with those of a second seed.
+def seed_sentences(table: CostTable, anew: CostTable | None, search: str) -> Iterator[str]:
+    """Kendall's tau of the accuracies of a `search`, by its `table`, with those of a second seed.
 
     The second seed is the second of `train.seeds`, on the same items. After confirming, by the table of what
     was trained `anew` (None for nothing), it is the first one that the search did not use, on the test split;
-    those members were chosen, and chosen ones differ less than all.
+    those members were chosen, and chosen ones differ less than all. Where there is no second seed, what
+    gives one.
     """
-    confirmed = [] if anew is None else _of_confirmed(table, anew)
     within = _of_search(table)
-    trained = sum(table.accuracy(trial.number) is not None for trial in table.trials)
-    if within or (trained and not confirmed):
+    if not within and all(table.accuracy(trial.number) is None for trial in table.trials):
+        return
+    has_new_seeds = anew is not None and _has_new_seeds(table, anew)
+    if within:
         yield _sentence("another seed", within, "trained from two seeds")
-    if confirmed:
-        yield _sentence("another seed on the test split", confirmed, "chosen and trained anew")
+    if anew is not None and has_new_seeds:
+        yield _sentence(
+            "another seed on the test split", _of_confirmed(table, anew), "chosen and trained anew"
+        )
+    if not within and not has_new_seeds:
+        yield _what_gives_another(table, is_confirmed=anew is not None, search=search)
+
+
+def _has_new_seeds(table: CostTable, anew: CostTable) -> bool:
+    """Whether any training `anew` was from a seed that the search had not used for that trial."""
+    used = {(each.trial, each.seed) for trial in table.trials for each in table.trained(trial.number)}
+    again = (each for trial in table.trials for each in anew.trained(trial.number))
+    return any((each.trial, each.seed) not in used for each in again)
+
+
+def _what_gives_another(table: CostTable, *, is_confirmed: bool, search: str) -> str:
+    """That no member has a second seed, and the command that trains one."""
+    used = max(each.seed for trial in table.trials for each in table.trained(trial.number))
+    why = "`confirm` trained from the search's own seed only" if is_confirmed else "members have one seed"
+    return (
+        f"whether another seed ranks {TOP1} alike is undecided: {why}; `paretofleet search confirm {search} "
+        f"--seeds {max(used + 1, SEEDS)}` also trains the selected members from other seeds"
+    )
 
 
 def _of_search(table: CostTable) -> Pairs:
@@ -58,10 +83,8 @@ def _of_confirmed(table: CostTable, anew: CostTable) -> Pairs:
 
 def _sentence(seed: str, pairs: Pairs, members: str) -> str:
     if len(pairs) < MEMBERS_MIN:
-        return (
-            f"whether {seed} ranks {TOP1} alike is undecided: {len(pairs)} members are {members}, "
-            f"of at least {MEMBERS_MIN}"
-        )
+        count = "1 member is" if len(pairs) == 1 else f"{len(pairs)} members are"
+        return f"whether {seed} ranks {TOP1} alike is undecided: {count} {members}, of at least {MEMBERS_MIN}"
     import numpy as np
     from paretofleet_analysis.studies.rank_agreement import agreement
 

@@ -16,7 +16,7 @@ from stored_search import write_stored
 @pytest.mark.parametrize(
     ("seeds", "said"),
     [
-        (1, "whether another seed ranks top1 alike is undecided: 0 members are trained from two seeds"),
+        (1, "members have one seed; `paretofleet search confirm edge1 --seeds 3` also trains"),
         (2, "top1 by another seed: Kendall's tau 1 ["),
     ],
 )

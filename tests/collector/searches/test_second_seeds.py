@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from paretofleet_collector.model.searches import SearchTraining, SearchTrial
 from paretofleet_collector.searches.costs import CostTable, cost_table
 from paretofleet_collector.searches.second_seeds import seed_sentences
@@ -28,7 +27,7 @@ def table(done: list[SearchTraining], split: str = "validation") -> CostTable:
 
 def test_two_seeds_of_a_search_are_held_against_each_other() -> None:
     both = table([*trainings(*FIRST), *trainings(*SECOND, seed=2)])
-    (said,) = seed_sentences(both, None)
+    (said,) = seed_sentences(both, None, "edge1")
     tau = kendalltau(FIRST, SECOND).statistic
     assert said.startswith(f"top1 by another seed: Kendall's tau {tau:.2g} [")
     assert said.endswith("], of 6 members trained from two seeds")
@@ -37,36 +36,50 @@ def test_two_seeds_of_a_search_are_held_against_each_other() -> None:
 def test_who_is_confirmed_has_a_second_seed_on_the_test_split() -> None:
     again = [*trainings(*FIRST[::-1], split="test"), *trainings(*SECOND, seed=2, split="test")]
     searched = table([*trainings(*FIRST), *again])
-    (said,) = seed_sentences(searched, replace(searched, split="test"))
+    (said,) = seed_sentences(searched, replace(searched, split="test"), "edge1")
     tau = kendalltau(FIRST, SECOND).statistic
     assert said.startswith(f"top1 by another seed on the test split: Kendall's tau {tau:.2g} [")
     assert said.endswith("], of 6 members chosen and trained anew")
 
 
-@pytest.mark.parametrize(
-    ("done", "members"),
-    [
-        (trainings(*FIRST), "0 members are trained from two seeds"),
-        ([*trainings(*FIRST), *trainings(*SECOND[:4], seed=2)], "4 members are trained from two seeds"),
-        (
-            [*trainings(*FIRST), *trainings(*SECOND, seed=1, split="test")],
-            "0 members are trained from two seeds",
-        ),
-    ],
-)
-def test_too_few_members_decide_nothing(done: list[SearchTraining], members: str) -> None:
-    searched = table(done)
-    (said,) = seed_sentences(searched, replace(searched, split="test"))
-    assert said == f"whether another seed ranks top1 alike is undecided: {members}, of at least 5"
+UNDECIDED = "whether another seed ranks top1 alike is undecided: "
+MORE = "; `paretofleet search confirm edge1 --seeds 3` also trains the selected members from other seeds"
+
+
+def test_too_few_members_decide_nothing() -> None:
+    searched = table([*trainings(*FIRST), *trainings(*SECOND[:4], seed=2)])
+    assert list(seed_sentences(searched, None, "edge1")) == [
+        f"{UNDECIDED}4 members are trained from two seeds, of at least 5"
+    ]
+
+
+def test_one_seed_decides_nothing_and_what_trains_another_is_said() -> None:
+    searched = table(trainings(*FIRST))
+    assert list(seed_sentences(searched, None, "edge1")) == [f"{UNDECIDED}members have one seed{MORE}"]
+
+
+def test_confirmed_from_the_seed_of_the_search_is_no_second_seed() -> None:
+    searched = table([*trainings(*FIRST), *trainings(*SECOND, seed=1, split="test")])
+    (said,) = seed_sentences(searched, replace(searched, split="test"), "edge1")
+    assert said == f"{UNDECIDED}`confirm` trained from the search's own seed only{MORE}"
+
+
+def test_second_seeds_that_failed_are_too_few_and_not_absent() -> None:
+    failed = [replace(each, reason="crashed", top1=None) for each in trainings(*SECOND, seed=2, split="test")]
+    searched = table([*trainings(*FIRST), *trainings(*FIRST, split="test"), *failed])
+    (said,) = seed_sentences(searched, replace(searched, split="test"), "edge1")
+    assert said.endswith("is undecided: 0 members are chosen and trained anew, of at least 5")
 
 
 def test_a_failed_training_has_no_accuracy_and_one_accuracy_no_order() -> None:
     failed = replace(trainings(*FIRST)[0], seed=2, reason="crashed", top1=None, top1_n=None)
     done = [*trainings(*FIRST), failed, *trainings(*SECOND, seed=2)[1:]]
-    assert "of 5 members" in next(seed_sentences(table(done), None))
+    assert "of 5 members" in next(seed_sentences(table(done), None, "edge1"))
     alike = [*trainings(*FIRST), *trainings(*[70.0] * 6, seed=2)]
-    assert next(seed_sentences(table(alike), None)).endswith("6 members trained from two seeds have one top1")
+    assert next(seed_sentences(table(alike), None, "edge1")).endswith(
+        "6 members trained from two seeds have one top1"
+    )
 
 
 def test_before_the_first_training_nothing_is_said() -> None:
-    assert list(seed_sentences(table([]), None)) == []
+    assert list(seed_sentences(table([]), None, "edge1")) == []
