@@ -92,7 +92,7 @@ def main() -> int:
     objects.start()
     fleets = []
     try:
-        make_bucket(objects.endpoint)
+        make_bucket(objects)
         for count in (1, 2):
             (root / str(count)).mkdir()
             fleets.append(Fleet(root / str(count)))

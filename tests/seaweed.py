@@ -19,22 +19,29 @@ START_S = 60.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free now, and whose neighbours 10,000 above are ports too: the server takes those."""
-    sockets = [socket.socket() for _ in range(count)]
-    ports = []
-    for each in sockets:
-        for port in range(20000 + os.getpid() % 10000, 32000):
-            if port in ports:
-                continue
-            try:
-                each.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    """Ports that are free now, and so are their neighbours 10,000 above, which the server takes too.
+
+    All are below those that the system gives to outgoing connections, and each process looks from a place of
+    its own: between the look and the server's start nobody else takes them.
+    """
+    start = os.getpid() * 2 * count % 10000
+    ports: list[int] = []
+    for step in range(10000):
+        port = 12000 + (start + step) % 10000
+        if _free(port) and _free(port + 10000):
             ports.append(port)
-            break
-    for each in sockets:
-        each.close()
-    return ports
+        if len(ports) == count:
+            return ports
+    raise RuntimeError(f"no {count} ports are free between 12000 and 22000")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 @dataclass
@@ -55,6 +62,8 @@ class ObjectStore:
                 *(weed, "server", f"-dir={self.root}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
                 *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
                 *("-filer", "-s3", f"-s3.port={s3}", "-master.volumeSizeLimitMB=64", "-volume.max=8"),
+                # Their ports are the same for every server: a second server would end with them.
+                *("-s3.port.iceberg=0", "-s3.port.lance=0"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=(self.root / "log").open("ab"),
@@ -89,17 +98,18 @@ def answering(lake) -> None:
             return
 
 
-def make_bucket(endpoint: str) -> None:
+def make_bucket(store: ObjectStore) -> None:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     # A session of its own: the default one keeps the keys of whoever asked first in this process.
-    client = boto3.Session().client("s3", endpoint_url=f"http://{endpoint}", region_name="us-east-1")
+    client = boto3.Session().client("s3", endpoint_url=f"http://{store.endpoint}", region_name="us-east-1")
     deadline = time.monotonic() + START_S
     while True:
         try:
             client.create_bucket(Bucket="fleet")
         except (BotoCoreError, ClientError):
+            assert store.process.poll() is None, (store.root / "log").read_text(errors="replace")[-4000:]
             assert time.monotonic() < deadline
             time.sleep(0.3)
         else:
@@ -115,7 +125,7 @@ def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectS
     store = ObjectStore(tmp_path / "objects", free_ports(4))
     store.start()
     try:
-        make_bucket(store.endpoint)
+        make_bucket(store)
         yield store
     finally:
         store.kill()
