@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import replace
@@ -197,7 +198,7 @@ def on_devices(specification: SearchSpecification, devices: Sequence[str] | None
 
 
 def checked_origin(view: SearchView, origin: Path | None) -> Path:
-    """The specification of a search in `origin`; refused where it, or what it names, has changed."""
+    """The specification of a search in `origin`; refused where it, or the code it began with, has changed."""
     if origin is None:
         raise misused(f"{view.name} was not started here: give its SPACE.yaml, too.")
     from paretofleet_collector.searches.stored import stored_specification
@@ -207,10 +208,11 @@ def checked_origin(view: SearchView, origin: Path | None) -> Path:
     began, _ = stored_specification(view.spec_json)  # what training has written since is none of its files
     changed = [name for name, sha256 in began.files.items() if now.get(name) != sha256]
     if changed:
-        what = str(origin) if changed[0] == "specification" else f"{origin.parent / changed[0]}"
+        paths = [origin if name == "specification" else origin.parent / name for name in changed]
+        what = ", ".join(map(os.path.normpath, paths))
         raise Refused(
-            f"{what} has changed since '{view.name}' began: new trials would not be comparable; those there "
-            "are kept: undo the change, or start a new search."
+            f"{what} {'have' if paths[1:] else 'has'} changed since '{view.name}' began: new trials would "
+            "not be comparable; those there are kept: undo the change, or start a new search."
         )
     load_truth(began)
     return origin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from paretofleet_collector.planning.values import (
     checked_number,
     checked_text,
 )
+from paretofleet_collector.searches.local_imports import local_imports
 from paretofleet_collector.searches.specification import (
     CONTROL_MAX,
     HAND_MADE_MAX,
@@ -49,6 +51,8 @@ _SIZES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 _SIZES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 #: Seconds and bytes of a training, between a process's start and a week, an interpreter and a rack.
 _TIMEOUT_S, _MEMORY_BYTES, _DISK_BYTES = (1.0, 604_800.0), (2**26, 2**44), (2**20, 2**44)
+#: Folders of what is installed.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SINGLE = ("targets", "runtimes", "precisions", "batch_sizes", "threads")
 
 
@@ -68,9 +72,6 @@ def parse_search(text: str, folder: Path) -> SearchSpecification:
     train = _train(value["train"], folder)
     measure = _measure(value["measure"], folder)
     objectives = _objectives(value["objectives"], measure)
-    named = (path for path in map(Path, train.command) if path.is_relative_to(folder) and path.is_file())
-    sources = [path for path in (module, *named) if path.is_relative_to(folder)]
-    digests = {str(path.relative_to(folder)): _sha256(path) for path in sources}
     return SearchSpecification(
         name=checked_name(value.get("name", "")),
         module=module,
@@ -83,7 +84,7 @@ def parse_search(text: str, folder: Path) -> SearchSpecification:
         start=checked_number("start", value.get("start", 20), 0, START_MAX),
         hand_made=_hand_made(value.get("seeds", []), space),
         control=_control(value.get("control", 1 / 12)),
-        files={"specification": _digest_of(value), **digests},
+        files={"specification": _digest_of(value), **_digests(module, train, folder)},
     )
 
 
@@ -249,6 +250,22 @@ def _control(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= CONTROL_MAX:
         raise Refused(f"`control`: {shown(value)} is no share from 0 to {CONTROL_MAX}, such as 0.1.")
     return float(value)
+
+
+def _digests(module: Path, train: TrainCommand, folder: Path) -> dict[str, str]:
+    """The SHA-256 of the code, by name from `folder`: the `module`, files that `train` names, their imports.
+
+    Of files elsewhere only Python's count, unless they are installed: others are programs.
+    """
+    named = (path for path in map(Path, train.command) if path.is_absolute() and path.is_file())
+    own = (
+        path
+        for path in named
+        if path.is_relative_to(folder) or (path.suffix == ".py" and _INSTALLED.isdisjoint(path.parts))
+    )
+    scripts = [module, *own]
+    sources = dict.fromkeys((*scripts, *(path for each in scripts for path in local_imports(each))))
+    return {os.path.relpath(path, folder): _sha256(path) for path in sources}
 
 
 def _digest_of(value: Mapping[str, Any]) -> str:

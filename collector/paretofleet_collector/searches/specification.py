@@ -131,8 +131,8 @@ class SearchSpecification:
     `parameters`: as given, for `space_of`. `measure`: the sweep of a batch, whose only model is the `anchor`;
     candidates are to stand behind it. `limits`: of columns, in the report's units: the least of what is
     better the more, the most of others. `hand_made`: members that are tried first. `control`: a share.
-    `files`: the SHA-256 of the specification's values, of the module, and of each file in the command, by
-    name. `truth`: what simulated devices show, None for their own model.
+    `files`: the SHA-256 of the specification's values, of the module, of each file in the command, and of
+    what these import from beside them, by name. `truth`: what simulated devices show, None for their own.
     """
 
     name: str

@@ -9,9 +9,10 @@ import pytest
 from paretofleet_collector.cli.search_run import checked_origin
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchView
+from paretofleet_collector.searches.parsing import parse_search
 from paretofleet_collector.searches.stored import stored_json
 from paretofleet_collector.searches.truth import truth_file
-from search_spaces import SPECIFICATION, written
+from search_spaces import MODULE, SPECIFICATION, written
 
 TEXT = SPECIFICATION.replace("[python, train.py]", "[python, train.py, losses.csv, rates.json]")
 
@@ -40,6 +41,51 @@ def test_what_was_there_and_has_changed_is_named(search: SearchView, name: str, 
         checked_origin(search, tmp_path / "space.yaml")
     assert str(refused.value).startswith(f"{tmp_path / name} has changed since 'edge1' began")
     assert "those there are kept" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["images.py", "layers/conv.py"])
+def test_what_the_code_imports_from_its_folder_is_named(
+    search: SearchView, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers/conv.py").write_text("WIDTH = 3")
+    (tmp_path / "images.py").write_text("from layers import conv")
+    specification = written(tmp_path, module=f"import images\n{MODULE}", text=TEXT)
+    search = replace(search, spec_json=stored_json(specification, ("box",)))
+    assert checked_origin(search, tmp_path / "space.yaml")
+    (tmp_path / name).write_text("CHANGED = 1")
+    with pytest.raises(Refused) as refused:
+        checked_origin(search, tmp_path / "space.yaml")
+    assert str(refused.value).startswith(f"{tmp_path / name}")
+    assert " changed since 'edge1' began" in str(refused.value)
+
+
+def test_a_search_that_began_before_imports_counted_goes_on(search: SearchView, tmp_path: Path) -> None:
+    (tmp_path / "images.py").write_text("SIDE = 14")
+    files = written(tmp_path, module=f"import images\n{MODULE}", text=TEXT).files
+    assert "images.py" in files
+    before = {name: sha256 for name, sha256 in files.items() if name != "images.py"}
+    began = replace(written(tmp_path, module=f"import images\n{MODULE}", text=TEXT), files=before)
+    search = replace(search, spec_json=stored_json(began, ("box",)))
+    (tmp_path / "images.py").write_text("SIDE = 28")
+    assert checked_origin(search, tmp_path / "space.yaml")
+
+
+def test_all_that_has_changed_is_named(search: SearchView, tmp_path: Path) -> None:
+    (tmp_path / "space.py").write_text("CHANGED = 1")
+    (tmp_path / "train.py").write_text("CHANGED = 1")
+    with pytest.raises(Refused, match=r"space\.py, .*/train\.py have changed since 'edge1' began"):
+        checked_origin(search, tmp_path / "space.yaml")
+
+
+def test_code_beside_the_folder_of_the_specification_counts_too(tmp_path: Path) -> None:
+    for name in ("runs", "lib"):
+        (tmp_path / name).mkdir()
+    text = TEXT.replace("./space.py", "../lib/space.py").replace("train.py", "../lib/train.py")
+    (tmp_path / "lib/helpers.py").write_text("")
+    written(tmp_path / "lib", module=f"import helpers\n{MODULE}")
+    files = parse_search(text, tmp_path / "runs").files
+    assert set(files) == {"specification", "../lib/space.py", "../lib/train.py", "../lib/helpers.py"}
 
 
 def test_a_table_of_truths_that_has_changed_is_named(search: SearchView, tmp_path: Path) -> None:
