@@ -44,6 +44,7 @@ def packed(path: Path) -> Iterator[Path]:
     or those of its .npz files, one file's samples behind the other's in the order of their names.
     """
     if path.suffix == ".npz" and path.is_file():
+        _check_size(path, path.stat().st_size)  # before it is hashed and sent
         yield path
         return
     if not path.exists():
@@ -64,14 +65,17 @@ def _arrays_of(path: Path) -> dict[str, Any]:
     if bool(rows) == bool(packs):
         why = "both .npy and .npz files" if rows else "no .npy and no .npz file"
         raise Refused(f"{path} holds {why}: keep either arrays (NAME.npy) or samples (.npz) in the folder.")
-    total = sum(each.stat().st_size for each in rows or packs)
+    _check_size(path, sum(each.stat().st_size for each in rows or packs))
+    if rows:
+        return {each.stem: _read(each) for each in rows}
+    return _joined(path, [(each, _read(each)) for each in packs])
+
+
+def _check_size(path: Path, total: int) -> None:
     if total > BYTES_MAX:
         raise Refused(
             f"{path} holds {total:,} bytes; at most {BYTES_MAX:,} are accepted: keep fewer samples."
         )
-    if rows:
-        return {each.stem: _read(each) for each in rows}
-    return _joined(path, [(each, _read(each)) for each in packs])
 
 
 def _joined(path: Path, packs: Sequence[tuple[Path, Any]]) -> dict[str, Any]:

@@ -56,6 +56,10 @@ def test_an_npz_is_sent_as_it_is_and_an_npy_by_its_name(tmp_path: Path) -> None:
         (lambda folder: write(folder, "x.npy"), "cannot be read as samples"),
         (lambda folder: write(folder, "x.npz").parent, "cannot be read as samples"),
         (lambda folder: write(folder, "x.npz", "y.npy").parent, r"both \.npy and \.npz files"),
+        (
+            lambda folder: huge(folder / "huge.npz"),
+            r"huge\.npz holds 3,221,225,472 bytes; at most 2,147,483,648",
+        ),
     ],
 )
 def test_what_holds_no_samples_is_refused_in_a_sentence(make, words, tmp_path):
@@ -67,6 +71,12 @@ def write(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).write_bytes(b"nothing that numpy knows")
     return folder / names[0]
+
+
+def huge(path: Path) -> Path:
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    return path
 
 
 def test_files_whose_samples_do_not_fit_one_another_are_refused(tmp_path: Path) -> None:

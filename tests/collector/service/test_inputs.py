@@ -82,6 +82,11 @@ def submit(rig: Rig, **spec: Any) -> Any:
 IDS = np.arange(20, dtype=np.int64).reshape(4, 5)
 
 
+async def nothing() -> AsyncIterator[bytes]:
+    raise AssertionError("no data is read")
+    yield b""
+
+
 def test_samples_are_kept_once_by_their_hash(rig: Rig):
     data = packed(ids=IDS)
     file = send(rig, data)
@@ -90,12 +95,14 @@ def test_samples_are_kept_once_by_their_hash(rig: Rig):
     ]
     assert files(rig) == [f"{file.sha256}.npz"]
     new = NewInputs("again.npz", len(data), file.sha256)
-
-    async def nothing() -> AsyncIterator[bytes]:
-        raise AssertionError("what is there is not read again")
-        yield b""
-
     assert rig.do(inputs.add_inputs(rig.context, new, nothing())) == file
+
+
+def test_samples_beyond_the_limit_are_refused_before_any_of_them_is_read(rig: Rig):
+    new = NewInputs("huge.npz", 3 << 30, "a" * 64)
+    with pytest.raises(Refused, match=r"huge\.npz has 3221225472 bytes; at most 2 GiB are accepted"):
+        rig.do(inputs.add_inputs(rig.context, new, nothing()))
+    assert files(rig) == []
 
 
 def test_a_grant_names_the_samples_and_an_agent_can_fetch_them(rig: Rig):
