@@ -99,8 +99,9 @@ def test_samples_are_kept_once_by_their_hash(rig: Rig):
 
 
 def test_samples_beyond_the_limit_are_refused_before_any_of_them_is_read(rig: Rig):
-    new = NewInputs("huge.npz", 3 << 30, "a" * 64)
-    with pytest.raises(Refused, match=r"huge\.npz has 3221225472 bytes; at most 2 GiB are accepted"):
+    most = rig.context.config.model_max_bytes
+    new = NewInputs("huge.npz", most + 1, "a" * 64)
+    with pytest.raises(Refused, match=rf"huge\.npz has {most + 1} bytes; at most {most >> 30} GiB"):
         rig.do(inputs.add_inputs(rig.context, new, nothing()))
     assert files(rig) == []
 
