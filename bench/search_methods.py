@@ -5,7 +5,7 @@ it. `methods`: random, Optuna's TPE and NSGA-II, ours one by one and by fours, o
 Runtime. `tables`: ours, and alone each of the two ways in which it ranks candidates, on seven tables.
 `fleet`: one search for four devices beside four of a quarter. `failures`: the tenth with the most 3x3
 convolutions, or the slowest, does not fit in memory. `confirmed`: the front measured anew at three times the
-noise. `statements`: fronts of two boards, and of one measured twice, 200 times.
+noise, or `--noise` times. `statements`: fronts of two boards, and of one measured twice, 200 times.
 
     python bench/search_methods.py [FOLDER] [--part NAME ...] [--seeds 12] [--first-seed 100] [--short]
 
@@ -167,8 +167,8 @@ def failures(folder: Path, seeds: range, trials: int) -> None:
         print(f"{label} ({share:.1%} fail), {name}: {late:.1%} after the 20th; {twice} twice", flush=True)
 
 
-def confirmed(folder: Path, seeds: range, trials: int) -> None:
-    """Prints how much of a front at three times the noise is within the margins of the true front of what
+def confirmed(folder: Path, seeds: range, trials: int, *, noise: float = 3.0) -> None:
+    """Prints how much of a front at so many times the `noise` is within the margins of the true front of what
     was tried, and of the table's, before and after its members are measured anew with three trainings; by
     how much its error is too good; and how many members it has.
     """
@@ -177,12 +177,12 @@ def confirmed(folder: Path, seeds: range, trials: int) -> None:
     best = true_front(table.costs[table.costs[:, 0] <= table.worst_error])
     before, after = [], []
     for seed in seeds:
-        done = searched(table, "gp", seed, trials=trials, noise=3.0)
+        done = searched(table, "gp", seed, trials=trials, noise=noise)
         seen = done.trials.costs
         front, _ = front_of_trials(seen, done.trials.errors, margins.tolist(), seed=seed)
         rows = done.rows[front]
         random = np.random.default_rng([seed, 2])
-        errors = 3.0 * table.noise / 3**0.5
+        errors = noise * table.noise / 3**0.5
         anew = table.costs[rows] + errors * random.standard_normal((len(rows), 3))
         again, _ = confirmed_front(anew, np.broadcast_to(errors, anew.shape), margins.tolist(), seed=seed)
         tried = true_front(table.costs[done.rows])
@@ -254,14 +254,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--first-seed", type=int, default=100)
     parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--noise", type=float, default=3.0, help="of `confirmed`, times that of the table")
     parser.add_argument("--short", action="store_true", help="2 seeds, 60 trials")
     given = parser.parse_args()
     if not given.folder.is_dir():
         sys.exit(f"{given.folder} is not there: name the folder of the tables")
     seeds = range(given.first_seed, given.first_seed + (2 if given.short else given.seeds))
-    for part in given.part or PARTS:
+    parts = {**PARTS, "confirmed": partial(confirmed, noise=given.noise)}
+    for part in given.part or parts:
         print(f"\n{part}\n", flush=True)
-        PARTS[part](given.folder, seeds, 60 if given.short else given.trials)
+        parts[part](given.folder, seeds, 60 if given.short else given.trials)
 
 
 if __name__ == "__main__":

@@ -363,6 +363,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "replicate_draws": "Estimated estimate_means",
         },
         "search": {
+            "comparable": "unlike_kinds unlike_scopes",
             "fronts": "front_of_trials front_scale share_of_front",
             "space": "Codes Flags Floats",
             "statements": "Measured Statement fronts_differ",

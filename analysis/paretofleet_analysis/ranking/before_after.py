@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -14,6 +14,7 @@ from paretofleet_analysis.diagnostics.paired import FALSE_DISCOVERY_RATE, benjam
 from paretofleet_analysis.diagnostics.shift import BootSpread, Shift, Side, boot_spread, shifts
 from paretofleet_analysis.errors import RankError, RequestError
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective
+from paretofleet_analysis.ranking.energy_scope import OF_POWER
 from paretofleet_analysis.ranking.exclusion_reasons import state_reason, work_reason
 from paretofleet_analysis.report.access import Row, by_block, label
 from paretofleet_analysis.report.environment import ChangedFact, changed_facts, untold_devices
@@ -114,7 +115,7 @@ def compare_reports(
     return BeforeAfter(
         facts=changed_facts(*sides),
         changes=tuple(sorted(_judged(moved, used), key=_order)),
-        unmatched=tuple(unmatched),
+        unmatched=(*_other_scopes(pairs.values(), used), *unmatched),
         notes=tuple(_notes(sides, moved, boot_share)),
         margins={name: margin for name, margin in used.items() if any(c.measure == name for c in moved)},
     )
@@ -204,10 +205,30 @@ def _shifted(
 
 
 def _has(pair: tuple[Row, Row], name: str, *, default: bool) -> bool:
-    """Whether both rows of a `pair` have the measure, and it is not said by their latency already."""
+    """Whether both rows of a `pair` have the measure, of one scope, and their latency does not say it."""
     if default and name == THROUGHPUT and all(row[LATENCY] is not None for row in pair):
         return False
-    return all(any(_by_place(row, name)) for row in pair)
+    return not _has_other_scope(pair, name) and all(any(_by_place(row, name)) for row in pair)
+
+
+def _has_other_scope(pair: tuple[Row, Row], name: str) -> bool:
+    """Whether the measure is of power, which the two rows of a `pair` measured of unlike things."""
+    return name in OF_POWER and pair[0]["power_scope"] != pair[1]["power_scope"]
+
+
+def _other_scopes(pairs: Iterable[tuple[Row, Row]], names: Iterable[str]) -> Iterator[str]:
+    """Of each device and measure how many configurations have their power of another scope in B."""
+    apart = Counter(
+        (str(old["device"]), name, old["power_scope"], new["power_scope"])
+        for name in names
+        for old, new in pairs
+        if _has_other_scope((old, new), name) and old[name] is not None and new[name] is not None
+    )
+    for (device, name, before, after), count in apart.items():
+        yield (
+            f"{device}: {name} of {count} configuration{'s' * (count > 1)} is not compared: its power is of "
+            f"{before or 'no scope'} in A and of {after or 'no scope'} in B"
+        )
 
 
 def _by_place(row: Row, name: str) -> dict[tuple[str, int], float]:

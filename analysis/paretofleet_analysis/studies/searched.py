@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
+from paretofleet_analysis.search.comparable import unlike_kinds, unlike_scopes
 from paretofleet_analysis.search.fronts import front_of_trials, front_scale, share_of_front
 from paretofleet_analysis.search.space import Codes, Flags, Floats
 from paretofleet_analysis.search.statements import Measured, Statement, fronts_differ
@@ -18,6 +19,8 @@ from .answer import Answer, Chart, left_out
 STUDY = "search"
 #: Of trials that were drawn at random, as a control is.
 _DRAWN = ("start", "control")
+#: Of the pairs that are not compared, so many are named.
+_APART_MAX = 4
 _TITLES = ("What was tried", "Hypervolume beside random members", "From device to device")
 
 
@@ -25,6 +28,7 @@ _TITLES = ("What was tried", "Hypervolume beside random members", "From device t
 class Searched:
     """n `trials` of a `search`: `kinds` (n,) as proposed, `hours` (n,) that each took, `names` (n,).
     `titles` and `margins` of the columns of costs, titles with their unit. `simulated`: the devices that are.
+    `scopes`: by device what its powers and energies are of, where any are ranked.
     """
 
     search: Search
@@ -35,6 +39,7 @@ class Searched:
     titles: Mapping[int, str]
     margins: Mapping[int, float]
     simulated: frozenset[str] = frozenset()
+    scopes: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def on(self, device: str) -> tuple[Codes, Floats, Floats, list[float]]:
         """Which trials have all costs of a `device` (m,), these and their errors (m, d), and margins (d,)."""
@@ -53,7 +58,8 @@ def answers(searched: Searched, *, seed: int = 1) -> list[Answer]:
     """The figures of what was `searched`: for each device the projections of its trials with `p_front`, and
     their hypervolume beside that of the random ones; for each pair of devices how far their fronts agree.
 
-    Draws are from `seed`; a device on which fewer than two trials were measured is left out.
+    Draws are from `seed`; a device on which fewer than two trials were measured is left out, and so are pairs
+    of a simulated device and a real one, and of devices whose power is of unlike scopes.
     """
     search, given = searched.search, []
     measured = [device for device in search.devices if len(searched.on(device)[0]) > 1]
@@ -66,7 +72,7 @@ def answers(searched: Searched, *, seed: int = 1) -> list[Answer]:
             )
             continue
         given += [*_projections(searched, device, seed), _reached(searched, device)]
-    pairs = [pair for pair in combinations(measured, 2) if _is_comparable(searched, pair)]
+    pairs = {pair: _why_apart(searched, *pair) for pair in combinations(measured, 2)}
     if pairs:
         given.append(_fleet(searched, pairs, seed))
     return given
@@ -128,15 +134,22 @@ def _reached(searched: Searched, device: str) -> Answer:
     )
 
 
-def _is_comparable(searched: Searched, pair: Sequence[str]) -> bool:
-    """Whether two devices have the same costs, and both or neither are simulated."""
-    kinds = {(len(searched.search.devices[each]), each in searched.simulated) for each in pair}
-    return len(kinds) == 1
+def _why_apart(searched: Searched, first: str, second: str) -> str:
+    """Why the fronts on two devices are not compared; empty where they are."""
+    return unlike_kinds(first, second, searched.simulated) or unlike_scopes(first, second, searched.scopes)
 
 
-def _fleet(searched: Searched, pairs: Sequence[tuple[str, str]], seed: int) -> Answer:
-    """How far the fronts of each pair of devices agree, over the trials that were measured on both."""
-    compared = [(pair, _compared(searched, pair, seed)) for pair in pairs]
+def _fleet(searched: Searched, pairs: Mapping[tuple[str, str], str], seed: int) -> Answer:
+    """How far the fronts of each pair of devices agree, over the trials that were measured on both.
+
+    `pairs`: why they are not compared; empty where they are.
+    """
+    apart = [why for why in pairs.values() if why]
+    if len(apart) > _APART_MAX:
+        apart[_APART_MAX:] = [f"{len(apart) - _APART_MAX} more pairs are not compared for such reasons"]
+    compared = [(pair, _compared(searched, pair, seed)) for pair, why in pairs.items() if not why]
+    if not compared:
+        return left_out(STUDY, _TITLES[2], "; ".join(apart))
     points = tuple(
         {
             "pair": f"{searched.called(first)}, {searched.called(second)}",
@@ -150,6 +163,8 @@ def _fleet(searched: Searched, pairs: Sequence[tuple[str, str]], seed: int) -> A
     rows = tuple((*pair, each.verdict, each.value, each.lo, each.hi) for pair, each in compared)
     holds = sum(each.verdict == "holds" for _, each in compared)
     sentence = f"In {holds} of {len(compared)} pairs of devices the front on one is not that on the other."
+    if apart:
+        sentence += f" Left out: {'; '.join(apart)}."
     title = "share of either front that is near the other"
     chart = Chart("point", "pair", "share", "verdict", points, "devices", title)
     columns = ("device", "other device", "fronts differ", title, "from", "to")

@@ -50,4 +50,5 @@ def searched(table: CostTable, detail: SearchDetail) -> Searched:
         titles,
         of_columns,
         table.simulated,
+        {device: table.scopes(device) for device in devices},
     )

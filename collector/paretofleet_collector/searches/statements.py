@@ -8,6 +8,7 @@ from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
 
 from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.search.comparable import unlike_kinds, unlike_scopes
 
 from paretofleet_collector.searches.fronts import RANDOM, margins, within_limits
 
@@ -33,9 +34,8 @@ def statement_rows(table: CostTable, seed: int) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     unsaid: list[str] = []
     for first, second in combinations(table.by_device, 2):
-        if (first in table.simulated) != (second in table.simulated):
-            real, model = (second, first) if first in table.simulated else (first, second)
-            unsaid.append(f"{model} is simulated and {real} is not: they are not compared")
+        if unlike := unlike_kinds(first, second, table.simulated):
+            unsaid.append(unlike)
             continue
         of_pair, sentence = _of_pair(table, first, second, seed)
         rows += of_pair
@@ -56,17 +56,11 @@ def _of_pair(table: CostTable, first: str, second: str, seed: int) -> tuple[list
         return [], (
             f"{first} and {second}: {count} trials are measured on both and trained, of at least {TRIALS_MIN}"
         )
-    scopes = [table.scopes(name) for name in (first, second)]
-    rows, unsaid = [], ""
-    if scopes[0] == scopes[1]:
+    unsaid = unlike_scopes(first, second, {name: table.scopes(name) for name in (first, second)})
+    rows = []
+    if not unsaid:
         differ = fronts_differ(sides[first], sides[second], _array(margins(table)), seed=seed)
         rows.append(_row(table, differ, (first, second), "", count))
-    else:
-        theirs = [" and ".join(sorted(each)) or "nothing" for each in scopes]
-        unsaid = (
-            f"the power of {first} is of {theirs[0]}, that of {second} of {theirs[1]}: "
-            "their fronts are not compared"
-        )
     times = [(at, name) for at, name in enumerate(table.columns, 1) if OBJECTIVES[name].unit in _TIMES]
     for (ours, theirs), (at, name) in _product(permutations((first, second)), times):
         slow = best_is_slow(sides[ours], sides[theirs], at, seed=seed)

@@ -88,6 +88,25 @@ def test_more_energy_is_a_regression_and_less_time_is_none(report):
     assert not compare_reports(report("old"), report("new", [0.8] * 5)).is_worse
 
 
+def of_scope(table, scope):
+    at = table.schema.get_field_index("power_scope")
+    return table.set_column(at, table.schema.field(at), pa.array([scope] * len(table), pa.string()))
+
+
+def test_energies_of_unlike_scopes_are_not_compared_and_that_is_said(report):
+    before, after = report("old", energies=5.0), report("new", [0.8] * 5, energies=7.0)
+    found = compare_reports(before, of_scope(after, "wall"))
+    assert {change.measure for change in found.changes} == {LATENCY}
+    said = (
+        "energy_j_per_item of 5 configurations is not compared: its power is of package in A and of wall in B"
+    )
+    assert found.unmatched[0].endswith(f": {said}")
+    assert said in " ".join(render_comparison(found).split())
+    alike = compare_reports(of_scope(before, "wall"), of_scope(after, "wall"))
+    assert {change.measure for change in alike.changes} == {LATENCY, ENERGY}
+    assert alike.unmatched == ()
+
+
 def test_a_margin_decides_what_counts(report):
     tables = report("old"), report("new", (1.1, 0.9))
     found = compare_reports(*tables, margins={LATENCY: Margin(0.2)})

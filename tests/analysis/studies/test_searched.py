@@ -79,10 +79,35 @@ def test_the_figures_can_be_drawn():
 
 def test_a_simulated_device_is_not_compared_with_a_real_one():
     found = answers(replace(searched(), simulated=frozenset({"tx2"})))
-    assert "From device to device" not in [each.title for each in found]
+    assert (found[-1].title, found[-1].verdict) == ("From device to device", "left out")
+    assert found[-1].sentence == "Left out: tx2 is simulated and pi is not: they are not compared."
     both = answers(replace(searched(), simulated=frozenset({"pi", "tx2"})))
-    assert both[-1].title == "From device to device"
-    assert [each.title for each in found][1::2] == [
+    assert both[-1].verdict == "told"
+    assert [each.title for each in found][1:4:2] == [
         "Hypervolume beside random members: pi",
         "Hypervolume beside random members: tx2 (simulated)",
     ]
+
+
+def test_fronts_with_power_of_unlike_scopes_are_not_compared():
+    scopes = {"pi": {"usb-input"}, "tx2": {"module"}}
+    found = answers(replace(searched(), scopes=scopes))[-1]
+    assert (found.title, found.verdict, found.rows, found.chart) == (
+        "From device to device",
+        "left out",
+        (),
+        None,
+    )
+    assert "the power of pi is of usb-input, that of tx2 of module" in found.sentence
+    assert answers(replace(searched(), scopes={"pi": {"module"}, "tx2": {"module"}}))[-1].verdict == "told"
+
+
+def test_pairs_that_are_not_compared_are_named_beside_those_that_are():
+    devices = {"pi": (0, 1), **{f"tx2-{n}": (0, 2) for n in range(6)}}
+    scopes = {name: {"module" if name.startswith("tx2") else "usb-input"} for name in devices}
+    given = replace(searched(), search=Search(SPACE, devices, seed=1), scopes=scopes)
+    found = answers(given)[-1]
+    assert len(found.rows) == len(found.chart.points) == 15
+    assert found.sentence.startswith("In 0 of 15 pairs of devices")
+    assert found.sentence.count("their fronts are not compared") == 4
+    assert found.sentence.endswith("; 2 more pairs are not compared for such reasons.")

@@ -1,12 +1,14 @@
-"""Which devices of a search can be compared: those whose power is of the same scope, where it is ranked."""
+"""Which devices of a search are compared: those whose power is of the same scope, where it is ranked."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from paretofleet_collector.model.searches import SearchTraining, SearchTrial
+from paretofleet_analysis.studies.searched import answers
+from paretofleet_collector.model.searches import SearchDetail, SearchTraining, SearchTrial, SearchView
 from paretofleet_collector.searches.costs import CostTable, cost_table
+from paretofleet_collector.searches.figures import searched
 from paretofleet_collector.searches.measured import TrialMeasurement
 from paretofleet_collector.searches.statements import statement_rows
 from search_examples import SPECIFICATION
@@ -55,3 +57,15 @@ def test_fronts_with_power_of_unlike_scopes_are_not_compared(
     assert any(row["column"] == "batch_latency_p90_s" for row in said), "times are, in any case"
     sentence = "the power of box is of package, that of tx2 of module: their fronts are not compared"
     assert (sentence in unsaid) is not are_compared
+
+
+@pytest.mark.parametrize(("box", "verdict"), [("package", "left out"), ("module", "told")])
+def test_the_figure_of_fronts_leaves_out_the_same_pairs(box: str, verdict: str) -> None:
+    of_boards = table({"box": box, "tx2": "module"}, ("top1", "batch_latency_p90_s", "energy_j_per_item"))
+    view = SearchView("s1", "edge1", "finished", "", "", "d", 1, 0.0, COUNT, 60.0, 0.0, 0.0, None)
+    figure = answers(searched(of_boards, SearchDetail(view, of_boards.trials, (), of_boards.trainings)))[-1]
+    assert (figure.title, figure.verdict) == ("From device to device", verdict)
+    _, unsaid = statement_rows(of_boards, seed=1)
+    fronts = [sentence for sentence in unsaid if "fronts" in sentence]
+    assert all(sentence in figure.sentence for sentence in fronts)
+    assert len(fronts) == (verdict == "left out")

@@ -71,7 +71,7 @@ def test_power_and_temperature_of_this_moment_are_what_the_agent_said_last(rig):
     (seen,) = look(rig).devices
     assert seen.live == live
     page = whole(rig)
-    assert "6.25 W" in page
+    assert "6.25 W module" in page, "powers in one column are of what they say"
     assert "61.5 °C" in page
     rig.clock[0] += 3600
     (seen,) = look(rig).devices
