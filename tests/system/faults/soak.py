@@ -1,6 +1,8 @@
 """The long form of the fault suite: every scenario with many seeds, as a table that a page keeps.
 
 python tests/system/faults/soak.py --seeds 100 [--only WORDS] [--page docs/faults.md]
+
+Two collectors over one store and one bucket are played last.
 """
 
 from __future__ import annotations
@@ -12,21 +14,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from fault_oracle import Difference
-from fault_runs import Expected, Outcome, Scenario, expected_samples, play
+from fault_runs import Outcome, expected_samples, play
 from fault_scenarios import SCENARIOS
 from fault_stage import make_template
+from pair_soak import NAME, Played, pair_played, why_no_pair
 
 BEGIN, END = "<!-- the table of make soak -->", "<!-- its end -->"
 HEAD = "| scenario | seeds | lost | doubled | changed | not sealed | time to recover, median and most |"
 
 
-def row_of(scenario: Scenario, outcomes: list[Outcome], broken: int) -> str:
+def row_of(name: str, outcomes: list[Outcome], broken: int) -> str:
     """The line of a scenario; `broken` seeds came to no end at all."""
     total = sum((outcome.difference for outcome in outcomes), Difference())
     unfinished = sum(outcome.unfinished for outcome in outcomes)
@@ -34,29 +38,28 @@ def row_of(scenario: Scenario, outcomes: list[Outcome], broken: int) -> str:
     recover = f"{statistics.median(times):.1f} s, {max(times):.1f} s"
     ended = f"{len(outcomes) + broken}" + (f", {broken} without an end" if broken else "")
     return (
-        f"| {scenario.name} | {ended} | {total.lost} | {total.doubled} | {total.changed} | "
-        f"{unfinished} | {recover} |"
+        f"| {name} | {ended} | {total.lost} | {total.doubled} | {total.changed} | {unfinished} | {recover} |"
     )
 
 
-def soak(scenario: Scenario, template: Path, expected: Expected, seeds: range) -> str:
-    """Plays a scenario with each of `seeds`; what fails is kept and named on standard error."""
+def soak(name: str, played: Played, seeds: range) -> str:
+    """Plays what is called `name` with each of `seeds`; what fails is kept and named on standard error."""
     outcomes, broken = [], 0
     for seed in seeds:
         folder, begin_s = Path(tempfile.mkdtemp(prefix="paretofleet-soak-")), time.monotonic()
         try:
-            outcome = play(scenario, template, expected, seed, folder)
+            outcome = played(seed, folder)
         except Exception as error:  # noqa: BLE001 - the other seeds are worth as much
             broken += 1
-            note(f"{scenario.name}, seed {seed}: {error!r}; see {folder}")
+            note(f"{name}, seed {seed}: {error!r}; see {folder}")
             continue
         outcomes.append(outcome)
-        note(f"{scenario.name}, seed {seed}: played in {time.monotonic() - begin_s:.0f} s")
+        note(f"{name}, seed {seed}: played in {time.monotonic() - begin_s:.0f} s")
         if outcome.is_clean():
             subprocess.run(["rm", "-rf", folder], check=False)
         else:
-            note(f"{scenario.name}, seed {seed}: {outcome}; see {folder}")
-    return row_of(scenario, outcomes, broken)
+            note(f"{name}, seed {seed}: {outcome}; see {folder}")
+    return row_of(name, outcomes, broken)
 
 
 def write_page(page: Path, rows: list[str]) -> None:
@@ -84,7 +87,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--page", type=Path)
     arguments = parser.parse_args()
-    rows = []
+    rows, seeds = [], range(arguments.first, arguments.first + arguments.seeds)
     with tempfile.TemporaryDirectory(prefix="paretofleet-soak-") as folder:
         template = make_template(Path(folder) / "template", devices=6)
         expected = expected_samples(template, Path(folder) / "undisturbed", devices=6)
@@ -93,9 +96,15 @@ def main() -> int:
             if arguments.only in scenario.name and scenario.why_not:
                 note(f"{scenario.name}: NOT PLAYED: {scenario.why_not}")
             elif arguments.only in scenario.name:
-                seeds = range(arguments.first, arguments.first + arguments.seeds)
-                rows.append(soak(scenario, template, expected, seeds))
+                played = partial(play, scenario, template, expected)
+                rows.append(soak(scenario.name, played, seeds))
                 print(rows[-1], flush=True)
+        if arguments.only in NAME and why_no_pair():
+            note(f"{NAME}: NOT PLAYED: {why_no_pair()}")
+        elif arguments.only in NAME:
+            with pair_played(template, expected) as played_by_two:
+                rows.append(soak(NAME, played_by_two, seeds))
+            print(rows[-1], flush=True)
     if arguments.page:
         write_page(arguments.page, rows)
     return 0
