@@ -49,8 +49,8 @@ proto:
 bench: tools
 	@$(BIN)/python bench/all.py
 
-# Every fault of tests/system/faults with many seeds; hours. Writes the table of docs/faults.md. Then the long
-# forms of what happens to a search, minutes.
+# Every fault of tests/system/faults with many seeds, also two collectors over PostgreSQL and a bucket; hours.
+# Writes the table of docs/faults.md. Then the long forms of what happens to a search, minutes.
 SEEDS ?= 100
 soak: tools
 	$(BIN)/python tests/system/faults/soak.py --seeds $(SEEDS) --page docs/faults.md

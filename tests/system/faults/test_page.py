@@ -9,7 +9,7 @@ from fault_scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[3]
 #: A command, and a file that stands beside the one named before it.
-BESIDE = ("devices reset", "test_wire_fuzz.py")
+BESIDE = ("devices reset", "test_wire_fuzz.py", "soak.py")
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in (ROOT / "docs/faults.md").read_text().partition("## Which fault")[2].splitlines()
