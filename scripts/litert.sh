@@ -3,7 +3,8 @@
 set -euo pipefail
 venv=build/litert
 if [ ! -e "$venv/.installed" ] || [ requirements-litert.txt -nt "$venv/.installed" ]; then
+    rm -f "$venv/.installed"
     "$1" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-litert.txt
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-litert.txt
     touch "$venv/.installed"
 fi

@@ -4,6 +4,7 @@
 set -euo pipefail
 venv=build/spark
 if [ ! -e "$venv/.installed" ] || [ requirements-spark.txt -nt "$venv/.installed" ]; then
+    rm -f "$venv/.installed"
     "$1" -m venv "$venv"
     packages=$("$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     own=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

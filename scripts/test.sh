@@ -15,13 +15,17 @@ agent_tests=()
 # worker, which would starve beside them.
 workers=$(($(nproc) + 2))
 
-if bash scripts/litert.sh .venv/bin/python; then
+bash scripts/environments.sh "$old" &
+bash scripts/compile_tests.sh .venv/bin/python "${agent_tests[@]}"
+wait
+
+if [ -e build/litert/.installed ]; then
     export PARETOFLEET_TEST_LITERT_PYTHON="$PWD/build/litert/bin/python"
 else
     echo "NOT TRIED: ai-edge-litert could not be installed, so no tflite file is run." >&2
 fi
 
-if command -v java >/dev/null && bash scripts/spark.sh .venv/bin/python; then
+if command -v java >/dev/null && [ -e build/spark/.installed ]; then
     export PARETOFLEET_TEST_SPARK_PYTHON="$PWD/build/spark/bin/python"
 else
     echo "NOT TRIED: Java is missing or PySpark could not be installed, so no report is rebuilt by Spark." >&2
@@ -40,5 +44,7 @@ fi
 bash scripts/python38.sh "$old"
 old=build/py38/bin/python
 echo "The agent's tests on $("$old" --version):"
+bash scripts/compile_tests.sh "$old" tests/agent &
 "$old" -m mypy --python-version 3.8 agent
+wait
 both_halves "$old" -m pytest tests/agent

@@ -25,7 +25,8 @@ TIMED = (
     "analysis/runs/test_paced.py",
     "analysis/runs/test_rapl_sums.py",
     "collector/rpc/test_rude_clients.py",
-    "system/faults",
+    "system/faults/test_pair.py",
+    "system/faults/test_scenarios.py",
     "system/test_faults.py",
     "system/test_one_sweep.py",
 )
