@@ -6,7 +6,7 @@ from __future__ import annotations
 GROUND = {
     "graph": {"errors", "model"},
     "agent": {"config", "errors", "files", "model", "suggest", "terminal"},
-    "collector": {"bounded_json", "config", "errors", "model", "plain_text", "suggest"},
+    "collector": {"bounded_json", "config", "errors", "interpreter", "model", "plain_text", "suggest"},
     "analysis": {"bare_module", "errors", "numbers", "objectives", "special_functions", "whole_file"},
 }
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from paretofleet_collector import __version__
+from paretofleet_collector import __version__, interpreter
 from paretofleet_collector.cli import deferred, no_pandas
 from paretofleet_collector.cli.help import LazyCommand, LazyGroup, tidy
 from paretofleet_collector.cli.session import COLLECTOR_VARIABLE, Settings
@@ -141,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     comparison that found a regression.
     """
     _open_streams()
+    interpreter.collect_seldom()
     no_pandas.hide()
     deferred.defer()
     code = run(sys.argv[1:] if arguments is None else arguments)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from paretofleet_collector import interpreter
 from paretofleet_collector.errors import CollectorError, StorageUnavailable
 
 _NICE = 10
@@ -102,6 +103,7 @@ def _refusal_of(error: BaseException | None) -> str:
 
 def main() -> None:
     """Serves jobs until the input ends. Whatever a library prints goes to standard error."""
+    interpreter.collect_seldom()
     parent = os.getppid()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

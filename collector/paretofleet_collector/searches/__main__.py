@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from paretofleet_collector import interpreter
 from paretofleet_collector.errors import CollectorError, NotFound, Refused, Unreachable
 from paretofleet_collector.model.searches import FAILED
 from paretofleet_collector.searches.process import LOCK_FOLDER, driving, search_folder
@@ -14,6 +15,7 @@ from paretofleet_collector.searches.process import LOCK_FOLDER, driving, search_
 
 def main(address: str, search_id: str) -> int:
     """Drives the search `search_id` of the collector at `address`; returns the exit code."""
+    interpreter.collect_seldom()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     from paretofleet_collector.rpc.search_client import SearchClient

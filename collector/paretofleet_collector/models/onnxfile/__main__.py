@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from paretofleet_collector import interpreter
 from paretofleet_collector.errors import ModelRefused
 
 _CPU_SECONDS = 90
@@ -54,6 +55,7 @@ def _answer(path: Path, name: str, given: dict[str, Any]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    interpreter.collect_seldom()
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported
     model = Path(sys.argv[1])
     _limit(model)
