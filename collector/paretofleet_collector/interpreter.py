@@ -11,7 +11,7 @@ _BETWEEN_LOOKS = 20_000
 
 
 def collect_seldom() -> None:
-    """From now on this process looks for cycles of garbage seldom, and for none at its end, when all is freed.
+    """From now on this process looks for cycles of garbage seldom, and for none when it ends.
 
     What is not in a cycle is freed at once, as ever.
     """
