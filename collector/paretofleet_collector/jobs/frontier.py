@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paretofleet_analysis.diagnostics.timing import timing_summary
@@ -20,6 +21,8 @@ from paretofleet_collector.store.engine import reading
 
 #: Rows of the table beside the picture.
 ROWS_MAX = 200
+#: Devices that are named of each scope of power.
+NAMES_MAX = 3
 
 
 def frontier(database: str, sweep_id: str, use: str) -> dict[str, Any]:
@@ -46,10 +49,31 @@ def frontier(database: str, sweep_id: str, use: str) -> dict[str, Any]:
         "notes": list(ranking.notes),
         "simulated": head["text"],
         "explanation": list(head["subtitle"]),
+        "scopes": scope_sentence(report.select(["device", "power_scope"]).to_pylist()),
         "specification": picture,
         "columns": [OBJECTIVES[used.name].short for used in ranking.objectives],
         "rows": [_row(row, ranking) for row in ranking.rows[:ROWS_MAX]],
     }
+
+
+def scope_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which device of these `rows` of a report measures the power of what, in a sentence.
+
+    Empty where all measure that of one thing, or nothing.
+    """
+    devices: dict[str, set[str]] = {}
+    for row in rows:
+        if row["power_scope"] is not None:
+            devices.setdefault(str(row["power_scope"]), set()).add(str(row["device"]))
+    if len(devices) < 2:
+        return ""
+    parts = [f"of {scope} on {_names(sorted(names))}" for scope, names in sorted(devices.items())]
+    return f"Power is {'; '.join(parts)}: energies of unlike scopes are not ranked together."
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_MAX
+    return ", ".join(names[:NAMES_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def _row(row: RankedRow, ranking: Ranking) -> dict[str, Any]:
