@@ -100,7 +100,8 @@ def _projections(searched: Searched, device: str, seed: int) -> Iterator[Answer]
         )
         titles = (searched.titles[columns[x]], searched.titles[columns[y]])
         chart = Chart("point", "x", "y", "place", points, *titles, size="p_front")
-        title = f"{_TITLES[0]}: {searched.called(device)}, {titles[1]}"
+        beside = f" by {titles[0]}" if x else ""
+        title = f"{_TITLES[0]}: {searched.called(device)}, {titles[1]}{beside}"
         yield Answer(STUDY, title, "told", sentence, chart=chart)
 
 

@@ -41,6 +41,12 @@ def test_each_device_has_projections_and_hypervolume_and_the_fleet_has_one():
     assert all(each.chart and each.chart.points for each in found)
 
 
+def test_each_projection_has_a_title_of_its_own():
+    given = replace(searched(), search=Search(SPACE, {"pi": (0, 1, 2)}, seed=1))
+    titles = [each.title for each in answers(replace(given, titles={0: "error", 1: "time", 2: "energy"}))]
+    assert titles[:3] == [f"What was tried: pi, {axes}" for axes in ("time", "energy", "energy by time")]
+
+
 def test_the_front_is_told_from_what_was_tried_with_its_probability():
     chart = answers(searched())[0].chart
     assert {point["place"] for point in chart.points} == {"front", "tried"}
