@@ -47,6 +47,12 @@ def test_each_projection_has_a_title_of_its_own():
     assert titles[:3] == [f"What was tried: pi, {axes}" for axes in ("time", "energy", "energy by time")]
 
 
+def test_the_front_has_the_first_colour_on_every_device():
+    charts = [each.chart for each in answers(searched()) if each.title.startswith("What was tried")]
+    assert [chart.points[0]["place"] for chart in charts] == ["front", "front"]
+    assert [chart.points[-1]["place"] for chart in charts] == ["tried", "tried"]
+
+
 def test_the_front_is_told_from_what_was_tried_with_its_probability():
     chart = answers(searched())[0].chart
     assert {point["place"] for point in chart.points} == {"front", "tried"}
