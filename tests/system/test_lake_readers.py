@@ -106,7 +106,9 @@ def test_spark_reads_files_from_a_bucket(bucket, tmp_path):
     columns = "'run_id', 'attempt', 'stream', 't_ns', 'value'"
     end = f"samples.select({columns}).toPandas().to_json({str(out)!r}, orient='values')\n"
     script.write_text(pandas_lines(endpoint) + lines("Spark") + end)
-    environment = {**os.environ, "PYSPARK_PYTHON": SPARK, "SPARK_LOCAL_IP": "127.0.0.1"}
+    light = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    here = {"PYSPARK_PYTHON": SPARK, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_SUBMIT_OPTS": light}
+    environment = {**os.environ, **here}
     subprocess.run([SPARK, str(script)], check=True, env=environment)
     assert sorted(map(tuple, json.loads(out.read_text()))) == of_sweep(rig, rows, "night")
 
