@@ -42,7 +42,7 @@ from paretofleet_analysis.figures.points import (
 )
 from paretofleet_analysis.objectives import OBJECTIVES, Objective
 from paretofleet_analysis.present.rounded import parts
-from paretofleet_analysis.ranking.result import RankedRow, Ranking
+from paretofleet_analysis.ranking.result import LeftOutRows, RankedRow, Ranking
 from paretofleet_analysis.ranking.sentences import format_probability
 from paretofleet_analysis.ranking.verdicts import BEATEN, FRONT, UNDECIDED
 
@@ -112,7 +112,8 @@ def describe(ranking: Ranking) -> str:
     more = f"; and {len(shown) - 10} more" if len(shown) > 10 else ""
     named = f" Not beaten: {'; '.join(shown[:10])}{more}." if shown else ""
     objectives = ", ".join(title(OBJECTIVES[used.name]) for used in ranking.objectives)
-    return f"The {len(ranking.rows)} rows by {objectives}: {', '.join(counts)}.{named}"
+    rest = "" if ranking.left_out is None else f" {_not_drawn(ranking.left_out)}"
+    return f"The {len(ranking.rows)} rows by {objectives}: {', '.join(counts)}.{named}{rest}"
 
 
 def _values(row: RankedRow, ranking: Ranking) -> str:
@@ -338,10 +339,15 @@ def _explanation(pictures: Sequence[Picture], rows: Sequence[Mapping[str, Any]])
 
 
 def _thinned(ranking: Ranking, numbers: Sequence[int]) -> list[str]:
+    left_out = [] if ranking.left_out is None else [_not_drawn(ranking.left_out)]
     if len(numbers) == len(ranking.rows):
-        return []
+        return left_out
     leading = sum(map(is_leading, ranking.rows))
     drawn = f"Drawn are {len(numbers)} of {len(ranking.rows)} rows"
     if leading > len(numbers):
-        return [f"{drawn}: the first of {leading} that lead."]
-    return [f"{drawn}: all {leading} that lead, and some of the others."]
+        return [f"{drawn}: the first of {leading} that lead.", *left_out]
+    return [f"{drawn}: all {leading} that lead, and some of the others.", *left_out]
+
+
+def _not_drawn(left_out: LeftOutRows) -> str:
+    return f"{left_out.count:,} more rows are surely dominated and not drawn."

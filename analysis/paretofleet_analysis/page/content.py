@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,6 +24,9 @@ from paretofleet_analysis.present.recommendation_text import recommendation_line
 from paretofleet_analysis.present.row_names import common_names, naming_columns, short_name
 from paretofleet_analysis.ranking.rank import RankedRuns, Ranking
 from paretofleet_analysis.studies.answer import Answer
+
+#: Of more rows a page shows the first; with so many it is a file of some 10 MB.
+ROWS_MAX = 20_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Page:
 
     `simulated`: what is said where rows are simulated, "" where none is. `recommended`: a head and sentences.
     `front` is None where there are fewer than two objectives; `drift` has a figure for each measure of which
-    a device ran in three blocks.
+    a device ran in three blocks. `left_out`: those of the `notes` that say which rows of a very large report
+    are not shown.
     """
 
     title: str
@@ -71,6 +75,7 @@ class Page:
     table: dict[str, Any]
     evidence: dict[str, Any]
     notes: tuple[str, ...]
+    left_out: tuple[str, ...]
     answers: tuple[PageAnswer, ...]
     exclusions: tuple[tuple[str, Sequence[str]], ...]
     devices: DeviceTable
@@ -101,8 +106,9 @@ def gather(
 
     Raises RankError without the extra `figures`.
     """
-    ranking = ranked.ranking
+    shown, ranking = first_rows(ranked), ranked.ranking
     simulated = simulated_mark([bool(row.identity["simulated"]) for row in ranking.rows])
+    left_out = (*left_out_lines(ranking), *_not_on_page(shown, ranked))
     if not all(map(find_spec, DRAWN_BY)):
         raise RankError(MISSING)
     return Page(
@@ -110,10 +116,11 @@ def gather(
         question=_question(ranking),
         simulated=simulated,
         recommended=tuple(line.strip() for line in recommendation_lines(ranking)) or _by_means(ranking),
-        front=_front(ranked),
-        table=_table(ranking),
-        evidence=row_evidence(ranked),
-        notes=(*notes, *left_out_lines(ranking), *ranking.notes),
+        front=_front(shown),
+        table=_table(ranking, len(shown.rows)),
+        evidence=row_evidence(shown),
+        notes=(*notes, *left_out, *ranking.notes),
+        left_out=left_out,
         answers=tuple(_answered(answer, at, simulated) for at, answer in enumerate(answers, start=1)),
         exclusions=tuple((each.reason, each.rows) for each in ranking.exclusions),
         devices=device_table(ranked),
@@ -121,6 +128,22 @@ def gather(
         sources=tuple(line.strip() for line in evidence_lines(ranking))[1:],
         ranking=ranking,
     )
+
+
+def first_rows(ranked: RankedRuns) -> RankedRuns:
+    """What is `ranked`, with the first `ROWS_MAX` of its rows only, which are those that lead."""
+    if len(ranked.rows) <= ROWS_MAX:
+        return ranked
+    ranking = replace(ranked.ranking, rows=ranked.ranking.rows[:ROWS_MAX])
+    return replace(ranked, ranking=ranking, rows=ranked.rows[:ROWS_MAX], runs=ranked.runs[:ROWS_MAX])
+
+
+def _not_on_page(shown: RankedRuns, ranked: RankedRuns) -> Iterator[str]:
+    if shown is not ranked:
+        yield (
+            f"Of {len(ranked.rows):,} listed rows the first {len(shown.rows):,} are on this page: "
+            "`rank --all`, or `rank -o csv`, has the others."
+        )
 
 
 def _question(ranking: Ranking) -> str:
@@ -175,15 +198,15 @@ def _drift(drawn: DriftChart, simulated: str) -> PageFigure:
     return PageFigure(f"drift-{drawn.name}", drawn.title, drawn.alternative, specification)
 
 
-def _table(ranking: Ranking) -> dict[str, Any]:
-    """The columns of the printed table, and the verdicts without their marks."""
+def _table(ranking: Ranking, count: int) -> dict[str, Any]:
+    """The columns of the printed table, and the verdicts without their marks, of the first `count` rows."""
     columns = [
-        {"title": column.title, "number": column.right, **packed(column.cells)}
+        {"title": column.title, "number": column.right, **packed(column.cells[:count])}
         for column in table_columns(ranking)
     ]
     columns[0]["title"] = "row"
     return {
-        "count": len(ranking.rows),
+        "count": count,
         "columns": columns,
-        "verdicts": packed([row.verdict for row in ranking.rows]),
+        "verdicts": packed([row.verdict for row in ranking.rows[:count]]),
     }

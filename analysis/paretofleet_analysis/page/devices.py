@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.page.device_rows import DeviceCounts, counts_of_devices
 from paretofleet_analysis.present.timing_text import drift_lines
 from paretofleet_analysis.ranking.rank import RankedRuns
-from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.report.published import PUBLISHED, UNKNOWN
 
 _HEADS = ("device", "class", "rows", "runs", "set aside", "boots", "environments", "block effects", "flags")
@@ -28,34 +27,30 @@ class DeviceTable:
 def device_table(ranked: RankedRuns) -> DeviceTable:
     """The devices of the rows in `ranked`, by name."""
     evidence = ranked.ranking.evidence
-    by_device: dict[str, list[Row]] = {}
-    for row in ranked.rows:
-        by_device.setdefault(row["device"], []).append(row)
     effects = {entry["device"]: entry for entry in evidence["block_effects"]}
     lines = tuple(f"{line[0].upper()}{line[1:]}." for line in drift_lines(evidence["canary_drift"]))
-    rows = tuple(_device(name, by_device[name], effects) for name in sorted(by_device))
+    counted = counts_of_devices(ranked.compared)
+    rows = tuple(_device(name, counted[name], effects) for name in sorted(counted))
     return DeviceTable(_HEADS, rows, lines)
 
 
-def _device(name: str, rows: Sequence[Row], effects: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    boots = {boot for row in rows for boot in row["run_boots"] if boot}
-    is_published = all(PUBLISHED in (row["flags"] or ()) for row in rows)
-    flags = Counter(flag for row in rows for flag in row["flags"] or ())
+def _device(name: str, counts: DeviceCounts, effects: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    is_published = counts.flags.get(PUBLISHED, 0) == counts.rows
     return (
         name,
-        ", ".join(sorted({str(row["device_class"]) for row in rows})),
-        str(len(rows)),
-        UNKNOWN if is_published else str(sum(row["runs"] for row in rows)),
-        UNKNOWN if is_published else str(sum(not is_in for row in rows for is_in in row["run_counted"])),
-        str(len(boots) or UNKNOWN),
-        str(len({row["environment_id"] for row in rows} - {None}) or UNKNOWN),
+        ", ".join(counts.classes),
+        str(counts.rows),
+        UNKNOWN if is_published else str(counts.runs),
+        UNKNOWN if is_published else str(counts.set_aside),
+        str(counts.boots or UNKNOWN),
+        str(counts.environments or UNKNOWN),
         "; ".join(
             f"{entry['device']}: {_effect(entry)}" if entry["device"] != name else _effect(entry)
             for key, entry in effects.items()
             if key == name or key.startswith(f"{name} in ")
         )
         or "-",
-        ", ".join(f"{flag} ({count})" for flag, count in sorted(flags.items())) or "none",
+        ", ".join(f"{flag} ({count})" for flag, count in sorted(counts.flags.items())) or "none",
     )
 
 

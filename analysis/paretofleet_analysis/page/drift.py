@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from paretofleet_analysis.objectives import OBJECTIVES
+from paretofleet_analysis.page.device_rows import Course, courses_of_places
 from paretofleet_analysis.ranking.rank import RankedRuns
-from paretofleet_analysis.report.access import Row, by_block, place
 from paretofleet_analysis.studies.answer import Chart
 
 #: Fewer blocks show no drift.
@@ -36,44 +36,28 @@ def drift_charts(ranked: RankedRuns) -> list[DriftChart]:
     middle of them, with the middle half as its interval.
     """
     names = [used.name for used in ranked.ranking.objectives if OBJECTIVES[used.name].is_measured]
-    rows_of: dict[tuple[str, str], list[Row]] = {}
-    for row in ranked.rows:
-        rows_of.setdefault(place(row), []).append(row)
-    has_one_sweep = len({sweep for _, sweep in rows_of}) == 1
-    courses = {
-        name: {
-            device if has_one_sweep else f"{device} in {sweep}": _course(rows, name)
-            for (device, sweep), rows in rows_of.items()
-        }
-        for name in names
-    }
-    return [_chart(name, moved) for name, course in courses.items() if (moved := _that_moved(course))]
+    charts = []
+    for name, by_place in courses_of_places(ranked.compared, names).items():
+        has_one_sweep = len({sweep for _, sweep in by_place}) == 1
+        moved = _that_moved(
+            {
+                device if has_one_sweep else f"{device} in {sweep}": course
+                for (device, sweep), course in by_place.items()
+            }
+        )
+        if moved:
+            charts.append(_chart(name, moved))
+    return charts
 
 
-_Course = dict[int, list[float]]
-
-
-def _course(rows: Sequence[Row], name: str) -> _Course:
-    """Block to how far each configuration was from its own mean, in percent; of those in several blocks."""
-    away: _Course = {}
-    for row in rows:
-        values = by_block(row, name)
-        if len(values) < 2:
-            continue
-        mean = np.mean(np.log(list(values.values())))
-        for block, value in values.items():
-            away.setdefault(block, []).append(float(100 * np.expm1(np.log(value) - mean)))
-    return away
-
-
-def _that_moved(courses: dict[str, _Course]) -> dict[str, _Course]:
+def _that_moved(courses: Mapping[str, Course]) -> dict[str, Course]:
     """The devices that ran in three blocks, those first that moved most."""
     ran = {device: course for device, course in courses.items() if len(course) >= BLOCKS_MIN}
     reach = {device: np.ptp([np.median(each) for each in course.values()]) for device, course in ran.items()}
     return {device: ran[device] for device in sorted(ran, key=lambda device: -reach[device])}
 
 
-def _chart(name: str, courses: dict[str, _Course]) -> DriftChart:
+def _chart(name: str, courses: Mapping[str, Course]) -> DriftChart:
     objective = OBJECTIVES[name]
     drawn = dict(list(courses.items())[:DEVICES_MAX])
     points: list[dict[str, Any]] = []

@@ -13,20 +13,27 @@ from paretofleet_analysis.ranking.rank import RankedRuns
 from paretofleet_analysis.studies import canziani, devices, efficiency_answers, techniques
 from paretofleet_analysis.studies.answer import Answer, left_out
 
+#: A study looks at each row by itself: more take gigabytes.
+ROWS_MAX = 100_000
+
 
 def _efficiency(report: pa.Table, ranked: RankedRuns) -> list[Answer]:
     ranking = ranked.ranking
     return efficiency_answers.answers(
         report,
         objectives=[used.name for used in ranking.objectives],
-        devices=sorted({row["device"] for row in ranked.rows}),
+        devices=ranked.devices,
         seed=ranking.evidence["seed"],
     )
 
 
 def _of_devices(report: pa.Table, ranked: RankedRuns) -> pa.Table:
     """The rows of the devices that are ranked."""
-    return report.filter(pc.is_in(report["device"], pa.array(sorted({row["device"] for row in ranked.rows}))))
+    return report.filter(_is_of_devices(report, ranked))
+
+
+def _is_of_devices(report: pa.Table, ranked: RankedRuns) -> pa.ChunkedArray:
+    return pc.is_in(report["device"], pa.array(ranked.devices))
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,26 @@ STUDIES: Mapping[str, Study] = {
 def study_answers(names: Sequence[str], report: pa.Table, ranked: RankedRuns) -> list[Answer]:
     """The answers of the studies `names`, in their order, on a `report` and what is `ranked` of it.
 
-    Raises RequestError for a name that is not known.
+    Each is left out where `too_many_rows`. Raises RequestError for a name that is not known.
     """
     for name in names:
         if name not in STUDIES:
             raise RequestError(f"unknown study {name!r}: choose from {', '.join(STUDIES)}")
+    many = too_many_rows(report, ranked)
+    if many is not None:
+        return [left_out(name, STUDIES[name].title, many) for name in dict.fromkeys(names)]
     return [answer for name in dict.fromkeys(names) for answer in _answers(name, report, ranked)]
+
+
+def too_many_rows(report: pa.Table, ranked: RankedRuns) -> str | None:
+    """Why no study is made of a `report` and what is `ranked` of it; None where it has not too many rows."""
+    count = pc.sum(_is_of_devices(report, ranked)).as_py() if report.num_rows > ROWS_MAX else 0
+    if count <= ROWS_MAX:
+        return None
+    return (
+        f"a page makes studies of at most {ROWS_MAX:,} rows, and these are {count:,}; "
+        "ask of a sweep alone, or with --device NAME"
+    )
 
 
 def _answers(name: str, report: pa.Table, ranked: RankedRuns) -> list[Answer]:

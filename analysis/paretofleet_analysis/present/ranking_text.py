@@ -67,7 +67,8 @@ def left_out_lines(ranking: Ranking) -> Iterator[str]:
         f"{left_out.count:,} more rows are surely dominated and not listed: by ten standard errors of both "
         "another row is no worse in any objective and better by more than the margin in one. "
         f"Such as {left_out.example}: row {left_out.ahead} is ahead of it. "
-        "They count in all numbers but those of the groups."
+        "They count in all numbers but those of the groups. Their values are in the report, where "
+        "`report query` reads them; `rank --why ID` explains one of them."
     )
 
 

@@ -27,7 +27,7 @@ from paretofleet_analysis.ranking.request import QUESTIONS, RankingKeywords, Ran
 from paretofleet_analysis.ranking.result import NAMED, Efficient, ObjectiveUse, RankedRow, Ranking
 from paretofleet_analysis.ranking.result_rows import result_rows, row_groups
 from paretofleet_analysis.ranking.robustness import robust_rows
-from paretofleet_analysis.ranking.row_table import RowTable
+from paretofleet_analysis.ranking.row_table import TABLE_FROM, RowTable, column_of
 from paretofleet_analysis.ranking.selection import (
     Exclusion,
     Selection,
@@ -57,19 +57,24 @@ __all__ = [
 #: More rows at once would take minutes and gigabytes, and nobody reads them: of so many others, which are
 #: surely dominated, it is only said how many they are.
 ROWS_MAX, ROWS_READ_MAX = 100_000, 4_000_000
-#: Rows from which on those that are surely dominated are left out; 18 s of CPU if each is listed.
-TABLE_FROM = 20_001
 
 
 @dataclass(frozen=True)
 class RankedRuns:
     """A `ranking` with what it was made of, in its order: the report's `rows`, and of each row the (m, d)
-    `runs` that were compared, without block effects where they were removed.
+    `runs` that were compared, without block effects where they were removed. `compared`: all rows behind it,
+    those of a very large report that are not listed, too.
     """
 
     ranking: Ranking
     rows: tuple[Row, ...]
     runs: tuple[np.ndarray, ...]
+    compared: Sequence[Row]
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices of all rows that were compared, by name."""
+        return sorted(set(column_of(self.compared, "device")))
 
 
 def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
@@ -131,6 +136,7 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
         ranking,
         tuple(fleet.rows[i] for i in judgement.order),
         tuple(fleet.corrected[i] for i in judgement.order),
+        whole.rows,
     )
 
 

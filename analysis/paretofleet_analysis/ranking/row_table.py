@@ -14,6 +14,8 @@ from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.report.access import Row
 from paretofleet_analysis.statistics.flat_runs import FlatRuns
 
+#: Rows from which on those that are surely dominated are left out; 18 s of CPU if each is listed.
+TABLE_FROM = 20_001
 #: What a row was measured as: its (m, d) runs and the block of each.
 RunsWithBlocks = tuple[np.ndarray, list[int]]
 

@@ -16,7 +16,9 @@ import pyarrow as pa
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES
 from paretofleet_analysis.ranking.request import RankingRequest, checked_request
-from paretofleet_analysis.ranking.selection import Exclusion, columns_of, select
+from paretofleet_analysis.ranking.row_table import TABLE_FROM, RowTable, flat_samples, rows_at
+from paretofleet_analysis.ranking.selection import Exclusion, Selection, columns_of, select, select_from
+from paretofleet_analysis.ranking.table_selection import TableSelection
 from paretofleet_analysis.report.access import Row, label, samples
 from paretofleet_analysis.report.files import conform
 from paretofleet_analysis.studies import run_draws, score_orders, scores, sfa
@@ -83,19 +85,25 @@ def efficiency(
     if method != "sfa" and all(name in OBJECTIVES and OBJECTIVES[name].maximize for name in objectives):
         raise RankError("an efficiency says how far costs could shrink: give one that is to be minimised")
     request = checked_request(RankingRequest(objectives=tuple(objectives), devices=devices, seed=seed))
-    table = conform(report, name="the report")
-    selection = select(table.select(columns_of(request)).to_pylist(), request)
+    table = conform(report, name="the report").select(columns_of(request))
+    selection: Selection
+    if table.num_rows >= TABLE_FROM:
+        selection = select_from(TableSelection.of(RowTable(table)), request)
+        counts = flat_samples(selection.ranked(), objectives).runs.counts.tolist()
+    else:
+        selection = select(table.to_pylist(), request)
+        counts = [len(samples(row, objectives)) for row in selection.rows]
     few = f"fewer than {run_draws.RUNS_MIN} runs"
-    enough = [len(samples(row, objectives)) >= run_draws.RUNS_MIN for row in selection.rows]
-    selection = selection.exclude([None if is_enough else few for is_enough in enough])
+    selection = selection.exclude([None if count >= run_draws.RUNS_MIN else few for count in counts])
     _check_count(len(selection.rows), method)
-    runs = [samples(row, objectives) for row in selection.rows]
+    rows = rows_at(selection.ranked(), range(len(selection.rows)))
+    runs = [samples(row, objectives) for row in rows]
     maximize = [OBJECTIVES[name].maximize for name in objectives]
     if method == "sfa":
-        units, notes = _by_frontier(selection.rows, runs, maximize, law, seed)
+        units, notes = _by_frontier(rows, runs, maximize, law, seed)
         orders = None
     else:
-        units, orders = _by_draws(selection.rows, runs, maximize, method, returns, seed)
+        units, orders = _by_draws(rows, runs, maximize, method, returns, seed)
         notes = ()
     best = sorted(range(len(units)), key=lambda at: (-units[at].efficiency, units[at].label))
     return Efficiencies(

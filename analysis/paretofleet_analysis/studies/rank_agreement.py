@@ -22,12 +22,42 @@ def kendall(x: Floats, y: Floats) -> float:
     >>> kendall(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])).__round__(3)
     0.333
     """
-    x_order, y_order = (np.sign(values[:, None] - values) for values in (x, y))
-    pairs = [float(np.count_nonzero(order)) / 2 for order in (x_order, y_order)]
-    if 0.0 in pairs:
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return math.nan
-    difference = float((x_order * y_order).sum()) / 2
+    of_x, of_y = (np.unique(values, return_inverse=True)[1] for values in (x, y))
+    every, x_tied, y_tied = _pairs(np.array([len(x)])), _tied(of_x), _tied(of_y)
+    pairs = [every - x_tied, every - y_tied]
+    if 0 in pairs:
+        return math.nan
+    ordered = every - x_tied - y_tied + _tied(of_x * (of_y.max() + 1) + of_y)
+    difference = ordered - 2 * _inversions(of_y[np.lexsort((of_y, of_x))])
     return float(np.clip(difference / np.sqrt(pairs[0]) / np.sqrt(pairs[1]), -1.0, 1.0))
+
+
+def _pairs(counts: Floats) -> int:
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def _tied(codes: Floats) -> int:
+    """How many pairs of (n,) whole numbers are equal."""
+    return _pairs(np.unique(codes, return_counts=True)[1])
+
+
+def _inversions(ranks: Floats) -> int:
+    """How many pairs of (n,) whole numbers from 0 on stand in falling order.
+
+    From the highest bit on: of those alike above it, a number with the bit falls before one without.
+    """
+    total = 0
+    for bit in range(int(ranks.max(initial=0)).bit_length() - 1, -1, -1):
+        above = ranks >> (bit + 1)
+        ranks = ranks[np.argsort(above, kind="stable")]
+        above = np.sort(above)
+        is_set = (ranks >> bit & 1).astype(np.int64)
+        before = np.cumsum(is_set) - is_set
+        start = np.searchsorted(above, above)
+        total += int(((before - before[start]) * (1 - is_set)).sum())
+    return total
 
 
 def spearman(x: Floats, y: Floats) -> float:

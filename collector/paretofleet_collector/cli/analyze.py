@@ -89,7 +89,7 @@ def analyze(
         if not folder.is_dir():
             raise Refused(f"{folder} is no folder; make it, or choose another.")
     from paretofleet_analysis.page.content import gather
-    from paretofleet_analysis.page.studies import STUDIES, study_answers
+    from paretofleet_analysis.page.studies import STUDIES, study_answers, too_many_rows
     from paretofleet_analysis.ranking.rank import rank_runs
 
     flags["studies"] = list(STUDIES) if studies is None else [name for name in studies.split(",") if name]
@@ -102,6 +102,9 @@ def analyze(
     with working("writing"):
         page = gather(ranked, title=question.flags["title"], notes=question.notes, answers=answers)
         digest = _write(page, output, figures)
+    many = too_many_rows(table, ranked) if question.flags["studies"] else None
+    for sentence in (*page.left_out, *([] if many is None else [f"No studies: {many}."])):
+        notify(sentence)
     result = recorded(ranked.ranking.evidence["versions"], _DRAWN_BY, page_sha256=digest)
     finish(context, prepared, result, bundle, with_samples=with_samples)
 

@@ -23,3 +23,14 @@ def test_both_are_those_of_scipy_with_ties_and_without(size, levels):
 
 def test_where_all_values_are_the_same_there_is_no_order():
     assert math.isnan(kendall(np.ones(4), np.arange(4.0)))
+
+
+def test_of_very_many_values_kendall_s_takes_no_table_of_all_pairs():
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 1000, 200_000).astype(float)
+    y = x + rng.integers(0, 1000, 200_000)
+    assert kendall(x, y) == pytest.approx(kendalltau(x, y).statistic, abs=1e-12)
+
+
+def test_a_value_that_is_not_finite_has_no_place_in_an_order():
+    assert math.isnan(kendall(np.array([1.0, np.inf, 2.0]), np.arange(3.0)))

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import rank_million
 from command_harness import Command
+from paretofleet_analysis.page import studies
+from paretofleet_analysis.ranking import rank as ranks
 
 pytest.importorskip("vl_convert")
 
@@ -68,3 +71,29 @@ def test_a_bundle_makes_the_page_again_byte_for_byte(
     assert (b"desk" in page.read_bytes()) == ("--redact" not in options)
     other = paretofleet("analyze", bundle, "-o", again, "--studies", "", "--seed", "3").err
     assert "byte for byte" not in other, "another question has no answer in the bundle"
+
+
+def test_of_a_very_large_report_it_says_what_the_page_leaves_out(
+    paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rank_million.write_fleet(600, tmp_path)
+    monkeypatch.setattr(ranks, "TABLE_FROM", 0)
+    monkeypatch.setattr(studies, "ROWS_MAX", 500)
+    page = tmp_path / "report.html"
+    done = paretofleet("analyze", tmp_path, "-o", page)
+    assert "more rows are surely dominated and not listed" in done.err
+    assert "No studies: a page makes studies of at most 500 rows, and these are 600" in done.err
+    assert "more rows are surely dominated and not drawn" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", [("--rate", "5"), ("--power-scope", "package")])
+def test_other_questions_of_too_many_rows_are_refused_like_those_of_rank(
+    paretofleet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...]
+) -> None:
+    rank_million.write_fleet(30, tmp_path)
+    monkeypatch.setattr(ranks, "ROWS_MAX", 20)
+    monkeypatch.setattr(ranks, "select", None)
+    page = tmp_path / "report.html"
+    done = paretofleet("analyze", tmp_path, "-o", page, *option, code=1)
+    assert "the report has 30 rows and at most 20 are ranked at once by another question" in done.err
+    assert not page.exists()
