@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -47,6 +48,8 @@ _OURS = frozenset(
 )
 #: Shorter names are replaced where they stand as a word; others wherever they stand, in any case.
 _WORD = 4
+#: Rows that are redacted at once: as Python's values each takes 10 kB.
+_TOGETHER = 10_000
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,7 @@ class Pseudonyms:
         """A `text` with every name in it replaced."""
         if not self.names:
             return text
-        lowered = {name.lower(): pseudonym for name, pseudonym in self.names.items()}
-        return self._pattern().sub(lambda match: lowered[match[0].lower()], text)
+        return self._replaced(text)
 
     def value(self, value: Any) -> Any:
         """A JSON-ready `value` with the names in all its texts replaced."""
@@ -70,6 +72,13 @@ class Pseudonyms:
         if isinstance(value, Mapping):
             return {self.text(str(key)): self.value(item) for key, item in value.items()}
         return [self.value(item) for item in value] if isinstance(value, list | tuple) else value
+
+    @cached_property
+    def _replaced(self) -> Callable[[str], str]:
+        """Most texts of a report stand there many times."""
+        pattern = self._pattern()
+        lowered = {name.lower(): pseudonym for name, pseudonym in self.names.items()}
+        return lru_cache(100_000)(lambda text: pattern.sub(lambda match: lowered[match[0].lower()], text))
 
     def _pattern(self) -> re.Pattern[str]:
         ordered = sorted(self.names, key=lambda name: (-len(name), name))
@@ -94,15 +103,14 @@ def pseudonyms(tables: Iterable[pa.Table], kinds: Sequence[str]) -> Pseudonyms:
 
     Numbered in the order of the names, so that the same reports have the same pseudonyms.
     """
-    rows = [table.select(["model", "variant", "device", "accuracy_group"]).to_pylist() for table in tables]
-    flat = [row for table in rows for row in table]
+    read = list(tables)
     columns: dict[str, dict[str, str]] = {}
     for kind in kinds:
         for column, prefix in _NAMES[kind]:
-            names = sorted({str(row[column]) for row in flat if row[column] is not None})
+            names = _names_of(read, column)
             columns[column] = {name: f"{prefix}-{at}" for at, name in enumerate(names, start=1)}
     if MODELS in kinds:
-        groups = sorted({str(row["accuracy_group"]) for row in flat if row["accuracy_group"] is not None})
+        groups = _names_of(read, "accuracy_group")
         of_models = columns["model"]
         columns["accuracy_group"] = {
             name: of_models.get(name, f"group-{at}") for at, name in enumerate(groups, start=1)
@@ -114,12 +122,23 @@ def pseudonyms(tables: Iterable[pa.Table], kinds: Sequence[str]) -> Pseudonyms:
 
 def redacted(table: pa.Table, names: Pseudonyms) -> pa.Table:
     """The report `table` with all `names` replaced, in every column that may hold one."""
+    parts = [_redacted_rows(part, names) for part in table.to_batches(max_chunksize=_TOGETHER)]
+    return pa.concat_tables([schema().empty_table(), *parts])
+
+
+def _redacted_rows(part: pa.RecordBatch, names: Pseudonyms) -> pa.Table:
     rows = [
         {column: _cell(column, value, names) for column, value in row.items()}
         | ({"variant_sha256": _checksum(row, names)} if "model" in names.columns else {})
-        for row in table.to_pylist()
+        for row in part.to_pylist()
     ]
     return pa.Table.from_pylist(rows, schema=schema())
+
+
+def _names_of(tables: Sequence[pa.Table], column: str) -> list[str]:
+    """What stands in the `column` of the `tables`, each once, in order."""
+    values = {value for table in tables for value in table[column].unique().to_pylist()}
+    return sorted(str(value) for value in values if value is not None)
 
 
 def _cell(column: str, value: Any, names: Pseudonyms) -> Any:

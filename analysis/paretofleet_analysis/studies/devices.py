@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from paretofleet_analysis.objectives import objective
+from paretofleet_analysis.ranking.row_table import TABLE_FROM
 from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.studies.answer import Answer, Cell, Chart, Verdict, left_out
 from paretofleet_analysis.studies.places import Place, places_of, single_values
@@ -138,15 +139,22 @@ def _tau_answer(
 
 def _fronts(pairs: Sequence[Pair], seed: int) -> Answer:
     title = "One place's front of accuracy and time is another's"
-    compared = [(pair, each) for pair in pairs if (each := overlap(pair, seed=seed)) is not None]
+    is_many = _are_many(pairs)
+    every = [(pair, overlap(pair, seed=seed, with_interval=not is_many)) for pair in pairs]
+    compared = [(pair, each) for pair, each in every if each is not None]
     if not compared:
         return left_out(STUDY, title, "no two places have two models with an accuracy in common")
     compared.sort(key=lambda item: item[1].near)
+    drawn = compared
+    if is_many:
+        again = [(pair, overlap(pair, seed=seed)) for pair, _ in compared[:LINES_MAX]]
+        drawn = [(pair, each) for pair, each in again if each is not None]
+        compared[:LINES_MAX] = drawn
     rows = [
         (*_named(pair), each.members, each.shared, each.near, each.near_lo, each.near_hi, each.worst)
         for pair, each in compared
     ]
-    decided = [decide(Interval(each.near, each.near_lo, each.near_hi), above=ALIKE) for _, each in compared]
+    decided = [decide(Interval(each.near, each.near_lo, each.near_hi), above=ALIKE) for _, each in drawn]
     verdict: Verdict = "fails" if False in decided else "cannot tell" if None in decided else "holds"
     is_single = all(each.near_lo is None for _, each in compared)
     near = f"{100 * NEAR:g} %"
@@ -155,6 +163,7 @@ def _fronts(pairs: Sequence[Pair], seed: int) -> Answer:
     if high.near > low.near:
         between += f" to {100 * high.near:.0f} %"
     sentence = f"Of a front, {between} lie within {near} of the other place's; {100 * ALIKE:g} % would hold."
+    sentence += _OF_MANY if is_many else ""
     columns = (
         *_PAIR,
         "on the front",
@@ -171,10 +180,16 @@ def _regrets(pairs: Sequence[Pair], seed: int) -> Answer:
     title = "What is fastest at one place is fastest at another"
     if not pairs:
         return left_out(STUDY, title, "no two places have two models in common at one batch size")
-    compared = sorted(((pair, regret(pair, seed=seed)) for pair in pairs), key=lambda item: -item[1].factor)
+    is_many = _are_many(pairs)
+    every = ((pair, regret(pair, seed=seed, with_interval=not is_many)) for pair in pairs)
+    compared = sorted(every, key=lambda item: -item[1].factor)
+    drawn = compared
+    if is_many:
+        drawn = [(pair, regret(pair, seed=seed)) for pair, _ in compared[:LINES_MAX]]
+        compared[:LINES_MAX] = drawn
     rows = [(*_named(pair), each.model, each.factor, each.lo, each.hi) for pair, each in compared]
     worst, cost = compared[0]
-    decided = [decide(Interval(each.factor, each.lo, each.hi), above=1 + NEAR) for _, each in compared]
+    decided = [decide(Interval(each.factor, each.lo, each.hi), above=1 + NEAR) for _, each in drawn]
     is_single = all(each.lo is None for _, each in compared)
     verdict: Verdict = "fails" if True in decided else "cannot tell" if None in decided else "holds"
     interval = Interval(cost.factor, cost.lo, cost.hi).text()
@@ -182,6 +197,7 @@ def _regrets(pairs: Sequence[Pair], seed: int) -> Answer:
         f"At worst the fastest of {worst.origin.name}, {cost.model}, is slower at {worst.other.name} than "
         f"the fastest there by a factor of {interval}; up to {1 + NEAR:g} would hold."
     )
+    sentence += _OF_MANY if is_many else ""
     columns = (*_PAIR, "fastest at the first", "slower than the second's fastest by a factor", "low", "high")
     return _compared(title, "told" if is_single else verdict, sentence, pairs, columns, rows)
 
@@ -233,6 +249,12 @@ def _best(places: Sequence[Place], top1_min: float | None, limits: Mapping[str, 
     return Answer(STUDY, title, "told", sentence + single_values(used), columns, tuple(rows[:LINES_MAX]))
 
 
+def _are_many(pairs: Sequence[Pair]) -> bool:
+    """Whether only comparisons that are listed get an interval: of all of a large lab it takes minutes."""
+    return len(pairs) > LINES_MAX and len(_rows_of(pairs)) >= TABLE_FROM
+
+
+_OF_MANY = f" Intervals, and the verdict, are of the {LINES_MAX} comparisons that differ most."
 _PAIR = ("from", "to", "batch size")
 _CRITERIA: Mapping[str, Callable[[Place, Row], float | None]] = {
     "fastest": lambda place, row: place.time_s(row),

@@ -109,10 +109,11 @@ def _by_model(place: Place, batch_size: int, top1_min: float | None) -> dict[tup
     return chosen
 
 
-def overlap(pair: Pair, *, seed: int = 1) -> Overlap | None:
+def overlap(pair: Pair, *, seed: int = 1, with_interval: bool = True) -> Overlap | None:
     """The overlap of the fronts of accuracy and time of a `pair`; None where no model has an accuracy.
 
-    The interval is that of fronts of times drawn as the runs leave them open (`seed`).
+    There is an interval only `with_interval`: that of fronts of times drawn as the runs leave them open
+    (`seed`).
     """
     has_top1 = np.isfinite(pair.top1)
     if not has_top1.any():
@@ -123,7 +124,7 @@ def overlap(pair: Pair, *, seed: int = 1) -> Overlap | None:
     factors = _factors(top1, second)[members]
     errors = [error[has_top1] for error in (pair.origin_error, pair.other_error)]
     ends: tuple[float | None, float | None] = (None, None)
-    if any(error.any() for error in errors) and len(top1) <= _DRAWN_MAX:
+    if with_interval and any(error.any() for error in errors) and len(top1) <= _DRAWN_MAX:
         rng = np.random.default_rng(seed)
         shares = []
         for _ in range(_DRAWS):
@@ -149,14 +150,15 @@ def _factors(top1: Floats, times: Floats) -> Floats:
     return factors
 
 
-def regret(pair: Pair, *, seed: int = 1) -> Regret:
+def regret(pair: Pair, *, seed: int = 1, with_interval: bool = True) -> Regret:
     """What it costs at the other place to take what is fastest at the origin of a `pair`.
 
-    The interval is of both choices made again by times drawn as the runs leave them open (`seed`).
+    There is an interval only `with_interval`: of both choices made again by times drawn as the runs leave
+    them open (`seed`).
     """
     chosen = int(pair.origin_s.argmin())
     factor = float(pair.other_s[chosen] / pair.other_s.min())
-    if not pair.origin_error.any() and not pair.other_error.any():
+    if not with_interval or not (pair.origin_error.any() or pair.other_error.any()):
         return Regret(pair.models[chosen], factor, None, None)
     rng = np.random.default_rng(seed)
     shape = (_DRAWS, len(pair.models))

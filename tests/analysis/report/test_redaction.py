@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from re import compile as compiled
 
 import pytest
 from paretofleet_analysis.errors import RequestError
+from paretofleet_analysis.report import redaction
 from paretofleet_analysis.report.redaction import parse_redaction, pseudonyms, redacted
 from paretofleet_analysis.report.rows import build_report
 
@@ -54,6 +56,22 @@ def test_no_name_is_left_and_numbers_are_as_they_were(report):
         if c.endswith("_runs") or c in ("top1", "batch_size", "runtime", "target")
     ]
     assert hidden.select(same).equals(report.select(same))
+
+
+def test_rows_are_redacted_alike_in_parts_and_at_once(report, monkeypatch):
+    names = pseudonyms([report], ["models", "hosts"])
+    at_once = redacted(report, names)
+    monkeypatch.setattr(redaction, "_TOGETHER", 1)
+    assert redacted(report, names).equals(at_once)
+    assert redacted(report.slice(0, 0), names).equals(at_once.slice(0, 0))
+
+
+def test_the_names_are_made_one_pattern_once(report, monkeypatch):
+    names = pseudonyms([report], ["models"])
+    searched = []
+    monkeypatch.setattr(redaction.re, "compile", lambda *given: searched.append(given) or compiled(*given))
+    redacted(report, names)
+    assert len(searched) == 1
 
 
 def test_what_is_not_asked_for_stays(report):

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from paretofleet_analysis.errors import RequestError
 from paretofleet_analysis.imports.hwnas import import_hwnas
 from paretofleet_analysis.report import files
-from paretofleet_analysis.studies import places_compared
+from paretofleet_analysis.studies import devices, places_compared
 from paretofleet_analysis.studies.devices import answers
 from paretofleet_analysis.studies.places import places_of
 from paretofleet_analysis.studies.rank_agreement import agreement
@@ -69,6 +69,20 @@ def test_devices_that_order_models_unlike_fail_with_what_a_choice_costs(two_devi
     assert row[5] < row[4] < row[6]
     assert row[4] == pytest.approx(90, rel=0.02)
     assert found[FRONTS].verdict == "fails"
+
+
+def test_of_very_many_comparisons_those_that_differ_most_have_an_interval(two_devices, monkeypatch):
+    times = np.geomspace(1, 90, 40)
+    report = two_devices(times, times[::-1])
+    monkeypatch.setattr(devices, "LINES_MAX", 1)
+    every = by_title(answers(report))
+    monkeypatch.setattr(devices, "TABLE_FROM", len(report))
+    some = by_title(answers(report))
+    for title in (FRONTS, FASTEST):
+        assert some[title].verdict == every[title].verdict == "fails"
+        assert some[title].rows == every[title].rows
+        assert some[title].sentence.startswith(every[title].sentence)
+        assert "Intervals, and the verdict, are of the " in some[title].sentence
 
 
 def test_orders_that_are_all_the_same_are_said_once(two_devices):
