@@ -22,7 +22,7 @@ Course = Mapping[int, Sequence[float] | np.ndarray]
 @dataclass(frozen=True)
 class DeviceCounts:
     """Of a device how many `rows`, `runs`, runs `set_aside`, `boots` and `environments` there are, and of how
-    many rows each of the `flags`; by name its `classes`.
+    many rows are `flagged` with each flag; by name its `classes`.
     """
 
     classes: tuple[str, ...]
@@ -31,7 +31,7 @@ class DeviceCounts:
     set_aside: int
     boots: int
     environments: int
-    flags: Mapping[str, int]
+    flagged: Mapping[str, int]
 
 
 def counts_of_devices(rows: Sequence[Row]) -> dict[str, DeviceCounts]:
@@ -57,7 +57,7 @@ def _of_rows(rows: Sequence[Row]) -> DeviceCounts:
         set_aside=sum(not is_in for row in rows for is_in in row["run_counted"]),
         boots=len({boot for row in rows for boot in row["run_boots"] if boot}),
         environments=len({row["environment_id"] for row in rows} - {None}),
-        flags=Counter(flag for row in rows for flag in row["flags"] or ()),
+        flagged=Counter(flag for row in rows for flag in row["flags"] or ()),
     )
 
 
@@ -70,7 +70,7 @@ def _of_table(rows: RowTable) -> DeviceCounts:
         set_aside=len(counted) - (pc.sum(counted).as_py() or 0),
         boots=len(set(pc.unique(rows.array("run_boots").flatten()).to_pylist()) - {None, ""}),
         environments=len(set(pc.unique(rows.array("environment_id")).to_pylist()) - {None}),
-        flags=entry_counts(rows, "flags"),
+        flagged=entry_counts(rows, "flags"),
     )
 
 

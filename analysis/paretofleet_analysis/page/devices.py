@@ -35,7 +35,7 @@ def device_table(ranked: RankedRuns) -> DeviceTable:
 
 
 def _device(name: str, counts: DeviceCounts, effects: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    is_published = counts.flags.get(PUBLISHED, 0) == counts.rows
+    is_published = counts.flagged.get(PUBLISHED, 0) == counts.rows
     return (
         name,
         ", ".join(counts.classes),
@@ -50,7 +50,7 @@ def _device(name: str, counts: DeviceCounts, effects: Mapping[str, Mapping[str, 
             if key == name or key.startswith(f"{name} in ")
         )
         or "-",
-        ", ".join(f"{flag} ({count})" for flag, count in sorted(counts.flags.items())) or "none",
+        ", ".join(f"{flag} ({count})" for flag, count in sorted(counts.flagged.items())) or "none",
     )
 
 
