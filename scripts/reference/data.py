@@ -138,10 +138,13 @@ def lake() -> str:
             [
                 ("`samples/SWEEP_ID/RUN_ID-ATTEMPT.parquet`", "the samples of one run"),
                 ("`samples/SWEEP_ID/merged-*.parquet`", "those of several runs, one after the other"),
-                ("`models/SHA256.onnx`, `models/SHA256.npz`", "models and inputs by their SHA-256"),
+                (
+                    "`models/SHA256.onnx`, `models/SHA256.npz`",
+                    "models, also .tflite, and inputs by their SHA-256",
+                ),
                 ("`manifest/SWEEP_ID.parquet`", "which rows of which file are whose, a row a run"),
                 ("`orphans/`", "files that nothing listed, at their old paths"),
-                ("`tmp/`, `probe/`", "what is being written, and signs of life"),
+                ("`tmp/` (of a folder), `probe/` (of a bucket)", "what is being written, and signs of life"),
             ],
         ),
         "## Manifest",

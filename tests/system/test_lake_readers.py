@@ -92,6 +92,16 @@ def test_pandas_and_polars_read_merged_files_and_others_from_a_bucket(bucket):
         names: dict[str, Any] = {}
         exec(pandas_lines(endpoint).replace('"night"', f'"{name}"'), names)  # noqa: S102 - our own page
         assert as_rows(names["samples"]) == of_sweep(rig, rows, name)
+        merged = names["samples"].merge(names["runs"], on=["run_id", "attempt"], suffixes=("", "_of_run"))
+        assert len(merged) == len(names["samples"])
+        exec(lines("DuckDB, over S3"), names)  # noqa: S102 - our own page
+        batches = names["counts"]
+        assert [(model, batch_size, runs) for model, batch_size, runs, _ in batches] == [
+            ("tiny", 1, 1),
+            ("tiny", 2, 1),
+            ("tiny", 4, 1),
+        ]
+        assert sum(each[3] for each in batches) == len(names["samples"])
     here = f'"us-east-1", "aws_endpoint_url": "http://{endpoint}", "aws_allow_http": "true"'
     names = {}
     exec(lines("Polars").replace('"eu-central-1"', here), names)  # noqa: S102 - our own page
@@ -116,7 +126,7 @@ def test_spark_reads_files_from_a_bucket(bucket, tmp_path):
 def test_duckdb_reads_merged_files_from_a_folder(tmp_path, monkeypatch):
     rig, rows = measured(tmp_path, "local")
     monkeypatch.chdir(tmp_path)
-    *before, query = [text for text in lines("DuckDB").split(";") if text.strip()]
+    *before, query = [text for text in lines("DuckDB, over a folder").split(";") if text.strip()]
     connection = duckdb.connect()
     for text in before:
         connection.execute(text)
