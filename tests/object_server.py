@@ -38,3 +38,13 @@ def new_lake(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> str:
     assert connection.getresponse().status == 200
     connection.close()
     return f"s3://{bucket}/team?endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+
+
+def remove_bucket(server: tuple[str, int], bucket: str) -> None:
+    """Deletes a bucket with all that is in it, as an operator may by mistake."""
+    host, port = server
+    session = pytest.importorskip("boto3").Session()
+    client = session.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
+    for each in client.list_objects_v2(Bucket=bucket).get("Contents", []):
+        client.delete_object(Bucket=bucket, Key=each["Key"])
+    client.delete_bucket(Bucket=bucket)

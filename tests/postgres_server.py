@@ -116,6 +116,16 @@ class Server:
         self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {self.template}")
         return self.url(name)
 
+    def new_guarded_database(self, password: str) -> str:
+        """An empty database whose owner has to say a `password`; returns its URL without it."""
+        name = f"guarded_{secrets.token_hex(4)}"
+        self.execute("postgres", f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        self.execute("postgres", f"CREATE DATABASE {name} OWNER {name}")
+        rules = self.root / "data" / "pg_hba.conf"
+        rules.write_text(f"local all {name} scram-sha-256\n" + rules.read_text())
+        self.execute("postgres", "SELECT pg_reload_conf()")
+        return f"postgresql://{name}@/{name}?host={self.root}"
+
     def execute(self, database: str, statement: str) -> list[tuple]:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement)

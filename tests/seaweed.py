@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def program() -> str | None:
     return shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
+def secret_of(access_key: str) -> str:
+    """The secret key of an access key of a store that asks for one."""
+    return f"secret-of-{access_key}"
+
+
 @dataclass
 class ObjectStore:
     """SeaweedFS in one process, over a folder that survives it."""
@@ -56,6 +62,8 @@ class ObjectStore:
     root: Path
     ports: list[int]
     process: subprocess.Popen[bytes] | None = None
+    #: What each access key may do; others are refused. Without any the server takes whatever comes.
+    allowed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def start(self) -> None:
         master, volume, filer, s3 = self.ports
@@ -69,11 +77,24 @@ class ObjectStore:
                 *("-filer", "-s3", f"-s3.port={s3}", "-master.volumeSizeLimitMB=64", "-volume.max=8"),
                 # Their ports are the same for every server: a second server would end with them.
                 *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+                *self._identities(),
             ],
             stdin=subprocess.DEVNULL,
             stdout=(self.root / "log").open("ab"),
             stderr=subprocess.STDOUT,
         )
+
+    def _identities(self) -> tuple[str, ...]:
+        if not self.allowed:
+            return ()
+        keys = {name: {"accessKey": name, "secretKey": secret_of(name)} for name in self.allowed}
+        identities = [
+            {"name": name, "credentials": [keys[name]], "actions": list(actions)}
+            for name, actions in self.allowed.items()
+        ]
+        path = self.root / "identities.json"
+        path.write_text(json.dumps({"identities": identities}))
+        return (f"-s3.config={path}",)
 
     def kill(self) -> None:
         self.process.kill()

@@ -222,7 +222,7 @@ def test_a_store_out_of_reach_is_a_sentence_without_secrets(tmp_path, monkeypatc
         away.orphans,
         lambda: away.remove(SAMPLES),
     ):
-        with pytest.raises(StorageUnavailable, match="s3://fleet/a cannot be used now") as caught:
+        with pytest.raises(StorageUnavailable, match="s3://fleet/a cannot be reached") as caught:
             call()
         assert SECRET not in str(caught.value)
         assert "\n" not in str(caught.value)

@@ -293,7 +293,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "devices": "*",
             "enrolments": "*",
             "discarded": "*",
-            "engine": "FILE_NAME failure_of is_full open_writing reading shown",
+            "engine": "FILE_NAME check_current failure_of is_full open_writing reading shown",
             "garbage": "* KeptAside",
             "history": "*",
             "input_files": "*",

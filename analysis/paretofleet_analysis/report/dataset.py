@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.files import check_schema
@@ -30,6 +31,21 @@ def open_reports(paths: Sequence[Path]) -> ds.Dataset:
         check_schema(part.schema, str(path))
         parts.append(part.replace_schema(schema()))
     return ds.dataset(parts)
+
+
+def first_damaged(paths: Sequence[Path]) -> Path | None:
+    """The first of the files at `paths` whose rows cannot all be read; None where each can.
+
+    Every byte of them is read, a batch at a time.
+    """
+    for path in map(Path, paths):
+        try:
+            with pq.ParquetFile(path) as file:
+                for _ in file.iter_batches():
+                    pass
+        except (pa.ArrowException, OSError):
+            return path
+    return None
 
 
 def files_below(folder: Path) -> list[Path]:

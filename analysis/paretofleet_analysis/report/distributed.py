@@ -23,6 +23,8 @@ from paretofleet_analysis.errors import ReportError
 #: Partitions for each core: few enough to cost little, many enough that no core waits long for the last.
 PARTITIONS_PER_CORE = 16
 _RESULT = "name string, result binary"
+_TOO_SMALL = "INVALID_DRIVER_MEMORY"
+_MEMORY_KEY = "spark.driver.memory in spark-defaults.conf, in the folder that SPARK_CONF_DIR names"
 _SENTENCE_MAX = 300
 #: For a Java that only hands parts out: its best compiler would take more time than it saves.
 _LIGHT_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -107,7 +109,7 @@ def _session(master: str) -> Any:
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
     except Exception as error:
-        raise ReportError(f"Spark did not start at {master}: {_reason(error)}.") from error
+        raise ReportError(_did_not_start(error, master)) from error
     return session
 
 
@@ -117,13 +119,23 @@ def _java() -> str | None:
     return shutil.which("java", path=str(Path(home, "bin")) if home else None)
 
 
+def _did_not_start(error: Exception, master: str) -> str:
+    """What kept Spark from its start at `master`, and what helps."""
+    if _TOO_SMALL in str(error):
+        return (
+            f"Spark did not start at {master}: its driver has too little memory; give it 1 GiB or more by "
+            f"{_MEMORY_KEY}."
+        )
+    return f"Spark did not start at {master}: {_reason(error)}."
+
+
 def _gave_up(error: Exception) -> str:
     """What kept Spark from an answer, and what helps."""
     is_cut_off = isinstance(error, OSError | EOFError) or type(error).__name__ == "Py4JNetworkError"
     if is_cut_off or any(sign in str(error) for sign in _ENDED):
         return (
             "Spark's driver ended, most likely for want of memory; give it more than its 1 GiB by "
-            "spark.driver.memory in spark-defaults.conf, in the folder that SPARK_CONF_DIR names."
+            f"{_MEMORY_KEY}."
         )
     return f"Spark gave up: {_reason(error)}."
 

@@ -17,6 +17,7 @@ from paretofleet_collector.cli.session import collector_client, notify
 from paretofleet_collector.cli.terminal import write_text
 from paretofleet_collector.cli.units import counted, size
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.model.run_faults import together
 
 if TYPE_CHECKING:
     from paretofleet_collector.rpc.client import Client
@@ -129,7 +130,7 @@ def rebuild(
         write_text(clean(done))
     if result.kept:
         notify(result.kept)
-    for fault in result.faults:
+    for fault in together(result.faults):
         notify(f"not computed again: {fault}")
     if result.faults:
         raise typer.Exit(SOME_FAILED)

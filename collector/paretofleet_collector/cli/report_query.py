@@ -41,6 +41,8 @@ _SETTINGS = {
 }
 _ONLY = "it must be one SELECT over the table report, which nothing can change"
 _WHY_LETTERS = 300
+#: What the database says where rows of a file cannot be read; not of which.
+_UNREAD = "reading the stream registered as"
 
 Query = Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over the table `report`.")]
 Sources = Annotated[
@@ -70,12 +72,30 @@ def query(context: typer.Context, sql: Query, sources: Sources, *, output: Form 
     with source_files(context, sources) as found:
         for note in found.notes:
             notify(note)
-        with answered(open_reports(found.paths), sql) as reader:
+        with undamaged(found.paths), answered(open_reports(found.paths), sql) as reader:
             if isinstance(target, Path):
                 rows = _write_parquet(reader, target)
                 notify(f"wrote {counted(rows, 'row')} to {target}")
             else:
                 _write(reader, target)
+
+
+@contextmanager
+def undamaged(paths: Sequence[Path]) -> Iterator[None]:
+    """Raises Refused that names it where the block fails for a damaged one of the reports at `paths`."""
+    from paretofleet_analysis.errors import AnalysisError
+    from paretofleet_analysis.report.dataset import first_damaged
+
+    try:
+        yield
+    except (Refused, AnalysisError) as error:
+        damaged = first_damaged(paths) if _UNREAD in str(error) else None
+        if damaged is None:
+            raise
+        raise Refused(
+            f"The query was not answered: {damaged} is damaged, its rows cannot be read; pull it again with "
+            "`paretofleet report pull`."
+        ) from None
 
 
 @contextmanager

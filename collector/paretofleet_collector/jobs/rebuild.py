@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from paretofleet_analysis.errors import ReportError
 from paretofleet_analysis.report.distributed import Part, local_results, spark_results
 
-from paretofleet_collector.errors import CollectorError, NotFound
+from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
 from paretofleet_collector.jobs import report
 from paretofleet_collector.jobs.seal import summary_of
 from paretofleet_collector.lake import samples
@@ -53,7 +53,8 @@ def summarize_again(
     Each is what `seal` gives: `summary` (None where there can be none), `why_not`, `environment_id` and
     `attempt`; for a run whose samples cannot be read `unreadable` says why. `database` and `lake` are the
     paths of the file and of the folder. `spark` is the master of the Spark that computes, empty for this
-    process. Raises NotFound where there is no lake, and CollectorError where Spark gave up.
+    process. Raises NotFound where there is no lake, StorageUnavailable where it is out of reach, and
+    CollectorError where Spark gave up.
     """
     existing_lake(lake)
     result: dict[str, dict[str, Any]] = {}
@@ -81,7 +82,7 @@ def summarize_file(work: bytes) -> bytes:
     """The summaries of the runs of one sealed file, as JSON by run id; Spark calls it in its processes.
 
     `work` is JSON: the address of the lake, and what `RunWork` has of each run. Raises NotFound where the
-    lake is not there.
+    lake is not there, and StorageUnavailable where it is out of reach: no run is to blame for that.
     """
     given = json.loads(work)
     listed = [_run_of(fields) for fields in given["runs"]]
@@ -89,6 +90,8 @@ def summarize_file(work: bytes) -> bytes:
     file = listed[0].file
     try:
         path = root.verified(file.path, file.sha256)
+    except StorageUnavailable:
+        raise
     except CollectorError as error:
         return json.dumps({run.file.run_id: {"unreadable": str(error)} for run in listed}).encode()
     return json.dumps({run.file.run_id: _summary(run, path, root) for run in listed}).encode()

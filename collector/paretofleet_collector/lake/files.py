@@ -131,6 +131,9 @@ class Lake:
             with _writing(self.root):
                 path.unlink(missing_ok=True)
 
+    def look(self) -> None:
+        """Sees that the lake can be read at all: a folder was made when it was opened."""
+
     def remove(self, relative: str) -> None:
         """Deletes a file if it is there, and its folder if that is empty then."""
         path = self.root / relative

@@ -29,6 +29,7 @@ from paretofleet_collector.lake.files import (
     is_merged,
     sha256_of,
 )
+from paretofleet_collector.lake.object_errors import no_bucket, unavailable
 from paretofleet_collector.suggest import did_you_mean
 
 SCHEME = "s3://"
@@ -53,6 +54,11 @@ class ObjectUrl:
     def shown(self) -> str:
         """The place as people write it."""
         return SCHEME + self.place
+
+    @property
+    def bucket(self) -> str:
+        """The bucket alone."""
+        return self.place.partition("/")[0]
 
 
 def parse_url(text: str) -> ObjectUrl:
@@ -126,9 +132,9 @@ class ObjectLake(Lake):
         """
         sha256 = sha256_of(temporary)
         with self._speaking():
-            if self.checksum(relative) != sha256:
+            if self._sum(relative) != sha256:
                 self._put(temporary, relative)
-                if self.checksum(relative) != sha256:
+                if self._sum(relative) != sha256:
                     raise StorageUnavailable(
                         f"The lake {self.shown} gave back other bytes than it took for {relative}; nothing "
                         "was listed, the file is put again."
@@ -146,22 +152,27 @@ class ObjectLake(Lake):
         if time.monotonic() - self._asked_s < PROBE_S:
             return
         with self._speaking():
-            bucket = self._url.place.partition("/")[0]
-            if self._store.get_file_info(bucket).type is fs.FileType.NotFound:
-                raise StorageUnavailable(
-                    f"There is no bucket '{bucket}' at the lake's address; make it first."
-                )
+            self.look()
             relative = f"probe/{secrets.token_hex(8)}"
             with self._store.open_output_stream(self._key(relative)) as stream:
                 stream.write(b"paretofleet")
             self._store.delete_file(self._key(relative))
         self._asked_s = time.monotonic()
 
+    def look(self) -> None:
+        """Sees that the store answers, takes the keys and has the bucket; raises StorageUnavailable."""
+        with self._speaking():
+            if self._store.get_file_info(self._url.bucket).type is fs.FileType.NotFound:
+                self._asked_s = float("-inf")
+                raise no_bucket(self._url.bucket)
+
     def remove(self, relative: str) -> None:
         """Deletes an object if it is there, and its copy; raises StorageUnavailable."""
         with self._speaking():
             if self.has(relative):
                 self._store.delete_file(self._key(relative))
+            else:
+                self.look()
         super().remove(relative)
 
     def has(self, relative: str) -> bool:
@@ -179,7 +190,7 @@ class ObjectLake(Lake):
 
         Raises StorageUnavailable.
         """
-        return self._fetch(relative, Path(os.devnull))
+        return self._present(self._sum(relative))
 
     def verified(self, relative: str, sha256: str) -> Path:
         """Where a copy of `relative` lies on this machine, whose content must have that `sha256`.
@@ -193,7 +204,8 @@ class ObjectLake(Lake):
             return path
         temporary = self.temporary()
         try:
-            check_sum(self.shown, relative, self._fetch(relative, temporary), sha256)
+            actual = self._present(self._fetch(relative, temporary))
+            check_sum(self.shown, relative, actual, sha256)
             return super().commit(temporary, relative)
         finally:
             temporary.unlink(missing_ok=True)
@@ -207,7 +219,7 @@ class ObjectLake(Lake):
         """
         temporary = self.temporary(Path(relative).suffix)
         try:
-            if not self._fetch(relative, temporary):
+            if not self._present(self._fetch(relative, temporary)):
                 check_sum(self.shown, relative, "", "")
             yield temporary
         finally:
@@ -262,7 +274,10 @@ class ObjectLake(Lake):
     def _infos(self, folder: str) -> list[fs.FileInfo]:
         with self._speaking():
             selector = fs.FileSelector(self._key(folder), recursive=True, allow_not_found=True)
-            return [info for info in self._store.get_file_info(selector) if info.type is fs.FileType.File]
+            infos = [info for info in self._store.get_file_info(selector) if info.type is fs.FileType.File]
+            if not infos:
+                self.look()
+            return infos
 
     def _relative_key(self, info: fs.FileInfo) -> str:
         return str(info.path[len(self._url.place) + 1 :])
@@ -291,6 +306,19 @@ class ObjectLake(Lake):
             while part := source.read(_PART_BYTES):
                 stream.write(part)
 
+    def _sum(self, relative: str) -> str:
+        """The SHA-256 of an object as the store has it now, empty without one."""
+        return self._fetch(relative, Path(os.devnull))
+
+    def _present(self, sha256: str) -> str:
+        """The `sha256` that an object has, empty without one.
+
+        Raises StorageUnavailable where it is not there because the whole bucket is not.
+        """
+        if not sha256:
+            self.look()
+        return sha256
+
     def _fetch(self, relative: str, target: Path) -> str:
         """Writes an object to `target`, a new file or the null device; its SHA-256, empty without one."""
         with self._speaking():
@@ -310,10 +338,7 @@ class ObjectLake(Lake):
             yield
         except OSError as error:
             self._asked_s = float("-inf")
-            raise StorageUnavailable(
-                f"The lake {self.shown} cannot be used now ({_reason(error)}); nothing was listed, and it is "
-                "tried again."
-            ) from error
+            raise unavailable(error, self.shown, self._url.bucket) from error
 
     def _trim(self) -> None:
         """Removes the copies of samples that were not used for longest, beyond CACHE_MAX_BYTES."""
@@ -326,13 +351,3 @@ class ObjectLake(Lake):
             kept += stat.st_size
             if kept > CACHE_MAX_BYTES:
                 path.unlink(missing_ok=True)
-
-
-def _reason(error: OSError) -> str:
-    """Why a call failed, in one line and without what a server may have repeated of the credentials."""
-    text = " ".join(str(error.strerror or error).split())
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        secret = os.environ.get(name)
-        if secret:
-            text = text.replace(secret, "...")
-    return text[:300].rstrip(".")

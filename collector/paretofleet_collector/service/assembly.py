@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paretofleet_collector.config import Config
+from paretofleet_collector.config import LOCAL, Config
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import authority
 from paretofleet_collector.jobs.worker import Worker
@@ -96,6 +96,9 @@ def assemble(config: Config) -> Collector:
     check_not_lost(config)
     changes = Changes(asyncio.get_running_loop())
     lake = open_lake(address_of(config.home, config.lake))
+    if config.lake != LOCAL:
+        # Before the store, whose schema is changed for good: with this lake it may come to no start.
+        lake.probe()
     store = Store.at(config.home, changes.bump, config.store, shared=config.is_shared)
     try:
         own_id = _fleet_id(config.home, store) if store.is_shared else collector_id(config.home)

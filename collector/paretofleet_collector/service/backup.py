@@ -14,7 +14,7 @@ from paretofleet_collector.lake.files import FOLDER, Lake, inputs_file, model_fi
 from paretofleet_collector.service.copies import CONTENTS, Copied, copy, is_there, sync, write_contents
 from paretofleet_collector.service.home import ENDPOINT, ID, JOIN_ENDPOINT, RESTORING
 from paretofleet_collector.store import input_files, models, sealed
-from paretofleet_collector.store.engine import FILE_NAME, reading
+from paretofleet_collector.store.engine import FILE_NAME, check_current, reading
 from paretofleet_collector.store.sqlite import snapshot, without_log
 from paretofleet_collector.store.transfer import copy_rows
 
@@ -50,6 +50,11 @@ def back_up(config: Config, target: Path) -> Copied:
     if (target / FILE_NAME).exists() and _id_in(target) != _id_in(home):
         raise Refused(f"{target} holds the backup of another collector; choose another folder.")
     lake = open_lake(address_of(home, config.lake))
+    # Before the last backup in the folder ceases to be one.
+    lake.look()
+    if config.store != SQLITE:
+        with reading(config.store) as connection:
+            check_current(connection, config.store)
     try:
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         (target / CONTENTS).unlink(missing_ok=True)
@@ -90,21 +95,30 @@ def _copy_store(config: Config, target: Path) -> dict[str, str]:
     Returns the files of the lake that it lists, with their SHA-256.
     """
     new = target / f"{FILE_NAME}.new"
-    for left in target.glob(f"{new.name}*"):
-        left.unlink()
+    _remove(target, new.name)
     new.touch(mode=0o600)
-    if config.store == SQLITE:
-        snapshot(config.home / FILE_NAME, new)
-    else:
-        copy_rows(config.store, new)
-    with reading(new) as connection:
-        listed = {file.path: file.sha256 for file in sealed.files(connection)}
-        listed |= {model_file(variant.sha256): variant.sha256 for variant in models.listing(connection)}
-        listed |= {inputs_file(file.sha256): file.sha256 for file in input_files.listing(connection)}
-    without_log(new)
-    sync(new)
-    os.replace(new, target / FILE_NAME)
+    try:
+        if config.store == SQLITE:
+            snapshot(config.home / FILE_NAME, new)
+        else:
+            copy_rows(config.store, new)
+        with reading(new) as connection:
+            listed = {file.path: file.sha256 for file in sealed.files(connection)}
+            listed |= {model_file(variant.sha256): variant.sha256 for variant in models.listing(connection)}
+            listed |= {inputs_file(file.sha256): file.sha256 for file in input_files.listing(connection)}
+        without_log(new)
+        sync(new)
+        os.replace(new, target / FILE_NAME)
+    except BaseException:
+        _remove(target, new.name)
+        raise
     return listed
+
+
+def _remove(folder: Path, name: str) -> None:
+    """Removes the half-made database `name` from the `folder`, with what stands beside it."""
+    for left in folder.glob(f"{name}*"):
+        left.unlink()
 
 
 def _copy_listed(lake: Lake, path: str, target: Path, sha256: str, kept: _Kept) -> None:

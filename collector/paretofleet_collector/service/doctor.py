@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from paretofleet_collector.config import SQLITE, Config
-from paretofleet_collector.errors import CollectorError, Refused
+from paretofleet_collector.errors import CollectorError, Refused, StorageUnavailable
 from paretofleet_collector.jobs.seal import damage_in
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import Lake, inputs_file, model_file
@@ -22,7 +22,7 @@ from paretofleet_collector.service.lake_age import unlisted_files
 from paretofleet_collector.service.machine import Finding
 from paretofleet_collector.service.restoring import set_database_aside
 from paretofleet_collector.store import Store, chunks, clock, input_files, models, runs, sealed
-from paretofleet_collector.store.engine import FILE_NAME, reading
+from paretofleet_collector.store.engine import FILE_NAME, check_current, reading
 from paretofleet_collector.store.salvage import salvage
 from paretofleet_collector.store.sqlite import damage_of
 
@@ -30,7 +30,7 @@ _SHOWN = 5
 
 
 def examine(config: Config) -> Iterator[Finding]:
-    """What is found in the home that `config` names, the most harmful first; raises StorageUnavailable."""
+    """What is found in the home that `config` names, the most harmful first."""
     home = config.home
     if (home / RESTORING).exists():
         yield Finding("restore", False, "a restore broke off; run the same `collector restore` again")
@@ -41,12 +41,14 @@ def examine(config: Config) -> Iterator[Finding]:
             return
     latest = 0.0
     address = home / FILE_NAME if config.store == SQLITE else config.store
-    lake = open_lake(address_of(home, config.lake))
     try:
         with reading(address) as connection:
+            check_current(connection, address)
             latest = clock.latest(connection)
             yield from _store(connection)
-            yield from _lake(connection, lake)
+            yield from _lake_of(config, connection)
+    except (Refused, StorageUnavailable) as error:
+        yield Finding("store", False, str(error).rstrip("."))
     except sa.exc.SQLAlchemyError as error:
         yield Finding(
             "store", False, f"it cannot be read by this version ({error}); start the collector once"
@@ -83,6 +85,16 @@ def _store(connection: sa.Connection) -> Iterator[Finding]:
         for reason, number in sorted(without.items())
     ]
     yield Finding("runs", not lacking, "; ".join(lacking) or "every sealed run has its summary")
+
+
+def _lake_of(config: Config, connection: sa.Connection) -> Iterator[Finding]:
+    """What is found in the lake that `config` names; that it is out of reach, too."""
+    try:
+        lake = open_lake(address_of(config.home, config.lake))
+        lake.look()
+        yield from _lake(connection, lake)
+    except StorageUnavailable as error:
+        yield Finding("lake", False, str(error).rstrip("."))
 
 
 def _lake(connection: sa.Connection, lake: Lake) -> Iterator[Finding]:

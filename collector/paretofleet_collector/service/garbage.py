@@ -80,9 +80,12 @@ def opened(config: Config) -> Iterator[tuple[Store, Lake]]:
     if config.store == SQLITE and not (config.home / FILE_NAME).is_file():
         raise Refused(f"{config.home} holds no collector; name its folder with --home.")
     with home.hold_home(config.home):
+        lake = open_lake(address_of(config.home, config.lake))
+        # Before anything is said or taken off a list: what cannot be deleted stays listed.
+        lake.probe()
         store = Store.at(config.home, address=config.store)
         try:
-            yield store, open_lake(address_of(config.home, config.lake))
+            yield store, lake
         finally:
             store.close()
 

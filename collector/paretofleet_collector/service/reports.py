@@ -16,6 +16,7 @@ from paretofleet_analysis.runs.summary import RULE_VERSION
 from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavailable
 from paretofleet_collector.lake.files import is_merged
 from paretofleet_collector.lifecycle import rebuilding
+from paretofleet_collector.model.run_faults import together
 from paretofleet_collector.model.views import Rebuilt
 from paretofleet_collector.service import engines
 from paretofleet_collector.service.context import Context
@@ -46,7 +47,7 @@ async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, 
 
     Each is checked before. What is damaged or was removed for its age is left out and, after all others,
     raised as CollectorError.
-    Raises NotFound, also where there are none yet.
+    Raises NotFound, also where there are none yet, and StorageUnavailable where the lake is out of reach.
     """
 
     def work(connection: sa.Connection) -> tuple[str, list[SealedFile], Retirement | None]:
@@ -66,6 +67,8 @@ async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, 
     for file in files:
         try:
             path, is_temporary = await _file_of_run(context, file, verified)
+        except StorageUnavailable:
+            raise
         except CollectorError as error:
             faults.append(f"run {file.run_id}: {error}")
             continue
@@ -76,8 +79,9 @@ async def sample_files(context: Context, name: str) -> AsyncIterator[tuple[str, 
                 path.unlink(missing_ok=True)
     removed = retirement.runs if retirement is not None else 0
     if faults or removed:
-        more = f" And {len(faults) - FAULTS_SHOWN} more." if len(faults) > FAULTS_SHOWN else ""
-        said = [*([_sentence(retirement)] if retirement is not None else []), *faults[:FAULTS_SHOWN]]
+        reasons = together(faults)
+        more = f" And {len(reasons) - FAULTS_SHOWN} more." if len(reasons) > FAULTS_SHOWN else ""
+        said = [*([_sentence(retirement)] if retirement is not None else []), *reasons[:FAULTS_SHOWN]]
         raise CollectorError(
             f"{len(faults) + removed} of {len(files) + removed} files were left out: {' '.join(said)}{more}"
         )
@@ -135,7 +139,7 @@ async def rebuild(context: Context, name: str, engine: str = engines.LOCAL) -> R
     The sweep in `context` with a `name` or an id; the `engine` is one of ENGINES, by default the collector's
     own process. Nothing is stored before all was computed. A run whose samples cannot be read or summarised
     keeps what it has and is named in the answer. Raises NotFound, Refused for an engine that is not here,
-    CollectorError where it fails, StorageUnavailable where the disk is full.
+    CollectorError where it fails, StorageUnavailable where the disk is full or the lake out of reach.
     """
 
     def sealed_runs(connection: sa.Connection) -> tuple[str, list[str], Retirement | None]:

@@ -38,6 +38,7 @@ def restore(
         marker = home / RESTORING
         if not marker.exists():
             _check_free(config, replace=replace)
+        open_lake(address_of(home, config.lake)).probe()
         write_atomically(marker, f"{source.absolute()}\n")
         try:
             copied = _bring_back(source, config, contents)

@@ -55,12 +55,22 @@ def reading(address: Address) -> Iterator[sa.Connection]:
     """
     engine = open_engine(address, writes=False)
     try:
-        with engine.begin() as connection:
+        with _connected(engine, address) as connection, connection.begin():
             yield connection
     except sa.exc.DBAPIError as error:
         raise failure_of(error) from error
     finally:
         engine.dispose()
+
+
+def _connected(engine: sa.Engine, address: Address) -> sa.Connection:
+    """A connection of the `engine` to the database at `address`; of a server's refusal it says whose."""
+    try:
+        return engine.connect()
+    except sa.exc.DBAPIError as error:
+        if is_postgres(address):
+            raise postgres.start_failure(error, str(address)) from error
+        raise
 
 
 def open_shared(address: str) -> tuple[sa.Engine, bool]:
@@ -122,12 +132,19 @@ def open_writing(address: Address, wait_s: float | None = None) -> sa.Engine:
 
 def check_current(connection: sa.Connection, address: Address) -> None:
     """Raises Refused where the database at `address`, as `connection` sees it, has not our schema."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current != _scripts(Config()).get_current_head():
-        raise Refused(
-            f"{shown(address)} is of another version of the collector (schema {current}); start this one "
-            "with it once, or install that version."
-        )
+    current, scripts = MigrationContext.configure(connection).get_current_revision(), _scripts(Config())
+    if current == scripts.get_current_head():
+        return
+    if current is not None and not _is_known(current, scripts):
+        raise _newer(address, current, scripts)
+    raise Refused(
+        f"{shown(address)} is of an older version of the collector (schema {current}, this one needs "
+        f"{scripts.get_current_head()}); start this one with it once, or install that version."
+    )
+
+
+def _is_known(revision: str, scripts: ScriptDirectory) -> bool:
+    return revision in {script.revision for script in scripts.walk_revisions()}
 
 
 def _check_beside_others(connection: sa.Connection, address: str) -> None:
@@ -136,7 +153,7 @@ def _check_beside_others(connection: sa.Connection, address: str) -> None:
     scripts = _scripts(Config())
     if current == scripts.get_current_head():
         return
-    if current not in {script.revision for script in scripts.walk_revisions()}:
+    if current is not None and not _is_known(current, scripts):
         raise _newer(address, current, scripts)
     raise Refused(
         f"{shown(address)} is of an older version (schema {current}, this one needs "
@@ -148,7 +165,8 @@ def _check_beside_others(connection: sa.Connection, address: str) -> None:
 def _newer(address: Address, current: str | None, scripts: ScriptDirectory) -> Refused:
     return Refused(
         f"{shown(address)} was written by a newer collector (schema {current}, this one knows "
-        f"{scripts.get_current_head()}); install that version again or start with another --home."
+        f"{scripts.get_current_head()}); install that version again or start with another "
+        f"{'--store' if is_postgres(address) else '--home'}."
     )
 
 
@@ -174,7 +192,7 @@ def _migrate(engine: sa.Engine, address: Address) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
         return
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+    if current is not None and not _is_known(current, scripts):
         raise _newer(address, current, scripts)
     if current is not None and not is_postgres(address):
         sqlite.back_up(Path(address), current)

@@ -103,3 +103,20 @@ def test_what_is_no_report_and_no_form_is_refused(paretofleet: Command, tmp_path
     (tmp_path / "empty").mkdir()
     assert "no Parquet file" in paretofleet("report", "query", "SELECT 1", tmp_path / "empty", code=1).err
     assert "says no form" in paretofleet("report", "query", "SELECT 1", REPORT, "-o", "x.txt", code=2).err
+
+
+def test_a_report_that_is_damaged_within_is_named_and_leaves_no_answer(
+    paretofleet: Command, tmp_path: Path
+) -> None:
+    whole, damaged = tmp_path / "device=a" / "r.parquet", tmp_path / "device=b" / "r.parquet"
+    for path in (whole, damaged):
+        path.parent.mkdir()
+        path.write_bytes(REPORT.read_bytes())
+    data = bytearray(REPORT.read_bytes())
+    data[4:64] = bytes(60)  # the first column, behind the mark of a Parquet file
+    damaged.write_bytes(data)
+    answer = tmp_path / "answer.parquet"
+    said = paretofleet("report", "query", "SELECT * FROM report", tmp_path, "-o", answer, code=1)
+    assert f"{damaged} is damaged" in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []

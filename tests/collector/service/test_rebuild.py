@@ -9,9 +9,11 @@ from typing import Any
 
 import psutil
 import pytest
-from lakes import read, spoil
-from paretofleet_collector.errors import CollectorError
+from lakes import forget_copies, read, spoil
+from object_server import remove_bucket
+from paretofleet_collector.errors import CollectorError, StorageUnavailable
 from paretofleet_collector.jobs.worker import Worker
+from paretofleet_collector.model.run_faults import together
 from paretofleet_collector.service import engines, reports
 from paretofleet_collector.store import sealed
 from rig import Rig
@@ -102,6 +104,51 @@ def test_an_engine_that_fails_in_the_middle_changes_nothing(wrong, monkeypatch):
     monkeypatch.setattr(engines.Summarizer, "of", of)
     assert wrong.do(reports.rebuild(wrong.context, "night")).changed == 3
     assert latencies_s(wrong) == [RIGHT_S] * 3
+
+
+@pytest.mark.parametrize("lake_address", ["objects"], indirect=True)
+def test_a_bucket_that_is_gone_is_one_sentence_and_no_run_is_to_blame(wrong, moto):
+    bucket = wrong.context.lake.shown.split("/")[2]
+    remove_bucket(moto, bucket)
+    forget_copies(wrong.context.lake)
+    assert (
+        refusal(wrong, engines.LOCAL)
+        == f"There is no bucket '{bucket}' at the lake's address; make it first."
+    )
+
+    async def pull() -> list[Any]:
+        return [each async for each in reports.sample_files(wrong.context, "night")]
+
+    with pytest.raises(StorageUnavailable, match="There is no bucket"):
+        wrong.do(pull())
+
+
+def test_runs_of_one_damaged_file_share_a_sentence():
+    faults = [*(f"run r{number}: f is damaged." for number in range(5)), "run x: g is missing.", "other"]
+    assert together(faults) == [
+        "runs r0, r1, r2 and 2 more: f is damaged.",
+        "run x: g is missing.",
+        "other",
+    ]
+    assert together(["run a: f.", "run b: f."]) == ["runs a, b: f."]
+
+
+@with_spark
+def test_without_java_the_old_report_stands(wrong, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with_python(wrong, PYTHON)
+    assert refusal(wrong).startswith("Spark needs Java 17 or newer")
+
+
+@with_spark
+def test_a_driver_without_memory_leaves_the_old_report_standing(wrong, monkeypatch, tmp_path):
+    (tmp_path / "spark-defaults.conf").write_text("spark.driver.memory 128m\n")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    with_python(wrong, PYTHON)
+    said = refusal(wrong)
+    assert said.startswith("Spark did not start at local[2,4]: its driver has too little memory")
+    assert "spark.driver.memory" in said
 
 
 def test_a_collector_without_spark_says_how_it_gets_it(wrong):

@@ -56,6 +56,7 @@ class PairStage(Stage):
         process = self.start(
             "env",
             *(f"PARETOFLEET_COLLECTOR_{key.upper()}={value}" for key, value in settings.items()),
+            *(f"{key}={value}" for key, value in self.environments.get(name, {}).items()),
             *(BIN / "paretofleet", "collector", "serve", "--home", home),
             *("--listen", self._collectors.get(name, "127.0.0.1:0")),
             log=f"{name}.log",
@@ -69,6 +70,7 @@ class PairStage(Stage):
         number = int(name.lstrip("d"))
         first, second = NAMES if number % 2 else reversed(NAMES)
         self.agents[name] = self.start(
+            *self._with(name),
             *(BIN / "paretofleet-agent", "run", "--name", name, "--home", self.root / name),
             *("--collector", f"{self._collectors[first]},{self._collectors[second]}"),
             *("--simulate", "jetson-tx2", "--seed", str(number), *options),

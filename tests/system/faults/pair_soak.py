@@ -38,7 +38,7 @@ def pair_played(template: Path, expected: Expected) -> Iterator[Played]:
     server, objects = postgres_server.started(), seaweed.ObjectStore(root, seaweed.free_ports(4))
     try:
         objects.start()
-        seaweed.make_bucket(objects.endpoint)
+        seaweed.make_bucket(objects)
 
         def played(seed: int, folder: Path) -> Outcome:
             bucket = objects.lake_at(f"seed-{seed}")

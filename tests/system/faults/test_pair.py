@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from fault_pair import PairStage, begin, either_is_killed, outcome_of, pair_of
 from fault_runs import Expected, expected_samples
+from fault_shim import Shim
 
 pytestmark = pytest.mark.system
 SEEDS = (1, 2)
+DAY_S = 86_400
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +39,21 @@ def test_a_killed_collector_costs_its_agents_one_reconnect(stage: PairStage, exp
         lost = stage.log(name).count("Trying again")
         assert lost <= 1, stage.log(name)
     assert "that have fallen silent" in stage.log("c2")
+
+
+def test_clocks_that_are_a_day_apart_are_named_and_cost_nothing(stage: PairStage, expected: Expected) -> None:
+    for name, clock_s in (("c2", DAY_S), ("d1", -DAY_S)):
+        shim = Shim(stage.root / "nothing", stage.root / f"{name}.control")
+        shim.set(clock_s=clock_s)
+        stage.environments[name] = shim.variables
+    begin(stage, devices=2)
+    stage.wait_sealed(2)
+    stage.kill("c1")
+    outcome = outcome_of(stage, expected)
+    assert outcome.is_clean(), outcome
+    assert "s ahead of that of the PostgreSQL server" in stage.log("c2")
+    assert "Traceback" not in stage.log("c2")
+    assert "the clock of this machine" not in stage.log("c1")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
