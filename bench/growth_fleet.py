@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import ingest
 import live_page
+import page_tab
 import parts
 import psutil
 from growth_fit import Growth, Limit
@@ -114,7 +115,7 @@ def chunks(senders: Sequence[int], seconds: float) -> list[Growth]:
     with farm() as made:
         made.start_collector()
         for count in senders:
-            rate, cpu_us = ingest.ours(made, count, CHUNK_SAMPLES, seconds)
+            rate, cpu_us, _ = ingest.ours(made, count, CHUNK_SAMPLES, seconds)
             points.append((rate, rate * cpu_us / 1e6))
     name = f"chunks of {CHUNK_SAMPLES} samples, CPU a second"
     return [Growth(name, "chunks a second", "s", tuple(points), ONE_CORE)]
@@ -140,7 +141,7 @@ def _looks_s(sweeps: int) -> tuple[float, float]:
         collector = psutil.Process(made.start_collector(web="127.0.0.1:0").pid)
         with made.client() as client:
             listing = spent_s(collector, client.list_sweeps)
-        place, cookie = live_page.signed_in(made)
+        place, cookie = page_tab.signed_in(made)
         return listing, spent_s(collector, lambda: _page(place, cookie))
 
 
