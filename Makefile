@@ -32,6 +32,7 @@ check: tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file bench/mypy.ini bench/*.py
 	@sh scripts/proto.sh --check
 	PYTHONPATH=scripts $(BIN)/python -m reference --check
 

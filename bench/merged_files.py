@@ -14,6 +14,7 @@ import secrets
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,10 @@ def streams_of(generator: np.random.Generator) -> dict[str, Stream]:
         "power:sim/VDD_IN": Stream("power/1", readings, powers),
         "marks": Stream("marks/1", marks, np.arange(6)),
     }
+
+
+def _write(path: Path, streams: dict[str, Stream], run_id: str, about: dict[str, str]) -> None:
+    samples.write_parquet(path, streams, run_id, 1, about)
 
 
 def facts_of(generator: np.random.Generator) -> str:
@@ -75,10 +80,7 @@ def measured(count: int) -> Sizes:
                 "configuration": "{}",
             }
             relative = samples_file(SWEEP, run_id, 1)
-            path = lake.put(
-                relative,
-                lambda new, s=streams, r=run_id, a=about: samples.write_parquet(new, s, r, 1, a) and None,
-            )
+            path = lake.put(relative, partial(_write, streams=streams, run_id=run_id, about=about))
             rows = sum(stream.first.size for stream in streams.values())
             parts.append((relative, sha256_of(path), 0, rows))
             size, total = size + path.stat().st_size, total + rows

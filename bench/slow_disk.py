@@ -118,7 +118,7 @@ class Home:
 
     def median_s(self, device: DeviceUnderTest, number: int) -> float:
         """One run as the daemon makes it; the median of its window."""
-        lease, samples, sink = parts.lease(self.model, number), bench.Samples(), ChunkBuilder()
+        lease, samples, sink = parts.lease(self.model, number), bench.RunSamples(), ChunkBuilder()
         begin_s = time.perf_counter()
         self.spool.begin(lease.key)
         begun_s = time.perf_counter() - begin_s
@@ -133,7 +133,7 @@ class Home:
 
 
 class _Both:
-    def __init__(self, *sinks: bench.Samples | ChunkBuilder) -> None:
+    def __init__(self, *sinks: bench.RunSamples | ChunkBuilder) -> None:
         self._sinks = sinks
 
     def put(self, stream: str, schema: str, n: int, columns: bytes) -> None:

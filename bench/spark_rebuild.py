@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,7 +107,7 @@ def written(lake: Lake, run_ids: list[str], size: int, *, is_merged: bool) -> It
         for run_id in run_ids:
             streams = streams_of(size, generator)
             relative = samples_file("s", run_id, 1)
-            path = lake.put(relative, lambda new, s=streams, r=run_id: _write(new, s, r, about))
+            path = lake.put(relative, partial(_write, streams=streams, run_id=run_id, about=about))
             yield SealedFile(relative, run_id, 1, sha256_of(path), path.stat().st_size, size)
         return
     together = max(1, FULL_SAMPLES // size)
@@ -119,7 +120,7 @@ def written(lake: Lake, run_ids: list[str], size: int, *, is_merged: bool) -> It
                 _write(alone, streams_of(size, generator), run_id, about)
                 yield merged.RunRows(samples.read_rows(alone), about)
 
-        path = lake.put(relative, lambda new, rows=rows: merged.write_merged(new, rows()))
+        path = lake.put(relative, partial(_write_merged, runs=rows()))
         sha256, total = sha256_of(path), path.stat().st_size
         for number, run_id in enumerate(group):
             yield SealedFile(relative, run_id, 1, sha256, total, size, number * size)
@@ -127,6 +128,10 @@ def written(lake: Lake, run_ids: list[str], size: int, *, is_merged: bool) -> It
 
 def _write(path: Path, streams: dict[str, Stream], run_id: str, about: dict[str, str]) -> None:
     samples.write_parquet(path, streams, run_id, 1, about)
+
+
+def _write_merged(path: Path, runs: Iterator[merged.RunRows]) -> None:
+    merged.write_merged(path, runs)
 
 
 def list_files(rig: rigs.Rig, files: list[SealedFile]) -> None:

@@ -83,7 +83,7 @@ class Series:
 
 def ours(model: Path, device: DeviceUnderTest, limits: Limits, number: int) -> float:
     """The mean latency of one run of the product in seconds."""
-    samples = bench.Samples()
+    samples = bench.RunSamples()
     lease = replace(parts.lease(model, number), limits=limits)
     outcome = measure(lease, model, samples, parts.Silent(), device)
     if not outcome.ok:
