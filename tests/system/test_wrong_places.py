@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,17 @@ class Places:
         with psycopg.connect(self.store, password=PASSWORD) as connection:
             return connection.execute(sql).fetchall()
 
-    def set_schema(self, version: str) -> None:
+    @contextmanager
+    def schema(self, version: str) -> Iterator[None]:
+        """The database says that it is of this `version` meanwhile."""
+        ((right,),) = self.rows(SCHEMA)
+        self._set_schema(version)
+        try:
+            yield
+        finally:
+            self._set_schema(str(right))
+
+    def _set_schema(self, version: str) -> None:
         with psycopg.connect(self.store, password=PASSWORD) as connection:
             connection.execute("UPDATE alembic_version SET version_num = %s", (version,))
 
@@ -169,39 +180,27 @@ def test_a_password_that_the_database_refuses(places: Places, name: str) -> None
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_database_of_a_newer_version(places: Places, name: str) -> None:
-    ((right,),) = places.rows(SCHEMA)
-    places.set_schema("9999")
-    try:
+    with places.schema("9999"):
         before = places.state()
         said = sentence_of(places.run(name), name)
         assert "was written by a newer collector (schema 9999" in said
         assert places.state() == before
-    finally:
-        places.set_schema(str(right))
 
 
 @pytest.mark.parametrize("name", ["backup", "doctor"])
 def test_a_database_of_an_older_version_is_left_as_it_is_by_who_only_reads(places: Places, name: str) -> None:
-    ((right,),) = places.rows(SCHEMA)
-    places.set_schema("0018")
-    try:
+    with places.schema("0018"):
         before = places.state()
         said = sentence_of(places.run(name), name)
         assert "is of an older version of the collector (schema 0018" in said
         assert places.state() == before
-    finally:
-        places.set_schema(str(right))
 
 
 def test_an_older_database_is_not_changed_for_a_lake_that_refuses_its_collector(places: Places) -> None:
-    ((right,),) = places.rows(SCHEMA)
-    places.set_schema("0018")
-    try:
+    with places.schema("0018"):
         before = places.state()
         sentence_of(places.run("serve", **WRONG), "serve")
         assert places.state() == before
-    finally:
-        places.set_schema(str(right))
 
 
 def test_a_restore_to_a_bucket_that_refuses_it_does_not_begin(places: Places, tmp_path: Path) -> None:

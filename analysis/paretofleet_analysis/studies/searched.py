@@ -98,9 +98,8 @@ def _projections(searched: Searched, device: str, seed: int) -> Iterator[Answer]
             }
             for i, row in enumerate(rows)
         )
-        points = tuple(
-            sorted(points, key=lambda point: point["place"] != "front")
-        )  # one colour on all devices
+        # Colours go by the first point: so the front has the same on all devices.
+        points = tuple(sorted(points, key=lambda point: point["place"] != "front"))
         titles = (searched.titles[columns[x]], searched.titles[columns[y]])
         chart = Chart("point", "x", "y", "place", points, *titles, size="p_front")
         beside = f" by {titles[0]}" if x else ""

@@ -132,6 +132,17 @@ def open_writing(address: Address, wait_s: float | None = None) -> sa.Engine:
 
 def check_current(connection: sa.Connection, address: Address) -> None:
     """Raises Refused where the database at `address`, as `connection` sees it, has not our schema."""
+    _check(connection, address, "; start this one with it once, or install that version.")
+
+
+def _check_beside_others(connection: sa.Connection, address: str) -> None:
+    """Raises Refused where other collectors work with a schema of another version than this one's."""
+    others = ", and other collectors work with it: stop them all, start one of this version, then the others."
+    _check(connection, address, others)
+
+
+def _check(connection: sa.Connection, address: Address, remedy: str) -> None:
+    """Raises Refused where the schema is not ours; of an older one the sentence ends with the `remedy`."""
     current, scripts = MigrationContext.configure(connection).get_current_revision(), _scripts(Config())
     if current == scripts.get_current_head():
         return
@@ -139,27 +150,12 @@ def check_current(connection: sa.Connection, address: Address) -> None:
         raise _newer(address, current, scripts)
     raise Refused(
         f"{shown(address)} is of an older version of the collector (schema {current}, this one needs "
-        f"{scripts.get_current_head()}); start this one with it once, or install that version."
+        f"{scripts.get_current_head()}){remedy}"
     )
 
 
 def _is_known(revision: str, scripts: ScriptDirectory) -> bool:
     return revision in {script.revision for script in scripts.walk_revisions()}
-
-
-def _check_beside_others(connection: sa.Connection, address: str) -> None:
-    """Raises Refused where other collectors work with a schema of another version than this one's."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    scripts = _scripts(Config())
-    if current == scripts.get_current_head():
-        return
-    if current is not None and not _is_known(current, scripts):
-        raise _newer(address, current, scripts)
-    raise Refused(
-        f"{shown(address)} is of an older version (schema {current}, this one needs "
-        f"{scripts.get_current_head()}), and other collectors work with it: stop them all, start one of this "
-        "version, then the others."
-    )
 
 
 def _newer(address: Address, current: str | None, scripts: ScriptDirectory) -> Refused:
