@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from farm import descendants
+from paretofleet_collector.identity import tokens
 from secured import Secured, is_root
 
 pytestmark = pytest.mark.system
@@ -125,7 +126,7 @@ def test_another_user_of_the_machine_gets_nowhere(secured: Secured) -> None:
         "socket": secured.address.removeprefix("unix:"),
         "used": used,
         "pids": sorted(started),
-        "secrets": [used, used.split("-")[2], "PRIVATE KEY"],
+        "secrets": [used, tokens.parse(used).secret, "PRIVATE KEY"],
         "files": [str(path) for home in homes for path in home.rglob("*") if path.is_file()],
         "folders": [*map(str, homes), *(str(path) for home in homes for path in home.rglob("*/"))],
     }
