@@ -29,7 +29,7 @@ sys.path.insert(0, str(parts.ROOT / "tests"))
 
 from farm import BIN, Farm, wait_until
 from postgres_server import started
-from seaweed import ObjectStore, free_ports, make_bucket
+from seaweed import ObjectStore, make_bucket
 
 COST_MAX = 1.2
 ROUNDS = 3
@@ -88,7 +88,7 @@ def main() -> int:
     server = started()
     root = Path(tempfile.mkdtemp())
     (root / "objects").mkdir()
-    objects = ObjectStore(root / "objects", free_ports(4))
+    objects = ObjectStore(root / "objects")
     objects.start()
     fleets = []
     try:
@@ -112,9 +112,8 @@ def main() -> int:
     finally:
         for fleet in fleets:
             fleet.close()
-        objects.kill()
-        server.stop()
-        shutil.rmtree(server.root, ignore_errors=True)
+        objects.close()
+        server.remove()
         shutil.rmtree(root, ignore_errors=True)
     for count in (1, 2):
         rate, ours_us, database_us = (

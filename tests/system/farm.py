@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psutil
+from held_ports import hold_port, port_of
+from paretofleet_collector.config import socket_path
 from paretofleet_collector.rpc.access_client import AccessClient
 
 BIN = Path(sys.executable).parent
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 def wait_until(happened: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -42,10 +47,20 @@ class Farm:
     root: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     address: str = ""
+    _held: list[socket.socket] = field(default_factory=list)
 
     @property
     def collector_home(self) -> Path:
         return self.root / "collector"
+
+    def own_address(self) -> str:
+        """An address of loopback whose port nobody else gets until `close`, so that it can be served anew."""
+        self._held.append(hold_port())
+        return f"127.0.0.1:{port_of(self._held[-1])}"
+
+    @cached_property
+    def _listen(self) -> str:
+        return self.own_address()
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PARETOFLEET_")}
@@ -65,9 +80,8 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def start_collector(
-        self, *, listen: str = "127.0.0.1:0", **settings: float | str
-    ) -> subprocess.Popen[bytes]:
+    def start_collector(self, *, listen: str = "", **settings: float | str) -> subprocess.Popen[bytes]:
+        """Starts the collector, each time at the same address unless another is given."""
         endpoint = self.collector_home / "endpoint"
         endpoint.unlink(missing_ok=True)
         process = self.start(
@@ -79,7 +93,7 @@ class Farm:
             "--home",
             self.collector_home,
             "--listen",
-            listen,
+            listen or self._listen,
             log="collector.log",
         )
         wait_until(
@@ -170,10 +184,16 @@ class Farm:
                 process.terminate()
         for process in self.processes:
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for held in self._held:
+            held.close()
+        # A collector that was killed leaves the socket that its home's path was too long for.
+        elsewhere = socket_path(self.collector_home).parent
+        if self.root not in elsewhere.parents:
+            shutil.rmtree(elsewhere, ignore_errors=True)
 
 
 def descendants(pid: int) -> list[psutil.Process]:

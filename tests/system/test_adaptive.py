@@ -65,7 +65,7 @@ def test_what_the_ranking_leaves_open_gets_the_runs_across_a_restart_of_the_coll
     killed = farm.processes[0]
     killed.kill()
     killed.wait()
-    farm.start_collector(listen=farm.address)
+    farm.start_collector()
     wait_until(lambda: farm.has_ended("first"), "the end of the sweep")
     runs = runs_of(farm, "first")
     assert runs["loser"] == RUNS_MIN

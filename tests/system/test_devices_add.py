@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from farm import BIN, wait_until
+from held_ports import hold_port, port_of
 from paretofleet_collector.cli.board_install import board_of, free_name
 from paretofleet_collector.errors import Refused
 from secured import Secured
@@ -67,7 +68,8 @@ def board(tmp_path: Path) -> Iterator[LocalBoard]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    port = 20_000 + os.getpid() % 20_000
+    held = hold_port()
+    port = port_of(held)
     (folder / "sshd_config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
         "StrictModes no\nPermitRootLogin yes\nPidFile none\nPasswordAuthentication no\nUsePAM no\n"
@@ -86,14 +88,14 @@ def board(tmp_path: Path) -> Iterator[LocalBoard]:
         wait_until(
             lambda: server.poll() is not None or subprocess.run(command, check=False).returncode == 0,
             "sshd",
-            20,
         )
         if server.poll() is not None:
             pytest.skip("NOT TRIED: sshd does not start here")
         yield LocalBoard(folder, port, f"{ssh.parent}:{os.environ['PATH']}")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
+        held.close()
 
 
 def add(farm: Secured, board: LocalBoard, *options: str | Path) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,12 +35,6 @@ CALL = """async (path) => {
     const reply = await fetch(path, {method: "POST", headers: {"X-Form-Token": token}});
     return [reply.status, await reply.text()];
 }"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Visitor:
@@ -96,7 +89,7 @@ def browser() -> Iterator[Any]:
 def watched(tmp_path: Path, browser: Any) -> Iterator[Visitor]:
     """A farm with the page, two simulated boards and a small network; and who looks at it."""
     farm = Farm(tmp_path)
-    visitor = Visitor(browser, farm, f"127.0.0.1:{free_port()}")
+    visitor = Visitor(browser, farm, farm.own_address())
     farm.start_collector(web=visitor.web)
     try:
         farm.command("models", "add", convolution(farm.root / "net.onnx"), "--top1", "70", "--top1-n", "1000")
@@ -176,7 +169,7 @@ def test_a_sweep_is_watched_from_submit_to_frontier(watched: Visitor) -> None:
 
 def test_a_real_agent_is_watched_from_submit_to_frontier(tmp_path: Path, browser: Any) -> None:
     farm = Farm(tmp_path)
-    watched = Visitor(browser, farm, f"127.0.0.1:{free_port()}")
+    watched = Visitor(browser, farm, farm.own_address())
     farm.start_collector(web=watched.web)
     page = watched.page
     try:

@@ -47,7 +47,7 @@ def test_a_sweep_outlives_its_collector_its_server_and_its_connections(farm: Far
     wait_until(lambda: ended_runs(farm, "s") >= 1, "a sealed run")
     farm.processes[0].kill()
     farm.processes[0].wait()
-    collector = farm.start_collector(listen=farm.address, store=store)
+    collector = farm.start_collector(store=store)
 
     wait_until(lambda: ended_runs(farm, "s") >= 4, "four sealed runs")
     postgres.kill()

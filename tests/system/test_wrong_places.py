@@ -16,7 +16,7 @@ from farm import BIN
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.store.engine import FILE_NAME
 from rig import build
-from seaweed import ObjectStore, answering, free_ports, make_bucket, secret_of
+from seaweed import ObjectStore, answering, make_bucket, secret_of
 
 pytestmark = pytest.mark.system
 ALL = ("Admin", "Read", "Write", "List", "Tagging")
@@ -65,7 +65,7 @@ class Places:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
 
@@ -108,13 +108,13 @@ def places(tmp_path_factory: pytest.TempPathFactory, postgres) -> Iterator[Place
     root = tmp_path_factory.mktemp("places")
     (root / "objects").mkdir()
     (root / "home").mkdir()
-    objects = ObjectStore(root / "objects", free_ports(4), allowed={"lab": ALL, "reader": ("Read", "List")})
-    objects.start()
+    objects = ObjectStore(root / "objects", allowed={"lab": ALL, "reader": ("Read", "List")})
     with pytest.MonkeyPatch.context() as patch:
         for key, value in {**keys_of("lab"), "PGPASSWORD": PASSWORD}.items():
             patch.setenv(key, value)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         try:
+            objects.start()
             make_bucket(objects)
             made = Places(root, postgres.new_guarded_database(PASSWORD), objects.lake)
             answering(open_lake(address_of(root / "home", made.lake)))
@@ -128,7 +128,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, postgres) -> Iterator[Place
             assert done.returncode == 0, done.stderr
             yield made
         finally:
-            objects.kill()
+            objects.close()
 
 
 def sentence_of(done: subprocess.CompletedProcess[str], name: str) -> str:

@@ -48,7 +48,9 @@ class PairStage(Stage):
         self._collector("restore", self.root / "backup", *home, *places)
 
     def serve_one(self, name: str) -> None:
-        """Starts a collector, at its old address if it had one; returns when it serves."""
+        """Starts a collector, each time at the same address; returns when it serves."""
+        if name not in self._collectors:
+            self._collectors[name] = self.own_address()
         home = self.home_of(name)
         settings = {**SETTINGS, "store": self.database, "lake": self.bucket}
         endpoint = home / "endpoint"
@@ -58,13 +60,13 @@ class PairStage(Stage):
             *(f"PARETOFLEET_COLLECTOR_{key.upper()}={value}" for key, value in settings.items()),
             *(f"{key}={value}" for key, value in self.environments.get(name, {}).items()),
             *(BIN / "paretofleet", "collector", "serve", "--home", home),
-            *("--listen", self._collectors.get(name, "127.0.0.1:0")),
+            *("--listen", self._collectors[name]),
             log=f"{name}.log",
         )
         self.agents[name] = process
         wait_until(lambda: endpoint.exists() or process.poll() is not None, f"the start of {name}")
         assert process.poll() is None, self.log(name)
-        self._collectors[name] = self.address = endpoint.read_text().strip()
+        self.address = endpoint.read_text().strip()
 
     def agent(self, name: str, *options: str) -> None:
         number = int(name.lstrip("d"))

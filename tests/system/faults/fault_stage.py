@@ -59,7 +59,7 @@ class Stage(Farm):
         """Starts the collector, at its old address if it had one, and leads every proxy to it."""
         self._collectors = self.environments.get("collector", {})
         try:
-            self.start_collector(listen=self.address or "127.0.0.1:0", **{**SETTINGS, **settings})
+            self.start_collector(**{**SETTINGS, **settings})
         finally:
             self._collectors = {}
         self.collector = self.processes[-1]

@@ -35,7 +35,7 @@ def pair_played(template: Path, expected: Expected) -> Iterator[Played]:
     root = Path(tempfile.mkdtemp(prefix="paretofleet-objects-"))
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     os.environ.update({**dict.fromkeys(names, "any"), "AWS_EC2_METADATA_DISABLED": "true"})
-    server, objects = postgres_server.started(), seaweed.ObjectStore(root, seaweed.free_ports(4))
+    server, objects = postgres_server.started(), seaweed.ObjectStore(root)
     try:
         objects.start()
         seaweed.make_bucket(objects)
@@ -52,8 +52,6 @@ def pair_played(template: Path, expected: Expected) -> Iterator[Played]:
 
         yield played
     finally:
-        server.stop()
-        if objects.process is not None:
-            objects.kill()
-        for folder in (server.root, root):
-            shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
+        objects.close()
+        shutil.rmtree(root, ignore_errors=True)

@@ -75,7 +75,7 @@ class SearchStage:
         if who == "collector":
             self.collector.send_signal(signal.SIGKILL)
             self.collector.wait()
-            self.collector = self.farm.start_collector(listen=self.farm.address)
+            self.collector = self.farm.start_collector()
         else:
             self.agent.send_signal(signal.SIGKILL)
             self.agent.wait()
