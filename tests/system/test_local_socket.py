@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from farm import BIN, Farm, wait_until
+from farm import BIN, PATIENCE_S, Farm, wait_until
 
 pytestmark = pytest.mark.system
 NOBODY = 65534
@@ -43,13 +43,18 @@ def test_commands_and_agents_find_the_socket_by_themselves(hidden: Farm) -> None
     wait_until(listed, "the agent that named no collector")
 
 
+def link_of(path: Path) -> str:
+    """Where a link leads; empty where it is gone, as that of a descriptor that was closed meanwhile."""
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:
+        return ""
+
+
 def test_no_port_is_open_and_every_file_is_its_users(hidden: Farm) -> None:
-    pid = hidden.processes[0].pid
-    inodes = {
-        os.readlink(f"/proc/{pid}/fd/{each}")[8:-1]
-        for each in os.listdir(f"/proc/{pid}/fd")
-        if os.path.exists(f"/proc/{pid}/fd/{each}") and "socket" in os.readlink(f"/proc/{pid}/fd/{each}")
-    }
+    links = [link_of(path) for path in Path(f"/proc/{hidden.processes[0].pid}/fd").iterdir()]
+    inodes = {link[8:-1] for link in links if link.startswith("socket:")}
+    assert inodes
     for table in ("tcp", "tcp6"):
         rows = [line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
         assert [row for row in rows if row[3] == "0A" and row[9] in inodes] == []
@@ -87,7 +92,7 @@ def test_a_copied_folder_replaces_nobody_and_the_original_works_on(farm: Farm) -
     farm.start_agent("original", "--simulate", "cpu-server")
     shutil.copytree(farm.root / "original", farm.root / "copy", ignore=shutil.ignore_patterns("lock"))
     copy = farm.start_agent_raw("copy", "original", "--simulate", "cpu-server")
-    assert copy.wait(60) == 5
+    assert copy.wait(PATIENCE_S) == 5
     assert "a copy of its identity" in farm.log("copy")
     assert "devices reset original" in farm.log("copy")
     assert "delete" not in farm.log("copy") + farm.log("original")
@@ -102,8 +107,12 @@ def test_a_long_home_has_its_socket_elsewhere(tmp_path: Path) -> None:
     long = Farm(tmp_path / ("long" * 30))
     long.root.mkdir()
     try:
-        long.start_collector(listen="socket")
+        collector = long.start_collector(listen="socket")
         assert long.listing("devices", "list") == []
-        assert stat.S_IMODE(Path(long.address.removeprefix("unix:")).parent.stat().st_mode) == 0o700
+        folder = Path(long.address.removeprefix("unix:")).parent
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        collector.terminate()
+        assert collector.wait(PATIENCE_S) == 0
+        assert not folder.exists()
     finally:
         long.close()

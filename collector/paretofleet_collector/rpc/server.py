@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc, join_pb2_grpc
 
-from paretofleet_collector.config import LOCAL, SQLITE, Config, socket_path
+from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.identity import authority
 from paretofleet_collector.model import limits
@@ -131,7 +131,7 @@ async def _serve(config: Config, page: Page | None) -> None:
             await each.stop(0)
         for name in (home.ENDPOINT, home.JOIN_ENDPOINT):
             (config.home / name).unlink(missing_ok=True)
-        socket_path(config.home).unlink(missing_ok=True)
+        home.remove_socket(config.home)
         await collector.close()
 
 

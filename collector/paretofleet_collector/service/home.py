@@ -80,6 +80,15 @@ def make_socket_folder(home: Path) -> Path:
     return path
 
 
+def remove_socket(home: Path) -> None:
+    """Removes the local socket of `home`, and its folder where that is not in `home`."""
+    path = socket_path(home)
+    path.unlink(missing_ok=True)
+    if home.absolute() not in path.parents:
+        with suppress(OSError):
+            path.parent.rmdir()
+
+
 def note_started(home: Path, address: str) -> None:
     """Says where the collector of `home` listens, to commands of its user that name none.
 

@@ -70,3 +70,11 @@ def test_a_socket_in_a_folder_that_all_may_write_is_not_asked(long_home: Path) -
         assert addresses() == (config.DEFAULT_ADDRESS, "")
     home.make_socket_folder(long_home)
     assert path.parent.stat().st_mode & 0o7777 == 0o700
+
+
+def test_nothing_is_left_of_it(long_home: Path) -> None:
+    path = home.make_socket_folder(long_home)
+    path.touch()
+    home.remove_socket(long_home)
+    assert not path.parent.exists()
+    home.remove_socket(long_home)
