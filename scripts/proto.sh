@@ -4,11 +4,14 @@
 set -eu
 tools=1.62.3
 env=build/protoenv
-[ -x "$env/bin/python" ] || {
+if [ ! -e "$env/.installed" ]; then
     mkdir -p build
     .venv/bin/python -m venv "$env"
-    "$env/bin/pip" install --quiet --disable-pip-version-check "grpcio-tools==$tools" "setuptools<80"
-}
+    install="$env/bin/pip install --quiet --disable-pip-version-check"
+    # An index that fails for a moment costs another try.
+    $install "grpcio-tools==$tools" "setuptools<80" || $install "grpcio-tools==$tools" "setuptools<80"
+    touch "$env/.installed"
+fi
 out=proto
 if [ "${1:-}" = "--check" ]; then
     out=build/proto-check
