@@ -33,6 +33,8 @@ TIMED = (
 #: What takes longest begins first, so that no worker is left with it when the others have ended.
 LONGEST_FIRST = ("system", "deploy", "collector/rpc", "collector/service", "collector", "conformance")
 PURE_MAX_S = 3.0
+#: Tests of real processes wait for what a busy machine does: a limit is there for what hangs.
+PROCESSES, PROCESSES_TIMEOUT_S = ("system", "deploy"), 900
 
 
 def is_timed(path: Path) -> bool:
@@ -44,6 +46,11 @@ def is_timed(path: Path) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # by number of tests; the order of `_place` shall stand
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder of `tests` in which an item stands."""
+    return item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
 
 
 def _place(item: pytest.Item) -> int:
@@ -64,6 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and is_timed(item.path):
             item.add_marker(pytest.mark.timed)
+        if _folder(item) in PROCESSES and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(PROCESSES_TIMEOUT_S))
     items.sort(key=_place)
 
 

@@ -31,7 +31,7 @@ def unit(tmp_path):
 
 def analyze(*words: object) -> str:
     done = subprocess.run(
-        ["systemd-analyze", *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+        ["systemd-analyze", *map(str, words)], capture_output=True, text=True, timeout=240, check=False
     )
     return done.stdout + done.stderr
 

@@ -152,7 +152,7 @@ def container(tmp_path):
 
 def started(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", START], env=variables, capture_output=True, text=True, timeout=30, check=False
+        ["sh", START], env=variables, capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -32,16 +32,19 @@ def install(bundle, *arguments):
         "PIP_INDEX_URL": "http://127.0.0.1:1/",
     }
     command = ["sh", str(bundle / "install.sh"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=variables)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=variables)
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
     command = ["bash", str(DEPLOY / "bundle.sh"), "--out", str(out), "--only", "cp38-x86_64"]
-    done = subprocess.run(
-        [*command, "--without-onnxruntime"], capture_output=True, text=True, timeout=240, check=False
-    )
+    try:
+        done = subprocess.run(
+            [*command, "--without-onnxruntime"], capture_output=True, text=True, timeout=240, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("NOT TRIED: the wheels could not be fetched within 240 s")
     if done.returncode:
         pytest.skip(f"NOT TRIED: the wheels cannot be fetched here: {done.stderr.strip().splitlines()[-1]}")
     return out / "paretofleet-agent-bundle"
@@ -59,7 +62,7 @@ def test_the_bundle_installs_on_python_3_8_without_an_index(bundle, tmp_path):
         [agent, "status", "--home", tmp_path / "home"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (status.returncode, status.stderr) == (0, "")
@@ -73,7 +76,7 @@ def test_the_bundle_installs_on_python_3_8_without_an_index(bundle, tmp_path):
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert versions.stdout.startswith("3.8."), versions.stderr
@@ -103,7 +106,7 @@ def test_the_unit_is_one_that_systemd_understands(bundle, tmp_path):
     assert "@" not in text.replace("between @ signs", "")
     assert "Environment=PARETOFLEET_AGENT_COLLECTOR=10.1.2.3:7411" in text
     verified = subprocess.run(
-        ["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=60, check=False
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=240, check=False
     )
     # The exit code says nothing: unknown keys are reported with 0.
     complaints = [line for line in (verified.stdout + verified.stderr).splitlines() if unit.name in line]

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import psutil
 from held_ports import hold_port, port_of
 from paretofleet_collector.config import socket_path
+from paretofleet_collector.errors import Unreachable
 from paretofleet_collector.rpc.access_client import AccessClient
 
 BIN = Path(sys.executable).parent
@@ -27,12 +29,16 @@ PATIENCE_S = 300.0
 
 
 def wait_until(happened: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Polls until `happened` returns something true, and returns it; fails naming `what`."""
+    """Polls until `happened` returns something true, and returns it; fails naming `what`.
+
+    A collector that is too busy to answer says that nothing has happened yet.
+    """
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
-        result = happened()
-        if result:
-            return result
+        with suppress(Unreachable):
+            result = happened()
+            if result:
+                return result
         time.sleep(0.05)
     raise AssertionError(f"{what} did not happen within {patience_s:.0f} s")
 

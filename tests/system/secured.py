@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm import BIN, Farm, wait_until
+from farm import BIN, PATIENCE_S, Farm, wait_until
 from paretofleet_collector.config import socket_path
 from paretofleet_collector.model.views import TokenView
 
@@ -40,7 +40,7 @@ class Secured(Farm):
             text=True,
             input=token,
             env=self.environment(),
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import psutil
 import pytest
+from farm import wait_until
 from networks import convolution
 from paretofleet_analysis.report import files
 
 pytestmark = pytest.mark.system
 COMMAND = Path(sys.executable).parent / "paretofleet"
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """The processes whose command line names a folder."""
+    return [one for one in psutil.process_iter(["cmdline"]) if str(folder) in str(one.info["cmdline"])]
 
 
 def test_two_files_are_compared_with_real_processes_and_nothing_stays(tmp_path: Path) -> None:
@@ -31,5 +37,4 @@ def test_two_files_are_compared_with_real_processes_and_nothing_stays(tmp_path: 
     assert sorted(report.column("model").to_pylist()) == ["large", "small"]
     assert report.column("runs").to_pylist() == [3, 3]
     temporary.rmdir()  # nothing is left in it
-    left = [one for one in psutil.process_iter(["cmdline"]) if str(temporary) in str(one.info["cmdline"])]
-    assert left == []
+    wait_until(lambda: not processes_of(temporary), "the end of every process")

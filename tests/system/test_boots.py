@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from farm import Farm, wait_until
+from farm import PATIENCE_S, Farm, wait_until
 from networks import convolution
 
 pytestmark = pytest.mark.system
@@ -36,7 +36,9 @@ def allow(farm: Farm, command: str) -> None:
 def test_the_blocks_are_spread_over_the_boots_and_the_rows_show_them(farm: Farm) -> None:
     boot_id = device_tree(farm.root / "tree")
     script = farm.root / "reboot.py"
-    script.write_text(f"open({str(boot_id)!r}, 'w').write('boot-2\\n')\n")
+    next_id = boot_id.with_name("next")
+    next_id.write_text("boot-2\n")
+    script.write_text(f"import os\nos.replace({str(next_id)!r}, {str(boot_id)!r})\n")
     allow(farm, f"{sys.executable} {script}")
     options = ("--sysroot", str(farm.root / "tree"))
     agent = farm.start_agent("here", *options)
@@ -48,7 +50,7 @@ def test_the_blocks_are_spread_over_the_boots_and_the_rows_show_them(farm: Farm)
     said = "waiting for a reboot of here: 2 of 4 blocks are done within this boot"
     assert said in farm.command("sweep", "show", "spread")
     agent.terminate()
-    assert agent.wait(20) == 0
+    assert agent.wait(PATIENCE_S) == 0
     farm.start_agent("here", *options)
     wait_until(lambda: farm.has_ended("spread"), "the end of the sweep")
     farm.command("report", "pull", "spread", "-o", farm.root / "report.parquet")

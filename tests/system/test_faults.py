@@ -81,7 +81,7 @@ def test_the_agent_is_killed_in_the_middle_of_a_run(farm: Farm) -> None:
     children = descendants(agent.pid)
     agent.kill()
     agent.wait()
-    wait_until(lambda: not list(alive(children)), "the death of runner and sampler", 10)
+    wait_until(lambda: not list(alive(children)), "the death of runner and sampler")
     farm.start_agent("here")
     wait_until(lambda: farm.has_ended("s"), "the end of the sweep")
     assert farm.sweep("s")["state"] == "finished"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from farm import Farm, wait_until
+from farm import PATIENCE_S, Farm, wait_until
 from networks import convolution
 
 pytestmark = pytest.mark.system
@@ -103,7 +103,7 @@ def test_an_agent_on_python_3_8_streams_to_the_collector(farm: Farm) -> None:
 def test_a_second_agent_with_the_same_name_is_refused(farm: Farm) -> None:
     farm.start_agent("twin")
     second = farm.start_agent_raw("other", "twin", "--simulate", "jetson-tx2")
-    assert second.wait(120) == 5
+    assert second.wait(PATIENCE_S) == 5
     assert "twin" in farm.log("other")
     assert "Traceback" not in farm.log("other")
 

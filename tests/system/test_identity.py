@@ -14,7 +14,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from farm import BIN, wait_until
+from farm import BIN, PATIENCE_S, wait_until
 from paretofleet_proto.v1 import control_pb2, control_pb2_grpc, fleet_pb2, fleet_pb2_grpc
 from secured import Secured
 
@@ -160,7 +160,7 @@ def test_a_revoked_agent_says_so_and_joins_anew(shared: Secured) -> None:
     assert shared.join("anew", shared.token()).returncode == 0
     agent = shared.start_joined("anew")
     shared.command("devices", "revoke", "anew")
-    assert agent.wait(120) == 5
+    assert agent.wait(PATIENCE_S) == 5
     assert "This certificate was revoked at" in shared.log("anew")
     assert shared.join("anew", shared.token(name="anew")).returncode == 0
     shared.start_joined("anew")
@@ -180,7 +180,7 @@ def test_certificates_are_renewed_before_they_expire_and_late_ones_too(tmp_path:
                 return {device.name: device.identity for device in client.list_devices()}
 
         wait_until(lambda: identities() == {"late": "expired", "one": "valid"}, "the end of a certificate")
-        assert farm.is_online("one")
+        wait_until(lambda: farm.is_online("one"), "the agent whose certificate was renewed")
         farm.start_joined("late")
         assert "the certificate was renewed" in farm.log("late")
     finally:
@@ -194,7 +194,7 @@ def test_the_authority_changes_without_a_gap(secured: Secured) -> None:
     wait_until(lambda: "the certificate was renewed" in secured.log("one"), "the renewal")
     assert secured.run("collector", "rotate", "--finish").returncode == 0
     agent.terminate()
-    assert agent.wait(120) == 0
+    assert agent.wait(PATIENCE_S) == 0
     secured.start_joined("one")
 
 
@@ -259,5 +259,5 @@ def test_a_board_waits_for_approval_and_goes_on_by_itself(shared: Secured) -> No
     (row,) = [each for each in shared.listing("devices", "list") if each["state"] == "waiting"]
     assert row["device_id"] in shared.log("board")
     shared.command("devices", "approve", row["device_id"], "--name", "tx2-9")
-    assert waiting.wait(120) == 0
+    assert waiting.wait(PATIENCE_S) == 0
     shared.start_joined("board", name="tx2-9")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from farm import wait_until
+from farm import PATIENCE_S, wait_until
 from paretofleet_analysis.report import files
 
 pytestmark = pytest.mark.system
@@ -101,7 +101,7 @@ class Lab:
     def end(self, name: str, number: int = signal.SIGINT) -> None:
         process = self.serving.pop(name)
         process.send_signal(number)
-        process.wait(60)
+        process.wait(PATIENCE_S)
 
     def asked(self, name: str, *words: str) -> str:
         """What the collector in the folder `name` answers."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
-from farm import Farm, wait_until
+from farm import PATIENCE_S, Farm, wait_until
 from networks import convolution
 from paretofleet_proto.v1 import fleet_pb2, fleet_pb2_grpc
 from secured import Secured
@@ -43,6 +43,7 @@ class Visitor:
     def __init__(self, browser: Any, farm: Farm, web: str = "") -> None:
         self.farm, self.web = farm, web
         self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.context.set_default_timeout(1000 * PATIENCE_S)
         self.page = self.context.new_page()
         self.faults: list[str] = []
         self.hosts: set[str] = set()
@@ -60,8 +61,8 @@ class Visitor:
         self.page.goto(f"{place}{path}#{token}")
         self.page.wait_for_selector("#connection", state="attached")
 
-    def see(self, text: str, patience_s: float = 150) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=1000 * patience_s)
+    def see(self, text: str) -> None:
+        self.page.get_by_text(text).first.wait_for()
 
     def shoot(self, name: str) -> None:
         if not SHOTS:
@@ -123,12 +124,12 @@ def test_a_sweep_is_watched_from_submit_to_frontier(watched: Visitor) -> None:
     watched.open()
     watched.see("2 of 2 devices online")
     submit(watched.farm, "seen", repeats=3)
-    page.get_by_role("link", name="seen").wait_for(timeout=100_000)
+    page.get_by_role("link", name="seen").wait_for()
     page.get_by_role("link", name="seen").click()
     watched.see("finished")
     watched.see("12 of 12 runs")
     assert page.locator("#matrix td.cell").all_inner_texts() == ["3 of 3"] * 4
-    page.locator("#drawn svg").wait_for(timeout=100_000)
+    page.locator("#drawn svg").wait_for()
     assert "SIMULATED" in page.locator("#frontier").inner_text().upper()
     assert faults_of(page) == []
     watched.shoot("sweep")
@@ -142,9 +143,9 @@ def test_a_sweep_is_watched_from_submit_to_frontier(watched: Visitor) -> None:
     assert faults_of(page) == []
     watched.shoot("run")
     page.get_by_role("link", name="Measured window").click()
-    assert "from=" in page.url
+    page.wait_for_url(lambda url: "from=" in url)
     page.go_back()
-    assert "from=" not in page.url
+    page.wait_for_url(lambda url: "from=" not in url)
     page.goto(f"{watched.origin}/")
     watched.see("2 of 2 devices online")  # power is there only where the machine had time for readings
     assert faults_of(page) == []
@@ -177,12 +178,16 @@ def test_a_real_agent_is_watched_from_submit_to_frontier(tmp_path: Path, browser
         farm.start_agent("here")
         watched.open()
         watched.see("1 of 1 device online")
+        # Nothing runs until the page of the sweep is open, however long that takes.
+        farm.command("devices", "pause", "here")
         submit(farm, "real")
         page.get_by_role("link", name="real").click()
-        page.locator("#running td").first.wait_for(timeout=100_000)
+        watched.see("0 of 4 runs")
+        farm.command("devices", "resume", "here")
+        page.locator("#running td").first.wait_for()
         watched.see("4 of 4 runs")
         watched.see("finished")
-        page.locator("#drawn svg").wait_for(timeout=100_000)
+        page.locator("#drawn svg").wait_for()
         assert "SIMULATED" not in page.locator("#frontier").inner_text().upper()
         page.locator("#matrix td.cell a").first.click()
         page.locator("tbody a").first.click()
@@ -199,7 +204,8 @@ def test_names_from_boards_are_text_and_two_tabs_that_pause_at_once_agree(watche
     with grpc.insecure_channel(watched.farm.address) as channel:
         board = fleet_pb2.JoinRequest(device_id="f" * 32, name="board", device_class=markup)
         fleet_pb2_grpc.FleetStub(channel).Join(board)
-    submit(watched.farm, "long", batch_sizes=[1, 2, 4, 8, 16], repeats=20, devices=["tx2"], note=markup)
+    watched.farm.command("devices", "pause", "tx2")  # the sweep shall not end before the tabs are open
+    submit(watched.farm, "long", devices=["tx2"], note=markup)
     watched.open()
     watched.see(markup)
     page.goto(f"{watched.origin}/sweeps/long")
@@ -225,7 +231,8 @@ def test_names_from_boards_are_text_and_two_tabs_that_pause_at_once_agree(watche
 
 def test_a_click_cancels_and_says_the_command_and_a_second_tab_is_told(watched: Visitor) -> None:
     page = watched.page
-    submit(watched.farm, "long", batch_sizes=[1, 2, 4, 8, 16], repeats=20, devices=["tx2"])
+    watched.farm.command("devices", "pause", "tx2")  # the sweep shall not end before the tabs are open
+    submit(watched.farm, "long", devices=["tx2"])
     watched.open("/sweeps/long")
     other = watched.context.new_page()
     other.goto(f"{watched.origin}/sweeps/long")
@@ -253,7 +260,7 @@ def test_the_page_goes_on_when_the_collector_was_killed_and_started_again(watche
     watched.see("The collector was started again; this page goes on.")
     submit(watched.farm, "after")
     link = watched.page.get_by_role("link", name="after")
-    link.wait_for(timeout=100_000)
+    link.wait_for()
     assert str(link.get_attribute("href")).startswith("/sweeps/")
 
 
@@ -267,7 +274,7 @@ def test_a_hidden_tab_holds_no_stream_and_hears_all_when_it_is_back(watched: Vis
     wait_until(lambda: watched.farm.has_ended("meanwhile"), "the sweep's end")
     assert watched.page.get_by_role("link", name="meanwhile").count() == 0
     watched.page.evaluate(hide % "false" + tell)
-    watched.page.get_by_role("link", name="meanwhile").wait_for(timeout=100_000)
+    watched.page.get_by_role("link", name="meanwhile").wait_for()
 
 
 def test_a_link_that_was_opened_before_says_what_to_do(watched: Visitor) -> None:

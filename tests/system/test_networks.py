@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from farm import wait_until
+from cable_addresses import ENDS, cable_addresses
+from farm import PATIENCE_S, wait_until
 from secured import Secured
 
 pytestmark = [
@@ -51,12 +52,12 @@ def networks() -> Iterator[list[Network]]:
             name, cable = f"pf-{os.getpid()}-{number}", f"pf{os.getpid() % 100_000}{'ab'[number]}"
             if number:
                 ip("netns", "add", name)
-            subnet = f"10.{20 + os.getpid() % 200}.{number}"
-            made.append(Network(name, f"{subnet}.1"))
+            near, far = cable_addresses()
+            made.append(Network(name, near))
             ip("link", "add", f"{cable}0", "type", "veth", "peer", "name", f"{cable}1", "netns", name)
-            ip("addr", "add", f"{subnet}.1/24", "dev", f"{cable}0")
+            ip("addr", "add", f"{near}/{ENDS}", "dev", f"{cable}0")
             ip("link", "set", f"{cable}0", "up")
-            ip("-n", name, "addr", "add", f"{subnet}.2/24", "dev", f"{cable}1")
+            ip("-n", name, "addr", "add", f"{far}/{ENDS}", "dev", f"{cable}1")
             ip("-n", name, "link", "set", f"{cable}1", "up")
             ip("-n", name, "link", "set", "lo", "up")
         yield made
@@ -91,7 +92,7 @@ def test_one_sweep_over_two_networks_with_a_device_revoked_in_the_middle(
         assert farm.runs_on("s", "left")["pending"]
         farm.command("devices", "revoke", "left")
         agents["left"].send_signal(signal.SIGCONT)
-        assert agents["left"].wait(60) == 5
+        assert agents["left"].wait(PATIENCE_S) == 5
         assert "was revoked at" in farm.log("left")
 
         wait_until(lambda: farm.runs_on("s", "right") == {"sealed": 12}, "the other device's part")

@@ -68,7 +68,7 @@ def environment(home: Path) -> dict[str, str]:
     """A new user's variables, but for a simulated device, so that it is short, and ports that are free."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PARETOFLEET_", "XDG_"))}
     kept.pop("COLUMNS", None)
-    ports = {f"PARETOFLEET_COLLECTOR_{key}": "127.0.0.1:0" for key in ("LISTEN", "JOIN_LISTEN")}
+    ports = {f"PARETOFLEET_COLLECTOR_{key}": "127.0.0.1:0" for key in ("LISTEN", "JOIN_LISTEN", "WEB")}
     new = {"HOME": str(home), "PATH": f"{BIN}:{kept['PATH']}", "TERM": "xterm"}
     return {**kept, **new, **ports, "PARETOFLEET_AGENT_SIMULATE": "jetson-tx2"}
 

@@ -9,7 +9,7 @@ import pytest
 from farm import BIN, Farm, wait_until
 from search_away import Absence, play_absence
 from search_farm import PATIENCE_S, detail, drivers, start, wait_for, watched
-from tiny_search import begun, write_search
+from tiny_search import begun, hold, write_search
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
@@ -56,11 +56,13 @@ def test_a_stopped_search_goes_on_as_it_was_unless_its_code_has_changed(searchin
     file, log = write_search(searching.root / "space", ["tx2"], pause_s=1.0)
     start(searching, file, trials=4)
     wait_until(lambda: len(detail(searching).trainings) >= 1, "the first training", PATIENCE_S)
+    held = hold(log)  # the search shall not end before it is stopped
     refused = searching.run("search", "start", file, "--name", "edge1", "--trials", "4")
     assert refused.returncode == 1
     assert "search resume edge1" in refused.stderr
     searching.command("search", "stop", "edge1")
-    wait_until(lambda: not drivers(searching), "the end of the driver", 10.0)
+    wait_until(lambda: not drivers(searching), "the end of the driver")
+    held.unlink()
     stopped = detail(searching)
     assert stopped.search.state == "stopped"
     assert len(stopped.trainings) < 4

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from farm import Farm
+from farm import PATIENCE_S, Farm
 from networks import convolution
 
 pytestmark = pytest.mark.system
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 def replace_board(farm: Farm, agent: subprocess.Popen[bytes], board: str) -> subprocess.Popen[bytes]:
     """The same device with another environment: what is simulated there is part of it."""
     agent.terminate()
-    assert agent.wait(20) == 0
+    assert agent.wait(PATIENCE_S) == 0
     return farm.start_agent("board", "--simulate", board)
 
 

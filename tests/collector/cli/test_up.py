@@ -162,7 +162,7 @@ def test_a_removed_device_costs_no_collector_and_the_way_back_is_a_command(up: U
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0
 
-    again = Up(tmp_path, "--listen", "127.0.0.1:0", "--name", "here")
+    again = Up(tmp_path, "--listen", "127.0.0.1:0", "--web", "off", "--name", "here")
     try:
         back = again.wait_for(r"`paretofleet (devices resume \S+)` takes it back")[1]
         again.wait_for("goes on without it")
@@ -185,7 +185,7 @@ def test_a_busy_port_ends_it_with_a_sentence(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        up = Up(tmp_path, "--listen", f"127.0.0.1:{port}")
+        up = Up(tmp_path, "--listen", f"127.0.0.1:{port}", "--web", "off")
         assert up.process.wait(60) == 1
     assert str(port) in up.text
     assert "The collector ended with exit code 1" in up.text

@@ -12,6 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from farm import PATIENCE_S
 from fault_runs import Play, Scenario, begin
 from fault_shim import Shim
 from fault_stage import Stage
@@ -159,7 +160,7 @@ def agent_stops_while_its_disk_fails(stage: Stage, _chance: random.Random) -> No
     shim.set(write_errno=errno.EIO, sync_errno=errno.EIO)
     time.sleep(1.5)
     stage.agents["d1"].send_signal(signal.SIGTERM)
-    stage.agents["d1"].wait(30)
+    stage.agents["d1"].wait(PATIENCE_S)
     shim.set()
     stage.agent("d1")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from farm import BIN, wait_until
+from farm import BIN, PATIENCE_S, wait_until
 from fault_oracle import stored_samples
 from fault_runs import Expected, Outcome, difference
 from fault_stage import SETTINGS, Stage
@@ -83,7 +83,7 @@ class PairStage(Stage):
         process = self.agents[name]
         process.send_signal(number)
         if number not in (signal.SIGSTOP, signal.SIGCONT):
-            process.wait(30)
+            process.wait(PATIENCE_S)
 
     def fetch_samples(self) -> None:
         """Copies every listed file out of the bucket to where a lake of the stage's own would be."""

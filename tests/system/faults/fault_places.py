@@ -40,7 +40,7 @@ def killed_at(who: str, place: str, when: str, most: int) -> Play:
         stage.environments[who] = hook.variables
         stage.serve()
         stage.agent("d1")
-        wait_until(hook.has_struck, f"{place} {when}", 60)
+        wait_until(hook.has_struck, f"{place} {when}")
         time.sleep(0.5)
         if stage.collector is not None and stage.collector.poll() is not None:
             stage.serve()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import mmap
 import os
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -16,7 +18,9 @@ SOURCE = Path(__file__).with_name("fault_shim.c")
 @cache
 def library() -> Path:
     """The shim, compiled once."""
-    built = Path(tempfile.mkdtemp(prefix="paretofleet-shim-")) / "shim.so"
+    folder = tempfile.mkdtemp(prefix="paretofleet-shim-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    built = Path(folder) / "shim.so"
     command = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(built), str(SOURCE), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)
     return built

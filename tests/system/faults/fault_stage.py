@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from farm import BIN, Farm, wait_until
+from farm import BIN, PATIENCE_S, Farm, wait_until
 from fault_proxy import Proxy
 from fault_wire import Wire
 from networks import convolution
@@ -91,13 +91,13 @@ class Stage(Farm):
         assert process is not None
         process.send_signal(number)
         if number not in (signal.SIGSTOP, signal.SIGCONT):
-            process.wait(30)
+            process.wait(PATIENCE_S)
 
     def leave_waiting(self, name: str = "d1") -> Path:
         """Kills the collector while the agent `name` measures, so that samples wait; its spool."""
         spool = self.root / name / "spool.db"
         while True:
-            wait_until(lambda: _count(spool, "attempts WHERE ended = 0"), "a run under way", 60)
+            wait_until(lambda: _count(spool, "attempts WHERE ended = 0"), "a run under way")
             self.kill("collector")
             deadline = time.monotonic() + 8
             while time.monotonic() < deadline:
@@ -125,7 +125,7 @@ class Stage(Farm):
         )
         return self.query(query) == [(0,)]
 
-    def wait_finished(self, patience_s: float = 300.0) -> float:
+    def wait_finished(self, patience_s: float = 2 * PATIENCE_S) -> float:
         """Waits until every run has ended; the seconds that it took."""
         begin_s = time.monotonic()
         wait_until(self.has_finished, "the end of the sweep", patience_s)

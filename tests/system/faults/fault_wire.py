@@ -19,6 +19,8 @@ import subprocess
 import threading
 import time
 
+from cable_addresses import ENDS, cable_addresses
+
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 PACKET = 65_536
 _numbers = itertools.count()
@@ -50,8 +52,7 @@ class Wire:
         self.is_pulled = False
         self.passed = self.lost = 0
         self.namespace = f"pfw-{os.getpid()}-{number}"
-        subnet = f"10.{120 + os.getpid() % 100}.{(os.getpid() // 100 + number) % 250}"
-        self.gateway, other = f"{subnet}.1", f"{subnet}.2"
+        self.gateway, other = cable_addresses()
         here, there = (f"pfw{os.getpid() % 1_000_000}{end}{number}" for end in "ab")
         self._ends: list[int] = []
         self._stop, self._wake = os.pipe()
@@ -60,9 +61,9 @@ class Wire:
             _ip("netns", "add", self.namespace)
             self._ends = [_tun(here), _tun(there)]
             _ip("link", "set", there, "netns", self.namespace)
-            _ip("addr", "add", f"{self.gateway}/24", "dev", here)
+            _ip("addr", "add", f"{self.gateway}/{ENDS}", "dev", here)
             _ip("link", "set", here, "up")
-            _ip("-n", self.namespace, "addr", "add", f"{other}/24", "dev", there)
+            _ip("-n", self.namespace, "addr", "add", f"{other}/{ENDS}", "dev", there)
             _ip("-n", self.namespace, "link", "set", there, "up")
             _ip("-n", self.namespace, "link", "set", "lo", "up")
             self._thread.start()

@@ -149,7 +149,7 @@ class SearchStage:
 def _kill(process: psutil.Process) -> None:
     try:
         process.kill()
-        process.wait(10)
+        process.wait(60)
     except psutil.NoSuchProcess:
         pass
 
