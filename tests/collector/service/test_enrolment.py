@@ -78,7 +78,10 @@ class TestTokens:
     @pytest.mark.parametrize(
         ("spoil", "sentence"),
         [
-            (lambda _, text: text[:-70] + "x" + text[-69:], "does not know this join token"),
+            (
+                lambda _, text: f"{text[:21]}{text[21:64].swapcase()}{text[64:]}",
+                "does not know this join token",
+            ),
             (lambda _, text: text.replace(text[4:20], "0" * 16), "does not know this join token"),
             (lambda _, text: text[:-1], "not a join token, or not all of one"),
             (lambda rig, text: rig.clock.__setitem__(0, rig.clock[0] + 3601) or text, "expired at"),
