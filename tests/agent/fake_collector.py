@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import grpc
 from paretofleet_proto.v1 import fleet_pb2 as pb
 from paretofleet_proto.v1 import fleet_pb2_grpc
+from ports import reserved_port
 
 #: What may happen to one upload.
 FAULTS = ("cut_before", "cut_after", "damaged", "gap", "abort")
@@ -61,7 +62,8 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.is_older = False
         self.lock = threading.Lock()
         self.server = None
-        self.port = 0
+        #: Kept while it is stopped, too: it comes back on the same.
+        self.reserved, self.port = reserved_port()
 
     # -- running
 

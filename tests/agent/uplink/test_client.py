@@ -16,6 +16,7 @@ from paretofleet_agent.errors import Refused, Unreachable
 from paretofleet_agent.uplink import backoff
 from paretofleet_agent.uplink.channels import OPTIONS
 from paretofleet_agent.uplink.client import CollectorClient
+from ports import reserved_port
 
 
 def connect(collector, tmp_path, **changes):
@@ -123,15 +124,16 @@ def test_of_several_collectors_the_next_is_spoken_to_when_one_is_lost(tmp_path):
 
 def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from fake_collector import FakeCollector\n"
-        "c = FakeCollector(); c.port = int(sys.argv[2]); c.start()\n"
+        "import sys; sys.path[:0] = sys.argv[2:]; from fake_collector import FakeCollector\n"
+        "c = FakeCollector(); c.port = int(sys.argv[1]); c.start()\n"
         "print(c.port, flush=True); sys.stdin.read()"
     )
 
     def start(port):
-        command = [sys.executable, "-c", code, str(Path(__file__).parents[1]), str(port)]
+        command = [sys.executable, "-c", code, str(port), *map(str, Path(__file__).parents[1:3])]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return process, int(process.stdout.readline())
+        assert int(process.stdout.readline()) == port
+        return process
 
     def greets():
         try:
@@ -140,21 +142,23 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
             return False
         return True
 
-    process, port = start(0)
+    reserved, port = reserved_port()
+    process = start(port)
     client = CollectorClient(config(tmp_path, f"127.0.0.1:{port}"), WHO, INVENTORY)
     assert greets()
     for _ in range(2):
         process.kill()
         process.communicate()
         assert not any(greets() for _ in range(3))
-        process, _ = start(port)
-        until = time.monotonic() + 5
+        process = start(port)
+        until = time.monotonic() + 60
         while not greets():
             assert time.monotonic() < until, "the channel never connected again"
             time.sleep(0.1)
     client.close()
     process.kill()
     process.communicate()
+    reserved.close()
 
 
 def test_a_grant_comes_whole(tmp_path):
