@@ -8,9 +8,15 @@ import hypothesis
 import pytest
 
 HERE = Path(__file__).parent
-#: How long an example takes says something of the machine only.
-hypothesis.settings.register_profile("no deadline", deadline=None)
-hypothesis.settings.load_profile("no deadline")
+#: Every run plays the same examples, and how long one takes says something of the machine only.
+hypothesis.settings.register_profile(
+    "the same everywhere",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("the same everywhere")
 
 #: Folders and files whose tests judge what real processes measured, or judge by the clock: they run alone.
 TIMED = (

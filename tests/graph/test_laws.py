@@ -573,7 +573,7 @@ NODES = st.tuples(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(made=st.lists(NODES, max_size=8))
 def test_a_graph_of_any_nodes_is_described(tmp_path, made):
     """However senseless: operators with inputs that they do not have, attributes of other types, circles."""
