@@ -98,8 +98,9 @@ class Neighbours:
         await asyncio.to_thread(self._measure_clock)
 
         def work(connection: sa.Connection) -> int:
-            neighbours.beat(connection, self._here, self.now())
-            return neighbours.drop_silent(connection, self.now() - SILENT_S)
+            now = self.now()
+            neighbours.beat(connection, self._here, now)
+            return neighbours.drop_silent(connection, now - SILENT_S)
 
         silent = await self._store.write(work)
         if silent:
