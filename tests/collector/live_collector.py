@@ -57,7 +57,7 @@ class LiveCollector:
                 },
             )
         endpoint = self.home / "endpoint"
-        for _ in range(600):
+        for _ in range(1200):
             if self.process.poll() is not None or endpoint.exists():
                 break
             try:
@@ -89,7 +89,7 @@ class LiveCollector:
     def stop(self) -> int:
         self.channel.close()
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def log(self) -> str:
         return (self.home / "log").read_text()
@@ -106,7 +106,7 @@ class LiveCollector:
             device_id=f"id-{name}", instance=instance, session_id=f"session-{name}-{instance}"
         )
         stub = self.fleet(channel)
-        stub.Join(fleet.JoinRequest(device_id=session.device_id, name=name, device_class="cpu"), timeout=20)
+        stub.Join(fleet.JoinRequest(device_id=session.device_id, name=name, device_class="cpu"), timeout=60)
         inventory = fleet.Inventory(
             targets=[fleet.Target(target_id="cpu", alias="cpu")],
             runtimes=[fleet.Runtime(name="onnxruntime", version="1", target_ids=["cpu"])],
@@ -114,7 +114,7 @@ class LiveCollector:
         )
         stub.Hello(
             fleet.HelloRequest(session=session, wire_version=1, inventory=inventory, device_class="cpu"),
-            timeout=20,
+            timeout=60,
         )
         return session
 
@@ -136,7 +136,7 @@ class LiveCollector:
             timeout=60,
         )
         for _ in range(100):
-            reply = self.fleet().Lease(fleet.LeaseRequest(session=session), timeout=20)
+            reply = self.fleet().Lease(fleet.LeaseRequest(session=session), timeout=60)
             if reply.HasField("grant"):
                 return reply.grant
         raise AssertionError("no run was granted")
@@ -164,7 +164,7 @@ class LiveCollector:
         """Waits until a run of a sweep is sealed; the streams of its samples, one for each sample."""
         request = control.SweepRequest(sweep=sweep)
         for _ in range(600):
-            shown = self.control().ShowSweep(request, timeout=20).sweep
+            shown = self.control().ShowSweep(request, timeout=60).sweep
             if shown.runs_by_state.get("sealed"):
                 break
             time.sleep(0.1)
@@ -178,14 +178,14 @@ class LiveCollector:
         """What no refused request may change: who is there, models, sweeps."""
         devices = [
             (device.name, device.device_class, dict(device.labels))
-            for device in self.control().ListDevices(control.ListDevicesRequest(), timeout=20).devices
+            for device in self.control().ListDevices(control.ListDevicesRequest(), timeout=60).devices
             if device.name != "bystander"
         ]
-        models = self.control().ListModels(control.ListModelsRequest(), timeout=20).variants
-        sweeps = self.control().ListSweeps(control.ListSweepsRequest(), timeout=20).sweeps
+        models = self.control().ListModels(control.ListModelsRequest(), timeout=60).variants
+        sweeps = self.control().ListSweeps(control.ListSweepsRequest(), timeout=60).sweeps
         access = join_pb2_grpc.AccessStub(self.channel)
-        tokens = access.ListTokens(join_pb2.ListTokensRequest(), timeout=20).tokens
-        users = access.ListUsers(join_pb2.ListUsersRequest(), timeout=20).users
+        tokens = access.ListTokens(join_pb2.ListTokensRequest(), timeout=60).tokens
+        users = access.ListUsers(join_pb2.ListUsersRequest(), timeout=60).users
         known = [token.token_id for token in tokens], [user.name for user in users]
         authorities = sorted(path.name for path in self.home.glob("identity/**/*.pem"))
         return (

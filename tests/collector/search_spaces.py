@@ -43,7 +43,7 @@ json.dump({"top1": 71.5, "top1_n": 4000, "split": "validation"}, open("result.js
 SPECIFICATION = """
 name: edge1
 space: {module: ./space.py, parameters: {width: [4, 8, 12], depth: [1, 2]}}
-train: {command: [python, train.py], timeout: 30s, memory: 1GiB, disk: 50MB}
+train: {command: [python, train.py], timeout: 5m, memory: 1GiB, disk: 50MB}
 measure: {devices: {class: [cpu]}, anchor: zoo:squeezenet1_1}
 objectives: [top1, batch_latency_p90_s]
 """

@@ -163,7 +163,7 @@ def _scalar(field: Any) -> st.SearchStrategy[Any]:
 def verdict(collector: LiveCollector, channel: grpc.Channel, each: Malformed) -> str:
     """What is wrong with how the collector answered a request; empty when nothing is."""
     with collector.channel_to(each.method, channel) as there:
-        call = there.stream_stream(each.method)(iter(each.requests), timeout=30)
+        call = there.stream_stream(each.method)(iter(each.requests), timeout=60)
         try:
             # A watched sweep or a listening agent would go on.
             if not each.method.endswith(FOR_EVER) or not _waits(call):

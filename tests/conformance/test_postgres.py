@@ -14,7 +14,7 @@ from paretofleet_collector.model.entities import Variant
 from paretofleet_collector.store import Store, models
 from paretofleet_collector.store import postgres as postgres_store
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def variant(number: int) -> Variant:
@@ -91,7 +91,7 @@ def test_a_serialisation_failure_is_tried_again_and_nobody_hears_of_it(store, ur
             "CREATE TRIGGER collide BEFORE INSERT ON variants FOR EACH ROW EXECUTE FUNCTION collide()"
         )
     gate = threading.Event()
-    store.submit(lambda _: gate.wait(5))
+    store.submit(lambda _: gate.wait(60))
     waiting = [store.submit(lambda connection, n=n: models.add(connection, variant(n))) for n in range(5)]
     gate.set()
     assert [future.result(PATIENCE_S).model for future in waiting] == ["m0", "m1", "m2", "m3", "m4"]
@@ -204,10 +204,10 @@ def test_a_server_that_stands_still_is_given_up_and_gone_on_with(url, postgres, 
 
 
 def test_a_query_that_takes_longer_than_a_silence_and_sends_meanwhile_is_no_silence(url, monkeypatch):
-    monkeypatch.setattr(postgres_store, "_READ_S", 1)
+    monkeypatch.setattr(postgres_store, "_READ_S", 2)
     store = Store(url)
-    query = "SELECT repeat('x', 100000), pg_sleep(0.01) FROM generate_series(1, 200)"
-    assert len(store.read_now(lambda connection: connection.exec_driver_sql(query).all())) == 200
+    query = "SELECT repeat('x', 100000), pg_sleep(0.01) FROM generate_series(1, 400)"
+    assert len(store.read_now(lambda connection: connection.exec_driver_sql(query).all())) == 400
     store.close()
 
 

@@ -15,7 +15,7 @@ from paretofleet_collector.store import Store
 from paretofleet_collector.store import postgres as postgres_store
 from paretofleet_collector.store.base import METADATA
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 WRITES = 50
 COUNTER = sa.table("counter", sa.column("n"))
 VERSION = sa.table("alembic_version", sa.column("version_num"))
@@ -56,14 +56,17 @@ def test_what_one_reads_before_it_writes_no_other_changes_meanwhile(pair):
 
 
 def test_who_keeps_a_lake_for_itself_and_who_shares_one_do_not_meet(url, monkeypatch):
-    monkeypatch.setattr(postgres_store, "_LOCK_WAIT_S", 1)
     alone = Store(url)
-    with pytest.raises(StoreHeld, match="keeps its lake for itself"):
-        Store(url, shared=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres_store, "_LOCK_WAIT_S", 1)
+        with pytest.raises(StoreHeld, match="keeps its lake for itself"):
+            Store(url, shared=True)
     alone.close()
     shared = opened(url)
-    with pytest.raises(StoreHeld, match="several share a store where all have --lake s3://"):
-        Store(url)
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres_store, "_LOCK_WAIT_S", 1)
+        with pytest.raises(StoreHeld, match="several share a store where all have --lake s3://"):
+            Store(url)
     shared.close()
     Store(url).close()
 

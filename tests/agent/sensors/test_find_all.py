@@ -353,7 +353,7 @@ def test_a_label_that_never_answers_is_named_and_the_rest_is_looked_for(tmp_path
     file = root / path.format(chip=chip.relative_to(root))
     file.unlink()
     os.mkfifo(file)
-    brief = functools.partial(sensors.find_within, limit_s=0.3)
+    brief = functools.partial(sensors.find_within, limit_s=1.0)
     monkeypatch.setattr(sensors, "find_within", brief)
     absent = sensors.find_all(root)[1]
     assert any(str(file) in each.why and "does not return" in each.why for each in absent)

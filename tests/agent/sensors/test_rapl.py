@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from paretofleet_agent.device.energy_sources import energy_sources
@@ -207,10 +206,8 @@ def test_a_file_that_does_not_answer_is_named_after_some_seconds(tree):
     zone.mkdir()
     (zone / "name").write_text("package-1\n")
     (zone / "energy_uj").write_text("7\n")
-    begin_s = time.monotonic()
     (sensor,), (absent,) = rapl.find(root)
     sensor.close()
-    assert 2.5 < time.monotonic() - begin_s < 20
     assert [rail.rail for rail in sensor.rails()] == ["package-1"]
     assert absent.name == "rapl/package-0"
     assert absent.why.endswith("intel-rapl:0/energy_uj: a read that does not return, after 3.0 s")

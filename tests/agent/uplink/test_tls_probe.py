@@ -32,7 +32,7 @@ def tunnel(monkeypatch) -> Iterator[str]:
 
     def connect_and_be_slow(*arguments: object) -> socket.socket:
         connection = connect(*arguments)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 connection.getpeername()

@@ -27,7 +27,7 @@ def connect(collector, tmp_path):
     return CollectorClient(config(tmp_path, collector.address), WHO, INVENTORY)
 
 
-def try_once(client, spool, *, ack_s=2.0):
+def try_once(client, spool, *, ack_s=60.0):
     """What the daemon does after each failure: hello, then drain. True when it went through."""
     try:
         welcome = client.hello(spool.attempts())

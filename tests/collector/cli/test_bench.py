@@ -191,7 +191,7 @@ def test_an_agent_that_ends_is_said_with_its_last_line() -> None:
     lines: deque[str] = deque()
     command = ["sh", "-c", "echo no such device; exit 3"]
     agent = local_processes.start("agent", command, lines.append)
-    agent.process.wait(20)
+    agent.process.wait(60)
     fleet = private_fleet.PrivateFleet(None, (agent,), lines)
     with pytest.raises(CollectorError, match=r"The agent ended with exit code 3\. .*no such device"):
         fleet.wait_until_online()
@@ -205,7 +205,7 @@ def test_when_it_is_ended_early_it_says_what_is_known(played: Command, monkeypat
 
     def watch(self: Client, sweep: str) -> Iterator[SweepProgress]:
         yield next(watched(self, sweep))
-        cancelled.wait(20)
+        cancelled.wait(60)
         yield from watched(self, sweep)
 
     def cancelling(self: Client, sweep: str) -> SweepView:

@@ -70,7 +70,7 @@ def test_processor_time_is_that_of_the_whole_session() -> None:
             assert process.poll() is None
     finally:
         os.killpg(process.pid, 9)
-        process.wait(20)
+        process.wait(60)
 
 
 def test_a_collector_that_does_nothing_is_given_up_by_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,4 +82,4 @@ def test_a_collector_that_does_nothing_is_given_up_by_its_command(monkeypatch: p
             local_processes.wait_until_ready(part, lines)
     finally:
         part.process.kill()
-        part.process.wait(20)
+        part.process.wait(60)

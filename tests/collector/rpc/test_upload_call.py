@@ -97,17 +97,23 @@ def test_no_more_is_read_than_may_be_unanswered(rig):
 
     def hold(_: Any) -> None:
         entered.set()
-        held.wait(20)
+        held.wait(200)
 
     async def stalled() -> None:
         blocked = rig.context.store.submit(hold)
         async with aclosing(UploadCall(rig.context, aiter(requests)).replies()) as stream:
             first = asyncio.ensure_future(anext(stream))
             await asyncio.to_thread(entered.wait)
-            await asyncio.sleep(0.3)
-            # One more than fits was read, and waits.
-            assert requests.read == IN_FLIGHT_BYTES_MAX // each.ByteSize() + 1
-            held.set()
+            # One more than fits is read, and waits.
+            most = IN_FLIGHT_BYTES_MAX // each.ByteSize() + 1
+            try:
+                async with asyncio.timeout(60):
+                    while requests.read < most:  # noqa: ASYNC110 - of what is read nobody tells
+                        await asyncio.sleep(0.02)
+                await asyncio.sleep(0.3)
+                assert requests.read == most
+            finally:
+                held.set()
             await first
             assert len([reply async for reply in stream]) == 29
         await asyncio.wrap_future(blocked)

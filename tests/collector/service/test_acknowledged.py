@@ -72,7 +72,7 @@ def seal_until(rig: Rig, happened: Callable[[], bool]) -> None:
 
     async def work() -> None:
         task = asyncio.create_task(Sealer(rig.context, rig.context.worker).run())
-        for _ in range(600):
+        for _ in range(2400):
             await asyncio.sleep(0.05)
             if happened():
                 break
@@ -180,7 +180,8 @@ def test_a_worker_that_dies_of_the_summary_seals_without_it(rig, monkeypatch):
         if kind == "seal" and given["summarise"]:
             await self.close()  # a process that starts is not done within a moment
             work = asyncio.create_task(real(self, kind, **given))
-            await asyncio.sleep(0.1)
+            while self._process is None:  # noqa: ASYNC110 - of its start nobody tells
+                await asyncio.sleep(0.01)
             deaths.append(self._process.pid)
             os.kill(self._process.pid, signal.SIGKILL)
             return await work

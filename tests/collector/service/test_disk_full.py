@@ -132,7 +132,7 @@ def test_a_collector_that_finds_no_room_at_its_start_says_so_and_nothing_else(sm
     with (small_disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(b"x" * 4096)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1
     assert "no room on the disk" in done.stderr
     assert len(done.stderr.splitlines()) == 1

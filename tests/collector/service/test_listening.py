@@ -84,9 +84,11 @@ def test_a_newer_stream_of_a_device_ends_the_older(rig):
 
     async def twice() -> None:
         older = asyncio.create_task(listen())
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while not len(rig.context.notices):  # noqa: ASYNC110 - of its opening nobody tells
+                await asyncio.sleep(0.01)
         newer = asyncio.create_task(listen())
-        await asyncio.wait_for(older, 5)
+        await asyncio.wait_for(older, 60)
         assert len(rig.context.notices) == 1
         rig.context.notices.close()
         await newer

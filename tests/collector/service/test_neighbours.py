@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ from paretofleet_collector.service import neighbours
 from paretofleet_collector.service.neighbours import Neighbours
 from paretofleet_collector.store import Store, certificates
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -97,8 +98,9 @@ def test_the_clock_of_the_server_counts_and_one_that_is_apart_is_named(stores, m
     monkeypatch.setattr(neighbours.time, "time", lambda: right() - 100.0)
     with caplog.at_level(logging.WARNING):
         now = Neighbours(stores[0], "s3://fleet", []).now()
-    assert begun_s - 1.0 < now < right() + 1.0
-    assert "clock of this machine is 100.0 s behind that of the PostgreSQL server" in caplog.text
+    assert begun_s - 1.0 < now < right() + 1.0, "half of what the question took is its error"
+    said = re.search(r"clock of this machine is (\S+) s behind that of the PostgreSQL server", caplog.text)
+    assert float(said[1]) == pytest.approx(100.0, abs=1.0)
 
 
 def test_a_certificate_that_one_collector_revokes_is_heard_of_by_the_others(stores, pair):
@@ -139,7 +141,7 @@ def test_work_that_one_announces_wakes_the_others_also_after_a_lost_connection(p
         await until(lambda: ["d1", "d2"] in heard)
         postgres.cut_connections()
         await until(lambda: heard.count([]) == 2)
-        for _ in range(100):  # the writer's connection is made anew by then
+        for _ in range(600):  # the writer's connection is made anew by then
             first.announce(["d3"])
             await asyncio.sleep(0.1)
             if ["d3"] in heard:

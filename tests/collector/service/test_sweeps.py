@@ -205,7 +205,7 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
             while not what():  # noqa: ASYNC110 - the watcher has no event
                 await asyncio.sleep(0.02)
 
-        rig.do(asyncio.wait_for(wait(), 30))
+        rig.do(asyncio.wait_for(wait(), 60))
 
     watcher = rig.loop.create_task(watch())
     hear(lambda: seen)
@@ -217,7 +217,7 @@ def test_watching_shows_the_state_at_once_each_end_and_the_end(rig):
         rig.upload(session, grant)
         rig.seal()
         hear(lambda number=number: sum("sealed" in message.event for message in seen) == number)
-    rig.do(asyncio.wait_for(watcher, 30))
+    rig.do(asyncio.wait_for(watcher, 60))
     ends = [message.event for message in seen if "sealed" in message.event]
     assert sorted(ends) == [
         f"box: tiny native batch size {size}, onnxruntime on cpu, run 1: sealed" for size in (1, 2)

@@ -247,17 +247,17 @@ def test_requests_that_are_written_together_are_answered_each_for_itself(rig):
     keys = [rig.lease(session).key for session in sessions]
     rig.joined("box-2", instance=2)
     gate = threading.Event()
-    rig.context.store.submit(lambda _: gate.wait(10))
+    rig.context.store.submit(lambda _: gate.wait(60))
     waiting = [
         uploads.upload_chunks(rig.context, session, samples_of(key, chunks=3))
         for session, key in zip(sessions, [*keys[:3], keys[0]], strict=True)
     ]
     waiting += [uploads.upload_chunks(rig.context, sessions[0], samples_of(keys[0], chunks=5)[3:])]
     gate.set()
-    assert [waiting[at].result(10).committed for at in (0, 1, 3, 4)] == [4, 4, 0, 3]
+    assert [waiting[at].result(60).committed for at in (0, 1, 3, 4)] == [4, 4, 0, 3]
     assert waiting[3].result().verdict is UploadVerdict.UNKNOWN_ATTEMPT, "another device's"
     with pytest.raises(SessionRefused, match="replaced by a newer one"):
-        waiting[2].result(10)
+        waiting[2].result(60)
     assert [len(staged(rig, key)) for key in keys] == [6, 4, 0, 0]
 
 

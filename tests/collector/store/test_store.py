@@ -194,10 +194,10 @@ def test_items_that_are_written_together_fail_alone(store):
         return [Refused("nor this") if item == 4 else item for item in items]
 
     gate = threading.Event()
-    store.submit(lambda _: gate.wait(5))
+    store.submit(lambda _: gate.wait(60))
     waiting = [store.submit_together(batch, number) for number in range(6)]
     gate.set()
-    outcomes = [future.exception(5) or future.result() for future in waiting]
+    outcomes = [future.exception(60) or future.result() for future in waiting]
     assert [str(each) for each in outcomes] == ["0", "1", "2", "not this one", "nor this", "5"]
     assert calls == [(0, 1, 2, 3, 4, 5), *[(number,) for number in range(6)]]
     names = {each.model for each in store.read_now(models.listing)}

@@ -42,7 +42,7 @@ class Browser:
         return self.rig.do(asyncio.to_thread(self._ask, path, method, body, given))
 
     def _ask(self, path: str, method: str, body: str | None, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(self.address, timeout=20)
+        connection = http.client.HTTPConnection(self.address, timeout=60)
         try:
             connection.request(method, path, body, headers)
             reply = connection.getresponse()

@@ -186,7 +186,7 @@ class Tab:
 
     async def next(self, kind: str) -> dict:
         while True:
-            text = (await asyncio.wait_for(anext(self.events), 20)).decode()
+            text = (await asyncio.wait_for(anext(self.events), 60)).decode()
             if text.startswith(f"event: {kind}\n"):
                 return json.loads(text.partition("data: ")[2])
 
