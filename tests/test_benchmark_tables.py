@@ -39,16 +39,21 @@ def page(tmp_path):
     return path
 
 
+def today() -> str:
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
 def test_a_row_replaces_the_one_of_its_name_and_a_new_one_is_added(page, capsys):
     table = Table("Cells", ("cell", "value"))
     table.head()
     table.row("two", "7")
     table.row("three", "3")
+    days = [today()]
     table.write(page)
-    today = dt.datetime.now(dt.UTC).date().isoformat()
+    days.append(today())
     rows = "| one | 1 |\n| two | 2 |\n\nThe end."
     written = "| one | 1 |\n| two | 7 |\n| three | 3 |\n\nThe end."
-    assert page.read_text() == PAGE.replace(rows, written).replace("2020-01-02", today)
+    assert page.read_text() in [PAGE.replace(rows, written).replace("2020-01-02", day) for day in days]
     assert "| two | 7 |  (0 s)" in capsys.readouterr().out
 
 

@@ -11,9 +11,9 @@ from concurrent import futures
 from contextlib import contextmanager
 
 import grpc
+from held_ports import hold_port, port_of
 from paretofleet_proto.v1 import fleet_pb2 as pb
 from paretofleet_proto.v1 import fleet_pb2_grpc
-from ports import reserved_port
 
 #: What may happen to one upload.
 FAULTS = ("cut_before", "cut_after", "damaged", "gap", "abort")
@@ -63,7 +63,8 @@ class FakeCollector(fleet_pb2_grpc.FleetServicer):
         self.lock = threading.Lock()
         self.server = None
         #: Kept while it is stopped, too: it comes back on the same.
-        self.reserved, self.port = reserved_port()
+        self.kept_port = hold_port()
+        self.port = port_of(self.kept_port)
 
     # -- running
 

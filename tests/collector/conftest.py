@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "system"))
 
 from object_server import moto, new_lake  # noqa: F401  one is a fixture
 from postgres_server import postgres  # noqa: F401  a fixture

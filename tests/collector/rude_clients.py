@@ -50,7 +50,7 @@ def call_again_and_again(call: Callable[[grpc.Channel], Any]) -> Rude:
 
 def _unary(method: str, request: Any) -> Callable[[grpc.Channel], Any]:
     data = request.SerializeToString()
-    return lambda channel: channel.unary_unary(f"/paretofleet.v1.{method}").future(data, timeout=20)
+    return lambda channel: channel.unary_unary(f"/paretofleet.v1.{method}").future(data, timeout=60)
 
 
 def never_read(method: str, request: Any) -> Rude:
@@ -134,7 +134,7 @@ def connect_and_say_nothing(collector: LiveCollector, stop: threading.Event) -> 
 def large_metadata(channel: grpc.Channel) -> Any:
     """A call with headers far beyond what is accepted."""
     call = channel.unary_unary("/paretofleet.v1.Control/ListDevices")
-    return call.future(b"", metadata=[(f"k{at}", "v" * 1000) for at in range(200)], timeout=20)
+    return call.future(b"", metadata=[(f"k{at}", "v" * 1000) for at in range(200)], timeout=60)
 
 
 def _damaged() -> fleet_pb2.UploadRequest:
@@ -209,18 +209,21 @@ class GoodClient:
     def close(self) -> None:
         self._channel.close()
 
-    def work(self, seconds: float) -> Answers:
-        """Asks for so long, without a pause of note; the first chunk of the run is sent again each time."""
+    def work(self, seconds: float, least: int = 0) -> Answers:
+        """Asks for so long, and until there are so many answers or a failure, without a pause of note.
+
+        The first chunk of the run is sent again each time.
+        """
         answers = Answers()
         until = time.monotonic() + seconds
         progress = fleet_pb2.ProgressRequest(session=self._session, running=self._grant.attempt)
-        while time.monotonic() < until:
+        while time.monotonic() < until or (len(answers.waited_s) < least and not answers.failures):
             begin = time.monotonic()
             try:
-                self._fleet.Progress(progress, timeout=20)
+                self._fleet.Progress(progress, timeout=60)
                 answers.waited_s.append(time.monotonic() - begin)
                 begin = time.monotonic()
-                (reply,) = self._fleet.Upload(iter([self._chunk()]), timeout=20)
+                (reply,) = self._fleet.Upload(iter([self._chunk()]), timeout=60)
                 answers.waited_s.append(time.monotonic() - begin)
                 if reply.verdict != fleet_pb2.UploadReply.COMMITTED:
                     answers.failures.append(str(reply))

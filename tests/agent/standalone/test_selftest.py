@@ -174,7 +174,7 @@ def test_without_means_that_the_processes_stand_still_and_they_go_on_in_the_end(
     try:
         taken = []
         logs = warm_runner.compare(
-            Machine(beside.pid), [beside.pid], between=lambda: taken.append(1), until_s=math.inf, half_s=0.1
+            Machine(beside.pid), [beside.pid], between=lambda: taken.append(1), until_s=math.inf, half_s=0.5
         )
         assert logs == [pytest.approx(math.log(1.02))] * paired.PAIRS_MIN
         assert len(taken) == paired.PAIRS_MIN

@@ -11,12 +11,12 @@ import grpc
 import pytest
 from daemon_parts import INVENTORY, WHO, config, key
 from fake_collector import FakeCollector
+from held_ports import hold_port, port_of
 from paretofleet_agent import __version__
 from paretofleet_agent.errors import Refused, Unreachable
 from paretofleet_agent.uplink import backoff
 from paretofleet_agent.uplink.channels import OPTIONS
 from paretofleet_agent.uplink.client import CollectorClient
-from ports import reserved_port
 
 
 def connect(collector, tmp_path, **changes):
@@ -129,8 +129,11 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
         "print(c.port, flush=True); sys.stdin.read()"
     )
 
+    tests = Path(__file__).parents[2]
+    folders = (tests / "agent", tests / "system")
+
     def start(port):
-        command = [sys.executable, "-c", code, str(port), *map(str, Path(__file__).parents[1:3])]
+        command = [sys.executable, "-c", code, str(port), *map(str, folders)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert int(process.stdout.readline()) == port
         return process
@@ -142,7 +145,8 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
             return False
         return True
 
-    reserved, port = reserved_port()
+    held = hold_port()
+    port = port_of(held)
     process = start(port)
     client = CollectorClient(config(tmp_path, f"127.0.0.1:{port}"), WHO, INVENTORY)
     assert greets()
@@ -158,7 +162,7 @@ def test_a_killed_collector_is_found_again_soon_after_it_is_back(tmp_path):
     client.close()
     process.kill()
     process.communicate()
-    reserved.close()
+    held.close()
 
 
 def test_a_grant_comes_whole(tmp_path):

@@ -23,12 +23,12 @@ import onnx
 import pyarrow.parquet as pq
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from held_ports import hold_port, port_of
 from onnx import TensorProto, helper
 from paretofleet_collector.model.entities import AttemptKey, Chunk
 from paretofleet_proto.v1 import control_pb2 as control
 from paretofleet_proto.v1 import control_pb2_grpc, fleet_pb2_grpc
 from paretofleet_proto.v1 import fleet_pb2 as fleet
-from ports import reserved_port
 from rig import end_of, samples_of
 
 pytestmark = pytest.mark.system
@@ -40,13 +40,14 @@ class Server:
 
     home: Path
     port: int = 0
-    reserved: socket.socket = field(init=False)
+    held: socket.socket = field(init=False)
     process: subprocess.Popen[str] = field(init=False)
     channel: grpc.Channel = field(init=False)
 
     def start(self) -> None:
         if not self.port:
-            self.reserved, self.port = reserved_port()
+            self.held = hold_port()
+            self.port = port_of(self.held)
         command = [sys.executable, "-m", "paretofleet_collector", "collector", "serve"]
         self.process = subprocess.Popen(
             [*command, "--home", str(self.home), "--listen", f"127.0.0.1:{self.port}"],
