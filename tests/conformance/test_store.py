@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from paretofleet_collector.errors import CollectorError, NotFound, Refused, StorageUnavailable
 from paretofleet_collector.model.entities import Variant
-from paretofleet_collector.store import Store, devices, models, postgres, sweeps, writer
+from paretofleet_collector.store import Store, devices, engine, models, postgres, sweeps, writer
 from paretofleet_collector.store.base import METADATA
 from paretofleet_collector.store.models import VARIANTS
 
@@ -31,6 +32,14 @@ def store(address):
 def test_the_migrations_make_the_schema_that_the_code_knows(store):
     with store._reading.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_the_schemas_that_are_known_without_alembic_are_its_own(store):
+    with store._reading.connect() as connection:
+        assert engine._current(connection) == engine._schemas()[-1]
+    scripts = ScriptDirectory(engine._MIGRATIONS)
+    assert engine._schemas() == sorted(each.revision for each in scripts.walk_revisions())
+    assert engine._schemas()[-1] == scripts.get_current_head()
 
 
 def test_a_failing_write_undoes_only_itself(store):

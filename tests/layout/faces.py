@@ -159,8 +159,9 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
         },
         "lake": {
             "address": "CACHE address_of existing_lake open_lake",
-            "files": "FOLDER Lake inputs_file is_merged merged_file model_file samples_file sha256_of",
-            "manifest": "* manifest_file",
+            "files": "FOLDER Lake MANIFESTS inputs_file is_merged manifest_file merged_file model_file "
+            "samples_file sha256_of",
+            "manifest": "*",
             "merged": "*",
             "samples": "* Stream",
         },

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from paretofleet_collector.lake import manifest
 from paretofleet_collector.lake.address import open_lake
+from paretofleet_collector.lake.files import MANIFESTS, manifest_file
 from paretofleet_collector.store import sealed_runs
 from paretofleet_collector.store.engine import reading
 
@@ -18,7 +19,7 @@ def manifest_versions(lake: str) -> dict[str, str]:
     """
     root = open_lake(lake)
     result = {}
-    for relative in root.files_below(manifest.FOLDER):
+    for relative in root.files_below(MANIFESTS):
         with root.copy_of(relative) as path:
             result[PurePosixPath(relative).stem] = manifest.version_of(path)
     return result
@@ -32,5 +33,5 @@ def write_manifest(database: str, lake: str, sweep_id: str, version: str) -> int
     with reading(database) as connection:
         runs = sealed_runs.rows(connection, sweep_id)
     write = partial(manifest.write, runs=runs, version=version)
-    open_lake(lake).put(manifest.manifest_file(sweep_id), write)
+    open_lake(lake).put(manifest_file(sweep_id), write)
     return len(runs)

@@ -21,6 +21,7 @@ from paretofleet_collector.errors import CollectorError, NotFound, StorageUnavai
 FOLDER = "lake"
 ORPHANS = "orphans"
 SAMPLES = "samples"
+MANIFESTS = "manifest"
 _TEMPORARY, _MODELS = "tmp", "models"
 _MERGED = "merged-"
 _log = logging.getLogger(__name__)
@@ -39,6 +40,11 @@ def merged_file(sweep_id: str) -> str:
 def is_merged(relative: str) -> bool:
     """Whether the file `relative` holds several runs."""
     return PurePosixPath(relative).name.startswith(_MERGED)
+
+
+def manifest_file(sweep_id: str) -> str:
+    """Where in the lake the manifest of the sweep `sweep_id` stands."""
+    return f"{MANIFESTS}/{sweep_id}.parquet"
 
 
 def model_file(sha256: str) -> str:

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from paretofleet_collector.lake.files import is_merged
 from paretofleet_collector.lake.samples import STEPS
 
-FOLDER = "manifest"
 _VERSION = b"paretofleet.manifest"
 _TIME = pa.timestamp("us", tz="UTC")
 #: Each column: its type and what it means.
@@ -45,11 +44,6 @@ COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
     "retired_at": (_TIME, "when its samples were removed for their age, else null"),
     "rule_version": (pa.string(), "rule by which its summary was made, null without one"),
 }
-
-
-def manifest_file(sweep_id: str) -> str:
-    """Where in the lake the manifest of the sweep `sweep_id` stands."""
-    return f"{FOLDER}/{sweep_id}.parquet"
 
 
 def write(path: Path, runs: Sequence[Mapping[str, Any]], version: str) -> None:

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from paretofleet_collector.config import LOCAL, SQLITE, Config
 from paretofleet_collector.errors import Refused
-from paretofleet_collector.lake import merged
 from paretofleet_collector.lake.address import address_of, open_lake
 from paretofleet_collector.lake.files import FOLDER, Lake, is_merged, samples_file
 from paretofleet_collector.store import discarded, input_files, models, runs, sealed, sweeps
@@ -69,9 +68,14 @@ def left_by_merging(connection: sa.Connection, lake: Lake, unlisted: Sequence[st
 
     A crash between such a file and the change of the list leaves it.
     """
+    files = [path for path in unlisted if is_merged(path)]
+    if not files:
+        return set()
+    from paretofleet_collector.lake import merged  # brings pyarrow, which no other start of a collector needs
+
     listed = {(file.run_id, file.attempt) for file in sealed.files(connection)}
     left = set()
-    for path in filter(is_merged, unlisted):
+    for path in files:
         try:
             with lake.copy_of(path) as copy:
                 runs_in = {(each["run_id"], each["attempt"]) for each in merged.read_abouts(copy)}

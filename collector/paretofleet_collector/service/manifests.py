@@ -7,7 +7,7 @@ import logging
 
 from paretofleet_collector.errors import CollectorError
 from paretofleet_collector.jobs.worker import Worker
-from paretofleet_collector.lake.manifest import manifest_file
+from paretofleet_collector.lake.files import manifest_file
 from paretofleet_collector.service.context import Context
 from paretofleet_collector.store import sealed_runs
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from lakes import read, spoil
 from paretofleet_collector.lake import samples
-from paretofleet_collector.lake.manifest import manifest_file
+from paretofleet_collector.lake.files import manifest_file
 from paretofleet_collector.service import garbage
 from paretofleet_collector.service import sweeps as deleting
 from paretofleet_collector.service.lake_age import unlisted_files
