@@ -26,20 +26,24 @@ from paretofleet_collector.rpc.access_client import AccessClient
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 300.0
+#: Seconds between two looks, the first and the longest: a look costs milliseconds here and in the collector.
+LOOK_S, LOOK_MAX_S = 0.05, 0.25
 
 
 def wait_until(happened: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Polls until `happened` returns something true, and returns it; fails naming `what`.
+    """Polls ever less often until `happened` returns something true, and returns it; fails naming `what`.
 
     A collector that is too busy to answer says that nothing has happened yet.
     """
     deadline = time.monotonic() + patience_s
+    pause_s = LOOK_S
     while time.monotonic() < deadline:
         with suppress(Unreachable):
             result = happened()
             if result:
                 return result
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(LOOK_MAX_S, 1.1 * pause_s)
     raise AssertionError(f"{what} did not happen within {patience_s:.0f} s")
 
 
