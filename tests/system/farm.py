@@ -166,6 +166,12 @@ class Farm:
         with self.client() as client:
             return any(each.name == name and each.state == "online" for each in client.list_devices())
 
+    def measures_power(self, name: str) -> bool:
+        """Whether a device has a power sensor, which of this machine no test knows."""
+        with self.client() as client:
+            (device,) = [each for each in client.list_devices() if each.name == name]
+        return bool(device.sensors)
+
     def sweep(self, name: str) -> dict[str, Any]:
         with self.client() as client:
             (found,) = [each for each in client.list_sweeps() if each.name == name]

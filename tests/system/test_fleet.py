@@ -43,7 +43,7 @@ def test_simulated_and_real_devices_sweep_together_but_are_not_ranked_together(f
     assert not frame.loc["here", "simulated"].any()
     assert frame.loc["tx2", "device_class"].str.startswith("sim:").all()
     assert frame.loc["tx2", "energy_j_per_item"].notna().all()
-    assert frame.loc["here", "energy_j_per_item"].isna().all()
+    assert farm.measures_power("here") or frame.loc["here", "energy_j_per_item"].isna().all()
 
     objective = ("--objective", "batch_latency_mean_s", "--objective", "memory_peak_bytes")
     refused = farm.run("rank", "mixed", *objective)

@@ -81,7 +81,7 @@ class Visitor:
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        launched = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=1000 * PATIENCE_S)
         yield launched
         launched.close()
 
