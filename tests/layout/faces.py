@@ -240,10 +240,9 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "reading": "*",
             "second_seeds": "seed_sentences",
             "specification": "SearchSpecification TruthFile",
-            "starting": "devices_of with_measure",
+            "starting": "check_here devices_of with_measure",
             "statements": "statement_rows",
             "stored": "stored_json stored_specification",
-            "trainer": "runnable",
             "truth": "load_truth truth_file with_truth",
         },
         "service": {

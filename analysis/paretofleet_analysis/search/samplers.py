@@ -76,7 +76,7 @@ def _optuna() -> Any:
         import optuna
     except ImportError as error:
         raise SearchError(
-            "this method is Optuna's, which is not here: pip install 'paretofleet-analysis[optuna]'"
+            "this method is Optuna's, which is not here: `pip install 'paretofleet-analysis[optuna]'`"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

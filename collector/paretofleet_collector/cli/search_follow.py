@@ -29,6 +29,7 @@ def follow_search(client: SearchClient, search_id: str, folder: Path) -> int:
     from paretofleet_collector.searches import process
 
     heard: SearchDetail | None = None
+    waited = ""
     driven_s = time.monotonic()
     is_away = False
     try:
@@ -46,6 +47,10 @@ def follow_search(client: SearchClient, search_id: str, folder: Path) -> int:
                 notify(line)
             heard = detail
             search = detail.search
+            waits = process.waits(folder) if search.state == RUNNING else ""
+            if waits and not waited:
+                notify(f"{search.name} {waits}")
+            waited = waits
             if search.state != RUNNING:
                 notify(f"{search.name} is {search.state}: {search.reason or 'no reason given'}")
                 notify(f"see `paretofleet search show {search.name}`")

@@ -48,7 +48,7 @@ _COLUMNS = (
     column("trainings", right=True),
     Column("driven", _driven, right=True),
     Column("began", lambda row: clock(row["created_unix_s"])),
-    column("reason"),
+    column("reason", kept=True),
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretofleet_collector.cli.output import Column, Format, Output, column, row_of, show, write_json
-from paretofleet_collector.cli.search_run import Devices, on_devices, specification_in
+from paretofleet_collector.cli.search_run import Devices, budget_seconds, on_devices, specification_in
 from paretofleet_collector.cli.session import notify, search_client
 from paretofleet_collector.cli.units import counted, duration, seconds_of
 
@@ -41,15 +41,14 @@ def plan(
     output: Output = Format.table,
 ) -> None:
     """Show a search's members and limits, and how many trials fit into a budget; runs nothing."""
-    budget_s = seconds_of("--budget", budget) if budget else 0.0
+    budget_s = budget_seconds(budget)
     training_s = seconds_of("--training", training) if training else None
     specification = on_devices(specification_in(file), devices)
     from paretofleet_collector.cli.specification import add_files
     from paretofleet_collector.searches.forecast import forecast
-    from paretofleet_collector.searches.starting import devices_of, with_measure
-    from paretofleet_collector.searches.trainer import runnable
+    from paretofleet_collector.searches.starting import check_here, devices_of, with_measure
 
-    runnable(specification.train)
+    check_here(specification)
     with search_client(context) as client:
         specification = with_measure(specification, add_files(client, specification.measure))
         planned = client.plan_sweep(specification.measure.to_json())
@@ -83,7 +82,8 @@ def _show(search: SearchSpecification, ahead: SearchForecast, budget_s: float, o
     if ahead.trials_most is None:
         notify("--budget says how many trials fit")
     elif ahead.trials_least == ahead.trials_most:
-        notify(f"about {counted(ahead.trials_most, 'trial')} fit into {duration(budget_s)}")
+        verb = "fits" if ahead.trials_most == 1 else "fit"
+        notify(f"about {counted(ahead.trials_most, 'trial')} {verb} into {duration(budget_s)}")
     else:
         notify(
             f"{ahead.trials_least} to {counted(ahead.trials_most, 'trial')} fit into {duration(budget_s)}: "

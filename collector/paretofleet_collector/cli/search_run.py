@@ -79,16 +79,17 @@ def start(
     """
     if budget is None and trials is None:
         raise typer.BadParameter("say how far it shall go: --budget TIME, --trials N, or both")
-    budget_s = seconds_of("--budget", budget) if budget else 0.0
+    budget_s = budget_seconds(budget)
     truth = _truth(truth_table, truths or ())
     specification = on_devices(specification_in(file), devices)
     from paretofleet_collector.cli.model_upload import model_name
     from paretofleet_collector.cli.specification import add_files
     from paretofleet_collector.searches import process
-    from paretofleet_collector.searches.starting import devices_of, with_measure
+    from paretofleet_collector.searches.starting import check_here, devices_of, with_measure
     from paretofleet_collector.searches.stored import stored_json
     from paretofleet_collector.searches.truth import with_truth
 
+    check_here(specification)
     with search_client(context) as client:
         measure = add_files(client, specification.measure)
         specification = with_measure(specification, measure)
@@ -112,6 +113,16 @@ def start(
         typer.echo(clean(search.name))
         if watch:
             raise typer.Exit(follow_search(client, search.search_id, folder))
+
+
+def budget_seconds(budget: str | None) -> float:
+    """Seconds of a --budget as it was typed, 0 without one; raises BadParameter for one of nothing."""
+    if budget is None:
+        return 0.0
+    seconds = seconds_of("--budget", budget)
+    if seconds <= 0:
+        raise typer.BadParameter(f"--budget {budget}: within no time there is no trial; give more")
+    return seconds
 
 
 def _truth(table: Path | None, truths: Sequence[str]) -> TruthFile | None:

@@ -13,6 +13,7 @@ from paretofleet_collector.cli.search_kept import SearchName
 from paretofleet_collector.cli.session import notify, search_client
 from paretofleet_collector.cli.units import counted, duration
 from paretofleet_collector.errors import NotFound, Refused
+from paretofleet_collector.model.searches import RUNNING
 from paretofleet_collector.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -126,7 +127,11 @@ class ReadSearch:
     def notify_state(self) -> None:
         """Says how the search stands, and what is not measured."""
         search = self.detail.search
-        said = f"{search.name} is {search.state}" + (f": {search.reason}" if search.reason else "")
+        from paretofleet_collector.searches import process
+
+        waits = process.waits(process.search_folder(search.search_id)) if search.state == RUNNING else ""
+        why = search.reason or waits
+        said = f"{search.name} is {search.state}" + (f": {why.rstrip('.')}" if why else "")
         notify(f"{said}; {counted(search.trials, 'trial')}, driven for {duration(search.spent_s)}")
         if self.absent:
             notify(f"not measured yet, or gone: {', '.join(self.absent)}")
@@ -135,7 +140,7 @@ class ReadSearch:
 def read_search(context: typer.Context, search: str) -> ReadSearch:
     """What is known of a `search`, by its name or id; reports that this machine lacks are pulled.
 
-    Raises NotFound, Refused where an anchor failed.
+    Raises NotFound, Refused where the anchor failed in what is to confirm it.
     """
     with search_client(context) as client:
         return read_from(client, search)
@@ -152,7 +157,7 @@ def read_from(client: SearchClient, search: str) -> ReadSearch:
     absent = reading.pull_reports(client, detail, folder)
     report = pull_confirmed(client, detail, folder)
     specification, devices = stored_specification(detail.search.spec_json)
-    table = reading.read_table(specification, devices, detail, folder, {})
+    table = reading.read_table(specification, devices, detail, folder, {}, is_lenient=True)
     anew = confirmed_table(specification, devices, detail, report)
     return ReadSearch(detail, table, absent, anew)
 
@@ -200,8 +205,12 @@ def _values(objectives: Sequence[str]) -> tuple[Column, ...]:
         objective = OBJECTIVES[name]
 
         def cell(row: Any) -> str:
-            value = row[name]
-            return "-" if value is None else f"{value * objective.scale:.4g}"
+            value, low, high = (row[f"{name}{end}"] for end in ("", "_lo", "_hi"))
+            if value is None or low is None:
+                return "-" if value is None else f"{value * objective.scale:.4g}"
+            if objective.unit == "percent":
+                return f"{value:.4g} ±{(high - low) / 2:.1f}"
+            return f"{value * objective.scale:.4g} ±{100 * ((high / low) ** 0.5 - 1):.2g} %"
 
         return Column(f"{objective.short} {objective.shown_unit}".rstrip(), cell, right=True)
 

@@ -1,4 +1,4 @@
-"""Drives one search to its end: `python -m paretofleet_collector.searches ADDRESS SEARCH_ID`."""
+"""Drives one search to its end: `python -m paretofleet_collector.searches ADDRESS SEARCH_ID [HELD]`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from paretofleet_collector.model.searches import FAILED
 from paretofleet_collector.searches.process import LOCK_FOLDER, driving, search_folder
 
 
-def main(address: str, search_id: str) -> int:
-    """Drives the search `search_id` of the collector at `address`; returns the exit code."""
+def main(address: str, search_id: str, held: str = "") -> int:
+    """Drives the search `search_id` of the collector at `address`; returns the exit code.
+
+    `held`: the descriptor by which whoever started this holds the search; empty where nobody does.
+    """
     interpreter.collect_seldom()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -24,7 +27,7 @@ def main(address: str, search_id: str) -> int:
     folder = search_folder(search_id)
     lock = os.environ.get(LOCK_FOLDER)
     try:
-        with driving(folder), SearchClient(address) as client:
+        with driving(folder, int(held) if held else None), SearchClient(address) as client:
             specification, devices = stored_search(client, search_id)
             try:
                 Driver(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from paretofleet_collector.searches.costs import CostTable
 
+#: Standard errors on either side of a value between which it lies in 95 %.
+Z95 = 1.96
 #: Trials that were drawn at random.
 RANDOM = ("start", "control")
 #: Until its front is measured and trained anew, a member of it may owe its place to luck.
@@ -56,12 +58,10 @@ def front_rows(
     for at in np.flatnonzero(is_front | np.array(is_confirmed, dtype=np.bool_)):
         trial = table.trials[numbers[at]]
         again = anew.get(trial.number)
-        accuracy = table.accuracy(trial.number)
         row = {"device": device, "simulated": device in table.simulated}
         row |= {"trial": trial.number, "kind": trial.kind}
         row["verdict"] = SELECTED if again is None else again.verdict
-        row |= {TOP1: None if accuracy is None else accuracy[0]}
-        row |= {name: _value(table, device, trial.number, name) for name in table.columns}
+        row |= _with_intervals(table, device, trial.number)
         row["p_front"] = float(p_front[at])
         row["confirmed.p_front"] = None if again is None or again.verdict == FAILED else again.p_front
         row["confirmed.reason"] = "" if again is None else again.reason
@@ -87,8 +87,7 @@ def trial_rows(table: CostTable) -> list[dict[str, Any]]:
                 row["state"] = "failed"
             elif accuracy is not None and row["state"] == "measured":
                 row["state"] = "done"
-            row |= {TOP1: None if accuracy is None else accuracy[0]}
-            row |= {name: _value(table, device, trial.number, name) for name in table.columns}
+            row |= _with_intervals(table, device, trial.number)
             rows.append({**row, "model": trial.model, **_member(table, trial.number)})
     return rows
 
@@ -178,9 +177,24 @@ def margins(table: CostTable) -> list[float]:
     return values
 
 
-def _value(table: CostTable, device: str, number: int, name: str) -> float | None:
+def _with_intervals(table: CostTable, device: str, number: int) -> dict[str, float | None]:
+    """Top-1 and what a `device` measured of trial `number`, each with `_lo` and `_hi`: 95 %, by the standard
+    errors that `p_front` goes by. None where a value, or its error, is not known.
+    """
+    accuracy = table.accuracy(number)
+    row: dict[str, float | None] = dict.fromkeys(f"{TOP1}{end}" for end in ("", "_lo", "_hi"))
+    if accuracy is not None:
+        top1, half = accuracy[0], Z95 * accuracy[1]
+        row = {TOP1: top1, f"{TOP1}_lo": max(top1 - half, 0.0), f"{TOP1}_hi": min(top1 + half, 100.0)}
     measurement = table.by_device[device].get(number)
-    return None if measurement is None else measurement.values.get(name)
+    for name in table.columns:
+        value = None if measurement is None else measurement.values.get(name)
+        error = math.nan if measurement is None else measurement.errors.get(name, math.nan)
+        factor = None if value is None or not math.isfinite(error) else 10 ** (Z95 * error)
+        row[name] = value
+        row[f"{name}_lo"] = None if value is None or factor is None else value / factor
+        row[f"{name}_hi"] = None if value is None or factor is None else value * factor
+    return row
 
 
 def _member(table: CostTable, number: int) -> dict[str, Any]:

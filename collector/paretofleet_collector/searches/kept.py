@@ -6,6 +6,7 @@ A keeper stands between, so that nothing is left of a command when the search is
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -23,6 +24,10 @@ from paretofleet_collector.plain_text import printable
 _POLL_S = 0.2
 _LINES, _LETTERS, _LOG_BYTES = 3, 400, 16_384
 StoppedBy = Literal["", "timeout", "memory", "disk"]
+#: What the log says when a command has to wait for this host's lock, and once it has waited.
+WAITS = "waits: an agent measures on this machine, and meanwhile nothing is built or trained here"
+GOES_ON = "goes on: nothing is measured on this machine"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def run_kept(
     stdin, stdout = keeper.stdin, keeper.stdout
     if stdin is None or stdout is None:
         raise CollectorError("The process that keeps a command has no pipes: run this again.")
-    started = 0
+    started, is_waiting = 0, False
     try:
         with suppress(BrokenPipeError):
             stdin.write(json.dumps(_request(command)).encode() + b"\n")
@@ -84,8 +89,13 @@ def run_kept(
         for event in _events(stdout, is_stopped):
             if event is None:
                 return None
-            started = event.get("started", started)
+            if "started" in event:
+                started = event["started"]
+                if is_waiting:
+                    _log.info("%s", GOES_ON)
             if "waiting" in event:
+                is_waiting = True
+                _log.info("%s", WAITS)
                 on_wait()
             elif "code" in event:
                 return _end(event)

@@ -47,12 +47,13 @@ def measurements(
     columns: Collection[str],
     *,
     needed: Collection[str] = (),
+    is_lenient: bool = False,
 ) -> list[TrialMeasurement]:
     """What the `rows` of the report of a `batch` say of its `trials` in these `columns`, by device.
 
     `anchor`: the name of its model. A device that was away, or whose environment or scope of power changed,
     has measured what is in the anchor's alone. Raises Refused where the anchor itself failed, or a device
-    has no value of what is `needed`.
+    has no value of what is `needed`; `is_lenient` leaves such a device's values as they are.
     """
     numbers = {trial.model: trial.number for trial in trials if trial.number in batch.trials}
     by_device: dict[str, list[Mapping[str, Any]]] = {}
@@ -63,16 +64,12 @@ def measurements(
         anchors = [row for row in of_device if row["model"] == anchor]
         good = [row for row in anchors if row["status"] in ("ok", "partial")]
         if not good:
-            _check_anchor(anchors, anchor, device)
+            if not is_lenient:
+                _check_anchor(anchors, anchor, device)
             continue
         beside = max(good, key=lambda row: row["runs"])
-        absent = [name for name in needed if beside.get(name) is None]
-        if absent:
-            raise Refused(
-                f"{device} gives no {absent[0]} of the anchor {anchor}: it has no sensor for it, or a "
-                f"window that is too short; take a longer `measure.protocol`, or leave out that objective "
-                "or the device."
-            )
+        if not is_lenient:
+            _check_values(beside, device, needed)
         variances = {name: _variance(of_device, name) for name in columns}
         for row in of_device:
             number = numbers.get(f"{row['model']}@{row['variant']}")
@@ -95,6 +92,21 @@ def _check_anchor(rows: Sequence[Mapping[str, Any]], anchor: str, device: str) -
             f"The anchor {anchor} failed on {device} ({failed[0]['reason'] or failed[0]['status']}), so its "
             "batches cannot be compared; name a smaller `measure.anchor` in a new search."
         )
+
+
+def _check_values(anchor: Mapping[str, Any], device: str, needed: Collection[str]) -> None:
+    """Refuses a `device` whose `anchor` lacks a value of what is `needed`: nothing compares then."""
+    absent = next((name for name in needed if anchor.get(name) is None), None)
+    if absent is None:
+        return
+    sentence = f"{device} gives no {absent} of the anchor {anchor['model']}"
+    if OBJECTIVES[absent].unit == "s":
+        calls = (anchor.get("iterations") or 0) // max(anchor["runs"], 1)
+        raise Refused(
+            f"{sentence}, whose runs of {calls} calls are too short for it; name a quicker `measure.anchor`, a "
+            "longer `measure.protocol` or batch_latency_mean_s in a new search."
+        )
+    raise Refused(f"{sentence}; leave out that objective or that device in a new search.")
 
 
 def _measurement(
@@ -154,11 +166,17 @@ def _variance(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def report_measurements(
-    report: Path, batch: SearchBatch, trials: Sequence[SearchTrial], specification: SearchSpecification
+    report: Path,
+    batch: SearchBatch,
+    trials: Sequence[SearchTrial],
+    specification: SearchSpecification,
+    *,
+    is_lenient: bool = False,
 ) -> list[TrialMeasurement]:
     """The `measurements` of a `batch` of `trials` in its sweep's `report`, a file.
 
-    In the columns that the `specification` ranks by or limits. Raises Refused where the anchor failed.
+    In the columns that the `specification` ranks by or limits. Raises Refused where the anchor failed,
+    unless `is_lenient`.
     """
     from paretofleet_analysis.report import files
 
@@ -167,4 +185,4 @@ def report_measurements(
     anchor = specification.anchor.removeprefix("zoo:").partition("@")[0]
     needed = [name for name in specification.objectives if name != TOP1]
     rows = files.read(report).to_pylist()
-    return measurements(rows, batch, trials, anchor, tuple(columns), needed=needed)
+    return measurements(rows, batch, trials, anchor, tuple(columns), needed=needed, is_lenient=is_lenient)

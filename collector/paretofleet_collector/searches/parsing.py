@@ -61,7 +61,10 @@ def parse_search(text: str, folder: Path) -> SearchSpecification:
 
     Raises Refused with one sentence that names the key and the fix.
     """
-    value = _mapping("A search's specification", load_yaml(text), _TOP_KEYS, "space: {..}, train: {..}")
+    loaded = load_yaml(text)
+    if loaded is None:
+        raise Refused("A search's specification is empty: write space, train, measure and objectives.")
+    value = _mapping("A search's specification", loaded, _TOP_KEYS, "space: {..}, train: {..}")
     missing = [key for key in ("space", "train", "measure", "objectives") if key not in value]
     if missing:
         raise Refused(f"`{missing[0]}` is missing: a search has space, train, measure and objectives.")

@@ -13,10 +13,13 @@ from pathlib import Path
 
 from paretofleet_collector.config import default_home
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.searches.kept import WAITS
 
 #: The variable by which agents and searches agree on another folder for the lock of this host.
 LOCK_FOLDER = "PARETOFLEET_HOST_LOCK_DIR"
 LOG, _LOCK, _ORIGIN = "driver.log", "driver.lock", "origin.json"
+#: Bytes of the end of a log that hold its last line.
+_TAIL = 1000
 
 
 def search_folder(search_id: str) -> Path:
@@ -39,16 +42,23 @@ def origin(folder: Path) -> Path | None:
 
 
 @contextmanager
-def driving(folder: Path) -> Iterator[None]:
-    """Holds a search, by its `folder`, so that no second process drives it; raises Refused where one does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def driving(folder: Path, held: int | None = None) -> Iterator[int]:
+    """Holds a search, by its `folder`, so that no second process drives it; gives the lock's descriptor.
+
+    `held`: that of the process that started this one, which it took. Raises Refused where another drives.
+    """
+    if held is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    else:
+        descriptor = held
+        os.set_inheritable(descriptor, False)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refused("This search is driven already, by another process of this machine.") from None
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -64,19 +74,32 @@ def is_driven(folder: Path) -> bool:
         return True
 
 
+def waits(folder: Path) -> str:
+    """For what the driver of a search waits, by the last line of the log in its `folder`; else empty."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
+            last = log.read().decode(errors="replace").rstrip()
+    except OSError:
+        return ""
+    return WAITS if last.endswith(WAITS) else ""
+
+
 def start(address: str, search_id: str) -> int:
     """Starts the process that drives the search `search_id` of the collector at `address`; returns its id.
 
-    It goes on when this one ends; what it says goes to a file of the search's folder.
+    It goes on when this one ends, and holds the search before it has begun, however long that takes; what it
+    says goes to a file of the search's folder. Raises Refused where the search is driven.
     """
     folder = search_folder(search_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("ab") as log:
+    with driving(folder) as held, (folder / LOG).open("ab") as log:
+        command = ["-P", "-m", "paretofleet_collector.searches", address, search_id, str(held)]
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "paretofleet_collector.searches", address, search_id],
+            [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=(held,),
         )
     return process.pid

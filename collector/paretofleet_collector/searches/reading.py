@@ -50,14 +50,19 @@ def read_table(
     detail: SearchDetail,
     folder: Path,
     read: dict[int, list[TrialMeasurement]],
+    *,
+    is_lenient: bool = False,
 ) -> CostTable:
     """The table of a search on `devices` by its `specification`, `detail` and the reports in a `folder`.
 
-    `read` holds by batch what was read before, and gets the rest. Raises Refused where an anchor failed.
+    `read` holds by batch what was read before, and gets the rest. Raises Refused where an anchor failed,
+    unless `is_lenient`: who looks at a search sees what there is.
     """
     for batch in detail.batches:
         path = report_path(folder, batch.number)
         if batch.number not in read and path.is_file():
-            read[batch.number] = report_measurements(path, batch, detail.trials, specification)
+            read[batch.number] = report_measurements(
+                path, batch, detail.trials, specification, is_lenient=is_lenient
+            )
     measured = [each for number in sorted(read) for each in read[number]]
     return cost_table(specification, devices, detail.trials, measured, detail.trainings)

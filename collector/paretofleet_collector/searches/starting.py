@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from paretofleet_analysis.errors import SearchError
+from paretofleet_analysis.search.samplers import method_of
+
 from paretofleet_collector.errors import Refused
+from paretofleet_collector.searches.trainer import runnable
 
 if TYPE_CHECKING:
     from paretofleet_collector.model.views import DeviceView, PlanView
@@ -21,6 +25,15 @@ _RUNS_MIN = 2
 def with_measure(specification: SearchSpecification, measure: Spec) -> SearchSpecification:
     """The same `specification` with the sweep `measure`, whose local files are in the collector."""
     return replace(specification, measure=measure)
+
+
+def check_here(specification: SearchSpecification) -> None:
+    """Looks whether this machine has what a `specification` trains and proposes with; raises Refused."""
+    runnable(specification.train)
+    try:
+        method_of(specification.method)
+    except SearchError as error:
+        raise Refused(f"`method`: {specification.method} cannot be used: {error}.") from None
 
 
 def devices_of(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_harness import Command
 from paretofleet_collector.cli.search_run import checked_origin
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchView
@@ -104,3 +105,15 @@ def test_what_is_gone_has_changed(search: SearchView, tmp_path: Path) -> None:
     (tmp_path / "rates.json").unlink()
     with pytest.raises(Refused, match=r"rates\.json has changed"):
         checked_origin(search, tmp_path / "space.yaml")
+
+
+@pytest.mark.parametrize(
+    ("budget", "why"), [("0", "--budget 0: within no time there is no trial"), ("", "write a time such as")]
+)
+@pytest.mark.parametrize("verb", ["plan", "start"])
+def test_a_budget_of_nothing_is_an_error_of_usage(
+    paretofleet: Command, verb: str, budget: str, why: str, tmp_path: Path
+) -> None:
+    written(tmp_path, text=TEXT)
+    (tmp_path / "space.yaml").write_text(TEXT)
+    assert why in paretofleet("search", verb, tmp_path / "space.yaml", "--budget", budget, code=2).err

@@ -72,8 +72,18 @@ def test_an_anchor_that_fails_is_a_sentence() -> None:
 def test_an_objective_that_a_device_does_not_have_is_a_sentence() -> None:
     blind = row("anchor", 0.01, energy_j_per_item=None, energy_j_per_item_runs=[None] * 3)
     assert len(read(blind, row("edge-0", 0.02))) == 1, "a limit alone may lack its column"
-    with pytest.raises(Refused, match="box gives no energy_j_per_item of the anchor anchor"):
+    with pytest.raises(Refused, match="box gives no energy_j_per_item of the anchor anchor; leave out"):
         measurements([blind], BATCH, TRIALS, "anchor", COLUMNS, needed=COLUMNS)
+    short = row("anchor", 0.07, batch_latency_p90_s=None, iterations=69)
+    with pytest.raises(Refused, match=r"whose runs of 23 calls are too short for it; name a quicker"):
+        measurements([short], BATCH, TRIALS, "anchor", COLUMNS, needed=COLUMNS)
+
+
+def test_who_looks_at_a_search_whose_anchor_failed_sees_what_there_is() -> None:
+    short = row("anchor", 0.07, batch_latency_p90_s=None, iterations=69)
+    rows = [short, row("edge-0", 0.02), failed("anchor", "oom", device="tx2"), row("edge-0", 0.02, "tx2")]
+    (seen,) = measurements(rows, BATCH, TRIALS, "anchor", COLUMNS, needed=COLUMNS, is_lenient=True)
+    assert (seen.device, seen.trial, seen.values["batch_latency_p90_s"]) == ("box", 0, 0.02)
 
 
 def test_a_new_environment_is_a_new_device() -> None:

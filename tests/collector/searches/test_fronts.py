@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import pytest
 from paretofleet_collector.model.searches import SearchTraining
 from paretofleet_collector.searches.confirmed import confirmations
 from paretofleet_collector.searches.costs import CostTable, cost_table
@@ -95,3 +97,16 @@ def test_random_trials_stand_beside_as_many_others() -> None:
     measured = read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04))
     said = list(sentences(table(*measured, accuracies=(70.0, 80.0)), "box"))
     assert "box: of the hypervolume of its 2 trials, alone reach the 2 at random 1.000" in said
+
+
+def test_every_value_has_its_interval_of_95_percent() -> None:
+    measured = read(row("anchor", 0.01), row("edge-0", 0.02), row("edge-1", 0.04))
+    (_, quick) = front_rows(table(*measured, accuracies=(70.0, 80.0)), "box", seed=1)
+    assert quick["top1_lo"] == pytest.approx(70 - 1.96 * (70 * 30 / 1000) ** 0.5)
+    assert quick["top1_hi"] == pytest.approx(70 + 1.96 * (70 * 30 / 1000) ** 0.5)
+    # runs vary by 1 %: three of the member's, and three of the anchor's
+    factor = quick["batch_latency_p90_s_hi"] / quick["batch_latency_p90_s"]
+    assert factor == pytest.approx(math.exp(1.96 * 0.01 * (2 / 3) ** 0.5), abs=1e-5)
+    assert quick["batch_latency_p90_s_lo"] == pytest.approx(quick["batch_latency_p90_s"] / factor)
+    untrained = trial_rows(table(*measured))[0]
+    assert untrained["top1"] is untrained["top1_lo"] is untrained["top1_hi"] is None

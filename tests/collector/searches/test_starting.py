@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from paretofleet_collector.errors import Refused
@@ -13,7 +17,9 @@ from paretofleet_collector.model.views import DeviceView, PlanView
 from paretofleet_collector.planning.parsing import parse_json
 from paretofleet_collector.searches import process
 from paretofleet_collector.searches.batches import next_batch, request_id, sweep_json
-from paretofleet_collector.searches.starting import devices_of
+from paretofleet_collector.searches.kept import GOES_ON, WAITS
+from paretofleet_collector.searches.specification import TrainCommand
+from paretofleet_collector.searches.starting import check_here, devices_of
 from paretofleet_collector.searches.stored import stored_json, stored_specification
 from search_examples import SPECIFICATION, TRIALS
 
@@ -114,3 +120,52 @@ def test_a_folder_knows_where_its_search_came_from(tmp_path: Path) -> None:
     assert process.origin(tmp_path) is None
     process.keep_origin(tmp_path, tmp_path / "space.yaml")
     assert process.origin(tmp_path) == tmp_path / "space.yaml"
+
+
+def test_a_search_is_driven_from_when_its_process_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "python"  # a driver that does not get to its first line
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(slow))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    pid = process.start("127.0.0.1:1", "s1")
+    try:
+        assert process.is_driven(process.search_folder("s1"))
+        with pytest.raises(Refused, match="driven already"):
+            process.start("127.0.0.1:1", "s1")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert not process.is_driven(process.search_folder("s1"))
+
+
+def test_a_driver_takes_over_the_hold_of_who_started_it(tmp_path: Path) -> None:
+    with process.driving(tmp_path) as held, process.driving(tmp_path, os.dup(held)):
+        assert process.is_driven(tmp_path)
+    assert not process.is_driven(tmp_path)
+
+
+def test_a_search_says_that_it_waits_until_it_goes_on(tmp_path: Path) -> None:
+    assert process.waits(tmp_path) == ""
+    (tmp_path / process.LOG).write_text(f"2026-01-01 12:00:00,000 {WAITS}\n")
+    assert process.waits(tmp_path) == WAITS
+    (tmp_path / process.LOG).write_text(f"{WAITS}\n2026-01-01 12:00:00,000 {GOES_ON}\n")
+    assert process.waits(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"train": TrainCommand(("nosuchprogram",))}, "nosuchprogram is no program here"),
+        ({"train": TrainCommand(("python",)), "method": "tpe"}, "`method`: tpe cannot be used: .*Optuna"),
+    ],
+)
+def test_what_is_missing_on_this_machine_is_refused_before_a_search_begins(
+    changed: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(Refused, match=why):
+        check_here(replace(SPECIFICATION, **changed))
+    check_here(replace(SPECIFICATION, train=TrainCommand(("python",))))
