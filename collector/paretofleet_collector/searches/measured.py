@@ -99,14 +99,14 @@ def _check_values(anchor: Mapping[str, Any], device: str, needed: Collection[str
     absent = next((name for name in needed if anchor.get(name) is None), None)
     if absent is None:
         return
-    sentence = f"{device} gives no {absent} of the anchor {anchor['model']}"
+    lacking = f"{device} gives no {absent} of the anchor {anchor['model']}"
     if OBJECTIVES[absent].unit == "s":
         calls = (anchor.get("iterations") or 0) // max(anchor["runs"], 1)
         raise Refused(
-            f"{sentence}, whose runs of {calls} calls are too short for it; name a quicker `measure.anchor`, a "
-            "longer `measure.protocol` or batch_latency_mean_s in a new search."
+            f"{lacking}, whose runs of {calls} calls are too short for it; name a quicker `measure.anchor`, "
+            "a longer `measure.protocol` or batch_latency_mean_s in a new search."
         )
-    raise Refused(f"{sentence}; leave out that objective or that device in a new search.")
+    raise Refused(f"{lacking}; leave out that objective or that device in a new search.")
 
 
 def _measurement(

@@ -28,6 +28,10 @@ _STATES = (
     ("sealed", "measured"),
 )
 
+#: What the parts of a row's name are called, and which of them is the batch size.
+HEADS = ("Model", "Precision", "Batch", "Otherwise")
+_BATCH = 2
+
 
 @dataclass(frozen=True)
 class MatrixCell:
@@ -64,6 +68,17 @@ def matrix(
     for each in configurations:
         rows.setdefault(_row_of(each.configuration), {})[each.configuration.device] = _cell(each)
     return devices, rows
+
+
+def heads(rows: Mapping[tuple[str, ...], object]) -> tuple[list[int], str]:
+    """Which parts of what names the `rows` of a matrix tell them apart, and in words what they have alike.
+
+    The model is always among the former, so that a narrow screen has room for the devices.
+    """
+    telling = [at for at in range(len(HEADS)) if at == 0 or len({names[at] for names in rows}) != 1]
+    first = next(iter(rows), ("",) * len(HEADS))
+    alike = [f"batch size {part}" if at == _BATCH else part for at, part in enumerate(first)]
+    return telling, ", ".join(part for at, part in enumerate(alike) if at not in telling and part)
 
 
 def _row_of(planned: PlannedView) -> tuple[str, ...]:
@@ -122,8 +137,11 @@ def _fragments(
         for name in ("head", "actions", "running", "frontier", "timing")
     }
     row = rendering.macro("sweep_parts.html", "matrix_row")
+    telling, _ = heads(rows)
     lines = {
-        (key := _row_id(names)): str(row(key, names, [cells.get(each) for each in devices], devices, sweep))
+        (key := _row_id(names)): str(
+            row(key, [names[at] for at in telling], [cells.get(each) for each in devices], devices, sweep)
+        )
         for names, cells in rows.items()
     }
     return Fragments(parts, {"matrix": lines})

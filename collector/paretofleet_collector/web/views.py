@@ -34,12 +34,15 @@ async def _sweep(site: Site, request: Request) -> Response:
     """One sweep."""
     check_may(request, "ShowSweep")
     detail = await sweeps.show(site.context, request.path_params["sweep"])
-    devices, _ = sweep_view.matrix(detail.configurations)
+    devices, rows = sweep_view.matrix(detail.configurations)
+    telling, alike = sweep_view.heads(rows)
     values = {
         "title": detail.sweep.name,
         "name": detail.sweep.name,
         "sweep_id": detail.sweep.sweep_id,
         "devices": devices,
+        "heads": [sweep_view.HEADS[at] for at in telling],
+        "alike": alike,
         "vega": rendering.vega_url(),
         "spec": json.dumps(json.loads(detail.spec_json), indent=2),
     }

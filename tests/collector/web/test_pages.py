@@ -15,7 +15,7 @@ from paretofleet_collector.lake.samples import Stream
 from paretofleet_collector.service import sweeps
 from paretofleet_collector.service.frontiers import Frontiers
 from paretofleet_collector.service.run_details import RunSamples
-from paretofleet_collector.web import sweep_view, trace
+from paretofleet_collector.web import rendering, sweep_view, trace
 from rig import end_of, samples_of
 
 
@@ -51,6 +51,31 @@ def test_a_sweep_shows_each_configuration_on_each_device(rig):
     assert [name[:3] for name in rows] == [("tiny", "native", "1"), ("tiny", "native", "2")]
     cells = [(cell.measured, cell.runs, cell.state) for row in rows.values() for cell in row.values()]
     assert sorted(cells) == [(0, 3, "pending")] * 3 + [(1, 3, "going")]
+
+
+def test_what_all_rows_of_a_matrix_have_alike_takes_no_column():
+    one = ("tiny", "native", "1", "onnxruntime, cpu")
+    assert sweep_view.heads({one: {}, (*one[:2], "2", one[3]): {}}) == ([0, 2], "native, onnxruntime, cpu")
+    assert sweep_view.heads({one: {}}) == ([0], "native, batch size 1, onnxruntime, cpu")
+    assert sweep_view.heads({}) == ([0, 1, 2, 3], "")
+
+
+def test_heads_and_rows_of_a_matrix_have_the_same_columns(measured):
+    text = measured.ask("/sweeps/sweep").text
+    table = text[text.index('<table class="matrix">') :].partition("</table>")[0]
+    first = re.search(r"<tbody.*?</tr>", table, re.DOTALL).group()
+    assert table.count('<th scope="col">') == first.count("<td") + 1
+    assert "All: native, " in text
+
+
+def test_of_sweeps_that_are_compared_all_that_one_lacks_is_there():
+    lacking = [f"tiny native, batch {size}: only in B" for size in range(30)]
+    result = {"why": "", "names": ("one", "two"), "environment": [], "changes": [], "notes": []}
+    frame = {"title": "", "visitor": "", "form_token": "", "watches": "", "epoch": "", "version": 0}
+    values = {**frame, "sweeps": [], "chosen": ("", ""), "result": {**result, "unmatched": lacking}}
+    text = rendering.render("compare.html", values)
+    assert text.count("only in B") == 30
+    assert "30 configurations of one sweep only" in text
 
 
 def test_a_sweeps_page_has_its_failures_its_matrix_and_what_to_take_along(measured):
