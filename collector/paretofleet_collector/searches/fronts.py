@@ -107,9 +107,7 @@ def sentences(table: CostTable, device: str) -> Iterator[str]:
     if len(accuracies) > 2 and len(set(accuracies)) == 1:
         yield f"all {len(accuracies)} trainings came to the same {TOP1}: does training measure it?"
     reasons = Counter(
-        reason.partition(":")[0].partition(" ")[0]
-        for trial in table.trials
-        if (reason := table.failure(trial.number, device))
+        _kind_of(reason) for trial in table.trials if (reason := table.failure(trial.number, device))
     )
     if reasons:
         counted = ", ".join(f"{name} {count}" for name, count in reasons.most_common())
@@ -117,6 +115,12 @@ def sentences(table: CostTable, device: str) -> Iterator[str]:
     over = _over_all(table, device)
     if over:
         yield over
+
+
+def _kind_of(reason: str) -> str:
+    """What a `reason` of a failure begins with: its name, or what is lacking."""
+    first, _, rest = reason.partition(":")[0].partition(" ")
+    return f"{first} {rest.partition(' ')[0]}" if first == "no" else first
 
 
 def _reached(table: CostTable, costs: Floats, numbers: list[int]) -> str:

@@ -18,6 +18,8 @@ from paretofleet_collector.searches.specification import TOP1, SearchSpecificati
 DRIFTING = frozenset({"s", "J", "W", "1/s"})
 #: Reasons for which a trial is not measured yet, as if it had not been sent.
 _ABSENT = frozenset({"offline", "cancelled"})
+#: Fewer members may lack a value by their own nature.
+_FIRST_MIN = 3
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,14 @@ def measurements(
 
     `anchor`: the name of its model. A device that was away, or whose environment or scope of power changed,
     has measured what is in the anchor's alone. Raises Refused where the anchor itself failed, or a device
-    has no value of what is `needed`; `is_lenient` leaves such a device's values as they are.
+    has no value of what is `needed`, of the anchor or of anything in the first batch; `is_lenient` leaves
+    such a device's values as they are.
     """
     numbers = {trial.model: trial.number for trial in trials if trial.number in batch.trials}
     by_device: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_device.setdefault(row["device"], []).append(row)
-    result = []
+    result: list[TrialMeasurement] = []
     for device, of_device in by_device.items():
         anchors = [row for row in of_device if row["model"] == anchor]
         good = [row for row in anchors if row["status"] in ("ok", "partial")]
@@ -71,6 +74,7 @@ def measurements(
         if not is_lenient:
             _check_values(beside, device, needed)
         variances = {name: _variance(of_device, name) for name in columns}
+        before = len(result)
         for row in of_device:
             number = numbers.get(f"{row['model']}@{row['variant']}")
             is_there = row["environment_id"] in (beside["environment_id"], None)
@@ -82,6 +86,8 @@ def measurements(
                 and row["status"] != "pending"
             ):
                 result.append(_measurement(number, row, beside, batch.number, variances))
+        if batch.number == 0 and not is_lenient:
+            _check_first(result[before:], needed)
     return result
 
 
@@ -107,6 +113,20 @@ def _check_values(anchor: Mapping[str, Any], device: str, needed: Collection[str
             "a longer `measure.protocol` or batch_latency_mean_s in a new search."
         )
     raise Refused(f"{lacking}; leave out that objective or that device in a new search.")
+
+
+def _check_first(measured: Sequence[TrialMeasurement], needed: Collection[str]) -> None:
+    """Refuses a device on which no member of the first batch has a value of what is `needed`.
+
+    The anchor has it; members that are over much sooner, such as for a slow sensor, never would.
+    """
+    for name in needed:
+        if len(measured) >= _FIRST_MIN and all(each.reason == f"no {name}" for each in measured):
+            raise Refused(
+                f"{measured[0].device} gives no {name} of any of its first {len(measured)} members, which "
+                "are over too soon for it; take a longer `measure.protocol`, or leave out that objective or "
+                "that device, in a new search."
+            )
 
 
 def _measurement(

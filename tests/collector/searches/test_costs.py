@@ -11,6 +11,7 @@ from paretofleet_analysis.search.propose import propose
 from paretofleet_collector.errors import Refused
 from paretofleet_collector.model.searches import SearchTraining
 from paretofleet_collector.searches.costs import CostTable, cost_table
+from paretofleet_collector.searches.fronts import sentences
 from paretofleet_collector.searches.measured import TrialMeasurement, measurements
 from search_examples import BATCH, COLUMNS, SPECIFICATION, SPREAD, TRIALS, failed, read, row
 
@@ -77,6 +78,20 @@ def test_an_objective_that_a_device_does_not_have_is_a_sentence() -> None:
     short = row("anchor", 0.07, batch_latency_p90_s=None, iterations=69)
     with pytest.raises(Refused, match=r"whose runs of 23 calls are too short for it; name a quicker"):
         measurements([short], BATCH, TRIALS, "anchor", COLUMNS, needed=COLUMNS)
+
+
+def test_a_device_that_gives_no_value_of_any_of_its_first_members_is_a_sentence() -> None:
+    nothing = {"energy_j_per_item": None, "energy_j_per_item_runs": [None] * 3}
+    rows = [row("anchor", 0.02), *(row(f"edge-{number}", 0.001, **nothing) for number in range(3))]
+    first, later = (replace(BATCH, number=number, trials=(0, 1, 2)) for number in range(2))
+    why = "box gives no energy_j_per_item of any of its first 3 members, which are over too soon"
+    with pytest.raises(Refused, match=why):
+        measurements(rows, first, TRIALS, "anchor", COLUMNS, needed=COLUMNS)
+    seen = measurements(rows, later, TRIALS, "anchor", COLUMNS, needed=COLUMNS)
+    assert [each.reason for each in seen] == ["no energy_j_per_item"] * 3, "they alone are of no use"
+    assert len(measurements(rows, first, TRIALS, "anchor", COLUMNS, needed=COLUMNS, is_lenient=True)) == 3
+    said = list(sentences(table(*seen), "box"))
+    assert "box: 3 of 4 trials are of no use: no energy_j_per_item 3" in said
 
 
 def test_who_looks_at_a_search_whose_anchor_failed_sees_what_there_is() -> None:
