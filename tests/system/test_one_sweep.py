@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from farm import Farm, wait_until
+from farm import PATIENCE_S, Farm, wait_until
 from networks import convolution
 
 pytestmark = pytest.mark.system
@@ -176,7 +176,7 @@ def test_light_models_of_the_onnx_package_run_at_batch_size_1(farm: Farm) -> Non
         "sweep", "submit", "--name", "light", "--batch-size", "1", "--protocol", "quick", "--repeats", "1",
         *(word for name in names for word in ("--model", name)),
     )  # fmt: skip
-    wait_until(lambda: farm.has_ended("light"), "the sweep of the light models", 280)
+    wait_until(lambda: farm.has_ended("light"), "the sweep of the light models", 2 * PATIENCE_S)
     assert farm.sweep("light")["state"] == "finished"
     refused = farm.run("sweep", "submit", "--model", names[0], "--batch-size", "4")
     assert refused.returncode == 1
