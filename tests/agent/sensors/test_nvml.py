@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -61,7 +62,7 @@ def build(tmp_path_factory):
             source = trees.FIXTURES / "nvml_stub" / "nvml_stub.c"
             shared = ["gcc", "-shared", "-fPIC", "-O1", "-Wl,-soname,libnvidia-ml.so.1"]
             command = [*shared, *options, "-o", str(folder / "libnvidia-ml.so.1"), str(source)]
-            subprocess.run(command, check=True, timeout=120)
+            subprocess.run(command, check=True, timeout=280)
             built[without] = folder
         return built[without]
 
@@ -79,7 +80,7 @@ def ask(build, tmp_path):
         variables = dict(os.environ, LD_LIBRARY_PATH=str(build(*without)), NVML_STUB=str(script))
         command = [sys.executable, "-c", READ, str(seconds), str(rhythm)]
         done = subprocess.run(
-            command, env=variables, stdout=subprocess.PIPE, check=True, text=True, timeout=60
+            command, env=variables, stdout=subprocess.PIPE, check=True, text=True, timeout=280
         )
         told = json.loads(done.stdout)
         told["of"] = {
@@ -110,12 +111,16 @@ def test_a_gpu_offers_its_counter_first_and_its_readings_beside(ask):
 
 
 def test_35_joules_over_half_a_second_at_70_watts_come_out_within_half_a_percent(ask):
-    told = ask(STEADY, "counter_ms 2", seconds=0.6, rhythm=0.01)
+    told = ask(STEADY, "counter_ms 2", seconds=1.2, rhythm=0.01)
     _, readings = told["of"]["energy"]
-    first = readings[0]
-    last = min(readings, key=lambda reading: abs(reading[0] - first[0] - 0.5e9))
-    joules, seconds = (last[1] - first[1]) / 1e6, (last[0] - first[0]) / 1e9
-    assert joules * 0.5 / seconds == pytest.approx(35.0, rel=0.005)
+    found_j = []
+    for first in readings:
+        last = min(readings, key=lambda reading: abs(reading[0] - first[0] - 0.5e9))
+        joules, seconds = (last[1] - first[1]) / 1e6, (last[0] - first[0]) / 1e9
+        if seconds > 0.4:
+            found_j.append(joules * 0.5 / seconds)
+    # Of a single reading a busy machine may come late by more than that.
+    assert statistics.median(found_j) == pytest.approx(35.0, rel=0.005)
 
 
 def test_a_counter_that_restarts_goes_down_and_has_no_range(ask):
