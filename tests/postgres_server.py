@@ -57,7 +57,12 @@ class Server:
     def start(self) -> None:
         command = [self.programs / "postgres", "-D", self.root / "data", "-k", self.root]
         self.process = subprocess.Popen(
-            [*map(str, command), "-c", "listen_addresses=", "-c", "max_connections=60", "-c", "fsync=off"],
+            [
+                *map(str, command),
+                *("-c", "listen_addresses=", "-c", "max_connections=60", "-c", "fsync=off"),
+                # In its folder, where it goes with it: what is killed leaves the system's in /dev/shm.
+                *("-c", "dynamic_shared_memory_type=mmap"),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(self.root / "log").open("ab"),

@@ -11,6 +11,10 @@ from typing import Any
 
 from paretofleet_collector.jobs.worker import Worker
 
+#: Each takes 200 MB, and every test may have variables of its own.
+KEPT_MAX = 2
+_WORKERS: dict[frozenset[tuple[str, str]], Worker] = {}
+
 
 class KeptWorker(Worker):
     """What a collector has for its worker, over a process that stays when the test ends."""
@@ -37,9 +41,14 @@ def _variables() -> frozenset[tuple[str, str]]:
     return frozenset(each for each in os.environ.items() if each[0] != "PYTEST_CURRENT_TEST")
 
 
-@cache
-def _kept(_: frozenset[tuple[str, str]]) -> Worker:
-    return Worker()
+def _kept(variables: frozenset[tuple[str, str]]) -> Worker:
+    """The worker for those variables; where they are new, the one that was idle for longest is ended."""
+    worker = _WORKERS.pop(variables, None) or Worker()
+    while len(_WORKERS) >= KEPT_MAX:
+        idle = _WORKERS.pop(next(iter(_WORKERS)))
+        asyncio.run_coroutine_threadsafe(idle.close(), _loop()).result()
+    _WORKERS[variables] = worker
+    return worker
 
 
 @cache
