@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("the same everywhere")
 TIMED = (
     "agent/device/test_contention.py",
     "agent/device/test_frequencies.py",
+    "agent/hardware/test_real_cgroups.py",
     "agent/measure",
     "agent/power/test_sampler.py",
     "agent/runner/test_pace.py",

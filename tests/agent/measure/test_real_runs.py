@@ -302,7 +302,7 @@ def test_no_thread_count_means_the_cpus_that_are_left(kit, here, model):
 
 def test_a_window_that_does_not_fit_into_the_time_limit_is_cut_and_says_so(kit, here, tmp_path):
     path = kit.make_model(tmp_path / "m.onnx")
-    limits = dataclasses.replace(kit.QUICK, window_min_s=60.0, iterations_max=10**9, timeout_s=2.0)
+    limits = dataclasses.replace(kit.QUICK, window_min_s=60.0, iterations_max=10**9, timeout_s=6.0)
     outcome = run(kit, here, path, limits=limits)
     assert outcome.ok, outcome.message
     assert "time_limited" in outcome.facts["flags"]

@@ -18,6 +18,8 @@ PYTHON = os.environ.get("PARETOFLEET_TEST_SPARK_PYTHON")
 with_spark = pytest.mark.skipif(
     not PYTHON, reason="NOT TRIED: PARETOFLEET_TEST_SPARK_PYTHON names no Python with PySpark"
 )
+#: Java and its Python processes start, several at once on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 FOLDER = Path(spark_work.__file__).parent
 TEXTS = [f"text {number}" for number in range(40)]
 
@@ -29,7 +31,7 @@ def run(works: list[tuple[str, list[str]]], **environ: str) -> list[dict[str, An
         env={**os.environ, "PYTHONPATH": str(FOLDER), **environ},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -34,6 +34,8 @@ SENSOR = {
     "gain_relative_uncertainty": 0.03,
     "primary": True,
 }
+#: Java and its Python processes start, several at once on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 Summaries = Callable[[Rig], dict[str, dict[str, Any]]]
 
 

@@ -19,6 +19,8 @@ from paretofleet_collector.store import sealed
 from rig import Rig
 from spark_python import PYTHON, with_spark
 
+#: Java and its Python processes start, several at once on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 #: What the seal says of an iteration of 10 ms, as the clock puts it, and what is put in its place.
 RIGHT_S, WRONG_S = pytest.approx(0.01, rel=1e-12), 7.0
 
