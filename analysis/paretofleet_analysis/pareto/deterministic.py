@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .kernel.index import morton
+from .at_most import weights_at_most, weights_equal
+from .kernel.rank_codes import RankCodes
 from .undominated import undominated_points
 from .validation import check_directions
 
 _CELLS = 4_000_000
-#: Points in a block, of which first only the corners are looked at, and cells from which on that is done.
-_BLOCK, _BLOCKS_FROM = 128, 50_000_000
+#: Values held against values from which on not all pairs are looked at.
+_DIVIDED_FROM = 50_000_000
 
 
 def nondominated(points: np.ndarray, *, maximize: Sequence[bool]) -> np.ndarray:
@@ -46,30 +47,11 @@ def dominator_counts(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     >>> dominator_counts(np.array([[1.0, 2.0], [2.0, 2.0]]), np.array([[1.0, 2.0], [0.0, 3.0]])).tolist()
     [0, 1]
     """
-    if len(points) * others.size > _BLOCKS_FROM:
-        return _counted_in_blocks(points, others)
-    return _counted(points, others)
-
-
-def _counted_in_blocks(costs: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """`_counted`, looking at neighbours only where the corners of their block leave it open."""
-    ranks = np.argsort(np.argsort(others, axis=0), axis=0)
-    order = np.argsort(morton(ranks.astype(np.int32)), kind="stable")
-    starts = np.arange(0, len(others), _BLOCK)
-    blocks = others[order]
-    best, worst = np.minimum.reduceat(blocks, starts), np.maximum.reduceat(blocks, starts)
-    sizes = np.diff(np.append(starts, len(others)))
-    counts = np.zeros(len(costs), dtype=np.int64)
-    for i, point in enumerate(costs):
-        may = np.flatnonzero((best <= point).all(axis=1))
-        surely = (worst[may] <= point).all(axis=1) & (worst[may] < point).any(axis=1)
-        counts[i] = sizes[may[surely]].sum()
-        open_blocks = may[~surely]
-        if len(open_blocks):
-            lines = (starts[open_blocks, None] + np.arange(_BLOCK)).ravel()
-            near = blocks[lines[lines < len(others)]]
-            counts[i] += ((near <= point).all(axis=1) & (near < point).any(axis=1)).sum()
-    return counts
+    if len(points) * others.size <= _DIVIDED_FROM:
+        return _counted(points, others)
+    codes = RankCodes(np.concatenate([points, others]).astype(np.float64)).codes
+    ours, theirs = codes[: len(points)], codes[len(points) :]
+    return weights_at_most(ours, theirs) - weights_equal(ours, theirs)
 
 
 def _counted(costs: np.ndarray, others: np.ndarray) -> np.ndarray:

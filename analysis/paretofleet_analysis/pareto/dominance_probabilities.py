@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .at_most import weights_at_most, weights_equal
 from .fleet import Fleet, check_size
 from .indexed_fleet import IndexedFleet
 from .kernel import engine as kernel
 from .kernel.query import Rule, batch_by_configuration
+from .kernel.rank_codes import Codes, RankCodes
 from .samples import Floats, Ints, Samples
 from .validation import check_threads
 
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 _CELLS = 8_000_000
 #: Stored pairs: about 2 GiB of them.
 _PAIRS_MAX = 100_000_000
+#: Sums of whole numbers as doubles are exact below this.
+_WHOLE_MAX = 2**53
+_CELLS_WITHIN = 1_000_000
+#: Up to so many configurations looking at all pairs is quicker than dividing runs.
+_PAIRED_UP_TO = 300
 
 
 def dominance_probability(
@@ -48,8 +56,9 @@ def dominance_probability(
 def expected_dominators(samples: Samples, *, maximize: Sequence[bool], threads: int = 1) -> Floats:
     """(N,) how many configurations are expected to dominate each: the column sums of `dominance_probability`.
 
-    `samples`, `maximize`, `threads` and errors are those of that. Source: Pei, Jiang, Lin, Yuan 2007,
-    Probabilistic skylines on uncertain data (VLDB).
+    `samples`, `maximize`, `threads` and errors are those of that, but any number of pairs is possible: pairs
+    of runs are counted without looking at each. Source: Pei, Jiang, Lin, Yuan 2007, Probabilistic skylines on
+    uncertain data (VLDB).
 
     >>> expected_dominators([[[1.0], [3.0]], [[2.0]]], maximize=[False]).tolist()
     [0.5, 0.5]
@@ -57,10 +66,43 @@ def expected_dominators(samples: Samples, *, maximize: Sequence[bool], threads: 
     check_threads(threads)
     check_size(samples, "expected_dominators")
     fleet = Fleet.from_samples(samples, maximize)
+    common = math.lcm(*np.unique(fleet.runs).tolist())
+    if fleet.size > _PAIRED_UP_TO and common * len(fleet.costs) < _WHOLE_MAX:
+        return _counted_dominators(fleet, common)
     expected = np.zeros(fleet.size)
     for shares, _, dominated in _shares(fleet, threads):
         expected += np.bincount(dominated, shares, minlength=fleet.size)
     return expected
+
+
+def _counted_dominators(fleet: Fleet, common: int) -> Floats:
+    """(N,) the expected dominators, by whole numbers: `common` is a multiple of the runs of each."""
+    ranks = RankCodes(fleet.costs)
+    shares = np.repeat(common // fleet.runs, fleet.runs)
+    weights = None if (shares == 1).all() else shares.astype(np.float64)
+    counts = weights_at_most(ranks.codes, ranks.codes, weights)
+    counts -= weights_equal(ranks.codes, ranks.codes, weights) if ranks.has_ties else shares
+    counts -= _dominated_within(ranks.codes, fleet, has_ties=ranks.has_ties) * shares
+    return np.add.reduceat(counts, fleet.starts[:-1]) / (common * fleet.runs)
+
+
+def _dominated_within(codes: Codes, fleet: Fleet, *, has_ties: bool) -> Ints:
+    """(n,) how many runs of its own configuration dominate each run of `fleet`, by their `codes` (n, d).
+
+    Without `has_ties` no two runs are equal in all objectives.
+    """
+    counts = np.zeros(len(codes), dtype=np.int64)
+    for size in np.unique(fleet.runs).tolist():
+        rows = fleet.starts[:-1][fleet.runs == size, None] + np.arange(size)
+        step = max(1, _CELLS_WITHIN // size**2)
+        for a in range(0, len(rows), step):
+            runs = codes.T[:, rows[a : a + step]]
+            at_most = np.logical_and.reduce([each[:, :, None] <= each[:, None] for each in runs])
+            counts[rows[a : a + step]] = at_most.sum(axis=1)
+            if has_ties:
+                equal = np.logical_and.reduce([each[:, :, None] == each[:, None] for each in runs])
+                counts[rows[a : a + step]] -= equal.sum(axis=1)
+    return counts if has_ties else counts - 1
 
 
 def _shares(fleet: Fleet, threads: int) -> Iterator[tuple[Floats, Ints, Ints]]:

@@ -26,7 +26,7 @@ from paretofleet_analysis.ranking.factor_integral import integrate_over_factors
 from paretofleet_analysis.ranking.fleet import LeftOut
 from paretofleet_analysis.ranking.front_query import FrontProbabilities, FrontQuery, exact_front
 from paretofleet_analysis.ranking.probability_maps import interpolate_calibration, next_run_probability
-from paretofleet_analysis.ranking.promises import tail_errors
+from paretofleet_analysis.ranking.tail_errors import tail_errors
 from paretofleet_analysis.ranking.verdicts import tolerances
 from paretofleet_analysis.statistics.moments import moments
 
@@ -254,7 +254,7 @@ def _repeated(values: np.ndarray, kept: np.ndarray, entry: np.ndarray, *, rest: 
 
 
 def _tails(points: list[np.ndarray], answer: Probabilities, query: FrontQuery) -> np.ndarray | None:
-    """`promises.tail_errors` of those kept; None where pairs of means are not all that is unknown."""
+    """`tail_errors` of those kept; None where pairs of means are not all that is unknown."""
     if query.question == "run" or query.shared is not None or query.factors is not None or query.limits:
         return None
     return tail_errors(points, answer.front, query.maximize, query.margins)

@@ -11,7 +11,6 @@ from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.page.content import gather
 from paretofleet_analysis.present import ranking_text
 from paretofleet_analysis.ranking import rank as ranks
-from paretofleet_analysis.ranking.dominance_counts import dominators_of_means
 from paretofleet_analysis.ranking.result import RankedRow, Ranking
 from rank_million import Fleet, fleet_rows
 
@@ -121,14 +120,6 @@ def test_a_row_that_is_meant_is_listed_whatever_beats_it(monkeypatch):
     left -= {row.identity["configuration_id"] for row in listed.rows}
     name = min(left)
     assert ranks.rank(table, why=name).why is not None
-
-
-def test_dominators_are_counted_in_blocks_as_one_by_one(monkeypatch):
-    rng = np.random.default_rng(1)
-    points = rng.integers(0, 12, (2_000, 3)) / 4.0
-    plain = dominators_of_means(points[:300], points, maximize=[False, True, False])
-    monkeypatch.setattr("paretofleet_analysis.pareto.deterministic._BLOCKS_FROM", 0)
-    assert (dominators_of_means(points[:300], points, maximize=[False, True, False]) == plain).all()
 
 
 def test_where_too_many_are_left_or_another_question_is_asked_it_is_refused(monkeypatch):
