@@ -17,6 +17,7 @@ from paretofleet_analysis.objectives import objective
 from paretofleet_analysis.ranking.row_table import TABLE_FROM
 from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.studies.answer import Answer, Cell, Chart, Verdict, left_out
+from paretofleet_analysis.studies.drawn_times import DrawnTimes
 from paretofleet_analysis.studies.places import Place, places_of, single_values
 from paretofleet_analysis.studies.places_compared import NEAR, Pair, overlap, pairs_of, regret
 from paretofleet_analysis.studies.rank_agreement import agreement, spearman
@@ -44,7 +45,7 @@ def answers(
     a limit of what is no objective.
     """
     limits = {objective(name).name: limit for name, limit in (maxima or {}).items()}
-    places = places_of(report)
+    places, drawn_times = places_of(report), DrawnTimes(seed)
     pairs = pairs_of(places, top1_min=top1_min)
     across = [pair for pair in pairs if pair.origin.device != pair.other.device]
     within = [pair for pair in pairs if pair.origin.device == pair.other.device]
@@ -54,8 +55,8 @@ def answers(
             "The order of models is the same from runtime to runtime", within, "two runtimes of a device"
         ),
         _energy_orders(places, top1_min),
-        _fronts(pairs, seed),
-        _regrets(pairs, seed),
+        _fronts(pairs, drawn_times),
+        _regrets(pairs, drawn_times),
         _best(places, top1_min, limits),
     ]
     if top1_min is None:
@@ -137,17 +138,17 @@ def _tau_answer(
     return Answer(STUDY, title, verdict, sentence + single_values(used), columns, listed[:LINES_MAX], chart)
 
 
-def _fronts(pairs: Sequence[Pair], seed: int) -> Answer:
+def _fronts(pairs: Sequence[Pair], drawn_times: DrawnTimes) -> Answer:
     title = "One place's front of accuracy and time is another's"
     is_many = _are_many(pairs)
-    every = [(pair, overlap(pair, seed=seed, with_interval=not is_many)) for pair in pairs]
+    every = [(pair, overlap(pair, None if is_many else drawn_times)) for pair in pairs]
     compared = [(pair, each) for pair, each in every if each is not None]
     if not compared:
         return left_out(STUDY, title, "no two places have two models with an accuracy in common")
     compared.sort(key=lambda item: item[1].near)
     drawn = compared
     if is_many:
-        again = [(pair, overlap(pair, seed=seed)) for pair, _ in compared[:LINES_MAX]]
+        again = [(pair, overlap(pair, drawn_times)) for pair, _ in compared[:LINES_MAX]]
         drawn = [(pair, each) for pair, each in again if each is not None]
         compared[:LINES_MAX] = drawn
     rows = [
@@ -176,16 +177,16 @@ def _fronts(pairs: Sequence[Pair], seed: int) -> Answer:
     return _compared(title, "told" if is_single else verdict, sentence, pairs, columns, rows)
 
 
-def _regrets(pairs: Sequence[Pair], seed: int) -> Answer:
+def _regrets(pairs: Sequence[Pair], drawn_times: DrawnTimes) -> Answer:
     title = "What is fastest at one place is fastest at another"
     if not pairs:
         return left_out(STUDY, title, "no two places have two models in common at one batch size")
     is_many = _are_many(pairs)
-    every = ((pair, regret(pair, seed=seed, with_interval=not is_many)) for pair in pairs)
+    every = ((pair, regret(pair, None if is_many else drawn_times)) for pair in pairs)
     compared = sorted(every, key=lambda item: -item[1].factor)
     drawn = compared
     if is_many:
-        drawn = [(pair, regret(pair, seed=seed)) for pair, _ in compared[:LINES_MAX]]
+        drawn = [(pair, regret(pair, drawn_times)) for pair, _ in compared[:LINES_MAX]]
         compared[:LINES_MAX] = drawn
     rows = [(*_named(pair), each.model, each.factor, each.lo, each.hi) for pair, each in compared]
     worst, cost = compared[0]

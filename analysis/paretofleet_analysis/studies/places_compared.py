@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paretofleet_analysis.pareto.deterministic import nondominated
 from paretofleet_analysis.report.access import Row
+from paretofleet_analysis.studies.drawn_times import DrawnTimes, fronts_of, slower_by
 from paretofleet_analysis.studies.places import Place, log_error
 
 Floats = np.ndarray
 #: A time within so much of the best is near it: the margin of `rank`.
 NEAR = 0.02
-_DRAWS = 200
 #: More models make draws of fronts slow; of them the values are taken as they are.
 _DRAWN_MAX = 1000
 
@@ -64,38 +63,62 @@ class Regret:
     hi: float | None
 
 
+@dataclass(frozen=True)
+class _Models:
+    """(n,) the models of a place at one batch size, by `keys`: what a `Pair` has of either side."""
+
+    keys: dict[tuple[object, ...], int]
+    names: tuple[str, ...]
+    seconds: Floats
+    errors: Floats
+    top1: Floats
+
+    @classmethod
+    def of(cls, place: Place, batch_size: int, top1_min: float | None) -> _Models:
+        """Those of a `place` that ran `batch_size` items, with at least `top1_min` percent, None for all."""
+        chosen = _by_model(place, batch_size, top1_min)
+        rows = chosen.values()
+        return cls(
+            {key: at for at, key in enumerate(chosen)},
+            tuple(row["model"] for row in rows),
+            np.array([place.time_s(row) or math.nan for row in rows]),
+            np.array([log_error(row, place.time) for row in rows]),
+            np.array([math.nan if row["top1"] is None else row["top1"] for row in rows], dtype=float),
+        )
+
+    def pair(self, origin: Place, other: Place, batch_size: int, of_other: _Models) -> Pair:
+        """What `origin`, whose models these are, and the `other` place have in common."""
+        both = [key for key in self.keys if key in of_other.keys]
+        ours, theirs = (np.array([side.keys[key] for key in both], dtype=int) for side in (self, of_other))
+        return Pair(
+            origin,
+            other,
+            batch_size,
+            tuple(self.names[at] for at in ours),
+            self.seconds[ours],
+            of_other.seconds[theirs],
+            self.errors[ours],
+            of_other.errors[theirs],
+            self.top1[ours],
+        )
+
+
 def pairs_of(places: Sequence[Place], *, top1_min: float | None) -> list[Pair]:
     """Every two of the `places` that compare, in both directions, with the models of each batch size.
 
     `top1_min`: percent that a model must have at both; None takes all. Places compare where they differ in
     device or runtime, and in no precision that both name.
     """
+    sides = [{size: _Models.of(place, size, top1_min) for size in place.batch_sizes} for place in places]
     pairs = []
-    for origin in places:
-        for other in places:
+    for origin, of_origin in zip(places, sides, strict=True):
+        for other, of_other in zip(places, sides, strict=True):
             is_other = (origin.device, origin.runtime) != (other.device, other.runtime)
             precisions = {origin.precision, other.precision} - {"unknown"}
             if origin is not other and is_other and len(precisions) < 2:
-                sizes = [size for size in origin.batch_sizes if size in other.batch_sizes]
-                pairs += [_pair(origin, other, size, top1_min) for size in sizes]
+                sizes = [size for size in of_origin if size in of_other]
+                pairs += [of_origin[size].pair(origin, other, size, of_other[size]) for size in sizes]
     return [pair for pair in pairs if len(pair.models) > 1]
-
-
-def _pair(origin: Place, other: Place, batch_size: int, top1_min: float | None) -> Pair:
-    first, second = (_by_model(place, batch_size, top1_min) for place in (origin, other))
-    both = [key for key in first if key in second]
-    rows = [(first[key], second[key]) for key in both]
-    return Pair(
-        origin,
-        other,
-        batch_size,
-        tuple(row["model"] for row, _ in rows),
-        np.array([origin.time_s(row) or math.nan for row, _ in rows]),
-        np.array([other.time_s(row) or math.nan for _, row in rows]),
-        np.array([log_error(row, origin.time) for row, _ in rows]),
-        np.array([log_error(row, other.time) for _, row in rows]),
-        np.array([math.nan if row["top1"] is None else row["top1"] for row, _ in rows], dtype=float),
-    )
 
 
 def _by_model(place: Place, batch_size: int, top1_min: float | None) -> dict[tuple[object, ...], Row]:
@@ -109,59 +132,37 @@ def _by_model(place: Place, batch_size: int, top1_min: float | None) -> dict[tup
     return chosen
 
 
-def overlap(pair: Pair, *, seed: int = 1, with_interval: bool = True) -> Overlap | None:
+def overlap(pair: Pair, drawn: DrawnTimes | None = None) -> Overlap | None:
     """The overlap of the fronts of accuracy and time of a `pair`; None where no model has an accuracy.
 
-    There is an interval only `with_interval`: that of fronts of times drawn as the runs leave them open
-    (`seed`).
+    The interval is that of fronts of times `drawn` as the runs leave them open; None leaves it out.
     """
     has_top1 = np.isfinite(pair.top1)
     if not has_top1.any():
         return None
     top1, first, second = pair.top1[has_top1], pair.origin_s[has_top1], pair.other_s[has_top1]
-    members = nondominated(np.column_stack([top1, first]), maximize=[True, False])
-    there = nondominated(np.column_stack([top1, second]), maximize=[True, False])
-    factors = _factors(top1, second)[members]
+    members, there = fronts_of(top1, np.stack([first, second]))
+    factors = slower_by(top1, second[None])[0][members]
     errors = [error[has_top1] for error in (pair.origin_error, pair.other_error)]
     ends: tuple[float | None, float | None] = (None, None)
-    if with_interval and any(error.any() for error in errors) and len(top1) <= _DRAWN_MAX:
-        rng = np.random.default_rng(seed)
-        shares = []
-        for _ in range(_DRAWS):
-            one, two = (
-                times * np.exp(error * rng.standard_normal(len(times)))
-                for times, error in zip((first, second), errors, strict=True)
-            )
-            front = nondominated(np.column_stack([top1, one]), maximize=[True, False])
-            shares.append(float((_factors(top1, two)[front] < 1 + NEAR).mean()))
-        ends = (float(np.percentile(shares, 2.5)), float(np.percentile(shares, 97.5)))
+    if drawn is not None and any(error.any() for error in errors) and len(top1) <= _DRAWN_MAX:
+        front = drawn.fronts(top1, first, errors[0])
+        near_there = drawn.near(top1, second, errors[1], NEAR)
+        shares = (front & near_there).sum(axis=1) / front.sum(axis=1)
+        lo, hi = np.percentile(shares, [2.5, 97.5])
+        ends = (float(lo), float(hi))
     near = float((factors < 1 + NEAR).mean())
     return Overlap(int(members.sum()), int((members & there).sum()), near, *ends, float(factors.max()))
 
 
-def _factors(top1: Floats, times: Floats) -> Floats:
-    """(n,) by which factor each is slower than the fastest that is at least as accurate."""
-    order = np.lexsort((times, -top1))
-    best = np.minimum.accumulate(times[order])
-    # Of equal accuracies each may take the best of them all.
-    last = np.searchsorted(-top1[order], -top1[order], side="right") - 1
-    factors = np.empty(len(times))
-    factors[order] = times[order] / best[last]
-    return factors
-
-
-def regret(pair: Pair, *, seed: int = 1, with_interval: bool = True) -> Regret:
+def regret(pair: Pair, drawn: DrawnTimes | None = None) -> Regret:
     """What it costs at the other place to take what is fastest at the origin of a `pair`.
 
-    There is an interval only `with_interval`: of both choices made again by times drawn as the runs leave
-    them open (`seed`).
+    The interval is of that choice by times `drawn` as the runs leave them open; None leaves it out.
     """
     chosen = int(pair.origin_s.argmin())
     factor = float(pair.other_s[chosen] / pair.other_s.min())
-    if not with_interval or not (pair.origin_error.any() or pair.other_error.any()):
+    if drawn is None or not (pair.origin_error.any() or pair.other_error.any()):
         return Regret(pair.models[chosen], factor, None, None)
-    rng = np.random.default_rng(seed)
-    shape = (_DRAWS, len(pair.models))
-    there = pair.other_s * np.exp(pair.other_error * rng.standard_normal(shape))
-    factors = there[:, chosen] / there.min(axis=1)
+    factors = drawn.over_fastest(pair.other_s, pair.other_error)[chosen]
     return Regret(pair.models[chosen], factor, *(float(end) for end in np.percentile(factors, [2.5, 97.5])))

@@ -26,12 +26,22 @@ def kendall(x: Floats, y: Floats) -> float:
         return math.nan
     of_x, of_y = (np.unique(values, return_inverse=True)[1] for values in (x, y))
     every, x_tied, y_tied = _pairs(np.array([len(x)])), _tied(of_x), _tied(of_y)
-    pairs = [every - x_tied, every - y_tied]
-    if 0 in pairs:
-        return math.nan
     ordered = every - x_tied - y_tied + _tied(of_x * (of_y.max() + 1) + of_y)
     difference = ordered - 2 * _inversions(of_y[np.lexsort((of_y, of_x))])
-    return float(np.clip(difference / np.sqrt(pairs[0]) / np.sqrt(pairs[1]), -1.0, 1.0))
+    return _tau_b(difference, every - x_tied, every - y_tied)
+
+
+def _kendall_of_signs(of_x: Floats, of_y: Floats, alike: Floats) -> float:
+    """The same by the signs (n, n) of all differences, and their products: quicker for few models."""
+    untied = (int(np.count_nonzero(signs)) // 2 for signs in (of_x, of_y))
+    return _tau_b(int(alike.sum()) // 2, *untied)
+
+
+def _tau_b(difference: int, x_untied: int, y_untied: int) -> float:
+    """Tau-b of so many more pairs in one order than reversed, of those that are not tied in x, and in y."""
+    if 0 in (x_untied, y_untied):
+        return math.nan
+    return float(np.clip(difference / np.sqrt(x_untied) / np.sqrt(y_untied), -1.0, 1.0))
 
 
 def _pairs(counts: Floats) -> int:
@@ -87,15 +97,19 @@ def agreement(x: Floats, y: Floats) -> Interval:
     True
     """
     count = len(x)
-    tau = kendall(x, y) if count > 1 else math.nan
+    held = np.arange(count)
+    if count > _HELD_MAX:
+        held = np.random.default_rng(1).choice(count, _HELD_MAX, replace=False)
+    if count < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return Interval(math.nan, None, None)
+    of_x, of_y = (np.sign(values[held, None] - values).astype(np.int8) for values in (x, y))
+    alike = of_x * of_y
+    tau = kendall(x, y) if len(held) < count else _kendall_of_signs(of_x, of_y, alike)
     if count < MODELS_MIN or not math.isfinite(tau):
         return Interval(tau, None, None)
     pairs = count * (count - 1) / 2
     bounded = float(np.clip(tau, 1 / pairs - 1, 1 - 1 / pairs))
-    held = np.arange(count)
-    if count > _HELD_MAX:
-        held = np.random.default_rng(1).choice(count, _HELD_MAX, replace=False)
-    concordance = (np.sign(x[held, None] - x) * np.sign(y[held, None] - y)).sum(axis=1) / (count - 1)
+    concordance = alike.sum(axis=1) / (count - 1)
     own = 4 * float(concordance.var(ddof=1)) / count / (1 - bounded**2) ** 2
     error = math.sqrt(max(own, _FIELLER / max(count - 4, 1)))
     middle = math.atanh(bounded)

@@ -17,6 +17,7 @@ from paretofleet_analysis.imports.hwnas import import_hwnas
 from paretofleet_analysis.report import files
 from paretofleet_analysis.studies import devices, places_compared
 from paretofleet_analysis.studies.devices import answers
+from paretofleet_analysis.studies.drawn_times import slower_by
 from paretofleet_analysis.studies.places import places_of
 from paretofleet_analysis.studies.rank_agreement import agreement
 
@@ -137,7 +138,7 @@ def test_unlike_precisions_are_not_compared(fleet):
     arrays(float, 12, elements=st.floats(0.5, 9)),
 )
 def test_a_factor_is_the_time_over_the_best_of_what_is_as_accurate(top1, times):
-    factors = places_compared._factors(top1, times)
+    (factors,) = slower_by(top1, times[None])
     expected = [time / times[top1 >= accuracy].min() for accuracy, time in zip(top1, times, strict=True)]
     assert factors == pytest.approx(expected)
 

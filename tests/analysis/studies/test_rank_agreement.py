@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from paretofleet_analysis.studies.rank_agreement import kendall, spearman
+from paretofleet_analysis.studies.rank_agreement import agreement, kendall, spearman
 from scipy.stats import kendalltau, spearmanr
 
 
@@ -34,3 +34,13 @@ def test_of_very_many_values_kendall_s_takes_no_table_of_all_pairs():
 
 def test_a_value_that_is_not_finite_has_no_place_in_an_order():
     assert math.isnan(kendall(np.array([1.0, np.inf, 2.0]), np.arange(3.0)))
+
+
+@pytest.mark.parametrize("levels", [2, 5, 1000])
+@pytest.mark.parametrize("size", [2, 5, 60, 301])
+def test_an_agreement_s_tau_is_kendall_s_for_few_models_and_for_many(size, levels):
+    rng = np.random.default_rng([size, levels])
+    for _ in range(10):
+        x, y = rng.integers(0, levels, (2, size)).astype(float)
+        np.testing.assert_equal(agreement(x, y).estimate, kendall(x, y))
+    assert math.isnan(agreement(np.ones(size), np.arange(float(size))).estimate)
