@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import machine
@@ -42,12 +42,13 @@ print(sum(files.read(path).num_rows for path in sorted(Path(sys.argv[1]).iterdir
 @dataclass(frozen=True)
 class Fleet:
     """What is common to the rows of a generated report: `noise` of a run, by networks their `capacity`, and
-    how many `runs` a row has.
+    how many `runs` a row has; on so many `devices`.
     """
 
     noise: float
     capacity: np.ndarray
     runs: int = RUNS
+    devices: int = DEVICES
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, noise: float = NOISE) -> Fleet:
@@ -55,10 +56,12 @@ class Fleet:
         return cls(noise, rng.uniform(0, 1, NETWORKS))
 
 
-def write_fleet(rows: int, folder: Path, *, noise: float = NOISE, seed: int = 1) -> None:
+def write_fleet(
+    rows: int, folder: Path, *, noise: float = NOISE, devices: int = DEVICES, seed: int = 1
+) -> None:
     """Writes a report of so many `rows` below the `folder`, in files of 100,000."""
     rng = np.random.default_rng(seed)
-    fleet = Fleet.drawn(rng, noise)
+    fleet = replace(Fleet.drawn(rng, noise), devices=devices)
     for part, start in enumerate(range(0, rows, PART)):
         table = fleet_rows(np.arange(start, min(start + PART, rows)), fleet, rng)
         files.write(table, folder / f"part-{part:03}.parquet")
@@ -115,7 +118,7 @@ def _identity(numbers: np.ndarray, fleet: Fleet) -> dict[str, object]:
         "model": names,
         "accuracy_group": names,
         "variant_sha256": [f"{k:064x}" for k in network],
-        "device": [f"device-{k}" for k in numbers // NETWORKS % DEVICES],
+        "device": [f"device-{k}" for k in numbers // NETWORKS % fleet.devices],
         "top1": np.round(55 + 25 * fleet.capacity[network], 2),
         "flags": pa.array([[]] * len(numbers), pa.list_(pa.string())),
     }

@@ -7,7 +7,15 @@ GROUND = {
     "graph": {"errors", "model"},
     "agent": {"config", "errors", "files", "model", "suggest", "terminal"},
     "collector": {"bounded_json", "config", "errors", "interpreter", "model", "plain_text", "suggest"},
-    "analysis": {"bare_module", "errors", "numbers", "objectives", "special_functions", "whole_file"},
+    "analysis": {
+        "bare_module",
+        "errors",
+        "numbers",
+        "objectives",
+        "progress",
+        "special_functions",
+        "whole_file",
+    },
 }
 
 #: Distributions whose own `__init__` is their face: it takes from every room.

@@ -16,6 +16,7 @@ from paretofleet_analysis.pareto import EfficiencyIntervals, efficiency_interval
 from paretofleet_analysis.pareto.calibration import front_of_means
 from paretofleet_analysis.pareto.equal_runs import DistinctRuns, distinct_runs
 from paretofleet_analysis.pareto.replicate_draws import Estimated, estimate_means
+from paretofleet_analysis.ranking import stages
 from paretofleet_analysis.ranking.dominance_counts import (
     RANKS,
     dominance_counts,
@@ -120,7 +121,10 @@ def probabilities(
     count = REPLICATES if len(runs) <= SMALL_FLEET else REPLICATES_OF_MANY
     estimated = None if query.question == "run" else estimate_means(runs, query_of_kept.noise_groups)
     points = runs if estimated is None else estimated.draw(query.seed, count)
+    size = len(runs) if is_whole and has_ranks else 0
+    stages.reached(stages.DRAWN, size)
     answer = _front(estimated if is_whole else None, points, query_of_kept)
+    stages.reached(stages.ON_FRONT, size)
     rest = 0.0 if query.question == "run" else SURELY_NOT
     tails = _tails(points, answer, query) if is_whole and has_ranks else None
     answer = _of_all(answer, kept, distinct.entry, rest=rest)
@@ -135,6 +139,7 @@ def probabilities(
         return answer
     points, means = [values[:, :d] for values in points], moments(distinct.arrays).means[:, :d]
     dominators, ranks = _dominance(points, means, kept, query.maximize, left_out)
+    stages.reached(stages.COUNTED, size)
     efficient = None
     if is_held is not None and not all(is_held):
         limits = tolerances(query.margins)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from paretofleet_analysis.errors import RankError
 from paretofleet_analysis.objectives import OBJECTIVES, Margin, objective, parse_margin
-from paretofleet_analysis.ranking import accuracy
+from paretofleet_analysis.ranking import accuracy, stages
 from paretofleet_analysis.ranking.evidence import collect_evidence
 from paretofleet_analysis.ranking.explanation import explain
 from paretofleet_analysis.ranking.fleet import Criteria, RankedFleet, make_fleet
@@ -89,6 +89,7 @@ def rank(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> Ranking:
 def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRuns:
     """The same of a `report` and `keywords`, with the rows and runs behind it."""
     request = checked_request(RankingRequest(**keywords))
+    stages.reached(stages.BEGUN, report.num_rows)
     reported = _rows(report, request)
     if isinstance(reported, RowTable):
         selection: Selection = select_from(TableSelection.of(reported), request)
@@ -104,7 +105,9 @@ def rank_runs(report: pa.Table, **keywords: Unpack[RankingKeywords]) -> RankedRu
     )
     accuracy.check(request.accuracy_question, selection.objectives)
     whole, fleet = _fleets(selection, criteria, request.why)
+    stages.reached(stages.SELECTED, len(fleet.rows))
     judgement = judge(fleet)
+    stages.reached(stages.JUDGED, len(fleet.rows))
     groups = row_groups(fleet, judgement)
     changes = changed_verdicts(fleet, judgement)
     rows = result_rows(fleet, judgement, groups, changes or ())

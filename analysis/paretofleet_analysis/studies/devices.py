@@ -7,13 +7,14 @@ platform, so the hardware has to be asked. Here a report's own rows are asked th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from paretofleet_analysis.objectives import objective
+from paretofleet_analysis.progress import reporting
 from paretofleet_analysis.ranking.row_table import TABLE_FROM
 from paretofleet_analysis.report.access import Row, label
 from paretofleet_analysis.studies.answer import Answer, Cell, Chart, Verdict, left_out
@@ -28,6 +29,8 @@ STUDY = "devices"
 ALIKE = 0.9
 #: Lines of a table; of more comparisons those that differ most are listed, and said so.
 LINES_MAX = 200
+#: Fewer comparisons take a second.
+_REPORTED_FROM = 2000
 
 
 def answers(
@@ -72,7 +75,7 @@ def _orders(title: str, pairs: Sequence[Pair], needed: str) -> Answer:
     once = [pair for pair in pairs if pair.origin.name < pair.other.name]
     if not once:
         return left_out(STUDY, title, f"no {needed} have two models in common at one batch size")
-    intervals = [agreement(pair.origin_s, pair.other_s) for pair in once]
+    intervals = [agreement(pair.origin_s, pair.other_s) for pair in _shown(once, "orders")]
     rows = [
         (
             *_named(pair),
@@ -141,7 +144,7 @@ def _tau_answer(
 def _fronts(pairs: Sequence[Pair], drawn_times: DrawnTimes) -> Answer:
     title = "One place's front of accuracy and time is another's"
     is_many = _are_many(pairs)
-    every = [(pair, overlap(pair, None if is_many else drawn_times)) for pair in pairs]
+    every = [(pair, overlap(pair, None if is_many else drawn_times)) for pair in _shown(pairs, "fronts")]
     compared = [(pair, each) for pair, each in every if each is not None]
     if not compared:
         return left_out(STUDY, title, "no two places have two models with an accuracy in common")
@@ -182,7 +185,7 @@ def _regrets(pairs: Sequence[Pair], drawn_times: DrawnTimes) -> Answer:
     if not pairs:
         return left_out(STUDY, title, "no two places have two models in common at one batch size")
     is_many = _are_many(pairs)
-    every = ((pair, regret(pair, None if is_many else drawn_times)) for pair in pairs)
+    every = ((pair, regret(pair, None if is_many else drawn_times)) for pair in _shown(pairs, "choices"))
     compared = sorted(every, key=lambda item: -item[1].factor)
     drawn = compared
     if is_many:
@@ -248,6 +251,11 @@ def _best(places: Sequence[Place], top1_min: float | None, limits: Mapping[str, 
     used = [row for place in places for row in place.rows]
     columns = ("device", "best", "configuration", "top-1, %", "time of an item, ms", "energy of an item, mJ")
     return Answer(STUDY, title, "told", sentence + single_values(used), columns, tuple(rows[:LINES_MAX]))
+
+
+def _shown(pairs: Sequence[Pair], aspect: str) -> Iterator[Pair]:
+    """The `pairs`, of which it is reported how far they are compared by their `aspect`."""
+    return reporting(pairs, f"{aspect} of {len(pairs):,} comparisons", least=_REPORTED_FROM)
 
 
 def _are_many(pairs: Sequence[Pair]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,6 +13,7 @@ from paretofleet_collector.cli.output import clean
 from paretofleet_collector.cli.session import notify
 from paretofleet_collector.cli.terminal import folded
 from paretofleet_collector.cli.units import duration, left, size
+from paretofleet_collector.model.run_time import Span
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,21 +23,50 @@ if TYPE_CHECKING:
 
 #: In a pipe a line is written for every event, and at least this often while nothing happens.
 _QUIET_S = 60.0
+#: So often a line says how far a computation is.
+_SAID_S = 10.0
 #: Columns from which on a long bar leaves room for the time left.
 _WIDE = 100
 
 
 @contextmanager
 def working(task: str) -> Iterator[None]:
-    """Shows on a terminal that `task`, of unknown length, goes on; silent elsewhere."""
+    """Shows on a terminal that `task` goes on, and how long it still takes where the analysis reports how far
+    it is. Elsewhere only that, as a line every ten seconds.
+    """
+    from paretofleet_analysis.progress import reported_to
+
     if not sys.stderr.isatty():
-        yield
+        with reported_to(Follower(task, notify, every_s=_SAID_S).at):
+            yield
         return
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(clean(task))):
+    status = Console(stderr=True).status(Text(clean(task)))
+    follower = Follower(task, lambda line: status.update(Text(clean(line))))
+    with status, reported_to(follower.at):
         yield
+
+
+class Follower:
+    """Says in a line how far a `task` is and how long it still takes, at most `every_s` seconds."""
+
+    def __init__(self, task: str, say: Callable[[str], None], *, every_s: float = 0.0) -> None:
+        self._task, self._say, self._every_s = task, say, every_s
+        self._begun_s = self._said_s = time.monotonic()
+
+    def at(self, work: str, share: float) -> None:
+        """A `share` (0 to 1) of some `work` is done; 0 begins anew."""
+        now = time.monotonic()
+        if share <= 0.0:
+            self._begun_s = now
+            return
+        if now - self._said_s < self._every_s:
+            return
+        self._said_s = now
+        rest_s = (now - self._begun_s) * (1.0 - share) / share
+        self._say(f"{self._task}, {work}: {share:.0%}, {left(Span(rest_s, rest_s, rest_s))}")
 
 
 class Transfer:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from paretofleet_analysis.pareto.deterministic import nondominated
+from paretofleet_analysis.progress import reported_to
+from paretofleet_analysis.studies import devices
 from paretofleet_analysis.studies.drawn_times import DrawnTimes, fronts_of, slower_by
 from paretofleet_analysis.studies.places import Place
 from paretofleet_analysis.studies.places_compared import Pair, overlap, regret
+from rank_million import Fleet, fleet_rows
 
 PLACE = Place("a", "a", "onnxruntime", "fp32", "time_per_item_s", ())
 
@@ -80,3 +83,14 @@ def test_without_drawn_times_there_is_no_interval():
     pair = _pair(1, 9)
     assert overlap(pair).near_lo is None
     assert regret(pair).lo is None
+
+
+def test_how_far_many_comparisons_are_is_reported(monkeypatch):
+    monkeypatch.setattr(devices, "_REPORTED_FROM", 2)
+    fleet = Fleet.drawn(np.random.default_rng(1))
+    table, said = fleet_rows(np.arange(0, 2000, 10), fleet, np.random.default_rng(1)), []
+    with reported_to(lambda work, share: said.append((work, share))):
+        devices.answers(table)
+    assert said == [
+        (f"{what} of 2 comparisons", share) for what in ("fronts", "choices") for share in (0.0, 0.5)
+    ]
