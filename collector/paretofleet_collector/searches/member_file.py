@@ -42,6 +42,7 @@ def _built(request: dict[str, Any], model: Path) -> dict[str, Any]:
     again.parent.mkdir()
     try:
         for path in (model, again):
+            os.chdir(path.parent)  # onnx takes external data that lie where it runs for the new file's
             build(dict(request["member"]), path, request["seed"])
     except Exception as error:  # noqa: BLE001
         return {"refused": f"`build` failed ({_described(error, module)})", "reason": "build"}

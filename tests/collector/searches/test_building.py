@@ -66,6 +66,14 @@ BAD_MEMBERS = [
         "model",
         "in another file",
     ),
+    (
+        (
+            "original(member, path, 1); onnx.save(onnx.load(path), path, "
+            "save_as_external_data=True, location='w', size_threshold=0)"
+        ),
+        "model",
+        "in another file",
+    ),
     ("import os; os._exit(3)", "build", "ended with code 3: it printed nothing"),
     ("import os; os.kill(os.getpid(), 11)", "build", "ended with signal 11"),
 ]
