@@ -200,17 +200,15 @@ def _share(value: float | None) -> str:
 
 def _values(objectives: Sequence[str]) -> tuple[Column, ...]:
     from paretofleet_analysis.objectives import OBJECTIVES
+    from paretofleet_analysis.present.ranking_table import format_mean
+    from paretofleet_analysis.statistics.intervals import Estimate
 
     def of(name: str) -> Column:
         objective = OBJECTIVES[name]
 
         def cell(row: Any) -> str:
             value, low, high = (row[f"{name}{end}"] for end in ("", "_lo", "_hi"))
-            if value is None or low is None:
-                return "-" if value is None else f"{value * objective.scale:.4g}"
-            if objective.unit == "percent":
-                return f"{value:.4g} ±{(high - low) / 2:.1f}"
-            return f"{value * objective.scale:.4g} ±{100 * ((high / low) ** 0.5 - 1):.2g} %"
+            return format_mean(Estimate(value, low, high, 0), objective.scale)
 
         return Column(f"{objective.short} {objective.shown_unit}".rstrip(), cell, right=True)
 

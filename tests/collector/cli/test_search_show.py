@@ -44,7 +44,7 @@ def test_values_stand_with_how_sure_they_are(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     control.searches["edge1"] = search_detail_to_proto(write_stored(search_folder("s1"), ("wide1",)))
-    assert re.search(r"\b60 ±1\.0 +\d[\d.]* ±[\d.]+ %", paretofleet("search", "show", "edge1").out)
+    assert re.search(r"\b60\.00 ±0\.96 +\d[\d.]* ±[\d.]+ ", paretofleet("search", "show", "edge1").out)
 
 
 def test_a_search_whose_anchor_failed_is_shown_with_its_trials(
