@@ -48,6 +48,11 @@ def sources(distribution: str) -> tuple[Source, ...]:
     return tuple(_source(package, path) for path in files if path.read_text().strip())
 
 
+@functools.cache
+def _modules(distribution: str) -> frozenset[str]:
+    return frozenset(each.module for each in sources(distribution))
+
+
 def _source(package: Path, path: Path) -> Source:
     parts = path.relative_to(package).with_suffix("").parts
     module = ".".join((package.name, *(part for part in parts if part != "__init__")))
@@ -55,10 +60,15 @@ def _source(package: Path, path: Path) -> Source:
     return Source(path, module, room, ast.parse(path.read_text()))
 
 
-def imports(source: Source) -> Iterator[Import]:
+@functools.cache
+def imports(source: Source) -> tuple[Import, ...]:
     """What a file takes from its own distribution, wherever in the file the import stands."""
+    return tuple(_imports(source))
+
+
+def _imports(source: Source) -> Iterator[Import]:
     distribution = source.module.partition(".")[0]
-    modules = {each.module for each in sources(distribution.removeprefix("paretofleet_"))}
+    modules = _modules(distribution.removeprefix("paretofleet_"))
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:

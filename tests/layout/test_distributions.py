@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -58,9 +59,15 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file, the module first."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Every absolute import of a file with its line."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -167,9 +174,7 @@ def test_product_code_does_not_validate_with_assert_nor_load_pickles() -> None:
     for path in product_files():
         text = path.read_text()
         wrong += [
-            f"{relative(path)}:{node.lineno} assert"
-            for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.Assert)
+            f"{relative(path)}:{node.lineno} assert" for node in nodes(path) if isinstance(node, ast.Assert)
         ]
         if re.search(r"\bpickle\.loads?\(|\beval\(|shell=True|allow_pickle=True", text):
             wrong.append(f"{relative(path)}: pickle, eval or a shell")
@@ -181,7 +186,7 @@ def test_exception_classes_are_few(package: str) -> None:
     classes = [
         f"{relative(path)}:{node.lineno} {node.name}"
         for path in product_files(package)
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef)
         and any(
             isinstance(base, ast.Name) and re.search(r"(Error|Exception|Refused)$", base.id)
@@ -194,7 +199,8 @@ def test_exception_classes_are_few(package: str) -> None:
 def test_modules_and_public_functions_say_what_they_are() -> None:
     wrong = []
     for path in product_files("graph", "agent", "collector", "analysis"):
-        tree = ast.parse(path.read_text())
+        tree = nodes(path)[0]
+        assert isinstance(tree, ast.Module)
         if tree.body and not ast.get_docstring(tree):
             wrong.append(f"{relative(path)}: no module docstring")
         wrong += [
