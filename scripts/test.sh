@@ -31,20 +31,34 @@ else
     echo "NOT TRIED: Java is missing or PySpark could not be installed, so no report is rebuilt by Spark." >&2
 fi
 
-both_halves() {
+untimed() {
     nice -n 10 "$@" -m "not timed" -n "$workers" --dist loadscope --durations=25
+}
+
+timed() {
     "$@" -m timed --durations=25
 }
 
-both_halves .venv/bin/python -m pytest "${agent_tests[@]}"
+# What the tests on the old interpreter need is made beside the untimed ones, which leave time between them.
+prepare_old() {
+    bash scripts/python38.sh "$old"
+    nice -n 10 build/py38/bin/python -m mypy --python-version 3.8 agent
+    nice -n 10 bash scripts/compile_tests.sh build/py38/bin/python tests/agent
+}
+
+if [ -n "$old" ]; then
+    trap wait EXIT
+    prepare_old &
+    preparing=$!
+fi
+untimed .venv/bin/python -m pytest "${agent_tests[@]}"
+[ -z "$old" ] || wait "$preparing"
+timed .venv/bin/python -m pytest "${agent_tests[@]}"
 if [ -z "$old" ]; then
     echo "NOT TRIED: no CPython 3.8 was found, so the agent was not tested on the interpreter of a JetPack 4 board." >&2
     exit 0
 fi
-bash scripts/python38.sh "$old"
 old=build/py38/bin/python
 echo "The agent's tests on $("$old" --version):"
-bash scripts/compile_tests.sh "$old" tests/agent &
-"$old" -m mypy --python-version 3.8 agent
-wait
-both_halves "$old" -m pytest tests/agent
+untimed "$old" -m pytest tests/agent
+timed "$old" -m pytest tests/agent
