@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from farm import Farm, wait_until
 from paretofleet_collector.model.searches import SearchBatch
@@ -28,8 +31,8 @@ class Absence:
     back_at: int
 
 
-def play_absence(farm: Farm, absence: Absence, note: Callable[[str], None] = print) -> None:
-    """Runs the search in a `farm` with the board that stays, and asserts what must hold.
+def play_absence(farm: Farm, absence: Absence, note: Callable[[str], None] = print) -> list[dict[str, Any]]:
+    """Runs the search in a `farm` with the board that stays, and asserts what must hold; the fronts.
 
     `note` hears how it goes.
     """
@@ -42,11 +45,13 @@ def play_absence(farm: Farm, absence: Absence, note: Callable[[str], None] = pri
     _wait_for_trial(farm, absence.back_at)
     alone = [batch for batch in detail(farm).batches if batch.devices == (STAYS,)]
     assert alone, f"{GOES} leaves the rotation"
-    lacking = _lacking(farm, GOES)
-    assert lacking >= _trials(alone)
-    assert _gap_said(farm, GOES) >= len(lacking)
-    assert _lacking(farm, STAYS) <= _trials(detail(farm).batches[-1:]), "the other lacks what it measures now"
-    note(f"{GOES} away from trial {absence.gone_at} to {absence.back_at}: it lacks {len(lacking)} trials")
+    lacking = _lacking(farm)
+    assert lacking[STAYS] <= _trials(detail(farm).batches[-1:]), "the other lacks what it measures now"
+    assert lacking[GOES] >= _trials(alone)
+    assert _gap_said(_front(farm).stderr, GOES) >= len(lacking[GOES])
+    note(
+        f"{GOES} away from trial {absence.gone_at} to {absence.back_at}: it lacks {len(lacking[GOES])} trials"
+    )
 
     farm.start_agent(GOES, "--simulate", "jetson-tx1")
     ended = wait_for(farm, "finished")
@@ -55,11 +60,13 @@ def play_absence(farm: Farm, absence: Absence, note: Callable[[str], None] = pri
     measured = [number for batch in ended.batches if STAYS in batch.devices for number in batch.trials]
     assert measured == everything, f"{STAYS} loses no trial, and measures none twice"
     filled = [batch for batch in ended.batches if batch.devices == (GOES,)]
-    assert _trials(filled) >= lacking, "what it lacked is measured there after its return"
+    assert _trials(filled) >= lacking[GOES], "what it lacked is measured there after its return"
+    assert _lacking(farm) == {STAYS: set(), GOES: set()}
+    front = _front(farm)
     for device in (STAYS, GOES):
-        assert not _lacking(farm, device)
-        assert not _gap_said(farm, device)
+        assert not _gap_said(front.stderr, device)
     note(f"{len(filled)} batches filled them; {STAYS} has all {absence.trials}, each measured once")
+    return json.loads(front.stdout)
 
 
 def _wait_for_trial(farm: Farm, number: int) -> None:
@@ -70,14 +77,25 @@ def _trials(batches: Iterable[SearchBatch]) -> set[int]:
     return {number for batch in batches for number in batch.trials}
 
 
-def _lacking(farm: Farm, device: str) -> set[int]:
-    """The trials that have no time on a device."""
-    rows = farm.listing("search", "show", "edge1", "--trials", "--device", device)
-    return {row["trial"] for row in rows if row["batch_latency_p90_s"] is None}
+def _lacking(farm: Farm) -> dict[str, set[int]]:
+    """The trials that have no time on a device, of each."""
+    rows = farm.listing("search", "show", "edge1", "--trials")
+    return {
+        device: {
+            row["trial"] for row in rows if row["device"] == device and row["batch_latency_p90_s"] is None
+        }
+        for device in (STAYS, GOES)
+    }
 
 
-def _gap_said(farm: Farm, device: str) -> int:
+def _front(farm: Farm) -> subprocess.CompletedProcess[str]:
+    """The front of each device in JSON, and what is said beside it."""
+    shown = farm.run("search", "show", "edge1", "-o", "json")
+    assert shown.returncode == 0, shown.stderr
+    return shown
+
+
+def _gap_said(said: str, device: str) -> int:
     """How many trials the front of a device may lack, as is said beside it; 0 where nothing is said."""
-    said = farm.run("search", "show", "edge1", "--device", device).stderr
     found = re.search(rf"{device} has not measured (\d+) of \d+ trials, so its front may lack some", said)
     return int(found[1]) if found else 0

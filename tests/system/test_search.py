@@ -120,8 +120,7 @@ def test_a_driver_that_is_killed_leaves_a_search_to_resume_by_two_at_once(search
 
 def test_a_device_that_goes_away_keeps_nobody_and_gets_what_it_missed(searching: Farm) -> None:
     """In the long form, of `make soak`, from trial 30 to 60: tests/system/faults/search_soak.py."""
-    play_absence(searching, Absence(trials=12, gone_at=4, back_at=8))
-    fronts = searching.listing("search", "show", "edge1")
+    fronts = play_absence(searching, Absence(trials=12, gone_at=4, back_at=8))
     assert {row["device"] for row in fronts} == {"tx2", "tx1"}
     assert {row["verdict"] for row in fronts} == {"selected"}
     assert all(0.0 <= row["p_front"] <= 1.0 for row in fronts)

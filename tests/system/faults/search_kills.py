@@ -189,7 +189,7 @@ def disturbed(root: Path, trials: int, kills: Sequence[Kill], note: Callable[[st
             if stage.is_over():
                 note("the search is over")
                 break
-            time.sleep(0.3 if kill.who == "trainer" else kill.after_s)
+            time.sleep(0.15 if kill.who == "trainer" else kill.after_s)
             is_killed = stage.kill(kill.who)
             note(f"{kill.who} {'killed' if is_killed else 'was not there'}")
         return stage.finish()
