@@ -32,13 +32,16 @@ TIMED = (
     "analysis/runs/test_paced.py",
     "analysis/runs/test_rapl_sums.py",
     "collector/rpc/test_rude_clients.py",
-    "system/faults/test_pair.py",
+    "system/faults/test_pair_reconnect.py",
     "system/faults/test_scenarios.py",
     "system/test_faults.py",
     "system/test_one_sweep.py",
 )
 #: What takes longest begins first, so that no worker is left with it when the others have ended.
-LONGEST_FIRST = ("system", "deploy", "collector/rpc", "collector/service", "collector", "conformance")
+LONGEST_FIRST = (
+    *("system", "deploy", "collector/rpc", "collector/service", "collector", "conformance"),
+    *("test_install.py", "test_documentation.py", "test_flags.py", "layout"),
+)
 PURE_MAX_S = 3.0
 #: Tests of real processes wait for what a busy machine does: a limit is there for what hangs.
 PROCESSES, PROCESSES_TIMEOUT_S = ("system", "deploy"), 900
@@ -47,7 +50,12 @@ PROCESSES, PROCESSES_TIMEOUT_S = ("system", "deploy"), 900
 def is_timed(path: Path) -> bool:
     """Whether the tests of a file want the machine for themselves."""
     name = path.relative_to(HERE).as_posix()
-    return any(name == each or name.startswith(f"{each}/") for each in TIMED)
+    return any(_is_in(name, each) for each in TIMED)
+
+
+def _is_in(name: str, place: str) -> bool:
+    """Whether a file of that `name` below the tests is a `place`, or stands in it."""
+    return name == place or name.startswith(f"{place}/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,7 +70,7 @@ def _folder(item: pytest.Item) -> str:
 
 def _place(item: pytest.Item) -> int:
     name = item.path.relative_to(HERE).as_posix() if HERE in item.path.parents else ""
-    places = [i for i, folder in enumerate(LONGEST_FIRST) if name.startswith(f"{folder}/")]
+    places = [i for i, place in enumerate(LONGEST_FIRST) if _is_in(name, place)]
     return places[0] if places else len(LONGEST_FIRST)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fault_runs import Expected, Outcome, Scenario, expected_samples, play
+from fault_runs import Expected, Outcome, Scenario, play
 from fault_scenarios import SCENARIOS, SHORT
 
 pytestmark = pytest.mark.system
@@ -23,12 +23,6 @@ PLAYED = [
     for scenario in SCENARIOS
     if scenario.name in SHORT
 ]
-
-
-@pytest.fixture(scope="session")
-def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Expected:
-    """The samples of a sweep that nothing disturbs."""
-    return expected_samples(template, tmp_path_factory.mktemp("faults") / "undisturbed", devices=2)
 
 
 @pytest.fixture(scope="session")
