@@ -176,8 +176,11 @@ def resume(
             _check_not_driven_elsewhere(view, folder)
             process.keep_origin(folder, checked_origin(view, file or process.origin(folder)))
             client.change_search(view.search_id, RUNNING)
-            pid = process.start(address_of(context), view.search_id)
-            notify(f"{view.name} goes on: process {pid}, log {folder / process.LOG}")
+            try:
+                pid = process.start(address_of(context), view.search_id)
+                notify(f"{view.name} goes on: process {pid}, log {folder / process.LOG}")
+            except Refused:  # another was quicker
+                notify(f"{view.name} is driven already{'' if watch else '; --watch follows it'}")
         elif not watch:
             notify(f"{view.name} is driven already; --watch follows it")
         if watch:

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from paretofleet_collector.searches.kept import WAITS
 #: The variable by which agents and searches agree on another folder for the lock of this host.
 LOCK_FOLDER = "PARETOFLEET_HOST_LOCK_DIR"
 LOG, _LOCK, _ORIGIN = "driver.log", "driver.lock", "origin.json"
+#: Whoever looks whether a search is driven holds its lock for a moment: waits until it is taken, in seconds.
+_LOOKED_AT_S = (0.01, 0.05, 0.1, 0.0)
 #: Bytes of the end of a log that hold its last line.
 _TAIL = 1000
 
@@ -54,24 +57,35 @@ def driving(folder: Path, held: int | None = None) -> Iterator[int]:
         descriptor = held
         os.set_inheritable(descriptor, False)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused("This search is driven already, by another process of this machine.") from None
+        if not _take(descriptor, _LOOKED_AT_S):
+            raise Refused("This search is driven already, by another process of this machine.")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _take(descriptor: int, waits_s: Sequence[float]) -> bool:
+    """Takes the lock of a `descriptor`, waiting `waits_s` after each try; False where somebody keeps it."""
+    for wait_s in waits_s:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(wait_s)
+        else:
+            return True
+    return False
+
+
 def is_driven(folder: Path) -> bool:
     """Whether a process of this machine drives the search with that `folder`."""
-    if not (folder / _LOCK).exists():
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
     try:
-        with driving(folder):
-            return False
-    except Refused:
-        return True
+        return not _take(descriptor, (0.0,))
+    finally:
+        os.close(descriptor)
 
 
 def waits(folder: Path) -> str:

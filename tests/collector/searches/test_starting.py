@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,17 @@ def test_a_search_has_one_driver_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="driven already"), process.driving(tmp_path):
             pass
     assert not process.is_driven(tmp_path)
+
+
+def test_whoever_looks_at_that_moment_keeps_no_driver_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = os.open(tmp_path / "driver.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_EX)
+    monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+    with process.driving(tmp_path):
+        assert process.is_driven(tmp_path)
+    os.close(looking)
 
 
 def test_a_folder_knows_where_its_search_came_from(tmp_path: Path) -> None:
