@@ -239,7 +239,7 @@ FACES: dict[str, dict[str, dict[str, str]]] = {
             "process": "*",
             "reading": "*",
             "second_seeds": "seed_sentences",
-            "specification": "SearchSpecification TruthFile",
+            "specification": "OWN_METHOD SearchSpecification TruthFile",
             "starting": "check_here devices_of with_measure",
             "statements": "statement_rows",
             "stored": "stored_json stored_specification",

@@ -25,7 +25,7 @@ def test_the_examples_plan_says_members_limits_trials_and_hours(boards: Farm) ->
     for part in (
         "373,248 members",
         "top1, batch_latency_p90_s",
-        "12 members at random first, then by gp, 10 % of them random",
+        "12 members on the diagonal or at random first, then by gp, 10 % of them random",
         "top1 60",
     ):
         assert part in done.stderr

@@ -94,6 +94,23 @@ def draw(space: Space, count: int, random: np.random.Generator) -> Codes:
     return members_at(space, random.integers(0, space.size, count))
 
 
+def diagonal(space: Space, count: int) -> Codes:
+    """(n, p) members of the `space` at whose every parameter the same place of its list is taken: the first
+    values, the last ones, and places evenly between; `count` of them, or as many as the longest list has.
+
+    Where lists go from small to large these are the ends of its front and what lies straight between them.
+    Source: Yu, Huang 2019, Universally slimmable networks, who train the smallest and the largest network
+    first.
+
+    >>> from paretofleet_analysis.search.space import space_of
+    >>> diagonal(space_of({"width": [8, 16, 24], "depth": [1, 2]}), 5).tolist()
+    [[0, 0], [1, 0], [2, 1]]
+    """
+    widths = np.array([len(parameter.values) for parameter in space.parameters])
+    places = np.linspace(0.0, 1.0, max(0, min(count, int(widths.max()))))
+    return canonical(space, np.rint(places[:, None] * (widths - 1)).astype(np.int64))
+
+
 def mutants(space: Space, codes: Codes, random: np.random.Generator) -> Codes:
     """(n, p) each of the members `codes` (n, p) of the `space` with another value, drawn by `random`, of a
     parameter that is there and has several. What appears by that gets values drawn, too.

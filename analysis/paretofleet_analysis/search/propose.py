@@ -20,11 +20,11 @@ from paretofleet_analysis.pareto.deterministic import nondominated
 from paretofleet_analysis.special_functions import ndtr
 
 from .expected import Expected, expected_of
-from .members import draw, encode, members_at, mutants, numbers_of
+from .members import diagonal, draw, encode, members_at, mutants, numbers_of
 from .space import Codes, Floats, Space
 from .trials import Search, Trials, in_logs, optimiser_costs
 
-Kind = Literal["start", "best", "mutant", "control"]
+Kind = Literal["diagonal", "start", "best", "mutant", "control"]
 #: Says of a member (p,) which graph it has; members of one graph are measured once.
 #: None for one that cannot be made, which is passed over.
 GraphOf = Callable[[Codes], Hashable]
@@ -35,14 +35,18 @@ Method = Callable[[Search, Trials, str, np.random.Generator], Candidates]
 #: them, the box of the front, and a generator.
 Rank = Callable[["Expected", Codes, "Box", np.random.Generator], Codes]
 
+#: Of what the method does not choose at first, this part is on the diagonal of the space.
+_DIAGONAL_EVERY = 4
 _MUTANT_EVERY = 4
 _POOL, _NEIGHBOURS, _MUTANTS = 1000, 500, 64
 _WEIGHTS, _PER_WEIGHT, _BY_CHANCE = 10, 30, 30
 _AUGMENT = 0.05
 #: What lies beyond the top of the box pays so much for each span.
 _BEYOND = 10.0
-#: Where hypervolume is looked for, in spans of the front from its ideal, and at how many points.
-_BOTTOM, _TOP, _TOP_MAX, _POINTS = -0.1, 1.1, 2.5, 400
+#: Where hypervolume is looked for, in spans of the front from its ideal.
+_BOTTOM, _TOP, _TOP_MAX = -0.1, 1.1, 2.5
+#: At how many points that nothing dominates yet, drawn in so many rounds at most: a good front leaves few.
+_POINTS, _ROUNDS_MAX = 400, 40
 #: A mutant, and what a weight chooses, that works less probably is not tried.
 _WORKS_MIN = {"mutant": 0.9, "best": 0.7}
 #: So much what may fail is shunned: the power to which the probability that it works is taken.
@@ -53,7 +57,8 @@ _TRIES = 1000
 @dataclass(frozen=True)
 class Proposal:
     """A member `codes` (p,) with its `graph` to try, the `device` whose front it is to better, and its
-    `kind`: drawn at the "start", the "best" of the candidates, a "mutant", or the random "control".
+    `kind`: of the "diagonal", drawn at the "start", the "best" of the candidates, a "mutant", or the random
+    "control".
     """
 
     codes: Codes
@@ -113,12 +118,20 @@ def _candidates(
     )
     every = round(1 / search.control) if search.control > 0.0 else 0
     if number < search.start or good.sum() < 2:
+        for codes in _diagonal_from(search, number):
+            yield codes, "diagonal"
         yield from strangers(search.space, random, "start")
     elif every and number % every == every - 1:
         yield from strangers(search.space, random, "control")
     else:
         yield from method(search, trials, device, random)
     yield from strangers(search.space, random, "control")
+
+
+def _diagonal_from(search: Search, number: int) -> Codes:
+    """Members of the diagonal that a `search` has still to try at the trial of this `number`."""
+    count = (search.start - search.hand_made) // _DIAGONAL_EVERY if search.has_diagonal else 0
+    return diagonal(search.space, count)[max(0, number - search.hand_made) :]
 
 
 def strangers(space: Space, random: np.random.Generator, kind: Kind = "control") -> Candidates:
@@ -232,10 +245,18 @@ class Box:
         return cls(ideal, span, top)
 
     def points(self, reached: Floats, random: np.random.Generator) -> Floats:
-        """(u, d) points at random in the box that none of the scaled costs `reached` (n, d) dominates."""
+        """(u, d) points at random in the box that none of the scaled costs `reached` (n, d) dominates: 400,
+        or fewer where next to nothing of the box is left.
+        """
         front = reached[nondominated(reached, maximize=[False] * len(self.top))]
-        points = random.uniform(_BOTTOM, self.top, (_POINTS, len(self.top)))
-        return np.asarray(points[~(front <= points[:, None]).all(axis=2).any(axis=1)])
+        kept, count = [], 0
+        for _ in range(_ROUNDS_MAX):
+            points = random.uniform(_BOTTOM, self.top, (_POINTS, len(self.top)))
+            kept.append(points[~(front <= points[:, None]).all(axis=2).any(axis=1)])
+            count += len(kept[-1])
+            if count >= _POINTS:
+                break
+        return np.asarray(np.concatenate(kept)[:_POINTS])
 
 
 def _tchebycheff(scaled: Floats, weight: Floats) -> Floats:

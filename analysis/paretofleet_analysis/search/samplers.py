@@ -51,7 +51,8 @@ def by_nsga2(search: Search, trials: Trials, device: str, random: np.random.Gene
 
 
 METHODS: Mapping[str, Method] = {"gp": by_process, "tpe": by_tpe, "nsga2": by_nsga2, "random": by_chance}
-#: How many trials are drawn at first, and which share later; Optuna's samplers are taken as they come.
+#: How many trials are not the method's at first, and which share later; Optuna's samplers are taken as they
+#: come, without members of the diagonal.
 _STARTS = {"gp": (20, 1 / 12), "tpe": (10, 0.0), "nsga2": (_POPULATION, 0.0), "random": (0, 0.0)}
 
 
@@ -59,7 +60,8 @@ def search_of(table: PublishedTable, name: str, seed: int) -> Search:
     """The search of a published `table` from a `seed` as the method called `name` is compared."""
     start, control = _STARTS[name]
     limits = {} if table.worst_error is None else {0: table.worst_error}
-    return Search(table.space, table.devices, seed, start, control, limits, frozenset({0}))
+    positive, is_ours = frozenset({0}), name == "gp"
+    return Search(table.space, table.devices, seed, start, control, limits, positive, has_diagonal=is_ours)
 
 
 def method_of(name: str) -> Method:

@@ -20,7 +20,9 @@ class Search:
     """What is searched: a `space`, and for each of the `devices` the columns of its costs among k objectives.
 
     A column may be of several devices, as accuracy is. `seed` makes proposals repeatable. The first `start`
-    trials are drawn at random, and later a share `control` of them, which every report shows beside the rest.
+    trials are not the method's: `hand_made` of them come from elsewhere, of the rest a quarter is on the
+    diagonal of the space where it `has_diagonal`, and all others are drawn at random, as is later a share
+    `control`, which every report shows beside the rest.
     `limits`: of columns, the cost beyond which a member is of no use. `positive`: columns above 0, such as
     errors in percent, of which the optimiser expects logarithms.
     """
@@ -32,6 +34,8 @@ class Search:
     control: float = 1 / 12
     limits: Mapping[int, float] = field(default_factory=dict)
     positive: frozenset[int] = frozenset()
+    hand_made: int = 0
+    has_diagonal: bool = False
 
     def is_within(self, costs: Floats) -> Flags:
         """(n,) whether the `costs` (n, k) are within all limits; what is NaN is within none."""

@@ -67,11 +67,14 @@ def _show(search: SearchSpecification, ahead: SearchForecast, budget_s: float, o
     if output is Format.json:
         write_json({"name": search.name, "members": members, "limits": dict(search.limits), **row_of(ahead)})
         return
+    from paretofleet_collector.searches.specification import OWN_METHOD
+
     show([row_of(each) for each in ahead.devices], _COLUMNS, output)
     train = search.train
+    drawn = "on the diagonal or at random" if search.method == OWN_METHOD else "at random"
     notify(
         f"{members:,} members; objectives {', '.join(search.objectives)}; {counted(search.start, 'member')} "
-        f"at random first, then by {search.method}, {100 * search.control:g} % of them random"
+        f"{drawn} first, then by {search.method}, {100 * search.control:g} % of them random"
     )
     if search.limits:
         notify(f"limits: {', '.join(f'{key} {value:g}' for key, value in search.limits.items())}")

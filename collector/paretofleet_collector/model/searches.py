@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
 SEARCH_STATES = (RUNNING, STOPPED, FINISHED, FAILED)
-TRIAL_KINDS = ("start", "seed", "best", "mutant", "control")
+TRIAL_KINDS = ("seed", "diagonal", "start", "best", "mutant", "control")
 SPLITS = ("validation", "test")
 
 

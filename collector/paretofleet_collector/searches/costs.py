@@ -16,7 +16,7 @@ from paretofleet_analysis.objectives import OBJECTIVES
 
 from paretofleet_collector.model.searches import SearchTraining, SearchTrial
 from paretofleet_collector.searches.measured import DRIFTING, TrialMeasurement
-from paretofleet_collector.searches.specification import TOP1
+from paretofleet_collector.searches.specification import OWN_METHOD, TOP1
 
 if TYPE_CHECKING:
     from paretofleet_analysis.search.space import Space
@@ -118,9 +118,18 @@ class CostTable:
             if name in specification.limits:
                 limits[column] = _cost(name, specification.limits[name])
         # hand-made members take nobody's place among those that are drawn
-        start = specification.start + len(specification.hand_made)
-        space, control = specification.space(), specification.control
-        return Search(space, devices, seed, start, control, limits, positive=frozenset({0}))
+        hand_made = len(specification.hand_made)
+        return Search(
+            specification.space(),
+            devices,
+            seed,
+            specification.start + hand_made,
+            specification.control,
+            limits,
+            positive=frozenset({0}),
+            hand_made=hand_made,
+            has_diagonal=specification.method == OWN_METHOD,
+        )
 
     def costs(self, space: Space, device: str) -> Trials:
         """The trials as the analysis sees them when it proposes for a `device` of the `space`.

@@ -126,7 +126,7 @@ def _kind_of(reason: str) -> str:
 def _reached(table: CostTable, costs: Floats, numbers: list[int]) -> str:
     """How much of the hypervolume of a front, of trials with these `costs` (n, d), some of them reach alone.
 
-    Those at random, as many of the method's first ones, and those made by hand.
+    Those at random, as many of the method's first ones, those of the diagonal, and those made by hand.
     """
     from paretofleet_analysis.search.fronts import front_scale, share_of_front
 
@@ -135,11 +135,13 @@ def _reached(table: CostTable, costs: Floats, numbers: list[int]) -> str:
     drawn = [at for at, kind in enumerate(kinds) if kind in RANDOM]
     chosen = [at for at, kind in enumerate(kinds) if kind in ("best", "mutant")][: len(drawn)]
     by_hand = [at for at, kind in enumerate(kinds) if kind == "seed"]
+    diagonal = [at for at, kind in enumerate(kinds) if kind == "diagonal"]
     parts = [
         f"the {name} {share_of_front(costs[rows], scale):.3f}"
         for name, rows in (
             (f"{len(drawn)} at random", drawn),
             (f"first {len(chosen)} of the method", chosen),
+            (f"{len(diagonal)} of the diagonal", diagonal),
             (f"{len(by_hand)} made by hand", by_hand),
         )
         if rows

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 #: The objective that training gives; the others are measured, or counted in the graph.
 TOP1 = "top1"
-METHODS = ("gp", "tpe", "nsga2", "random")
+#: Ours; `tpe` and `nsga2` are Optuna's.
+OWN_METHOD = "gp"
+METHODS = (OWN_METHOD, "tpe", "nsga2", "random")
 #: Keys of `measure`: those of a sweep that a search leaves to its user.
 MEASURE_KEYS = (
     "devices",
@@ -92,7 +94,12 @@ SEARCH_KEYS = (
         "text",
         f"What proposes: {', '.join(METHODS)}. `tpe` and `nsga2` are Optuna's, which is an extra.",
     ),
-    SpecKey("start", "number", "How many members are drawn at random before the method proposes."),
+    SpecKey(
+        "start",
+        "number",
+        "How many members are tried before the method proposes. They are drawn at random; of `gp` a quarter "
+        "has the first value of every parameter, the last of every, and what lies between.",
+    ),
     SpecKey("seeds", "list of mappings", "Members made by hand, which are tried first."),
     SpecKey(
         "control",
@@ -142,7 +149,7 @@ class SearchSpecification:
     measure: Spec
     objectives: tuple[str, ...]
     limits: Mapping[str, float] = field(default_factory=dict)
-    method: str = "gp"
+    method: str = OWN_METHOD
     start: int = 20
     hand_made: tuple[Mapping[str, Scalar], ...] = ()
     control: float = 1 / 12

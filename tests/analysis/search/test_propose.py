@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from paretofleet_analysis.errors import SearchError
 from paretofleet_analysis.search.expected import expected_of
-from paretofleet_analysis.search.members import draw, numbers_of
-from paretofleet_analysis.search.propose import _spread, propose
+from paretofleet_analysis.search.members import diagonal, draw, numbers_of
+from paretofleet_analysis.search.propose import Box, _spread, propose
 from paretofleet_analysis.search.samplers import method_of
 from paretofleet_analysis.search.space import space_of
 from paretofleet_analysis.search.trials import Search, Trials, in_logs, no_trials, optimiser_costs
@@ -177,3 +177,37 @@ def test_what_is_beyond_a_limit_does_not_make_the_front():
     limited = replace(SEARCH, limits={1: 0.25})
     near = [p.codes[0] for n in range(36, 40) for p in propose(limited, trials.subset(np.arange(n)), count=1)]
     assert np.mean(near) < 1.5
+
+
+def test_volume_is_looked_for_at_as_many_points_whatever_the_front_leaves():
+    """A front near its ideal dominates most of its box, and what is left decides."""
+    random = np.random.default_rng(6)
+    box = Box(np.zeros(3), np.ones(3), np.full(3, 1.1))
+    for reached in (np.full((2, 3), 1.0), np.full((2, 3), 0.0), np.diag([0.3] * 3)):
+        points = box.points(reached, random)
+        assert points.shape == (400, 3)
+        assert not (reached <= points[:, None]).all(axis=2).any()
+        assert ((points >= -0.1) & (points <= 1.1)).all()
+    assert box.points(np.full((2, 3), -1.0), random).shape == (0, 3)
+
+
+def test_a_quarter_of_the_start_is_on_the_diagonal_after_what_was_made_by_hand():
+    search = replace(SEARCH, start=18, hand_made=2, has_diagonal=True)
+    by_hand = measured(2)
+    batch = propose(search, by_hand, count=16)
+    kinds = [each.kind for each in batch]
+    assert kinds == ["diagonal"] * 4 + ["start"] * 12, "a quarter of 16"
+    assert np.array([each.codes for each in batch[:4]]).tolist() == diagonal(SPACE, 4).tolist()
+    random = propose(replace(search, has_diagonal=False), by_hand, count=4)
+    assert [each.kind for each in random] == ["start"] * 4
+
+
+def test_what_is_no_new_graph_of_the_diagonal_is_passed_over():
+    """All first values stand for members that cannot be made, all last for a graph that was tried."""
+    search = replace(SEARCH, devices={"pi": (0, 2)}, has_diagonal=True)
+    ends = {tuple(diagonal(SPACE, 4)[0].tolist()): None, tuple(diagonal(SPACE, 4)[3].tolist()): "tried"}
+    trials = no_trials(search).followed_by(draw(SPACE, 1, np.random.default_rng(1))[0], "tried")
+    batch = propose(
+        search, trials, count=6, graph_of=lambda codes: ends.get(tuple(codes.tolist()), str(codes))
+    )
+    assert [each.kind for each in batch] == ["diagonal"] * 2 + ["start"] * 4

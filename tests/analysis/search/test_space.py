@@ -10,6 +10,7 @@ from paretofleet_analysis.errors import SearchError
 from paretofleet_analysis.search.members import (
     canonical,
     codes_of,
+    diagonal,
     draw,
     encode,
     members_at,
@@ -145,3 +146,16 @@ def test_a_space_that_cannot_be_searched_is_refused(parameters, sentence):
 def test_a_member_of_no_space_is_refused(values, sentence):
     with pytest.raises(SearchError, match=sentence):
         codes_of(space_of(EDGE), values)
+
+
+def test_the_diagonal_goes_from_all_first_to_all_last_values_and_what_is_absent_stays_so():
+    space = space_of(EDGE)
+    assert [values_of(space, codes) for codes in diagonal(space, 9)] == [
+        {"width": 8, "block0": "conv"},
+        {"width": 12, "block0": "dw"},
+        {"width": 16, "block0": "dw"},
+        {"width": 24, "block0": "ib", "expand0": 4},
+    ]
+    assert diagonal(space, 2).tolist() == [[0, 0, ABSENT], [3, 2, 1]]
+    assert diagonal(space, 1).tolist() == [[0, 0, ABSENT]]
+    assert len(diagonal(space, 0)) == 0

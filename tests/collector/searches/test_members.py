@@ -45,7 +45,7 @@ def chosen(members: Members, count: int, *trials: SearchTrial) -> tuple[list[Cho
 def test_every_architecture_is_tried_once_hand_made_ones_first(members: Members) -> None:
     found, notes = chosen(members, 4)
     assert [members.values(np.array(each.codes))["depth"] for each in found] == [1, 2]
-    assert [each.kind for each in found] == ["seed", "start"]
+    assert [each.kind for each in found] == ["seed", "diagonal"]
     assert [each.device for each in found] == ["box", "tx2"], "devices take turns"
     assert found[0].codes == (1, 0, 0, 0)
     assert any("passed over" in note and "odd" in note for note in notes)
