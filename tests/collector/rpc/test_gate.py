@@ -115,6 +115,7 @@ class TestRevocation:
                 await access.revoke_user(rig.context, name)
 
         rig.do(watching(gate, work, lambda: all(map(is_revoked, calls))))
+        assert [is_revoked(call) for call in calls] == [True, True]
 
     def test_an_upload_of_a_model_ends_too(self, rig: Rig, gate: Gate) -> None:
         behind = gate._behind("Control", "AddModel", grpc.stream_unary_rpc_method_handler(add_all))
@@ -128,6 +129,7 @@ class TestRevocation:
             task.cancel()
 
         rig.do(watching(gate, work))
+        assert is_revoked(call)
 
     def test_what_was_read_before_a_revocation_is_not_kept_after_it(
         self, rig: Rig, gate: Gate, monkeypatch: pytest.MonkeyPatch
@@ -235,7 +237,12 @@ class TestClock:
         async def nothing() -> None:
             await asyncio.sleep(0)
 
-        rig.do(watching(gate, nothing, lambda: rig.context.store.read_now(clock.latest) == rig.clock[0]))
+        def kept() -> float:
+            return rig.context.store.read_now(clock.latest)
+
+        assert kept() < rig.clock[0]
+        rig.do(watching(gate, nothing, lambda: kept() == rig.clock[0]))
+        assert kept() == rig.clock[0]
 
 
 def test_an_open_connection_of_a_retired_authority_is_refused(rig: Rig, gate: Gate) -> None:
